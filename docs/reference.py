@@ -1,0 +1,92 @@
+"""Writes reference.md beside it: the help of every verb, and the docstrings of what the package exports.
+
+`reference.py --stdout` prints it instead, which the test uses to see whether the file is current.
+"""
+
+import inspect
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+import spectralgpt
+from spectralgpt import verbs
+from spectralgpt.cli.app import build
+
+HEAD = """# Reference
+
+Written by `make docs` from the code; do not edit.
+"""
+
+
+def reference() -> str:
+    """The whole page as Markdown."""
+    return "\n".join([HEAD, *commands(), *python()])
+
+
+def commands() -> Iterator[str]:
+    """The help of each verb."""
+    os.environ["COLUMNS"] = "100"
+    found = {name: verbs.find(name) for name in verbs.names()}
+    app = build(found)
+    yield "## Commands\n"
+    for name in found:
+        shown = CliRunner().invoke(app, [name, "--help"], prog_name="spectralgpt").output
+        yield f"### spectralgpt {name}\n\n```text\n{shown.strip()}\n```\n"
+
+
+def python() -> Iterator[str]:
+    """The docstring of each exported object, and the first lines of a class's methods."""
+    yield "## Python\n\nThe verbs above are functions of the same name and arguments.\n"
+    for name in sorted(set(spectralgpt.__all__) - set(verbs.names()) - {"__version__"}):
+        value = getattr(spectralgpt, name)
+        call = "" if isinstance(value, type) and issubclass(value, Exception) else arguments(value)
+        yield f"### {name}\n\n`{name}{call}`\n\n{inspect.getdoc(value) or ''}\n"
+        if isinstance(value, type):
+            yield from methods(value)
+
+
+def methods(owner: type) -> Iterator[str]:
+    """One list item for each public method and property that the class itself or a base of ours defines."""
+    ours = [base for base in reversed(owner.__mro__) if base.__module__.startswith("spectralgpt")]
+    members = {name: value for base in ours for name, value in vars(base).items() if not name.startswith("_")}
+    for name, value in members.items():
+        if not isinstance(value, property) and not inspect.isroutine(value):
+            continue
+        call = "" if isinstance(value, property) else arguments(getattr(owner, name))
+        text = " ".join((inspect.getdoc(value) or "").partition("\n\n")[0].split())
+        yield f"- `{name}{call}`" + (f": {text}" if text else "")
+    yield ""
+
+
+def arguments(function: Any) -> str:
+    """`(sources, *, bands=None)`: without annotations, which other versions of Python print in another way."""
+    bare = [
+        one.replace(
+            annotation=one.empty,
+            default=Named(one.default) if callable(one.default) and one.default is not one.empty else one.default,
+        )
+        for one in inspect.signature(function).parameters.values()
+        if one.name != "self"
+    ]
+    return str(inspect.Signature(bare))
+
+
+class Named:
+    """Prints as the name of a function, where Python prints its address as well."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return str(self.value.__name__)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--stdout"]:
+        print(reference(), end="")
+    else:
+        Path(__file__).with_suffix(".md").write_text(reference(), encoding="utf-8")

@@ -1,0 +1,60 @@
+"""SpectralGPT on any spectral image: open a scene, hide and rebuild parts of it, turn it into embeddings.
+
+Everything here is imported when it is first used, so that `import spectralgpt` needs neither torch nor rasterio.
+The verbs of the command line are functions of the same name: `spectralgpt embed SCENE OUT` is `embed(scene, out)`.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from spectralgpt import verbs
+
+if TYPE_CHECKING:
+    from spectralgpt.bands import Band, BandSet
+    from spectralgpt.errors import InputError
+    from spectralgpt.raster import Grid, Pixels, Raster, Window, open_raster
+    from spectralgpt.weights import SpectralGPT
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Band",
+    "BandSet",
+    "Grid",
+    "InputError",
+    "Pixels",
+    "Raster",
+    "SpectralGPT",
+    "Window",
+    "__version__",
+    "open_raster",
+]
+__all__ += verbs.names()
+
+_ROOMS = {
+    "Band": "bands",
+    "BandSet": "bands",
+    "Grid": "raster",
+    "InputError": "errors",
+    "Pixels": "raster",
+    "Raster": "raster",
+    "SpectralGPT": "weights",
+    "Window": "raster",
+    "open_raster": "raster",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The public object `name`, imported now (PEP 562)."""
+    if name in _ROOMS:
+        value = getattr(importlib.import_module(f"spectralgpt.{_ROOMS[name]}"), name)
+    elif name in __all__:
+        value = verbs.find(name)
+    else:
+        raise AttributeError(f"module 'spectralgpt' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,39 @@
+"""One measured spectral interval, and how its name is written."""
+
+import re
+from dataclasses import dataclass
+
+NUMBERED = re.compile(r"B(?:AND)?[ _]?0*([1-9]\d*)(A?)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One measured spectral interval; its identity is (sensor, name).
+
+    wavelength: centre, nm; fwhm: full width at half maximum, nm; gsd: metres on the ground as measured.
+    """
+
+    sensor: str
+    name: str
+    wavelength: float
+    fwhm: float
+    gsd: float
+
+    def __post_init__(self) -> None:
+        if not (self.wavelength > 0 and self.fwhm > 0):
+            raise ValueError(f"{self}: wavelength and FWHM must be above 0 nm")
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self.sensor, self.name
+
+
+def canonical(name: str) -> str:
+    """The one spelling of a band's name: `B01`, `b1`, `Band 1` are `B1`; `B8a` is `B8A`.
+
+    What follows a comma is a remark of the writer (GDAL names a Sentinel-2 band `B4, central wavelength 665 nm`).
+    A name of another form keeps its spelling, without the space around it.
+    """
+    word = name.split(",")[0].strip()
+    numbered = NUMBERED.fullmatch(word)
+    return f"B{numbered[1]}{numbered[2].upper()}" if numbered else word

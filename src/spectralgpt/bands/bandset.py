@@ -1,0 +1,203 @@
+"""An ordered choice of bands, cut into groups that share a token."""
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from spectralgpt.bands.band import Band
+
+LARGEST_OWN = 16
+"""Groups of a band set of its own: as many tokens a place as still leave a window of useful size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Neighbouring bands that share one token.
+
+    bands: those that are there, at least one. slots: wavelengths (nm) of the places for bands in the group. native:
+    the group's number in the model, or None for a group of the file's own bands. The bands of a native group are among
+    its slots, by wavelength; a missing band leaves its slot empty.
+    """
+
+    bands: tuple[Band, ...]
+    slots: tuple[float, ...]
+    native: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.bands or not self.slots:
+            raise ValueError("a group has at least one band and one slot")
+        if self.native is not None:
+            self.taken_slots()
+
+    def taken_slots(self) -> tuple[int, ...]:
+        """For each band of a native group its slot: the first free one of equal wavelength. ValueError without one."""
+        taken: list[int] = []
+        for band in self.bands:
+            free = [i for i, slot in enumerate(self.slots) if slot == band.wavelength and i not in taken]
+            if not free:
+                raise ValueError(f"{band} has no slot in a native group of {self.slots} nm")
+            taken.append(free[0])
+        return tuple(taken)
+
+    @property
+    def wavelength(self) -> float:
+        """Mean wavelength, nm: of the slots in a native group, also when a band is missing; else of the bands."""
+        return math.fsum(self.slots) / len(self.slots) if self.native is not None else _mean_wavelength(self.bands)
+
+    def matrix(self) -> Float[np.ndarray, "slot band"]:
+        """What takes the bands to the slots; rows sum to one.
+
+        In a native group a slot whose band is there takes it alone. Any other slot takes the bands with weights
+        max(0, 1 - |d ln wavelength| / h), h the larger of the largest gap between neighbouring slots and between
+        neighbouring bands; a slot that no band reaches takes the nearest (tie: the shorter). One band: all ones.
+        """
+        weights = _reach(np.log(self.slots), np.log([band.wavelength for band in self.bands]))
+        if self.native is not None:
+            for band, slot in enumerate(self.taken_slots()):
+                weights[slot] = np.arange(len(self.bands)) == band
+        return weights
+
+    def targets(self) -> tuple[bool, ...]:
+        """Per slot whether a prediction there can be compared: its band is there, or the group is the file's own."""
+        if self.native is None:
+            return (True,) * len(self.slots)
+        taken = self.taken_slots()
+        return tuple(slot in taken for slot in range(len(self.slots)))
+
+    def readback(self) -> Float[np.ndarray, "band slot"]:
+        """What reads the bands from predictions in slots; rows sum to one.
+
+        Native: each band reads its slot. Own: linear interpolation in ln wavelength; one band: the mean of the slots.
+        """
+        count = len(self.slots)
+        if self.native is not None:
+            return np.eye(count)[list(self.taken_slots())]
+        if min(self.slots) == max(self.slots):
+            return np.full((len(self.bands), count), 1 / count)
+        at = np.log([band.wavelength for band in self.bands])
+        return np.stack([np.interp(at, np.log(self.slots), unit) for unit in np.eye(count)], axis=1)
+
+
+def _mean_wavelength(bands: Sequence[Band]) -> float:
+    return math.fsum(band.wavelength for band in bands) / len(bands)
+
+
+def _reach(slots: Float[np.ndarray, " slot"], bands: Float[np.ndarray, " band"]) -> Float[np.ndarray, "slot band"]:
+    """Triangular weights between ln wavelengths, rows summing to one."""
+    distance = np.abs(slots[:, None] - bands[None, :])
+    if len(slots) == 1:
+        # there is no gap to measure the reach by; twice the farthest band's distance lets every band count
+        reach = 2 * distance.max()
+    else:
+        reach = max(np.diff(np.sort(points)).max(initial=0.0) for points in (slots, bands))
+    weights = np.clip(1 - distance / reach, 0.0, None) if reach > 0 else (distance == 0).astype(float)
+    nearest = np.lexsort((np.broadcast_to(bands, distance.shape), distance), axis=1)[:, 0]
+    for slot in np.flatnonzero(weights.sum(axis=1) == 0):
+        weights[slot, nearest[slot]] = 1.0
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class BandSet:
+    """Bands in the order of a cube, cut into groups; every group has the same number of slots."""
+
+    groups: tuple[Group, ...]
+
+    def __post_init__(self) -> None:
+        if not self.groups:
+            raise ValueError("a band set has at least one group")
+        if len({len(group.slots) for group in self.groups}) > 1:
+            raise ValueError(f"groups differ in slots: {[len(group.slots) for group in self.groups]}")
+
+    def __len__(self) -> int:
+        return sum(len(group.bands) for group in self.groups)
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        return tuple(band for group in self.groups for band in group.bands)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(band.name for band in self.bands)
+
+    @property
+    def slots(self) -> int:
+        """Places for bands in a group: what the kernel of the embedding is made for."""
+        return len(self.groups[0].slots)
+
+    @classmethod
+    def native(cls, bands: Sequence[Band], slots: int = 3) -> "BandSet":
+        """A model's band set: consecutive bands in wavelength order. ValueError unless slots divides their number."""
+        if slots < 1 or len(bands) % slots:
+            raise ValueError(f"{len(bands)} bands do not divide into groups of {slots}")
+        ordered = by_wavelength(bands)
+        groups = (ordered[start : start + slots] for start in range(0, len(ordered), slots))
+        return cls(
+            tuple(Group(group, tuple(b.wavelength for b in group), number) for number, group in enumerate(groups))
+        )
+
+    @classmethod
+    def own(cls, bands: Sequence[Band], slots: int = 3) -> "BandSet":
+        """The band set of bands that need not be the model's: n bands in wavelength order, G = min(16, ceil(n / slots))
+        groups, group i the bands floor(i n / G) to floor((i + 1) n / G) - 1, its slots evenly in ln wavelength from
+        its first band to its last.
+        """
+        if slots < 1 or not bands:
+            raise ValueError("a band set of its own has at least one band and one slot")
+        ordered, n = by_wavelength(bands), len(bands)
+        count = min(LARGEST_OWN, -(-n // slots))
+        cuts = [i * n // count for i in range(count + 1)]
+        groups = (ordered[start:stop] for start, stop in itertools.pairwise(cuts))
+        return cls(tuple(Group(group, _evenly(group, slots)) for group in groups))
+
+    def subset(self, indices: Iterable[int]) -> "BandSet":
+        """What is left when only these bands (indices into .bands) are there: native groups keep their slots, own ones
+        are drawn over what they keep, a group without a band goes. ValueError when nothing is left.
+        """
+        keep, first, groups = set(indices), 0, []
+        if not keep <= set(range(len(self))):
+            raise ValueError(f"{sorted(keep)} are not indices of {len(self)} bands")
+        for group in self.groups:
+            bands = tuple(band for i, band in enumerate(group.bands, first) if i in keep)
+            first += len(group.bands)
+            if bands:
+                slots = group.slots if group.native is not None else _evenly(bands, len(group.slots))
+                groups.append(Group(bands, slots, group.native))
+        return BandSet(tuple(groups))
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; `from_dict` gives an equal band set back."""
+        return {"groups": [asdict(group) for group in self.groups]}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "BandSet":
+        """KeyError, TypeError or ValueError when the content is not what `to_dict` returns."""
+        return cls(
+            tuple(
+                Group(
+                    tuple(Band(**band) for band in group["bands"]),
+                    tuple(float(slot) for slot in group["slots"]),
+                    group["native"],
+                )
+                for group in content["groups"]
+            )
+        )
+
+
+def by_wavelength(bands: Sequence[Band]) -> tuple[Band, ...]:
+    """Shortest first; equal wavelengths by identity, so that the order of a file does not show."""
+    return tuple(sorted(bands, key=lambda band: (band.wavelength, band.identity)))
+
+
+def _evenly(bands: Sequence[Band], slots: int) -> tuple[float, ...]:
+    """Slots evenly in ln wavelength from the first band to the last, ends exact; a single one in the middle."""
+    first, last = bands[0].wavelength, bands[-1].wavelength
+    if slots == 1 or first == last:
+        return (math.sqrt(first * last) if first != last else first,) * slots
+    between = np.exp(np.linspace(math.log(first), math.log(last), slots)[1:-1])
+    return (first, *(float(slot) for slot in between), last)

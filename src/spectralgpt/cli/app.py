@@ -1,0 +1,60 @@
+"""`spectralgpt`: the commands together, and what happens when one fails."""
+
+import sys
+import traceback
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+import spectralgpt
+from spectralgpt import verbs
+from spectralgpt.cli.commands import Verb, add_command
+
+TITLE = "SpectralGPT on any spectral image: rebuild hidden parts of a scene, or turn it into embeddings."
+
+
+def build(found: Mapping[str, Verb]) -> typer.Typer:
+    """The command line over these verbs (name to function)."""
+    # Without rich in help and tracebacks: it costs half of the time that --help may take, and plain text pipes well.
+    app = typer.Typer(
+        name="spectralgpt",
+        help=TITLE,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+    )
+    app.callback()(_version_option)
+    for name, verb in found.items():
+        add_command(app, name, verb)
+    return app
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 our fault (with a traceback), 2 the user's input, 130 interrupted."""
+    app = build({name: verbs.find(name) for name in verbs.names()})
+    try:
+        app()
+    except Exception:
+        traceback.print_exc()
+        print(
+            "This should not happen. If disk and memory were not full, please report the lines above.", file=sys.stderr
+        )
+        sys.exit(1)
+
+
+def _print_version(asked: bool) -> bool:
+    if asked:
+        print(spectralgpt.__version__)
+        raise typer.Exit
+    return asked
+
+
+def _version_option(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Every command takes it."""

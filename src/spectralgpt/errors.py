@@ -1,0 +1,35 @@
+"""What a user can cause. The command line turns these into one message and exit code 2, anything else is our fault.
+
+InputError
+  BandError      which bands a file has, or which are asked for
+  RasterError    an image that cannot be opened or read
+  WeightsError   weights that are missing, damaged, or of another model
+  TargetError    a result that cannot be written
+  OptionError    an option whose value does not fit
+
+A message says what was found, what was expected, and what to do.
+"""
+
+
+class InputError(Exception):
+    """The input is wrong; nothing was written. The message is for the user."""
+
+
+class BandError(InputError):
+    """Bands that are unnamed, unknown, repeated, or that the model does not know."""
+
+
+class RasterError(InputError):
+    """An image that cannot be opened or read as what it claims to be."""
+
+
+class WeightsError(InputError):
+    """Weights that are missing, damaged, unsafe, or that do not fit the model."""
+
+
+class TargetError(InputError):
+    """A result that cannot be written where it is asked for."""
+
+
+class OptionError(InputError):
+    """An option whose value does not fit the input or the model."""

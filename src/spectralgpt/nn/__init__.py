@@ -1,0 +1,46 @@
+"""The model: cubes, normalization, tokens, positions, masks, attention, encoder, decoder, losses, sizes."""
+
+from spectralgpt.nn.cube import Cube, PixelsLike, make_cube
+from spectralgpt.nn.hiding import Hide, hidden_tokens
+from spectralgpt.nn.losses import LossTerm, normalized_target, spectral_loss, token_loss
+from spectralgpt.nn.masks import Mask, MaskKind, draw_mask, given_mask, kept_count, random_mask, scene_hidden
+from spectralgpt.nn.model import MaskedAutoencoder, Per, Reconstruction, TokenGrid
+from spectralgpt.nn.normalization import BandStatistics, Normalization, Scaling, ScalingKind
+from spectralgpt.nn.positions import resize_table
+from spectralgpt.nn.precision import Precision, computing_in, resolved_precision
+from spectralgpt.nn.sizes import SIZES, SPECTRUM_NODES, ModelConfig, Size
+
+__all__ = [
+    "SIZES",
+    "SPECTRUM_NODES",
+    "BandStatistics",
+    "Cube",
+    "Hide",
+    "LossTerm",
+    "Mask",
+    "MaskKind",
+    "MaskedAutoencoder",
+    "ModelConfig",
+    "Normalization",
+    "Per",
+    "PixelsLike",
+    "Precision",
+    "Reconstruction",
+    "Scaling",
+    "ScalingKind",
+    "Size",
+    "TokenGrid",
+    "computing_in",
+    "draw_mask",
+    "given_mask",
+    "hidden_tokens",
+    "kept_count",
+    "make_cube",
+    "normalized_target",
+    "random_mask",
+    "resize_table",
+    "resolved_precision",
+    "scene_hidden",
+    "spectral_loss",
+    "token_loss",
+]

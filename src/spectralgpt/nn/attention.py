@@ -1,0 +1,66 @@
+"""Attention over all tokens at once, and the transformer block (MATH.md 3)."""
+
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+NORM_EPS = 1e-6
+
+KeyMask = Bool[Tensor, "batch 1 1 token"]
+
+
+def key_mask(present: Bool[Tensor, "batch token"] | None) -> KeyMask | None:
+    """True where a token may be attended to; None, and no cost, when all may.
+
+    A sample without any token attends to everything: its outputs are thrown away, but softmax over nothing is NaN.
+    """
+    if present is None:
+        return None
+    return (present | ~present.any(dim=1, keepdim=True))[:, None, None]
+
+
+class Attention(nn.Module):
+    """Multi-head attention: out = softmax(q k^T / sqrt(d)) v, then a linear layer; q, k, v are one matrix."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(
+        self, x: Float[Tensor, "batch token dim"], keys: KeyMask | None = None
+    ) -> Float[Tensor, "batch token dim"]:
+        n, length, dim = x.shape
+        q, k, v = self.qkv(x).reshape(n, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
+        return self.proj(out.transpose(1, 2).reshape(n, length, dim))  # type: ignore[no-any-return]
+
+
+class Mlp(nn.Module):
+    """Linear to four times the width, exact GELU, linear back."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.fc1 = nn.Linear(dim, 4 * dim)
+        self.fc2 = nn.Linear(4 * dim, dim)
+
+    def forward(self, x: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
+        return self.fc2(F.gelu(self.fc1(x)))  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    """x + Attention(LN(x)), then x + MLP(LN(x))."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim, eps=NORM_EPS)
+        self.attn = Attention(dim, heads)
+        self.norm2 = nn.LayerNorm(dim, eps=NORM_EPS)
+        self.mlp = Mlp(dim)
+
+    def forward(
+        self, x: Float[Tensor, "batch token dim"], keys: KeyMask | None = None
+    ) -> Float[Tensor, "batch token dim"]:
+        x = x + self.attn(self.norm1(x), keys)
+        return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]

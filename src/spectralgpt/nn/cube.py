@@ -1,0 +1,173 @@
+"""The Cube: a batch in the model, made from pixels and nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int32, Shaped
+from torch import Tensor
+
+from spectralgpt.bands import Alignment, Band, BandSet, align
+from spectralgpt.nn.normalization import Normalization, Scaling, ScalingKind, extremes
+
+
+@runtime_checkable
+class PixelsLike(Protocol):
+    """What a cube is made from: the fields of Pixels, as NumPy arrays or tensors, with or without a batch axis in front.
+
+    values ([batch,] date, band, row, column) stored; valid the same shape or None; scale, offset (band,);
+    bands; days ([batch,] date) since 1970 UTC, -1 unknown; gsd metres, one number or (batch,), NaN unknown.
+    """
+
+    @property
+    def values(self) -> Any: ...
+    @property
+    def valid(self) -> Any: ...
+    @property
+    def scale(self) -> Any: ...
+    @property
+    def offset(self) -> Any: ...
+    @property
+    def bands(self) -> Sequence[Band]: ...
+    @property
+    def days(self) -> Any: ...
+    @property
+    def gsd(self) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cube:
+    """Normalized values and what is valid.
+
+    valid: None means all (decided by who builds the cube, so that no step has to look). days: since 1970, -1 unknown.
+    gsd: metres, NaN unknown. scaling undoes the normalization. What stands under invalid pixels never reaches an output.
+    """
+
+    values: Float[Tensor, "batch date band height width"]
+    valid: Bool[Tensor, "batch date band height width"] | None
+    bands: BandSet
+    days: Int32[Tensor, "batch date"]
+    gsd: Float[Tensor, " batch"]
+    scaling: Scaling
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """Batch, date, band, height, width."""
+        n, t, b, h, w = self.values.shape
+        return n, t, b, h, w
+
+    def filled(self) -> Float[Tensor, "batch date band height width"]:
+        """Values with the fill where nothing valid is."""
+        return self.values if self.valid is None else torch.where(self.valid, self.values, self.scaling.fill)
+
+    def reflectance(self) -> Float[Tensor, "batch date band height width"]:
+        """The values in reflectance; where not valid: NaN."""
+        values = self.scaling.reflectance(self.values)
+        return values if self.valid is None else torch.where(self.valid, values, torch.nan)
+
+    def to(self, device: torch.device | str) -> "Cube":
+        """The cube on a device."""
+        scaling = replace(self.scaling, centre=self.scaling.centre.to(device), scale=self.scaling.scale.to(device))
+        return replace(
+            self,
+            values=self.values.to(device),
+            valid=None if self.valid is None else self.valid.to(device),
+            days=self.days.to(device),
+            gsd=self.gsd.to(device),
+            scaling=scaling,
+        )
+
+
+def make_cube(
+    pixels: PixelsLike,
+    model_bands: BandSet,
+    normalization: Normalization,
+    trained_side: int,
+    *,
+    own: bool = False,
+    reconstructing: bool = False,
+    scaling: Scaling | None = None,
+) -> Cube:
+    """Pixels aligned with the model's bands and normalized.
+
+    own: the file's bands in groups of their own instead of the model's. reconstructing: parts will be hidden
+    (Normalization). scaling: another cube's, for windows of one image whose extremes were taken from the whole.
+    Several file bands in one model band: their mean over valid values with the alignment's weights.
+    Raises BandError when the model knows none of the bands.
+    """
+    alignment = align(pixels.bands, model_bands, own=own)
+    reflectance, valid = _reflectance(pixels)
+    reflectance, valid = _take(reflectance, valid, pixels.bands, alignment)
+    if scaling is None:
+        kind = normalization.kind_for(max(reflectance.shape[-2:]), trained_side, reconstructing)
+        scaling = _scaling(kind, normalization, reflectance, valid, pixels.bands, alignment)
+    batch = reflectance.shape[0]
+    days = torch.as_tensor(np.asarray(pixels.days), dtype=torch.int32).reshape(-1, reflectance.shape[1])
+    gsd = torch.as_tensor(np.asarray(pixels.gsd), dtype=torch.float32).reshape(-1)
+    return Cube(
+        values=scaling.normalize(reflectance),
+        valid=valid,
+        bands=alignment.bandset,
+        days=days.expand(batch, -1).to(reflectance.device),
+        gsd=gsd.expand(batch).to(reflectance.device),
+        scaling=scaling,
+    )
+
+
+def _reflectance(
+    pixels: PixelsLike,
+) -> tuple[Float[Tensor, "batch date band height width"], Bool[Tensor, "batch date band height width"] | None]:
+    values: Shaped[Tensor, "*axes"] = torch.as_tensor(pixels.values)
+    values = values[None] if values.ndim == 4 else values
+    # double, so that the last float32 digit is that of the exact product
+    scale = torch.as_tensor(pixels.scale, dtype=torch.float64, device=values.device)[:, None, None]
+    offset = torch.as_tensor(pixels.offset, dtype=torch.float64, device=values.device)[:, None, None]
+    reflectance = (values.double() * scale + offset).float()
+    if pixels.valid is None:
+        return reflectance, None
+    valid = torch.as_tensor(pixels.valid).reshape(values.shape)
+    return torch.where(valid, reflectance, 0.0), None if bool(valid.all()) else valid
+
+
+def _take(
+    reflectance: Float[Tensor, "batch date file height width"],
+    valid: Bool[Tensor, "batch date file height width"] | None,
+    bands: Sequence[Band],
+    alignment: Alignment,
+) -> tuple[Float[Tensor, "batch date band height width"], Bool[Tensor, "batch date band height width"] | None]:
+    # in wavelength order, so that sums have one order whatever the file's is
+    order = sorted(range(len(bands)), key=lambda i: (bands[i].wavelength, bands[i].name))
+    matrix = alignment.matrix[:, order]
+    if ((matrix > 0).sum(axis=1) == 1).all():
+        index = torch.tensor([order[i] for i in matrix.argmax(axis=1)], device=reflectance.device)
+        return reflectance[:, :, index], None if valid is None else valid[:, :, index]
+    weights = torch.from_numpy(matrix).to(reflectance.device)
+    index = torch.tensor(order, device=reflectance.device)
+    values = reflectance[:, :, index].double()
+    if valid is None:
+        total = torch.einsum("bf,ntfhw->ntbhw", weights, values)
+        return (total / weights.sum(dim=1)[:, None, None]).float(), None
+    measured = valid[:, :, index]
+    total = torch.einsum("bf,ntfhw->ntbhw", weights, torch.where(measured, values, 0.0))
+    weight = torch.einsum("bf,ntfhw->ntbhw", weights, measured.double())
+    some = weight > 0
+    return (total / torch.where(some, weight, 1.0)).float(), some
+
+
+def _scaling(
+    kind: ScalingKind,
+    normalization: Normalization,
+    reflectance: Float[Tensor, "batch date band height width"],
+    valid: Bool[Tensor, "batch date band height width"] | None,
+    bands: Sequence[Band],
+    alignment: Alignment,
+) -> Scaling:
+    if kind == "min_max":
+        return Scaling(kind, *extremes(reflectance, valid))
+    sources = [[bands[i] for i in np.flatnonzero(row > 0)] for row in alignment.matrix]
+    centre, scale = torch.from_numpy(normalization.fixed(kind, alignment.bandset.bands, sources)).float()
+    shape = reflectance.shape[:3]
+    eight_bit = kind == "two_sigma" and normalization.eight_bit
+    return Scaling(kind, centre.expand(shape).to(reflectance.device), scale.expand(shape).to(reflectance.device), eight_bit)

@@ -1,0 +1,46 @@
+"""The decoder: puts encoded tokens back into place, mask tokens elsewhere, and predicts every token's values."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from spectralgpt.nn.attention import NORM_EPS, Block, key_mask
+from spectralgpt.nn.encoder import run_block
+from spectralgpt.nn.masks import Mask
+from spectralgpt.nn.positions import Positions
+from spectralgpt.nn.sizes import ModelConfig
+
+
+class Decoder(nn.Module):
+    """MATH.md 4, decoder."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        size = config.size
+        self.embed = nn.Linear(size.dim, size.decoder_dim)
+        self.mask_token = nn.Parameter(torch.empty(1, 1, size.decoder_dim))
+        self.positions = Positions(size.decoder_dim, config.place_nodes, config.spectrum_nodes)
+        self.blocks = nn.ModuleList(Block(size.decoder_dim, size.decoder_heads) for _ in range(size.decoder_depth))
+        self.norm = nn.LayerNorm(size.decoder_dim, eps=NORM_EPS)
+        self.head = nn.Linear(size.decoder_dim, config.token_values)
+        self.checkpointing = False
+
+    def forward(
+        self,
+        encoded: Float[Tensor, "batch kept dim"],
+        mask: Mask,
+        present: Bool[Tensor, "batch token"] | None,
+        positions: Float[Tensor, "batch token decoder_dim"],
+    ) -> Float[Tensor, "batch token value"]:
+        """Predictions of all tokens, in their order (date, group, row, column), normalized."""
+        y = self.embed(encoded)
+        if mask.seen is not None:
+            # a kept token that is surplus is a hidden one: its output, which has seen its own values, must not go on
+            y = torch.where(mask.seen[..., None], y, self.mask_token.to(y.dtype))
+        batch, tokens = mask.order.shape
+        index = mask.index[..., None].expand(-1, -1, y.shape[-1])
+        x = self.mask_token.to(y.dtype).expand(batch, tokens, -1).scatter(1, index, y) + positions
+        keys = key_mask(present)
+        for block in self.blocks:
+            x = run_block(block, x, keys, self.checkpointing)
+        return self.head(self.norm(x))  # type: ignore[no-any-return]

@@ -1,0 +1,77 @@
+"""What a user asks to hide: bands, dates, a share of the tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+from jaxtyping import Bool
+from numpy.typing import NDArray
+
+from spectralgpt.bands import BandSet, canonical
+from spectralgpt.errors import BandError, OptionError
+from spectralgpt.nn.masks import scene_hidden
+
+
+@dataclass(frozen=True, slots=True)
+class Hide:
+    """Groups and dates to hide whole (indices), and a share of all tokens; `bands` as they were named, in order."""
+
+    groups: tuple[int, ...] = ()
+    dates: tuple[int, ...] = ()
+    share: float = 0.0
+    bands: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str, bands: BandSet, days: Sequence[int]) -> "Hide":
+        """What "B11,B12", "2020-05-01", "0.9" or a mixture of them hides of an image.
+
+        bands: the image's as the model takes them; days: its dates since 1970. Raises BandError for a band and
+        OptionError for a date that is not there, or for a share outside (0, 1).
+        """
+        dates = [_iso(day) for day in days]
+        groups, hidden_dates, names, share = [], [], [], 0.0
+        for item in filter(None, (part.strip() for part in text.split(","))):
+            if item in dates:
+                hidden_dates.append(dates.index(item))
+            elif _is_number(item):
+                share = float(item)
+                if not 0 < share < 1:
+                    raise OptionError(f"--hide {item}: found a share of {item}; expected one between 0 and 1.")
+            elif "-" in item:
+                known = ", ".join(filter(None, dates)) or "no known date"
+                raise OptionError(f"--hide {item}: the image has no such date; expected one of: {known}.")
+            else:
+                name = canonical(item)
+                found = [g for g, group in enumerate(bands.groups) if name in {band.name for band in group.bands}]
+                if not found:
+                    raise BandError(
+                        f"--hide {item}: the image has no such band; expected one of: {', '.join(bands.names)}."
+                    )
+                groups += found
+                names.append(name)
+        if not (groups or hidden_dates or share):
+            raise OptionError(f"--hide {text!r}: found nothing to hide; expected bands (B11,B12), a date, or a share (0.9).")
+        return cls(tuple(sorted(set(groups))), tuple(sorted(set(hidden_dates))), share, tuple(dict.fromkeys(names)))
+
+
+def hidden_tokens(
+    hide: Hide, seed: int, dates: int, groups: int, rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> Bool[np.ndarray, "date group row column"]:
+    """The hidden tokens of the places (rows, columns) of a scene: the same wherever a window starts."""
+    hidden = scene_hidden(seed, hide.share, dates, groups, rows, columns)
+    hidden[:, list(hide.groups)] = True
+    hidden[list(hide.dates)] = True
+    return hidden
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _iso(day: int) -> str:
+    return "" if day < 0 else (date(1970, 1, 1) + timedelta(days=day)).isoformat()

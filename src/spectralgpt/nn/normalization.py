@@ -1,0 +1,164 @@
+"""Reflectance to the model's units and back. A part of the weights: a model is right only in the units it was trained in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spectralgpt.bands import Band
+
+ScalingKind = Literal["standard", "min_max", "two_sigma"]
+ASINH_REFLECTANCE = 0.02
+SMALLEST_RANGE = 1e-14
+"""Keeps a constant band finite (it becomes 0): the released 1e-10 of stored values, in reflectance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What was done to the values of a batch, so that it can be undone.
+
+    standard: y = (asinh(r / 0.02) - centre) / scale: log-like above 2 % reflectance, linear below, defined for
+    negatives. min_max: y = (r - centre) / scale. two_sigma: the same, clipped to [0, 1], to 8 bits if eight_bit.
+    centre, scale: (batch, date, band), in the units of what they are taken from; r: reflectance.
+    """
+
+    kind: ScalingKind
+    centre: Float[Tensor, "batch date band"]
+    scale: Float[Tensor, "batch date band"]
+    eight_bit: bool = False
+
+    @property
+    def fill(self) -> float:
+        """What stands for pixels without a value: the middle of the normalized range."""
+        return 0.0 if self.kind == "standard" else 0.5
+
+    def normalize(
+        self, reflectance: Float[Tensor, "batch date band height width"]
+    ) -> Float[Tensor, "batch date band height width"]:
+        """Normalized values, without unit."""
+        centre, scale = self._axes(reflectance)
+        if self.kind == "standard":
+            return (torch.asinh(reflectance / ASINH_REFLECTANCE) - centre) / scale
+        values = (reflectance - centre) / scale
+        if self.kind == "two_sigma":
+            values = values.clamp(0, 1)
+            # torch.floor of the 8-bit value: the released images are truncated, not rounded (MATH.md 8.3)
+            return (values * 255).floor() / 255 if self.eight_bit else values
+        return values
+
+    def reflectance(
+        self, normalized: Float[Tensor, "batch date band height width"]
+    ) -> Float[Tensor, "batch date band height width"]:
+        """Reflectance of normalized values; what two_sigma clipped stays at its bound."""
+        centre, scale = self._axes(normalized)
+        values = normalized * scale + centre
+        return ASINH_REFLECTANCE * torch.sinh(values) if self.kind == "standard" else values
+
+    def _axes(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        centre, scale = self.centre.to(values.device, values.dtype), self.scale.to(values.device, values.dtype)
+        return centre[..., None, None], scale[..., None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class BandStatistics:
+    """Mean and standard deviation of a band: of asinh(r / 0.02) for `standard`, of reflectance otherwise."""
+
+    band: Band
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """How the weights want their input.
+
+    standard: by fixed statistics; it keeps radiometry, so that dates compare. min_max (released weights): every band of
+    every image to [0, 1] by its own extremes; large images and reconstruction take two_sigma (mean +- 2 sd to [0, 1]),
+    as extremes of a large image say little, and those of an image with hidden parts are not known.
+    """
+
+    kind: Literal["standard", "min_max"]
+    statistics: tuple[BandStatistics, ...]
+    eight_bit: bool = False
+
+    def kind_for(self, side: int, trained: int, reconstructing: bool) -> ScalingKind:
+        """min_max up to twice the trained side (pixels), two_sigma above and to reconstruct; standard always."""
+        if self.kind == "standard":
+            return "standard"
+        return "two_sigma" if reconstructing or side > 2 * trained else "min_max"
+
+    def fixed(self, kind: ScalingKind, bands: Sequence[Band], sources: Sequence[Sequence[Band]]) -> NDArray[np.float64]:
+        """Centre and scale (2, band) from statistics.
+
+        bands: the cube's. sources: the file's bands behind each. A band that is one file band with statistics of its
+        own takes those; any other is interpolated in ln wavelength over one sensor's: the file's own, else the first.
+        """
+        known = {(each.band.sensor, each.band.name): (each.mean, each.sd) for each in self.statistics}
+        result = np.empty((2, len(bands)))
+        for column, (band, behind) in enumerate(zip(bands, sources, strict=True)):
+            own = known.get((behind[0].sensor, behind[0].name)) if len(behind) == 1 else None
+            result[:, column] = own or self._interpolated(band.wavelength, behind[0].sensor if behind else band.sensor)
+        if kind == "standard":
+            return result
+        mean, sd = result
+        return np.stack([mean - 2 * sd, 4 * sd])
+
+    def _interpolated(self, wavelength: float, sensor: str) -> tuple[float, float]:
+        sensors = [each.band.sensor for each in self.statistics]
+        chosen = sensor if sensor in sensors else sensors[0]
+        nodes = sorted((s.band.wavelength, s.mean, s.sd) for s in self.statistics if s.band.sensor == chosen)
+        at, mean, sd = np.array(nodes).T
+        x = np.log(wavelength)
+        return float(np.interp(x, np.log(at), mean)), float(np.interp(x, np.log(at), sd))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; from_dict is the inverse."""
+        rows = [
+            {**{name: getattr(each.band, name) for name in Band.__slots__}, "mean": each.mean, "sd": each.sd}
+            for each in self.statistics
+        ]
+        return {"kind": self.kind, "statistics": rows, "eight_bit": self.eight_bit}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Normalization":
+        """The normalization that to_dict wrote."""
+        statistics = tuple(
+            BandStatistics(Band(**{name: row[name] for name in Band.__slots__}), row["mean"], row["sd"])
+            for row in values["statistics"]
+        )
+        return cls(values["kind"], statistics, values["eight_bit"])
+
+    @classmethod
+    def fitted(
+        cls, bands: Sequence[Band], reflectance: Float[np.ndarray, "pixel band"], valid: Bool[np.ndarray, "pixel band"]
+    ) -> "Normalization":
+        """`standard` statistics of a sample of pixels. ValueError where a band has no valid pixel."""
+        if not valid.any(axis=0).all():
+            raise ValueError(f"found no valid pixel in {[b.name for b, v in zip(bands, valid.T, strict=True) if not v.any()]}")
+        values = np.arcsinh(reflectance.astype(np.float64) / ASINH_REFLECTANCE)
+        statistics = []
+        for column, band in enumerate(bands):
+            seen = values[valid[:, column], column]
+            # a constant band (a test image, a sensor's fault) must not divide by zero
+            statistics.append(BandStatistics(band, float(seen.mean()), max(float(seen.std()), 1e-3)))
+        return cls("standard", tuple(statistics))
+
+
+def extremes(
+    reflectance: Float[Tensor, "batch date band height width"],
+    valid: Bool[Tensor, "batch date band height width"] | None,
+) -> tuple[Float[Tensor, "batch date band"], Float[Tensor, "batch date band"]]:
+    """Centre and scale of min_max: the smallest valid value and the range of each band, date and image."""
+    if valid is None:
+        low, high = reflectance.amin(dim=(-2, -1)), reflectance.amax(dim=(-2, -1))
+    else:
+        low = reflectance.masked_fill(~valid, torch.inf).amin(dim=(-2, -1))
+        high = reflectance.masked_fill(~valid, -torch.inf).amax(dim=(-2, -1))
+        some = valid.any(dim=-1).any(dim=-1)
+        low, high = torch.where(some, low, 0.0), torch.where(some, high, 1.0)
+    return low, high - low + SMALLEST_RANGE

@@ -1,0 +1,115 @@
+"""Where, which wavelength, when and how large: four learned tables whose sum is a token's position.
+
+Beyond a table's end the end node holds. The released model is the case with a place table (as large as its window),
+a spectrum table with one node a native group, and zeros elsewhere (MATH.md 2).
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from spectralgpt.bands import BandSet
+
+SEASON_NODES = 12
+ELAPSED_NODES = 10
+SCALE_NODES = 11
+SMALLEST_GSD = 0.5
+DAYS_A_YEAR = 365.2425
+
+
+class Positions(nn.Module):
+    """Tables of one side of the model (encoder or decoder).
+
+    place (row, column, dim): bicubic (a = -0.75, align_corners False, no antialias; MATH.md 7) to the window's places.
+    spectrum (node, dim): linear in ln wavelength at the group's mean wavelength.
+    season (12, dim): a circle of the year. elapsed (10, dim): nodes at 8 (2^k - 1) days since the sample's first known
+    day, linear in log2(1 + d / 8). scale (11, dim): one node an octave of GSD from 0.5 to 512 m.
+    Season, elapsed and scale start at zero, and unknown days and GSD add nothing.
+    """
+
+    def __init__(self, dim: int, place_nodes: tuple[int, int], spectrum_nodes: Sequence[float]):
+        super().__init__()
+        self.spectrum_nodes = tuple(spectrum_nodes)
+        self.place = nn.Parameter(torch.empty(*place_nodes, dim))
+        self.spectrum = nn.Parameter(torch.empty(len(self.spectrum_nodes), dim))
+        self.season = nn.Parameter(torch.zeros(SEASON_NODES, dim))
+        self.elapsed = nn.Parameter(torch.zeros(ELAPSED_NODES, dim))
+        self.scale = nn.Parameter(torch.zeros(SCALE_NODES, dim))
+
+    def of_places(self, rows: int, columns: int) -> Float[Tensor, "place dim"]:
+        """Positions of a window's places, row by row."""
+        return resize_table(self.place, rows, columns).flatten(0, 1)
+
+    def of_groups(self, bands: BandSet) -> Float[Tensor, "group dim"]:
+        """Positions of the groups by their mean wavelengths (a native group's: over its slots, bands missing or not)."""
+        wavelengths = [math.log(group.wavelength) for group in bands.groups]
+        nodes = np.interp(wavelengths, np.log(self.spectrum_nodes), np.arange(len(self.spectrum_nodes)))
+        return read_table(self.spectrum, torch.from_numpy(nodes).to(self.spectrum.device))
+
+    def of_samples(
+        self, days: Int[Tensor, "batch date"], gsd: Float[Tensor, " batch"]
+    ) -> Float[Tensor, "batch date dim"]:
+        """Positions of the dates and the scale. days: since 1970, negative unknown; gsd: m, NaN or not positive unknown."""
+        known = days >= 0
+        first = days.masked_fill(~known, torch.iinfo(days.dtype).max).amin(dim=1, keepdim=True)
+        elapsed = (days - first).clamp(min=0).double()
+        # double: in float32 a day of this century is a 30th of a node off
+        year = days.double() / DAYS_A_YEAR
+        season = read_circle(self.season, (year - year.floor()) * SEASON_NODES)
+        time = season + read_table(self.elapsed, torch.log2(1 + elapsed / 8))
+        time = torch.where(known[..., None], time, 0.0)
+        measured = gsd > 0
+        octave = torch.log2(torch.where(measured, gsd, SMALLEST_GSD).double() / SMALLEST_GSD)
+        scale = torch.where(measured[:, None], read_table(self.scale, octave), 0.0)
+        return time + scale[:, None]
+
+    def forward(
+        self,
+        bands: BandSet,
+        rows: int,
+        columns: int,
+        days: Int[Tensor, "batch date"],
+        gsd: Float[Tensor, " batch"],
+        index: Int[Tensor, "batch chosen"] | None = None,
+    ) -> Float[Tensor, "batch tokens dim"]:
+        """Positions of all tokens (date, group, row, column), or of those at `index` in this order only."""
+        groups, places = self.of_groups(bands), self.of_places(rows, columns)
+        table = (groups[:, None] + places[None]).flatten(0, 1)
+        sample = self.of_samples(days, gsd)
+        if index is None:
+            return (sample[:, :, None] + table[None, None]).flatten(1, 2)
+        a_date = table.shape[0]
+        date = (index // a_date)[..., None].expand(-1, -1, sample.shape[-1])
+        return table[index % a_date] + sample.gather(1, date)
+
+
+def resize_table(
+    table: Float[Tensor, "node_rows node_columns dim"], rows: int, columns: int
+) -> Float[Tensor, "rows columns dim"]:
+    """The table read bicubically at rows x columns places (a = -0.75, align_corners False, no antialias, borders held)."""
+    if table.shape[:2] == (rows, columns):
+        return table
+    image = table.permute(2, 0, 1)[None]
+    return F.interpolate(image, size=(rows, columns), mode="bicubic", align_corners=False)[0].permute(1, 2, 0)
+
+
+def read_table(table: Float[Tensor, "node dim"], at: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes dim"]:
+    """The table at fractional node numbers, linear between nodes, the end nodes held beyond."""
+    last = table.shape[0] - 1
+    at = at.clamp(0, last)
+    low = at.floor().long()
+    part = (at - low).to(table.dtype)[..., None]
+    return table[low] * (1 - part) + table[(low + 1).clamp(max=last)] * part
+
+
+def read_circle(table: Float[Tensor, "node dim"], at: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes dim"]:
+    """The same on a circle: after the last node comes the first."""
+    nodes = table.shape[0]
+    low = at.floor().long()
+    part = (at - low).to(table.dtype)[..., None]
+    return table[low % nodes] * (1 - part) + table[(low + 1) % nodes] * part

@@ -1,0 +1,33 @@
+"""In which numbers the model computes."""
+
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+def resolved_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+    """`auto`: bf16 where the hardware multiplies it (CUDA, CPUs with AMX or AVX-512 BF16), fp32 elsewhere, where bf16 is
+    several times slower."""
+    if precision != "auto":
+        return precision
+    return "bf16" if device.type == "cuda" or (device.type == "cpu" and _cpu_multiplies_bf16()) else "fp32"
+
+
+def computing_in(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """Matrix products and attention inside run in this precision; weights, norms, losses stay float32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=resolved_precision(precision, device) == "bf16")
+
+
+@lru_cache(maxsize=1)
+def _cpu_multiplies_bf16() -> bool:
+    # torch offers no public question for this; other systems than Linux answer no
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags

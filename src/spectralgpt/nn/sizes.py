@@ -1,0 +1,104 @@
+"""The five sizes of the model and its whole configuration."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from spectralgpt.bands import BandSet
+from spectralgpt.errors import OptionError
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Width, depth and heads of encoder and decoder; an MLP is four times as wide as its block."""
+
+    dim: int
+    depth: int
+    heads: int
+    decoder_dim: int
+    decoder_depth: int
+    decoder_heads: int
+
+    def __post_init__(self) -> None:
+        for dim, heads in ((self.dim, self.heads), (self.decoder_dim, self.decoder_heads)):
+            if dim % heads:
+                raise ValueError(f"found width {dim} and {heads} heads; expected a width that the heads divide")
+
+
+SIZES = {
+    "tiny": Size(192, 12, 3, 192, 4, 6),
+    "small": Size(384, 12, 6, 256, 4, 8),
+    "base": Size(768, 12, 12, 512, 4, 16),
+    "large": Size(1024, 24, 16, 512, 4, 16),
+    "huge": Size(1280, 32, 16, 512, 4, 16),
+}
+"""base, large and huge are the paper's; tiny and small keep its shape for laptops."""
+
+SPECTRUM_NODES = tuple(math.exp(math.log(400) + k / 11 * math.log(2500 / 400)) for k in range(12))
+"""Nodes of our own spectrum tables: 12, evenly in ln wavelength from 400 to 2500 nm."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """All that is needed to build a model, as it stands in the weights' config.json.
+
+    bands: the model's own bands in wavelength order, in native groups of one size.
+    patch: side of a patch in pixels. image: side of the images it was trained on, in pixels.
+    place_nodes: rows and columns of the place table. spectrum_nodes: wavelengths (nm) of the spectrum table's nodes.
+    """
+
+    size: Size
+    bands: BandSet
+    patch: int = 8
+    image: int = 128
+    place_nodes: tuple[int, int] = (16, 16)
+    spectrum_nodes: tuple[float, ...] = SPECTRUM_NODES
+
+    @property
+    def slots(self) -> int:
+        """Bands that share a token."""
+        return self.bands.slots
+
+    @property
+    def token_values(self) -> int:
+        """Values of a token: slots x patch rows x patch columns, in this order."""
+        return self.slots * self.patch**2
+
+    def window(self, groups: int, dates: int) -> int:
+        """Side in pixels of the window on a scene: about 1024 tokens, at least 4 places, at most what was trained.
+
+        Raises OptionError above 4096 tokens: so many dates and groups do not fit into attention at once.
+        """
+        places = math.isqrt(1024 // (groups * dates)) if groups * dates <= 1024 else 0
+        side = self.patch * max(4, places)
+        tokens = groups * dates * (side // self.patch) ** 2
+        if tokens > 4096:
+            raise OptionError(
+                f"found {dates} dates of {groups} band groups, {tokens} tokens in the smallest window; expected at most "
+                "4096. Choose fewer dates with --date."
+            )
+        return min(side, max(128, self.image))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; from_dict is the inverse."""
+        return {
+            "size": {name: getattr(self.size, name) for name in Size.__slots__},
+            "bands": self.bands.to_dict(),
+            "patch": self.patch,
+            "image": self.image,
+            "place_nodes": list(self.place_nodes),
+            "spectrum_nodes": list(self.spectrum_nodes),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
+        """The configuration that to_dict wrote."""
+        rows, columns = values["place_nodes"]
+        return cls(
+            size=Size(**values["size"]),
+            bands=BandSet.from_dict(values["bands"]),
+            patch=values["patch"],
+            image=values["image"],
+            place_nodes=(rows, columns),
+            spectrum_nodes=tuple(values["spectrum_nodes"]),
+        )

@@ -1,0 +1,90 @@
+"""Bands to the slots of their groups, and predictions in slots back to bands.
+
+A model has g slots a group. A band set fills them through A, one matrix a group (BandSet's groups say which): the
+released model, whose every slot has its own band, is the case where all of this is a reshape. The kernel W over slots
+applied to A x is the kernel W A over bands; the slots are made once for all tokens, so that embedding stays one matrix
+product whatever the groups are, and they are the losses' targets as well.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spectralgpt.bands import BandSet
+
+
+@lru_cache(maxsize=64)
+def slot_matrix(bands: BandSet) -> NDArray[np.float64]:
+    """A of all groups as one matrix (group x slot, band), block-diagonal, rows summing to one."""
+    return _blocks([group.matrix() for group in bands.groups])
+
+
+@lru_cache(maxsize=64)
+def band_matrix(bands: BandSet) -> NDArray[np.float64]:
+    """Read-back of all groups as one matrix (band, group x slot), block-diagonal, rows summing to one."""
+    return _blocks([group.readback() for group in bands.groups])
+
+
+def to_slots_of_groups(
+    values: Float[Tensor, "batch date band height width"], bands: BandSet
+) -> Float[Tensor, "batch date group slot height width"]:
+    """A x at every pixel; values must be filled where invalid."""
+    n, t, _, h, w = values.shape
+    return _apply(slot_matrix(bands), values).reshape(n, t, len(bands.groups), bands.slots, h, w)
+
+
+def to_bands(
+    slots: Float[Tensor, "batch date group slot height width"], bands: BandSet
+) -> Float[Tensor, "batch date band height width"]:
+    """Predictions of the bands: a native band takes its slot, others are read between slots in ln wavelength."""
+    return _apply(band_matrix(bands), slots.flatten(2, 3))
+
+
+def band_valid_in_slots(
+    valid: Bool[Tensor, "batch date band height width"], bands: BandSet
+) -> Bool[Tensor, "batch date group slot height width"]:
+    """True where every band that feeds the slot is valid and the slot is a target (own groups: all are; native ones:
+    where its band is there)."""
+    n, t, _, h, w = valid.shape
+    feeds = slot_matrix(bands) > 0
+    target = np.array([flag for group in bands.groups for flag in group.targets()])
+    if _is_identity(feeds):
+        scored = valid
+    else:
+        scored = _apply(feeds.astype(np.float64), (~valid).float()) == 0
+    scored = scored & torch.from_numpy(target).to(valid.device)[:, None, None]
+    return scored.reshape(n, t, len(bands.groups), bands.slots, h, w)
+
+
+def present_in_groups(
+    valid: Bool[Tensor, "batch date band height width"], bands: BandSet
+) -> Bool[Tensor, "batch date group 1 height width"]:
+    """True where at least one band of the group is valid."""
+    parts = valid.split([len(group.bands) for group in bands.groups], dim=2)
+    return torch.stack([part.any(dim=2) for part in parts], dim=2)[:, :, :, None]
+
+
+def _apply(
+    matrix: NDArray[np.float64], values: Float[Tensor, "batch date band height width"]
+) -> Float[Tensor, "batch date out height width"]:
+    if _is_identity(matrix):
+        return values
+    weights = torch.from_numpy(matrix).to(values.device, values.dtype)
+    return torch.einsum("sb,ntbhw->ntshw", weights, values)
+
+
+def _is_identity(matrix: NDArray[np.float64] | NDArray[np.bool_]) -> bool:
+    return matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix)))
+
+
+def _blocks(blocks: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    whole = np.zeros((sum(len(block) for block in blocks), sum(block.shape[1] for block in blocks)))
+    row = column = 0
+    for block in blocks:
+        whole[row : row + block.shape[0], column : column + block.shape[1]] = block
+        row, column = row + block.shape[0], column + block.shape[1]
+    return whole

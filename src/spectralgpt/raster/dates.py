@@ -1,0 +1,64 @@
+"""Days since 1970-01-01, in UTC, and where a file's name or metadata tell them."""
+
+import re
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from spectralgpt.errors import RasterError
+
+UNKNOWN = -1
+"""The day of an image whose date is not known."""
+
+EPOCH = date(1970, 1, 1)
+
+DATE_TAG = "ACQUISITION_DATE"
+
+METADATA = (
+    DATE_TAG,
+    "DATATAKE_1_DATATAKE_SENSING_START",
+    "PRODUCT_START_TIME",
+    "DATE_ACQUIRED",
+    "SENSING_TIME",
+    "ACQUISITIONDATETIME",
+)
+"""Tags of the acquisition, as GDAL's readers, USGS and HLS write them. Not TIFFTAG_DATETIME: that is the file's."""
+
+WRITTEN = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+
+
+def day_of(text: str, source: str) -> int:
+    """The day of an ISO date like 2020-05-01; what follows the date is its time. RasterError for anything else."""
+    try:
+        return (date.fromisoformat(text.strip()[:10]) - EPOCH).days
+    except ValueError:
+        raise RasterError(f"{source}: found {text!r} for a date; expected one like 2020-05-01.") from None
+
+
+def written(day: int) -> str:
+    """The day as an ISO date, empty when unknown."""
+    return "" if day == UNKNOWN else (EPOCH + timedelta(days=day)).isoformat()
+
+
+def day_in_tags(tags: Mapping[str, str]) -> int:
+    """The day that a file's tags tell, -1 when they tell none."""
+    for key in METADATA:
+        found = WRITTEN.search(tags.get(key, ""))
+        if found:
+            return _day(found)
+    return UNKNOWN
+
+
+def day_in_name(name: str) -> int:
+    """The first date in a file's name (products name the acquisition before the processing), -1 without one."""
+    for found in WRITTEN.finditer(name):
+        day = _day(found)
+        if day != UNKNOWN:
+            return day
+    return UNKNOWN
+
+
+def _day(found: re.Match[str]) -> int:
+    try:
+        return (date(int(found[1]), int(found[3]), int(found[4])) - EPOCH).days
+    except ValueError:  # the 31st of a shorter month
+        return UNKNOWN

@@ -1,0 +1,78 @@
+"""Open datasets, one a thread: GDAL's handles must not be shared."""
+
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import rasterio
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+
+from spectralgpt.errors import RasterError
+
+GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError)
+"""What rasterio raises when GDAL refuses: mostly its own errors, at places GDAL's as they come."""
+
+_quiet = threading.RLock()
+
+
+@contextmanager
+def without_georeference_warning() -> Iterator[None]:
+    """Images without georeference are welcome here; the filters are the process's, hence one thread at a time."""
+    with _quiet, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def open_dataset(path: str) -> DatasetReader:
+    """RasterError, naming the file and what GDAL found, when it is no image."""
+    try:
+        with without_georeference_warning():
+            return rasterio.open(path)
+    except GDAL_ERRORS as error:
+        raise RasterError(
+            f"{path}: found no image that can be opened ({error}); expected a raster as GeoTIFF."
+        ) from error
+
+
+class Handles:
+    """Datasets by path, each thread with its own; a copy in another process, forked or unpickled, starts with none."""
+
+    def __init__(self) -> None:
+        self._start()
+
+    def _start(self) -> None:
+        self._process = os.getpid()
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._open: list[DatasetReader] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._start()
+
+    def of(self, path: str) -> DatasetReader:
+        """This thread's dataset of a path, opened at its first use."""
+        if self._process != os.getpid():
+            self._start()  # closing the parent's handles here would close them under it
+        mine: dict[str, DatasetReader] = self._local.__dict__.setdefault("datasets", {})
+        dataset = mine.get(path)
+        if dataset is None or dataset.closed:
+            dataset = mine[path] = open_dataset(path)
+            with self._lock:
+                self._open.append(dataset)
+        return dataset
+
+    def close(self) -> None:
+        """Close those of every thread; a later use opens them again."""
+        if self._process == os.getpid():
+            with self._lock:
+                opened, self._open = self._open, []
+            for dataset in opened:
+                dataset.close()

@@ -1,0 +1,26 @@
+"""One band of one date, as it lies in a file."""
+
+from dataclasses import dataclass
+
+from spectralgpt.bands import Band
+from spectralgpt.raster.grid import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Where one band of one date is stored, and how: reflectance = stored x scale + offset.
+
+    index: in the file, from 1. nodata: the stored value of pixels that were not measured. masked: whether the file has
+    a mask of this band besides. alpha: index of the file's alpha band, 0 without one: not valid where it is 0.
+    """
+
+    path: str
+    index: int
+    band: Band
+    grid: Grid
+    dtype: str
+    scale: float
+    offset: float
+    nodata: float | None
+    masked: bool
+    alpha: int

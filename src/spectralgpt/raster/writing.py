@@ -1,0 +1,225 @@
+"""GeoTIFFs that are cloud optimized, written beside their target and renamed: there is no half target."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+import rasterio
+from affine import Affine
+from jaxtyping import Shaped
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.io import DatasetWriter
+from rasterio.shutil import copy as copy_raster
+from rasterio.windows import Window as RasterioWindow
+
+from spectralgpt.errors import TargetError
+from spectralgpt.raster.grid import Grid
+from spectralgpt.raster.handles import GDAL_ERRORS, without_georeference_warning
+
+SUFFIXES = (".tif", ".tiff")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a raster on disk is besides its values: reflectance = stored x scale + offset, a band.
+
+    descriptions, scale, offset: one a band, or empty. tags: of the file. block: side of a tile, pixels; also the size
+    above which there are overviews, made by `resampling`.
+    """
+
+    grid: Grid
+    count: int
+    dtype: str
+    nodata: float | int | None = None
+    descriptions: tuple[str | None, ...] = ()
+    scale: tuple[float, ...] = ()
+    offset: tuple[float, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    interleave: Literal["pixel", "band"] = "pixel"
+    block: int = 512
+    resampling: Literal["average", "nearest", "mode"] = "average"
+
+    def __post_init__(self) -> None:
+        for name in ("descriptions", "scale", "offset"):
+            if len(getattr(self, name)) not in (0, self.count):
+                raise ValueError(f"{len(getattr(self, name))} {name} for {self.count} bands")
+        if self.block % 16:
+            raise ValueError(f"a TIFF tile's side is a multiple of 16, not {self.block}")
+
+
+def check_target(path: str | os.PathLike[str], kind: Literal["raster", "file"] = "raster") -> None:
+    """Refuse, before any work, a target that could not be written at its end; leaves nothing behind.
+
+    TargetError when the folder is missing or cannot be written to, when the target is a folder itself, or when a raster
+    is to have another name than .tif.
+    """
+    target = Path(path)
+    if kind == "raster" and target.suffix.lower() not in SUFFIXES:
+        raise TargetError(f"{target}: found the name {target.name!r}; expected one that ends in .tif, for a GeoTIFF.")
+    if target.is_dir():
+        raise TargetError(f"{target}: found a folder; expected the name of a file to write. Name one inside it.")
+    folder = target.parent
+    if not folder.is_dir():
+        found = "a file where its folder should be" if folder.exists() else f"no folder {folder}"
+        raise TargetError(f"{target}: found {found}; expected a folder to write into. Make it first.")
+    try:
+        with tempfile.TemporaryFile(dir=folder, prefix=f".{target.name[:100]}."):
+            pass
+    except OSError as error:
+        raise TargetError(
+            f"{target}: found that {folder} cannot be written to ({error.strerror or error}); expected a folder that "
+            "can. Choose another, or change its permissions."
+        ) from error
+
+
+class CogWriter:
+    """Streams rows to a tiled GeoTIFF beside the target and makes a cloud optimized one of it when the block ends.
+
+        with CogWriter(target, layout) as writer:
+            writer.write(0, rows)
+
+    Memory depends on the rows given at a time and on a row of tiles, never on the image. folder: where the temporary
+    files go, of the target's file system; default a hidden folder beside the target, which goes whatever happens. On an
+    exception nothing is left, and a target that was there before stays. TargetError when the disk refuses.
+    """
+
+    def __init__(self, target: str | os.PathLike[str], layout: Layout, folder: str | os.PathLike[str] | None = None):
+        self.target = Path(target)
+        self.layout = layout
+        self._parent = self.target.parent if folder is None else Path(folder)
+        self._folder: Path | None = None
+        self._dataset: DatasetWriter | None = None
+        self._written = 0
+
+    def __enter__(self) -> "CogWriter":
+        check_target(self.target)
+        try:
+            with _refusals(self.target), without_georeference_warning():
+                self._folder = Path(tempfile.mkdtemp(dir=self._parent, prefix=f".{self.target.name[:100]}."))
+                self._dataset = rasterio.open(self._folder / "rows.tif", "w", **_profile(self.layout))
+                _describe(self._dataset, self.layout)
+        except BaseException:
+            self._leave()
+            raise
+        return self
+
+    def write(self, row: int, values: Shaped[np.ndarray, "band row column"]) -> None:
+        """Store whole rows, the first of which is `row`. ValueError when they are not the layout's or not the next."""
+        assert self._dataset is not None, "a CogWriter writes inside its with block"
+        grid = self.layout.grid
+        expected = (self.layout.count, values.shape[1], grid.width)
+        if values.shape != expected or values.dtype != np.dtype(self.layout.dtype):
+            raise ValueError(f"found {values.dtype} {values.shape}; expected {self.layout.dtype} {expected}")
+        if row != self._written or row + values.shape[1] > grid.height:
+            raise ValueError(f"found rows {row} to {row + values.shape[1]}; expected from {self._written}, in order")
+        with _refusals(self.target):
+            self._dataset.write(values, window=RasterioWindow(0, row, grid.width, values.shape[1]))
+        self._written += values.shape[1]
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            if error is None:
+                with _refusals(self.target):
+                    self._finish()
+        finally:
+            self._leave()
+
+    def _finish(self) -> None:
+        assert self._dataset is not None, "a CogWriter ends after it began"
+        assert self._folder is not None, "a CogWriter has its folder as long as its dataset"
+        if self._written != self.layout.grid.height:
+            raise ValueError(f"found {self._written} rows written; expected {self.layout.grid.height}")
+        rows, cog = self._folder / "rows.tif", self._folder / "cog.tif"
+        self._dataset.build_overviews(_factors(self.layout), Resampling[self.layout.resampling])
+        self._dataset.close()
+        with without_georeference_warning():
+            copy_raster(rows, cog, driver="GTiff", copy_src_overviews=True, **_compression(self.layout))
+        os.replace(cog, self.target)
+
+    def _leave(self) -> None:
+        if self._dataset is not None:
+            with suppress(*GDAL_ERRORS):  # what it could not flush is thrown away anyway
+                self._dataset.close()
+            self._dataset = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+
+def write_raster(path: str | os.PathLike[str], values: Shaped[np.ndarray, "band row column"], layout: Layout) -> None:
+    """Write a whole raster in one go; errors as CogWriter."""
+    with CogWriter(path, layout) as writer:
+        writer.write(0, values)
+
+
+def _profile(layout: Layout) -> dict[str, Any]:
+    """Of the temporary file: tiled as the result, not compressed, so that rows can be stored as they come."""
+    profile = {
+        "driver": "GTiff",
+        "height": layout.grid.height,
+        "width": layout.grid.width,
+        "count": layout.count,
+        "dtype": layout.dtype,
+        "nodata": layout.nodata,
+        "crs": None if layout.grid.crs is None else CRS.from_wkt(layout.grid.crs),
+        "tiled": True,
+        "blockxsize": layout.block,
+        "blockysize": layout.block,
+        "interleave": layout.interleave,
+        "bigtiff": "if_safer",
+    }
+    if layout.grid.transform != Affine.identity():
+        profile["transform"] = layout.grid.transform
+    return profile
+
+
+def _compression(layout: Layout) -> dict[str, Any]:
+    """Deflate, with the predictor of the number type."""
+    return {
+        "tiled": True,
+        "blockxsize": layout.block,
+        "blockysize": layout.block,
+        "interleave": layout.interleave,
+        "compress": "deflate",
+        "predictor": 3 if np.dtype(layout.dtype).kind == "f" else 2,
+        "bigtiff": "if_safer",
+        "num_threads": "all_cpus",
+    }
+
+
+def _describe(dataset: DatasetWriter, layout: Layout) -> None:
+    for index, description in enumerate(layout.descriptions, 1):
+        if description:
+            dataset.set_band_description(index, description)
+    if layout.scale:
+        dataset.scales = layout.scale
+    if layout.offset:
+        dataset.offsets = layout.offset
+    dataset.update_tags(**layout.tags)
+
+
+def _factors(layout: Layout) -> list[int]:
+    """Halve until the image fits one tile; not at all when it is one pixel thin, which halving would not change."""
+    factors: list[int] = []
+    while min(layout.grid.shape) > 1 and max(layout.grid.shape) > layout.block * 2 ** len(factors):
+        factors.append(2 ** (len(factors) + 1))
+    return factors
+
+
+@contextmanager
+def _refusals(target: Path) -> Iterator[None]:
+    """A full disk or a lost folder is the user's to mend."""
+    try:
+        yield
+    except (OSError, *GDAL_ERRORS) as error:
+        raise TargetError(
+            f"{target}: found that it cannot be written ({error}); expected a disk with space and permission to write."
+        ) from error

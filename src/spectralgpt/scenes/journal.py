@@ -1,0 +1,136 @@
+"""`TARGET.partial/`: the finished block rows of a scene and what they were made from, until TARGET is there.
+
+plan.json             format, version, the plan and the caller's journal: what a later run must have alike to go on
+rows-000000.npy ...   block row by block row, as composed
+writing/              what CogWriter keeps until TARGET is whole; of no use to a later run
+
+Each file is written beside, as NAME.new, and renamed: a file under its own name is whole, whenever the run is killed.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from spectralgpt.errors import TargetError
+from spectralgpt.raster import check_target
+from spectralgpt.scenes.plan import Plan
+
+FORMAT = "spectralgpt scene"
+VERSION = 1
+
+_NAMES = re.compile(r"(plan\.json|rows-\d{6,}\.npy)(\.new)?")
+
+
+class Journal:
+    """The folder TARGET.partial of one run. Its making leaves no file; `start` does."""
+
+    def __init__(self, target: Path, plan: Plan, parameters: Mapping[str, object]) -> None:
+        """parameters: what JSON can hold; raises TypeError or ValueError otherwise."""
+        self.folder = partial_of(target)
+        self._count = len(plan.rows)
+        content = {"format": FORMAT, "version": VERSION, "plan": asdict(plan), "journal": dict(parameters)}
+        self._text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+
+    def start(self) -> None:
+        """Make the folder, in place of one that a killed run left; `check_scene_target` has said that it is one."""
+        self.remove()
+        self.folder.mkdir()
+        with _beside(self.folder / "plan.json") as file:
+            file.write(self._text.encode())
+
+    def save(self, index: int, stored: np.ndarray) -> None:
+        """Keep block row `index`."""
+        with _beside(self._path(index)) as file:
+            np.save(file, stored, allow_pickle=False)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """All block rows from the top, one in memory at a time."""
+        for index in range(self._count):
+            yield np.load(self._path(index), allow_pickle=False)
+
+    def writing(self) -> Path:
+        """The folder for temporary files of TARGET: here, so that those of a killed run are found and removed."""
+        folder = self.folder / "writing"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def remove(self) -> None:
+        """Remove the files that a run writes there, and the folder, unless it holds anything else."""
+        if not self.folder.exists():
+            return
+        ours = [path for path in self.folder.iterdir() if _is_ours(path)]
+        # plan.json last: what is left of the folder, if this is killed too, is still known as ours
+        for path in sorted(ours, key=lambda path: path.name.startswith("plan.json")):
+            if path.name == "writing":
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _path(self, index: int) -> Path:
+        return self.folder / f"rows-{index:06d}.npy"
+
+
+def partial_of(target: Path) -> Path:
+    """The folder beside TARGET for what is done before TARGET is whole."""
+    return target.with_name(target.name + ".partial")
+
+
+def check_scene_target(target: Path) -> None:
+    """Refuse a TARGET that cannot be written, or whose TARGET.partial is not what a run of ours left there.
+
+    Reads no image: called before anything is read. Raises TargetError; changes nothing.
+    """
+    check_target(target)
+    partial = partial_of(target)
+    if not os.path.lexists(partial):
+        return
+    found = _foreign(partial)
+    if found:
+        raise TargetError(
+            f"{partial}: found {found}; expected no such file, or the folder that a killed run left, as the blocks of "
+            f"{target.name} are kept there until it is whole. Move it away, or choose another target."
+        )
+
+
+def _foreign(partial: Path) -> str:
+    """What in TARGET.partial is not ours, in words; empty where all is."""
+    if partial.is_symlink() or not partial.is_dir():
+        return "a link" if partial.is_symlink() else "something that is not a folder"
+    try:
+        names = {path.name for path in partial.iterdir()}
+        others = sorted(name for name in names if not _is_ours(partial / name))
+        if others:
+            return f"a folder with {others[0]}" + (f" and {len(others) - 1} more" if len(others) > 1 else "")
+        if names <= {"plan.json.new"}:  # killed while it was made or removed
+            return ""
+        content = json.loads((partial / "plan.json").read_bytes())
+    except (OSError, ValueError) as error:
+        return f"a folder without a plan.json that can be read ({error})"
+    ours = isinstance(content, dict) and content.get("format") == FORMAT
+    return "" if ours else f'a folder with a plan.json of another format than "{FORMAT}"'
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a run of ours may have put this into its TARGET.partial."""
+    if path.name == "writing":
+        return path.is_dir() and not path.is_symlink()
+    return _NAMES.fullmatch(path.name) is not None and not path.is_dir()
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes its name once it is whole."""
+    new = path.with_name(path.name + ".new")
+    with open(new, "wb") as file:
+        yield file
+    os.replace(new, path)

@@ -1,0 +1,65 @@
+"""The objective of masked pretraining, and batches of crops of one image."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spectralgpt.nn import Cube, LossTerm, MaskedAutoencoder, MaskKind, draw_mask
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """Rebuild what a drawn mask hides: the token and the spectral loss.
+
+    mask_ratio: share hidden. generator: where masks are drawn from. normalized: the token loss in each token's own units;
+    the spectral loss, always in the cube's, then weighs nothing, as one prediction cannot have both.
+    """
+
+    generator: torch.Generator
+    mask_ratio: float = 0.9
+    mask_kind: MaskKind = "random"
+    normalized: bool = False
+
+    def __call__(self, model: MaskedAutoencoder, cube: Cube) -> Mapping[str, LossTerm]:
+        grid = model.grid_of(cube)
+        present = None if cube.valid is None else model.present(cube).flatten(1)
+        shape = (cube.shape[0], grid.dates, grid.groups, grid.places)
+        mask = draw_mask(self.mask_kind, self.mask_ratio, shape, self.generator, present, cube.values.device)
+        losses = model.losses(cube, mask, model(cube, mask), normalized=self.normalized)
+        return {"token": losses["token"]} if self.normalized else losses
+
+
+def random_crops(cube: Cube, side: int, batch: int, rng: np.random.Generator) -> Iterator[Cube]:
+    """Endless batches of square crops of one image (a cube of batch 1), turned and mirrored at random.
+
+    side: pixels, at most the image's.
+    """
+    _, _, _, height, width = cube.shape
+    while True:
+        rows = rng.integers(0, height - side + 1, batch)
+        columns = rng.integers(0, width - side + 1, batch)
+        turns, mirrored = rng.integers(0, 4, batch), rng.integers(0, 2, batch)
+        where = list(zip(rows.tolist(), columns.tolist(), turns.tolist(), mirrored.tolist(), strict=True))
+
+        def crops(values: Tensor, where: list[tuple[int, int, int, int]] = where) -> Tensor:
+            parts = (
+                (torch.rot90(values[0, ..., r : r + side, c : c + side], turn, (-2, -1)), mirror)
+                for r, c, turn, mirror in where
+            )
+            return torch.stack([part.flip(-1) if mirror else part for part, mirror in parts])
+
+        yield replace(
+            cube,
+            values=crops(cube.values),
+            valid=None if cube.valid is None else crops(cube.valid),
+            days=cube.days.expand(batch, -1),
+            gsd=cube.gsd.expand(batch),
+            scaling=replace(
+                cube.scaling,
+                centre=cube.scaling.centre.expand(batch, -1, -1),
+                scale=cube.scaling.scale.expand(batch, -1, -1),
+            ),
+        )

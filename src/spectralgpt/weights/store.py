@@ -1,0 +1,94 @@
+"""Weights on disk: a folder with config.json and model.safetensors."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from spectralgpt.errors import TargetError, WeightsError
+
+CONFIG, TENSORS = "config.json", "model.safetensors"
+PARTS = ("model", "bands", "normalization", "read_out")
+"""What makes a model, besides its tensors; provenance tells where it came from."""
+
+
+def fingerprint(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 (hex) over the canonical JSON of model, bands, normalization and read-out, and the tensors by name.
+
+    Tensors count as float32, so that storing them in another way, or saving them again, changes nothing. Provenance is
+    outside.
+    """
+    digest = hashlib.sha256(json.dumps({part: config[part] for part in PARTS}, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().float().contiguous()
+        digest.update(json.dumps([name, list(tensor.shape)]).encode())
+        digest.update(memoryview(tensor.numpy().astype(np.dtype("<f4"), copy=False)).cast("B"))
+    return digest.hexdigest()
+
+
+def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """The folder, whole or not at all. TargetError when something else stands there or it cannot be written."""
+    if folder.exists() and not (folder / CONFIG).exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise TargetError(f"{folder}: found something that is no weights folder; expected a new name, or weights to replace.")
+    partial = folder.with_name(f"{folder.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial / TENSORS)
+        (partial / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(partial, folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise TargetError(f"{folder}: found that it cannot be written ({error}); expected a folder to write to.") from None
+
+
+def read_weights(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """config.json and the tensors, float32. WeightsError when one is missing, damaged, or not ours."""
+    config = _read_config(folder / CONFIG)
+    path = folder / TENSORS
+    try:
+        tensors = load_file(path)
+    except FileNotFoundError:
+        raise WeightsError(f"{folder}: found no {TENSORS}; expected it beside {CONFIG}.") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path}: found a damaged file ({error}); expected whole weights. Fetch them again.") from None
+    return config, {name: tensor.to(torch.float32) for name, tensor in tensors.items()}
+
+
+def check_tensors(
+    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], source: str
+) -> None:
+    """WeightsError naming every missing, unexpected and misshapen tensor; nothing when they are the same."""
+    faults = [f"missing {name} {expected[name]}" for name in expected if name not in found]
+    faults += [f"unexpected {name} {found[name]}" for name in found if name not in expected]
+    faults += [
+        f"{name} has shape {found[name]}, expected {expected[name]}"
+        for name in expected
+        if name in found and found[name] != expected[name]
+    ]
+    if faults:
+        raise WeightsError(f"{source}: found tensors that do not fit the model, expected it exactly:\n  " + "\n  ".join(faults))
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise WeightsError(f"{path.parent}: found no {CONFIG}; expected a folder of spectralgpt weights.") from None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: found no readable JSON ({error}); expected the configuration of weights.") from None
+    missing = [part for part in (*PARTS, "provenance") if not isinstance(config, dict) or part not in config]
+    if missing:
+        raise WeightsError(f"{path}: found no {', '.join(missing)}; expected the configuration of spectralgpt weights.")
+    return config  # type: ignore[no-any-return]

@@ -1,0 +1,121 @@
+"""Which bands a file has."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spectralgpt.bands import Band, bands_of, canonical, identify, sensor
+from spectralgpt.errors import BandError
+
+L1C, L2A = sensor("s2-l1c"), sensor("s2-l2a")
+
+
+@pytest.mark.parametrize(
+    ("written", "one"),
+    [
+        ("B1", "B1"), ("B01", "B1"), ("b001", "B1"), (" b1 ", "B1"), ("Band 1", "B1"), ("band_01", "B1"),
+        ("B8a", "B8A"), ("B08A", "B8A"), ("B10", "B10"), ("B4, central wavelength 665 nm", "B4"),
+        ("SCL", "SCL"), ("red", "red"), ("B0", "B0"), ("B8B", "B8B"),
+    ],
+)  # fmt: skip
+def test_a_name_has_one_spelling(written, one):
+    assert canonical(written) == one
+    assert canonical(one) == one
+
+
+def test_names_tell_the_sensor_in_any_order():
+    found = identify(["B10", "B02", "B8A"], None, "scene.tif")
+    assert found.bands == tuple(map(L1C.band, ("B10", "B2", "B8A")))
+    assert found.indices == (0, 1, 2)
+    assert found.sensor == L1C
+    assert found.warnings == ()
+
+
+def test_only_the_level_open_is_level_2a_with_a_warning():
+    found = identify(["B02", "B03"], None, "scene.tif")
+    assert found.sensor == L2A
+    assert len(found.warnings) == 1
+    assert "scene.tif" in found.warnings[0]
+    assert "--bands s2-l1c" in found.warnings[0]
+
+
+def test_metadata_tell_the_level():
+    found = identify(["B2", "B3"], None, "scene.tif", metadata="s2-l1c")
+    assert (found.sensor, found.warnings) == (L1C, ())
+    assert identify(["B2", "B10"], None, "scene.tif", metadata="s2-l2a").sensor == L1C, "metadata that cannot be right"
+
+
+def test_a_sensor_says_whose_names_they_are():
+    found = identify(["B02", "B03"], "s2-l1c", "scene.tif")
+    assert found.bands == (L1C.band("B2"), L1C.band("B3"))
+    assert found.warnings == ()
+
+
+def test_a_nameless_file_is_read_in_the_sensors_order():
+    found = identify([None] * 13, "eurosat", "patch.tif")
+    assert [band.name for band in found.bands][-2:] == ["B12", "B8A"]
+    assert {band.sensor for band in found.bands} == {"s2-l1c"}
+    assert found.indices == tuple(range(13))
+    assert found.sensor == sensor("eurosat")
+
+
+def test_a_list_names_the_bands_of_a_nameless_file():
+    found = identify([None, "", None], "B4,B03, b2", "patch.tif")
+    assert [band.name for band in found.bands] == ["B4", "B3", "B2"]
+    assert found.indices == (0, 1, 2)
+
+
+def test_a_list_selects_from_a_named_file_in_its_own_order():
+    names = ["B01", "B02", "B03", "B04", "B10", "SCL", None]
+    found = identify(names, "B04,B02", "scene.tif")
+    assert found.bands == (L1C.band("B4"), L1C.band("B2")), "B10 beside them says Level-1C"
+    assert found.indices == (3, 1)
+
+
+@given(st.permutations(L1C.names), st.integers(1, 13))
+def test_the_order_of_a_file_decides_nothing(names, count):
+    found = identify(names[:count], "s2-l1c", "scene.tif")
+    assert [band.name for band in found.bands] == list(names[:count])
+    again = identify(names, ",".join(L1C.names[:count]), "scene.tif")
+    assert [names[i] for i in again.indices] == list(L1C.names[:count])
+
+
+@pytest.mark.parametrize(
+    ("names", "choice", "says"),
+    [
+        (["B02", "B2"], None, "scene.tif: found the band name 'B2' more than once"),
+        (["B02", "B2"], "s2-l1c", "more than once"),
+        ([None] * 4, None, r"scene.tif: found 4 bands without names; expected names like B02.*--bands B02,B03"),
+        ([None], None, r"1 band without a name"),
+        ([None] * 13, None, r"--bands eurosat or s2-l1c, or which they are with"),
+        ([None, "B02"], None, r"without a name \(number 1\) beside named ones.*--bands B2"),
+        ([None, "B02"], "s2-l1c", r"without a name \(number 1\)"),
+        (["B02", "SCL"], None, r"found band names 'SCL', which no sensor has.*Choose what to read with --bands B2"),
+        (["red", "green"], None, r"found band names 'red', 'green', which no sensor has"),
+        (["B02", "B10"], "s2-l2a", r"'B10', which s2-l2a does not have.*--bands B2"),
+        ([None] * 3, "eurosat", r"found 3 bands without names; expected the 13 of eurosat"),
+        ([None] * 12, "eurosat", r"choose one of s2-l2a, spectralgpt-12, which have as many"),
+        ([None] * 3, "B02,B03", r"found 3 bands without names; expected 2, as many as --bands names \(B2, B3\)"),
+        (["B02", "B04"], "B03,B05,B04", r"found the bands B2, B4; expected also B3, B5, as --bands names them"),
+        (["B02"], "B02,b2", r"--bands: found the band name 'B2' more than once"),
+        (["B02"], "s2-l1d", r"'s2-l1d', which is neither a sensor nor a band.*Did you mean s2-l1c\?"),
+        (["B02"], " , ", r"empty list of bands"),
+        ([None, None], "B02,B99", r"found band names 'B99', which no sensor has"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said(names, choice, says):
+    with pytest.raises(BandError, match=says) as caught:
+        identify(names, choice, "scene.tif")
+    assert "\n" not in str(caught.value)
+
+
+def test_bands_of_an_array():
+    assert bands_of("s2-l2a", 12, "the array") == (L2A.bands, L2A)
+    assert bands_of("B2,B10", 2, "the array")[0] == (L1C.band("B2"), L1C.band("B10"))
+    own = [Band("mine", str(w), float(w), 5.0, 1.0) for w in np.arange(400, 2400, 10)]
+    assert bands_of(own, 200, "the array") == (tuple(own), None)
+    with pytest.raises(BandError, match="the array: found 3 bands; expected 200"):
+        bands_of(own, 3, "the array")
+    with pytest.raises(BandError, match="more than once"):
+        bands_of([own[0], own[0]], 2, "the array")

@@ -1,0 +1,246 @@
+"""The commands made of small verbs, which a test writes into a package of its own."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from spectralgpt import cli, verbs
+from spectralgpt.cli.app import build
+from spectralgpt.cli.commands import parameters
+
+HEADER = """
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike as Path_
+from pathlib import Path
+from typing import Literal
+from spectralgpt.errors import InputError
+from spectralgpt.progress import Progress, silent
+
+PathLike = str | Path_[str]
+
+@dataclass(frozen=True)
+class Result:
+    given: tuple[object, ...]
+    target: Path
+    error: float = float("nan")
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"given {self.given!r}"
+"""
+
+VERBS = {
+    "mix": '''
+def mix(sources: PathLike | Sequence[PathLike], target: PathLike, *, bands: str | None = None, per_date: bool = False,
+        keep: bool = True, per: Literal["all", "group"] = "all", overlap: float = 0.25, hide: float | str = 0.75,
+        only: Sequence[str] = (), progress: Progress = silent) -> Result:
+    """Mix scenes: one line
+    of summary.
+
+    What it does at length.
+
+    Args:
+        sources: Dates of one place.
+        target: The file to write.
+        bands: Whose names they are.
+        per_date: One result a date.
+        keep: Keep what was there.
+        per: What one result is of.
+        overlap: Share of a window.
+        hide: Bands, a date, or a share.
+        only: These alone.
+
+    Example:
+        spectralgpt mix a.tif b.tif out.tif \\\\
+            --bands s2-l1c
+    """
+    progress("mixing", 1, 2)
+    given = (tuple(sources), bands, per_date, keep, per, overlap, hide, tuple(only))
+    return Result(given, Path(target), warnings=("half of it is water",))
+''',
+    "turn": '''
+def turn(source: PathLike, target: PathLike) -> Result:
+    """Turn one.
+
+    Args:
+        source: The one.
+        target: The other.
+
+    Example:
+        spectralgpt turn a b
+    """
+    return Result((source,), Path(target))
+''',
+    "show": '''
+def show(target: PathLike = "show-output", *, seconds: float = 120, scene: PathLike | None = None) -> Result:
+    """Show it."""
+    return Result((seconds, scene), Path(target))
+''',
+    "fail": '''
+def fail(how: str) -> Result:
+    """Fail."""
+    if how == "input":
+        raise InputError("a.tif: found nothing; expected something.")
+    if how == "interrupt":
+        raise KeyboardInterrupt
+    raise ValueError("ours")
+''',
+}
+
+
+@pytest.fixture
+def found(tmp_path, monkeypatch):
+    folder = tmp_path / "small_verbs"
+    folder.mkdir()
+    for name, code in {"__init__": "", "_hidden": "", **VERBS}.items():
+        (folder / f"{name}.py").write_text(HEADER + code)
+    (folder / "notes.txt").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    yield {name: verbs.find(name, "small_verbs") for name in verbs.names(str(folder))}
+    for module in [name for name in sys.modules if name.startswith("small_verbs")]:
+        del sys.modules[module]
+
+
+@pytest.fixture
+def run(found, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    app = build(found)
+    return lambda *words: CliRunner().invoke(app, words, prog_name="spectralgpt")
+
+
+def test_verbs_are_the_files_of_the_folder(found):
+    assert list(found) == ["fail", "mix", "show", "turn"]
+
+
+def test_the_help_lists_every_verb_with_its_summary(run):
+    result = run("--help")
+    assert result.exit_code == 0
+    assert "  mix   Mix scenes: one line of summary.\n" in result.output
+    assert all(f"\n  {name} " in result.output for name in VERBS)
+
+
+HELP = r"""Usage: spectralgpt mix SOURCE... TARGET [OPTIONS]
+
+  Mix scenes: one line of summary.
+
+  What it does at length.
+
+Arguments:
+  SOURCE...  Dates of one place.
+  TARGET     The file to write.
+
+Options:
+  --bands TEXT        Whose names they are.
+  --per-date          One result a date.
+  --keep / --no-keep  Keep what was there.
+  --per all|group     What one result is of. [default: all]
+  --overlap NUMBER    Share of a window. [default: 0.25]
+  --hide TEXT         Bands, a date, or a share. [default: 0.75]
+  --only TEXT         These alone.
+  --json              Print the result as one line of JSON.
+  --quiet             Show neither progress nor warnings.
+  -h, --help          Show this message and exit.
+
+  Example:
+    spectralgpt mix a.tif b.tif out.tif \
+        --bands s2-l1c
+"""
+
+
+def test_help_of_a_verb(run):
+    assert run("mix", "--help").output == HELP
+    assert run("mix", "-h").output == HELP
+    assert "show [TARGET] [OPTIONS]" in run("show", "--help").output
+
+
+def test_arguments_as_cp_takes_them(run):
+    assert "given (('a', 'b', 'c'), None" in run("mix", "a", "b", "c", "out.tif").output
+    assert "given (('a',), None" in run("mix", "a", "out.tif").output
+    assert "given ('a',)" in run("turn", "a", "b").output
+    assert run("mix", "out.tif").exit_code == 2
+    assert run("turn", "a", "b", "c").exit_code == 2
+
+
+def test_defaults_are_the_function_s_own(run, found):
+    assert str(found["mix"](["a"], "out.tif")) in run("mix", "a", "out.tif").output
+    assert str(found["show"]()) in run("show").output
+    assert "show-output" in run("show", "--json").output
+
+
+def test_options_become_arguments_of_their_type(run):
+    options = shlex.split("--bands s2 --per-date --no-keep --per group --overlap 0.5 --hide B11,B12 --only x --only y")
+    expected = "given (('a',), 's2', True, False, 'group', 0.5, 'B11,B12', ('x', 'y'))"
+    assert expected in run("mix", "a", *options, "b").output
+
+
+@pytest.mark.parametrize("words", [["--per", "each"], ["--overlap", "wide"], ["--unknown"]])
+def test_a_wrong_option_is_exit_2(run, words):
+    result = run("mix", "a", "b", *words)
+    assert result.exit_code == 2
+    assert words[0] in result.stderr
+    assert result.stdout == ""
+
+
+def test_an_unknown_verb_is_exit_2_with_the_nearest(run):
+    result = run("mixx", "a")
+    assert result.exit_code == 2
+    assert "mix" in result.stderr
+
+
+def test_json_is_one_line_last_with_absolute_paths_and_null_for_nan(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run("mix", "a", "folder/../out.tif", "--json")
+    assert result.stdout.count("\n") == 1
+    read = json.loads(result.stdout)
+    assert read["target"] == str(Path.cwd() / "out.tif")
+    assert read["error"] is None
+    assert read["given"] == [["a"], None, False, True, "all", 0.25, 0.75, []]
+
+
+def test_warnings_go_to_standard_error_unless_quiet(run):
+    loud, quiet = run("mix", "a", "b"), run("mix", "a", "b", "--quiet")
+    assert loud.stderr == "warning: half of it is water\n"
+    assert quiet.stderr == ""
+    assert loud.stdout == quiet.stdout != ""
+
+
+def test_wrong_input_is_its_message_and_exit_2(run):
+    result = run("fail", "input")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "a.tif: found nothing; expected something.\n"
+
+
+def test_an_interrupt_is_one_line_and_exit_130(run):
+    result = run("fail", "interrupt")
+    assert (result.exit_code, result.stderr) == (130, "spectralgpt fail: interrupted.\n")
+
+
+def test_our_own_fault_is_a_traceback_and_exit_1(found, monkeypatch, capsys):
+    monkeypatch.setattr(verbs, "names", lambda: tuple(found))
+    monkeypatch.setattr(verbs, "find", found.get)
+    monkeypatch.setattr(sys, "argv", ["spectralgpt", "fail", "ours"])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert exit_.value.code == 1
+    assert "ValueError: ours" in capsys.readouterr().err
+
+
+def test_version(run):
+    import spectralgpt
+
+    assert run("--version").output == f"{spectralgpt.__version__}\n"
+
+
+def test_parameters_that_no_command_line_can_take_are_refused():
+    def several(*sources: str) -> None: ...
+    def taken(*, json: bool = False) -> None: ...
+    def odd(*, where: complex = 1j) -> None: ...
+
+    for verb, text in ((several, "sources"), (taken, "--json"), (odd, "complex")):
+        with pytest.raises(TypeError, match=text):
+            parameters(verb)

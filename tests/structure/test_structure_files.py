@@ -1,0 +1,38 @@
+"""What lies in the repository."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+LARGEST = 2 * 2**20  # bytes
+# Folders of one person's or one service's machine; spelt in pieces, so that this file does not hold them.
+MACHINE = re.compile("|".join(["/" + name + "/" for name in ("work", "root", r"home/\w+", r"Users/\w+", "opt")]))
+
+
+@pytest.fixture(scope="module")
+def tracked(root) -> list[Path]:
+    if shutil.which("git") is None or not (root / ".git").exists():
+        pytest.skip("not a git checkout")
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=root, capture_output=True, text=True, check=True).stdout
+    return [root / name for name in names.split("\0") if name and (root / name).is_file()]
+
+
+def test_no_file_is_large(tracked):
+    large = {str(path): path.stat().st_size for path in tracked if path.stat().st_size > LARGEST}
+    assert not large
+
+
+def test_no_path_of_a_machine(tracked, root):
+    found = []
+    for path in tracked:
+        data = path.read_bytes()
+        if b"\0" not in data:
+            lines = data.decode().splitlines()
+            found += [
+                f"{path.relative_to(root)}:{n}: {line}" for n, line in enumerate(lines, 1) if MACHINE.search(line)
+            ]
+    assert not found, "\n".join(found)

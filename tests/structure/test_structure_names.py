@@ -1,0 +1,99 @@
+"""Names and verbs that others build on change only on purpose."""
+
+import ast
+import dataclasses
+import difflib
+import inspect
+import sys
+import types
+import typing
+from pathlib import Path
+
+import pytest
+
+import spectralgpt
+from spectralgpt import verbs
+from spectralgpt.cli import docstring
+from spectralgpt.cli.commands import parameters
+
+sys.path.insert(0, str(Path(__file__).parent))
+from public_names import lines, rooms
+
+FOLDERS = [room for room in rooms() if (Path(spectralgpt.__path__[0]) / room).is_dir()]
+
+
+def test_public_names_and_options_are_the_frozen_ones():
+    file = Path(__file__).parent / "public_names.txt"
+    change = list(difflib.unified_diff(file.read_text().splitlines(), list(lines()), "frozen", "now", lineterm="", n=0))
+    assert not change, "\n".join(
+        [*change, "If this is meant: python tests/structure/public_names.py > public_names.txt"]
+    )
+
+
+@pytest.mark.parametrize("room", FOLDERS)
+def test_all_of_a_room_is_what_its_init_holds(room):
+    module = __import__(f"spectralgpt.{room}", fromlist=["__all__"])
+    exported = module.__all__
+    assert len(set(exported)) == len(exported)
+    # Read from the code, as an imported submodule is an attribute of its package too.
+    tree = ast.parse(Path(module.__file__).read_text())
+    bound = {alias.asname or alias.name for node in tree.body if _from_here(node) for alias in node.names}
+    bound |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assert {name for name in bound if not name.startswith("_")} == set(exported)
+    assert all(hasattr(module, name) for name in exported)
+
+
+def _from_here(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and (node.level > 0 or (node.module or "").startswith("spectralgpt"))
+
+
+def test_all_of_the_package_can_be_had_and_nothing_else():
+    for name in spectralgpt.__all__:
+        assert getattr(spectralgpt, name) is not None
+    assert dir(spectralgpt) == sorted(spectralgpt.__all__)
+    assert not set(spectralgpt.__all__) & set(rooms()), "a room would hide the exported name"
+    with pytest.raises(AttributeError, match="no attribute 'opn_raster'"):
+        spectralgpt.opn_raster  # noqa: B018
+
+
+def test_type_checkers_see_what_the_package_exports():
+    tree = ast.parse(Path(spectralgpt.__file__).read_text())
+    seen = {
+        alias.name: node.module
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == {name: f"spectralgpt.{room}" for name, room in spectralgpt._ROOMS.items()}
+
+
+@pytest.mark.parametrize("name", verbs.names())
+def test_a_verb_says_what_the_help_needs(name):
+    verb = verbs.find(name)
+    text = docstring.parse(verb.__doc__ or "")
+    assert text.summary.endswith(".")
+    assert len(text.summary) < 80, "the list of commands has one line for it"
+    asked = parameters(verb)
+    assert set(text.args) - {"progress"} == {one.name for one in asked}
+    assert all(text.args[one.name] for one in asked)
+    assert text.example.startswith(f"spectralgpt {name} ")
+
+
+@pytest.mark.parametrize("name", verbs.names())
+def test_a_verb_returns_a_frozen_dataclass_with_a_text_for_people(name):
+    result = typing.get_type_hints(verbs.find(name))["return"]
+    assert dataclasses.is_dataclass(result)
+    assert result.__dataclass_params__.frozen
+    assert isinstance(inspect.getattr_static(result, "__str__"), types.FunctionType)
+    assert result.__str__ is not object.__str__
+
+
+def test_an_option_is_of_one_kind_in_every_verb():
+    kinds: dict[str, set[str]] = {}
+    for name in verbs.names():
+        for one in parameters(verbs.find(name)):
+            if not one.positional and typing.get_origin(one.kind) is not typing.Literal:
+                kinds.setdefault(one.spelling, set()).add(one.value)
+    assert not {spelling: found for spelling, found in kinds.items() if len(found) > 1}
