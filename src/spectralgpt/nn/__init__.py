@@ -1,6 +1,6 @@
 """The model: cubes, normalization, tokens, positions, masks, attention, encoder, decoder, losses, sizes."""
 
-from spectralgpt.nn.cube import Cube, PixelsLike, make_cube
+from spectralgpt.nn.cube import Cube, PixelsLike, aligned_reflectance, make_cube
 from spectralgpt.nn.hiding import Hide, hidden_tokens
 from spectralgpt.nn.losses import LossTerm, normalized_target, spectral_loss, token_loss
 from spectralgpt.nn.masks import Mask, MaskKind, draw_mask, given_mask, kept_count, random_mask, scene_hidden
@@ -30,6 +30,7 @@ __all__ = [
     "ScalingKind",
     "Size",
     "TokenGrid",
+    "aligned_reflectance",
     "computing_in",
     "draw_mask",
     "given_mask",

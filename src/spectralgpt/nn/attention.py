@@ -1,4 +1,4 @@
-"""Attention over all tokens at once, and the transformer block (MATH.md 3)."""
+"""Attention over all tokens at once, and the transformer block (pre-norm, as in the paper)."""
 
 import torch.nn.functional as F
 from jaxtyping import Bool, Float

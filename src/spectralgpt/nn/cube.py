@@ -88,20 +88,22 @@ def make_cube(
     *,
     own: bool = False,
     reconstructing: bool = False,
+    image_side: int | None = None,
     scaling: Scaling | None = None,
 ) -> Cube:
     """Pixels aligned with the model's bands and normalized.
 
     own: the file's bands in groups of their own instead of the model's. reconstructing: parts will be hidden
-    (Normalization). scaling: another cube's, for windows of one image whose extremes were taken from the whole.
+    (Normalization). image_side: the longer side of the image, pixels, when these are a window of it. scaling: another
+    cube's, for windows of one image whose extremes were taken from the whole.
     Several file bands in one model band: their mean over valid values with the alignment's weights.
     Raises BandError when the model knows none of the bands.
     """
     alignment = align(pixels.bands, model_bands, own=own)
-    reflectance, valid = _reflectance(pixels)
-    reflectance, valid = _take(reflectance, valid, pixels.bands, alignment)
+    reflectance, valid = aligned_reflectance(pixels, alignment)
     if scaling is None:
-        kind = normalization.kind_for(max(reflectance.shape[-2:]), trained_side, reconstructing)
+        side = image_side or max(reflectance.shape[-2:])
+        kind = normalization.kind_for(side, trained_side, reconstructing)
         scaling = _scaling(kind, normalization, reflectance, valid, pixels.bands, alignment)
     batch = reflectance.shape[0]
     days = torch.as_tensor(np.asarray(pixels.days), dtype=torch.int32).reshape(-1, reflectance.shape[1])
@@ -116,10 +118,17 @@ def make_cube(
     )
 
 
+def aligned_reflectance(
+    pixels: PixelsLike, alignment: Alignment
+) -> tuple[Float[Tensor, "batch date band height width"], Bool[Tensor, "batch date band height width"] | None]:
+    """Reflectance of the alignment's bands, and where it is valid; 0 where not, None where all is."""
+    return _take(*_reflectance(pixels), pixels.bands, alignment)
+
+
 def _reflectance(
     pixels: PixelsLike,
 ) -> tuple[Float[Tensor, "batch date band height width"], Bool[Tensor, "batch date band height width"] | None]:
-    values: Shaped[Tensor, "*axes"] = torch.as_tensor(pixels.values)
+    values: Shaped[Tensor, "*axes"] = _tensor(pixels.values)
     values = values[None] if values.ndim == 4 else values
     # double, so that the last float32 digit is that of the exact product
     scale = torch.as_tensor(pixels.scale, dtype=torch.float64, device=values.device)[:, None, None]
@@ -127,8 +136,15 @@ def _reflectance(
     reflectance = (values.double() * scale + offset).float()
     if pixels.valid is None:
         return reflectance, None
-    valid = torch.as_tensor(pixels.valid).reshape(values.shape)
+    valid = _tensor(pixels.valid).reshape(values.shape)
     return torch.where(valid, reflectance, 0.0), None if bool(valid.all()) else valid
+
+
+def _tensor(values: Any) -> Tensor:
+    if isinstance(values, np.ndarray):
+        # torch takes neither steps backwards (an image turned around) nor foreign byte order, and warns of read-only memory
+        values = np.require(values, values.dtype.newbyteorder("="), ["C", "W"])
+    return torch.as_tensor(values)
 
 
 def _take(
@@ -166,8 +182,10 @@ def _scaling(
 ) -> Scaling:
     if kind == "min_max":
         return Scaling(kind, *extremes(reflectance, valid))
-    sources = [[bands[i] for i in np.flatnonzero(row > 0)] for row in alignment.matrix]
+    sources = [[bands[int(i)] for i in np.flatnonzero(row > 0)] for row in alignment.matrix]
     centre, scale = torch.from_numpy(normalization.fixed(kind, alignment.bandset.bands, sources)).float()
     shape = reflectance.shape[:3]
     eight_bit = kind == "two_sigma" and normalization.eight_bit
-    return Scaling(kind, centre.expand(shape).to(reflectance.device), scale.expand(shape).to(reflectance.device), eight_bit)
+    return Scaling(
+        kind, centre.expand(shape).to(reflectance.device), scale.expand(shape).to(reflectance.device), eight_bit
+    )

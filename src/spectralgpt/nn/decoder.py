@@ -12,7 +12,9 @@ from spectralgpt.nn.sizes import ModelConfig
 
 
 class Decoder(nn.Module):
-    """MATH.md 4, decoder."""
+    """Linear to the decoder's width, mask tokens for what was not seen, positions of its own, blocks, norm, linear to a
+    token's values (Hong et al., SpectralGPT, IEEE TPAMI 2024).
+    """
 
     def __init__(self, config: ModelConfig):
         super().__init__()

@@ -35,6 +35,8 @@ class Hide:
             if item in dates:
                 hidden_dates.append(dates.index(item))
             elif _is_number(item):
+                if share:
+                    raise OptionError(f"--hide {text}: found more than one share; expected one.")
                 share = float(item)
                 if not 0 < share < 1:
                     raise OptionError(f"--hide {item}: found a share of {item}; expected one between 0 and 1.")
@@ -51,7 +53,9 @@ class Hide:
                 groups += found
                 names.append(name)
         if not (groups or hidden_dates or share):
-            raise OptionError(f"--hide {text!r}: found nothing to hide; expected bands (B11,B12), a date, or a share (0.9).")
+            raise OptionError(
+                f"--hide {text!r}: found nothing to hide; expected bands (B11,B12), a date, or a share (0.9)."
+            )
         return cls(tuple(sorted(set(groups))), tuple(sorted(set(hidden_dates))), share, tuple(dict.fromkeys(names)))
 
 

@@ -1,4 +1,4 @@
-"""The two losses of masked pretraining (MATH.md 4), over what was measured only.
+"""The two losses of masked pretraining (Hong et al., SpectralGPT, IEEE TPAMI 2024), over what was measured only.
 
 Each comes as a sum and a count, so that gradient accumulation and several processes can divide by the whole count.
 """
@@ -28,7 +28,7 @@ def token_loss(
     valid: Bool[Tensor, "batch token value"] | None,
     hidden: Bool[Tensor, "batch token"],
 ) -> LossTerm:
-    """Square error over the valid values of hidden tokens (MATH.md 4, L1)."""
+    """Square error over the valid values of hidden tokens, the mean of which is the paper's token loss."""
     scored = hidden[..., None].expand_as(predicted) if valid is None else valid & hidden[..., None]
     # where, not a product: 0 * NaN under an invalid pixel is NaN. No boolean index: its size is read back from the GPU.
     error = torch.where(scored, predicted - target, 0.0).square()
@@ -41,7 +41,7 @@ def spectral_loss(
     valid: Bool[Tensor, "batch date group place value"] | None,
     native_groups: int,
 ) -> LossTerm:
-    """Square error of the sums over groups, at all places and dates, hidden or not (MATH.md 4, L3).
+    """Square error of the sums over groups, at all places and dates, hidden or not (the paper's spectral loss).
 
     A value counts where all groups have a valid target. Times (native_groups / groups)^2, so that band sets with other
     numbers of groups weigh alike; native_groups: the model's own number.
@@ -60,7 +60,7 @@ def spectral_loss(
 def normalized_target(
     target: Float[Tensor, "batch token value"], valid: Bool[Tensor, "batch token value"] | None
 ) -> Float[Tensor, "batch token value"]:
-    """Each token's values with their own mean and variance taken out (MATH.md 4, norm_pix_loss).
+    """Each token's values with their own mean and variance taken out.
 
     Over valid values; the variance is unbiased, its divisor at least 1.
     """

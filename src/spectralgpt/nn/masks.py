@@ -49,7 +49,7 @@ def mask_of_order(order: Int[Tensor, "batch token"], kept: int, present: Bool[Te
 def random_mask(
     noise: Float[Tensor, "batch token"], ratio: float, present: Bool[Tensor, "batch token"] | None = None
 ) -> Mask:
-    """Keeps kept_count tokens with the smallest noise, in order of noise (MATH.md 4); absent tokens come last."""
+    """Keeps kept_count tokens with the smallest noise, in order of noise, as the paper's code does; absent tokens come last."""
     ranked = noise if present is None else noise.masked_fill(~present, math.inf)
     return mask_of_order(ranked.argsort(dim=1, stable=True), kept_count(noise.shape[1], ratio), present)
 

@@ -99,11 +99,14 @@ class MaskedAutoencoder(nn.Module):
         return present.reshape(shape)
 
     def forward(self, cube: Cube, mask: Mask) -> Float[Tensor, "batch token value"]:
-        """Predictions of all tokens in slots, normalized (MATH.md 4, pred)."""
+        """Predictions of all tokens in slots, normalized."""
         tokens, present = self._tokens(cube)
         grid, index = self.grid_of(cube), mask.index
         where = (cube.bands, grid.rows, grid.columns, cube.days, cube.gsd)
         kept = tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
+        if mask.seen is not None:
+            # attention gives surplus tokens weight 0, and 0 * NaN would pass on what stands in them
+            kept = torch.where(mask.seen[..., None], kept, 0.0)
         encoded = self.encoder(kept, mask.seen, self.encoder.positions(*where, index))[-1]
         return self.decoder(encoded, mask, present, self.decoder.positions(*where))  # type: ignore[no-any-return]
 
@@ -115,7 +118,7 @@ class MaskedAutoencoder(nn.Module):
         *,
         normalized: bool = False,
     ) -> dict[str, LossTerm]:
-        """The `token` and the `spectral` loss (MATH.md 4). normalized: the token loss wants each token's own units."""
+        """The `token` and the `spectral` loss. normalized: the token loss wants each token's own units."""
         target, valid = self.targets(cube)
         # under autocast predictions are bfloat16, in which a sum of a million squares loses its small ones
         predicted = predicted.to(target.dtype)
@@ -153,7 +156,8 @@ class MaskedAutoencoder(nn.Module):
         tokens are 0. Raises OptionError for a block that is not there.
         """
         depth = self.config.size.depth
-        at = tuple(depth * quarter // 4 for quarter in (1, 2, 3, 4)) if at is None else tuple(at)
+        # depths below 4 have fewer quarters than blocks
+        at = sorted({max(1, depth * quarter // 4) for quarter in (1, 2, 3, 4)}) if at is None else tuple(at)
         if not at or any(not 1 <= block <= depth for block in at) or list(at) != sorted(set(at)):
             raise OptionError(f"found blocks {list(at)}; expected increasing numbers from 1 to {depth}")
         tokens, present = self._tokens(cube)
@@ -181,15 +185,19 @@ class MaskedAutoencoder(nn.Module):
         """Images rebuilt from what is left visible.
 
         hide: band names and dates ("B11,B12", "2020-05-01"), a share of the tokens, or the tokens themselves. A named
-        band hides its whole group, as a token is seen or not. Raises BandError or OptionError for what is not there.
+        band hides its whole group, as a token is seen or not; a date, in each sample the one of that day. Raises BandError or OptionError for what is not there.
         """
         grid = self.grid_of(cube)
         if isinstance(hide, Tensor):
             hidden = hide
         else:
-            wanted = hide if isinstance(hide, Hide) else Hide.parse(str(hide), cube.bands, cube.days[0].tolist())
-            tokens = hidden_tokens(wanted, seed, grid.dates, grid.groups, np.arange(grid.rows), np.arange(grid.columns))
-            hidden = torch.from_numpy(tokens).to(cube.values.device).expand(cube.shape[0], *grid.shape)
+            where = (seed, grid.dates, grid.groups, np.arange(grid.rows), np.arange(grid.columns))
+            # a day may stand elsewhere in another sample
+            wanted = [
+                hide if isinstance(hide, Hide) else Hide.parse(str(hide), cube.bands, days)
+                for days in cube.days.tolist()
+            ]
+            hidden = torch.from_numpy(np.stack([hidden_tokens(each, *where) for each in wanted])).to(cube.values.device)
         _, present = self._tokens(cube)
         predicted = self.forward(cube, given_mask(hidden.flatten(1), present))
         patch, height, width = self.config.patch, *cube.shape[-2:]

@@ -47,7 +47,7 @@ class Scaling:
         values = (reflectance - centre) / scale
         if self.kind == "two_sigma":
             values = values.clamp(0, 1)
-            # torch.floor of the 8-bit value: the released images are truncated, not rounded (MATH.md 8.3)
+            # torch.floor of the 8-bit value: the released images are truncated, not rounded
             return (values * 255).floor() / 255 if self.eight_bit else values
         return values
 
@@ -139,7 +139,9 @@ class Normalization:
     ) -> "Normalization":
         """`standard` statistics of a sample of pixels. ValueError where a band has no valid pixel."""
         if not valid.any(axis=0).all():
-            raise ValueError(f"found no valid pixel in {[b.name for b, v in zip(bands, valid.T, strict=True) if not v.any()]}")
+            raise ValueError(
+                f"found no valid pixel in {[b.name for b, v in zip(bands, valid.T, strict=True) if not v.any()]}"
+            )
         values = np.arcsinh(reflectance.astype(np.float64) / ASINH_REFLECTANCE)
         statistics = []
         for column, band in enumerate(bands):

@@ -1,7 +1,7 @@
 """Images to tokens and back.
 
 A token holds slots x patch rows x patch columns values in this order; tokens run date, group, row, column
-(MATH.md 1 with one date: band group slowest, then patch row, then patch column).
+(with one date the order of the paper's code: band group slowest, then patch row, then patch column).
 """
 
 import torch.nn.functional as F

@@ -1,7 +1,7 @@
 """Where, which wavelength, when and how large: four learned tables whose sum is a token's position.
 
 Beyond a table's end the end node holds. The released model is the case with a place table (as large as its window),
-a spectrum table with one node a native group, and zeros elsewhere (MATH.md 2).
+a spectrum table with one node a native group, and zeros elsewhere.
 """
 
 import math
@@ -25,7 +25,7 @@ DAYS_A_YEAR = 365.2425
 class Positions(nn.Module):
     """Tables of one side of the model (encoder or decoder).
 
-    place (row, column, dim): bicubic (a = -0.75, align_corners False, no antialias; MATH.md 7) to the window's places.
+    place (row, column, dim): bicubic (a = -0.75, align_corners False, no antialias) to the window's places.
     spectrum (node, dim): linear in ln wavelength at the group's mean wavelength.
     season (12, dim): a circle of the year. elapsed (10, dim): nodes at 8 (2^k - 1) days since the sample's first known
     day, linear in log2(1 + d / 8). scale (11, dim): one node an octave of GSD from 0.5 to 512 m.

@@ -69,15 +69,15 @@ class ModelConfig:
 
         Raises OptionError above 4096 tokens: so many dates and groups do not fit into attention at once.
         """
-        places = math.isqrt(1024 // (groups * dates)) if groups * dates <= 1024 else 0
-        side = self.patch * max(4, places)
-        tokens = groups * dates * (side // self.patch) ** 2
+        largest = max(128, self.image) // self.patch
+        places = max(4, min(math.isqrt(1024 // (groups * dates)), largest))
+        tokens = groups * dates * places**2
         if tokens > 4096:
             raise OptionError(
                 f"found {dates} dates of {groups} band groups, {tokens} tokens in the smallest window; expected at most "
                 "4096. Choose fewer dates with --date."
             )
-        return min(side, max(128, self.image))
+        return self.patch * places
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; from_dict is the inverse."""

@@ -6,6 +6,7 @@ applied to A x is the kernel W A over bands; the slots are made once for all tok
 product whatever the groups are, and they are the losses' targets as well.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -18,15 +19,15 @@ from spectralgpt.bands import BandSet
 
 
 @lru_cache(maxsize=64)
-def slot_matrix(bands: BandSet) -> NDArray[np.float64]:
-    """A of all groups as one matrix (group x slot, band), block-diagonal, rows summing to one."""
-    return _blocks([group.matrix() for group in bands.groups])
+def slot_matrices(bands: BandSet) -> tuple[NDArray[np.float64], ...]:
+    """A of each group (slot, band), rows summing to one."""
+    return tuple(group.matrix() for group in bands.groups)
 
 
 @lru_cache(maxsize=64)
-def band_matrix(bands: BandSet) -> NDArray[np.float64]:
-    """Read-back of all groups as one matrix (band, group x slot), block-diagonal, rows summing to one."""
-    return _blocks([group.readback() for group in bands.groups])
+def band_matrices(bands: BandSet) -> tuple[NDArray[np.float64], ...]:
+    """Read-back of each group (band, slot), rows summing to one."""
+    return tuple(group.readback() for group in bands.groups)
 
 
 def to_slots_of_groups(
@@ -34,14 +35,14 @@ def to_slots_of_groups(
 ) -> Float[Tensor, "batch date group slot height width"]:
     """A x at every pixel; values must be filled where invalid."""
     n, t, _, h, w = values.shape
-    return _apply(slot_matrix(bands), values).reshape(n, t, len(bands.groups), bands.slots, h, w)
+    return _apply(slot_matrices(bands), values).reshape(n, t, len(bands.groups), bands.slots, h, w)
 
 
 def to_bands(
     slots: Float[Tensor, "batch date group slot height width"], bands: BandSet
 ) -> Float[Tensor, "batch date band height width"]:
     """Predictions of the bands: a native band takes its slot, others are read between slots in ln wavelength."""
-    return _apply(band_matrix(bands), slots.flatten(2, 3))
+    return _apply(band_matrices(bands), slots.flatten(2, 3))
 
 
 def band_valid_in_slots(
@@ -50,12 +51,9 @@ def band_valid_in_slots(
     """True where every band that feeds the slot is valid and the slot is a target (own groups: all are; native ones:
     where its band is there)."""
     n, t, _, h, w = valid.shape
-    feeds = slot_matrix(bands) > 0
+    feeds = [(matrix > 0).astype(np.float64) for matrix in slot_matrices(bands)]
     target = np.array([flag for group in bands.groups for flag in group.targets()])
-    if _is_identity(feeds):
-        scored = valid
-    else:
-        scored = _apply(feeds.astype(np.float64), (~valid).float()) == 0
+    scored = _apply(feeds, (~valid).float()) == 0
     scored = scored & torch.from_numpy(target).to(valid.device)[:, None, None]
     return scored.reshape(n, t, len(bands.groups), bands.slots, h, w)
 
@@ -69,22 +67,11 @@ def present_in_groups(
 
 
 def _apply(
-    matrix: NDArray[np.float64], values: Float[Tensor, "batch date band height width"]
+    matrices: Sequence[NDArray[np.float64]], values: Float[Tensor, "batch date band height width"]
 ) -> Float[Tensor, "batch date out height width"]:
-    if _is_identity(matrix):
+    if all(np.array_equal(matrix, np.eye(*matrix.shape)) and matrix.shape[0] == matrix.shape[1] for matrix in matrices):
         return values
-    weights = torch.from_numpy(matrix).to(values.device, values.dtype)
-    return torch.einsum("sb,ntbhw->ntshw", weights, values)
-
-
-def _is_identity(matrix: NDArray[np.float64] | NDArray[np.bool_]) -> bool:
-    return matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix)))
-
-
-def _blocks(blocks: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    whole = np.zeros((sum(len(block) for block in blocks), sum(block.shape[1] for block in blocks)))
-    row = column = 0
-    for block in blocks:
-        whole[row : row + block.shape[0], column : column + block.shape[1]] = block
-        row, column = row + block.shape[0], column + block.shape[1]
-    return whole
+    # group by group: in one block-diagonal product, 0 * NaN would take what is hidden in one group to all others
+    parts = values.split([matrix.shape[1] for matrix in matrices], dim=2)
+    weights = (torch.from_numpy(matrix).to(values.device, values.dtype) for matrix in matrices)
+    return torch.cat([torch.einsum("sb,ntbhw->ntshw", *each) for each in zip(weights, parts, strict=True)], dim=2)

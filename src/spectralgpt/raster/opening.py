@@ -28,11 +28,11 @@ SENSOR_TAG = "SPECTRALGPT_SENSOR"
 Source = str | os.PathLike[str]
 
 
-def open_raster(source: Source | Sequence[Source], *, bands: str | None = None) -> Raster:
+def open_raster(source: Source | Sequence[Source], *, bands: str | None = None, dates: str | None = None) -> Raster:
     """Open an image: a file, a folder of single-band files, or several of either as the dates of one place.
 
     bands: a sensor, whose names the file's names are (a nameless file is read in its order), or a list like B02,B03.
-    A date is `PATH@2020-05-01`, else the metadata's, else the file name's; several images are sorted by it. The grid is
+    dates: keep only these, a list like 2020-05-01,2020-06-10. A date is `PATH@2020-05-01`, else the metadata's, else the file name's; several images are sorted by it. The grid is
     the first image's in time, in a folder that of the finest band; what lies on another grid is read by georeference.
 
     BandError when bands are unnamed, unknown or repeated; RasterError for all else that is wrong with a file.
@@ -41,6 +41,8 @@ def open_raster(source: Source | Sequence[Source], *, bands: str | None = None) 
     if not sources:
         raise RasterError("found no image; expected at least one path.")
     images = _in_time([_open_one(os.fspath(each), bands) for each in sources])
+    if dates is not None:
+        images = _chosen(images, dates)
     for image in images[1:]:
         _refuse_other_bands(images[0], image)
         _refuse_elsewhere(images[0], image)
@@ -191,6 +193,17 @@ def _in_time(images: list[Image]) -> list[Image]:
             f"days. Say the dates like {same[0]}@2020-05-01"
         )
     return sorted(images, key=lambda image: image.day)
+
+
+def _chosen(images: list[Image], dates: str) -> list[Image]:
+    """The images of a list of dates; RasterError, with the dates that are there, for one that is not."""
+    wanted = {day_of(text, "--date") for text in dates.split(",")}
+    there = {image.day for image in images}
+    if not wanted <= there:
+        lacking = ", ".join(written(day) for day in sorted(wanted - there))
+        known = ", ".join(written(day) or "an unknown date" for day in sorted(there))
+        raise RasterError(f"--date {dates}: found no image of {lacking}; expected some of: {known}.")
+    return [image for image in images if image.day in wanted]
 
 
 def _refuse_other_bands(first: Image, other: Image) -> None:

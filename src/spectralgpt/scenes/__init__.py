@@ -1,13 +1,15 @@
 """Scenes larger than the model's window: plan, blend, run.
 
 `plan_scene` works out windows, tapers and block rows from numbers; `Blender` makes one scene of overlapping windows;
-`run_scene` computes, keeps finished block rows in TARGET.partial and writes TARGET. What a window's result is, the
-caller says with functions: nothing here knows a model.
+`run_scene` computes, keeps finished block rows in TARGET.partial and writes TARGET. These know no model: what a window's
+result is, functions say. `embed_scene` and `reconstruct_scene` are such functions of a model, and what they write.
 """
 
 from spectralgpt.scenes.blend import Blender
+from spectralgpt.scenes.embeddings import SceneEmbeddings, embed_scene
 from spectralgpt.scenes.journal import check_scene_target, partial_of
 from spectralgpt.scenes.plan import Plan, plan_scene, taper
+from spectralgpt.scenes.reconstruction import Sample, SceneReconstruction, reconstruct_scene
 from spectralgpt.scenes.run import Apply, Compose, Encode, LayoutOf, run_scene
 
 __all__ = [
@@ -17,9 +19,14 @@ __all__ = [
     "Encode",
     "LayoutOf",
     "Plan",
+    "Sample",
+    "SceneEmbeddings",
+    "SceneReconstruction",
     "check_scene_target",
+    "embed_scene",
     "partial_of",
     "plan_scene",
+    "reconstruct_scene",
     "run_scene",
     "taper",
 ]

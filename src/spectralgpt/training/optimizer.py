@@ -9,7 +9,7 @@ from torch import nn
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Two groups: without weight decay what has one dimension (biases, norms), with it all else.
 
-    Position tables and the mask token have more and are decayed, as in the paper's pretraining (MATH.md 8.1).
+    Position tables and the mask token have more and are decayed, as in the paper's pretraining.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return [

@@ -51,10 +51,12 @@ def random_crops(cube: Cube, side: int, batch: int, rng: np.random.Generator) ->
             )
             return torch.stack([part.flip(-1) if mirror else part for part, mirror in parts])
 
+        valid = None if cube.valid is None else crops(cube.valid)
         yield replace(
             cube,
             values=crops(cube.values),
-            valid=None if cube.valid is None else crops(cube.valid),
+            # most crops of an image with holes have none, and attention without a mask is faster
+            valid=None if valid is None or bool(valid.all()) else valid,
             days=cube.days.expand(batch, -1),
             gsd=cube.gsd.expand(batch),
             scaling=replace(

@@ -3,8 +3,8 @@
 import math
 
 
-def cosine(step: float, *, steps: float, warmup: float, peak: float, floor: float = 0.0) -> float:
-    """Linear from 0 to `peak` over `warmup` steps, then half a cosine down to `floor` at `steps` (MATH.md 8.1).
+def cosine(step: float | int, *, steps: float | int, warmup: float | int, peak: float, floor: float = 0.0) -> float:
+    """Linear from 0 to `peak` over `warmup` steps, then half a cosine down to `floor` at `steps`, as in the paper.
 
     step, steps, warmup: steps or epochs, whole or not.
     """

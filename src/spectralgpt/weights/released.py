@@ -1,13 +1,16 @@
 """The released SpectralGPT pretraining checkpoints (.pth), in and out.
 
-Names, shapes and what they mean: MATH.md 1 to 4 of our notes on the released code. Only numbers, names and shapes are
-taken from there.
+Only names, shapes and numbers of that format stand here. It is the pretraining model of the paper (Hong et al.,
+SpectralGPT, IEEE TPAMI 2024) with separate tables for places and band groups and without a class token; q, k and v are
+three matrices there and one in ours, the Conv3d over (bands, rows, columns) is flattened, all else is renamed.
 """
 
 import argparse
 import math
+import os
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import torch
 from torch import Tensor
 
 from spectralgpt.bands import BandSet, sensor
-from spectralgpt.errors import WeightsError
+from spectralgpt.errors import TargetError, WeightsError
 from spectralgpt.nn import BandStatistics, ModelConfig, Normalization, Size
 from spectralgpt.weights.store import check_tensors
 
@@ -51,22 +54,29 @@ def read_released(path: Path) -> dict[str, Tensor]:
     Read without running code: besides tensors and plain values only argparse.Namespace (their `args`) is let in.
     WeightsError when the file is damaged, holds anything else, or no state dict.
     """
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no such file"
+        raise WeightsError(f"{path}: found {found}; expected a checkpoint (.pth).")
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            # the pickle protocol and other remarks that say nothing to a user
+            warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise WeightsError(f"{path}: found no such file; expected a checkpoint (.pth).") from None
     except pickle.UnpicklingError as error:
-        if "WeightsUnpickler error" in str(error) or "Unsupported" in str(error) or "GLOBAL" in str(error):
+        if "GLOBAL" in str(error):
             raise WeightsError(
                 f"{path}: found objects that would run code when read; expected tensors, plain values and an "
                 "argparse.Namespace only. Nothing was run. Save the state dict alone and convert that."
             ) from None
         raise WeightsError(_damaged(path)) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, AttributeError, UnicodeDecodeError):
+    except Exception:  # damaged bytes raise nearly anything inside torch: KeyError, AssertionError, UnicodeDecodeError
         raise WeightsError(_damaged(path)) from None
     state = content.get("model", content) if isinstance(content, Mapping) else content
-    if not isinstance(state, Mapping) or not state or not all(isinstance(each, Tensor) for each in state.values()):
+    if (
+        not isinstance(state, Mapping)
+        or not state
+        or not all(isinstance(name, str) and isinstance(each, Tensor) for name, each in state.items())
+    ):
         raise WeightsError(f"{path}: found no state dict; expected one, bare or under `model`.")
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
@@ -79,7 +89,11 @@ def released_config(
     heads, decoder_heads: for widths that none of the released sizes has. WeightsError for another kind of checkpoint.
     """
     if "decoder_pred.weight" not in state or "pos_embed_spatial" not in state:
-        kind = "a fine-tuned model" if any(name.startswith(("head.", "cls_seg", "fc.")) for name in state) else "something else"
+        kind = (
+            "a fine-tuned model"
+            if any(name.startswith(("head.", "cls_seg", "fc.")) for name in state)
+            else "something else"
+        )
         raise WeightsError(
             f"{source}: found {kind} with {len(state)} tensors; expected a SpectralGPT pretraining checkpoint, which has "
             "`pos_embed_spatial` and `decoder_pred.weight`."
@@ -89,14 +103,21 @@ def released_config(
         decoder_dim = state["decoder_embed.weight"].shape[0]
         groups = state["pos_embed_temporal"].shape[1]
         side = math.isqrt(state["pos_embed_spatial"].shape[1])
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, IndexError) as error:
         raise WeightsError(f"{source}: found a checkpoint whose tensors do not fit together ({error}).") from None
     depth, decoder_depth = _depth(state, ""), _depth(state, "decoder_")
+    if not depth or not decoder_depth:
+        raise WeightsError(f"{source}: found {depth} blocks and {decoder_depth} of the decoder; expected some of both.")
     heads, decoder_heads = heads or HEADS_OF_WIDTH.get(dim), decoder_heads or HEADS_OF_WIDTH.get(decoder_dim)
     if heads is None or decoder_heads is None:
         raise WeightsError(
             f"{source}: found widths {dim} and {decoder_dim}, whose number of heads no tensor tells; expected 768, 1024 "
             "or 1280 with a decoder of 512. Say heads and decoder_heads."
+        )
+    if dim % heads or decoder_dim % decoder_heads:
+        raise WeightsError(
+            f"{source}: found widths {dim} and {decoder_dim} for {heads} and {decoder_heads} heads; expected heads that "
+            "divide them."
         )
     bands = sensor("spectralgpt-12").bands
     if slots * groups != len(bands):
@@ -149,8 +170,12 @@ def from_released(state: Mapping[str, Tensor], config: ModelConfig, source: str)
     return ours
 
 
-def to_released(ours: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
-    """Their tensors from ours, in their order. WeightsError when the released format cannot hold the model."""
+def to_released(
+    ours: Mapping[str, Tensor], config: ModelConfig, normalization: Normalization | None = None
+) -> dict[str, Tensor]:
+    """Their tensors from ours, in their order. WeightsError with every reason when the released format cannot hold the
+    model, which includes what is not stored and would be read back as something else: heads, normalization (if given).
+    """
     problems = []
     native = tuple(group.wavelength for group in config.bands.groups)
     if config.bands.bands != sensor("spectralgpt-12").bands:
@@ -159,14 +184,26 @@ def to_released(ours: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Te
         problems.append(f"{len(config.spectrum_nodes)} spectrum nodes instead of one for each band group")
     if config.place_nodes[0] != config.place_nodes[1]:
         problems.append(f"a place table of {config.place_nodes[0]} x {config.place_nodes[1]} instead of a square one")
+    for width, heads in ((config.size.dim, config.size.heads), (config.size.decoder_dim, config.size.decoder_heads)):
+        if HEADS_OF_WIDTH.get(width, heads) != heads:
+            problems.append(f"{heads} heads of a width of {width}, which is read back as {HEADS_OF_WIDTH[width]} heads")
+    if normalization is not None and normalization != released_normalization():
+        problems.append(f"the normalization {normalization.kind} instead of min_max with the released statistics")
     used = [name for name in ours if name.endswith(OWN_TABLES) and bool(ours[name].any())]
     if used:
         problems.append(f"tables for dates and scale that are in use ({', '.join(used)})")
     if problems:
-        raise WeightsError(f"found {'; '.join(problems)}: the released format cannot hold this. Save to a folder instead.")
+        raise WeightsError(
+            f"found {'; '.join(problems)}: the released format cannot hold this. Save to a folder instead."
+        )
     released: dict[str, Tensor] = {}
     for name, shape in released_shapes(config).items():
-        if name in ("pos_embed_spatial", "decoder_pos_embed_spatial", "pos_embed_temporal", "decoder_pos_embed_temporal"):
+        if name in (
+            "pos_embed_spatial",
+            "decoder_pos_embed_spatial",
+            "pos_embed_temporal",
+            "decoder_pos_embed_temporal",
+        ):
             side = "decoder" if name.startswith("decoder_") else "encoder"
             table = "place" if name.endswith("spatial") else "spectrum"
             tensor = ours[f"{side}.positions.{table}"]
@@ -180,8 +217,14 @@ def to_released(ours: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Te
 
 
 def write_released(path: Path, released: Mapping[str, Tensor]) -> None:
-    """A .pth with the state dict under `model`, float32, no prefix."""
-    torch.save({"model": {name: tensor.float() for name, tensor in released.items()}}, path)
+    """A .pth with the state dict under `model`, float32, no prefix; written beside and renamed."""
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        torch.save({"model": {name: tensor.float().cpu() for name, tensor in released.items()}}, beside)
+        os.replace(beside, path)
+    except (OSError, RuntimeError) as error:  # torch's zip writer reports a full disk as RuntimeError
+        beside.unlink(missing_ok=True)
+        raise TargetError(f"{path}: found that it cannot be written ({error}); expected a file to write to.") from None
 
 
 def released_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

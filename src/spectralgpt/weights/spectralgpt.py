@@ -44,13 +44,19 @@ class SpectralGPT(MaskedAutoencoder):
         return {"place": how, "image": how}
 
     def cube(
-        self, pixels: PixelsLike, *, own: bool = False, reconstructing: bool = False, scaling: Scaling | None = None
+        self,
+        pixels: PixelsLike,
+        *,
+        own: bool = False,
+        reconstructing: bool = False,
+        image_side: int | None = None,
+        scaling: Scaling | None = None,
     ) -> Cube:
         """Pixels aligned with the model's bands and normalized, on the model's device.
 
         pixels: Pixels, or anything with its fields, batched or not. own: the file's bands in groups of their own.
-        reconstructing: parts will be hidden, so extremes of the image do not count. scaling: another cube's, for windows
-        of one image. Raises BandError when the model knows none of the bands.
+        reconstructing: parts will be hidden, so extremes of the image do not count. image_side: the longer side of the
+        image (pixels) when these are a window of it. scaling: another cube's, for windows of one image. Raises BandError when the model knows none of the bands.
         """
         cube = make_cube(
             pixels,
@@ -59,6 +65,7 @@ class SpectralGPT(MaskedAutoencoder):
             self.config.image,
             own=own,
             reconstructing=reconstructing,
+            image_side=image_side,
             scaling=scaling,
         )
         return cube.to(self.device)
@@ -87,7 +94,7 @@ class SpectralGPT(MaskedAutoencoder):
             normalization = Normalization.from_dict(config["normalization"])
             with torch.device("meta"):
                 model = cls(model_config, normalization, config["provenance"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:
             raise WeightsError(f"{path}: found a configuration that makes no model ({error!r}).") from None
         if config["read_out"] != model.read_out:
             raise WeightsError(f"{path}: found read-out {config['read_out']}; expected {model.read_out}.")
@@ -112,7 +119,9 @@ class SpectralGPT(MaskedAutoencoder):
 
     def save_released(self, path: str | os.PathLike[str]) -> None:
         """Write a checkpoint in the released format. Raises WeightsError when the format cannot hold the model."""
-        write_released(Path(path), to_released(self.state_dict(), self.config))
+        write_released(
+            Path(path), to_released(self.state_dict(), self.config, self.normalization)
+        )  # conversion first: it may refuse
 
     def _config_json(self) -> dict[str, Any]:
         model = self.config.to_dict()

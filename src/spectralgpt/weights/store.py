@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,22 +35,49 @@ def fingerprint(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str
     return digest.hexdigest()
 
 
-def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """The folder, whole or not at all. TargetError when something else stands there or it cannot be written."""
-    if folder.exists() and not (folder / CONFIG).exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise TargetError(f"{folder}: found something that is no weights folder; expected a new name, or weights to replace.")
-    partial = folder.with_name(f"{folder.name}.partial")
+def check_weights_target(folder: Path) -> None:
+    """Refuse, before any work, a folder that could not be written; leaves nothing behind.
+
+    TargetError when the parent is missing or cannot be written to, or when something stands there that is more than
+    weights: it would be replaced.
+    """
+    if folder.exists() and not _replaceable(folder):
+        found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:3]) if folder.is_dir() else "a file"
+        raise TargetError(
+            f"{folder}: found {found} there; expected a new name, an empty folder, or weights to replace."
+        )
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial / TENSORS)
-        (partial / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(partial, folder)
+        with tempfile.TemporaryDirectory(dir=folder.parent):
+            pass
+    except OSError as error:
+        raise TargetError(
+            f"{folder}: found that {folder.parent} cannot be written to ({error.strerror or error}); expected a folder that "
+            "can. Make it, or choose another."
+        ) from None
+
+
+def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """The folder, whole or not at all. TargetError as check_weights_target, or when the disk refuses."""
+    check_weights_target(folder)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
+            partial = Path(beside) / "weights"
+            partial.mkdir()
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial / TENSORS)
+            (partial / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+            if folder.exists():
+                # aside, not removed: there is no moment without the old or the new weights
+                os.replace(folder, Path(beside) / "old")
+            try:
+                os.replace(partial, folder)
+            except OSError:
+                if (Path(beside) / "old").exists():
+                    os.replace(Path(beside) / "old", folder)
+                raise
     except (OSError, SafetensorError) as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise TargetError(f"{folder}: found that it cannot be written ({error}); expected a folder to write to.") from None
+        raise TargetError(
+            f"{folder}: found that it cannot be written ({error}); expected a folder to write to."
+        ) from None
 
 
 def read_weights(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -62,13 +89,13 @@ def read_weights(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     except FileNotFoundError:
         raise WeightsError(f"{folder}: found no {TENSORS}; expected it beside {CONFIG}.") from None
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path}: found a damaged file ({error}); expected whole weights. Fetch them again.") from None
+        raise WeightsError(
+            f"{path}: found a damaged file ({error}); expected whole weights. Fetch them again."
+        ) from None
     return config, {name: tensor.to(torch.float32) for name, tensor in tensors.items()}
 
 
-def check_tensors(
-    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], source: str
-) -> None:
+def check_tensors(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], source: str) -> None:
     """WeightsError naming every missing, unexpected and misshapen tensor; nothing when they are the same."""
     faults = [f"missing {name} {expected[name]}" for name in expected if name not in found]
     faults += [f"unexpected {name} {found[name]}" for name in found if name not in expected]
@@ -78,16 +105,32 @@ def check_tensors(
         if name in found and found[name] != expected[name]
     ]
     if faults:
-        raise WeightsError(f"{source}: found tensors that do not fit the model, expected it exactly:\n  " + "\n  ".join(faults))
+        raise WeightsError(
+            f"{source}: found tensors that do not fit the model, expected it exactly:\n  " + "\n  ".join(faults)
+        )
+
+
+def _replaceable(folder: Path) -> bool:
+    """Whether a folder is empty, or holds weights of ours and nothing else."""
+    if not folder.is_dir():
+        return False
+    names = {entry.name for entry in folder.iterdir()}
+    try:
+        # other models have files of these names, too
+        return not names or (names <= {CONFIG, TENSORS} and bool(_read_config(folder / CONFIG)))
+    except WeightsError:
+        return False
 
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text())
+        config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WeightsError(f"{path.parent}: found no {CONFIG}; expected a folder of spectralgpt weights.") from None
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path}: found no readable JSON ({error}); expected the configuration of weights.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise WeightsError(
+            f"{path}: found no readable JSON ({error}); expected the configuration of weights."
+        ) from None
     missing = [part for part in (*PARTS, "provenance") if not isinstance(config, dict) or part not in config]
     if missing:
         raise WeightsError(f"{path}: found no {', '.join(missing)}; expected the configuration of spectralgpt weights.")

@@ -1,6 +1,7 @@
 """Rasters for tests, written with rasterio alone, so that our own writer is not its own judge."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
 UTM = "EPSG:32618"
+NAMES = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12")
 PLACE = Affine(10.0, 0.0, 435730.0, 0.0, -10.0, 4179460.0)
 
 
@@ -46,3 +48,16 @@ def write(path: Path, values: np.ndarray, **how: Any) -> Path:
                 dataset.write_mask(mask)
             dataset.update_tags(**tags)
     return path
+
+
+def land(rows: int, columns: int, seed: int = 0, bands: int = 13) -> np.ndarray:
+    """Stored values like a Sentinel-2 scene's; every band, row and column differs."""
+    rng = np.random.default_rng(seed)
+    r, c = np.mgrid[:rows, :columns]
+    relief = 1500 + 900 * np.sin(r / 23) * np.cos(c / 31) + rng.normal(0, 30, (rows, columns))
+    levels = np.linspace(0.6, 1.6, bands)[:, None, None]
+    return np.clip(relief * levels + 5 * np.arange(bands)[:, None, None], 1, 12000).astype(np.uint16)
+
+
+def listing(folder: Path) -> Sequence[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))

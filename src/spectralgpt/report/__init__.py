@@ -1,0 +1,7 @@
+"""Figures, all from plain arrays."""
+
+from spectralgpt.report.curves import save_loss_curve
+from spectralgpt.report.pictures import save_picture
+from spectralgpt.report.reconstruction import save_reconstruction
+
+__all__ = ["save_loss_curve", "save_picture", "save_reconstruction"]

@@ -1,0 +1,143 @@
+"""The figure of a reconstruction: input, what was hidden, rebuilt, error, and spectra of a few places."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float32
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from spectralgpt.report.pictures import save_figure
+
+RED_GREEN_BLUE = (665.0, 560.0, 490.0)
+HIDDEN_GREY = 0.55
+PLACES = 4
+MARKS = ("tab:red", "tab:orange", "tab:blue", "tab:green")
+
+Image = Float32[np.ndarray, "band row column"]
+
+
+def save_reconstruction(
+    path: Path,
+    truth: Image,
+    rebuilt: Image,
+    hidden: Bool[np.ndarray, "band row column"],
+    names: Sequence[str],
+    wavelengths: Sequence[float],
+    title: str,
+    patch: int = 8,
+) -> None:
+    """Save the figure.
+
+    truth, rebuilt: reflectance, NaN where not valid. wavelengths: nm, ascending. In true colour, or in the nearest
+    bands that are there; all pictures share one stretch (2 % to 98 % of the truth). In the picture of what was hidden a
+    place is grey where one of its three colours was.
+    """
+    shown = [int(np.argmin([abs(w - colour) for w in wavelengths])) for colour in RED_GREEN_BLUE]
+    stretch = _stretch(truth[shown])
+    places = _places(truth, hidden, patch)
+    figure = Figure(figsize=(17, 8.6), layout="constrained")
+    figure.suptitle(title)
+    pictures, spectra = figure.subfigures(2, 1, height_ratios=(1.55, 1))
+    axes = pictures.subplots(1, 4)
+    colours = (
+        "true colour"
+        if max(abs(wavelengths[i] - c) for i, c in zip(shown, RED_GREEN_BLUE, strict=True)) < 40
+        else (", ".join(names[i] for i in shown))
+    )
+    seen = np.where(hidden[shown].any(axis=0)[..., None], HIDDEN_GREY, _colour(truth[shown], stretch))
+    for each, picture, name in zip(
+        axes,
+        (_colour(truth[shown], stretch), seen, _colour(rebuilt[shown], stretch)),
+        (f"input, {colours}", "what the model saw (hidden: grey)", "rebuilt"),
+        strict=False,
+    ):
+        each.imshow(picture)
+        each.set_title(name)
+    _draw_error(figure, axes[3], truth, rebuilt, hidden)
+    for each in axes:
+        each.set(xticks=[], yticks=[])
+    for (row, column), mark in zip(places, MARKS, strict=False):
+        centre = (column * patch + patch / 2, row * patch + patch / 2)
+        axes[0].plot(*centre, "o", markersize=9, markerfacecolor="none", markeredgecolor="white", markeredgewidth=3.5)
+        axes[0].plot(*centre, "o", markersize=9, markerfacecolor="none", markeredgecolor=mark, markeredgewidth=2)
+    if places:
+        _draw_spectra(
+            list(spectra.subplots(1, len(places), squeeze=False)[0]), truth, rebuilt, hidden, wavelengths, places, patch
+        )
+    save_figure(path, figure)
+
+
+def _stretch(colours: Image) -> tuple[Float32[np.ndarray, " colour"], Float32[np.ndarray, " colour"]]:
+    known = colours.reshape(3, -1)
+    if np.isnan(known).all():
+        return np.zeros(3, np.float32), np.ones(3, np.float32)
+    low, high = np.nanquantile(known, (0.02, 0.98), axis=1).astype(np.float32)
+    low, high = np.nan_to_num(low), np.nan_to_num(high, nan=1.0)
+    return low, np.maximum(high, low + 1e-3)
+
+
+def _colour(
+    colours: Image, stretch: tuple[Float32[np.ndarray, " colour"], Float32[np.ndarray, " colour"]]
+) -> Float32[np.ndarray, "row column colour"]:
+    low, high = stretch
+    picture = (np.moveaxis(colours, 0, -1) - low) / (high - low)
+    # white where nothing was measured; a gamma, as reflectance is mostly dark
+    return np.where(np.isnan(picture), 1.0, np.clip(picture, 0, 1) ** 0.75).astype(np.float32)
+
+
+def _draw_error(
+    figure: Figure, axes: Axes, truth: Image, rebuilt: Image, hidden: Bool[np.ndarray, "band row column"]
+) -> None:
+    """Mean over the hidden bands of |rebuilt - truth|, white where nothing was hidden."""
+    difference = np.where(hidden & ~np.isnan(truth), np.abs(rebuilt - truth), 0.0)
+    count = (hidden & ~np.isnan(truth)).sum(axis=0)
+    error = np.where(count > 0, difference.sum(axis=0) / np.maximum(count, 1), np.nan)
+    top = float(np.nanquantile(error, 0.98)) if (count > 0).any() else 1.0
+    image = axes.imshow(error, cmap="magma", vmin=0, vmax=max(top, 1e-6))
+    axes.set_title("mean error of hidden bands (reflectance)")
+    figure.colorbar(image, ax=axes, shrink=0.8)
+
+
+def _places(truth: Image, hidden: Bool[np.ndarray, "band row column"], patch: int) -> list[tuple[int, int]]:
+    """Whole patches in which something was hidden, from dark to bright ones: quantiles of the brightest band's mean."""
+    bands, height, width = truth.shape
+    rows, columns = height // patch, width // patch
+    if not rows or not columns:
+        return []
+    cut = (slice(None), slice(rows * patch), slice(columns * patch))
+    blocks = truth[cut].reshape(bands, rows, patch, columns, patch).mean(axis=(2, 4)).max(axis=0)
+    some = hidden[cut].reshape(bands, rows, patch, columns, patch).any(axis=(0, 2, 4)) & ~np.isnan(blocks)
+    found = np.argwhere(some)
+    if not len(found):
+        return []
+    order = np.argsort(blocks[some], kind="stable")
+    at = np.unique((np.array([0.05, 0.4, 0.7, 0.97]) * (len(order) - 1)).round().astype(int))
+    return [(int(found[order[i]][0]), int(found[order[i]][1])) for i in at[:PLACES]]
+
+
+def _draw_spectra(
+    axes: Sequence[Axes],
+    truth: Image,
+    rebuilt: Image,
+    hidden: Bool[np.ndarray, "band row column"],
+    wavelengths: Sequence[float],
+    places: Sequence[tuple[int, int]],
+    patch: int,
+) -> None:
+    """Mean spectra of the places: what was measured, and what was rebuilt in the hidden bands."""
+    for each, (row, column), mark in zip(axes, places, MARKS, strict=False):
+        cut = (slice(None), slice(row * patch, (row + 1) * patch), slice(column * patch, (column + 1) * patch))
+        measured, made = truth[cut].mean(axis=(1, 2)), rebuilt[cut].mean(axis=(1, 2))
+        unseen = hidden[cut].any(axis=(1, 2))
+        each.plot(wavelengths, measured, "-", color="0.35", marker=".", label="measured")
+        each.plot(wavelengths, np.where(unseen, made, np.nan), "o", color=mark, markersize=5, label="rebuilt (hidden)")
+        each.plot(wavelengths, np.where(unseen, np.nan, measured), "s", color="0.35", markersize=4, label="seen")
+        each.set(xlabel="wavelength (nm)", ylim=(0, None))
+        each.grid(True, alpha=0.3)
+        for spine in each.spines.values():
+            spine.set_color(mark)
+            spine.set_linewidth(1.5)
+    axes[0].set_ylabel("reflectance")
+    axes[0].legend(fontsize=8)

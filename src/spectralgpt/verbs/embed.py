@@ -1,0 +1,116 @@
+"""Scene in, map of embeddings out."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from spectralgpt.progress import Progress, silent
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Where the map and its picture are, and what they hold."""
+
+    target: Path
+    picture: Path
+    rows: int
+    columns: int
+    values: int
+    weights: str
+    bands: tuple[str, ...]
+    dropped: tuple[str, ...]
+    missing: tuple[str, ...]
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        left_out = f"; left out: {', '.join(self.dropped)}" if self.dropped else ""
+        lacking = f"; the model also knows: {', '.join(self.missing)}" if self.missing else ""
+        return (
+            f"{self.target}: {self.rows} x {self.columns} places of {self.values} values ({self.seconds:.1f} s)\n"
+            f"{self.picture}: the first three principal components\n"
+            f"bands: {', '.join(self.bands)}{left_out}{lacking}\nweights: {self.weights[:16]}"
+        )
+
+
+def embed(
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    target: str | os.PathLike[str],
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    bands: str | None = None,
+    bands_as: Literal["own"] | None = None,
+    date: str | None = None,
+    per: Literal["all", "group", "date"] = "all",
+    dtype: Literal["float32", "int8"] = "float32",
+    overlap: float = 0.25,
+    batch: int = 8,
+    device: str = "auto",
+    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    progress: Progress = silent,
+) -> Embedded:
+    """Turn a scene into a map of embeddings, one pixel for each 8 x 8.
+
+    TARGET is a GeoTIFF with one band for each value; beside it a picture of the first three principal components.
+
+    Args:
+        sources: An image, a folder of single-band files, or several of them: dates of one place.
+        target: The GeoTIFF to write (.tif).
+        weights: A weights folder or a released checkpoint (.pth).
+        bands: Whose names the file's are (s2-l1c, s2-l2a, eurosat, spectralgpt-12), or a list like B02,B03.
+        bands_as: Use every band in groups of their own instead of the model's bands.
+        date: Take only these dates, like 2020-05-01,2020-06-10.
+        per: Keep groups of bands, or dates, apart and stack them.
+        dtype: How values are stored; int8 takes a quarter, with a scale for each band.
+        overlap: Part of its side that a window shares with the next, 0 to below 1.
+        batch: Windows computed at once.
+        device: cpu, cuda, or auto, which takes a GPU when there is one.
+        precision: bf16 or fp32; auto takes bf16 where the hardware has it.
+
+    Example:
+        spectralgpt embed scene/ vectors.tif --weights demo-output/weights
+    """
+    import time
+
+    from spectralgpt.raster import check, check_target, open_raster
+    from spectralgpt.report import save_picture
+    from spectralgpt.scenes import check_scene_target, embed_scene
+    from spectralgpt.weights import load_model
+
+    start = time.perf_counter()
+    target = Path(target)
+    picture = target.with_suffix(".png")
+    check_scene_target(target)
+    check_target(picture, "file")
+    model = load_model(weights, device)
+    with open_raster(sources, bands=bands, dates=date) as raster:
+        verdict = check(raster)
+        result = embed_scene(
+            raster,
+            model,
+            target,
+            verdict=verdict,
+            per=per,
+            dtype=dtype,
+            own=bands_as == "own",
+            overlap=overlap,
+            batch=batch,
+            precision=precision,
+            progress=progress,
+        )
+    save_picture(picture, result.picture)
+    return Embedded(
+        target=target,
+        picture=picture,
+        rows=result.rows,
+        columns=result.columns,
+        values=result.values,
+        weights=model.fingerprint(),
+        bands=(*result.alignment.taken, *result.alignment.merged),
+        dropped=result.alignment.dropped,
+        missing=result.alignment.missing,
+        seconds=time.perf_counter() - start,
+        warnings=verdict.warnings,
+    )

@@ -1,0 +1,131 @@
+"""Scene in, the same scene with hidden parts rebuilt out."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from spectralgpt.progress import Progress, silent
+
+
+@dataclass(frozen=True, slots=True)
+class Reconstructed:
+    """Where the rebuilt scene and its figure are, and how far it is from the truth.
+
+    error: root mean square error of each band over its hidden pixels, in reflectance, bands that were named first;
+    spread: standard deviation of the truth there, the error of a guess that knows only the band's mean.
+    """
+
+    target: Path
+    figure: Path
+    error: dict[str, float]
+    spread: dict[str, float]
+    hidden: float
+    weights: str
+    dropped: tuple[str, ...]
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        left_out = f"; left out: {', '.join(self.dropped)}" if self.dropped else ""
+        rows = [f"  {name:>5}  {self.error[name]:.4f}  {self.spread[name]:.4f}" for name in self.error]
+        table = ["   band   error  spread (reflectance, hidden pixels)", *rows]
+        return "\n".join(
+            [
+                f"{self.target}: {self.hidden:.1%} hidden and rebuilt ({self.seconds:.1f} s){left_out}",
+                f"{self.figure}: input, hidden, rebuilt, error, spectra",
+                *table,
+                f"weights: {self.weights[:16]}",
+            ]
+        )
+
+
+def reconstruct(
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    target: str | os.PathLike[str],
+    *,
+    hide: str | float = 0.75,
+    weights: str | os.PathLike[str] | None = None,
+    bands: str | None = None,
+    bands_as: Literal["own"] | None = None,
+    date: str | None = None,
+    overlap: float = 0.25,
+    batch: int = 8,
+    seed: int = 0,
+    device: str = "auto",
+    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    progress: Progress = silent,
+) -> Reconstructed:
+    """Hide bands, dates or a share of a scene and rebuild them.
+
+    TARGET holds the input where it was visible and the prediction where it was hidden, in the input's units; beside it
+    a figure. A band is hidden with its group, as the model sees groups of neighbouring bands.
+
+    Args:
+        sources: An image, a folder of single-band files, or several of them: dates of one place.
+        target: The GeoTIFF to write (.tif).
+        hide: Bands (B11,B12), dates (2020-05-01), a share (0.9), or a mixture, with commas.
+        weights: A weights folder or a released checkpoint (.pth).
+        bands: Whose names the file's are (s2-l1c, s2-l2a, eurosat, spectralgpt-12), or a list like B02,B03.
+        bands_as: Use every band in groups of their own instead of the model's bands.
+        date: Take only these dates, like 2020-05-01,2020-06-10.
+        overlap: Part of its side that a window shares with the next, 0 to below 1.
+        batch: Windows computed at once.
+        seed: Which tokens a share hides.
+        device: cpu, cuda, or auto, which takes a GPU when there is one.
+        precision: bf16 or fp32; auto takes bf16 where the hardware has it.
+
+    Example:
+        spectralgpt reconstruct scene/ rebuilt.tif --hide B11,B12 --weights demo-output/weights
+    """
+    import time
+
+    from spectralgpt.raster import check, check_target, open_raster
+    from spectralgpt.report import save_reconstruction
+    from spectralgpt.scenes import check_scene_target, reconstruct_scene
+    from spectralgpt.weights import load_model
+
+    start = time.perf_counter()
+    target = Path(target)
+    figure = target.with_suffix(".png")
+    check_scene_target(target)
+    check_target(figure, "file")
+    model = load_model(weights, device)
+    with open_raster(sources, bands=bands, dates=date) as raster:
+        verdict = check(raster)
+        result = reconstruct_scene(
+            raster,
+            model,
+            target,
+            verdict=verdict,
+            hide=str(hide),
+            seed=seed,
+            own=bands_as == "own",
+            overlap=overlap,
+            batch=batch,
+            precision=precision,
+            progress=progress,
+        )
+    sample = result.sample
+    save_reconstruction(
+        figure,
+        sample.truth,
+        sample.rebuilt,
+        sample.hidden,
+        sample.bands.names,
+        [band.wavelength for band in sample.bands.bands],
+        f"{target.name}: {result.hidden:.0%} of the pixels hidden (--hide {hide}), weights {model.fingerprint()[:12]}",
+        model.config.patch,
+    )
+    return Reconstructed(
+        target=target,
+        figure=figure,
+        error=result.error,
+        spread=result.spread,
+        hidden=result.hidden,
+        weights=model.fingerprint(),
+        dropped=result.alignment.dropped,
+        seconds=time.perf_counter() - start,
+        warnings=verdict.warnings,
+    )

@@ -1,0 +1,31 @@
+"""The model that a verb is asked to use."""
+
+import os
+
+import torch
+
+from spectralgpt.errors import OptionError, WeightsError
+from spectralgpt.weights.spectralgpt import SpectralGPT
+
+
+def load_model(weights: str | os.PathLike[str] | None, device: str = "auto") -> SpectralGPT:
+    """The model of --weights on --device, in evaluation mode.
+
+    device: a PyTorch name; auto takes a GPU when there is one. Raises WeightsError, also when none are given, and
+    OptionError for a device that is not there.
+    """
+    if weights is None:
+        raise WeightsError(
+            "found no weights: none come with this version. Give a weights folder or a released checkpoint (.pth) with "
+            "--weights; `spectralgpt demo` makes a small one."
+        )
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    try:
+        place = torch.device(name)
+        torch.empty(0, device=place)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise OptionError(
+            f"--device {device}: found no such device here ({reason}); expected cpu, cuda or auto."
+        ) from None
+    return SpectralGPT.from_pretrained(weights).to(place)

@@ -1,0 +1,57 @@
+"""Weights there and back, through the command line."""
+
+import argparse
+
+import golden
+import pytest
+import torch
+from made_rasters import listing
+
+from spectralgpt.nn import MaskedAutoencoder
+from spectralgpt.weights import SpectralGPT
+
+
+@golden.needed
+def test_released_there_and_back(tmp_path, spectralgpt):
+    shapes = golden.load_json("official_keys.json")["models"]["pretrain/mae_vit_base_patch8_96"]["keys"]
+    torch.manual_seed(0)
+    state = {name: torch.randn(shape) for name, shape in shapes.items()}
+    torch.save({"model": state, "epoch": 199, "args": argparse.Namespace(lr=1e-3)}, tmp_path / "SpectralGPT.pth")
+    there = spectralgpt("convert", tmp_path / "SpectralGPT.pth", tmp_path / "ours", "--json")
+    assert there.code == 0, there.err
+    assert (there.json["size"], there.json["image"], there.json["kind"]) == ("base", 96, "pretraining weights")
+    assert listing(tmp_path / "ours") == ["config.json", "model.safetensors"]
+    back = spectralgpt("convert", tmp_path / "ours", tmp_path / "back.pth", "--json")
+    assert back.code == 0, back.err
+    assert back.json["weights"] == there.json["weights"]
+    again = torch.load(tmp_path / "back.pth", weights_only=True)["model"]
+    assert list(again) == list(state)
+    assert all(torch.equal(again[name], state[name]) for name in state)
+
+
+def test_our_own_model_does_not_fit_the_released_format(weights, tmp_path, spectralgpt):
+    before = listing(tmp_path)
+    ended = spectralgpt("convert", weights, tmp_path / "out.pth")
+    assert ended.code == 2
+    assert "released format" in ended.err
+    assert listing(tmp_path) == before
+
+
+def test_a_folder_that_holds_something_else_is_kept(weights, tmp_path, spectralgpt):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years")
+    ended = spectralgpt("convert", weights, tmp_path / "mine")
+    assert ended.code == 2
+    assert "thesis.txt" in ended.err
+    assert listing(tmp_path / "mine") == ["thesis.txt"]
+
+
+def test_a_copy_is_the_same_weights(weights, tmp_path, spectralgpt):
+    ended = spectralgpt("convert", weights, tmp_path / "copy", "--json")
+    assert ended.code == 0, ended.err
+    one, two = SpectralGPT.from_pretrained(weights), SpectralGPT.from_pretrained(tmp_path / "copy")
+    assert one.fingerprint() == two.fingerprint() == ended.json["weights"]
+    assert isinstance(two, MaskedAutoencoder)
+    assert one.provenance == two.provenance == {"data": "none"}
+    with pytest.raises(AssertionError):
+        torch.testing.assert_close(one.encoder.norm.bias, one.encoder.norm.weight)

@@ -1,0 +1,131 @@
+"""A scene into a map of embeddings, through the command line."""
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from made_rasters import NAMES, land, write
+from PIL import Image
+from rio_cogeo.cogeo import cog_validate
+
+from spectralgpt import SpectralGPT, embed, open_raster
+
+
+def opened(path) -> np.ndarray:
+    with rasterio.open(path) as dataset:
+        return dataset.read()
+
+
+def test_the_map_lies_on_the_scene(scene, weights, tmp_path, spectralgpt):
+    target = tmp_path / "out.tif"
+    ended = spectralgpt("embed", scene, target, "--weights", weights, "--json")
+    assert ended.code == 0, ended.err
+    told = ended.json
+    assert told["target"] == str(target)
+    assert (told["rows"], told["columns"], told["values"]) == (25, 17, 48)
+    assert told["dropped"] == ["B10"]
+    with rasterio.open(scene) as before, rasterio.open(target) as after:
+        assert after.crs == before.crs
+        assert after.shape == (25, 17)
+        assert after.transform.a == 8 * before.transform.a
+        assert (after.transform.c, after.transform.f) == (before.transform.c, before.transform.f)
+        assert after.dtypes[0] == "float32"
+        assert np.isnan(after.nodata)
+        assert after.interleaving.value == "PIXEL"
+        assert after.block_shapes[0] == (128, 128)
+        tags = after.tags()
+    assert tags["SPECTRALGPT_WEIGHTS"] == SpectralGPT.from_pretrained(weights).fingerprint() == told["weights"]
+    assert '"per": "all"' in tags["SPECTRALGPT_PARAMETERS"]
+    assert cog_validate(target, strict=True)[0]
+    vectors = opened(target)
+    inside = np.isnan(vectors).all(axis=0)
+    assert inside[7, 4], "the middle of the hole holds nothing"
+    assert not inside[20].any(), "far from the hole everything is there"
+    assert np.isnan(vectors).any(axis=0).sum() == inside.sum()
+    with Image.open(told["picture"]) as picture:
+        assert picture.mode == "RGBA"
+        assert picture.size[0] / picture.size[1] == pytest.approx(17 / 25)
+
+
+@pytest.mark.parametrize("dates", [1, 2])
+def test_one_window_gives_the_model_s_own_numbers(dates, weights, tmp_path):
+    days = ["2019-01-05", "2020-05-01"][:dates]
+    paths = [write(tmp_path / f"{day}.tif", land(56, 61, seed), names=NAMES) for seed, day in enumerate(days)]
+    model = SpectralGPT.from_pretrained(weights)
+    with open_raster(paths) as raster, torch.inference_mode():
+        cube = model.cube(raster.read())
+        wanted = {per: model.embed(cube, per) for per in ("place", "group", "date")}
+    for per, stacks in (("all", 1), ("group", 4), ("date", dates)):
+        embed(paths, tmp_path / f"{per}.tif", weights=weights, per=per, precision="fp32")
+        found = opened(tmp_path / f"{per}.tif")
+        assert found.shape == (48 * stacks, 7, 8)
+        vectors = np.moveaxis(found.reshape(stacks, 48, 7, 8), 1, -1)
+        expected = wanted["place" if per == "all" else per][0].reshape(stacks, 7, 8, 48)
+        np.testing.assert_allclose(vectors, expected, atol=2e-5)
+
+
+def test_int8_is_the_same_to_half_a_step(scene, weights, tmp_path):
+    for dtype in ("float32", "int8"):
+        embed(scene, tmp_path / f"{dtype}.tif", weights=weights, dtype=dtype, precision="fp32")
+    whole = opened(tmp_path / "float32.tif")
+    with rasterio.open(tmp_path / "int8.tif") as dataset:
+        stored, scales = dataset.read(), np.array(dataset.scales)
+        assert dataset.nodata == -128
+    assert cog_validate(tmp_path / "int8.tif", strict=True)[0]
+    known = ~np.isnan(whole)
+    np.testing.assert_array_equal(stored != -128, known)
+    error = np.abs(np.where(known, stored * scales[:, None, None] - whole, 0)).max(axis=(1, 2))
+    assert (error <= scales * 0.5001).all()
+    assert np.abs(np.where(known, stored, 0)).max() == 127
+
+
+def test_the_order_of_the_file_s_bands_does_not_matter(weights, tmp_path):
+    values = land(64, 72)
+    order = np.random.default_rng(1).permutation(13)
+    plain = write(tmp_path / "plain.tif", values, names=NAMES)
+    mixed = write(tmp_path / "mixed.tif", values[order], names=[NAMES[i] for i in order])
+    for path in (plain, mixed):
+        embed(path, path.with_name(f"of_{path.name}"), weights=weights)
+    np.testing.assert_array_equal(opened(tmp_path / "of_plain.tif"), opened(tmp_path / "of_mixed.tif"))
+
+
+def test_missing_bands_and_own_groups(weights, tmp_path):
+    few = write(tmp_path / "few.tif", land(64, 64, bands=4), names=("B2", "B3", "B4", "B8"))
+    result = embed(few, tmp_path / "few_out.tif", weights=weights, bands="s2-l1c")
+    assert result.missing == ("B1", "B5", "B6", "B7", "B8A", "B9", "B11", "B12")
+    own = embed(few, tmp_path / "own_out.tif", weights=weights, bands="s2-l1c", bands_as="own")
+    assert own.dropped == ()
+    assert not np.array_equal(opened(tmp_path / "few_out.tif"), opened(tmp_path / "own_out.tif"))
+
+
+def test_dates_are_chosen(weights, tmp_path, spectralgpt):
+    paths = [
+        write(tmp_path / f"a_{day}.tif", land(40, 40, i), names=NAMES)
+        for i, day in enumerate(("2020-01-01", "2020-06-01"))
+    ]
+    one = spectralgpt("embed", *paths, tmp_path / "one.tif", "--weights", weights, "--date", "2020-06-01")
+    assert one.code == 0, one.err
+    embed(paths[1], tmp_path / "same.tif", weights=weights)
+    np.testing.assert_array_equal(opened(tmp_path / "one.tif"), opened(tmp_path / "same.tif"))
+    none = spectralgpt("embed", *paths, tmp_path / "none.tif", "--weights", weights, "--date", "2021-06-01")
+    assert none.code == 2
+    assert "2020-06-01" in none.err
+
+
+def test_a_small_image_for_released_weights_is_scaled_by_its_own_extremes(tmp_path, weights):
+    """min_max takes the extremes of the whole image, also where it is cut into windows."""
+    from dataclasses import replace
+
+    model = SpectralGPT.from_pretrained(weights)
+    model.normalization = replace(model.normalization, kind="min_max")
+    model.save_pretrained(tmp_path / "released")
+    path = write(tmp_path / "wide.tif", land(64, 200), names=NAMES)
+    embed(path, tmp_path / "wide_out.tif", weights=tmp_path / "released", precision="fp32")
+    with open_raster(path) as raster, torch.inference_mode():
+        first = raster.read(raster.grid.whole)
+        cube = model.cube(first)
+        assert cube.scaling.kind == "min_max"
+        window = model.cube(open_raster(path).read(type(raster.grid.whole)(0, 0, 64, 128)), scaling=cube.scaling)
+        wanted = model.embed(window, "place")[0]
+    # the first windows' own part, before the next one's begins
+    np.testing.assert_allclose(np.moveaxis(opened(tmp_path / "wide_out.tif"), 0, -1)[:, :9], wanted[:, :9], atol=2e-5)

@@ -1,0 +1,60 @@
+"""Each verb on a real image; the demo from end to end on a made one."""
+
+import numpy as np
+import rasterio
+from made_rasters import NAMES, land, listing, write
+from rio_cogeo.cogeo import cog_validate
+
+
+def test_two_dates_of_a_city(shared, weights, tmp_path, spectralgpt):
+    """Rio, 384 x 353 pixels in EPSG:4326: places are where the image is, the two dates are told apart."""
+    dates = sorted((shared / "data" / "s2_l1c_scenes").glob("oscd_rio_*.tif"))
+    assert len(dates) == 2
+    embedded = spectralgpt("embed", *dates, tmp_path / "vectors.tif", "--weights", weights, "--per", "date", "--json")
+    assert embedded.code == 0, embedded.err
+    assert (embedded.json["rows"], embedded.json["columns"], embedded.json["values"]) == (45, 48, 96)
+    with rasterio.open(dates[0]) as before, rasterio.open(tmp_path / "vectors.tif") as after:
+        np.testing.assert_allclose(after.bounds[0], before.bounds[0])
+        np.testing.assert_allclose(after.bounds[3], before.bounds[3])
+        assert after.crs == before.crs
+        vectors = after.read()
+    assert np.isfinite(vectors).all()
+    assert np.abs(vectors[:48] - vectors[48:]).mean() > 1e-3
+    rebuilt = spectralgpt(
+        "reconstruct", *dates, tmp_path / "rebuilt.tif", "--weights", weights, "--hide", "2017-10-11", "--json"
+    )
+    assert rebuilt.code == 0, rebuilt.err
+    assert len(rebuilt.json["error"]) == 12
+    with rasterio.open(tmp_path / "rebuilt.tif") as after, rasterio.open(dates[0]) as before:
+        first = after.read(list(range(1, 13)))
+        np.testing.assert_array_equal(first, before.read([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13]))
+    for path in tmp_path.glob("*.tif"):
+        assert cog_validate(path, strict=True)[0], path
+
+
+def test_a_folder_on_three_grids(demo_scene, weights, tmp_path, spectralgpt):
+    """The demo's scene: bands of 10, 20 and 60 m that share neither origin nor extent. A sixth of the windows is enough."""
+    ended = spectralgpt("embed", demo_scene, tmp_path / "out.tif", "--weights", weights, "--overlap", "0", "--json")
+    assert ended.code == 0, ended.err
+    assert (ended.json["rows"], ended.json["columns"]) == (244, 242)
+    with rasterio.open(tmp_path / "out.tif") as dataset:
+        assert dataset.transform[:6] == (80.0, 0.0, 435730.0, 0.0, -80.0, 4179460.0)
+        assert np.isfinite(dataset.read()).all()
+
+
+def test_demo(tmp_path, spectralgpt):
+    scene = write(tmp_path / "scene.tif", land(640, 512), names=NAMES)
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "training.jsonl").write_text("of an earlier demo")
+    ended = spectralgpt("demo", tmp_path / "demo", "--scene", scene, "--seconds", "1", "--json")
+    assert ended.code == 0, ended.err
+    told = ended.json
+    assert all(path in {str(each) for each in (tmp_path / "demo").iterdir()} for path in told["files"])
+    assert told["steps"] >= 8
+    made = listing(tmp_path / "demo")
+    assert sum(name.endswith(".tif") for name in made) >= 2
+    assert sum(name.endswith(".png") for name in made) >= 2
+    assert {"weights/config.json", "weights/model.safetensors", "training.jsonl"} <= set(made)
+    assert "earlier" not in (tmp_path / "demo" / "training.jsonl").read_text()
+    for path in (tmp_path / "demo").glob("*.tif"):
+        assert cog_validate(path, strict=True)[0], path
