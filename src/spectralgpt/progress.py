@@ -1,4 +1,4 @@
-"""How long work says where it is: a function of (stage, done, total), called by the rooms, shown by the command line."""
+"""How long work says where it is: a function of (stage, done, total) that rooms call and the command line shows."""
 
 from collections.abc import Callable
 

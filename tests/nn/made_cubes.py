@@ -46,7 +46,7 @@ def small_model(seed: int = 0, **options: Any) -> MaskedAutoencoder:
 
 
 def sentinel_bands(count: int) -> list[Band]:
-    names = "B8 B4 B3 B2 B11 B12 B5 B1 B6 B7 B8A B9".split()[:count]
+    names = ["B8", "B4", "B3", "B2", "B11", "B12", "B5", "B1", "B6", "B7", "B8A", "B9"][:count]
     return [SENTINEL[name] for name in names]
 
 

@@ -1,11 +1,11 @@
 """The released pretraining model, number by number. Tolerances and their reasons: the golden folder's README."""
 
+import golden
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-import golden
 from spectralgpt.nn import MaskedAutoencoder, kept_count, random_mask, resize_table
 from spectralgpt.nn.patches import to_tokens
 from spectralgpt.nn.slots import to_slots_of_groups

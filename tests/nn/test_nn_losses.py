@@ -5,8 +5,8 @@ import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
-from made_cubes import NATIVE, made_cube, small_model
 
+from made_cubes import NATIVE, made_cube, small_model
 from spectralgpt.nn import draw_mask, normalized_target, spectral_loss, token_loss
 
 seeds = st.integers(0, 2**32 - 1)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_cubes import NATIVE, made_cube, small_model
 
+from made_cubes import NATIVE, made_cube, small_model
 from spectralgpt.errors import BandError, OptionError
 from spectralgpt.nn import Hide, draw_mask, given_mask, hidden_tokens, kept_count, random_mask, scene_hidden
 

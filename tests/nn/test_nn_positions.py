@@ -7,8 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from made_cubes import NATIVE, SIZE, narrow_bands, small_model
 
+from made_cubes import NATIVE, SIZE, narrow_bands, small_model
 from spectralgpt.bands import Band, BandSet
 from spectralgpt.errors import OptionError
 from spectralgpt.nn import SPECTRUM_NODES, ModelConfig
@@ -150,7 +150,11 @@ def test_all_tokens_and_some_of_them():
     torch.testing.assert_close(TABLES(*where, index), torch.stack([whole[i, index[i]] for i in (0, 1)]))
 
 
-@given(st.integers(1, 20), st.integers(1, 30), st.sampled_from([(8, 128), (8, 96), (8, 264), (16, 128), (4, 32), (64, 128)]))
+@given(
+    st.integers(1, 20),
+    st.integers(1, 30),
+    st.sampled_from([(8, 128), (8, 96), (8, 264), (16, 128), (4, 32), (64, 128)]),
+)
 def test_window(groups, dates, trained):
     patch, image = trained
     config = ModelConfig(SIZE, NATIVE, patch=patch, image=image)
@@ -169,7 +173,9 @@ def test_windows_of_the_released_model():
     assert config.window(1, 1) == 128
 
 
-@given(st.integers(1, 2), st.integers(1, 3), st.integers(1, 4), st.integers(1, 3), st.integers(1, 20), st.integers(1, 20))
+@given(
+    st.integers(1, 2), st.integers(1, 3), st.integers(1, 4), st.integers(1, 3), st.integers(1, 20), st.integers(1, 20)
+)
 def test_patch_round_trip(batch, dates, groups, slots, height, width):
     patch = 4
     image = torch.arange(batch * dates * groups * slots * height * width).double() + 1

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from made_cubes import MIN_MAX, NATIVE, made_cube, made_pixels, narrow_bands, sentinel_bands, small_model
 from spectralgpt.errors import OptionError
 from spectralgpt.nn import computing_in, draw_mask, make_cube

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from made_cubes import MIN_MAX, NATIVE, STANDARD, made_cube, made_pixels, narrow_bands, small_model
 
+from made_cubes import MIN_MAX, NATIVE, STANDARD, made_cube, made_pixels, narrow_bands, small_model
 from spectralgpt.nn import draw_mask, given_mask, make_cube
 
 MODEL = small_model()

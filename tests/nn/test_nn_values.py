@@ -3,11 +3,13 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import golden
 import numpy as np
 import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from made_cubes import (
     MIN_MAX,
     NATIVE,
@@ -20,8 +22,6 @@ from made_cubes import (
     sentinel_bands,
     small_model,
 )
-
-import golden
 from spectralgpt.bands import Band, BandSet
 from spectralgpt.errors import BandError
 from spectralgpt.nn import BandStatistics, Normalization, Scaling, make_cube
@@ -60,7 +60,9 @@ def test_the_order_of_a_files_bands_changes_nothing(seed, file, holes, own, reco
         pixels = replace(pixels, valid=scattered(seed, pixels.values.shape))
     order = np.random.default_rng(seed).permutation(len(pixels.bands))
     # scale and offset go with their bands
-    pixels = replace(pixels, scale=1e-4 + 1e-6 * np.arange(len(order)), offset=-0.01 * np.arange(len(order)) / len(order))
+    pixels = replace(
+        pixels, scale=1e-4 + 1e-6 * np.arange(len(order)), offset=-0.01 * np.arange(len(order)) / len(order)
+    )
     permuted = replace(
         pixels,
         values=pixels.values[:, :, order],
@@ -138,7 +140,9 @@ def test_merged_bands_are_weighted_means_of_valid_values(seed, holes):
         weight = np.array([np.exp(-4 * np.log(2) * near[i] ** 2 / model_band.fwhm**2) for i in fed])
         counted = weight[:, None, None] * valid[:, :, fed]
         total = (counted * reflectance[:, :, fed]).sum(axis=2)
-        expected = np.divide(total, counted.sum(axis=2), out=np.full(total.shape, np.nan), where=counted.sum(axis=2) > 0)
+        expected = np.divide(
+            total, counted.sum(axis=2), out=np.full(total.shape, np.nan), where=counted.sum(axis=2) > 0
+        )
         np.testing.assert_allclose(cube.reflectance()[:, :, row], expected, rtol=2e-5, atol=1e-6)
     assert merged > 3
 

@@ -32,8 +32,9 @@ def open_raster(source: Source | Sequence[Source], *, bands: str | None = None, 
     """Open an image: a file, a folder of single-band files, or several of either as the dates of one place.
 
     bands: a sensor, whose names the file's names are (a nameless file is read in its order), or a list like B02,B03.
-    dates: keep only these, a list like 2020-05-01,2020-06-10. A date is `PATH@2020-05-01`, else the metadata's, else the file name's; several images are sorted by it. The grid is
-    the first image's in time, in a folder that of the finest band; what lies on another grid is read by georeference.
+    dates: keep only these, a list like 2020-05-01,2020-06-10. A date is `PATH@2020-05-01`, else the metadata's, else
+    the file name's; several images are sorted by it. The grid is the first image's in time, in a folder that of the
+    finest band; what lies on another grid is read by georeference.
 
     BandError when bands are unnamed, unknown or repeated; RasterError for all else that is wrong with a file.
     """

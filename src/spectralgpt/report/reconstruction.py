@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from spectralgpt.report.pictures import save_figure
 
@@ -39,14 +40,15 @@ def save_reconstruction(
     places = _places(truth, hidden, patch)
     figure = Figure(figsize=(17, 8.6), layout="constrained")
     figure.suptitle(title)
-    pictures, spectra = figure.subfigures(2, 1, height_ratios=(1.55, 1))
+    pictures, spectra = figure.subfigures(2, 1, height_ratios=(1.55, 1))  # type: ignore[misc]
     axes = pictures.subplots(1, 4)
     colours = (
         "true colour"
         if max(abs(wavelengths[i] - c) for i, c in zip(shown, RED_GREEN_BLUE, strict=True)) < 40
         else (", ".join(names[i] for i in shown))
     )
-    seen = np.where(hidden[shown].any(axis=0)[..., None], HIDDEN_GREY, _colour(truth[shown], stretch))
+    unseen: NDArray[np.bool_] = np.any(hidden[shown], axis=0)
+    seen = np.where(unseen[..., None], HIDDEN_GREY, _colour(truth[shown], stretch))
     for each, picture, name in zip(
         axes,
         (_colour(truth[shown], stretch), seen, _colour(rebuilt[shown], stretch)),

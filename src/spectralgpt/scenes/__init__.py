@@ -1,8 +1,8 @@
 """Scenes larger than the model's window: plan, blend, run.
 
 `plan_scene` works out windows, tapers and block rows from numbers; `Blender` makes one scene of overlapping windows;
-`run_scene` computes, keeps finished block rows in TARGET.partial and writes TARGET. These know no model: what a window's
-result is, functions say. `embed_scene` and `reconstruct_scene` are such functions of a model, and what they write.
+`run_scene` computes, keeps finished block rows in TARGET.partial and writes TARGET. These know no model: what the
+result of a window is, functions say. `embed_scene` and `reconstruct_scene` are such functions of a model, and what they write.
 """
 
 from spectralgpt.scenes.blend import Blender

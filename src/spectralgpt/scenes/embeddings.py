@@ -82,7 +82,14 @@ def embed_scene(
     def compose(_: Window, blended: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[Any]:
         return np.where(known, blended, np.nan).astype(np.float32)
 
-    parameters = {"verb": "embed", "per": per, "dtype": dtype, "overlap": overlap, "window": side, "batch": batch}
+    parameters: dict[str, object] = {
+        "verb": "embed",
+        "per": per,
+        "dtype": dtype,
+        "overlap": overlap,
+        "window": side,
+        "batch": batch,
+    }
     parameters |= {"bands": list(bandset.names), "bands_as": "own" if own else "model", "precision": precision}
     tags = result_tags(raster, model, verdict, parameters)
     picture = _Picture(plan.output_shape)

@@ -13,7 +13,7 @@ from spectralgpt.weights import SpectralGPT
 def result_tags(
     raster: Raster, model: SpectralGPT, verdict: Verdict, parameters: Mapping[str, object]
 ) -> dict[str, str]:
-    """Tags of a result: fingerprint of the weights, parameters, versions, the verdict on the input, sensor and dates."""
+    """Tags of a result: fingerprint of the weights, parameters, versions, verdict on the input, sensor, dates."""
     tags = {
         "SPECTRALGPT_VERSION": f"spectralgpt {spectralgpt.__version__}, torch {torch.__version__}",
         "SPECTRALGPT_WEIGHTS": model.fingerprint(),

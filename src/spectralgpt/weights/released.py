@@ -12,6 +12,7 @@ import pickle
 import re
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -223,7 +224,8 @@ def write_released(path: Path, released: Mapping[str, Tensor]) -> None:
         torch.save({"model": {name: tensor.float().cpu() for name, tensor in released.items()}}, beside)
         os.replace(beside, path)
     except (OSError, RuntimeError) as error:  # torch's zip writer reports a full disk as RuntimeError
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         raise TargetError(f"{path}: found that it cannot be written ({error}); expected a file to write to.") from None
 
 

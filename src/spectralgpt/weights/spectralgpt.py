@@ -83,7 +83,7 @@ class SpectralGPT(MaskedAutoencoder):
         path = Path(name)
         if path.suffix in (".pth", ".pt"):
             return cls.from_released(path)
-        if not path.is_dir():
+        if not os.path.isdir(path):
             raise WeightsError(
                 f"--weights {name}: found no such folder or .pth file; expected a weights folder or a released "
                 "checkpoint. No weights come with this version."

@@ -41,7 +41,8 @@ def check_weights_target(folder: Path) -> None:
     TargetError when the parent is missing or cannot be written to, or when something stands there that is more than
     weights: it would be replaced.
     """
-    if folder.exists() and not _replaceable(folder):
+    # os.path: a name that is too long is no reason for a traceback
+    if os.path.exists(folder) and not _replaceable(folder):
         found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:3]) if folder.is_dir() else "a file"
         raise TargetError(
             f"{folder}: found {found} there; expected a new name, an empty folder, or weights to replace."
