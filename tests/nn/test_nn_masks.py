@@ -47,7 +47,7 @@ def check_partition(mask, present) -> None:
     st.sampled_from([0.0, 0.3, 0.9]),
 )
 def test_drawn_masks(kind, shape, ratio, seed, absent):
-    batch, dates, groups, places = shape
+    _, dates, groups, places = shape
     present = presence(seed, shape, absent)
     mask = draw_mask(kind, ratio, shape, torch.Generator().manual_seed(seed), present)
     check_partition(mask, present)

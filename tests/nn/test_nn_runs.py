@@ -31,7 +31,7 @@ CASES = [
 
 def absences(cube):
     """valid of a batch of two, the first sample whole but for what is named."""
-    _, dates, bands, height, width = cube.shape
+    _, dates, _, height, width = cube.shape
     rows, columns = torch.arange(height)[:, None], torch.arange(width)[None]
     cloud = (rows - height / 2) ** 2 + (columns - width / 3) ** 2 < (min(height, width) / 3) ** 2
     every = torch.ones(cube.shape, dtype=torch.bool)
@@ -155,7 +155,7 @@ def test_a_sample_stands_for_itself():
 
 
 def test_absent_parts_are_as_if_they_were_not_there():
-    """A date without valid pixel and a group without one: the same as an image without that date, without that group."""
+    """A date without valid pixel and a group without one: the same as an image without that date or group."""
     model, cube = small_model(), made_cube(dates=3)
     valid = torch.ones(cube.shape, dtype=torch.bool)
     valid[:, 2] = False

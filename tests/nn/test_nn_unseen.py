@@ -149,3 +149,14 @@ def test_no_mask_of_validity_is_one_that_is_all_true(seed, own):
         make_cube(replace(pixels, valid=np.ones(pixels.values.shape, bool)), NATIVE, STANDARD, 128, own=own).valid
         is None
     )
+
+
+def test_a_surplus_token_is_rebuilt_as_any_hidden_one():
+    """A sample that keeps fewer tokens than its neighbour is predicted as if it were alone."""
+    cube = made_cube(NATIVE.bands, 24, 16)
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.rand((2, 1, 4, 3, 2), generator=generator) < torch.tensor([0.2, 0.7]).reshape(2, 1, 1, 1, 1)
+    both = MODEL.reconstruct(cube, hidden).predicted[1:]
+    scaling = replace(cube.scaling, centre=cube.scaling.centre[1:], scale=cube.scaling.scale[1:])
+    alone = replace(cube, values=cube.values[1:], days=cube.days[1:], gsd=cube.gsd[1:], scaling=scaling)
+    torch.testing.assert_close(MODEL.reconstruct(alone, hidden[1:]).predicted, both, atol=1e-5, rtol=1e-5)

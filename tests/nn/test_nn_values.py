@@ -251,7 +251,7 @@ def test_standard_is_logarithmic_above_two_percent_and_linear_below(band, reflec
 
 
 def test_statistics_of_bands_without_their_own_are_between_those_of_the_nearest():
-    known = [s for s in sorted(STANDARD.statistics, key=lambda s: s.band.wavelength)]
+    known = sorted(STANDARD.statistics, key=lambda s: s.band.wavelength)
     left, right = next((a, b) for a, b in pairwise(known) if b.band.wavelength - a.band.wavelength > 30)
     between = Band("other", "x", float(np.sqrt(left.band.wavelength * right.band.wavelength)), 10.0, 10.0)
     beyond = Band("other", "y", 2490.0, 10.0, 10.0)

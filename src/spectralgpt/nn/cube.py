@@ -15,7 +15,7 @@ from spectralgpt.nn.normalization import Normalization, Scaling, ScalingKind, ex
 
 @runtime_checkable
 class PixelsLike(Protocol):
-    """What a cube is made from: the fields of Pixels, as NumPy arrays or tensors, with or without a batch axis in front.
+    """What a cube is made from: the fields of Pixels, NumPy arrays or tensors, with or without a batch axis in front.
 
     values ([batch,] date, band, row, column) stored; valid the same shape or None; scale, offset (band,);
     bands; days ([batch,] date) since 1970 UTC, -1 unknown; gsd metres, one number or (batch,), NaN unknown.
@@ -42,7 +42,7 @@ class Cube:
     """Normalized values and what is valid.
 
     valid: None means all (decided by who builds the cube, so that no step has to look). days: since 1970, -1 unknown.
-    gsd: metres, NaN unknown. scaling undoes the normalization. What stands under invalid pixels never reaches an output.
+    gsd: metres, NaN unknown. scaling undoes the normalization. What stands under invalid pixels reaches no output.
     """
 
     values: Float[Tensor, "batch date band height width"]
@@ -142,7 +142,7 @@ def _reflectance(
 
 def _tensor(values: Any) -> Tensor:
     if isinstance(values, np.ndarray):
-        # torch takes neither steps backwards (an image turned around) nor foreign byte order, and warns of read-only memory
+        # torch takes neither steps backwards (a mirrored image) nor foreign byte order, and warns of read-only memory
         values = np.require(values, values.dtype.newbyteorder("="), ["C", "W"])
     return torch.as_tensor(values)
 

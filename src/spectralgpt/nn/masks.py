@@ -1,7 +1,7 @@
 """What the encoder sees and what the decoder must rebuild.
 
-A mask is an order of the tokens, kept ones first. Kept tokens may hold some that are absent, or surplus where samples of
-a batch keep different numbers: `seen` is false there; they are out of attention and never scored.
+A mask is an order of the tokens, kept ones first. Kept tokens may hold some that are absent, or surplus where samples
+of a batch keep different numbers: `seen` is false there; they are out of attention and never scored.
 """
 
 import math
@@ -49,7 +49,7 @@ def mask_of_order(order: Int[Tensor, "batch token"], kept: int, present: Bool[Te
 def random_mask(
     noise: Float[Tensor, "batch token"], ratio: float, present: Bool[Tensor, "batch token"] | None = None
 ) -> Mask:
-    """Keeps kept_count tokens with the smallest noise, in order of noise, as the paper's code does; absent tokens come last."""
+    """Keeps kept_count tokens with the smallest noise, in this order, as the paper's code does; absent ones last."""
     ranked = noise if present is None else noise.masked_fill(~present, math.inf)
     return mask_of_order(ranked.argsort(dim=1, stable=True), kept_count(noise.shape[1], ratio), present)
 

@@ -171,7 +171,7 @@ class MaskedAutoencoder(nn.Module):
     def embed(self, cube: Cube, per: Per = "image") -> Float[Tensor, "batch *axes dim"]:
         """Embeddings: the last block's normed features, averaged over present tokens; 0 where there are none.
 
-        per: image (batch, dim); place (batch, row, column, dim); group or date (batch, group or date, row, column, dim).
+        per: image (batch, dim); place (batch, row, column, dim); group or date (batch, that, row, column, dim).
         """
         (features,) = self.features(cube, at=(self.config.size.depth,))
         axes = {"image": (1, 2, 3, 4), "place": (1, 2), "group": (1,), "date": (2,)}[per]
@@ -185,7 +185,8 @@ class MaskedAutoencoder(nn.Module):
         """Images rebuilt from what is left visible.
 
         hide: band names and dates ("B11,B12", "2020-05-01"), a share of the tokens, or the tokens themselves. A named
-        band hides its whole group, as a token is seen or not; a date, in each sample the one of that day. Raises BandError or OptionError for what is not there.
+        band hides its whole group, as a token is seen or not; a date, in each sample the one of that day.
+        Raises BandError or OptionError for what is not there.
         """
         grid = self.grid_of(cube)
         if isinstance(hide, Tensor):
@@ -217,8 +218,9 @@ class MaskedAutoencoder(nn.Module):
         self.encoder.checkpointing = self.decoder.checkpointing = on
 
     def parameter_layers(self) -> dict[str, int]:
-        """Layer of each parameter for layer-wise learning rates: embedding and positions 0, block i (from 1) i, all else
-        depth + 1 (final norm, decoder)."""
+        """Layer of each parameter for layer-wise learning rates: embedding and positions 0, block i (from 1) i, the
+        rest (final norm, decoder) depth + 1.
+        """
         layers = {}
         for name, _ in self.named_parameters():
             parts = name.split(".")

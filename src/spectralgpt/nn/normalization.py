@@ -1,4 +1,4 @@
-"""Reflectance to the model's units and back. A part of the weights: a model is right only in the units it was trained in."""
+"""Reflectance to the model's units and back. A part of the weights: a model is right only in its training's units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -46,7 +46,7 @@ class Positions(nn.Module):
         return resize_table(self.place, rows, columns).flatten(0, 1)
 
     def of_groups(self, bands: BandSet) -> Float[Tensor, "group dim"]:
-        """Positions of the groups by their mean wavelengths (a native group's: over its slots, bands missing or not)."""
+        """Positions of the groups by their mean wavelengths (native: over its slots, bands missing or not)."""
         wavelengths = [math.log(group.wavelength) for group in bands.groups]
         nodes = np.interp(wavelengths, np.log(self.spectrum_nodes), np.arange(len(self.spectrum_nodes)))
         return read_table(self.spectrum, torch.from_numpy(nodes).to(self.spectrum.device))
@@ -54,7 +54,7 @@ class Positions(nn.Module):
     def of_samples(
         self, days: Int[Tensor, "batch date"], gsd: Float[Tensor, " batch"]
     ) -> Float[Tensor, "batch date dim"]:
-        """Positions of the dates and the scale. days: since 1970, negative unknown; gsd: m, NaN or not positive unknown."""
+        """Positions of the dates and the scale. days: since 1970, negative unknown; gsd: m, NaN or <= 0 unknown."""
         known = days >= 0
         first = days.masked_fill(~known, torch.iinfo(days.dtype).max).amin(dim=1, keepdim=True)
         elapsed = (days - first).clamp(min=0).double()
@@ -91,7 +91,7 @@ class Positions(nn.Module):
 def resize_table(
     table: Float[Tensor, "node_rows node_columns dim"], rows: int, columns: int
 ) -> Float[Tensor, "rows columns dim"]:
-    """The table read bicubically at rows x columns places (a = -0.75, align_corners False, no antialias, borders held)."""
+    """The table read bicubically at rows x columns places (a = -0.75, align_corners False, no antialias)."""
     if table.shape[:2] == (rows, columns):
         return table
     image = table.permute(2, 0, 1)[None]

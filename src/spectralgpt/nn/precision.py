@@ -11,8 +11,9 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 
 def resolved_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
-    """`auto`: bf16 where the hardware multiplies it (CUDA, CPUs with AMX or AVX-512 BF16), fp32 elsewhere, where bf16 is
-    several times slower."""
+    """`auto`: bf16 where the hardware multiplies it (CUDA, CPUs with AMX or AVX-512 BF16), fp32 elsewhere, where bf16
+    is several times slower.
+    """
     if precision != "auto":
         return precision
     return "bf16" if device.type == "cuda" or (device.type == "cpu" and _cpu_multiplies_bf16()) else "fp32"

@@ -74,8 +74,8 @@ class ModelConfig:
         tokens = groups * dates * places**2
         if tokens > 4096:
             raise OptionError(
-                f"found {dates} dates of {groups} band groups, {tokens} tokens in the smallest window; expected at most "
-                "4096. Choose fewer dates with --date."
+                f"found {dates} dates of {groups} band groups, {tokens} tokens in the smallest window; expected at "
+                "most 4096. Choose fewer dates with --date."
             )
         return self.patch * places
 

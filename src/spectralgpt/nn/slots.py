@@ -62,7 +62,7 @@ def present_in_groups(
     valid: Bool[Tensor, "batch date band height width"], bands: BandSet
 ) -> Bool[Tensor, "batch date group 1 height width"]:
     """True where at least one band of the group is valid."""
-    parts = valid.split([len(group.bands) for group in bands.groups], dim=2)
+    parts = torch.split(valid, [len(group.bands) for group in bands.groups], dim=2)
     return torch.stack([part.any(dim=2) for part in parts], dim=2)[:, :, :, None]
 
 
@@ -72,6 +72,6 @@ def _apply(
     if all(np.array_equal(matrix, np.eye(*matrix.shape)) and matrix.shape[0] == matrix.shape[1] for matrix in matrices):
         return values
     # group by group: in one block-diagonal product, 0 * NaN would take what is hidden in one group to all others
-    parts = values.split([matrix.shape[1] for matrix in matrices], dim=2)
+    parts = torch.split(values, [matrix.shape[1] for matrix in matrices], dim=2)
     weights = (torch.from_numpy(matrix).to(values.device, values.dtype) for matrix in matrices)
     return torch.cat([torch.einsum("sb,ntbhw->ntshw", *each) for each in zip(weights, parts, strict=True)], dim=2)

@@ -14,14 +14,15 @@ from spectralgpt.nn import Cube, LossTerm, MaskedAutoencoder, MaskKind, draw_mas
 class Pretraining:
     """Rebuild what a drawn mask hides: the token and the spectral loss.
 
-    mask_ratio: share hidden. generator: where masks are drawn from. normalized: the token loss in each token's own units;
-    the spectral loss, always in the cube's, then weighs nothing, as one prediction cannot have both.
+    mask_ratio: share hidden. generator: where masks are drawn from. normalized: the token loss in each token's own
+    units; the spectral loss, always in the cube's, then weighs nothing, as one prediction cannot have both.
     """
 
     generator: torch.Generator
     mask_ratio: float = 0.9
     mask_kind: MaskKind = "random"
     normalized: bool = False
+    spectral_weight: float | None = None
 
     def __call__(self, model: MaskedAutoencoder, cube: Cube) -> Mapping[str, LossTerm]:
         grid = model.grid_of(cube)
@@ -29,7 +30,10 @@ class Pretraining:
         shape = (cube.shape[0], grid.dates, grid.groups, grid.places)
         mask = draw_mask(self.mask_kind, self.mask_ratio, shape, self.generator, present, cube.values.device)
         losses = model.losses(cube, mask, model(cube, mask), normalized=self.normalized)
-        return {"token": losses["token"]} if self.normalized else losses
+        weight = self.spectral_weight if self.spectral_weight is not None else 0.0 if self.normalized else 1.0
+        if weight == 0:
+            return {"token": losses["token"]}
+        return losses | {"spectral": replace(losses["spectral"], total=losses["spectral"].total * weight)}
 
 
 def random_crops(cube: Cube, side: int, batch: int, rng: np.random.Generator) -> Iterator[Cube]:

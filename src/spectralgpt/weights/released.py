@@ -96,8 +96,8 @@ def released_config(
             else "something else"
         )
         raise WeightsError(
-            f"{source}: found {kind} with {len(state)} tensors; expected a SpectralGPT pretraining checkpoint, which has "
-            "`pos_embed_spatial` and `decoder_pred.weight`."
+            f"{source}: found {kind} with {len(state)} tensors; expected a SpectralGPT pretraining checkpoint, which "
+            "has `pos_embed_spatial` and `decoder_pred.weight`."
         )
     try:
         dim, _, slots, patch, _ = state["patch_embed.proj.weight"].shape
@@ -112,13 +112,13 @@ def released_config(
     heads, decoder_heads = heads or HEADS_OF_WIDTH.get(dim), decoder_heads or HEADS_OF_WIDTH.get(decoder_dim)
     if heads is None or decoder_heads is None:
         raise WeightsError(
-            f"{source}: found widths {dim} and {decoder_dim}, whose number of heads no tensor tells; expected 768, 1024 "
-            "or 1280 with a decoder of 512. Say heads and decoder_heads."
+            f"{source}: found widths {dim} and {decoder_dim}, whose number of heads no tensor tells; expected 768, "
+            "1024 or 1280 with a decoder of 512. Say heads and decoder_heads."
         )
     if dim % heads or decoder_dim % decoder_heads:
         raise WeightsError(
-            f"{source}: found widths {dim} and {decoder_dim} for {heads} and {decoder_heads} heads; expected heads that "
-            "divide them."
+            f"{source}: found widths {dim} and {decoder_dim} for {heads} and {decoder_heads} heads; expected heads "
+            "that divide them."
         )
     bands = sensor("spectralgpt-12").bands
     if slots * groups != len(bands):

@@ -56,7 +56,8 @@ class SpectralGPT(MaskedAutoencoder):
 
         pixels: Pixels, or anything with its fields, batched or not. own: the file's bands in groups of their own.
         reconstructing: parts will be hidden, so extremes of the image do not count. image_side: the longer side of the
-        image (pixels) when these are a window of it. scaling: another cube's, for windows of one image. Raises BandError when the model knows none of the bands.
+        image (pixels) when these are a window of it. scaling: another cube's, for windows of one image.
+        Raises BandError when the model knows none of the bands.
         """
         cube = make_cube(
             pixels,
@@ -119,9 +120,8 @@ class SpectralGPT(MaskedAutoencoder):
 
     def save_released(self, path: str | os.PathLike[str]) -> None:
         """Write a checkpoint in the released format. Raises WeightsError when the format cannot hold the model."""
-        write_released(
-            Path(path), to_released(self.state_dict(), self.config, self.normalization)
-        )  # conversion first: it may refuse
+        released = to_released(self.state_dict(), self.config, self.normalization)  # first: it may refuse
+        write_released(Path(path), released)
 
     def _config_json(self) -> dict[str, Any]:
         model = self.config.to_dict()

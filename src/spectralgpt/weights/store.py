@@ -31,7 +31,7 @@ def fingerprint(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().float().contiguous()
         digest.update(json.dumps([name, list(tensor.shape)]).encode())
-        digest.update(memoryview(tensor.numpy().astype(np.dtype("<f4"), copy=False)).cast("B"))
+        digest.update(np.ascontiguousarray(tensor.numpy(), "<f4").data)
     return digest.hexdigest()
 
 
@@ -52,8 +52,8 @@ def check_weights_target(folder: Path) -> None:
             pass
     except OSError as error:
         raise TargetError(
-            f"{folder}: found that {folder.parent} cannot be written to ({error.strerror or error}); expected a folder that "
-            "can. Make it, or choose another."
+            f"{folder}: found that {folder.parent} cannot be written to ({error.strerror or error}); expected a folder "
+            "that can. Make it, or choose another."
         ) from None
 
 
