@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from made_rasters import distinct, write
+
 from spectralgpt.errors import InputError, RasterError
 from spectralgpt.raster import Window, check, open_raster
 

@@ -6,9 +6,9 @@ import rasterio
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_rasters import PLACE, distinct, write
 from rasterio.warp import Resampling, reproject
 
-from made_rasters import PLACE, distinct, write
 from spectralgpt.errors import BandError, RasterError
 from spectralgpt.raster import Window, open_raster
 

@@ -8,9 +8,9 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from made_rasters import distinct
 from rasterio.crs import CRS
 
-from made_rasters import distinct
 from spectralgpt.bands import Band, sensor
 from spectralgpt.errors import BandError, RasterError
 from spectralgpt.raster import Grid, Pixels

@@ -11,9 +11,9 @@ import rasterio
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_rasters import PLACE, UTM, distinct, write
 from rasterio.warp import reproject, transform
 
-from made_rasters import PLACE, UTM, distinct, write
 from spectralgpt.errors import BandError, RasterError
 from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Pixels, Window, check, open_raster
 

@@ -11,10 +11,10 @@ import rasterio
 from affine import Affine
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from made_rasters import PLACE, distinct
 from rasterio.crs import CRS
 from rio_cogeo.cogeo import cog_validate
 
-from made_rasters import PLACE, distinct
 from spectralgpt.errors import TargetError
 from spectralgpt.raster import SENSOR_TAG, CogWriter, Grid, Layout, check_target, open_raster, write_raster
 

@@ -33,7 +33,7 @@ def test_two_dates_of_a_city(shared, weights, tmp_path, spectralgpt):
 
 
 def test_a_folder_on_three_grids(demo_scene, weights, tmp_path, spectralgpt):
-    """The demo's scene: bands of 10, 20 and 60 m that share neither origin nor extent. A sixth of the windows is enough."""
+    """The demo's scene: bands of 10, 20 and 60 m that share neither origin nor extent."""
     ended = spectralgpt("embed", demo_scene, tmp_path / "out.tif", "--weights", weights, "--overlap", "0", "--json")
     assert ended.code == 0, ended.err
     assert (ended.json["rows"], ended.json["columns"]) == (244, 242)

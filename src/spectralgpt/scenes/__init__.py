@@ -2,7 +2,7 @@
 
 `plan_scene` works out windows, tapers and block rows from numbers; `Blender` makes one scene of overlapping windows;
 `run_scene` computes, keeps finished block rows in TARGET.partial and writes TARGET. These know no model: what the
-result of a window is, functions say. `embed_scene` and `reconstruct_scene` are such functions of a model, and what they write.
+result of a window is, functions say. `embed_scene` and `reconstruct_scene` are such functions of a model.
 """
 
 from spectralgpt.scenes.blend import Blender
