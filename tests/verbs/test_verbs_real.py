@@ -1,9 +1,14 @@
 """Each verb on a real image; the demo from end to end on a made one."""
 
+import shlex
+
 import numpy as np
 import rasterio
 from made_rasters import NAMES, land, listing, write
 from rio_cogeo.cogeo import cog_validate
+
+from spectralgpt import embed, reconstruct
+from spectralgpt.cli.docstring import parse
 
 
 def test_two_dates_of_a_city(shared, weights, tmp_path, spectralgpt):
@@ -42,19 +47,24 @@ def test_a_folder_on_three_grids(demo_scene, weights, tmp_path, spectralgpt):
         assert np.isfinite(dataset.read()).all()
 
 
-def test_demo(tmp_path, spectralgpt):
+def test_demo_and_the_examples_of_the_help(tmp_path, spectralgpt, monkeypatch):
     scene = write(tmp_path / "scene.tif", land(640, 512), names=NAMES)
-    (tmp_path / "demo").mkdir()
-    (tmp_path / "demo" / "training.jsonl").write_text("of an earlier demo")
-    ended = spectralgpt("demo", tmp_path / "demo", "--scene", scene, "--seconds", "1", "--json")
+    (tmp_path / "demo-output").mkdir()
+    (tmp_path / "demo-output" / "training.jsonl").write_text("of an earlier demo")
+    ended = spectralgpt("demo", tmp_path / "demo-output", "--scene", scene, "--seconds", "1", "--json")
     assert ended.code == 0, ended.err
     told = ended.json
-    assert all(path in {str(each) for each in (tmp_path / "demo").iterdir()} for path in told["files"])
+    assert all(path in {str(each) for each in (tmp_path / "demo-output").iterdir()} for path in told["files"])
     assert told["steps"] >= 8
-    made = listing(tmp_path / "demo")
+    made = listing(tmp_path / "demo-output")
     assert sum(name.endswith(".tif") for name in made) >= 2
     assert sum(name.endswith(".png") for name in made) >= 2
     assert {"weights/config.json", "weights/model.safetensors", "training.jsonl"} <= set(made)
-    assert "earlier" not in (tmp_path / "demo" / "training.jsonl").read_text()
-    for path in (tmp_path / "demo").glob("*.tif"):
+    assert "earlier" not in (tmp_path / "demo-output" / "training.jsonl").read_text()
+    for path in (tmp_path / "demo-output").glob("*.tif"):
         assert cog_validate(path, strict=True)[0], path
+    monkeypatch.chdir(tmp_path)
+    for verb in (embed, reconstruct):
+        (example,) = parse(verb.__doc__).example.splitlines()
+        ended = spectralgpt(*shlex.split(example)[1:])
+        assert ended.code == 0, ended.err

@@ -34,7 +34,7 @@ SIZES = {
 }
 """base, large and huge are the paper's; tiny and small keep its shape for laptops."""
 
-SPECTRUM_NODES = tuple(math.exp(math.log(400) + k / 11 * math.log(2500 / 400)) for k in range(12))
+SPECTRUM_NODES = tuple(400 * (2500 / 400) ** (k / 11) for k in range(12))
 """Nodes of our own spectrum tables: 12, evenly in ln wavelength from 400 to 2500 nm."""
 
 

@@ -32,31 +32,29 @@ def save_reconstruction(
     """Save the figure.
 
     truth, rebuilt: reflectance, NaN where not valid. wavelengths: nm, ascending. In true colour, or in the nearest
-    bands that are there; all pictures share one stretch (2 % to 98 % of the truth). In the picture of what was hidden a
-    place is grey where one of its three colours was.
+    bands that are there; where none of those was hidden, input and rebuilt are in up to three hidden bands, the longest
+    red. Both have one stretch, 2 % to 98 % of the truth. In the picture of what the model saw a place is grey where one
+    of its three colours was hidden.
     """
-    shown = [int(np.argmin([abs(w - colour) for w in wavelengths])) for colour in RED_GREEN_BLUE]
-    stretch = _stretch(truth[shown])
+    natural = [int(np.argmin([abs(w - colour) for w in wavelengths])) for colour in RED_GREEN_BLUE]
+    shown = natural if hidden[natural].any() else _hidden_bands(hidden) or natural
     places = _places(truth, hidden, patch)
     figure = Figure(figsize=(17, 8.6), layout="constrained")
     figure.suptitle(title)
     pictures, spectra = figure.subfigures(2, 1, height_ratios=(1.55, 1))  # type: ignore[misc]
     axes = pictures.subplots(1, 4)
-    colours = (
-        "true colour"
-        if max(abs(wavelengths[i] - c) for i, c in zip(shown, RED_GREEN_BLUE, strict=True)) < 40
-        else (", ".join(names[i] for i in shown))
+    unseen: NDArray[np.bool_] = np.any(hidden[natural], axis=0)
+    seen = np.where(unseen[..., None], HIDDEN_GREY, _colour(truth[natural], _stretch(truth[natural])))
+    stretch = _stretch(truth[shown])
+    told = f"red, green, blue: {', '.join(names[i] for i in shown)}"
+    axes[0].imshow(_colour(truth[shown], stretch))
+    axes[0].set_title(f"input ({told})")
+    axes[1].imshow(seen)
+    axes[1].set_title(
+        "what the model saw (hidden: grey)" if unseen.any() else "a part of what the model saw (true colour)"
     )
-    unseen: NDArray[np.bool_] = np.any(hidden[shown], axis=0)
-    seen = np.where(unseen[..., None], HIDDEN_GREY, _colour(truth[shown], stretch))
-    for each, picture, name in zip(
-        axes,
-        (_colour(truth[shown], stretch), seen, _colour(rebuilt[shown], stretch)),
-        (f"input, {colours}", "what the model saw (hidden: grey)", "rebuilt"),
-        strict=False,
-    ):
-        each.imshow(picture)
-        each.set_title(name)
+    axes[2].imshow(_colour(rebuilt[shown], stretch))
+    axes[2].set_title("rebuilt")
     _draw_error(figure, axes[3], truth, rebuilt, hidden)
     for each in axes:
         each.set(xticks=[], yticks=[])
@@ -69,6 +67,12 @@ def save_reconstruction(
             list(spectra.subplots(1, len(places), squeeze=False)[0]), truth, rebuilt, hidden, wavelengths, places, patch
         )
     save_figure(path, figure)
+
+
+def _hidden_bands(hidden: Bool[np.ndarray, "band row column"]) -> list[int]:
+    """Up to three bands of which something was hidden, the longest first; a lone one thrice."""
+    found = [int(band) for band in np.flatnonzero(hidden.any(axis=(1, 2)))[::-1]]
+    return (found * 3)[:3] if len(found) < 3 else [found[0], found[len(found) // 2], found[-1]]
 
 
 def _stretch(colours: Image) -> tuple[Float32[np.ndarray, " colour"], Float32[np.ndarray, " colour"]]:

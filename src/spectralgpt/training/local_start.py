@@ -25,10 +25,11 @@ QUIET = 0.1
 @torch.no_grad()
 def start_local(model: MaskedAutoencoder) -> None:
     """Set positions, mask token and attention of a new model in place; random parts come from torch's generator."""
-    for positions in (model.encoder.positions, model.decoder.positions):
-        _sine_places(positions)
-        positions.spectrum.normal_(std=GROUPS)
     decoder = model.decoder
+    # not the encoder's: places as large as there would stand in every embedding, as a grid on the map
+    _sine_places(decoder.positions)
+    for positions in (model.encoder.positions, decoder.positions):
+        positions.spectrum.normal_(std=GROUPS)
     decoder.mask_token.normal_(std=MASK_TOKEN)
     hidden = decoder.mask_token[0, 0] - decoder.mask_token.mean()
     hidden = hidden / hidden.norm()

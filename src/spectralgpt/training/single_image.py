@@ -18,7 +18,8 @@ from spectralgpt.training.pretraining import Pretraining, random_crops
 from spectralgpt.weights import SpectralGPT
 
 SIDE, BATCH, MASK_RATIO = 128, 2, 0.75
-"""Crops of the size of the window that scenes are read in: positions are learned for it."""
+"""Crops of the size of the window that scenes are read in: positions are learned for it. Masks are mixed: whole groups
+are hidden as well, so that bands are rebuilt from other bands."""
 LR, SPECTRAL_WEIGHT = 6e-4, 0.02
 """In minutes the spectral loss, five times the other one, would leave the places no time: it counts less than 1."""
 LONGEST_PROBE = 4
@@ -43,7 +44,7 @@ def train_on_image(
     model = SpectralGPT(ModelConfig(SIZES["tiny"], bands), _statistics(pixels, bands), provenance | {"seed": seed})
     start_local(model)
     cube = model.cube(pixels)
-    objective = Pretraining(torch.Generator().manual_seed(seed), MASK_RATIO, spectral_weight=SPECTRAL_WEIGHT)
+    objective = Pretraining(torch.Generator().manual_seed(seed), MASK_RATIO, "mixed", spectral_weight=SPECTRAL_WEIGHT)
 
     def run(trained: SpectralGPT, steps: int, **how: Any) -> list[dict[str, float]]:
         batches = random_crops(cube, SIDE, BATCH, np.random.default_rng(seed))

@@ -70,7 +70,7 @@ def embed(
         precision: bf16 or fp32; auto takes bf16 where the hardware has it.
 
     Example:
-        spectralgpt embed scene/ vectors.tif --weights demo-output/weights
+        spectralgpt embed demo-output/part.tif vectors.tif --weights demo-output/weights
     """
     import time
 

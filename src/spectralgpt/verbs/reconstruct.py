@@ -77,7 +77,7 @@ def reconstruct(
         precision: bf16 or fp32; auto takes bf16 where the hardware has it.
 
     Example:
-        spectralgpt reconstruct scene/ rebuilt.tif --hide B11,B12 --weights demo-output/weights
+        spectralgpt reconstruct demo-output/part.tif rebuilt.tif --hide B11,B12 --weights demo-output/weights
     """
     import time
 
