@@ -39,7 +39,7 @@ def commands() -> Iterator[str]:
 
 
 def python() -> Iterator[str]:
-    """The docstring of each exported object, and the first lines of a class's methods."""
+    """The docstring of each exported object and of a class's methods."""
     yield "## Python\n\nThe verbs above are functions of the same name and arguments.\n"
     for name in sorted(set(spectralgpt.__all__) - set(verbs.names()) - {"__version__"}):
         value = getattr(spectralgpt, name)
@@ -57,7 +57,8 @@ def methods(owner: type) -> Iterator[str]:
         if not isinstance(value, property) and not inspect.isroutine(value):
             continue
         call = "" if isinstance(value, property) else arguments(getattr(owner, name))
-        text = " ".join((inspect.getdoc(value) or "").partition("\n\n")[0].split())
+        paragraphs = (inspect.getdoc(value) or "").split("\n\n")
+        text = "\n\n  ".join(" ".join(paragraph.split()) for paragraph in paragraphs)
         yield f"- `{name}{call}`" + (f": {text}" if text else "")
     yield ""
 

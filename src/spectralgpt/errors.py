@@ -33,3 +33,10 @@ class TargetError(InputError):
 
 class OptionError(InputError):
     """An option whose value does not fit the input or the model."""
+
+
+def check_choice(option: str, value: object, choices: tuple[object, ...]) -> None:
+    """OptionError, naming the choices, for a value that is none of them."""
+    if value not in choices:
+        known = ", ".join(str(choice) for choice in choices if choice is not None)
+        raise OptionError(f"{option}: found {value!r}; expected one of: {known}.")

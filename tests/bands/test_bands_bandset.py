@@ -148,3 +148,18 @@ def test_a_band_outside_the_slots_of_a_native_group_is_refused():
 def test_a_subset_of_nothing_or_of_others_is_refused(indices):
     with pytest.raises(ValueError, match=r"group|indices"):
         BandSet.native(sensor("spectralgpt-12").bands).subset(indices)
+
+
+@given(first=st.floats(400, 900), ratio=st.floats(1.02, 1.3))
+def test_a_band_just_one_gap_away_feeds_nothing(first, ratio):
+    """Evenly spaced, each slot takes its own band alone: rounding leaves nothing of the neighbours."""
+    bands = [Band("x", str(i), first * ratio**i, 10.0, 10.0) for i in range(3)]
+    (group,) = BandSet.own(bands).groups
+    np.testing.assert_array_equal(group.matrix() > 0, np.eye(3, dtype=bool))
+
+
+def test_whole_numbers_are_written_as_they_are_read():
+    whole = BandSet.own([Band("x", "1", 400, 20, 10), Band("x", "2", 500, 20, 10)])
+    assert json.dumps(whole.to_dict()) == json.dumps(
+        BandSet.from_dict(json.loads(json.dumps(whole.to_dict()))).to_dict()
+    )

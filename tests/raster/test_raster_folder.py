@@ -174,10 +174,10 @@ def test_integers_are_rounded_not_cut(tmp_path):
     folder = tmp_path / "scene"
     folder.mkdir()
     write(folder / "a_B02.tif", distinct(1, 4, 4))
-    coarse = np.array([[[0, 3], [0, 3]]], np.uint16)
+    coarse = np.array([[[10, 13], [10, 13]]], np.uint16)
     write(folder / "a_B05.tif", coarse, transform=Affine(20, 0, EAST, 0, -20, NORTH))
     with open_raster(folder, bands="s2-l1c") as raster:
-        assert raster.read().values[0, 1].tolist() == [[0, 1, 2, 3]] * 4
+        assert raster.read().values[0, 1].tolist() == [[10, 11, 12, 13]] * 4
 
 
 def test_the_demos_scene(demo_scene):

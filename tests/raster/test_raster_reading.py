@@ -33,7 +33,7 @@ def test_a_file_is_read_as_it_stands(scene):
         assert raster.gsd == pytest.approx(10, rel=1e-3)
         assert (raster.grid.transform, raster.grid.shape) == (PLACE, (40, 50))
         assert raster.paths == (str(scene),)
-        assert (raster.dates, raster.days, raster.nodata) == (("",), (-1,), None)
+        assert (raster.dates, raster.days, raster.nodata) == (("",), (-1,), 0.0)
         assert (raster.dtype, raster.scale, raster.offset) == (np.dtype("uint16"), (1e-4,) * 3, (0.0,) * 3)
         pixels = raster.read()
     assert np.array_equal(pixels.values[0], distinct(3, 40, 50))
@@ -332,3 +332,44 @@ def test_a_date_that_is_none(tmp_path, scene):
         open_raster([])
     odd = write(tmp_path / "me@home.tif", distinct(3, 6, 7), names=NAMES)
     open_raster(odd).close()
+
+
+def test_zeros_of_a_sensor_that_means_nothing_by_them(tmp_path):
+    """Sentinel-2 files often do not declare that 0 is nodata. A mask, a declared nodata, and floats are believed."""
+    values = distinct(2, 8, 8)
+    values[:, :, :3] = 0
+    hole = np.zeros((8, 8), bool)
+    hole[:, :3] = True
+    plain = write(tmp_path / "plain.tif", values, names=("B2", "B3"))
+    told = write(tmp_path / "told.tif", values, names=("B2", "B3"), nodata=7)
+    masked = write(tmp_path / "masked.tif", values, names=("B2", "B3"), mask=~np.eye(8, dtype=bool))
+    floats = write(tmp_path / "floats.tif", (values / 1e4).astype("float32"), names=("B2", "B3"))
+    for path, expected in ((plain, ~hole), (told, True), (masked, ~np.eye(8, dtype=bool)), (floats, True)):
+        with open_raster(path, bands="s2-l1c") as raster:
+            valid = raster.read().valid
+        assert np.array_equal(
+            np.ones((2, 8, 8), bool) if valid is None else valid[0], np.broadcast_to(expected, (2, 8, 8))
+        )
+
+
+@pytest.mark.parametrize("fill", [-3.4028234663852886e38, 3.4e38, -1.7e38])
+def test_a_forgotten_fill_is_no_value(fill, tmp_path):
+    values = distinct(2, 8, 8, "float32")
+    values[1, 2:4, 5] = fill
+    with open_raster(write(tmp_path / "in.tif", values, names=("B2", "B3")), bands="s2-l1c") as raster:
+        valid = raster.read().valid
+    assert (~valid[0, 1]).sum() == 2
+    assert valid[0, 0].all()
+
+
+def test_a_fourth_band_of_bytes_is_a_band(tmp_path):
+    """GDAL takes it for alpha; with a band's name, or counted by --bands, it is none."""
+    values = distinct(4, 8, 8).astype("uint8")
+    named = write(tmp_path / "named.tif", values, names=("B2", "B3", "B4", "B8"), photometric="RGB", alpha=4)
+    nameless = write(tmp_path / "nameless.tif", values, photometric="RGB", alpha=4)
+    for path, bands in ((named, "s2-l2a"), (nameless, "B2,B3,B4,B8")):
+        with open_raster(path, bands=bands) as raster:
+            assert [band.name for band in raster.bands] == ["B2", "B3", "B4", "B8"]
+            np.testing.assert_array_equal(raster.read().values[0], values)
+    with open_raster(nameless, bands="B2,B3,B4") as raster:
+        assert raster.shape[1] == 3

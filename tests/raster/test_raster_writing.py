@@ -245,3 +245,22 @@ def test_a_layout_that_contradicts_itself():
         Layout(grid(5, 5), 1, "uint8", descriptions=("a", "b"))
     with pytest.raises(ValueError, match="multiple of 16"):
         Layout(grid(5, 5), 1, "uint8", block=100)
+
+
+def test_what_stands_beside_is_the_target_s_own(tmp_path):
+    """Sidecars of an earlier file of that name do not speak for the new one; a CRS that needs one has it."""
+    target = tmp_path / "o.tif"
+    (tmp_path / "o.tif.aux.xml").write_text(
+        '<PAMDataset><PAMRasterBand band="1"><Description>OLD</Description><NoDataValue>5</NoDataValue>'
+        "</PAMRasterBand></PAMDataset>"
+    )
+    values = distinct(1, 8, 8)
+    write_raster(target, values, Layout(Grid(None, PLACE, 8, 8), 1, "uint16", descriptions=("B2",)))
+    with rasterio.open(target) as dataset:
+        assert (dataset.descriptions, dataset.nodata) == (("B2",), None)
+    assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
+    pole = "+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +datum=WGS84 +no_defs"
+    crs = CRS.from_string(pole).to_wkt()
+    write_raster(target, values, Layout(Grid(crs, PLACE, 8, 8), 1, "uint16"))
+    with rasterio.open(target) as dataset:
+        assert dataset.crs == CRS.from_wkt(crs)

@@ -152,8 +152,8 @@ def test_the_journal_says_what_was_done(tmp_path, small):
 
     journal = {"sources": ["a.tif"], "fingerprint": "0f", "overlap": 0.25}
     run_scene(plan, apply, compose, layout, tmp_path / "o.tif", journal)
-    names = ["plan.json", "rows-000000.npy", "rows-000001.npy"]
-    assert seen == [(journal, list(plan.rows), names[: 1 + index]) for index in range(3)]
+    names = ["lock", "plan.json", "rows-000000.npy", "rows-000001.npy"]
+    assert seen == [(journal, list(plan.rows), names[: 2 + index]) for index in range(3)]
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
 
 
@@ -354,3 +354,18 @@ def test_memory_does_not_grow_with_the_scene(tmp_path):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.3 * peaks[0], f"8 times the scene took {peaks} bytes"
+
+
+def test_two_runs_on_one_target(tmp_path, small):
+    """The second is told to wait, and the first is not disturbed."""
+    plan, scene, layout, apply = small
+
+    def second(windows):
+        with pytest.raises(TargetError, match="another run"):
+            run_scene(plan, apply, as_stored, layout, tmp_path / "o.tif", {})
+        return apply(windows)
+
+    run_scene(plan, second, as_stored, layout, tmp_path / "o.tif", {})
+    with rasterio.open(tmp_path / "o.tif") as dataset:
+        np.testing.assert_array_equal(dataset.read(), scene)
+    assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]

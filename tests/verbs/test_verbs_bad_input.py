@@ -181,6 +181,41 @@ def test_options(options, scene, weights, tmp_path, spectralgpt):
     refused(spectralgpt, tmp_path, options[0], "embed", scene, tmp_path / "out.tif", "--weights", weights, *options)
 
 
+def test_a_source_is_never_overwritten(weights, tmp_path, spectralgpt):
+    image = write(tmp_path / "in.tif", land(64, 64), names=NAMES)
+    (tmp_path / "folder").mkdir()
+    band = write(tmp_path / "folder" / "a_B02.tif", land(64, 64, bands=1))
+    png = write(tmp_path / "pic.png", land(64, 64, bands=3).astype("uint8"), driver="PNG")
+    for source, target, options in (
+        (image, image, ()),
+        (tmp_path / "folder", band, ("--bands", "s2-l2a")),
+        (png, tmp_path / "pic.tif", ("--bands", "B4,B3,B2")),
+    ):
+        content = {path: path.read_bytes() for path in (image, band, png)}
+        refused(spectralgpt, tmp_path, "source itself", "embed", source, target, "--weights", weights, *options)
+        assert content == {path: path.read_bytes() for path in content}
+
+
+@pytest.mark.parametrize("target", [".", "/", ""])
+def test_a_target_without_a_name(target, scene, weights, tmp_path, spectralgpt):
+    refused(spectralgpt, tmp_path, "folder", "reconstruct", scene, target, "--weights", weights)
+
+
+def test_choices_of_the_python_face(scene, weights, tmp_path):
+    from spectralgpt import InputError, embed
+
+    for option, value in (("per", "moon"), ("dtype", "float64"), ("precision", "fp8"), ("bands_as", "mine")):
+        with pytest.raises(InputError, match=value):
+            unchecked(embed)(scene, tmp_path / "o.tif", weights=weights, **{option: value})
+
+
+def unchecked(verb):
+    """The verb without the run-time check of its annotations, as users have it."""
+    while hasattr(verb, "__wrapped__"):
+        verb = verb.__wrapped__
+    return verb
+
+
 def test_too_many_dates(weights, tmp_path, spectralgpt):
     values = land(32, 32)
     days = [f"2020-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(65)]

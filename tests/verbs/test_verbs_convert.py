@@ -23,7 +23,7 @@ def test_released_there_and_back(tmp_path, spectralgpt):
     assert listing(tmp_path / "ours") == ["config.json", "model.safetensors"]
     back = spectralgpt("convert", tmp_path / "ours", tmp_path / "back.pth", "--json")
     assert back.code == 0, back.err
-    assert back.json["weights"] == there.json["weights"]
+    assert back.json["fingerprint"] == there.json["fingerprint"]
     again = torch.load(tmp_path / "back.pth", weights_only=True)["model"]
     assert list(again) == list(state)
     assert all(torch.equal(again[name], state[name]) for name in state)
@@ -50,7 +50,7 @@ def test_a_copy_is_the_same_weights(weights, tmp_path, spectralgpt):
     ended = spectralgpt("convert", weights, tmp_path / "copy", "--json")
     assert ended.code == 0, ended.err
     one, two = SpectralGPT.from_pretrained(weights), SpectralGPT.from_pretrained(tmp_path / "copy")
-    assert one.fingerprint() == two.fingerprint() == ended.json["weights"]
+    assert one.fingerprint() == two.fingerprint() == ended.json["fingerprint"]
     assert isinstance(two, MaskedAutoencoder)
     assert one.provenance == two.provenance == {"data": "none"}
     with pytest.raises(AssertionError):

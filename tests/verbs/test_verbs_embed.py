@@ -34,7 +34,7 @@ def test_the_map_lies_on_the_scene(scene, weights, tmp_path, spectralgpt):
         assert after.interleaving.value == "PIXEL"
         assert after.block_shapes[0] == (128, 128)
         tags = after.tags()
-    assert tags["SPECTRALGPT_WEIGHTS"] == SpectralGPT.from_pretrained(weights).fingerprint() == told["weights"]
+    assert tags["SPECTRALGPT_WEIGHTS"] == SpectralGPT.from_pretrained(weights).fingerprint() == told["fingerprint"]
     assert '"per": "all"' in tags["SPECTRALGPT_PARAMETERS"]
     assert cog_validate(target, strict=True)[0]
     vectors = opened(target)

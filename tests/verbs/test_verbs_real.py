@@ -1,5 +1,6 @@
 """Each verb on a real image; the demo from end to end on a made one."""
 
+import re
 import shlex
 
 import numpy as np
@@ -47,7 +48,7 @@ def test_a_folder_on_three_grids(demo_scene, weights, tmp_path, spectralgpt):
         assert np.isfinite(dataset.read()).all()
 
 
-def test_demo_and_the_examples_of_the_help(tmp_path, spectralgpt, monkeypatch):
+def test_demo_and_the_examples_of_help_and_readme(tmp_path, spectralgpt, monkeypatch, root):
     scene = write(tmp_path / "scene.tif", land(640, 512), names=NAMES)
     (tmp_path / "demo-output").mkdir()
     (tmp_path / "demo-output" / "training.jsonl").write_text("of an earlier demo")
@@ -64,7 +65,14 @@ def test_demo_and_the_examples_of_the_help(tmp_path, spectralgpt, monkeypatch):
     for path in (tmp_path / "demo-output").glob("*.tif"):
         assert cog_validate(path, strict=True)[0], path
     monkeypatch.chdir(tmp_path)
-    for verb in (embed, reconstruct):
-        (example,) = parse(verb.__doc__).example.splitlines()
+    readme = (root / "README.md").read_text()
+    lines = [
+        line for line in readme.splitlines() if line.startswith(("spectralgpt embed ", "spectralgpt reconstruct "))
+    ]
+    assert len(lines) == 2
+    for example in (*lines, *(parse(verb.__doc__).example for verb in (embed, reconstruct))):
         ended = spectralgpt(*shlex.split(example)[1:])
         assert ended.code == 0, ended.err
+    (python,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    exec(python, found := {})
+    assert found["vectors"].shape == (1, 192)

@@ -118,3 +118,24 @@ def test_what_cannot_be_hidden_is_refused(hide, scene, weights, tmp_path, spectr
     assert "--hide" in ended.err
     assert "Traceback" not in ended.err
     assert listing(tmp_path) == before
+
+
+def test_zeros_beside_a_mask_stay_values(weights, tmp_path):
+    """Without a declared nodata the result takes a number that no valid pixel has."""
+    values = land(40, 40)
+    values[:, 5:9, 5:9] = 0
+    mask = np.ones((40, 40), bool)
+    mask[20:30, 20:30] = False
+    path = write(tmp_path / "in.tif", values, names=NAMES, mask=mask)
+    reconstruct(path, tmp_path / "out.tif", hide="B11", weights=weights)
+    with rasterio.open(tmp_path / "out.tif") as dataset:
+        after, nodata = dataset.read(), dataset.nodata
+    np.testing.assert_array_equal((after == nodata).all(axis=0), ~mask)
+    np.testing.assert_array_equal((after == nodata).any(axis=0), ~mask)
+    assert (after[0, 5:9, 5:9] == 0).all()
+
+
+def test_all_or_nothing_hidden_is_said(weights, tmp_path):
+    path = write(tmp_path / "in.tif", land(40, 40), names=NAMES)
+    assert "everything" in reconstruct(path, tmp_path / "o.tif", hide="B1,B4,B7,B9", weights=weights).warnings[-1]
+    assert "nothing" in reconstruct(path, tmp_path / "o.tif", hide="0.000001", weights=weights).warnings[-1]

@@ -3,7 +3,7 @@
 from spectralgpt.bands.align import Alignment, align
 from spectralgpt.bands.band import Band, canonical
 from spectralgpt.bands.bandset import BandSet, Group
-from spectralgpt.bands.catalogue import Sensor, sensor, sensors
+from spectralgpt.bands.catalogue import Sensor, is_sensor, sensor, sensors
 from spectralgpt.bands.identify import Identity, bands_of, identify
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "bands_of",
     "canonical",
     "identify",
+    "is_sensor",
     "sensor",
     "sensors",
 ]

@@ -15,16 +15,20 @@ class Band:
 
     sensor: str
     name: str
-    wavelength: float
-    fwhm: float
-    gsd: float
+    wavelength: float | int
+    fwhm: float | int
+    gsd: float | int
 
     def __post_init__(self) -> None:
         if not (self.wavelength > 0 and self.fwhm > 0):
             raise ValueError(f"{self}: wavelength and FWHM must be above 0 nm")
+        # 400 and 400.0 are one number, and must be written alike
+        for name in ("wavelength", "fwhm", "gsd"):
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     @property
     def identity(self) -> tuple[str, str]:
+        """Sensor and name."""
         return self.sensor, self.name
 
 

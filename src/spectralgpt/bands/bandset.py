@@ -31,6 +31,7 @@ class Group:
     def __post_init__(self) -> None:
         if not self.bands or not self.slots:
             raise ValueError("a group has at least one band and one slot")
+        object.__setattr__(self, "slots", tuple(float(slot) for slot in self.slots))
         if self.native is not None:
             self.taken_slots()
 
@@ -96,6 +97,8 @@ def _reach(slots: Float[np.ndarray, " slot"], bands: Float[np.ndarray, " band"])
     else:
         reach = max(np.diff(np.sort(points)).max(initial=0.0) for points in (slots, bands))
     weights = np.clip(1 - distance / reach, 0.0, None) if reach > 0 else (distance == 0).astype(float)
+    # a band just one reach away weighs nothing: what rounding leaves of it must not make it feed the slot
+    weights[weights < 1e-9] = 0.0
     nearest = np.lexsort((np.broadcast_to(bands, distance.shape), distance), axis=1)[:, 0]
     for slot in np.flatnonzero(weights.sum(axis=1) == 0):
         weights[slot, nearest[slot]] = 1.0

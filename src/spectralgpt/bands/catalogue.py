@@ -105,6 +105,7 @@ def sensor(name: str) -> Sensor:
 
 
 def is_sensor(name: str) -> bool:
+    """Whether a sensor is called so."""
     return any(each.name == name.strip().lower() for each in sensors())
 
 

@@ -75,7 +75,9 @@ class Parameter:
             left = f"{self.spelling} / --no-{self.spelling[2:]}"
         else:
             left = f"{self.spelling} {self.value}".rstrip()
-        default = "" if self.default in (REQUIRED, None, False, True, ()) else f" [default: {self.default}]"
+        # by identity: 0 equals False, and is a default worth telling
+        silent = any(self.default is nothing for nothing in (REQUIRED, None, False, True, ()))
+        default = "" if silent else f" [default: {self.default}]"
         return left, self.help + default
 
 

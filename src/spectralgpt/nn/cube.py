@@ -10,7 +10,11 @@ from jaxtyping import Bool, Float, Int32, Shaped
 from torch import Tensor
 
 from spectralgpt.bands import Alignment, Band, BandSet, align
+from spectralgpt.errors import RasterError
 from spectralgpt.nn.normalization import Normalization, Scaling, ScalingKind, extremes
+
+LARGEST = 1e30
+"""No reflectance is above: the normalization would overflow, and attention spread it to all its neighbours."""
 
 
 @runtime_checkable
@@ -97,7 +101,8 @@ def make_cube(
     (Normalization). image_side: the longer side of the image, pixels, when these are a window of it. scaling: another
     cube's, for windows of one image whose extremes were taken from the whole.
     Several file bands in one model band: their mean over valid values with the alignment's weights.
-    Raises BandError when the model knows none of the bands.
+    Floats that are not finite, or above 1e30, are not valid. Raises BandError when the model knows none of the bands,
+    RasterError when the fields do not fit together.
     """
     alignment = align(pixels.bands, model_bands, own=own)
     reflectance, valid = aligned_reflectance(pixels, alignment)
@@ -130,14 +135,34 @@ def _reflectance(
 ) -> tuple[Float[Tensor, "batch date band height width"], Bool[Tensor, "batch date band height width"] | None]:
     values: Shaped[Tensor, "*axes"] = _tensor(pixels.values)
     values = values[None] if values.ndim == 4 else values
+    _check(pixels, values)
     # double, so that the last float32 digit is that of the exact product
     scale = torch.as_tensor(pixels.scale, dtype=torch.float64, device=values.device)[:, None, None]
     offset = torch.as_tensor(pixels.offset, dtype=torch.float64, device=values.device)[:, None, None]
     reflectance = (values.double() * scale + offset).float()
-    if pixels.valid is None:
+    valid = None if pixels.valid is None else _tensor(pixels.valid).reshape(values.shape).bool()
+    if values.is_floating_point():
+        # Pixels tell NaN and forgotten fills (3.4e38) as not valid; other sources of arrays may not
+        finite = reflectance.abs() < LARGEST
+        valid = finite if valid is None else valid & finite
+    if valid is None:
         return reflectance, None
-    valid = _tensor(pixels.valid).reshape(values.shape)
     return torch.where(valid, reflectance, 0.0), None if bool(valid.all()) else valid
+
+
+def _check(pixels: PixelsLike, values: Shaped[Tensor, "*axes"]) -> None:
+    """RasterError when the fields do not fit together."""
+    if values.ndim != 5 or values.shape[2] != len(pixels.bands):
+        raise RasterError(
+            f"found values of shape {tuple(values.shape)} for {len(pixels.bands)} bands; expected ([batch,] date, "
+            "band, row, column)."
+        )
+    batch, dates = values.shape[:2]
+    days, valid = np.asarray(pixels.days), pixels.valid
+    if days.shape not in ((dates,), (batch, dates)):
+        raise RasterError(f"found days of shape {days.shape} for {dates} dates; expected one a date.")
+    if valid is not None and tuple(valid.shape) not in (tuple(values.shape), tuple(values.shape[1:])):
+        raise RasterError(f"found valid of shape {tuple(valid.shape)}; expected the values' {tuple(values.shape)}")
 
 
 def _tensor(values: Any) -> Tensor:

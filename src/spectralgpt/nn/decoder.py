@@ -1,7 +1,7 @@
 """The decoder: puts encoded tokens back into place, mask tokens elsewhere, and predicts every token's values."""
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from spectralgpt.nn.attention import NORM_EPS, Block, key_mask
@@ -32,17 +32,36 @@ class Decoder(nn.Module):
         encoded: Float[Tensor, "batch kept dim"],
         mask: Mask,
         present: Bool[Tensor, "batch token"] | None,
-        positions: Float[Tensor, "batch token decoder_dim"],
-    ) -> Float[Tensor, "batch token value"]:
-        """Predictions of all tokens, in their order (date, group, row, column), normalized."""
+        positions: Float[Tensor, "batch positioned decoder_dim"],
+        chosen: Int[Tensor, "batch chosen"] | None = None,
+    ) -> Float[Tensor, "batch out value"]:
+        """Predictions of all tokens, in their order (date, group, row, column), normalized; or of the chosen ones.
+
+        chosen: the decoder then sees the kept tokens and these only. positions: of all tokens; of the kept and then the
+        chosen ones.
+        """
         y = self.embed(encoded)
         if mask.seen is not None:
             # a kept token that is surplus is a hidden one: its output, which has seen its own values, must not go on
             y = torch.where(mask.seen[..., None], y, self.mask_token.to(y.dtype))
         batch, tokens = mask.order.shape
         index = mask.index[..., None].expand(-1, -1, y.shape[-1])
-        x = self.mask_token.to(y.dtype).expand(batch, tokens, -1).scatter(1, index, y) + positions
-        keys = key_mask(present)
+        x = self.mask_token.to(y.dtype).expand(batch, tokens, -1).scatter(1, index, y)
+        kept = 0
+        if chosen is not None:
+            x = torch.cat([y, x.gather(1, chosen[..., None].expand(-1, -1, y.shape[-1]))], dim=1)
+            present, kept = _attended(mask, present, chosen), mask.kept
+        x, keys = x + positions, key_mask(present)
         for block in self.blocks:
             x = run_block(block, x, keys, self.checkpointing)
-        return self.head(self.norm(x))  # type: ignore[no-any-return]
+        return self.head(self.norm(x[:, kept:]))  # type: ignore[no-any-return]
+
+
+def _attended(
+    mask: Mask, present: Bool[Tensor, "batch token"] | None, chosen: Int[Tensor, "batch chosen"]
+) -> Bool[Tensor, "batch kept_and_chosen"]:
+    """Which of the kept and the chosen tokens may be attended to: a kept one that is chosen as well only once."""
+    twice = torch.zeros_like(mask.hidden).scatter(1, chosen, True).gather(1, mask.index)
+    kept = ~twice if mask.seen is None else ~twice & mask.seen
+    there = torch.ones_like(chosen, dtype=torch.bool) if present is None else present.gather(1, chosen)
+    return torch.cat([kept, there], dim=1)

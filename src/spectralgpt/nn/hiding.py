@@ -32,8 +32,14 @@ class Hide:
         dates = [_iso(day) for day in days]
         groups, hidden_dates, names, share = [], [], [], 0.0
         for item in filter(None, (part.strip() for part in text.split(","))):
+            name = canonical(item)
+            found = [g for g, group in enumerate(bands.groups) if name in {band.name for band in group.bands}]
             if item in dates:
                 hidden_dates.append(dates.index(item))
+            elif found:
+                # before shares: a band of one's own may be called 5
+                groups += found
+                names.append(name)
             elif _is_number(item):
                 if share:
                     raise OptionError(f"--hide {text}: found more than one share; expected one.")
@@ -44,14 +50,9 @@ class Hide:
                 known = ", ".join(filter(None, dates)) or "no known date"
                 raise OptionError(f"--hide {item}: the image has no such date; expected one of: {known}.")
             else:
-                name = canonical(item)
-                found = [g for g, group in enumerate(bands.groups) if name in {band.name for band in group.bands}]
-                if not found:
-                    raise BandError(
-                        f"--hide {item}: the image has no such band; expected one of: {', '.join(bands.names)}."
-                    )
-                groups += found
-                names.append(name)
+                raise BandError(
+                    f"--hide {item}: the image has no such band; expected one of: {', '.join(bands.names)}."
+                )
         if not (groups or hidden_dates or share):
             raise OptionError(
                 f"--hide {text!r}: found nothing to hide; expected bands (B11,B12), a date, or a share (0.9)."
@@ -78,4 +79,9 @@ def _is_number(text: str) -> bool:
 
 
 def _iso(day: int) -> str:
-    return "" if day < 0 else (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+    # a day beyond the calendar is known as little as none
+    return (
+        ""
+        if not 0 <= day <= (date.max - date(1970, 1, 1)).days
+        else (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+    )

@@ -19,6 +19,7 @@ class LossTerm:
 
     @property
     def mean(self) -> Float[Tensor, ""]:
+        """total / count."""
         return self.total / self.count.clamp(min=1)
 
 

@@ -33,6 +33,14 @@ class Mask:
         return self.order[:, : self.kept]
 
 
+def tokens_of_places(
+    places: Int[Tensor, "batch drawn"], stacks: int, all_places: int
+) -> Int[Tensor, "batch drawn_tokens"]:
+    """The tokens of all dates and groups (`stacks` of them) at these places, in the tokens' order."""
+    first = torch.arange(stacks, device=places.device) * all_places
+    return (first[None, :, None] + places[:, None]).flatten(1)
+
+
 def kept_count(items: int, ratio: float) -> int:
     """int(items (1 - ratio)) in double precision, truncated as in the released model: of 900 at 0.9 it keeps 89."""
     return int(items * (1 - ratio))

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from spectralgpt.errors import OptionError
@@ -15,7 +15,7 @@ from spectralgpt.nn.decoder import Decoder
 from spectralgpt.nn.encoder import Encoder
 from spectralgpt.nn.hiding import Hide, hidden_tokens
 from spectralgpt.nn.losses import LossTerm, normalized_target, spectral_loss, token_loss
-from spectralgpt.nn.masks import Mask, given_mask
+from spectralgpt.nn.masks import Mask, given_mask, tokens_of_places
 from spectralgpt.nn.patches import pad, present_tokens, to_slots, to_tokens
 from spectralgpt.nn.sizes import ModelConfig
 from spectralgpt.nn.slots import band_valid_in_slots, present_in_groups, to_bands, to_slots_of_groups
@@ -45,6 +45,7 @@ class TokenGrid:
 class Reconstruction:
     """Rebuilt images: the input where visible, the prediction where hidden.
 
+    In reflectance, visible values that a two_sigma scaling clipped stay clipped; the file has them whole.
     values, predicted: normalized; hidden: pixels (of every band of a hidden token) that the model did not see; valid as
     the cube's. predicted holds the model's answer everywhere, also where it saw the input.
     """
@@ -98,8 +99,13 @@ class MaskedAutoencoder(nn.Module):
             return torch.ones(shape, dtype=torch.bool, device=cube.values.device)
         return present.reshape(shape)
 
-    def forward(self, cube: Cube, mask: Mask) -> Float[Tensor, "batch token value"]:
-        """Predictions of all tokens in slots, normalized."""
+    def forward(
+        self, cube: Cube, mask: Mask, places: Int[Tensor, "batch drawn"] | None = None
+    ) -> Float[Tensor, "batch predicted value"]:
+        """Predictions in slots, normalized: of all tokens, or of all dates and groups at the drawn places only.
+
+        With places the decoder sees the kept tokens and those of the places: less work a step.
+        """
         tokens, present = self._tokens(cube)
         grid, index = self.grid_of(cube), mask.index
         where = (cube.bands, grid.rows, grid.columns, cube.days, cube.gsd)
@@ -108,22 +114,37 @@ class MaskedAutoencoder(nn.Module):
             # attention gives surplus tokens weight 0, and 0 * NaN would pass on what stands in them
             kept = torch.where(mask.seen[..., None], kept, 0.0)
         encoded = self.encoder(kept, mask.seen, self.encoder.positions(*where, index))[-1]
-        return self.decoder(encoded, mask, present, self.decoder.positions(*where))  # type: ignore[no-any-return]
+        if places is None:
+            return self.decoder(encoded, mask, present, self.decoder.positions(*where))  # type: ignore[no-any-return]
+        chosen = tokens_of_places(places, grid.dates * grid.groups, grid.places)
+        positions = self.decoder.positions(*where, torch.cat([index, chosen], dim=1))
+        return self.decoder(encoded, mask, present, positions, chosen)  # type: ignore[no-any-return]
 
     def losses(
         self,
         cube: Cube,
         mask: Mask,
-        predicted: Float[Tensor, "batch token value"],
+        predicted: Float[Tensor, "batch predicted value"],
         *,
         normalized: bool = False,
+        places: Int[Tensor, "batch drawn"] | None = None,
     ) -> dict[str, LossTerm]:
-        """The `token` and the `spectral` loss. normalized: the token loss wants each token's own units."""
+        """The `token` and the `spectral` loss of `forward`'s predictions.
+
+        normalized: the token loss wants each token's own units. places: those drawn for `forward`; only they count.
+        """
         target, valid = self.targets(cube)
+        hidden, drawn = mask.hidden, self.grid_of(cube).places
+        if places is not None:
+            drawn = places.shape[1]
+            chosen = tokens_of_places(places, predicted.shape[1] // drawn, self.grid_of(cube).places)
+            index = chosen[..., None].expand(-1, -1, target.shape[-1])
+            target, hidden = target.gather(1, index), hidden.gather(1, chosen)
+            valid = None if valid is None else valid.gather(1, index)
         # under autocast predictions are bfloat16, in which a sum of a million squares loses its small ones
         predicted = predicted.to(target.dtype)
         grid = self.grid_of(cube)
-        shape = (target.shape[0], grid.dates, grid.groups, grid.places, target.shape[-1])
+        shape = (target.shape[0], grid.dates, grid.groups, drawn, target.shape[-1])
         spectral = spectral_loss(
             predicted.reshape(shape),
             target.reshape(shape),
@@ -131,7 +152,7 @@ class MaskedAutoencoder(nn.Module):
             len(self.config.bands.groups),
         )
         wanted = normalized_target(target, valid) if normalized else target
-        return {"token": token_loss(predicted, wanted, valid, mask.hidden), "spectral": spectral}
+        return {"token": token_loss(predicted, wanted, valid, hidden), "spectral": spectral}
 
     def targets(
         self, cube: Cube
@@ -171,10 +192,14 @@ class MaskedAutoencoder(nn.Module):
     def embed(self, cube: Cube, per: Per = "image") -> Float[Tensor, "batch *axes dim"]:
         """Embeddings: the last block's normed features, averaged over present tokens; 0 where there are none.
 
-        per: image (batch, dim); place (batch, row, column, dim); group or date (batch, that, row, column, dim).
+        per: image (batch, dim); place (batch, row, column, dim); group or date (batch, that, row, column, dim). Raises
+        OptionError for another.
         """
+        pooled = {"image": (1, 2, 3, 4), "place": (1, 2), "group": (1,), "date": (2,)}
+        if per not in pooled:
+            raise OptionError(f"found an embedding per {per!r}; expected one of {', '.join(pooled)}")
         (features,) = self.features(cube, at=(self.config.size.depth,))
-        axes = {"image": (1, 2, 3, 4), "place": (1, 2), "group": (1,), "date": (2,)}[per]
+        axes = pooled[per]
         count = self.present(cube).sum(dim=axes).clamp(min=1)
         return features.sum(dim=axes) / count[..., None]
 
@@ -190,6 +215,11 @@ class MaskedAutoencoder(nn.Module):
         """
         grid = self.grid_of(cube)
         if isinstance(hide, Tensor):
+            if hide.dtype != torch.bool or hide.shape != (cube.shape[0], *grid.shape):
+                raise OptionError(
+                    f"found a mask of {hide.dtype} and shape {tuple(hide.shape)}; expected true where hidden, "
+                    f"{(cube.shape[0], *grid.shape)}: batch, date, group, row, column of patches"
+                )
             hidden = hide
         else:
             where = (seed, grid.dates, grid.groups, np.arange(grid.rows), np.arange(grid.columns))

@@ -69,8 +69,12 @@ class BandStatistics:
     """Mean and standard deviation of a band: of asinh(r / 0.02) for `standard`, of reflectance otherwise."""
 
     band: Band
-    mean: float
-    sd: float
+    mean: float | int
+    sd: float | int
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "sd"):
+            object.__setattr__(self, name, float(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,12 @@ class Normalization:
     kind: Literal["standard", "min_max"]
     statistics: tuple[BandStatistics, ...]
     eight_bit: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("standard", "min_max"):
+            raise ValueError(f"found the kind {self.kind!r}; expected standard or min_max")
+        if not self.statistics or any(not each.sd > 0 for each in self.statistics):
+            raise ValueError("expected statistics of at least one band, each with a deviation above 0")
 
     def kind_for(self, side: int, trained: int, reconstructing: bool) -> ScalingKind:
         """min_max up to twice the trained side (pixels), two_sigma above and to reconstruct; standard always."""
@@ -126,7 +136,10 @@ class Normalization:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Normalization":
-        """The normalization that to_dict wrote."""
+        """The normalization that to_dict wrote. ValueError, KeyError or TypeError for anything else."""
+        unknown = set(values) - {"kind", "statistics", "eight_bit"}
+        if unknown:
+            raise ValueError(f"found the unknown keys {sorted(unknown)} in the normalization")
         statistics = tuple(
             BandStatistics(Band(**{name: row[name] for name in Band.__slots__}), row["mean"], row["sd"])
             for row in values["statistics"]

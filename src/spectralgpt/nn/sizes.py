@@ -92,7 +92,10 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
-        """The configuration that to_dict wrote."""
+        """The configuration that to_dict wrote. ValueError, KeyError or TypeError for anything else."""
+        unknown = set(values) - set(cls.__slots__)
+        if unknown:
+            raise ValueError(f"found the unknown keys {sorted(unknown)} in the model's configuration")
         rows, columns = values["place_nodes"]
         return cls(
             size=Size(**values["size"]),

@@ -7,7 +7,7 @@ from spectralgpt.raster.opening import SENSOR_TAG, open_raster
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.window import Window
-from spectralgpt.raster.writing import CogWriter, Layout, check_target, write_raster
+from spectralgpt.raster.writing import CogWriter, Layout, check_target, refuse_overwriting, write_raster
 
 __all__ = [
     "DATE_TAG",
@@ -22,5 +22,6 @@ __all__ = [
     "check",
     "check_target",
     "open_raster",
+    "refuse_overwriting",
     "write_raster",
 ]

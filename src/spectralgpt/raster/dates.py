@@ -29,7 +29,7 @@ WRITTEN = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_]?)(0[1-9]|1[0-2])\2(0[1-9]|[12
 def day_of(text: str, source: str) -> int:
     """The day of an ISO date like 2020-05-01; what follows the date is its time. RasterError for anything else."""
     try:
-        return (date.fromisoformat(text.strip()[:10]) - EPOCH).days
+        return (date.fromisoformat(re.split("[T ]", text.strip(), maxsplit=1)[0]) - EPOCH).days
     except ValueError:
         raise RasterError(f"{source}: found {text!r} for a date; expected one like 2020-05-01.") from None
 

@@ -8,6 +8,7 @@ import numpy as np
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 
+from spectralgpt.bands.band import NUMBERED
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS, open_dataset
@@ -42,9 +43,11 @@ class Contents:
         return any(scale != 1 for scale in self.scales) or any(offset != 0 for offset in self.offsets)
 
 
-def read_contents(path: str) -> Contents:
+def read_contents(path: str, expected: int | None = None) -> Contents:
     """What a file says of itself, without reading pixels.
 
+    expected: how many bands the user says that it has. GDAL takes the fourth band of bytes for alpha when nobody said
+    what it is; it is a band when it has a band's name, or when the user counts it.
     RasterError when it is missing, empty, no image, or claims what it cannot hold.
     """
     if "://" not in path and not path.startswith("/vsi"):
@@ -54,12 +57,12 @@ def read_contents(path: str) -> Contents:
             raise RasterError(f"{path}: found an empty file (0 bytes); expected an image. Fetch it again.")
     with open_dataset(path) as dataset:
         try:
-            return _contents(path, dataset)
+            return _contents(path, dataset, expected)
         except (*GDAL_ERRORS, struct.error) as error:
             raise RasterError(f"{path}: found a header that cannot be read ({error}); expected an image.") from error
 
 
-def _contents(path: str, dataset: DatasetReader) -> Contents:
+def _contents(path: str, dataset: DatasetReader, expected: int | None) -> Contents:
     if dataset.count == 0:
         raise RasterError(
             f"{path}: found a container of {len(dataset.subdatasets)} images; expected one image. "
@@ -71,7 +74,14 @@ def _contents(path: str, dataset: DatasetReader) -> Contents:
         )
     refuse_absurd(path, dataset)
     refuse_cut_off(path, dataset)
-    bands = [i for i, role in enumerate(dataset.colorinterp) if role != ColorInterp.alpha or dataset.count == 1]
+    counted = dataset.count in (1, expected)
+    bands = [
+        i
+        for i, role in enumerate(dataset.colorinterp)
+        if counted
+        or role != ColorInterp.alpha
+        or NUMBERED.fullmatch((dataset.descriptions[i] or "").split(",")[0].strip())
+    ]
     alpha = [i + 1 for i in range(dataset.count) if i not in bands]
     return Contents(
         path=path,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-from spectralgpt.bands import Band, Identity, identify
+from spectralgpt.bands import Band, Identity, identify, is_sensor, sensor
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.contract import everything, sample
 from spectralgpt.raster.dates import UNKNOWN, day_in_name, day_in_tags, day_of, written
@@ -72,7 +72,7 @@ def _open_one(source: str, choice: str | None) -> Image:
         contents, names, warnings = found.contents, found.names, found.warnings
         parts = [(content, 0) for content in contents]
     else:
-        contents = (read_contents(path),)
+        contents = (read_contents(path, _count_of(choice)),)
         names = contents[0].names
         if len(names) == 1 and names[0] is None:
             names = (name_in(Path(path).stem),)
@@ -84,6 +84,13 @@ def _open_one(source: str, choice: str | None) -> Image:
     layers = _layers(chosen, identity, grid)
     day = told if told is not None else _day(path, contents)
     return Image(path, layers, grid, day, identity, tags, (*warnings, *identity.warnings))
+
+
+def _count_of(choice: str | None) -> int | None:
+    """How many bands --bands names."""
+    if choice is None:
+        return None
+    return len(sensor(choice).bands) if is_sensor(choice) else len(choice.split(","))
 
 
 def _path_and_date(source: str) -> tuple[str, int | None]:
@@ -136,7 +143,7 @@ def _layers(chosen: Sequence[tuple[Contents, int]], identity: Identity, grid: Gr
             dtype=content.dtype,
             scale=content.scales[number],
             offset=content.offsets[number],
-            nodata=content.nodata[number],
+            nodata=_nodata(content, number, identity),
             masked=content.masked[number],
             alpha=content.alpha,
         )
@@ -150,6 +157,13 @@ def _layers(chosen: Sequence[tuple[Contents, int]], identity: Identity, grid: Gr
     return tuple(
         replace(layer, scale=known.scale, offset=known.offset) if layer in silent else layer for layer in layers
     )
+
+
+def _nodata(content: Contents, number: int, identity: Identity) -> float | int | None:
+    """The file's own, else, for whole numbers of a file without a mask, what the sensor's products mean by it."""
+    told = content.nodata[number]
+    silent = told is None and not content.masked[number] and not content.alpha
+    return identity.sensor.nodata if silent and np.dtype(content.dtype).kind in "iu" else told
 
 
 def _absolute(path: str) -> str:

@@ -15,6 +15,9 @@ from spectralgpt.errors import RasterError
 from spectralgpt.raster.dates import UNKNOWN, day_of
 from spectralgpt.raster.grid import Grid
 
+LARGEST = 1e30
+"""No float above was measured: writers fill with the largest number of a type (3.4e38) and forget to declare it."""
+
 REFLECTANCE_BELOW = 2.0
 """A float image whose 98 % quantile is below is reflectance: as digital numbers it would be black."""
 
@@ -117,8 +120,10 @@ def is_real(dtype: np.dtype[Any]) -> bool:
 def measured(
     values: Shaped[np.ndarray, "date band row column"], nodata: Sequence[float | int | None]
 ) -> Bool[np.ndarray, "date band row column"] | None:
-    """Where a value is finite and not its band's nodata; None where all are."""
-    true: np.ndarray | None = np.isfinite(values) if values.dtype.kind == "f" else None
+    """Where a value is finite, below LARGEST, and not its band's nodata; None where all are."""
+    true: np.ndarray | None = None
+    if values.dtype.kind == "f":
+        true = np.isfinite(values) if values.dtype.itemsize < 4 else np.abs(values) < LARGEST
     for band, marked in enumerate(nodata):
         stored = _stored(marked, values.dtype)
         if stored is None:

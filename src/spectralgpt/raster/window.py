@@ -43,6 +43,7 @@ class Window:
         return slice(self.row, self.end_row), slice(self.column, self.end_column)
 
     def contains(self, other: "Window") -> bool:
+        """Whether every pixel of the other is one of this."""
         return (
             self.row <= other.row
             and self.column <= other.column
@@ -58,6 +59,7 @@ class Window:
         return Window(row, column, height, width) if height > 0 and width > 0 else None
 
     def shifted(self, rows: int, columns: int) -> "Window":
+        """The window of the same size so many pixels down and to the right."""
         return Window(self.row + rows, self.column + columns, self.height, self.width)
 
     def seen_from(self, origin: "Window") -> "Window":

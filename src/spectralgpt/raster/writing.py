@@ -3,9 +3,10 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -25,6 +26,7 @@ from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS, without_georeference_warning
 
 SUFFIXES = (".tif", ".tiff")
+SIDECARS = (".aux.xml", ".ovr", ".msk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,10 @@ def check_target(path: str | os.PathLike[str], kind: Literal["raster", "file"] =
     is to have another name than .tif.
     """
     target = Path(path)
-    if kind == "raster" and target.suffix.lower() not in SUFFIXES:
-        raise TargetError(f"{target}: found the name {target.name!r}; expected one that ends in .tif, for a GeoTIFF.")
     if target.is_dir():
         raise TargetError(f"{target}: found a folder; expected the name of a file to write. Name one inside it.")
+    if kind == "raster" and target.suffix.lower() not in SUFFIXES:
+        raise TargetError(f"{target}: found the name {target.name!r}; expected one that ends in .tif, for a GeoTIFF.")
     folder = target.parent
     if not folder.is_dir():
         found = "a file where its folder should be" if folder.exists() else f"no folder {folder}"
@@ -78,6 +80,15 @@ def check_target(path: str | os.PathLike[str], kind: Literal["raster", "file"] =
             f"{target}: found that {folder} cannot be written to ({error.strerror or error}); expected a folder that "
             "can. Choose another, or change its permissions."
         ) from error
+
+
+def refuse_overwriting(sources: Iterable[str], targets: Iterable[Path]) -> None:
+    """TargetError where a target is one of the sources, under whatever name."""
+    for source, target in product(sources, targets):
+        if os.path.exists(source) and target.exists() and os.path.samefile(source, target):
+            raise TargetError(
+                f"{target}: found that it is a source itself; expected another file. Choose another TARGET."
+            )
 
 
 class CogWriter:
@@ -143,6 +154,13 @@ class CogWriter:
         with without_georeference_warning():
             copy_raster(rows, cog, driver="GTiff", copy_src_overviews=True, **_compression(self.layout))
         os.replace(cog, self.target)
+        for suffix in SIDECARS:
+            made, beside = Path(f"{cog}{suffix}"), Path(f"{self.target}{suffix}")
+            # a CRS that a GeoTIFF cannot hold stands beside it; what stood beside an earlier TARGET is of that one
+            if made.exists():
+                os.replace(made, beside)
+            else:
+                beside.unlink(missing_ok=True)
 
     def _leave(self) -> None:
         if self._dataset is not None:

@@ -39,9 +39,10 @@ def save_reconstruction(
     natural = [int(np.argmin([abs(w - colour) for w in wavelengths])) for colour in RED_GREEN_BLUE]
     shown = natural if hidden[natural].any() else _hidden_bands(hidden) or natural
     places = _places(truth, hidden, patch)
-    figure = Figure(figsize=(17, 8.6), layout="constrained")
+    figure = Figure(figsize=(17, 8.6 if places else 5.4), layout="constrained")
     figure.suptitle(title)
-    pictures, spectra = figure.subfigures(2, 1, height_ratios=(1.55, 1))  # type: ignore[misc]
+    parts = figure.subfigures(2 if places else 1, 1, height_ratios=(1.55, 1) if places else None, squeeze=False)
+    pictures = parts[0, 0]
     axes = pictures.subplots(1, 4)
     unseen: NDArray[np.bool_] = np.any(hidden[natural], axis=0)
     seen = np.where(unseen[..., None], HIDDEN_GREY, _colour(truth[natural], _stretch(truth[natural])))
@@ -64,7 +65,13 @@ def save_reconstruction(
         axes[0].plot(*centre, "o", markersize=9, markerfacecolor="none", markeredgecolor=mark, markeredgewidth=2)
     if places:
         _draw_spectra(
-            list(spectra.subplots(1, len(places), squeeze=False)[0]), truth, rebuilt, hidden, wavelengths, places, patch
+            list(parts[1, 0].subplots(1, len(places), squeeze=False)[0]),
+            truth,
+            rebuilt,
+            hidden,
+            wavelengths,
+            places,
+            patch,
         )
     save_figure(path, figure)
 
@@ -76,11 +83,11 @@ def _hidden_bands(hidden: Bool[np.ndarray, "band row column"]) -> list[int]:
 
 
 def _stretch(colours: Image) -> tuple[Float32[np.ndarray, " colour"], Float32[np.ndarray, " colour"]]:
-    known = colours.reshape(3, -1)
-    if np.isnan(known).all():
-        return np.zeros(3, np.float32), np.ones(3, np.float32)
-    low, high = np.nanquantile(known, (0.02, 0.98), axis=1).astype(np.float32)
-    low, high = np.nan_to_num(low), np.nan_to_num(high, nan=1.0)
+    low, high = np.zeros(3, np.float32), np.ones(3, np.float32)
+    for colour, values in enumerate(colours):
+        known = values[~np.isnan(values)]
+        if known.size:
+            low[colour], high[colour] = np.quantile(known, (0.02, 0.98))
     return low, np.maximum(high, low + 1e-3)
 
 
@@ -114,7 +121,7 @@ def _places(truth: Image, hidden: Bool[np.ndarray, "band row column"], patch: in
         return []
     cut = (slice(None), slice(rows * patch), slice(columns * patch))
     blocks = truth[cut].reshape(bands, rows, patch, columns, patch).mean(axis=(2, 4)).max(axis=0)
-    some = hidden[cut].reshape(bands, rows, patch, columns, patch).any(axis=(0, 2, 4)) & ~np.isnan(blocks)
+    some = hidden[cut].reshape(bands, rows, patch, columns, patch).all(axis=(2, 4)).any(axis=0) & ~np.isnan(blocks)
     found = np.argwhere(some)
     if not len(found):
         return []
@@ -136,7 +143,7 @@ def _draw_spectra(
     for each, (row, column), mark in zip(axes, places, MARKS, strict=False):
         cut = (slice(None), slice(row * patch, (row + 1) * patch), slice(column * patch, (column + 1) * patch))
         measured, made = truth[cut].mean(axis=(1, 2)), rebuilt[cut].mean(axis=(1, 2))
-        unseen = hidden[cut].any(axis=(1, 2))
+        unseen = hidden[cut].all(axis=(1, 2))
         each.plot(wavelengths, measured, "-", color="0.35", marker=".", label="measured")
         each.plot(wavelengths, np.where(unseen, made, np.nan), "o", color=mark, markersize=5, label="rebuilt (hidden)")
         each.plot(wavelengths, np.where(unseen, np.nan, measured), "s", color="0.35", markersize=4, label="seen")

@@ -12,7 +12,7 @@ from jaxtyping import Float32, Float64, UInt8
 from numpy.typing import NDArray
 
 from spectralgpt.bands import Alignment
-from spectralgpt.nn import Precision, computing_in
+from spectralgpt.nn import Precision, computing_in, resolved_precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Layout, Raster, Verdict, Window
 from spectralgpt.scenes.plan import plan_scene
@@ -90,7 +90,11 @@ def embed_scene(
         "window": side,
         "batch": batch,
     }
-    parameters |= {"bands": list(bandset.names), "bands_as": "own" if own else "model", "precision": precision}
+    parameters |= {
+        "bands": list(bandset.names),
+        "bands_as": "own" if own else "model",
+        "precision": resolved_precision(precision, model.device),
+    }
     tags = result_tags(raster, model, verdict, parameters)
     picture = _Picture(plan.output_shape)
 

@@ -3,6 +3,7 @@
 plan.json             format, version, the plan and the caller's journal: what a later run must have alike to go on
 rows-000000.npy ...   block row by block row, as composed
 writing/              what CogWriter keeps until TARGET is whole; of no use to a later run
+lock                  held by the run that writes here; the system lets go of it when that ends, however it ends
 
 Each file is written beside, as NAME.new, and renamed: a file under its own name is whole, whenever the run is killed.
 """
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from spectralgpt.scenes.plan import Plan
 FORMAT = "spectralgpt scene"
 VERSION = 1
 
-_NAMES = re.compile(r"(plan\.json|rows-\d{6,}\.npy)(\.new)?")
+_NAMES = re.compile(r"(plan\.json|rows-\d{6,}\.npy)(\.new)?|lock")
 
 
 class Journal:
@@ -38,17 +39,28 @@ class Journal:
         self._count = len(plan.rows)
         content = {"format": FORMAT, "version": VERSION, "plan": asdict(plan), "journal": dict(parameters)}
         self._text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+        self._lock: IO[bytes] | None = None
 
     def start(self) -> None:
-        """Make the folder, in place of one that a killed run left; `check_scene_target` has said that it is one."""
-        self.remove()
-        self.folder.mkdir()
-        with _beside(self.folder / "plan.json") as file:
-            file.write(self._text.encode())
+        """Make the folder, in place of one that a killed run left; `check_scene_target` has said that it is one.
+
+        Raises TargetError when another run writes there, or the disk refuses.
+        """
+        with self._refusals():
+            self.folder.mkdir(exist_ok=True)
+            self._lock = _locked(self.folder / "lock")
+            if self._lock is None:
+                raise TargetError(
+                    f"{self.folder}: found that another run writes to this target; expected one at a time. Wait for "
+                    "it, or choose another TARGET."
+                )
+            self._clear(keep={"lock"})
+            with _beside(self.folder / "plan.json") as file:
+                file.write(self._text.encode())
 
     def save(self, index: int, stored: np.ndarray) -> None:
-        """Keep block row `index`."""
-        with _beside(self._path(index)) as file:
+        """Keep block row `index`. Raises TargetError when the disk refuses."""
+        with self._refusals(), _beside(self._path(index)) as file:
             np.save(file, stored, allow_pickle=False)
 
     def blocks(self) -> Iterator[np.ndarray]:
@@ -63,18 +75,40 @@ class Journal:
         return folder
 
     def remove(self) -> None:
-        """Remove the files that a run writes there, and the folder, unless it holds anything else."""
-        if not self.folder.exists():
+        """Remove the files that this run wrote there, and the folder, unless it holds anything else."""
+        if self._lock is None:
             return
-        ours = [path for path in self.folder.iterdir() if _is_ours(path)]
+        self._clear(keep=set())
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+        self.release()
+
+    def release(self) -> None:
+        """Let another run write there; what was kept stays."""
+        if self._lock is not None:
+            (self.folder / "lock").unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
+    def _clear(self, keep: set[str]) -> None:
+        ours = [path for path in self.folder.iterdir() if _is_ours(path) and path.name not in keep]
         # plan.json last: what is left of the folder, if this is killed too, is still known as ours
         for path in sorted(ours, key=lambda path: path.name.startswith("plan.json")):
             if path.name == "writing":
                 shutil.rmtree(path)
             else:
                 path.unlink()
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """A full disk, or a folder that somebody removed, is the user's to mend."""
+        try:
+            yield
+        except OSError as error:
+            raise TargetError(
+                f"{self.folder}: found that it cannot be written to ({error}); expected a disk with space and "
+                "permission to write."
+            ) from error
 
     def _path(self, index: int) -> Path:
         return self.folder / f"rows-{index:06d}.npy"
@@ -111,7 +145,7 @@ def _foreign(partial: Path) -> str:
         others = sorted(name for name in names if not _is_ours(partial / name))
         if others:
             return f"a folder with {others[0]}" + (f" and {len(others) - 1} more" if len(others) > 1 else "")
-        if names <= {"plan.json.new"}:  # killed while it was made or removed
+        if names <= {"plan.json.new", "lock"}:  # killed while it was made or removed
             return ""
         content = json.loads((partial / "plan.json").read_bytes())
     except (OSError, ValueError) as error:
@@ -125,6 +159,21 @@ def _is_ours(path: Path) -> bool:
     if path.name == "writing":
         return path.is_dir() and not path.is_symlink()
     return _NAMES.fullmatch(path.name) is not None and not path.is_dir()
+
+
+def _locked(path: Path) -> IO[bytes] | None:
+    """The file, open and locked; None when another process has it."""
+    file = path.open("ab")
+    try:
+        import fcntl
+    except ImportError:  # not on Windows: two runs at once are not noticed there
+        return file
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
 
 
 @contextmanager

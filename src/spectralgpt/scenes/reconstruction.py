@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float32
 from numpy.typing import NDArray
 
 from spectralgpt.bands import Alignment, BandSet
-from spectralgpt.nn import Hide, Precision, aligned_reflectance, computing_in, hidden_tokens
+from spectralgpt.nn import Hide, Precision, aligned_reflectance, computing_in, hidden_tokens, resolved_precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Layout, Raster, Verdict, Window
 from spectralgpt.scenes.plan import plan_scene
@@ -79,7 +79,7 @@ def reconstruct_scene(
     writing = _Writing.of(raster, alignment)
     group_of_band = [number for number, group in enumerate(bandset.groups) for _ in group.bands]
     found = _Errors(dates, len(bandset))
-    sample = _SampleRows(raster, dates_hidden=wanted.dates)
+    sample = _SampleRows(raster, patch, dates_hidden=wanted.dates)
 
     def hidden_at(window: Window) -> Bool[np.ndarray, "date group row column"]:
         rows = np.arange(window.row // patch, -(-window.end_row // patch))
@@ -109,7 +109,12 @@ def reconstruct_scene(
         return writing.stored(pixels.values, truth, prediction, hidden, known).reshape(-1, *window.shape)
 
     parameters: dict[str, object] = {"verb": "reconstruct", "hide": hide, "seed": seed, "overlap": overlap}
-    parameters |= {"window": side, "batch": batch, "bands": list(bandset.names), "precision": precision}
+    parameters |= {
+        "window": side,
+        "batch": batch,
+        "bands": list(bandset.names),
+        "precision": resolved_precision(precision, model.device),
+    }
     parameters |= {"bands_as": "own" if own else "model"}
     tags = {**raster.tags, **result_tags(raster, model, verdict, parameters)}
 
@@ -143,8 +148,11 @@ class _Writing:
 
     @property
     def nodata(self) -> float:
-        """The input's, else 0: what Sentinel-2 and Landsat mean by it."""
-        return 0.0 if self.told is None else self.told
+        """The input's, else the number at the end of the type that least images use."""
+        if self.told is not None:
+            return self.told
+        limits = np.iinfo(self.dtype)
+        return float(limits.max if limits.min == 0 else limits.min)
 
     def stored(
         self,
@@ -160,9 +168,10 @@ class _Writing:
         if self.dtype.kind != "f":
             limits = np.iinfo(self.dtype)
             predicted = np.clip(np.rint(predicted), limits.min, limits.max)
-            # a prediction that happens to be the nodata value would be lost
-            predicted[predicted == self.nodata] += 1 if self.nodata < limits.max else -1
         result = np.where(hidden, predicted.astype(self.dtype), visible.astype(self.dtype))
+        if self.dtype.kind != "f":
+            # what happens to be the nodata value would be lost: a prediction, or a value beside a mask
+            result[known & (result == self.nodata)] = self.nodata + (1 if self.nodata < limits.max else -1)
         if not known.all():
             self.invalid_seen = True
             result[~known] = self.nodata
@@ -223,10 +232,12 @@ class _Errors:
 class _SampleRows:
     """Keeps the middle of the scene on the first date of which something is hidden."""
 
-    def __init__(self, raster: Raster, dates_hidden: tuple[int, ...]):
+    def __init__(self, raster: Raster, patch: int, dates_hidden: tuple[int, ...]):
         height, width = raster.grid.shape
         rows, columns = min(height, SAMPLE_SIDE), min(width, SAMPLE_SIDE)
-        self._part = Window((height - rows) // 2, (width - columns) // 2, rows, columns)
+        # on whole patches: a figure speaks of places
+        top, left = ((side - part) // 2 // patch * patch for side, part in ((height, rows), (width, columns)))
+        self._part = Window(top, left, rows, columns)
         self._date = dates_hidden[0] if dates_hidden else 0
         self._rows: list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]] = []
 

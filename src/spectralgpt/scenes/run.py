@@ -52,10 +52,10 @@ def run_scene(
     `apply` is called. Until TARGET is whole, finished block rows lie in TARGET.partial; what was TARGET before stays,
     until the new one replaces it at once.
 
-    Raises TargetError where TARGET cannot be written, or TARGET.partial is not ours. After an InputError, from here or
-    from a function given, nothing of this run is left. After any other exception TARGET.partial is left as it was, and
-    the next run replaces it; so does one after a kill. ValueError: a function returned another shape or dtype than the
-    plan and the layout ask for, which is no user's fault.
+    Raises TargetError where TARGET cannot be written, another run writes it, or TARGET.partial is not ours. After an
+    InputError, from here or from a function given, nothing of this run is left. After any other exception what
+    TARGET.partial keeps is left, and the next run replaces it; so does one after a kill. ValueError: a function
+    returned another shape or dtype than the plan and the layout ask for, which is no user's fault.
     """
     if isinstance(layout, Layout):
         _check_grid(layout, plan)
@@ -68,7 +68,10 @@ def run_scene(
     except InputError:
         partial.remove()
         raise
-    partial.remove()
+    else:
+        partial.remove()
+    finally:
+        partial.release()
 
 
 def _compute(

@@ -15,7 +15,9 @@ class Pretraining:
     """Rebuild what a drawn mask hides: the token and the spectral loss.
 
     mask_ratio: share hidden. generator: where masks are drawn from. normalized: the token loss in each token's own
-    units; the spectral loss, always in the cube's, then weighs nothing, as one prediction cannot have both.
+    units. spectral_weight: default 1, but 0 with normalized targets, as the spectral loss is in the cube's units and
+    one prediction cannot have both. decode_fraction: share of the places that the decoder sees besides the kept tokens,
+    and that count; below 1 a step costs less and its losses are noisier.
     """
 
     generator: torch.Generator
@@ -23,13 +25,19 @@ class Pretraining:
     mask_kind: MaskKind = "random"
     normalized: bool = False
     spectral_weight: float | None = None
+    decode_fraction: float = 1.0
 
     def __call__(self, model: MaskedAutoencoder, cube: Cube) -> Mapping[str, LossTerm]:
         grid = model.grid_of(cube)
         present = None if cube.valid is None else model.present(cube).flatten(1)
         shape = (cube.shape[0], grid.dates, grid.groups, grid.places)
         mask = draw_mask(self.mask_kind, self.mask_ratio, shape, self.generator, present, cube.values.device)
-        losses = model.losses(cube, mask, model(cube, mask), normalized=self.normalized)
+        places = None
+        if self.decode_fraction < 1:
+            drawn = max(1, int(grid.places * self.decode_fraction))
+            noise = torch.rand((cube.shape[0], grid.places), generator=self.generator, device=self.generator.device)
+            places = noise.argsort(dim=1)[:, :drawn].to(cube.values.device)
+        losses = model.losses(cube, mask, model(cube, mask, places), normalized=self.normalized, places=places)
         weight = self.spectral_weight if self.spectral_weight is not None else 0.0 if self.normalized else 1.0
         if weight == 0:
             return {"token": losses["token"]}

@@ -18,12 +18,12 @@ class Converted:
     image: int
     parameters: int
     tensors: int
-    weights: str
+    fingerprint: str
 
     def __str__(self) -> str:
         return (
             f"{self.source}: {self.kind}, {self.size}, trained at {self.image} px, {self.parameters:,} parameters in "
-            f"{self.tensors} tensors\n{self.target}: written, weights {self.weights[:16]}"
+            f"{self.tensors} tensors\n{self.target}: written, weights {self.fingerprint[:16]}"
         )
 
 
@@ -47,7 +47,7 @@ def convert(
     from spectralgpt.weights import SpectralGPT, check_weights_target
 
     source, target = Path(source), Path(target)
-    to_released = target.suffix in (".pth", ".pt")
+    to_released = target.suffix.lower() == ".pth"
     if to_released:
         check_target(target, "file")
     else:
@@ -70,5 +70,5 @@ def convert(
         image=model.config.image,
         parameters=sum(each.numel() for each in model.parameters()),
         tensors=len(model.state_dict()),
-        weights=model.fingerprint(),
+        fingerprint=model.fingerprint(),
     )

@@ -18,7 +18,7 @@ class Embedded:
     rows: int
     columns: int
     values: int
-    weights: str
+    fingerprint: str
     bands: tuple[str, ...]
     dropped: tuple[str, ...]
     missing: tuple[str, ...]
@@ -31,7 +31,7 @@ class Embedded:
         return (
             f"{self.target}: {self.rows} x {self.columns} places of {self.values} values ({self.seconds:.1f} s)\n"
             f"{self.picture}: the first three principal components\n"
-            f"bands: {', '.join(self.bands)}{left_out}{lacking}\nweights: {self.weights[:16]}"
+            f"bands: {', '.join(self.bands)}{left_out}{lacking}\nweights: {self.fingerprint[:16]}"
         )
 
 
@@ -74,18 +74,24 @@ def embed(
     """
     import time
 
-    from spectralgpt.raster import check, check_target, open_raster
+    from spectralgpt.errors import check_choice
+    from spectralgpt.raster import check, check_target, open_raster, refuse_overwriting
     from spectralgpt.report import save_picture
     from spectralgpt.scenes import check_scene_target, embed_scene
     from spectralgpt.weights import load_model
 
     start = time.perf_counter()
     target = Path(target)
-    picture = target.with_suffix(".png")
+    check_choice("--bands-as", bands_as, (None, "own"))
+    check_choice("--precision", precision, ("auto", "fp32", "bf16"))
+    check_choice("--per", per, ("all", "group", "date"))
+    check_choice("--dtype", dtype, ("float32", "int8"))
     check_scene_target(target)
+    picture = target.with_suffix(".png")
     check_target(picture, "file")
     model = load_model(weights, device)
     with open_raster(sources, bands=bands, dates=date) as raster:
+        refuse_overwriting(raster.paths, (target, picture))
         verdict = check(raster)
         result = embed_scene(
             raster,
@@ -107,7 +113,7 @@ def embed(
         rows=result.rows,
         columns=result.columns,
         values=result.values,
-        weights=model.fingerprint(),
+        fingerprint=model.fingerprint(),
         bands=(*result.alignment.taken, *result.alignment.merged),
         dropped=result.alignment.dropped,
         missing=result.alignment.missing,

@@ -22,7 +22,7 @@ class Reconstructed:
     error: dict[str, float]
     spread: dict[str, float]
     hidden: float
-    weights: str
+    fingerprint: str
     dropped: tuple[str, ...]
     seconds: float
     warnings: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class Reconstructed:
                 f"{self.target}: {self.hidden:.1%} hidden and rebuilt ({self.seconds:.1f} s){left_out}",
                 f"{self.figure}: input, hidden, rebuilt, error, spectra",
                 *table,
-                f"weights: {self.weights[:16]}",
+                f"weights: {self.fingerprint[:16]}",
             ]
         )
 
@@ -81,18 +81,22 @@ def reconstruct(
     """
     import time
 
-    from spectralgpt.raster import check, check_target, open_raster
+    from spectralgpt.errors import check_choice
+    from spectralgpt.raster import check, check_target, open_raster, refuse_overwriting
     from spectralgpt.report import save_reconstruction
     from spectralgpt.scenes import check_scene_target, reconstruct_scene
     from spectralgpt.weights import load_model
 
     start = time.perf_counter()
     target = Path(target)
-    figure = target.with_suffix(".png")
+    check_choice("--bands-as", bands_as, (None, "own"))
+    check_choice("--precision", precision, ("auto", "fp32", "bf16"))
     check_scene_target(target)
+    figure = target.with_suffix(".png")
     check_target(figure, "file")
     model = load_model(weights, device)
     with open_raster(sources, bands=bands, dates=date) as raster:
+        refuse_overwriting(raster.paths, (target, figure))
         verdict = check(raster)
         result = reconstruct_scene(
             raster,
@@ -124,8 +128,15 @@ def reconstruct(
         error=result.error,
         spread=result.spread,
         hidden=result.hidden,
-        weights=model.fingerprint(),
+        fingerprint=model.fingerprint(),
         dropped=result.alignment.dropped,
         seconds=time.perf_counter() - start,
-        warnings=verdict.warnings,
+        warnings=(*verdict.warnings, *_of_share(result.hidden)),
     )
+
+
+def _of_share(hidden: float) -> tuple[str, ...]:
+    """What to say of a share that makes no sense."""
+    if hidden == 0:
+        return ("nothing was hidden: the result is the input",)
+    return ("everything was hidden: the model saw nothing, its answer is a guess",) if hidden == 1 else ()

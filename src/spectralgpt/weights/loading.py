@@ -1,6 +1,7 @@
 """The model that a verb is asked to use."""
 
 import os
+import re
 
 import torch
 
@@ -14,12 +15,14 @@ def load_model(weights: str | os.PathLike[str] | None, device: str = "auto") -> 
     device: a PyTorch name; auto takes a GPU when there is one. Raises WeightsError, also when none are given, and
     OptionError for a device that is not there.
     """
-    if weights is None:
+    if weights is None or not os.fspath(weights):
         raise WeightsError(
             "found no weights: none come with this version. Give a weights folder or a released checkpoint (.pth) with "
             "--weights; `spectralgpt demo` makes a small one."
         )
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
+        raise OptionError(f"--device {device}: found no such kind of device; expected cpu, cuda, cuda:1, mps or auto.")
     try:
         place = torch.device(name)
         torch.empty(0, device=place)

@@ -23,8 +23,8 @@ from spectralgpt.errors import TargetError, WeightsError
 from spectralgpt.nn import BandStatistics, ModelConfig, Normalization, Size
 from spectralgpt.weights.store import check_tensors
 
-HEADS_OF_WIDTH = {768: 12, 1024: 16, 1280: 16, 512: 16}
-"""Heads are not seen in a checkpoint; the released encoders (768, 1024, 1280) and decoder (512) have these."""
+ENCODER_HEADS, DECODER_HEADS = {768: 12, 1024: 16, 1280: 16}, {512: 16}
+"""Heads by width: they are not seen in a checkpoint."""
 
 OWN_TABLES = ("season", "elapsed", "scale")
 """Position tables that the released format lacks: zero in converted weights."""
@@ -109,7 +109,7 @@ def released_config(
     depth, decoder_depth = _depth(state, ""), _depth(state, "decoder_")
     if not depth or not decoder_depth:
         raise WeightsError(f"{source}: found {depth} blocks and {decoder_depth} of the decoder; expected some of both.")
-    heads, decoder_heads = heads or HEADS_OF_WIDTH.get(dim), decoder_heads or HEADS_OF_WIDTH.get(decoder_dim)
+    heads, decoder_heads = heads or ENCODER_HEADS.get(dim), decoder_heads or DECODER_HEADS.get(decoder_dim)
     if heads is None or decoder_heads is None:
         raise WeightsError(
             f"{source}: found widths {dim} and {decoder_dim}, whose number of heads no tensor tells; expected 768, "
@@ -185,9 +185,13 @@ def to_released(
         problems.append(f"{len(config.spectrum_nodes)} spectrum nodes instead of one for each band group")
     if config.place_nodes[0] != config.place_nodes[1]:
         problems.append(f"a place table of {config.place_nodes[0]} x {config.place_nodes[1]} instead of a square one")
-    for width, heads in ((config.size.dim, config.size.heads), (config.size.decoder_dim, config.size.decoder_heads)):
-        if HEADS_OF_WIDTH.get(width, heads) != heads:
-            problems.append(f"{heads} heads of a width of {width}, which is read back as {HEADS_OF_WIDTH[width]} heads")
+    size = config.size
+    for known, width, heads in (
+        (ENCODER_HEADS, size.dim, size.heads),
+        (DECODER_HEADS, size.decoder_dim, size.decoder_heads),
+    ):
+        if known.get(width, heads) != heads:
+            problems.append(f"{heads} heads of a width of {width}, which is read back as {known[width]} heads")
     if normalization is not None and normalization != released_normalization():
         problems.append(f"the normalization {normalization.kind} instead of min_max with the released statistics")
     used = [name for name in ours if name.endswith(OWN_TABLES) and bool(ours[name].any())]

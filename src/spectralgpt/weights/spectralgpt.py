@@ -1,13 +1,26 @@
 """SpectralGPT: the pretrained model with its units, bands and read-out, from disk and back."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from spectralgpt.errors import WeightsError
-from spectralgpt.nn import Cube, MaskedAutoencoder, ModelConfig, Normalization, PixelsLike, Scaling, make_cube
+from spectralgpt.nn import (
+    Cube,
+    Hide,
+    MaskedAutoencoder,
+    ModelConfig,
+    Normalization,
+    PixelsLike,
+    Reconstruction,
+    Scaling,
+    make_cube,
+)
 from spectralgpt.weights.released import (
     from_released,
     read_released,
@@ -71,6 +84,22 @@ class SpectralGPT(MaskedAutoencoder):
         )
         return cube.to(self.device)
 
+    @torch.no_grad()
+    def reconstruct(
+        self, cube: Cube, hide: str | float | Hide | Bool[Tensor, "batch date group row column"] = 0.75, seed: int = 0
+    ) -> Reconstruction:
+        """Images rebuilt from what is left visible (MaskedAutoencoder.reconstruct).
+
+        A cube that was scaled by its own extremes is scaled by fixed statistics first: extremes know what is hidden.
+        """
+        if cube.scaling.kind == "min_max":
+            bands = cube.bands.bands
+            fixed = torch.from_numpy(self.normalization.fixed("two_sigma", bands, [[band] for band in bands])).float()
+            centre, scale = (each.to(cube.values.device).expand(cube.shape[:3]) for each in fixed)
+            scaling = Scaling("two_sigma", centre, scale, self.normalization.eight_bit)
+            cube = replace(cube, values=scaling.normalize(cube.scaling.reflectance(cube.values)), scaling=scaling)
+        return super().reconstruct(cube, hide, seed)
+
     def fingerprint(self) -> str:
         """What these weights are, in 64 hex digits; the same after saving and loading."""
         return fingerprint(self._config_json(), self.state_dict())
@@ -82,11 +111,11 @@ class SpectralGPT(MaskedAutoencoder):
         Raises WeightsError naming every tensor that does not fit, and for anything that is not weights.
         """
         path = Path(name)
-        if path.suffix in (".pth", ".pt"):
+        if path.suffix.lower() == ".pth":
             return cls.from_released(path)
         if not os.path.isdir(path):
             raise WeightsError(
-                f"--weights {name}: found no such folder or .pth file; expected a weights folder or a released "
+                f"{name}: found no such folder or .pth file; expected a weights folder or a released "
                 "checkpoint. No weights come with this version."
             )
         config, tensors = read_weights(path)
