@@ -9,11 +9,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from made_weights import BANDS, SIZE, small_weights
-from spectralgpt.bands import BandSet
+from spectralgpt.bands import BandSet, sensor
 from spectralgpt.errors import TargetError, WeightsError
 from spectralgpt.nn import Normalization
 from spectralgpt.raster import Pixels
 from spectralgpt.weights import SpectralGPT, fingerprint
+from spectralgpt.weights.released import released_normalization
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
 
@@ -271,3 +272,20 @@ def test_sizes_are_those_of_the_table():
         counts[name] = sum(parameter.numel() for parameter in model.parameters()) / 1e6
     assert counts == pytest.approx({"tiny": 7.3, "small": 25, "base": 98.5, "large": 316.1, "huge": 643.8}, rel=0.04)
     assert SIZE not in SIZES.values()
+
+
+def test_extremes_of_what_is_hidden_never_reach_a_prediction():
+    """model.cube and model.reconstruct, as users call them, on weights that scale an image by its own extremes."""
+    model = small_weights()
+    model.normalization = released_normalization()
+    bands = sensor("s2-l1c").bands
+    values = np.random.default_rng(0).integers(100, 3000, (13, 32, 40)).astype(np.uint16)
+    hidden = [band.name in ("B9", "B11", "B12") for band in bands]
+    other = values.copy()
+    other[hidden] = 9 * other[hidden] + 7
+    seen = [model.cube(Pixels.from_array(each, bands="s2-l1c", gsd=10.0)) for each in (values, other)]
+    assert seen[0].scaling.kind == "min_max"
+    one, two = (model.reconstruct(cube, "B11") for cube in seen)
+    assert one.cube.scaling.kind == "two_sigma"
+    torch.testing.assert_close(one.predicted, two.predicted, atol=1e-5, rtol=0)
+    torch.testing.assert_close(one.reflectance()[:, :, 9:], two.reflectance()[:, :, 9:], atol=1e-6, rtol=0)
