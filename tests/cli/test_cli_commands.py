@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -244,3 +245,14 @@ def test_parameters_that_no_command_line_can_take_are_refused():
     for verb, text in ((several, "sources"), (taken, "--json"), (odd, "complex")):
         with pytest.raises(TypeError, match=text):
             parameters(verb)
+
+
+def test_one_path_where_two_are_needed(tmp_path):
+    """Typer would say that SOURCE is missing, where TARGET is."""
+    done = subprocess.run(
+        [sys.executable, "-m", "spectralgpt", "embed", "scene.tif"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        "spectralgpt embed: found only scene.tif; expected SOURCE... TARGET, the last one to be written."
+    )

@@ -115,6 +115,12 @@ def add_command(app: typer.Typer, name: str, verb: Verb) -> None:
         quiet, json = given.pop("quiet"), given.pop("json")
         # What was not given is None or an empty list: the verb's own default counts.
         given = {key: value for key, value in given.items() if value not in (None, [], ())}
+        if any(one.several and one.default is REQUIRED and one.name not in given for one in asked):
+            usage = " ".join(one.spelling for one in asked if one.positional)
+            last = ", ".join(str(given[one.name]) for one in asked if one.positional and one.name in given)
+            found = f"spectralgpt {name}: found only {last}"
+            print(f"{found}; expected {usage}, the last one to be written.", file=sys.stderr)
+            raise typer.Exit(2)
         try:
             with progress_bar(quiet) as progress:
                 result = verb(**given, **({"progress": progress} if takes_progress else {}))
@@ -186,7 +192,8 @@ def _as_typer(one: Parameter) -> inspect.Parameter:
     else:
         # One spelling alone leaves out typer's --no-x, which only a flag that is on by default has.
         info = typer.Option(f"{one.spelling}/--no-{one.spelling[2:]}" if one.default is True else one.spelling)
-    required = one.default is REQUIRED
+    # what takes several comes last when words are few: typer would call it missing where the word after it is
+    required = one.default is REQUIRED and not one.several
     return inspect.Parameter(
         one.name,
         inspect.Parameter.KEYWORD_ONLY,
