@@ -46,14 +46,26 @@ def absences(cube):
 
 @pytest.mark.parametrize(("height", "width", "count", "own", "dates"), CASES)
 def test_every_path_on_every_image(height, width, count, own, dates):
+    # all absences on the small images, the two that need most code on the large ones
+    groups = 16 if own else 4
+    run_every_path(height, width, count, own, dates, few=-(-height // 8) * -(-width // 8) * groups * dates > 1000)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dates", [1, 3])
+@pytest.mark.parametrize(("count", "own"), [(1, False), (4, False), (7, False), (12, False), (200, False), (200, True)])
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (96, 160), (101, 97), (128, 128), (200, 136)])
+def test_all_of_them_together(height, width, count, own, dates):
+    run_every_path(height, width, count, own, dates, few=False)
+
+
+def run_every_path(height, width, count, own, dates, few):
     model = small_model()
     bands = narrow_bands(count) if count == 200 else sentinel_bands(count)
     whole = made_cube(bands, height, width, own=own, dates=dates)
     rows, columns = -(-height // 8), -(-width // 8)
     groups = 16 if own else len({group.native for group in whole.bands.groups})
     assert len(whole.bands) == (200 if own else min(count, 12))
-    # all absences on the small images, the two that need most code on the large ones
-    few = rows * columns * groups * dates > 1000
     for name, valid in absences(whole).items():
         if few and name not in ("all", "hole"):
             continue
