@@ -19,17 +19,17 @@ import spectralgpt as sg
 import spectralgpt.training.single_image as single_image
 from spectralgpt.nn import Cube, Reconstruction, computing_in
 from spectralgpt.raster import Window
-from spectralgpt.verbs.demo import PART_SIDE, _installed_scene
+from spectralgpt.verbs.demo import _installed_scene, _parts
 from spectralgpt.weights import SpectralGPT
 
 SIDE = 128
 
 
-def windows(raster: sg.Raster, model: SpectralGPT, share: float) -> list[tuple[Cube, Reconstruction]]:
+def windows(raster: sg.Raster, part: Window, model: SpectralGPT, share: float) -> list[tuple[Cube, Reconstruction]]:
     """Cubes of the held-back part and their reconstructions; each window hides other tokens."""
     found = []
-    for number, (row, column) in enumerate(np.ndindex(PART_SIDE // SIDE, PART_SIDE // SIDE)):
-        cube = model.cube(raster.read(Window(row * SIDE, 96 + column * SIDE, SIDE, SIDE)))
+    for number, (row, column) in enumerate(np.ndindex(part.height // SIDE, part.width // SIDE)):
+        cube = model.cube(raster.read(Window(part.row + row * SIDE, part.column + column * SIDE, SIDE, SIDE)))
         with torch.inference_mode(), computing_in("auto", model.device):
             found.append((cube, model.reconstruct(cube, share, seed=number)))
     return found
@@ -71,19 +71,20 @@ def main() -> None:
     rows: dict[str, dict[str, list[float]]] = {}
     with sg.open_raster(_installed_scene()) as raster:
         height, width = raster.grid.shape
-        pixels = raster.read(Window(PART_SIDE, 0, height - PART_SIDE, width * 2 // 3))
+        south, part = _parts(height, width)
+        pixels = raster.read(south)
         for name, start in (("local start", local), ("the paper's start", lambda model: None)):
             single_image.start_local = start
             for seed in range(given.seeds):
                 model, records = single_image.train_on_image(pixels, seconds=given.seconds, seed=seed, provenance={})
                 print(f"{name}, seed {seed}: {records[-1]['step']:.0f} steps", file=sys.stderr)
                 for share in (0.75, 0.9):
-                    found = windows(raster, model, share)
+                    found = windows(raster, part, model, share)
                     rows.setdefault(name, {}).setdefault(str(share), []).append(
                         error(found, [rebuilt.predicted for _, rebuilt in found])
                     )
         for share in (0.75, 0.9):
-            found = windows(raster, model, share)
+            found = windows(raster, part, model, share)
             for name, guess in (("band mean of the window", band_means), ("harmonic interpolation", harmonic)):
                 rows.setdefault(name, {})[str(share)] = [error(found, [guess(c, r.hidden) for c, r in found])]
     result = {

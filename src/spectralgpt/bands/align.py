@@ -28,6 +28,16 @@ class Alignment:
     dropped: tuple[str, ...]
     missing: tuple[str, ...]
 
+    @property
+    def feeding(self) -> tuple[tuple[int, ...], ...]:
+        """For each of the cube's bands the file's bands that feed it, as indices, at least one."""
+        return tuple(tuple(int(i) for i in np.flatnonzero(row > 0)) for row in self.matrix)
+
+    @property
+    def taken_alone(self) -> tuple[int, ...] | None:
+        """For each of the cube's bands the one file band that it takes; None where several are averaged."""
+        return tuple(fed[0] for fed in self.feeding) if all(len(fed) == 1 for fed in self.feeding) else None
+
 
 def align(bands: Sequence[Band], model: BandSet, own: bool = False) -> Alignment:
     """The plan that takes these bands, in the file's order, to the model.

@@ -129,6 +129,11 @@ class BandSet:
         return tuple(band.name for band in self.bands)
 
     @property
+    def group_of_band(self) -> tuple[int, ...]:
+        """For each band the index of its group."""
+        return tuple(number for number, group in enumerate(self.groups) for _ in group.bands)
+
+    @property
     def slots(self) -> int:
         """Places for bands in a group: what the kernel of the embedding is made for."""
         return len(self.groups[0].slots)

@@ -178,13 +178,12 @@ def _take(
     bands: Sequence[Band],
     alignment: Alignment,
 ) -> tuple[Float[Tensor, "batch date band height width"], Bool[Tensor, "batch date band height width"] | None]:
+    if alignment.taken_alone is not None:
+        index = torch.tensor(alignment.taken_alone, device=reflectance.device)
+        return reflectance[:, :, index], None if valid is None else valid[:, :, index]
     # in wavelength order, so that sums have one order whatever the file's is
     order = sorted(range(len(bands)), key=lambda i: (bands[i].wavelength, bands[i].name))
-    matrix = alignment.matrix[:, order]
-    if ((matrix > 0).sum(axis=1) == 1).all():
-        index = torch.tensor([order[i] for i in matrix.argmax(axis=1)], device=reflectance.device)
-        return reflectance[:, :, index], None if valid is None else valid[:, :, index]
-    weights = torch.from_numpy(matrix).to(reflectance.device)
+    weights = torch.from_numpy(alignment.matrix[:, order]).to(reflectance.device)
     index = torch.tensor(order, device=reflectance.device)
     values = reflectance[:, :, index].double()
     if valid is None:
@@ -207,7 +206,7 @@ def _scaling(
 ) -> Scaling:
     if kind == "min_max":
         return Scaling(kind, *extremes(reflectance, valid))
-    sources = [[bands[int(i)] for i in np.flatnonzero(row > 0)] for row in alignment.matrix]
+    sources = [[bands[i] for i in fed] for fed in alignment.feeding]
     centre, scale = torch.from_numpy(normalization.fixed(kind, alignment.bandset.bands, sources)).float()
     shape = reflectance.shape[:3]
     eight_bit = kind == "two_sigma" and normalization.eight_bit

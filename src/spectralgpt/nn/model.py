@@ -93,7 +93,7 @@ class MaskedAutoencoder(nn.Module):
 
     def present(self, cube: Cube) -> Bool[Tensor, "batch date group row column"]:
         """True for tokens with a valid pixel."""
-        _, present = self._tokens(cube)
+        present = self._present(cube)
         shape = (cube.shape[0], *self.grid_of(cube).shape)
         if present is None:
             return torch.ones(shape, dtype=torch.bool, device=cube.values.device)
@@ -106,7 +106,7 @@ class MaskedAutoencoder(nn.Module):
 
         With places the decoder sees the kept tokens and those of the places: less work a step.
         """
-        tokens, present = self._tokens(cube)
+        tokens, present = self._tokens(cube), self._present(cube)
         grid, index = self.grid_of(cube), mask.index
         where = (cube.bands, grid.rows, grid.columns, cube.days, cube.gsd)
         kept = tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
@@ -158,7 +158,7 @@ class MaskedAutoencoder(nn.Module):
         self, cube: Cube
     ) -> tuple[Float[Tensor, "batch token value"], Bool[Tensor, "batch token value"] | None]:
         """What the predictions are compared with, in slots, and where that was measured (None: everywhere)."""
-        tokens, _ = self._tokens(cube)
+        tokens = self._tokens(cube)
         all_slots = all(all(group.targets()) for group in cube.bands.groups)
         patch = self.config.patch
         if cube.valid is None and all_slots and not (cube.shape[-2] % patch or cube.shape[-1] % patch):
@@ -181,7 +181,7 @@ class MaskedAutoencoder(nn.Module):
         at = sorted({max(1, depth * quarter // 4) for quarter in (1, 2, 3, 4)}) if at is None else tuple(at)
         if not at or any(not 1 <= block <= depth for block in at) or list(at) != sorted(set(at)):
             raise OptionError(f"found blocks {list(at)}; expected increasing numbers from 1 to {depth}")
-        tokens, present = self._tokens(cube)
+        tokens, present = self._tokens(cube), self._present(cube)
         grid = self.grid_of(cube)
         positions = self.encoder.positions(cube.bands, grid.rows, grid.columns, cube.days, cube.gsd)
         outputs = [output.to(tokens.dtype) for output in self.encoder(tokens, present, positions, at)]
@@ -229,16 +229,14 @@ class MaskedAutoencoder(nn.Module):
                 for days in cube.days.tolist()
             ]
             hidden = torch.from_numpy(np.stack([hidden_tokens(each, *where) for each in wanted])).to(cube.values.device)
-        _, present = self._tokens(cube)
-        predicted = self.forward(cube, given_mask(hidden.flatten(1), present))
+        predicted = self.forward(cube, given_mask(hidden.flatten(1), self._present(cube)))
         patch, height, width = self.config.patch, *cube.shape[-2:]
         slots = to_slots(predicted.to(cube.values.dtype), patch, *grid.shape)
         pixels = hidden.repeat_interleave(patch, dim=-2).repeat_interleave(patch, dim=-1)
-        group_of_band = [number for number, group in enumerate(cube.bands.groups) for _ in group.bands]
         return Reconstruction(
             cube=cube,
             predicted=to_bands(slots, cube.bands)[..., :height, :width],
-            hidden=pixels[:, :, group_of_band, :height, :width],
+            hidden=pixels[:, :, list(cube.bands.group_of_band), :height, :width],
         )
 
     # -- for training ------------------------------------------------------------------------------------------------
@@ -268,11 +266,13 @@ class MaskedAutoencoder(nn.Module):
         valid = torch.ones_like(cube.values, dtype=torch.bool) if cube.valid is None else cube.valid
         return pad(valid, self.config.patch, value=0.0)
 
-    def _tokens(self, cube: Cube) -> tuple[Float[Tensor, "batch token value"], Bool[Tensor, "batch token"] | None]:
+    def _tokens(self, cube: Cube) -> Float[Tensor, "batch token value"]:
         patch = self.config.patch
-        slots = to_slots_of_groups(pad(cube.filled(), patch, cube.scaling.fill), cube.bands)
-        # padding alone makes no token absent: each patch at the border holds pixels of the image
-        present = None
-        if cube.valid is not None:
-            present = present_tokens(present_in_groups(self._valid(cube), cube.bands), patch)
-        return to_tokens(slots, patch), present
+        return to_tokens(to_slots_of_groups(pad(cube.filled(), patch, cube.scaling.fill), cube.bands), patch)
+
+    def _present(self, cube: Cube) -> Bool[Tensor, "batch token"] | None:
+        """Which tokens have a valid pixel; None: all. Padding alone makes none absent: each patch at the border holds
+        pixels of the image."""
+        if cube.valid is None:
+            return None
+        return present_tokens(present_in_groups(self._valid(cube), cube.bands), self.config.patch)

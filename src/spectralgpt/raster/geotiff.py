@@ -8,7 +8,7 @@ import numpy as np
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 
-from spectralgpt.bands.band import NUMBERED
+from spectralgpt.bands.band import NUMBERED, canonical
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS, open_dataset
@@ -78,9 +78,7 @@ def _contents(path: str, dataset: DatasetReader, expected: int | None) -> Conten
     bands = [
         i
         for i, role in enumerate(dataset.colorinterp)
-        if counted
-        or role != ColorInterp.alpha
-        or NUMBERED.fullmatch((dataset.descriptions[i] or "").split(",")[0].strip())
+        if counted or role != ColorInterp.alpha or NUMBERED.fullmatch(canonical(dataset.descriptions[i] or ""))
     ]
     alpha = [i + 1 for i in range(dataset.count) if i not in bands]
     return Contents(

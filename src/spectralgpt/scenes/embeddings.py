@@ -12,11 +12,11 @@ from jaxtyping import Float32, Float64, UInt8
 from numpy.typing import NDArray
 
 from spectralgpt.bands import Alignment
-from spectralgpt.nn import Precision, computing_in, resolved_precision
+from spectralgpt.nn import Precision, computing_in
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Layout, Raster, Verdict, Window
 from spectralgpt.scenes.plan import plan_scene
-from spectralgpt.scenes.provenance import result_tags, scene_journal
+from spectralgpt.scenes.provenance import scene_provenance
 from spectralgpt.scenes.run import run_scene
 from spectralgpt.scenes.windows import read_windows, scene_alignment, scene_scaling
 from spectralgpt.weights import SpectralGPT
@@ -28,8 +28,10 @@ PICTURE_VECTORS = 50_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneEmbeddings:
-    """What was written: rows and columns of places, values a place; of which bands; the picture (row, column, RGBA)."""
+    """What was written: by which weights, of which bands; rows and columns of places, values a place; the picture
+    (row, column, RGBA)."""
 
+    fingerprint: str
     alignment: Alignment
     rows: int
     columns: int
@@ -82,20 +84,17 @@ def embed_scene(
     def compose(_: Window, blended: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[Any]:
         return np.where(known, blended, np.nan).astype(np.float32)
 
-    parameters: dict[str, object] = {
-        "verb": "embed",
-        "per": per,
-        "dtype": dtype,
-        "overlap": overlap,
-        "window": side,
-        "batch": batch,
-    }
-    parameters |= {
-        "bands": list(bandset.names),
-        "bands_as": "own" if own else "model",
-        "precision": resolved_precision(precision, model.device),
-    }
-    tags = result_tags(raster, model, verdict, parameters)
+    provenance = scene_provenance(
+        raster,
+        model,
+        verdict,
+        alignment,
+        plan,
+        own=own,
+        overlap=overlap,
+        precision=precision,
+        verb={"verb": "embed", "per": per, "dtype": dtype},
+    )
     picture = _Picture(plan.output_shape)
 
     def layout(blocks: Iterable[NDArray[Any]]) -> Layout:
@@ -112,7 +111,7 @@ def embed_scene(
             nodata=float(INT8_NODATA) if dtype == "int8" else math.nan,
             descriptions=_descriptions(per, model.config.size.dim, [g.bands[0].name for g in bandset.groups], raster),
             scale=scale,
-            tags=tags,
+            tags=provenance.tags,
             interleave="pixel",
             block=128,
         )
@@ -124,10 +123,9 @@ def embed_scene(
         scaled = np.rint(block / np.array(layout.scale, np.float32)[:, None, None])
         return np.where(np.isnan(scaled), INT8_NODATA, np.clip(scaled, -127, 127)).astype(np.int8)
 
-    journal = scene_journal(raster, model, parameters)
-    run_scene(plan, apply, compose, layout, target, journal, encode=encode, progress=progress)
+    run_scene(plan, apply, compose, layout, target, provenance.journal, encode=encode, progress=progress)
     rows, columns = plan.output_shape
-    return SceneEmbeddings(alignment, rows, columns, values, picture.image())
+    return SceneEmbeddings(provenance.fingerprint, alignment, rows, columns, values, picture.image())
 
 
 def _descriptions(

@@ -2,31 +2,59 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 
 import spectralgpt
+from spectralgpt.bands import Alignment
+from spectralgpt.nn import Precision, resolved_precision
 from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Raster, Verdict
+from spectralgpt.scenes.plan import Plan
 from spectralgpt.weights import SpectralGPT
 
 
-def result_tags(
-    raster: Raster, model: SpectralGPT, verdict: Verdict, parameters: Mapping[str, object]
-) -> dict[str, str]:
-    """Tags of a result: fingerprint of the weights, parameters, versions, verdict on the input, sensor, dates."""
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """fingerprint: of the weights. tags: the result's. journal: what it depends on besides the plan, as JSON has it."""
+
+    fingerprint: str
+    tags: Mapping[str, str]
+    journal: Mapping[str, object]
+
+
+def scene_provenance(
+    raster: Raster,
+    model: SpectralGPT,
+    verdict: Verdict,
+    alignment: Alignment,
+    plan: Plan,
+    *,
+    own: bool,
+    overlap: float,
+    precision: Precision,
+    verb: Mapping[str, object],
+) -> Provenance:
+    """Weights, versions, verdict, sensor, dates, and parameters: those of the verb and those that all scenes have."""
+    fingerprint = model.fingerprint()
+    parameters = {
+        **verb,
+        "bands": list(alignment.bandset.names),
+        "bands_as": "own" if own else "model",
+        "window": model.config.window(len(alignment.bandset.groups), raster.shape[0]),
+        "overlap": overlap,
+        "batch": plan.batch,
+        "precision": resolved_precision(precision, model.device),
+    }
     tags = {
         "SPECTRALGPT_VERSION": f"spectralgpt {spectralgpt.__version__}, torch {torch.__version__}",
-        "SPECTRALGPT_WEIGHTS": model.fingerprint(),
-        "SPECTRALGPT_PARAMETERS": json.dumps(dict(parameters), sort_keys=True),
+        "SPECTRALGPT_WEIGHTS": fingerprint,
+        "SPECTRALGPT_PARAMETERS": json.dumps(parameters, sort_keys=True),
         "SPECTRALGPT_INPUT": verdict.text,
         SENSOR_TAG: raster.sensor.name,
     }
     dates = [date for date in raster.dates if date]
-    return tags | (
-        {DATE_TAG: ",".join(dates)} if len(dates) == 1 else {"SPECTRALGPT_DATES": ",".join(dates)} if dates else {}
-    )
-
-
-def scene_journal(raster: Raster, model: SpectralGPT, parameters: Mapping[str, object]) -> dict[str, object]:
-    """What a result depends on besides the plan, as JSON has it."""
-    return {"inputs": list(raster.paths), "weights": model.fingerprint(), "parameters": dict(parameters)}
+    if dates:
+        tags[DATE_TAG if len(dates) == 1 else "SPECTRALGPT_DATES"] = ",".join(dates)
+    journal = {"inputs": list(raster.paths), "weights": fingerprint, "parameters": parameters}
+    return Provenance(fingerprint, tags, journal)

@@ -12,11 +12,11 @@ from jaxtyping import Bool, Float32
 from numpy.typing import NDArray
 
 from spectralgpt.bands import Alignment, BandSet
-from spectralgpt.nn import Hide, Precision, aligned_reflectance, computing_in, hidden_tokens, resolved_precision
+from spectralgpt.nn import Hide, Precision, aligned_reflectance, computing_in, hidden_tokens
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Layout, Raster, Verdict, Window
 from spectralgpt.scenes.plan import plan_scene
-from spectralgpt.scenes.provenance import result_tags, scene_journal
+from spectralgpt.scenes.provenance import scene_provenance
 from spectralgpt.scenes.run import run_scene
 from spectralgpt.scenes.windows import read_windows, scene_alignment
 from spectralgpt.weights import SpectralGPT
@@ -37,12 +37,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneReconstruction:
-    """error: root mean square error of each band over its hidden pixels, in reflectance, bands that were named first.
+    """fingerprint: of the weights. error: root mean square error of each band over its hidden pixels, in reflectance,
+    bands that were named first.
 
     spread: standard deviation of the truth there, which is the error of a guess that knows the band's mean.
     hidden: share of the valid pixels that was hidden.
     """
 
+    fingerprint: str
     alignment: Alignment
     error: dict[str, float]
     spread: dict[str, float]
@@ -77,8 +79,7 @@ def reconstruct_scene(
     side = model.config.window(len(bandset.groups), dates)
     plan = plan_scene(*raster.grid.shape, patch=patch, side=side, overlap=overlap, batch=batch)
     writing = _Writing.of(raster, alignment)
-    group_of_band = [number for number, group in enumerate(bandset.groups) for _ in group.bands]
-    found = _Errors(dates, len(bandset))
+    found = _Errors(len(bandset))
     sample = _SampleRows(raster, patch, dates_hidden=wanted.dates)
 
     def hidden_at(window: Window) -> Bool[np.ndarray, "date group row column"]:
@@ -98,49 +99,52 @@ def reconstruct_scene(
 
     def compose(window: Window, predicted: NDArray[np.float64], _: NDArray[np.bool_]) -> NDArray[Any]:
         pixels = raster.read(window)
-        truth, valid = (None if each is None else each[0].numpy() for each in aligned_reflectance(pixels, alignment))
-        assert truth is not None, "reflectance is always there"
-        known = np.ones(truth.shape, bool) if valid is None else valid
-        tokens = hidden_at(window)[:, group_of_band]
+        reflectance, valid = aligned_reflectance(pixels, alignment)
+        truth = reflectance[0].numpy()
+        known = np.ones(truth.shape, bool) if valid is None else valid[0].numpy()
+        tokens = hidden_at(window)[:, bandset.group_of_band]
         hidden = tokens.repeat(patch, axis=-2).repeat(patch, axis=-1)[..., : window.height, : window.width]
         prediction = predicted.reshape(truth.shape)
         found.add(truth, prediction, hidden & known, known)
         sample.add(window, truth, np.where(hidden, prediction, truth), hidden, known)
         return writing.stored(pixels.values, truth, prediction, hidden, known).reshape(-1, *window.shape)
 
-    parameters: dict[str, object] = {"verb": "reconstruct", "hide": hide, "seed": seed, "overlap": overlap}
-    parameters |= {
-        "window": side,
-        "batch": batch,
-        "bands": list(bandset.names),
-        "precision": resolved_precision(precision, model.device),
-    }
-    parameters |= {"bands_as": "own" if own else "model"}
-    tags = {**raster.tags, **result_tags(raster, model, verdict, parameters)}
+    provenance = scene_provenance(
+        raster,
+        model,
+        verdict,
+        alignment,
+        plan,
+        own=own,
+        overlap=overlap,
+        precision=precision,
+        verb={"verb": "reconstruct", "hide": hide, "seed": seed},
+    )
+    tags = {**raster.tags, **provenance.tags}
 
     def layout(_: Iterable[NDArray[Any]]) -> Layout:
         return writing.layout(raster, bandset, tags)
 
-    run_scene(plan, apply, compose, layout, target, scene_journal(raster, model, parameters), progress=progress)
+    run_scene(plan, apply, compose, layout, target, provenance.journal, progress=progress)
     error, spread = found.by_band(bandset.names, wanted.bands)
-    return SceneReconstruction(alignment, error, spread, found.share, sample.sample(bandset))
+    return SceneReconstruction(provenance.fingerprint, alignment, error, spread, found.share, sample.sample(bandset))
 
 
 class _Writing:
     """How values are stored: as the input stores them, or as float32 reflectance where that cannot be."""
 
-    def __init__(self, dtype: np.dtype[Any], scale: float, offset: float, nodata: float | None, taken: list[int]):
+    def __init__(
+        self, dtype: np.dtype[Any], scale: float, offset: float, nodata: float | None, taken: tuple[int, ...] | None
+    ):
         self.dtype, self.scale, self.offset, self.taken = dtype, scale, offset, taken
         self.told = nodata
         self.invalid_seen = False
 
     @classmethod
     def of(cls, raster: Raster, alignment: Alignment) -> "_Writing":
-        single = bool(((alignment.matrix > 0).sum(axis=1) == 1).all())
-        units = set(zip(raster.scale, raster.offset, strict=True))
-        if not single or len(units) > 1:
-            return cls(np.dtype(np.float32), 1.0, 0.0, math.nan, [])
-        taken = [int(index) for index in alignment.matrix.argmax(axis=1)]
+        taken, units = alignment.taken_alone, set(zip(raster.scale, raster.offset, strict=True))
+        if taken is None or len(units) > 1:
+            return cls(np.dtype(np.float32), 1.0, 0.0, math.nan, None)
         nodata = raster.nodata
         if nodata is None and raster.dtype.kind == "f":
             nodata = math.nan
@@ -163,7 +167,7 @@ class _Writing:
         known: NDArray[np.bool_],
     ) -> NDArray[Any]:
         """[date, band, row, column] in the result's dtype."""
-        visible = values[:, self.taken] if self.taken else truth
+        visible = truth if self.taken is None else values[:, self.taken]
         predicted = (prediction - self.offset) / self.scale
         if self.dtype.kind != "f":
             limits = np.iinfo(self.dtype)
@@ -198,7 +202,7 @@ class _Writing:
 class _Errors:
     """Sums over the hidden valid pixels of each band, block row by block row."""
 
-    def __init__(self, dates: int, bands: int):
+    def __init__(self, bands: int):
         self._sums = np.zeros((4, bands))
         self._known = 0
 

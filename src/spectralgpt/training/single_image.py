@@ -70,8 +70,10 @@ def _statistics(pixels: PixelsLike, bands: BandSet) -> Normalization:
     values = reflectance[sample].flatten(1).T.numpy()
     known = np.ones(values.shape, bool) if valid is None else valid[sample].flatten(1).T.numpy()
     # the sensor's own name for a band, as statistics are looked up by it; the model's where several make one
-    behind = [[pixels.bands[int(i)] for i in np.flatnonzero(row > 0)] for row in alignment.matrix]
-    named = [each[0] if len(each) == 1 else band for each, band in zip(behind, alignment.bandset.bands, strict=True)]
+    named = [
+        pixels.bands[fed[0]] if len(fed) == 1 else band
+        for fed, band in zip(alignment.feeding, alignment.bandset.bands, strict=True)
+    ]
     try:
         return Normalization.fitted(named, values, known)
     except ValueError as error:

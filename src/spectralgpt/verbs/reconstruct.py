@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from spectralgpt.progress import Progress, silent
+from spectralgpt.verbs._scene import opened_scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +82,25 @@ def reconstruct(
     """
     import time
 
-    from spectralgpt.errors import check_choice
-    from spectralgpt.raster import check, check_target, open_raster, refuse_overwriting
     from spectralgpt.report import save_reconstruction
-    from spectralgpt.scenes import check_scene_target, reconstruct_scene
-    from spectralgpt.weights import load_model
+    from spectralgpt.scenes import reconstruct_scene
 
     start = time.perf_counter()
-    target = Path(target)
-    check_choice("--bands-as", bands_as, (None, "own"))
-    check_choice("--precision", precision, ("auto", "fp32", "bf16"))
-    check_scene_target(target)
-    figure = target.with_suffix(".png")
-    check_target(figure, "file")
-    model = load_model(weights, device)
-    with open_raster(sources, bands=bands, dates=date) as raster:
-        refuse_overwriting(raster.paths, (target, figure))
-        verdict = check(raster)
+    with opened_scene(
+        sources,
+        target,
+        weights=weights,
+        bands=bands,
+        bands_as=bands_as,
+        date=date,
+        device=device,
+        precision=precision,
+    ) as scene:
         result = reconstruct_scene(
-            raster,
-            model,
-            target,
-            verdict=verdict,
+            scene.raster,
+            scene.model,
+            scene.target,
+            verdict=scene.verdict,
             hide=str(hide),
             seed=seed,
             own=bands_as == "own",
@@ -113,25 +111,26 @@ def reconstruct(
         )
     sample = result.sample
     save_reconstruction(
-        figure,
+        scene.picture,
         sample.truth,
         sample.rebuilt,
         sample.hidden,
         sample.bands.names,
         [band.wavelength for band in sample.bands.bands],
-        f"{target.name}: {result.hidden:.0%} of the pixels hidden (--hide {hide}), weights {model.fingerprint()[:12]}",
-        model.config.patch,
+        f"{scene.target.name}: {result.hidden:.0%} of the pixels hidden (--hide {hide}), "
+        f"weights {result.fingerprint[:12]}",
+        scene.model.config.patch,
     )
     return Reconstructed(
-        target=target,
-        figure=figure,
+        target=scene.target,
+        figure=scene.picture,
         error=result.error,
         spread=result.spread,
         hidden=result.hidden,
-        fingerprint=model.fingerprint(),
+        fingerprint=result.fingerprint,
         dropped=result.alignment.dropped,
         seconds=time.perf_counter() - start,
-        warnings=(*verdict.warnings, *_of_share(result.hidden)),
+        warnings=(*scene.verdict.warnings, *_of_share(result.hidden)),
     )
 
 

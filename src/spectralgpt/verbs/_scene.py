@@ -1,0 +1,53 @@
+"""What every verb does with a scene before it computes: refuse what cannot work, then open everything."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spectralgpt.raster import Raster, Verdict
+    from spectralgpt.weights import SpectralGPT
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedScene:
+    """target and the picture beside it can be written, and are none of the sources."""
+
+    raster: "Raster"
+    model: "SpectralGPT"
+    verdict: "Verdict"
+    target: Path
+    picture: Path
+
+
+@contextmanager
+def opened_scene(
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    target: str | os.PathLike[str],
+    *,
+    weights: str | os.PathLike[str] | None,
+    bands: str | None,
+    bands_as: str | None,
+    date: str | None,
+    device: str,
+    precision: str,
+) -> Iterator[OpenedScene]:
+    """The scene and the model, opened; the arguments are the verbs'. Raises InputError before anything is written."""
+    from spectralgpt.errors import check_choice
+    from spectralgpt.raster import check, check_target, open_raster, refuse_overwriting
+    from spectralgpt.scenes import check_scene_target
+    from spectralgpt.weights import load_model
+
+    check_choice("--bands-as", bands_as, (None, "own"))
+    check_choice("--precision", precision, ("auto", "fp32", "bf16"))
+    target = Path(target)
+    check_scene_target(target)
+    picture = target.with_suffix(".png")
+    check_target(picture, "file")
+    model = load_model(weights, device)
+    with open_raster(sources, bands=bands, dates=date) as raster:
+        refuse_overwriting(raster.paths, (target, picture))
+        yield OpenedScene(raster, model, check(raster), target, picture)
