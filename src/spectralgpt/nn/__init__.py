@@ -1,10 +1,11 @@
 """The model: cubes, normalization, tokens, positions, masks, attention, encoder, decoder, losses, sizes."""
 
+from spectralgpt.nn.autoencoder import MaskedAutoencoder, Reconstruction
+from spectralgpt.nn.backbone import Backbone, Per, TokenGrid
 from spectralgpt.nn.cube import Cube, PixelsLike, aligned_reflectance, make_cube
 from spectralgpt.nn.hiding import Hide, hidden_tokens
 from spectralgpt.nn.losses import LossTerm, normalized_target, spectral_loss, token_loss
 from spectralgpt.nn.masks import Mask, MaskKind, draw_mask, given_mask, kept_count, random_mask, scene_hidden
-from spectralgpt.nn.model import MaskedAutoencoder, Per, Reconstruction, TokenGrid
 from spectralgpt.nn.normalization import BandStatistics, Normalization, Scaling, ScalingKind
 from spectralgpt.nn.positions import resize_table
 from spectralgpt.nn.precision import Precision, computing_in, resolved_precision
@@ -13,6 +14,7 @@ from spectralgpt.nn.sizes import SIZES, SPECTRUM_NODES, ModelConfig, Size
 __all__ = [
     "SIZES",
     "SPECTRUM_NODES",
+    "Backbone",
     "BandStatistics",
     "Cube",
     "Hide",

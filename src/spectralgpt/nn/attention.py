@@ -1,5 +1,6 @@
 """Attention over all tokens at once, and the transformer block (pre-norm, as in the paper)."""
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -49,8 +50,22 @@ class Mlp(nn.Module):
         return self.fc2(F.gelu(self.fc1(x)))  # type: ignore[no-any-return]
 
 
+def drop_path_rates(depth: int, rate: float) -> list[float]:
+    """Rate of each block: linear from 0 at the first to `rate` at the last."""
+    return [rate * block / max(1, depth - 1) for block in range(depth)]
+
+
+def drop_path(branch: Float[Tensor, "batch token dim"], rate: float) -> Float[Tensor, "batch token dim"]:
+    """The branch left out in a share `rate` of the samples, drawn anew; in the others divided by 1 - rate."""
+    kept = torch.rand(branch.shape[0], 1, 1, device=branch.device) >= rate
+    return torch.where(kept, branch / (1 - rate), 0.0)
+
+
 class Block(nn.Module):
-    """x + Attention(LN(x)), then x + MLP(LN(x))."""
+    """x + Attention(LN(x)), then x + MLP(LN(x)).
+
+    drop_path: share of the samples whose branches are left out, in training only.
+    """
 
     def __init__(self, dim: int, heads: int):
         super().__init__()
@@ -58,9 +73,13 @@ class Block(nn.Module):
         self.attn = Attention(dim, heads)
         self.norm2 = nn.LayerNorm(dim, eps=NORM_EPS)
         self.mlp = Mlp(dim)
+        self.drop_path = 0.0
 
     def forward(
         self, x: Float[Tensor, "batch token dim"], keys: KeyMask | None = None
     ) -> Float[Tensor, "batch token dim"]:
-        x = x + self.attn(self.norm1(x), keys)
-        return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]
+        x = x + self._dropped(self.attn(self.norm1(x), keys))
+        return x + self._dropped(self.mlp(self.norm2(x)))
+
+    def _dropped(self, branch: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
+        return drop_path(branch, self.drop_path) if self.training and self.drop_path else branch

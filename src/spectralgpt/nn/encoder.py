@@ -32,7 +32,7 @@ class Encoder(nn.Module):
         super().__init__()
         size = config.size
         self.embedding = Embedding(config.token_values, size.dim)
-        self.positions = Positions(size.dim, config.place_nodes, config.spectrum_nodes)
+        self.positions = Positions(size.dim, config.place_nodes, config.spectrum_nodes, joint=config.joint_positions)
         self.blocks = nn.ModuleList(Block(size.dim, size.heads) for _ in range(size.depth))
         self.norm = nn.LayerNorm(size.dim, eps=NORM_EPS)
         self.checkpointing = False
@@ -43,8 +43,10 @@ class Encoder(nn.Module):
         present: Bool[Tensor, "batch token"] | None,
         positions: Float[Tensor, "batch token dim"],
         at: Collection[int] = (),
+        *,
+        normed: bool = True,
     ) -> list[Float[Tensor, "batch token dim"]]:
-        """Outputs of the blocks `at` (1-based, in order), the last block's normed; none named: the last.
+        """Outputs of the blocks `at` (1-based, in order), the last block's normed unless told; none named: the last.
 
         tokens: those to encode, with their positions; present: which of them may be attended to, None for all.
         Blocks behind the last named one are not computed.
@@ -55,7 +57,7 @@ class Encoder(nn.Module):
         for number, block in enumerate(self.blocks[: max(wanted)], start=1):
             x = run_block(block, x, keys, self.checkpointing)
             if number in wanted:
-                outputs.append(self.norm(x) if number == depth else x)
+                outputs.append(self.norm(x) if normed and number == depth else x)
         return outputs
 
 

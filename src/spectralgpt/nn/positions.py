@@ -25,6 +25,8 @@ DAYS_A_YEAR = 365.2425
 class Positions(nn.Module):
     """Tables of one side of the model (encoder or decoder).
 
+    joint: one table (group, row, column, dim) in place of place and spectrum, read as these two are; the released
+    classifiers have it.
     place (row, column, dim): bicubic (a = -0.75, align_corners False, no antialias) to the window's places.
     spectrum (node, dim): linear in ln wavelength at the group's mean wavelength.
     season (12, dim): a circle of the year. elapsed (10, dim): nodes at 8 (2^k - 1) days since the sample's first known
@@ -32,11 +34,15 @@ class Positions(nn.Module):
     Season, elapsed and scale start at zero, and unknown days and GSD add nothing.
     """
 
-    def __init__(self, dim: int, place_nodes: tuple[int, int], spectrum_nodes: Sequence[float]):
+    def __init__(self, dim: int, place_nodes: tuple[int, int], spectrum_nodes: Sequence[float], *, joint: bool = False):
         super().__init__()
         self.spectrum_nodes = tuple(spectrum_nodes)
-        self.place = nn.Parameter(torch.empty(*place_nodes, dim))
-        self.spectrum = nn.Parameter(torch.empty(len(self.spectrum_nodes), dim))
+        self.is_joint = joint
+        if joint:
+            self.joint = nn.Parameter(torch.zeros(len(self.spectrum_nodes), *place_nodes, dim))
+        else:
+            self.place = nn.Parameter(torch.empty(*place_nodes, dim))
+            self.spectrum = nn.Parameter(torch.empty(len(self.spectrum_nodes), dim))
         self.season = nn.Parameter(torch.zeros(SEASON_NODES, dim))
         self.elapsed = nn.Parameter(torch.zeros(ELAPSED_NODES, dim))
         self.scale = nn.Parameter(torch.zeros(SCALE_NODES, dim))
@@ -47,9 +53,20 @@ class Positions(nn.Module):
 
     def of_groups(self, bands: BandSet) -> Float[Tensor, "group dim"]:
         """Positions of the groups by their mean wavelengths (native: over its slots, bands missing or not)."""
+        return read_table(self.spectrum, self._nodes_of(bands))
+
+    def of_groups_and_places(self, bands: BandSet, rows: int, columns: int) -> Float[Tensor, "group_and_place dim"]:
+        """Positions of one date's tokens: group, row, column."""
+        if not self.is_joint:
+            return (self.of_groups(bands)[:, None] + self.of_places(rows, columns)[None]).flatten(0, 1)
+        groups = read_table(self.joint, self._nodes_of(bands))
+        return torch.cat([resize_table(each, rows, columns).flatten(0, 1) for each in groups])
+
+    def _nodes_of(self, bands: BandSet) -> Float[Tensor, " group"]:
+        """Where the groups lie between the nodes, linear in ln wavelength: fractional numbers of nodes."""
         wavelengths = [math.log(group.wavelength) for group in bands.groups]
         nodes = np.interp(wavelengths, np.log(self.spectrum_nodes), np.arange(len(self.spectrum_nodes)))
-        return read_table(self.spectrum, torch.from_numpy(nodes).to(self.spectrum.device))
+        return torch.from_numpy(nodes).to(self.season.device)
 
     def of_samples(
         self, days: Int[Tensor, "batch date"], gsd: Float[Tensor, " batch"]
@@ -78,8 +95,7 @@ class Positions(nn.Module):
         index: Int[Tensor, "batch chosen"] | None = None,
     ) -> Float[Tensor, "batch tokens dim"]:
         """Positions of all tokens (date, group, row, column), or of those at `index` in this order only."""
-        groups, places = self.of_groups(bands), self.of_places(rows, columns)
-        table = (groups[:, None] + places[None]).flatten(0, 1)
+        table = self.of_groups_and_places(bands, rows, columns)
         sample = self.of_samples(days, gsd)
         if index is None:
             return (sample[:, :, None] + table[None, None]).flatten(1, 2)
@@ -98,12 +114,12 @@ def resize_table(
     return F.interpolate(image, size=(rows, columns), mode="bicubic", align_corners=False)[0].permute(1, 2, 0)
 
 
-def read_table(table: Float[Tensor, "node dim"], at: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes dim"]:
-    """The table at fractional node numbers, linear between nodes, the end nodes held beyond."""
+def read_table(table: Float[Tensor, "node *value"], at: Float[Tensor, "*axes"]) -> Float[Tensor, "..."]:
+    """The table at fractional node numbers, linear between nodes, the end nodes held beyond: (*axes, *value)."""
     last = table.shape[0] - 1
     at = at.clamp(0, last)
     low = at.floor().long()
-    part = (at - low).to(table.dtype)[..., None]
+    part = (at - low).to(table.dtype).reshape(*at.shape, *[1] * (table.ndim - 1))
     return table[low] * (1 - part) + table[(low + 1).clamp(max=last)] * part
 
 

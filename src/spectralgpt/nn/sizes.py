@@ -45,6 +45,7 @@ class ModelConfig:
     bands: the model's own bands in wavelength order, in native groups of one size.
     patch: side of a patch in pixels. image: side of the images it was trained on, in pixels.
     place_nodes: rows and columns of the place table. spectrum_nodes: wavelengths (nm) of the spectrum table's nodes.
+    joint_positions: the encoder has one table of group and place together, as the released classifiers.
     """
 
     size: Size
@@ -53,6 +54,7 @@ class ModelConfig:
     image: int = 128
     place_nodes: tuple[int, int] = (16, 16)
     spectrum_nodes: tuple[float, ...] = SPECTRUM_NODES
+    joint_positions: bool = False
 
     @property
     def slots(self) -> int:
@@ -81,7 +83,8 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; from_dict is the inverse."""
-        return {
+        joint = {"joint_positions": True} if self.joint_positions else {}
+        return joint | {
             "size": {name: getattr(self.size, name) for name in Size.__slots__},
             "bands": self.bands.to_dict(),
             "patch": self.patch,
@@ -104,4 +107,5 @@ class ModelConfig:
             image=values["image"],
             place_nodes=(rows, columns),
             spectrum_nodes=tuple(values["spectrum_nodes"]),
+            joint_positions=values.get("joint_positions", False),
         )

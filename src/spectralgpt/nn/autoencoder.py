@@ -1,44 +1,22 @@
 """The masked autoencoder over any band set: what encoder, decoder, masks and losses make together."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from spectralgpt.errors import OptionError
+from spectralgpt.nn.backbone import Backbone, initialize
 from spectralgpt.nn.cube import Cube
 from spectralgpt.nn.decoder import Decoder
-from spectralgpt.nn.encoder import Encoder
 from spectralgpt.nn.hiding import Hide, hidden_tokens
 from spectralgpt.nn.losses import LossTerm, normalized_target, spectral_loss, token_loss
 from spectralgpt.nn.masks import Mask, given_mask, tokens_of_places
-from spectralgpt.nn.patches import pad, present_tokens, to_slots, to_tokens
+from spectralgpt.nn.patches import to_slots, to_tokens
 from spectralgpt.nn.sizes import ModelConfig
-from spectralgpt.nn.slots import band_valid_in_slots, present_in_groups, to_bands, to_slots_of_groups
-
-Per = Literal["image", "place", "group", "date"]
-
-
-@dataclass(frozen=True, slots=True)
-class TokenGrid:
-    """How the tokens of a cube lie: date, group, row, column."""
-
-    dates: int
-    groups: int
-    rows: int
-    columns: int
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        return self.dates, self.groups, self.rows, self.columns
-
-    @property
-    def places(self) -> int:
-        return self.rows * self.columns
+from spectralgpt.nn.slots import band_valid_in_slots, to_bands
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,40 +42,18 @@ class Reconstruction:
         return values if self.cube.valid is None else torch.where(self.cube.valid, values, torch.nan)
 
 
-class MaskedAutoencoder(nn.Module):
+class MaskedAutoencoder(Backbone):
     """The model of the paper, for any band set, size, number of dates, and with anything absent."""
 
     def __init__(self, config: ModelConfig):
-        super().__init__()
-        self.config = config
-        self.encoder = Encoder(config)
+        super().__init__(config)
         self.decoder = Decoder(config)
-        for name, module in self.named_modules():
-            if isinstance(module, nn.Linear):
-                # q, k and v are three matrices in the paper: each takes the bound of its own shape
-                for part in module.weight.detach().chunk(3 if name.endswith(".qkv") else 1):
-                    nn.init.xavier_uniform_(part)
-                nn.init.zeros_(module.bias)
-        for name, table in self.named_parameters():
-            if name.endswith((".place", ".spectrum", ".mask_token")):
-                # the paper truncates at +-2, a hundred standard deviations: the same as no truncation
-                nn.init.normal_(table, std=0.02)
+        initialize(self)
 
-    # -- the paths ---------------------------------------------------------------------------------------------------
-
-    def grid_of(self, cube: Cube) -> TokenGrid:
-        """The token grid of a cube, its sides rounded up to whole patches."""
-        _, dates, _, height, width = cube.shape
-        patch = self.config.patch
-        return TokenGrid(dates, len(cube.bands.groups), -(-height // patch), -(-width // patch))
-
-    def present(self, cube: Cube) -> Bool[Tensor, "batch date group row column"]:
-        """True for tokens with a valid pixel."""
-        present = self._present(cube)
-        shape = (cube.shape[0], *self.grid_of(cube).shape)
-        if present is None:
-            return torch.ones(shape, dtype=torch.bool, device=cube.values.device)
-        return present.reshape(shape)
+    def set_checkpointing(self, on: bool) -> None:
+        """Recompute the blocks in the backward pass: less memory, more time, the same gradients."""
+        super().set_checkpointing(on)
+        self.decoder.checkpointing = on
 
     def forward(
         self, cube: Cube, mask: Mask, places: Int[Tensor, "batch drawn"] | None = None
@@ -166,43 +122,6 @@ class MaskedAutoencoder(nn.Module):
         valid = band_valid_in_slots(self._valid(cube), cube.bands)
         return tokens, to_tokens(valid, patch)
 
-    # -- what users ask for ------------------------------------------------------------------------------------------
-
-    def features(
-        self, cube: Cube, at: Sequence[int] | None = None
-    ) -> list[Float[Tensor, "batch date group row column dim"]]:
-        """Features of all tokens after the blocks `at`.
-
-        at: 1-based and increasing; default the quarters of the depth. The final norm is on the last block only; absent
-        tokens are 0. Raises OptionError for a block that is not there.
-        """
-        depth = self.config.size.depth
-        # depths below 4 have fewer quarters than blocks
-        at = sorted({max(1, depth * quarter // 4) for quarter in (1, 2, 3, 4)}) if at is None else tuple(at)
-        if not at or any(not 1 <= block <= depth for block in at) or list(at) != sorted(set(at)):
-            raise OptionError(f"found blocks {list(at)}; expected increasing numbers from 1 to {depth}")
-        tokens, present = self._tokens(cube), self._present(cube)
-        grid = self.grid_of(cube)
-        positions = self.encoder.positions(cube.bands, grid.rows, grid.columns, cube.days, cube.gsd)
-        outputs = [output.to(tokens.dtype) for output in self.encoder(tokens, present, positions, at)]
-        if present is not None:
-            outputs = [torch.where(present[..., None], output, 0.0) for output in outputs]
-        return [output.unflatten(1, grid.shape) for output in outputs]
-
-    def embed(self, cube: Cube, per: Per = "image") -> Float[Tensor, "batch *axes dim"]:
-        """Embeddings: the last block's normed features, averaged over present tokens; 0 where there are none.
-
-        per: image (batch, dim); place (batch, row, column, dim); group or date (batch, that, row, column, dim). Raises
-        OptionError for another.
-        """
-        pooled = {"image": (1, 2, 3, 4), "place": (1, 2), "group": (1,), "date": (2,)}
-        if per not in pooled:
-            raise OptionError(f"found an embedding per {per!r}; expected one of {', '.join(pooled)}")
-        (features,) = self.features(cube, at=(self.config.size.depth,))
-        axes = pooled[per]
-        count = self.present(cube).sum(dim=axes).clamp(min=1)
-        return features.sum(dim=axes) / count[..., None]
-
     @torch.no_grad()
     def reconstruct(
         self, cube: Cube, hide: str | float | Hide | Bool[Tensor, "batch date group row column"] = 0.75, seed: int = 0
@@ -238,41 +157,3 @@ class MaskedAutoencoder(nn.Module):
             predicted=to_bands(slots, cube.bands)[..., :height, :width],
             hidden=pixels[:, :, list(cube.bands.group_of_band), :height, :width],
         )
-
-    # -- for training ------------------------------------------------------------------------------------------------
-
-    def set_checkpointing(self, on: bool) -> None:
-        """Recompute the blocks in the backward pass: less memory, more time, the same gradients."""
-        self.encoder.checkpointing = self.decoder.checkpointing = on
-
-    def parameter_layers(self) -> dict[str, int]:
-        """Layer of each parameter for layer-wise learning rates: embedding and positions 0, block i (from 1) i, the
-        rest (final norm, decoder) depth + 1.
-        """
-        layers = {}
-        for name, _ in self.named_parameters():
-            parts = name.split(".")
-            if parts[:2] in (["encoder", "embedding"], ["encoder", "positions"]):
-                layers[name] = 0
-            elif parts[:2] == ["encoder", "blocks"]:
-                layers[name] = int(parts[2]) + 1
-            else:
-                layers[name] = self.config.size.depth + 1
-        return layers
-
-    # -- inside ------------------------------------------------------------------------------------------------------
-
-    def _valid(self, cube: Cube) -> Bool[Tensor, "batch date band rows columns"]:
-        valid = torch.ones_like(cube.values, dtype=torch.bool) if cube.valid is None else cube.valid
-        return pad(valid, self.config.patch, value=0.0)
-
-    def _tokens(self, cube: Cube) -> Float[Tensor, "batch token value"]:
-        patch = self.config.patch
-        return to_tokens(to_slots_of_groups(pad(cube.filled(), patch, cube.scaling.fill), cube.bands), patch)
-
-    def _present(self, cube: Cube) -> Bool[Tensor, "batch token"] | None:
-        """Which tokens have a valid pixel; None: all. Padding alone makes none absent: each patch at the border holds
-        pixels of the image."""
-        if cube.valid is None:
-            return None
-        return present_tokens(present_in_groups(self._valid(cube), cube.bands), self.config.patch)

@@ -1,0 +1,166 @@
+"""The backbone: cube to tokens to features, which every model of the package has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from spectralgpt.errors import OptionError
+from spectralgpt.nn.attention import Block, drop_path_rates
+from spectralgpt.nn.cube import Cube
+from spectralgpt.nn.encoder import Encoder
+from spectralgpt.nn.patches import pad, present_tokens, to_tokens
+from spectralgpt.nn.sizes import ModelConfig
+from spectralgpt.nn.slots import present_in_groups, to_slots_of_groups
+
+Per = Literal["image", "place", "group", "date"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenGrid:
+    """How the tokens of a cube lie: date, group, row, column."""
+
+    dates: int
+    groups: int
+    rows: int
+    columns: int
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return self.dates, self.groups, self.rows, self.columns
+
+    @property
+    def places(self) -> int:
+        return self.rows * self.columns
+
+
+class Backbone(nn.Module):
+    """The encoder over any band set, size, number of dates, and with anything absent; models add what they need."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+
+    def grid_of(self, cube: Cube) -> TokenGrid:
+        """The token grid of a cube, its sides rounded up to whole patches."""
+        _, dates, _, height, width = cube.shape
+        patch = self.config.patch
+        return TokenGrid(dates, len(cube.bands.groups), -(-height // patch), -(-width // patch))
+
+    def present(self, cube: Cube) -> Bool[Tensor, "batch date group row column"]:
+        """True for tokens with a valid pixel."""
+        present = self._present(cube)
+        shape = (cube.shape[0], *self.grid_of(cube).shape)
+        if present is None:
+            return torch.ones(shape, dtype=torch.bool, device=cube.values.device)
+        return present.reshape(shape)
+
+    def features(
+        self, cube: Cube, at: Sequence[int] | None = None
+    ) -> list[Float[Tensor, "batch date group row column dim"]]:
+        """Features of all tokens after the blocks `at`.
+
+        at: 1-based and increasing; default the quarters of the depth. The final norm is on the last block only; absent
+        tokens are 0. Raises OptionError for a block that is not there.
+        """
+        depth = self.config.size.depth
+        # depths below 4 have fewer quarters than blocks
+        at = sorted({max(1, depth * quarter // 4) for quarter in (1, 2, 3, 4)}) if at is None else tuple(at)
+        if not at or any(not 1 <= block <= depth for block in at) or list(at) != sorted(set(at)):
+            raise OptionError(f"found blocks {list(at)}; expected increasing numbers from 1 to {depth}")
+        return self._encoded(cube, at)[0]
+
+    def embed(self, cube: Cube, per: Per = "image") -> Float[Tensor, "batch *axes dim"]:
+        """Embeddings: the last block's normed features, averaged over present tokens; 0 where there are none.
+
+        per: image (batch, dim); place (batch, row, column, dim); group or date (batch, that, row, column, dim). Raises
+        OptionError for another.
+        """
+        pooled = {"image": (1, 2, 3, 4), "place": (1, 2), "group": (1,), "date": (2,)}
+        if per not in pooled:
+            raise OptionError(f"found an embedding per {per!r}; expected one of {', '.join(pooled)}")
+        (features,) = self.features(cube, at=(self.config.size.depth,))
+        axes = pooled[per]
+        count = self.present(cube).sum(dim=axes).clamp(min=1)
+        return features.sum(dim=axes) / count[..., None]
+
+    # -- for training ------------------------------------------------------------------------------------------------
+
+    def set_checkpointing(self, on: bool) -> None:
+        """Recompute the blocks in the backward pass: less memory, more time, the same gradients."""
+        self.encoder.checkpointing = on
+
+    def set_drop_path(self, rate: float) -> None:
+        """In training, leave out branches of the encoder's blocks: none of the first block's, `rate` of the last's."""
+        for block, each in zip(self.encoder.blocks, drop_path_rates(len(self.encoder.blocks), rate), strict=True):
+            assert isinstance(block, Block)
+            block.drop_path = each
+
+    def parameter_layers(self) -> dict[str, int]:
+        """Layer of each parameter for layer-wise learning rates: embedding and positions 0, block i (from 1) i, the
+        rest (final norm, decoder, head) depth + 1.
+        """
+        layers = {}
+        for name, _ in self.named_parameters():
+            parts = name.split(".")
+            if parts[:2] in (["encoder", "embedding"], ["encoder", "positions"]):
+                layers[name] = 0
+            elif parts[:2] == ["encoder", "blocks"]:
+                layers[name] = int(parts[2]) + 1
+            else:
+                layers[name] = self.config.size.depth + 1
+        return layers
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _encoded(
+        self, cube: Cube, at: Sequence[int], *, normed: bool = True
+    ) -> tuple[
+        list[Float[Tensor, "batch date group row column dim"]], Bool[Tensor, "batch date group row column"] | None
+    ]:
+        """Features after the blocks `at`, 0 where absent, and which tokens are present (None: all).
+
+        normed: the final norm is applied to the last block's.
+        """
+        tokens, present = self._tokens(cube), self._present(cube)
+        grid = self.grid_of(cube)
+        positions = self.encoder.positions(cube.bands, grid.rows, grid.columns, cube.days, cube.gsd)
+        outputs = [output.to(tokens.dtype) for output in self.encoder(tokens, present, positions, at, normed=normed)]
+        if present is not None:
+            outputs = [torch.where(present[..., None], output, 0.0) for output in outputs]
+        return [output.unflatten(1, grid.shape) for output in outputs], (
+            None if present is None else present.reshape(-1, *grid.shape)
+        )
+
+    def _valid(self, cube: Cube) -> Bool[Tensor, "batch date band rows columns"]:
+        valid = torch.ones_like(cube.values, dtype=torch.bool) if cube.valid is None else cube.valid
+        return pad(valid, self.config.patch, value=0.0)
+
+    def _tokens(self, cube: Cube) -> Float[Tensor, "batch token value"]:
+        patch = self.config.patch
+        return to_tokens(to_slots_of_groups(pad(cube.filled(), patch, cube.scaling.fill), cube.bands), patch)
+
+    def _present(self, cube: Cube) -> Bool[Tensor, "batch token"] | None:
+        """Which tokens have a valid pixel; None: all. Padding alone makes none absent: each patch at the border holds
+        pixels of the image."""
+        if cube.valid is None:
+            return None
+        return present_tokens(present_in_groups(self._valid(cube), cube.bands), self.config.patch)
+
+
+def initialize(model: nn.Module) -> None:
+    """Weights of a new backbone, encoder and decoder, as the paper's: Xavier matrices, zero biases, tables of 0.02."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear):
+            # q, k and v are three matrices in the paper: each takes the bound of its own shape
+            for part in module.weight.detach().chunk(3 if name.endswith(".qkv") else 1):
+                nn.init.xavier_uniform_(part)
+            nn.init.zeros_(module.bias)
+    for name, table in model.named_parameters():
+        if name.endswith((".place", ".spectrum", ".mask_token")):
+            # the paper truncates at +-2, a hundred standard deviations: the same as no truncation
+            nn.init.normal_(table, std=0.02)
