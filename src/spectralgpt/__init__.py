@@ -13,17 +13,20 @@ if TYPE_CHECKING:
     from spectralgpt.bands import Band, BandSet
     from spectralgpt.errors import InputError
     from spectralgpt.raster import Grid, Pixels, Raster, Window, open_raster
-    from spectralgpt.weights import SpectralGPT
+    from spectralgpt.weights import ChangeDetector, Classifier, Segmenter, SpectralGPT
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Band",
     "BandSet",
+    "ChangeDetector",
+    "Classifier",
     "Grid",
     "InputError",
     "Pixels",
     "Raster",
+    "Segmenter",
     "SpectralGPT",
     "Window",
     "__version__",
@@ -34,10 +37,13 @@ __all__ += verbs.names()
 _ROOMS = {
     "Band": "bands",
     "BandSet": "bands",
+    "ChangeDetector": "weights",
+    "Classifier": "weights",
     "Grid": "raster",
     "InputError": "errors",
     "Pixels": "raster",
     "Raster": "raster",
+    "Segmenter": "weights",
     "SpectralGPT": "weights",
     "Window": "raster",
     "open_raster": "raster",

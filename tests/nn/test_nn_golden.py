@@ -10,7 +10,7 @@ from spectralgpt.nn import MaskedAutoencoder, kept_count, normalized_target, ran
 from spectralgpt.nn.patches import to_slots, to_tokens
 from spectralgpt.nn.slots import to_bands, to_slots_of_groups
 from spectralgpt.training import cosine, make_optimizer
-from spectralgpt.weights import from_released, released_config, released_shapes, to_released
+from spectralgpt.weights import Released, describe_released, from_released, to_released
 from spectralgpt.weights.released import STATISTICS
 
 pytestmark = golden.needed
@@ -22,16 +22,17 @@ def small(case: str, dtype: torch.dtype) -> tuple[dict[str, np.ndarray], dict, M
     stored = golden.load_tensors(about["file"])
     state = {k.removeprefix("weight/"): torch.from_numpy(v) for k, v in stored.items() if k.startswith("weight/")}
     hyper = about["config"]
-    config = released_config(state, case, hyper["num_heads"], hyper["decoder_num_heads"])
-    model = MaskedAutoencoder(config)
-    model.load_state_dict(from_released(state, config, case))
+    released = describe_released(state, case, heads=hyper["num_heads"], decoder_heads=hyper["decoder_num_heads"])
+    model = MaskedAutoencoder(released.config)
+    model.load_state_dict(from_released(state, released, case))
     return stored, about, model.to(dtype)
 
 
 def official_gradients(model: MaskedAutoencoder) -> dict[str, Tensor]:
     tables = ("season", "elapsed", "scale")
     return to_released(
-        {k: torch.zeros_like(p) if k.endswith(tables) else p.grad for k, p in model.named_parameters()}, model.config
+        {k: torch.zeros_like(p) if k.endswith(tables) else p.grad for k, p in model.named_parameters()},
+        Released("pretraining", model.config),
     )
 
 
@@ -149,9 +150,9 @@ def test_full_size_summary():
     about = golden.load_json("cases.json")["full"]["full_mae_base_128"]
     hyper = golden.load_json("official_keys.json")["models"]["pretrain/mae_vit_base_patch8_128"]
     state = {k: torch.from_numpy(golden.rule_weight(k, tuple(s))) for k, s in hyper["keys"].items()}
-    config = released_config(state, "base")
-    model = MaskedAutoencoder(config)
-    model.load_state_dict(from_released(state, config, "base"))
+    released = describe_released(state, "base")
+    model = MaskedAutoencoder(released.config)
+    model.load_state_dict(from_released(state, released, "base"))
     model.double()
     image = torch.from_numpy(golden.rule(about["image_key"], (1, 12, 128, 128)).astype("f4")).double()
     noise = torch.from_numpy(golden.rule(about["noise_key"], (1, 1024)))
@@ -189,7 +190,7 @@ def test_training_trace():
         optimizer.zero_grad()
         seen["loss"].backward()
         optimizer.step()
-    after = to_released(_without_own_tables(model), model.config)
+    after = to_released(_without_own_tables(model), Released("pretraining", model.config))
     for name, (total, norm) in trace["after"].items():
         assert float(after[name].sum()) == pytest.approx(total, abs=1e-8), name
         assert float(after[name].norm()) == pytest.approx(norm, abs=1e-8), name
@@ -243,8 +244,8 @@ def test_initialization(variant):
     keys = golden.load_json("official_keys.json")["models"][f"pretrain/mae_vit_{variant}"]["keys"]
     shapes = {name: torch.empty(shape, device="meta") for name, shape in keys.items()}
     torch.manual_seed(0)
-    model = MaskedAutoencoder(released_config(shapes, variant))
-    state = to_released(model.state_dict(), model.config)
+    model = MaskedAutoencoder(describe_released(shapes, variant).config)
+    state = to_released(model.state_dict(), Released("pretraining", model.config))
     assert {name: list(tensor.shape) for name, tensor in state.items()} == keys
     for name, values in state.items():
         if "pos_embed" in name or name == "mask_token":
@@ -262,7 +263,7 @@ def test_initialization(variant):
             assert values.abs().max() <= bound, name
             assert values.abs().max() > 0.97 * bound, name
             assert values.std() == pytest.approx(bound / 3**0.5, rel=0.02), name
-    assert released_shapes(model.config).keys() == keys.keys()
+    assert [each.name for each in Released("pretraining", model.config).layout] == list(keys)
 
 
 def test_decayed_parameters_are_the_released_ones():
@@ -275,7 +276,7 @@ def test_decayed_parameters_are_the_released_ones():
     }
     found = {name: torch.full_like(p, rates[id(p)]) for name, p in model.named_parameters()}
     found |= {name: torch.zeros_like(p) for name, p in found.items() if name.endswith(("season", "elapsed", "scale"))}
-    released = to_released(found, model.config)
+    released = to_released(found, Released("pretraining", model.config))
     compared = released.keys() & decay.keys()
     assert len(compared) == 47
     assert {name: float(released[name].max()) for name in compared} == pytest.approx({n: decay[n] for n in compared})

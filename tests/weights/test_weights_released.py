@@ -16,14 +16,41 @@ from made_weights import small_weights
 from spectralgpt.bands import BandSet
 from spectralgpt.errors import TargetError, WeightsError
 from spectralgpt.raster import Pixels
-from spectralgpt.weights import SpectralGPT, from_released, read_released, released_config, to_released
+from spectralgpt.weights import (
+    Released,
+    SpectralGPT,
+    describe_released,
+    from_released,
+    read_released,
+    to_released,
+)
 from spectralgpt.weights.released import released_normalization
 
-NAMES = [f"mae_vit_{size}_patch8_{side}" for size in ("base", "large", "huge") for side in (96, 128)]
+PRETRAINING = [f"pretrain/mae_vit_{size}_patch8_{side}" for size in ("base", "large", "huge") for side in (96, 128)]
+KINDS = {
+    **dict.fromkeys(PRETRAINING, "pretraining"),
+    "classify/vit_base_patch8": "classification",
+    "classify/vit_base_patch8_128": "classification",
+    "classify/vit_large_patch8_128": "classification",
+    "classify/vit_base_patch8_128+num_classes=62": "classification",
+    "classify/vit_base_patch8_128+num_classes=19": "classification",
+    "change/vit_base_patch16": "change",
+    "segment/vit_base_patch8": "segmentation",
+}
+"""All variants that the released scripts can train."""
 
 
 def entry(name: str) -> dict[str, list[int]]:
-    return golden.load_json("official_keys.json")["models"][f"pretrain/{name}"]["keys"]
+    return golden.load_json("official_keys.json")["models"][name]["keys"]
+
+
+def pretraining(model: SpectralGPT) -> Released:
+    return Released("pretraining", model.config)
+
+
+@golden.needed
+def test_the_variants_are_all_that_there_are():
+    assert list(KINDS) == list(golden.load_json("official_keys.json")["models"])
 
 
 def pattern(name: str, shape, dtype: torch.dtype) -> torch.Tensor:
@@ -34,13 +61,13 @@ def pattern(name: str, shape, dtype: torch.dtype) -> torch.Tensor:
 
 @lru_cache(maxsize=2)
 def wave(dtype: torch.dtype) -> torch.Tensor:
-    return (torch.arange(251) - 125).to(dtype).repeat(27_000)
+    return (torch.arange(251) - 125).to(dtype).repeat(34_000)
 
 
 def small_state(**changes: torch.Tensor | None) -> dict[str, torch.Tensor]:
     """A checkpoint of the released format, too small for its number of heads to be known."""
     model = released_like()
-    state = to_released(model.state_dict(), model.config) | changes
+    state = to_released(model.state_dict(), pretraining(model)) | changes
     return {name: tensor for name, tensor in state.items() if tensor is not None}
 
 
@@ -57,18 +84,22 @@ def released_like(**options) -> SpectralGPT:
 
 
 @golden.needed
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", KINDS)
 def test_official_keys_map_with_nothing_left_over(name):
-    keys = entry(name)
+    """Both ways: every tensor once, with the same names in the same order, shapes and values."""
+    about = golden.load_json("official_keys.json")["models"][name]
+    keys = about["keys"]
     state = {key: pattern(key, shape, torch.int8) for key, shape in keys.items()}
-    config = released_config(state, name)
-    assert config.image == int(name.rsplit("_", 1)[1])
-    with torch.device("meta"):
-        model = SpectralGPT(config, released_normalization())
-    expected = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
-    ours = from_released(state, config, name)
-    assert {key: tuple(tensor.shape) for key, tensor in ours.items()} == expected
-    back = to_released(ours, config)
+    released = describe_released(state, name)
+    hyper = about["hyper"]
+    assert released.kind == KINDS[name]
+    assert released.config.image == hyper["img_size"]
+    assert released.config.size.heads == hyper["num_heads"]
+    if released.head is not None:
+        assert released.head.classes == hyper["num_classes"]
+    ours = from_released(state, released, name)
+    assert {key: tuple(tensor.shape) for key, tensor in ours.items()} == released.our_shapes
+    back = to_released(ours, released)
     assert list(back) == list(keys), "names, in their order"
     for key, shape in keys.items():
         assert list(back[key].shape) == shape
@@ -77,7 +108,10 @@ def test_official_keys_map_with_nothing_left_over(name):
 
 @golden.needed
 def test_a_real_file_of_the_base_size(tmp_path):
-    state = {key: pattern(key, shape, torch.float32).clone() for key, shape in entry("mae_vit_base_patch8_96").items()}
+    state = {
+        key: pattern(key, shape, torch.float32).clone()
+        for key, shape in entry("pretrain/mae_vit_base_patch8_96").items()
+    }
     content = {
         "model": state,
         "optimizer": {
@@ -111,7 +145,7 @@ def test_bare_or_wrapped_with_or_without_prefix(tmp_path, wrapped, prefix):
     torch.save(named if wrapped == "bare" else {"epoch": 1, "model": named}, tmp_path / "a.pth")
     model = SpectralGPT.from_released(tmp_path / "a.pth", heads=2, decoder_heads=3)
     assert model.fingerprint() == released_like().fingerprint()
-    back = to_released(model.state_dict(), model.config, model.normalization)
+    back = to_released(model.state_dict(), pretraining(model), model.normalization)
     assert list(back) == list(state)
     assert all(torch.equal(back[name], tensor) for name, tensor in state.items())
     # and on into a folder, although the tensors of a checkpoint may share memory
@@ -212,20 +246,22 @@ def test_no_state_dict(tmp_path, content):
         read_released(tmp_path / "a.pth")
 
 
-@golden.needed
-@pytest.mark.parametrize("kind", ["classify/vit_base_patch8_128", "change/vit_base_patch16", "segment/vit_base_patch8"])
-def test_other_kinds_of_checkpoints(kind):
-    keys = golden.load_json("official_keys.json")["models"][kind]["keys"]
-    state = {name: torch.empty(shape, device="meta") for name, shape in keys.items()}
-    with pytest.raises(WeightsError, match=r"here: found a fine-tuned model.*expected a SpectralGPT pretraining"):
-        released_config(state, "here")
+@pytest.mark.parametrize("kind", ["classification", "segmentation", "change"])
+def test_a_checkpoint_of_another_kind_than_told(kind):
+    with pytest.raises(WeightsError, match=f"here: found a checkpoint of the kind pretraining; expected {kind}"):
+        describe_released(small_state(), "here", kind=kind)
+
+
+def test_something_else():
+    with pytest.raises(WeightsError, match=r"found something else with 1 tensors.*expected a SpectralGPT checkpoint"):
+        describe_released({"conv1.weight": torch.zeros(3)}, "here")
 
 
 def test_tensors_that_do_not_fit_are_all_named():
     bad = small_state(mask_token=None, **{"blocks.1.attn.k.bias": None, "norm.bias": torch.zeros(31)})
     bad |= {"cls_token": torch.zeros(1, 1, 32), "blocks.0.extra": torch.zeros(2)}
     with pytest.raises(WeightsError) as error:
-        from_released(bad, released_config(bad, "here", 2, 3), "here")
+        from_released(bad, describe_released(bad, "here", heads=2, decoder_heads=3), "here")
     for part in (
         "missing mask_token (1, 1, 48)",
         "missing blocks.1.attn.k.bias (32,)",
@@ -249,19 +285,19 @@ def test_tensors_that_do_not_fit_are_all_named():
 )
 def test_shapes_that_make_no_model(changes, heads, message):
     with pytest.raises(WeightsError, match=message):
-        released_config(small_state(**changes), "here", *heads)
+        describe_released(small_state(**changes), "here", heads=heads[0], decoder_heads=heads[1])
 
 
 def test_no_blocks():
     state = {name: tensor for name, tensor in small_state().items() if not name.startswith("blocks.")}
     with pytest.raises(WeightsError, match="found 0 blocks"):
-        released_config(state, "here", 2, 3)
+        describe_released(state, "here", heads=2, decoder_heads=3)
 
 
 def test_a_place_table_that_is_no_square():
     state = small_state(pos_embed_spatial=torch.zeros(1, 35, 32))
     with pytest.raises(WeightsError, match="pos_embed_spatial has shape"):
-        from_released(state, released_config(state, "here", 2, 3), "here")
+        from_released(state, describe_released(state, "here", heads=2, decoder_heads=3), "here")
 
 
 def test_what_the_format_cannot_hold_is_refused_with_every_reason(tmp_path):
@@ -280,18 +316,18 @@ def test_what_the_format_cannot_hold_is_refused_with_every_reason(tmp_path):
     assert not list(tmp_path.iterdir())
     fewer = small_weights(bands=BandSet.native(model.config.bands.bands[:9]))
     with pytest.raises(WeightsError, match=r"bands B1, .* instead of the 12"):
-        to_released(fewer.state_dict(), fewer.config)
+        to_released(fewer.state_dict(), pretraining(fewer))
 
 
 @pytest.mark.parametrize("table", ["season", "elapsed", "scale"])
 @pytest.mark.parametrize("side", ["encoder", "decoder"])
 def test_one_value_of_a_table_of_ours_is_enough(side, table):
     model = released_like()
-    to_released(model.state_dict(), model.config, model.normalization)
+    to_released(model.state_dict(), pretraining(model), model.normalization)
     with torch.no_grad():
         model.get_parameter(f"{side}.positions.{table}")[-1, -1] = 1e-6
     with pytest.raises(WeightsError, match=f"in use .{side}.positions.{table}.:"):
-        to_released(model.state_dict(), model.config)
+        to_released(model.state_dict(), pretraining(model))
 
 
 def test_heads_that_would_be_read_back_as_others():
@@ -299,7 +335,7 @@ def test_heads_that_would_be_read_back_as_others():
 
     model = released_like(size=Size(768, 1, 8, 48, 1, 3))
     with pytest.raises(WeightsError, match="8 heads of a width of 768, which is read back as 12"):
-        to_released(model.state_dict(), model.config)
+        to_released(model.state_dict(), pretraining(model))
 
 
 def test_targets_that_cannot_be_written(tmp_path):

@@ -217,7 +217,7 @@ def test_what_is_not_ours_is_not_replaced(tmp_path, names):
 def test_targets_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("kept")
     (tmp_path / CONFIG).write_text("kept")
-    for target in ("file", CONFIG, "file/below", "nowhere/below", "x" * 300):
+    for target in ("file", CONFIG, "file/below", "x" * 300):
         with pytest.raises(TargetError, match="found"):
             small_weights().save_pretrained(tmp_path / target)
     assert files_of(tmp_path) == {"file": b"kept", CONFIG: b"kept"}

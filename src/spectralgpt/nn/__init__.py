@@ -3,6 +3,7 @@
 from spectralgpt.nn.autoencoder import MaskedAutoencoder, Reconstruction
 from spectralgpt.nn.backbone import Backbone, Per, TokenGrid
 from spectralgpt.nn.cube import Cube, PixelsLike, aligned_reflectance, make_cube
+from spectralgpt.nn.heads import DenseConfig, DenseHead, PooledConfig, PooledHead
 from spectralgpt.nn.hiding import Hide, hidden_tokens
 from spectralgpt.nn.losses import LossTerm, normalized_target, spectral_loss, token_loss
 from spectralgpt.nn.masks import Mask, MaskKind, draw_mask, given_mask, kept_count, random_mask, scene_hidden
@@ -10,13 +11,20 @@ from spectralgpt.nn.normalization import BandStatistics, Normalization, Scaling,
 from spectralgpt.nn.positions import resize_table
 from spectralgpt.nn.precision import Precision, computing_in, resolved_precision
 from spectralgpt.nn.sizes import SIZES, SPECTRUM_NODES, ModelConfig, Size
+from spectralgpt.nn.tasks import ChangeConfig, ChangeDetection, Classification, Combine, Prediction, Segmentation
 
 __all__ = [
     "SIZES",
     "SPECTRUM_NODES",
     "Backbone",
     "BandStatistics",
+    "ChangeConfig",
+    "ChangeDetection",
+    "Classification",
+    "Combine",
     "Cube",
+    "DenseConfig",
+    "DenseHead",
     "Hide",
     "LossTerm",
     "Mask",
@@ -26,10 +34,14 @@ __all__ = [
     "Normalization",
     "Per",
     "PixelsLike",
+    "PooledConfig",
+    "PooledHead",
     "Precision",
+    "Prediction",
     "Reconstruction",
     "Scaling",
     "ScalingKind",
+    "Segmentation",
     "Size",
     "TokenGrid",
     "aligned_reflectance",

@@ -137,8 +137,7 @@ class Backbone(nn.Module):
         )
 
     def _valid(self, cube: Cube) -> Bool[Tensor, "batch date band rows columns"]:
-        valid = torch.ones_like(cube.values, dtype=torch.bool) if cube.valid is None else cube.valid
-        return pad(valid, self.config.patch, value=0.0)
+        return pad(cube.all_valid(), self.config.patch, value=0.0)
 
     def _tokens(self, cube: Cube) -> Float[Tensor, "batch token value"]:
         patch = self.config.patch

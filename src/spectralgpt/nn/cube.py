@@ -71,6 +71,44 @@ class Cube:
         values = self.scaling.reflectance(self.values)
         return values if self.valid is None else torch.where(self.valid, values, torch.nan)
 
+    def all_valid(self) -> Bool[Tensor, "batch date band height width"]:
+        """What is valid, also where that is all."""
+        return torch.ones_like(self.values, dtype=torch.bool) if self.valid is None else self.valid
+
+    def at_date(self, date: int) -> "Cube":
+        """The cube of one of its dates."""
+        one = slice(date, date + 1)
+        return replace(
+            self,
+            values=self.values[:, one],
+            valid=None if self.valid is None else self.valid[:, one],
+            days=self.days[:, one],
+            scaling=replace(self.scaling, centre=self.scaling.centre[:, one], scale=self.scaling.scale[:, one]),
+        )
+
+    def stacks_with(self, other: "Cube") -> bool:
+        """Whether both can be one batch."""
+        units = (self.scaling.kind, self.scaling.eight_bit) == (other.scaling.kind, other.scaling.eight_bit)
+        return units and self.bands == other.bands and self.shape[1:] == other.shape[1:]
+
+    def stacked(self, other: "Cube") -> "Cube":
+        """One batch of both, the other behind."""
+        valid = None
+        if self.valid is not None or other.valid is not None:
+            valid = torch.cat([each.all_valid() for each in (self, other)])
+        return replace(
+            self,
+            values=torch.cat([self.values, other.values]),
+            valid=valid,
+            days=torch.cat([self.days, other.days]),
+            gsd=torch.cat([self.gsd, other.gsd]),
+            scaling=replace(
+                self.scaling,
+                centre=torch.cat([self.scaling.centre, other.scaling.centre]),
+                scale=torch.cat([self.scaling.scale, other.scaling.scale]),
+            ),
+        )
+
     def to(self, device: torch.device | str) -> "Cube":
         """The cube on a device."""
         scaling = replace(self.scaling, centre=self.scaling.centre.to(device), scale=self.scaling.scale.to(device))

@@ -63,10 +63,7 @@ class Positions(nn.Module):
         return torch.cat([resize_table(each, rows, columns).flatten(0, 1) for each in groups])
 
     def _nodes_of(self, bands: BandSet) -> Float[Tensor, " group"]:
-        """Where the groups lie between the nodes, linear in ln wavelength: fractional numbers of nodes."""
-        wavelengths = [math.log(group.wavelength) for group in bands.groups]
-        nodes = np.interp(wavelengths, np.log(self.spectrum_nodes), np.arange(len(self.spectrum_nodes)))
-        return torch.from_numpy(nodes).to(self.season.device)
+        return spectrum_nodes_of(bands, self.spectrum_nodes).to(self.season.device)
 
     def of_samples(
         self, days: Int[Tensor, "batch date"], gsd: Float[Tensor, " batch"]
@@ -102,6 +99,12 @@ class Positions(nn.Module):
         a_date = table.shape[0]
         date = (index // a_date)[..., None].expand(-1, -1, sample.shape[-1])
         return table[index % a_date] + sample.gather(1, date)
+
+
+def spectrum_nodes_of(bands: BandSet, nodes: Sequence[float]) -> Float[Tensor, " group"]:
+    """Where the groups lie between nodes at these wavelengths (nm): fractional numbers, linear in ln wavelength."""
+    wavelengths = [math.log(group.wavelength) for group in bands.groups]
+    return torch.from_numpy(np.interp(wavelengths, np.log(nodes), np.arange(len(nodes))))
 
 
 def resize_table(

@@ -19,7 +19,7 @@ from spectralgpt.scenes.plan import plan_scene
 from spectralgpt.scenes.provenance import scene_provenance
 from spectralgpt.scenes.run import run_scene
 from spectralgpt.scenes.windows import read_windows, scene_alignment, scene_scaling
-from spectralgpt.weights import SpectralGPT
+from spectralgpt.weights import Pretrained
 
 INT8_NODATA = -128
 PICTURE_VECTORS = 50_000
@@ -41,7 +41,7 @@ class SceneEmbeddings:
 
 def embed_scene(
     raster: Raster,
-    model: SpectralGPT,
+    model: Pretrained,
     target: Path,
     *,
     verdict: Verdict,

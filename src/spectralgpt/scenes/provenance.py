@@ -11,7 +11,7 @@ from spectralgpt.bands import Alignment
 from spectralgpt.nn import Precision, resolved_precision
 from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Raster, Verdict
 from spectralgpt.scenes.plan import Plan
-from spectralgpt.weights import SpectralGPT
+from spectralgpt.weights import Pretrained
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Provenance:
 
 def scene_provenance(
     raster: Raster,
-    model: SpectralGPT,
+    model: Pretrained,
     verdict: Verdict,
     alignment: Alignment,
     plan: Plan,

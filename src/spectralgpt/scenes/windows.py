@@ -10,7 +10,7 @@ from spectralgpt.bands import Alignment, Band, align
 from spectralgpt.errors import BandError
 from spectralgpt.nn import Scaling
 from spectralgpt.raster import Raster, Window
-from spectralgpt.weights import SpectralGPT
+from spectralgpt.weights import Pretrained
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +49,7 @@ def read_windows(raster: Raster, windows: Sequence[Window]) -> WindowBatch:
     )
 
 
-def scene_alignment(raster: Raster, model: SpectralGPT, own: bool) -> Alignment:
+def scene_alignment(raster: Raster, model: Pretrained, own: bool) -> Alignment:
     """How the scene's bands become the model's. BandError, naming the file, when the model knows none of them."""
     try:
         return align(raster.bands, model.config.bands, own=own)
@@ -57,7 +57,7 @@ def scene_alignment(raster: Raster, model: SpectralGPT, own: bool) -> Alignment:
         raise BandError(f"{raster.paths[0]}: {error}") from None
 
 
-def scene_scaling(raster: Raster, model: SpectralGPT, own: bool) -> Scaling | None:
+def scene_scaling(raster: Raster, model: Pretrained, own: bool) -> Scaling | None:
     """The scaling by the extremes of the whole image, where the model wants those; else None, each window finds it."""
     kind = model.normalization.kind_for(max(raster.grid.shape), model.config.image, reconstructing=False)
     # only small images are scaled so: reading one whole costs nothing

@@ -49,7 +49,7 @@ def train(
     for step, batch in enumerate(islice(batches, steps), start=1):
         rate = cosine(step, steps=steps, warmup=warmup, peak=lr)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["lr_scale"]
         with computing_in(precision, device):
             losses = {name: term.mean for name, term in objective(model, batch).items()}
         total = torch.stack(list(losses.values())).sum()

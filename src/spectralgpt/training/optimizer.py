@@ -1,9 +1,11 @@
-"""Which parameters are decayed, and the optimizer over them."""
+"""Which parameters are decayed, at which rates, and the optimizer over them."""
 
 from typing import Any
 
 import torch
 from torch import nn
+
+from spectralgpt.nn import Backbone
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -13,13 +15,52 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return [
-        {"params": [each for each in parameters if each.ndim <= 1], "weight_decay": 0.0},
-        {"params": [each for each in parameters if each.ndim > 1], "weight_decay": weight_decay},
+        {"params": [each for each in parameters if each.ndim <= 1], "weight_decay": 0.0, "lr_scale": 1.0},
+        {"params": [each for each in parameters if each.ndim > 1], "weight_decay": weight_decay, "lr_scale": 1.0},
     ]
 
 
+def layer_groups(model: Backbone, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
+    """Groups for fine-tuning, one a layer with and one without weight decay, `lr_scale` in each.
+
+    The rate of layer i of n is layer_decay^(n - i): embedding and position tables are layer 0, block i (from 1) is
+    layer i, the rest layer n = depth + 1. Not decayed: what has one dimension, and position tables, as in the paper's
+    fine-tuning; its code, though, gives separate tables the full rate.
+    """
+    groups: dict[tuple[int, bool], dict[str, Any]] = {}
+    top = model.config.size.depth + 1
+    layers = model.parameter_layers()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            layer = layers[name]
+            decayed = parameter.ndim > 1 and ".positions." not in name
+            group = groups.setdefault(
+                (layer, decayed),
+                {
+                    "params": [],
+                    "weight_decay": weight_decay if decayed else 0.0,
+                    "lr_scale": layer_decay ** (top - layer),
+                },
+            )
+            group["params"].append(parameter)
+    return list(groups.values())
+
+
 def make_optimizer(
-    model: nn.Module, *, lr: float, weight_decay: float = 0.05, betas: tuple[float, float] = (0.9, 0.95)
+    model: nn.Module,
+    *,
+    lr: float,
+    weight_decay: float = 0.05,
+    betas: tuple[float, float] = (0.9, 0.95),
+    layer_decay: float | None = None,
 ) -> torch.optim.AdamW:
-    """Fused AdamW with the paper's defaults for pretraining."""
-    return torch.optim.AdamW(parameter_groups(model, weight_decay), lr=lr, betas=betas, eps=1e-8, fused=True)
+    """Fused AdamW with the paper's defaults for pretraining; with layer_decay, in groups for fine-tuning.
+
+    A group's rate is the schedule's times its `lr_scale`.
+    """
+    if layer_decay is None:
+        groups = parameter_groups(model, weight_decay)
+    else:
+        assert isinstance(model, Backbone), "layer-wise rates need a model with layers"
+        groups = layer_groups(model, weight_decay, layer_decay)
+    return torch.optim.AdamW(groups, lr=lr, betas=betas, eps=1e-8, fused=True)

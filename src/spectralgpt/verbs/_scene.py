@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from spectralgpt.raster import Raster, Verdict
-    from spectralgpt.weights import SpectralGPT
+    from spectralgpt.weights import Pretrained
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class OpenedScene:
     """target and the picture beside it can be written, and are none of the sources."""
 
     raster: "Raster"
-    model: "SpectralGPT"
+    model: "Pretrained"
     verdict: "Verdict"
     target: Path
     picture: Path
@@ -34,8 +34,12 @@ def opened_scene(
     date: str | None,
     device: str,
     precision: str,
+    kind: Literal["pretraining"] | None = None,
 ) -> Iterator[OpenedScene]:
-    """The scene and the model, opened; the arguments are the verbs'. Raises InputError before anything is written."""
+    """The scene and the model, opened; the arguments are the verbs'. kind: of the weights, None for any.
+
+    Raises InputError before anything is written.
+    """
     from spectralgpt.errors import check_choice
     from spectralgpt.raster import check, check_target, open_raster, refuse_overwriting
     from spectralgpt.scenes import check_scene_target
@@ -47,7 +51,7 @@ def opened_scene(
     check_scene_target(target)
     picture = target.with_suffix(".png")
     check_target(picture, "file")
-    model = load_model(weights, device)
+    model = load_model(weights, device, kind)
     with open_raster(sources, bands=bands, dates=date) as raster:
         refuse_overwriting(raster.paths, (target, picture))
         yield OpenedScene(raster, model, check(raster), target, picture)

@@ -84,6 +84,7 @@ def reconstruct(
 
     from spectralgpt.report import save_reconstruction
     from spectralgpt.scenes import reconstruct_scene
+    from spectralgpt.weights import SpectralGPT
 
     start = time.perf_counter()
     with opened_scene(
@@ -95,7 +96,9 @@ def reconstruct(
         date=date,
         device=device,
         precision=precision,
+        kind="pretraining",
     ) as scene:
+        assert isinstance(scene.model, SpectralGPT)
         result = reconstruct_scene(
             scene.raster,
             scene.model,

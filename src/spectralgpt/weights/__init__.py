@@ -1,18 +1,25 @@
-"""Trained models on disk: the public model class, the store, the released checkpoints."""
+"""Trained models on disk: the public model classes, the store, the hub, the released checkpoints."""
 
-from spectralgpt.weights.loading import load_model
-from spectralgpt.weights.released import from_released, read_released, released_config, released_shapes, to_released
+from spectralgpt.weights.loading import load_model, open_weights
+from spectralgpt.weights.pretrained import Pretrained
+from spectralgpt.weights.released import Released, describe_released, from_released, read_released, to_released
 from spectralgpt.weights.spectralgpt import SpectralGPT
 from spectralgpt.weights.store import check_weights_target, fingerprint
+from spectralgpt.weights.tasks import ChangeDetector, Classifier, Segmenter
 
 __all__ = [
+    "ChangeDetector",
+    "Classifier",
+    "Pretrained",
+    "Released",
+    "Segmenter",
     "SpectralGPT",
     "check_weights_target",
+    "describe_released",
     "fingerprint",
     "from_released",
     "load_model",
+    "open_weights",
     "read_released",
-    "released_config",
-    "released_shapes",
     "to_released",
 ]

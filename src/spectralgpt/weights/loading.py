@@ -6,19 +6,36 @@ import re
 import torch
 
 from spectralgpt.errors import OptionError, WeightsError
+from spectralgpt.weights.pretrained import Pretrained, read_contents
+from spectralgpt.weights.released import Kind
 from spectralgpt.weights.spectralgpt import SpectralGPT
+from spectralgpt.weights.tasks import ChangeDetector, Classifier, Segmenter
+
+CLASSES: dict[Kind, type[Pretrained]] = {
+    each.kind: each for each in (SpectralGPT, Classifier, Segmenter, ChangeDetector)
+}
 
 
-def load_model(weights: str | os.PathLike[str] | None, device: str = "auto") -> SpectralGPT:
-    """The model of --weights on --device, in evaluation mode.
+def open_weights(name: str | os.PathLike[str], kind: Kind | None = None) -> Pretrained:
+    """The model of any weights, of the class of their kind, in evaluation mode.
+
+    name: a folder, a released checkpoint (.pth) or a hub id. kind: for checkpoints that do not tell (two classes for
+    each pixel). Raises WeightsError.
+    """
+    contents = read_contents(name, kind)
+    return CLASSES[contents.kind].from_contents(contents)
+
+
+def load_model(weights: str | os.PathLike[str] | None, device: str = "auto", kind: Kind | None = None) -> Pretrained:
+    """The model of --weights on --device, in evaluation mode; of this kind only, if one is named.
 
     device: a PyTorch name; auto takes a GPU when there is one. Raises WeightsError, also when none are given, and
     OptionError for a device that is not there.
     """
     if weights is None or not os.fspath(weights):
         raise WeightsError(
-            "found no weights: none come with this version. Give a weights folder or a released checkpoint (.pth) with "
-            "--weights; `spectralgpt demo` makes a small one."
+            "found no weights: none come with this version. Give a weights folder, a released checkpoint (.pth) or a "
+            "model of the Hugging Face hub with --weights; `spectralgpt demo` makes a small one."
         )
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
@@ -31,4 +48,5 @@ def load_model(weights: str | os.PathLike[str] | None, device: str = "auto") -> 
         raise OptionError(
             f"--device {device}: found no such device here ({reason}); expected cpu, cuda or auto."
         ) from None
-    return SpectralGPT.from_pretrained(weights).to(place)
+    model = open_weights(weights) if kind is None else CLASSES[kind].from_pretrained(weights)
+    return model.to(place)

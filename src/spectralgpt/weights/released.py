@@ -1,9 +1,4 @@
-"""The released SpectralGPT pretraining checkpoints (.pth), in and out.
-
-Only names, shapes and numbers of that format stand here. It is the pretraining model of the paper (Hong et al.,
-SpectralGPT, IEEE TPAMI 2024) with separate tables for places and band groups and without a class token; q, k and v are
-three matrices there and one in ours, the Conv3d over (bands, rows, columns) is flattened, all else is renamed.
-"""
+"""The released SpectralGPT checkpoints (.pth) of all four kinds, in and out (Hong et al., IEEE TPAMI 2024)."""
 
 import argparse
 import math
@@ -13,21 +8,34 @@ import re
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from spectralgpt.bands import BandSet, sensor
-from spectralgpt.errors import TargetError, WeightsError
-from spectralgpt.nn import BandStatistics, ModelConfig, Normalization, Size
+from spectralgpt.errors import OptionError, TargetError, WeightsError
+from spectralgpt.nn import (
+    Backbone,
+    BandStatistics,
+    ChangeConfig,
+    ChangeDetection,
+    Classification,
+    DenseConfig,
+    MaskedAutoencoder,
+    ModelConfig,
+    Normalization,
+    PooledConfig,
+    Segmentation,
+    Size,
+)
+from spectralgpt.weights.layout import OWN_TABLES, Stored, classification_layout, dense_layout, pretraining_layout
 from spectralgpt.weights.store import check_tensors
 
 ENCODER_HEADS, DECODER_HEADS = {768: 12, 1024: 16, 1280: 16}, {512: 16}
 """Heads by width: they are not seen in a checkpoint."""
-
-OWN_TABLES = ("season", "elapsed", "scale")
-"""Position tables that the released format lacks: zero in converted weights."""
 
 STATISTICS = {
     "B1": (1370.19151926, 633.15169573),
@@ -45,8 +53,49 @@ STATISTICS = {
 }
 """Mean and standard deviation of fMoW-Sentinel, Level-1C, in stored values (reflectance x 10000)."""
 
-_SIDES = {"encoder": "", "decoder": "decoder_"}
+Kind = Literal["pretraining", "classification", "segmentation", "change"]
+HeadConfig = PooledConfig | DenseConfig  # ChangeConfig is a DenseConfig
+
+SEGMENTED_BLOCK = 12
+"""The released segmentation reads this block, however deep its encoder is."""
+
 _BLOCK = re.compile(r"(decoder_)?blocks\.(\d+)\.")
+_PRETRAINING_DECODER = (512, 4, 16)
+"""Width, depth, heads of the decoder that every released size was pretrained with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a checkpoint of the released format holds, besides its numbers."""
+
+    kind: Kind
+    config: ModelConfig
+    head: HeadConfig | None = None
+
+    @property
+    def layout(self) -> list[Stored]:
+        """Its tensors, in the released order."""
+        if isinstance(self.head, PooledConfig):
+            return classification_layout(self.config, self.head)
+        if isinstance(self.head, DenseConfig):
+            return dense_layout(self.config, self.head)
+        return pretraining_layout(self.config)
+
+    @property
+    def our_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Our tensors of the same model."""
+        with torch.device("meta"):
+            state = make_model(self.config, self.head).state_dict()
+        return {name: tuple(tensor.shape) for name, tensor in state.items()}
+
+
+def make_model(config: ModelConfig, head: HeadConfig | None) -> Backbone:
+    """The model that a head makes of a backbone; without one, the masked autoencoder."""
+    if head is None:
+        return MaskedAutoencoder(config)
+    if isinstance(head, PooledConfig):
+        return Classification(config, head)
+    return ChangeDetection(config, head) if isinstance(head, ChangeConfig) else Segmentation(config, head)
 
 
 def read_released(path: Path) -> dict[str, Tensor]:
@@ -82,35 +131,42 @@ def read_released(path: Path) -> dict[str, Tensor]:
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 
-def released_config(
-    state: Mapping[str, Tensor], source: str, heads: int | None = None, decoder_heads: int | None = None
-) -> ModelConfig:
-    """The configuration of a released pretraining state dict, read off its shapes.
+def describe_released(
+    state: Mapping[str, Tensor],
+    source: str,
+    *,
+    kind: Kind | None = None,
+    heads: int | None = None,
+    decoder_heads: int | None = None,
+) -> Released:
+    """What a released state dict is, read off its names and shapes.
 
-    heads, decoder_heads: for widths that none of the released sizes has. WeightsError for another kind of checkpoint.
+    kind: for the dense models, which share all names; untold, two classes are change detection. heads, decoder_heads:
+    for widths that none of the released sizes has. WeightsError for anything that is not one of the four kinds.
     """
-    if "decoder_pred.weight" not in state or "pos_embed_spatial" not in state:
-        kind = (
-            "a fine-tuned model"
-            if any(name.startswith(("head.", "cls_seg", "fc.")) for name in state)
-            else "something else"
-        )
-        raise WeightsError(
-            f"{source}: found {kind} with {len(state)} tensors; expected a SpectralGPT pretraining checkpoint, which "
-            "has `pos_embed_spatial` and `decoder_pred.weight`."
-        )
+    kind = _kind(state, source, kind)
     try:
         dim, _, slots, patch, _ = state["patch_embed.proj.weight"].shape
-        decoder_dim = state["decoder_embed.weight"].shape[0]
-        groups = state["pos_embed_temporal"].shape[1]
-        side = math.isqrt(state["pos_embed_spatial"].shape[1])
-    except (KeyError, ValueError, IndexError) as error:
+        if len(sensor("spectralgpt-12").bands) % slots:
+            raise WeightsError(f"{source}: found {slots} bands a token; expected a number that divides 12.")
+        groups = len(sensor("spectralgpt-12").bands) // slots
+        joint = kind == "classification"
+        tokens = state["pos_embed"].shape[1] // groups if joint else state["pos_embed_spatial"].shape[1]
+        found_groups = groups if joint else state["pos_embed_temporal"].shape[1]
+        decoder_dim, decoder_depth, default_heads = _PRETRAINING_DECODER
+        if kind == "pretraining":
+            decoder_dim, decoder_depth = state["decoder_embed.weight"].shape[0], _depth(state, "decoder_")
+            default_heads = DECODER_HEADS.get(decoder_dim, 0)
+        head = _head(state, kind, _depth(state, ""))
+    except (KeyError, ValueError, IndexError, OptionError) as error:
         raise WeightsError(f"{source}: found a checkpoint whose tensors do not fit together ({error}).") from None
-    depth, decoder_depth = _depth(state, ""), _depth(state, "decoder_")
+    if found_groups != groups:
+        raise WeightsError(f"{source}: found {found_groups} groups of {slots} bands; expected 12 bands in all.")
+    depth, side = _depth(state, ""), math.isqrt(tokens)
     if not depth or not decoder_depth:
         raise WeightsError(f"{source}: found {depth} blocks and {decoder_depth} of the decoder; expected some of both.")
-    heads, decoder_heads = heads or ENCODER_HEADS.get(dim), decoder_heads or DECODER_HEADS.get(decoder_dim)
-    if heads is None or decoder_heads is None:
+    heads, decoder_heads = heads or ENCODER_HEADS.get(dim), decoder_heads or default_heads
+    if not heads or not decoder_heads:
         raise WeightsError(
             f"{source}: found widths {dim} and {decoder_dim}, whose number of heads no tensor tells; expected 768, "
             "1024 or 1280 with a decoder of 512. Say heads and decoder_heads."
@@ -120,18 +176,52 @@ def released_config(
             f"{source}: found widths {dim} and {decoder_dim} for {heads} and {decoder_heads} heads; expected heads "
             "that divide them."
         )
-    bands = sensor("spectralgpt-12").bands
-    if slots * groups != len(bands):
-        raise WeightsError(f"{source}: found {groups} groups of {slots} bands; expected {len(bands)} bands in all.")
-    bandset = BandSet.native(bands, slots)
-    return ModelConfig(
+    bandset = BandSet.native(sensor("spectralgpt-12").bands, slots)
+    config = ModelConfig(
         size=Size(dim, depth, heads, decoder_dim, decoder_depth, decoder_heads),
         bands=bandset,
         patch=patch,
         image=side * patch,
         place_nodes=(side, side),
         spectrum_nodes=tuple(group.wavelength for group in bandset.groups),
+        joint_positions=joint,
     )
+    return Released(kind, config, head)
+
+
+def _kind(state: Mapping[str, Tensor], source: str, told: Kind | None) -> Kind:
+    if "decoder_pred.weight" in state and "pos_embed_spatial" in state:
+        found: Kind = "pretraining"
+    elif "head.weight" in state and "pos_embed" in state:
+        found = "classification"
+    elif "cls_seg.0.weight" in state and "fc.0.weight" in state:
+        found = "change" if state["cls_seg.0.weight"].shape[0] == 2 else "segmentation"
+        # their names are the same
+        found = told if told in ("change", "segmentation") else found
+    else:
+        raise WeightsError(
+            f"{source}: found something else with {len(state)} tensors; expected a SpectralGPT checkpoint: pretraining "
+            "(`decoder_pred.weight`), classification (`head.weight`, `pos_embed`), segmentation or change detection "
+            "(`cls_seg.0.weight`, `fc.0.weight`)."
+        )
+    if told not in (None, found):
+        raise WeightsError(f"{source}: found a checkpoint of the kind {found}; expected {told}.")
+    return found
+
+
+def _head(state: Mapping[str, Tensor], kind: Kind, depth: int) -> HeadConfig | None:
+    if kind == "pretraining":
+        return None
+    if kind == "classification":
+        return PooledConfig(classes=state["head.weight"].shape[0], skip_first=True)
+    widths = tuple(state[f"conv{level}.0.weight"].shape[0] for level in range(4))
+    levels = tuple(state[f"conv{level}.3.weight"].shape[1] for level in range(3))
+    classes, channels = state["cls_seg.0.weight"].shape[:2]
+    assert len(widths) == 4
+    assert len(levels) == 3
+    if kind == "change":
+        return ChangeConfig(classes, widths, levels, channels)
+    return DenseConfig(classes, widths, levels, channels, block=SEGMENTED_BLOCK if depth > SEGMENTED_BLOCK else 0)
 
 
 def released_normalization() -> Normalization:
@@ -142,58 +232,33 @@ def released_normalization() -> Normalization:
     )
 
 
-def from_released(state: Mapping[str, Tensor], config: ModelConfig, source: str) -> dict[str, Tensor]:
+def from_released(state: Mapping[str, Tensor], released: Released, source: str) -> dict[str, Tensor]:
     """Our tensors from theirs. WeightsError naming every missing, unexpected and misshapen tensor."""
-    expected = released_shapes(config)
-    check_tensors(expected, {name: tuple(tensor.shape) for name, tensor in state.items()}, source)
-    state = dict(state)
-    ours: dict[str, Tensor] = {}
-    for side, prefix in _SIDES.items():
-        width = config.size.dim if side == "encoder" else config.size.decoder_dim
-        place = state.pop(f"{prefix}pos_embed_spatial")
-        ours[f"{side}.positions.place"] = place.reshape(*config.place_nodes, width)
-        ours[f"{side}.positions.spectrum"] = state.pop(f"{prefix}pos_embed_temporal")[0]
-        for table, nodes in zip(OWN_TABLES, (12, 10, 11), strict=True):
-            ours[f"{side}.positions.{table}"] = torch.zeros(nodes, width, dtype=place.dtype)
-    ours["encoder.embedding.weight"] = state.pop("patch_embed.proj.weight").flatten(1)
-    ours["encoder.embedding.bias"] = state.pop("patch_embed.proj.bias")
-    ours["decoder.mask_token"] = state.pop("mask_token")
-    for theirs, name in (("decoder_embed", "decoder.embed"), ("decoder_pred", "decoder.head")):
-        for part in ("weight", "bias"):
-            ours[f"{name}.{part}"] = state.pop(f"{theirs}.{part}")
-    for name in list(state):
-        if ".attn.q." in name:
-            parts = [state.pop(name.replace(".q.", f".{each}.")) for each in "qkv"]
-            ours[_our_name(name).replace(".q.", ".qkv.")] = torch.cat(parts)
-        elif ".attn.k." not in name and ".attn.v." not in name:
-            ours[_our_name(name)] = state.pop(name)
-    assert not state, f"tensors left over: {sorted(state)}"
+    layout, shapes = released.layout, released.our_shapes
+    check_tensors(
+        {each.name: each.shape for each in layout}, {name: tuple(each.shape) for name, each in state.items()}, source
+    )
+    parts: dict[str, list[Tensor]] = {}
+    for each in layout:
+        parts.setdefault(each.ours, []).append(state[each.name])
+    ours = {name: torch.cat(some).reshape(shapes[name]) for name, some in parts.items()}
+    dtype = next(iter(ours.values())).dtype
+    for name in shapes.keys() - ours.keys():
+        assert name.endswith(OWN_TABLES), f"the released format has no place for {name}"
+        ours[name] = torch.zeros(shapes[name], dtype=dtype)
     return ours
 
 
 def to_released(
-    ours: Mapping[str, Tensor], config: ModelConfig, normalization: Normalization | None = None
+    ours: Mapping[str, Tensor], released: Released, normalization: Normalization | None = None
 ) -> dict[str, Tensor]:
-    """Their tensors from ours, in their order. WeightsError with every reason when the released format cannot hold the
-    model, which includes what is not stored and would be read back as something else: heads, normalization (if given).
+    """Their tensors from ours, in their order.
+
+    A classifier with tables for places and groups gets the joint one that is their sum. WeightsError with every reason
+    when the released format cannot hold the model, which includes what is not stored and would be read back as
+    something else: heads, normalization (if given).
     """
-    problems = []
-    native = tuple(group.wavelength for group in config.bands.groups)
-    if config.bands.bands != sensor("spectralgpt-12").bands:
-        problems.append(f"bands {', '.join(config.bands.names)} instead of the 12 of Sentinel-2")
-    if config.spectrum_nodes != native:
-        problems.append(f"{len(config.spectrum_nodes)} spectrum nodes instead of one for each band group")
-    if config.place_nodes[0] != config.place_nodes[1]:
-        problems.append(f"a place table of {config.place_nodes[0]} x {config.place_nodes[1]} instead of a square one")
-    size = config.size
-    for known, width, heads in (
-        (ENCODER_HEADS, size.dim, size.heads),
-        (DECODER_HEADS, size.decoder_dim, size.decoder_heads),
-    ):
-        if known.get(width, heads) != heads:
-            problems.append(f"{heads} heads of a width of {width}, which is read back as {known[width]} heads")
-    if normalization is not None and normalization != released_normalization():
-        problems.append(f"the normalization {normalization.kind} instead of min_max with the released statistics")
+    problems = _problems(released, normalization)
     used = [name for name in ours if name.endswith(OWN_TABLES) and bool(ours[name].any())]
     if used:
         problems.append(f"tables for dates and scale that are in use ({', '.join(used)})")
@@ -201,24 +266,50 @@ def to_released(
         raise WeightsError(
             f"found {'; '.join(problems)}: the released format cannot hold this. Save to a folder instead."
         )
-    released: dict[str, Tensor] = {}
-    for name, shape in released_shapes(config).items():
-        if name in (
-            "pos_embed_spatial",
-            "decoder_pos_embed_spatial",
-            "pos_embed_temporal",
-            "decoder_pos_embed_temporal",
-        ):
-            side = "decoder" if name.startswith("decoder_") else "encoder"
-            table = "place" if name.endswith("spatial") else "spectrum"
-            tensor = ours[f"{side}.positions.{table}"]
-        elif match := re.search(r"\.attn\.([qkv])\.", name):
-            whole = ours[_our_name(name).replace(f".{match[1]}.", ".qkv.")]
-            tensor = whole.chunk(3)["qkv".index(match[1])]
-        else:
-            tensor = ours[_our_name(name)]
-        released[name] = tensor.reshape(shape).clone()
-    return released
+    if released.kind == "classification" and not released.config.joint_positions:
+        place, spectrum = ours["encoder.positions.place"], ours["encoder.positions.spectrum"]
+        ours = {**ours, "encoder.positions.joint": spectrum[:, None, None] + place}
+    tensors = {}
+    for each in released.layout:
+        tensor = ours[each.ours]
+        part = tensor if each.third is None else tensor.chunk(3)[each.third]
+        tensors[each.name] = part.reshape(each.shape).clone()
+    return tensors
+
+
+def _problems(released: Released, normalization: Normalization | None) -> list[str]:
+    """Why the released format cannot hold such a model, whatever its numbers."""
+    config, head, problems = released.config, released.head, []
+    if config.bands.bands != sensor("spectralgpt-12").bands:
+        problems.append(f"bands {', '.join(config.bands.names)} instead of the 12 of Sentinel-2")
+    if config.spectrum_nodes != tuple(group.wavelength for group in config.bands.groups):
+        problems.append(f"{len(config.spectrum_nodes)} spectrum nodes instead of one for each band group")
+    if config.place_nodes[0] != config.place_nodes[1]:
+        problems.append(f"a place table of {config.place_nodes[0]} x {config.place_nodes[1]} instead of a square one")
+    if config.joint_positions and released.kind != "classification":
+        problems.append("a joint position table, which only classifiers have")
+    size = config.size
+    sides = [(ENCODER_HEADS, size.dim, size.heads)]
+    if released.kind == "pretraining":
+        sides.append((DECODER_HEADS, size.decoder_dim, size.decoder_heads))
+    for known, width, heads in sides:
+        if known.get(width, heads) != heads:
+            problems.append(f"{heads} heads of a width of {width}, which is read back as {known[width]} heads")
+    if isinstance(head, PooledConfig) and (head.hidden or not head.skip_first):
+        problems.append("a head with a hidden layer, or whose mean takes the first token")
+    if isinstance(head, DenseConfig):
+        if (head.classes == 2) != (released.kind == "change"):
+            problems.append(
+                f"{head.classes} classes of the kind {released.kind}: two are read back as change detection"
+            )
+        read = SEGMENTED_BLOCK if released.kind == "segmentation" and size.depth > SEGMENTED_BLOCK else size.depth
+        if (head.block or size.depth) != read:
+            problems.append(f"a head on block {head.block} instead of {read}")
+        if isinstance(head, ChangeConfig) and head.combine != "difference":
+            problems.append(f"the {head.combine} of both times instead of their difference")
+    if normalization is not None and normalization != released_normalization():
+        problems.append(f"the normalization {normalization.kind} instead of min_max with the released statistics")
+    return problems
 
 
 def write_released(path: Path, released: Mapping[str, Tensor]) -> None:
@@ -231,58 +322,6 @@ def write_released(path: Path, released: Mapping[str, Tensor]) -> None:
         with suppress(OSError):
             beside.unlink()
         raise TargetError(f"{path}: found that it cannot be written ({error}); expected a file to write to.") from None
-
-
-def released_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the released format, in its order."""
-    size, places, groups = config.size, config.place_nodes[0] * config.place_nodes[1], len(config.bands.groups)
-    shapes: dict[str, tuple[int, ...]] = {
-        "pos_embed_spatial": (1, places, size.dim),
-        "pos_embed_temporal": (1, groups, size.dim),
-        "mask_token": (1, 1, size.decoder_dim),
-        "decoder_pos_embed_spatial": (1, places, size.decoder_dim),
-        "decoder_pos_embed_temporal": (1, groups, size.decoder_dim),
-        "patch_embed.proj.weight": (size.dim, 1, config.slots, config.patch, config.patch),
-        "patch_embed.proj.bias": (size.dim,),
-    }
-    for prefix, dim, depth in (("", size.dim, size.depth), ("decoder_", size.decoder_dim, size.decoder_depth)):
-        if prefix:
-            shapes |= {"decoder_embed.weight": (dim, size.dim), "decoder_embed.bias": (dim,)}
-        for block in range(depth):
-            for layer, out, into in (
-                ("norm1", dim, None),
-                ("attn.q", dim, dim),
-                ("attn.k", dim, dim),
-                ("attn.v", dim, dim),
-                ("attn.proj", dim, dim),
-                ("norm2", dim, None),
-                ("mlp.fc1", 4 * dim, dim),
-                ("mlp.fc2", dim, 4 * dim),
-            ):
-                name = f"{prefix}blocks.{block}.{layer}"
-                shapes[f"{name}.weight"] = (out,) if into is None else (out, into)
-                shapes[f"{name}.bias"] = (out,)
-        shapes |= {f"{prefix}norm.weight": (dim,), f"{prefix}norm.bias": (dim,)}
-    return shapes | {
-        "decoder_pred.weight": (config.token_values, size.decoder_dim),
-        "decoder_pred.bias": (config.token_values,),
-    }
-
-
-def _our_name(theirs: str) -> str:
-    renamed = {
-        "patch_embed.proj": "encoder.embedding",
-        "norm": "encoder.norm",
-        "decoder_norm": "decoder.norm",
-        "decoder_embed": "decoder.embed",
-        "decoder_pred": "decoder.head",
-    }
-    if theirs == "mask_token":
-        return "decoder.mask_token"
-    if match := _BLOCK.match(theirs):
-        return f"{'decoder' if match[1] else 'encoder'}.{theirs.removeprefix('decoder_')}"
-    layer, part = theirs.rsplit(".", 1)
-    return f"{renamed[layer]}.{part}"
 
 
 def _depth(state: Mapping[str, Tensor], prefix: str) -> int:

@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from spectralgpt.errors import TargetError, WeightsError
+from spectralgpt.weights.card import CARD, MARK
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
 PARTS = ("model", "bands", "normalization", "read_out")
@@ -57,15 +59,24 @@ def check_weights_target(folder: Path) -> None:
         ) from None
 
 
-def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """The folder, whole or not at all. TargetError as check_weights_target, or when the disk refuses."""
+def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor], card: str) -> None:
+    """The folder, whole or not at all, its parents made. A card that someone wrote by hand is kept.
+
+    TargetError as check_weights_target, or when the disk refuses.
+    """
+    with suppress(OSError):  # said below
+        folder.parent.mkdir(parents=True, exist_ok=True)
     check_weights_target(folder)
     try:
+        with suppress(FileNotFoundError):
+            written = (folder / CARD).read_text(encoding="utf-8")
+            card = card if MARK in written else written
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
             partial = Path(beside) / "weights"
             partial.mkdir()
             save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial / TENSORS)
             (partial / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+            (partial / CARD).write_text(card, encoding="utf-8")
             if folder.exists():
                 # aside, not removed: there is no moment without the old or the new weights
                 os.replace(folder, Path(beside) / "old")
@@ -118,7 +129,7 @@ def _replaceable(folder: Path) -> bool:
     names = {entry.name for entry in folder.iterdir()}
     try:
         # other models have files of these names, too
-        return not names or (names <= {CONFIG, TENSORS} and bool(_read_config(folder / CONFIG)))
+        return not names or (names <= {CONFIG, TENSORS, CARD} and bool(_read_config(folder / CONFIG)))
     except WeightsError:
         return False
 

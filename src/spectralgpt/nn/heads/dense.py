@@ -1,0 +1,183 @@
+"""The paper's dense head: one answer for a pixel."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from spectralgpt.errors import OptionError
+from spectralgpt.nn.heads.merge import Merged
+
+POOLED_SIDES = (1, 2, 3, 6)
+LEVEL_GROUPS, HEAD_GROUPS = 32, 16
+"""Groups of the group norms: of the levels, of everything behind them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DenseConfig:
+    """classes: how many. widths: of the four levels behind their first convolution, finest first. levels: of the three
+    finer ones behind their enlargement (the coarsest keeps its width). channels: of everything behind the levels.
+    block: the block whose features are read, 1-based, 0 for the last. dropout: behind each 1x1 layer of the head, in
+    training; level_dropout: behind each level.
+
+    Raises OptionError for values that make no head.
+    """
+
+    classes: int
+    widths: tuple[int, int, int, int] = (512, 512, 1024, 2048)
+    levels: tuple[int, int, int] = (256, 512, 1024)
+    channels: int = 256
+    block: int = 0
+    dropout: float = 0.5
+    level_dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        wrong = [width for width in self.widths if width < 1 or width % LEVEL_GROUPS]
+        wrong += [width for width in (self.channels,) if width < 1 or width % HEAD_GROUPS]
+        wrong += [width for width in self.levels if width < 1]
+        if wrong or self.classes < 1 or not 0 <= self.dropout < 1 or not 0 <= self.level_dropout < 1 or self.block < 0:
+            raise OptionError(
+                f"found {self.classes} classes, widths {self.widths}, levels {self.levels}, {self.channels} channels, "
+                f"block {self.block}, dropout {self.dropout} and {self.level_dropout}; expected at least one class, "
+                f"widths in multiples of {LEVEL_GROUPS}, channels of {HEAD_GROUPS}, a block from 1 on (0: the last), "
+                "dropouts from 0 to below 1."
+            )
+
+
+class DenseHead(nn.Module):
+    """Four levels from one map of features, pyramid pooling of the coarsest, fusion from coarse to fine, logits at full
+    resolution (the segmentation and change detection models of Hong et al., IEEE TPAMI 2024).
+
+    Places without a token take no part: not in the norms' statistics, not in the pooling, not in enlarging; so what
+    stands there changes no other pixel. Without such places this is the released head to the digit.
+    """
+
+    def __init__(self, config: DenseConfig, dim: int, patch: int):
+        super().__init__()
+        if patch % 4:
+            raise OptionError(f"found patches of {patch} pixels; expected a multiple of 4 for the dense head's levels.")
+        self.config = config
+        channels, coarsest = config.channels, config.widths[3]
+        self.levels = nn.ModuleList(
+            Level(dim, width, out, factor, config.level_dropout)
+            for width, out, factor in zip(
+                config.widths, (*config.levels, coarsest), (patch, patch // 2, patch // 4, 1), strict=True
+            )
+        )
+        self.pooled = nn.ModuleList(nn.Conv2d(coarsest, channels, 1) for _ in POOLED_SIDES)
+        # the released change detection has no dropout here, the segmentation as behind its levels
+        self.pool_fusion = Layer(len(POOLED_SIDES) * channels + coarsest, channels, config.level_dropout)
+        self.top = nn.Conv2d(channels, channels, 1)
+        self.laterals = nn.ModuleList(Layer(width, channels, config.dropout) for width in reversed(config.levels))
+        self.fusions = nn.ModuleList(Layer(channels, channels, config.dropout) for _ in config.levels)
+        self.fuse_all = Layer((1 + len(config.levels)) * channels, channels, config.dropout)
+        self.classify = nn.Conv2d(channels, config.classes, 3, padding=1)
+
+    def forward(self, merged: Merged) -> Float[Tensor, "batch class height width"]:
+        """Logits of all pixels of the places; arbitrary, but finite, where no token is."""
+        where = None if merged.present is None else merged.present[:, None]
+        finest, fine, middle, coarse = (level(merged.features, where) for level in self.levels)
+        x = self._pyramid_pooling(coarse, where)
+        fused, place = [x], where
+        for number, (level, lateral, fusion) in enumerate(
+            zip((middle, fine, finest), self.laterals, self.fusions, strict=True)
+        ):
+            there, shape = _enlarged(where, level), (level.shape[-2], level.shape[-1])
+            x = resize(x, shape, place)
+            x = fusion((self.top(x) if number == 0 else x) + lateral(level, there), there)
+            fused.append(x)
+            place = there
+        shape = (finest.shape[-2], finest.shape[-1])
+        whole = torch.cat([resize(each, shape, _enlarged(where, each)) for each in fused[:-1]] + fused[-1:], dim=1)
+        x = self.fuse_all(whole, place)
+        return self.classify(x if place is None else torch.where(place, x, 0.0))  # type: ignore[no-any-return]
+
+    def _pyramid_pooling(
+        self, coarse: Float[Tensor, "batch width row column"], where: Bool[Tensor, "batch 1 row column"] | None
+    ) -> Float[Tensor, "batch channel row column"]:
+        shape = (coarse.shape[-2], coarse.shape[-1])
+        seen = coarse if where is None else coarse.masked_fill(~where, -torch.inf)
+        parts = []
+        for side, conv in zip(POOLED_SIDES, self.pooled, strict=True):
+            pooled = F.adaptive_max_pool2d(seen, side)
+            known = None if where is None else (pooled != -torch.inf).any(dim=1, keepdim=True)
+            if known is not None:
+                pooled = torch.where(known, pooled, 0.0)
+            parts.append(resize(conv(pooled), shape, known))
+        return self.pool_fusion(torch.cat([*parts, coarse], dim=1), where)  # type: ignore[no-any-return]
+
+
+class Layer(nn.Module):
+    """Convolution 1x1, group norm, GELU, dropout."""
+
+    def __init__(self, into: int, out: int, dropout: float):
+        super().__init__()
+        self.conv = nn.Conv2d(into, out, 1)
+        self.norm = nn.GroupNorm(HEAD_GROUPS, out, eps=1e-5)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, x: Float[Tensor, "batch into height width"], where: Bool[Tensor, "batch 1 height width"] | None
+    ) -> Float[Tensor, "batch out height width"]:
+        return self.dropout(F.gelu(group_norm(self.conv(x), self.norm, where)))  # type: ignore[no-any-return]
+
+
+class Level(nn.Module):
+    """Convolution 1x1, group norm, GELU, then enlarged `factor` times by a transposed convolution; dropout."""
+
+    def __init__(self, into: int, width: int, out: int, factor: int, dropout: float):
+        super().__init__()
+        self.conv = nn.Conv2d(into, width, 1)
+        self.norm = nn.GroupNorm(LEVEL_GROUPS, width, eps=1e-5)
+        self.enlarge = nn.ConvTranspose2d(width, out, factor, stride=factor) if factor > 1 or out != width else None
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, x: Float[Tensor, "batch into row column"], where: Bool[Tensor, "batch 1 row column"] | None
+    ) -> Float[Tensor, "batch out height width"]:
+        x = F.gelu(group_norm(self.conv(x), self.norm, where))
+        return self.dropout(x if self.enlarge is None else self.enlarge(x))  # type: ignore[no-any-return]
+
+
+def group_norm(
+    x: Float[Tensor, "batch channel height width"],
+    norm: nn.GroupNorm,
+    where: Bool[Tensor, "batch 1 height width"] | None,
+) -> Float[Tensor, "batch channel height width"]:
+    """The group norm with statistics over the pixels `where` only; elsewhere the result is 0 before scale and shift."""
+    if where is None:
+        return norm(x)  # type: ignore[no-any-return]
+    split = x.reshape(x.shape[0], norm.num_groups, -1, *x.shape[-2:])
+    inside, axes = where[:, None], (2, 3, 4)
+    count = (inside.sum(dim=axes, keepdim=True) * split.shape[2]).clamp(min=1)
+    mean = torch.where(inside, split, 0.0).sum(dim=axes, keepdim=True) / count
+    centred = torch.where(inside, split - mean, 0.0)
+    variance = centred.square().sum(dim=axes, keepdim=True) / count
+    normed = (centred / (variance + norm.eps).sqrt()).flatten(1, 2)
+    scaled: Tensor = normed * norm.weight[:, None, None] + norm.bias[:, None, None]
+    return scaled
+
+
+def resize(
+    x: Float[Tensor, "batch channel height width"],
+    shape: tuple[int, int],
+    where: Bool[Tensor, "batch 1 height width"] | None = None,
+) -> Float[Tensor, "batch channel rows columns"]:
+    """Bilinear, corners aligned; a mean over the pixels `where` only, 0 where none of them is near."""
+    if where is None:
+        return F.interpolate(x, shape, mode="bilinear", align_corners=True)
+    weight = F.interpolate(where.to(x.dtype), shape, mode="bilinear", align_corners=True)
+    total = F.interpolate(torch.where(where, x, 0.0), shape, mode="bilinear", align_corners=True)
+    return total / torch.where(weight > 0, weight, 1.0)
+
+
+def _enlarged(
+    where: Bool[Tensor, "batch 1 row column"] | None, like: Float[Tensor, "batch channel height width"]
+) -> Bool[Tensor, "batch 1 height width"] | None:
+    """Each place's answer for its pixels on another level."""
+    if where is None:
+        return None
+    factor = like.shape[-1] // where.shape[-1]
+    return where.repeat_interleave(factor, dim=-2).repeat_interleave(factor, dim=-1)

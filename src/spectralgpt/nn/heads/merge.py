@@ -1,0 +1,70 @@
+"""Groups and dates of a place merged into one feature vector."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from spectralgpt.bands import BandSet
+from spectralgpt.nn.positions import read_table, spectrum_nodes_of
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A map of features, and at which places there is a token at all (None: at all of them)."""
+
+    features: Float[Tensor, "batch dim row column"]
+    present: Bool[Tensor, "batch row column"] | None
+
+
+class Merge(nn.Module):
+    """Weighted sum over groups, after a weighted mean over dates.
+
+    The released models have one weight a native group and a bias, Linear(groups, 1). A group of other bands reads its
+    weight at its mean wavelength, linear in ln wavelength between the native ones; sums over other numbers of groups,
+    or over those that are present, are scaled to the native number. Dates are weighted by a softmax of a learned score
+    of their features, which starts as the plain mean; one date has weight 1, as in the released models.
+    """
+
+    def __init__(self, spectrum_nodes: Sequence[float], dim: int):
+        super().__init__()
+        self.spectrum_nodes = tuple(spectrum_nodes)
+        linear = nn.Linear(len(self.spectrum_nodes), 1)  # for its start
+        self.weight, self.bias = nn.Parameter(linear.weight.detach()[0].clone()), nn.Parameter(linear.bias.detach())
+        self.date_score = nn.Parameter(torch.zeros(dim))
+
+    def forward(
+        self,
+        features: Float[Tensor, "batch date group row column dim"],
+        present: Bool[Tensor, "batch date group row column"] | None,
+        bands: BandSet,
+    ) -> Merged:
+        """The map. features: 0 where absent; places without any token are 0 in the map, too."""
+        by_group, there = self._over_dates(features, present)
+        nodes = spectrum_nodes_of(bands, self.spectrum_nodes).to(self.weight.device)
+        weight = read_table(self.weight, nodes).to(features.dtype)
+        total = torch.einsum("g,ngrcd->ndrc", weight, by_group)
+        native = len(self.spectrum_nodes)
+        if there is None:
+            groups = by_group.shape[1]
+            return Merged((total if groups == native else total * (native / groups)) + self.bias, None)
+        count, some = there.sum(dim=1), there.any(dim=1)
+        merged = total * (native / count.clamp(min=1))[:, None] + self.bias
+        # `some` also where it holds everywhere: to ask would wait for the device
+        return Merged(torch.where(some[:, None], merged, 0.0), some)
+
+    def _over_dates(
+        self,
+        features: Float[Tensor, "batch date group row column dim"],
+        present: Bool[Tensor, "batch date group row column"] | None,
+    ) -> tuple[Float[Tensor, "batch group row column dim"], Bool[Tensor, "batch group row column"] | None]:
+        if features.shape[1] == 1:
+            return features[:, 0], None if present is None else present[:, 0]
+        score = features @ self.date_score.to(features.dtype)
+        if present is not None:
+            # finite: a place without any date would be NaN, and its gradient, too
+            score = score.masked_fill(~present, torch.finfo(score.dtype).min)
+        weight = score.softmax(dim=1)
+        return (weight[..., None] * features).sum(dim=1), None if present is None else present.any(dim=1)

@@ -1,0 +1,72 @@
+"""The pooled head: one answer for an image."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from spectralgpt.errors import OptionError
+
+
+@dataclass(frozen=True, slots=True)
+class PooledConfig:
+    """classes: how many. hidden: width of an MLP's hidden layer, 0 for a linear head. dropout: before the head, in
+    training. skip_first: the mean leaves out the first token, as the released classifiers do (their other tokens
+    happen to begin there). several: an image may have several labels at once.
+
+    Raises OptionError for values that make no head.
+    """
+
+    classes: int
+    hidden: int = 0
+    dropout: float = 0.0
+    skip_first: bool = False
+    several: bool = False
+
+    def __post_init__(self) -> None:
+        if self.classes < 1 or self.hidden < 0 or not 0 <= self.dropout < 1:
+            raise OptionError(
+                f"found {self.classes} classes, hidden width {self.hidden}, dropout {self.dropout}; expected at least "
+                "one class, a width of 0 or more, a dropout from 0 to below 1."
+            )
+
+
+class PooledHead(nn.Module):
+    """Mean over present tokens, norm, dropout, linear or MLP: the paper's classifier (Hong et al., IEEE TPAMI 2024).
+
+    The norm is the encoder's, applied to the mean, and is given by the caller.
+    """
+
+    def __init__(self, config: PooledConfig, dim: int):
+        super().__init__()
+        self.config = config
+        self.dropout = nn.Dropout(config.dropout)
+        self.hidden = nn.Linear(dim, config.hidden) if config.hidden else None
+        self.out = nn.Linear(config.hidden or dim, config.classes)
+        nn.init.normal_(self.out.weight, std=0.02)
+
+    def forward(
+        self,
+        features: Float[Tensor, "batch token dim"],
+        present: Bool[Tensor, "batch token"] | None,
+        norm: nn.Module,
+    ) -> Float[Tensor, "batch class"]:
+        """Logits. features: of the last block, without its norm, 0 where absent."""
+        pooled = self.dropout(norm(self.pool(features, present)))
+        if self.hidden is not None:
+            pooled = nn.functional.gelu(self.hidden(pooled))
+        return self.out(pooled)  # type: ignore[no-any-return]
+
+    def pool(
+        self, features: Float[Tensor, "batch token dim"], present: Bool[Tensor, "batch token"] | None
+    ) -> Float[Tensor, "batch dim"]:
+        """The mean over present tokens, 0 where there is none; the first token only counts where it is the only one, if
+        it is to be skipped."""
+        if present is None:
+            alone = features.shape[1] == 1
+            return features[:, 1 if self.config.skip_first and not alone else 0 :].mean(dim=1)
+        if self.config.skip_first:
+            others = present[:, 1:].any(dim=1)
+            present = torch.cat([(present[:, 0] & ~others)[:, None], present[:, 1:]], dim=1)
+        return torch.where(present[..., None], features, 0.0).sum(dim=1) / present.sum(dim=1).clamp(min=1)[:, None]

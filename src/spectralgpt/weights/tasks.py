@@ -1,0 +1,110 @@
+"""The public models with a head: Classifier, Segmenter, ChangeDetector."""
+
+import copy
+from typing import Any, TypeVar
+
+from torch import nn
+
+from spectralgpt.nn import (
+    ChangeConfig,
+    ChangeDetection,
+    Classification,
+    DenseConfig,
+    ModelConfig,
+    Normalization,
+    PooledConfig,
+    Segmentation,
+)
+from spectralgpt.weights.pretrained import Pretrained
+from spectralgpt.weights.released import HeadConfig
+
+Task = TypeVar("Task", bound="_TaskModel")
+
+
+class _TaskModel(Pretrained):
+    """What models with a head share."""
+
+    @classmethod
+    def from_encoder(cls: type[Task], model: Pretrained, head: HeadConfig) -> Task:
+        """A new head on a copy of a model's encoder, to be trained: bands, units and positions are the model's."""
+        config = model.config
+        provenance = {"encoder": model.fingerprint(), **model.provenance}
+        new = cls._made(config, head, model.normalization, provenance)
+        new.encoder = copy.deepcopy(model.encoder)
+        return new
+
+
+class Classifier(_TaskModel, Classification):
+    """A label, or several, for an image."""
+
+    kind = "classification"
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        head: PooledConfig,
+        normalization: Normalization,
+        provenance: dict[str, Any] | None = None,
+    ):
+        super().__init__(config, head)
+        self.normalization = normalization
+        self.provenance = provenance or {}
+
+    @property
+    def head_config(self) -> PooledConfig:
+        """What its head is."""
+        return self.head.config
+
+    @classmethod
+    def from_encoder(cls, model: Pretrained, head: HeadConfig) -> "Classifier":
+        """A new head on a copy of a model's encoder, to be trained: bands, units and positions are the model's.
+
+        The last layer starts near zero (deviation 2e-5), as in the paper's fine-tuning.
+        """
+        new = super().from_encoder(model, head)
+        nn.init.normal_(new.head.out.weight, std=2e-5)
+        return new
+
+
+class Segmenter(_TaskModel, Segmentation):
+    """A class for each pixel."""
+
+    kind = "segmentation"
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        head: DenseConfig,
+        normalization: Normalization,
+        provenance: dict[str, Any] | None = None,
+    ):
+        super().__init__(config, head)
+        self.normalization = normalization
+        self.provenance = provenance or {}
+
+    @property
+    def head_config(self) -> DenseConfig:
+        """What its head is."""
+        return self.head.config
+
+
+class ChangeDetector(_TaskModel, ChangeDetection):
+    """What changed at each pixel between two times."""
+
+    kind = "change"
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        head: ChangeConfig,
+        normalization: Normalization,
+        provenance: dict[str, Any] | None = None,
+    ):
+        super().__init__(config, head)
+        self.normalization = normalization
+        self.provenance = provenance or {}
+
+    @property
+    def head_config(self) -> DenseConfig:
+        """What its head is, a ChangeConfig."""
+        return self.head.config
