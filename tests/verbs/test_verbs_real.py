@@ -8,7 +8,7 @@ import rasterio
 from made_rasters import NAMES, land, listing, write
 from rio_cogeo.cogeo import cog_validate
 
-from spectralgpt import embed, reconstruct
+from spectralgpt import embed, inspect, reconstruct
 from spectralgpt.cli.docstring import parse
 
 
@@ -67,12 +67,15 @@ def test_demo_and_the_examples_of_help_and_readme(tmp_path, spectralgpt, monkeyp
     monkeypatch.chdir(tmp_path)
     readme = (root / "README.md").read_text()
     lines = [
-        line for line in readme.splitlines() if line.startswith(("spectralgpt embed ", "spectralgpt reconstruct "))
+        line
+        for line in readme.splitlines()
+        if line.startswith(tuple(f"spectralgpt {verb} " for verb in ("embed", "reconstruct", "inspect")))
     ]
-    assert len(lines) == 2
-    for example in (*lines, *(parse(verb.__doc__).example for verb in (embed, reconstruct))):
+    assert len(lines) == 3
+    for example in (*lines, *(parse(verb.__doc__).example for verb in (embed, reconstruct, inspect))):
         ended = spectralgpt(*shlex.split(example)[1:])
         assert ended.code == 0, ended.err
-    (python,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    exec(python, found := {})
+    python = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    exec("\n".join(python), found := {})
     assert found["vectors"].shape == (1, 192)
+    assert found["prediction"].classes.shape == (1, 128, 128)

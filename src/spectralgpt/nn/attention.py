@@ -5,6 +5,10 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from spectralgpt.nn.blocked import blocked_attention
+from spectralgpt.nn.cpu import BLOCKS_IN_BF16
+from spectralgpt.nn.linear import Linear
+
 NORM_EPS = 1e-6
 
 KeyMask = Bool[Tensor, "batch 1 1 token"]
@@ -26,16 +30,28 @@ class Attention(nn.Module):
     def __init__(self, dim: int, heads: int):
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.proj = nn.Linear(dim, dim)
+        self.qkv = Linear(dim, 3 * dim)
+        self.proj = Linear(dim, dim)
 
     def forward(
         self, x: Float[Tensor, "batch token dim"], keys: KeyMask | None = None
     ) -> Float[Tensor, "batch token dim"]:
         n, length, dim = x.shape
         q, k, v = self.qkv(x).reshape(n, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
+        out = attend(q, k, v, keys)
         return self.proj(out.transpose(1, 2).reshape(n, length, dim))  # type: ignore[no-any-return]
+
+
+def attend(
+    q: Float[Tensor, "batch head token width"],
+    k: Float[Tensor, "batch head token width"],
+    v: Float[Tensor, "batch head token width"],
+    keys: KeyMask | None,
+) -> Float[Tensor, "batch head token width"]:
+    """softmax(q k^T / sqrt(width)) v over the keys, by the fastest way there is."""
+    if q.dtype == torch.bfloat16 and q.device.type == "cpu" and BLOCKS_IN_BF16:
+        return blocked_attention(q, k, v, keys)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
 
 
 class Mlp(nn.Module):
@@ -43,8 +59,8 @@ class Mlp(nn.Module):
 
     def __init__(self, dim: int):
         super().__init__()
-        self.fc1 = nn.Linear(dim, 4 * dim)
-        self.fc2 = nn.Linear(4 * dim, dim)
+        self.fc1 = Linear(dim, 4 * dim)
+        self.fc2 = Linear(4 * dim, dim)
 
     def forward(self, x: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
         return self.fc2(F.gelu(self.fc1(x)))  # type: ignore[no-any-return]

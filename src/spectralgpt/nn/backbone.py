@@ -95,7 +95,12 @@ class Backbone(nn.Module):
         self.encoder.checkpointing = on
 
     def set_drop_path(self, rate: float) -> None:
-        """In training, leave out branches of the encoder's blocks: none of the first block's, `rate` of the last's."""
+        """In training, leave out branches of the encoder's blocks: none of the first block's, `rate` of the last's.
+
+        Raises OptionError for a rate that is not from 0 to below 1.
+        """
+        if not 0 <= rate < 1:
+            raise OptionError(f"found a drop path of {rate}; expected a rate from 0 to below 1.")
         for block, each in zip(self.encoder.blocks, drop_path_rates(len(self.encoder.blocks), rate), strict=True):
             assert isinstance(block, Block)
             block.drop_path = each

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from spectralgpt.nn.attention import NORM_EPS, Block, key_mask
 from spectralgpt.nn.encoder import run_block
+from spectralgpt.nn.linear import Linear
 from spectralgpt.nn.masks import Mask
 from spectralgpt.nn.positions import Positions
 from spectralgpt.nn.sizes import ModelConfig
@@ -19,12 +20,12 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         size = config.size
-        self.embed = nn.Linear(size.dim, size.decoder_dim)
+        self.embed = Linear(size.dim, size.decoder_dim)
         self.mask_token = nn.Parameter(torch.empty(1, 1, size.decoder_dim))
         self.positions = Positions(size.decoder_dim, config.place_nodes, config.spectrum_nodes)
         self.blocks = nn.ModuleList(Block(size.decoder_dim, size.decoder_heads) for _ in range(size.decoder_depth))
         self.norm = nn.LayerNorm(size.decoder_dim, eps=NORM_EPS)
-        self.head = nn.Linear(size.decoder_dim, config.token_values)
+        self.head = Linear(size.decoder_dim, config.token_values)
         self.checkpointing = False
 
     def forward(

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection
 
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from spectralgpt.nn.attention import NORM_EPS, Block, key_mask
+from spectralgpt.nn.linear import linear
 from spectralgpt.nn.positions import Positions
 from spectralgpt.nn.sizes import ModelConfig
 
@@ -22,7 +22,7 @@ class Embedding(nn.Module):
         self.bias = nn.Parameter(nn.init.uniform_(self.weight.new_empty(dim), -bound, bound))
 
     def forward(self, tokens: Float[Tensor, "batch token value"]) -> Float[Tensor, "batch token dim"]:
-        return F.linear(tokens, self.weight, self.bias)
+        return linear(tokens, self.weight, self.bias)
 
 
 class Encoder(nn.Module):

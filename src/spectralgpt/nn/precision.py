@@ -1,11 +1,11 @@
 """In which numbers the model computes."""
 
 from contextlib import AbstractContextManager
-from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
 import torch
+
+from spectralgpt.nn.cpu import MULTIPLIES_BF16
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -16,19 +16,9 @@ def resolved_precision(precision: Precision, device: torch.device) -> Literal["f
     """
     if precision != "auto":
         return precision
-    return "bf16" if device.type == "cuda" or (device.type == "cpu" and _cpu_multiplies_bf16()) else "fp32"
+    return "bf16" if device.type == "cuda" or (device.type == "cpu" and MULTIPLIES_BF16) else "fp32"
 
 
 def computing_in(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
     """Matrix products and attention inside run in this precision; weights, norms, losses stay float32."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=resolved_precision(precision, device) == "bf16")
-
-
-@lru_cache(maxsize=1)
-def _cpu_multiplies_bf16() -> bool:
-    # torch offers no public question for this; other systems than Linux answer no
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags

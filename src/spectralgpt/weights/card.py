@@ -1,6 +1,13 @@
 """The model card: what weights are, in words, for people and for the hub."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from huggingface_hub import ModelCardData
+
+from spectralgpt.bands import Band
+from spectralgpt.nn import SIZES, BandStatistics, ChangeConfig, DenseConfig, ModelConfig, Normalization, PooledConfig
 
 if TYPE_CHECKING:
     from spectralgpt.weights.pretrained import Pretrained
@@ -8,7 +15,310 @@ if TYPE_CHECKING:
 CARD = "README.md"
 MARK = "<!-- written by spectralgpt: remove this line to keep your own text when weights are saved again -->"
 
+PURPOSES = {
+    "pretraining": "rebuilds what is hidden of an image, gives features and embeddings",
+    "classification": "a label, or several, for an image",
+    "segmentation": "a class for each pixel",
+    "change": "what changed at each pixel between two times",
+}
+CLASS_NAMES = {
+    "pretraining": "SpectralGPT",
+    "classification": "Classifier",
+    "segmentation": "Segmenter",
+    "change": "ChangeDetector",
+}
+PIPELINES = {
+    "pretraining": "image-feature-extraction",
+    "classification": "image-classification",
+    "segmentation": "image-segmentation",
+    "change": "image-segmentation",
+}
+"""What the hub calls such models; it has no word for change detection."""
 
-def model_card(model: "Pretrained", fingerprint: str) -> str:
-    """Markdown."""
-    return f"{MARK}\n{fingerprint}\n"
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What weights are. `str` is the text for a person.
+
+    size: its name, or WIDTH x DEPTH. decoder: in words, None without one. image: side it was trained at, patch: side of
+    a patch, both in pixels. groups: the names of bands that share a token. classes, head: None for pretraining.
+    normalization: in words; statistics: its numbers a band. positions: the encoder's tables, in words. licence, data:
+    None where the weights do not say. provenance: everything else they say of where they come from, a line each.
+    """
+
+    kind: str
+    size: str
+    width: int
+    depth: int
+    heads: int
+    decoder: str | None
+    image: int
+    patch: int
+    bands: tuple[Band, ...]
+    groups: tuple[tuple[str, ...], ...]
+    classes: int | None
+    head: str | None
+    normalization: str
+    statistics: tuple[BandStatistics, ...]
+    positions: tuple[str, ...]
+    parameters: int
+    encoder_parameters: int
+    read_out: str
+    fingerprint: str
+    data: str | None
+    licence: str | None
+    converted_from: str | None
+    provenance: tuple[str, ...]
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """The facts, each with its label."""
+        rest = "decoder" if self.classes is None else "head"
+        sensors = ", ".join(dict.fromkeys(band.sensor for band in self.bands))
+        groups = " | ".join(", ".join(group) for group in self.groups)
+        answers = [] if self.head is None else [("head", self.head), ("classes", str(self.classes))]
+        return [
+            ("kind", f"{self.kind}: {PURPOSES[self.kind]}"),
+            ("size", f"{self.size} (width {self.width}, {self.depth} blocks, {self.heads} heads)"),
+            *([] if self.decoder is None else [("decoder", self.decoder)]),
+            ("images", f"{self.image} x {self.image} pixels in patches of {self.patch} x {self.patch}"),
+            ("bands", f"{len(self.bands)} of {sensors} in {len(self.groups)} groups: {groups}"),
+            *answers,
+            ("normalization", self.normalization),
+            ("position tables", "; ".join(self.positions)),
+            ("embedding", self.read_out),
+            (
+                "parameters",
+                f"{self.parameters:,} (encoder {self.encoder_parameters:,}, "
+                f"{rest} {self.parameters - self.encoder_parameters:,})",
+            ),
+            ("fingerprint", self.fingerprint),
+            ("data", self.data or "not stated"),
+            ("licence", self.terms),
+            *((label.strip(), text.strip()) for label, _, text in (line.partition(":") for line in self.provenance)),
+        ]
+
+    @property
+    def terms(self) -> str:
+        """The licence in words, also where there is none."""
+        authors = (
+            f"converted from {self.converted_from}, for which the terms of its authors hold"
+            if self.converted_from
+            else ""
+        )
+        return "; ".join(part for part in (self.licence or "not stated", authors) if part)
+
+    def __str__(self) -> str:
+        width = max(len(label) for label, _ in self.rows) + 2
+        return "\n".join(f"{label + ':':<{width}}{text}" for label, text in self.rows)
+
+
+def describe(model: "Pretrained", fingerprint: str | None = None) -> Description:
+    """What a model's weights are. fingerprint: the model's, where it is known already: it is read off every number."""
+    config, size, provenance = model.config, model.config.size, model.provenance
+    said = {key: _words(value) for key, value in provenance.items()}
+    data, licence = said.pop("data", None), said.pop("license", None)
+    pretraining = model.head_config is None
+    return Description(
+        kind=model.kind,
+        size=_size_name(config, pretraining),
+        width=size.dim,
+        depth=size.depth,
+        heads=size.heads,
+        decoder=f"width {size.decoder_dim}, {size.decoder_depth} blocks, {size.decoder_heads} heads"
+        if pretraining
+        else None,
+        image=config.image,
+        patch=config.patch,
+        bands=config.bands.bands,
+        groups=tuple(tuple(band.name for band in group.bands) for group in config.bands.groups),
+        classes=None if model.head_config is None else model.head_config.classes,
+        head=None if model.head_config is None else _head(model.head_config, size.depth),
+        normalization=_normalization(model.normalization),
+        statistics=model.normalization.statistics,
+        positions=_positions(model),
+        parameters=sum(each.numel() for each in model.parameters()),
+        encoder_parameters=sum(each.numel() for each in model.encoder.parameters()),
+        read_out=_read_out(model.read_out),
+        fingerprint=fingerprint or model.fingerprint(),
+        data=data or None,
+        licence=licence or None,
+        converted_from=said.get("converted_from"),
+        provenance=tuple(f"{key.replace('_', ' ')}: {text}" for key, text in said.items()),
+    )
+
+
+def model_card(description: Description) -> str:
+    """Markdown with front matter for the hub; the same for the same weights, whenever and wherever it is written."""
+    name = f"SpectralGPT {description.size}, {description.kind}"
+    return "\n".join(
+        [
+            "---",
+            _front_matter(description),
+            "---",
+            # behind the front matter: the hub reads that on the first line only
+            MARK,
+            "",
+            f"# {name}",
+            "",
+            f"Weights for spectral images: {PURPOSES[description.kind]}. Made with the Python package spectralgpt.",
+            "",
+            *_table(("", ""), [(label, _cell(text)) for label, text in description.rows]),
+            "",
+            "## Use",
+            "",
+            *_use(description),
+            "",
+            "## Bands",
+            "",
+            "Matched by name, sensor and wavelength, never by position. Bands on one line of `bands` above share a token.",
+            "",
+            *_table(
+                ("band", "sensor", "wavelength (nm)", "FWHM (nm)", "pixel (m)"),
+                [
+                    (_cell(band.name), _cell(band.sensor), f"{band.wavelength:g}", f"{band.fwhm:g}", f"{band.gsd:g}")
+                    for band in description.bands
+                ],
+            ),
+            "",
+            "## Normalization",
+            "",
+            f"Reflectance (stored value x scale + offset) is normalized by: {description.normalization}.",
+            "",
+            *_table(
+                ("band", "sensor", "mean", "standard deviation"),
+                [
+                    (_cell(each.band.name), _cell(each.band.sensor), f"{each.mean:.6g}", f"{each.sd:.6g}")
+                    for each in description.statistics
+                ],
+            ),
+            "",
+            "## Licence",
+            "",
+            *_licence(description),
+            "",
+        ]
+    )
+
+
+def _front_matter(description: Description) -> str:
+    tags = ["remote-sensing", "multispectral"]
+    if all(band.sensor.startswith("s2-") for band in description.bands):
+        tags.append("sentinel-2")
+    tags += ["masked-autoencoder"] if description.kind == "pretraining" else []
+    tags += ["change-detection"] if description.kind == "change" else []
+    identifier = (description.licence or "unknown").lower()
+    # the hub refuses a licence that is none of its identifiers, which have no spaces
+    named = identifier.replace("-", "").replace(".", "").isalnum() and identifier.isascii()
+    return ModelCardData(
+        library_name="spectralgpt",
+        license=identifier if named else "other",
+        license_name=None if named else description.licence,
+        pipeline_tag=PIPELINES[description.kind],
+        tags=tags,
+    ).to_yaml(line_break="\n")
+
+
+def _use(description: Description) -> list[str]:
+    """Python that runs beside the weights and a scene."""
+    name, side = CLASS_NAMES[description.kind], description.image
+    source = '"scene.tif"'
+    if description.kind == "change":
+        source = '["before.tif@2020-05-01", "after.tif@2021-05-01"]'
+    last = "classes = model.predict(cube).classes  # of each pixel"
+    if description.kind == "pretraining":
+        last = f'embedding = model.embed(cube, "place")  # {description.width} values for each patch'
+    if description.kind == "classification":
+        last = "classes = model.predict(cube).classes  # of the image"
+    return [
+        "```python",
+        f"from spectralgpt import {name}, Window, open_raster",
+        f'model = {name}.from_pretrained(".")  # this folder, or its name on the Hugging Face hub',
+        f"with open_raster({source}) as scene:",
+        f"    cube = model.cube(scene.read(Window(0, 0, {side}, {side})))",
+        last,
+        "```",
+    ]
+
+
+def _licence(description: Description) -> list[str]:
+    lines = [f"Licence: {_cell(description.licence)}." if description.licence else "These weights state no licence."]
+    if description.converted_from:
+        source = _cell(description.converted_from)
+        lines.append(f"They were converted from `{source}`: the terms of its authors hold.")
+    return lines
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+
+
+def _cell(text: str) -> str:
+    """Text that stays in its cell and is no markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+
+
+def _words(value: Any) -> str:
+    """A value of the provenance on one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_words(each)}" for key, each in value.items())
+    if isinstance(value, list | tuple):
+        return "; ".join(_words(each) for each in value)
+    return " ".join(str(value).split())
+
+
+def _size_name(config: ModelConfig, pretraining: bool) -> str:
+    size = config.size
+    for name, each in SIZES.items():
+        # a model with a head has no decoder, whatever its configuration says of one
+        if size == each or (
+            not pretraining and (size.dim, size.depth, size.heads) == (each.dim, each.depth, each.heads)
+        ):
+            return name
+    return f"{size.dim} x {size.depth}"
+
+
+def _head(head: PooledConfig | DenseConfig, depth: int) -> str:
+    if isinstance(head, PooledConfig):
+        layer = f"MLP with {head.hidden} hidden values" if head.hidden else "linear"
+        first = ", without the first" if head.skip_first else ""
+        several = "; several labels may hold at once" if head.several else ""
+        return f"{layer}, on the mean over present tokens{first}{several}"
+    levels = f"four levels of features, pyramid pooling and fusion, on block {head.block or depth}"
+    return f"{levels}, of the {head.combine} of both times" if isinstance(head, ChangeConfig) else levels
+
+
+def _normalization(normalization: Normalization) -> str:
+    sensors = ", ".join(dict.fromkeys(each.band.sensor for each in normalization.statistics))
+    if normalization.kind == "standard":
+        return f"standard: asinh(reflectance / 0.02), less its mean, by its standard deviation, statistics of {sensors}"
+    eight_bit = ", in 8 bits" if normalization.eight_bit else ""
+    return (
+        "min_max: each band of an image to [0, 1] by its own extremes; large images and rebuilding: "
+        f"mean +- 2 standard deviations to [0, 1]{eight_bit}, statistics of {sensors}"
+    )
+
+
+def _positions(model: "Pretrained") -> tuple[str, ...]:
+    config, said = model.config, []
+    rows, columns = config.place_nodes
+    for name, table in model.encoder.positions.named_parameters():
+        if name == "joint":
+            said.append(f"joint, {len(config.bands.groups)} groups x {rows} x {columns} places")
+        elif name == "place":
+            said.append(f"place {rows} x {columns}")
+        else:
+            # zero: they add nothing, as in weights that were converted
+            said.append(f"{name} {table.shape[0]}{'' if bool(table.any()) else ' (all zero)'}")
+    return tuple(said)
+
+
+def _read_out(read_out: Mapping[str, Any]) -> str:
+    """place and image: how features become the embedding of each."""
+    said = {
+        what: f"block {', '.join(map(str, how['blocks']))}, {how['norm']} norm, {how['pool']} over present tokens"
+        for what, how in read_out.items()
+    }
+    if len(set(said.values())) == 1:
+        return next(iter(said.values()))
+    return "; ".join(f"{what}: {how}" for what, how in said.items())

@@ -242,9 +242,11 @@ class Pretrained(Backbone, ModelHubMixin):
                 continue
             stacks = table.detach()[None] if last == "place" else table.detach()
             resized = torch.stack([resize_table(each, side, side) for each in stacks])
-            setattr(owner, last, nn.Parameter(resized[0] if last == "place" else resized))
+            resized = resized[0] if last == "place" else resized
+            setattr(owner, last, nn.Parameter(resized, requires_grad=table.requires_grad))
             said.append(f"{name} from {before[0]} x {before[1]} to {side} x {side} places")
-        model.provenance = {**self.provenance, "resized": [*self.provenance.get("resized", []), *said]}
+        if said:
+            model.provenance = {**self.provenance, "resized": [*self.provenance.get("resized", []), *said]}
         return model
 
     # -- inside ------------------------------------------------------------------------------------------------------

@@ -26,12 +26,14 @@ class _TaskModel(Pretrained):
 
     @classmethod
     def from_encoder(cls: type[Task], model: Pretrained, head: HeadConfig) -> Task:
-        """A new head on a copy of a model's encoder, to be trained: bands, units and positions are the model's."""
+        """A new head on a copy of a model's encoder, in training mode: bands, units and positions are the model's."""
         config = model.config
-        provenance = {"encoder": model.fingerprint(), **model.provenance}
+        # its own fingerprint last: the model may have been made from another's encoder
+        provenance = {**model.provenance, "encoder": model.fingerprint()}
         new = cls._made(config, head, model.normalization, provenance)
         new.encoder = copy.deepcopy(model.encoder)
-        return new
+        # encoder and head in one mode, on one device, in one type
+        return new.train().to(model.encoder.embedding.bias)
 
 
 class Classifier(_TaskModel, Classification):
@@ -57,7 +59,7 @@ class Classifier(_TaskModel, Classification):
 
     @classmethod
     def from_encoder(cls, model: Pretrained, head: HeadConfig) -> "Classifier":
-        """A new head on a copy of a model's encoder, to be trained: bands, units and positions are the model's.
+        """A new head on a copy of a model's encoder, in training mode: bands, units and positions are the model's.
 
         The last layer starts near zero (deviation 2e-5), as in the paper's fine-tuning.
         """

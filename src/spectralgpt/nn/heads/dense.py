@@ -63,7 +63,7 @@ class DenseHead(nn.Module):
         self.levels = nn.ModuleList(
             Level(dim, width, out, factor, config.level_dropout)
             for width, out, factor in zip(
-                config.widths, (*config.levels, coarsest), (patch, patch // 2, patch // 4, 1), strict=True
+                config.widths, (*config.levels, None), (patch, patch // 2, patch // 4, 1), strict=True
             )
         )
         self.pooled = nn.ModuleList(nn.Conv2d(coarsest, channels, 1) for _ in POOLED_SIDES)
@@ -125,13 +125,14 @@ class Layer(nn.Module):
 
 
 class Level(nn.Module):
-    """Convolution 1x1, group norm, GELU, then enlarged `factor` times by a transposed convolution; dropout."""
+    """Convolution 1x1, group norm, GELU, then enlarged `factor` times by a transposed convolution (out None: without
+    one); dropout."""
 
-    def __init__(self, into: int, width: int, out: int, factor: int, dropout: float):
+    def __init__(self, into: int, width: int, out: int | None, factor: int, dropout: float):
         super().__init__()
         self.conv = nn.Conv2d(into, width, 1)
         self.norm = nn.GroupNorm(LEVEL_GROUPS, width, eps=1e-5)
-        self.enlarge = nn.ConvTranspose2d(width, out, factor, stride=factor) if factor > 1 or out != width else None
+        self.enlarge = None if out is None else nn.ConvTranspose2d(width, out, factor, stride=factor)
         self.dropout = nn.Dropout(dropout)
 
     def forward(
@@ -148,7 +149,10 @@ def group_norm(
 ) -> Float[Tensor, "batch channel height width"]:
     """The group norm with statistics over the pixels `where` only; elsewhere the result is 0 before scale and shift."""
     if where is None:
-        return norm(x)  # type: ignore[no-any-return]
+        # not the module's own: it refuses one value a group, which an image of one place may have
+        return torch.group_norm(x, norm.num_groups, norm.weight, norm.bias, norm.eps)
+    # under autocast x is bfloat16, whose mean of many values has two digits
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
     split = x.reshape(x.shape[0], norm.num_groups, -1, *x.shape[-2:])
     inside, axes = where[:, None], (2, 3, 4)
     count = (inside.sum(dim=axes, keepdim=True) * split.shape[2]).clamp(min=1)

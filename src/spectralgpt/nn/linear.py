@@ -1,0 +1,64 @@
+"""Linear layers, their float32 products by the faster of the CPU's two libraries.
+
+On CPUs that are not Intel's, PyTorch multiplies float32 matrices with MKL's kernels of 256 bits, where oneDNN, which
+PyTorch holds as well, uses the 512 that some have: twice as fast, as exact (docs/experiments.md).
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from spectralgpt.nn.cpu import ONEDNN_IN_FP32
+
+
+class Linear(nn.Linear):
+    """nn.Linear: x W^T + b."""
+
+    def forward(self, input: Float[Tensor, "*axes inputs"]) -> Float[Tensor, "*axes outputs"]:
+        return linear(input, self.weight, self.bias)
+
+
+def linear(
+    x: Float[Tensor, "*axes inputs"], weight: Float[Tensor, "outputs inputs"], bias: Float[Tensor, " outputs"]
+) -> Float[Tensor, "*axes outputs"]:
+    """x W^T + b, with its gradients."""
+    plain = x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    if plain and x.numel() and ONEDNN_IN_FP32:
+        return _Product.apply(x, weight, bias)  # type: ignore[no-any-return, no-untyped-call]
+    return F.linear(x, weight, bias)
+
+
+class _Product(torch.autograd.Function):
+    """x W^T + b by oneDNN, forward and backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _product(x, weight, bias)  # type: ignore[no-any-return]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        x, weight = ctx.saved_tensors
+        of_x, of_weight, of_bias = ctx.needs_input_grad
+        rows = gradient.flatten(0, -2)
+        return (
+            _product(gradient, weight.t()) if of_x else None,
+            _product(rows.t(), x.flatten(0, -2).t()) if of_weight else None,
+            rows.sum(dim=0) if of_bias else None,
+        )
+
+
+# An operator of our own, as torch.compile knows PyTorch's only for weights that are frozen.
+@torch.library.custom_op("spectralgpt::product", mutates_args=(), device_types="cpu")
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # type: ignore[no-any-return]
+
+
+@_product.register_fake
+def _(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    return x.new_empty(*x.shape[:-1], weight.shape[0])

@@ -1,0 +1,22 @@
+"""The benchmarks of the model run, and what they compare is the same function."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("name", ["encoder", "pretrain_step", "memory"])
+def test_runs_quickly_and_is_equal_to_the_textbook(name, root, tmp_path):
+    command = [sys.executable, str(root / "benchmarks" / f"{name}.py"), "--quick", "--out", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    result = json.loads(run.stdout)
+    assert json.loads((tmp_path / f"{name}.json").read_text()) == result
+    assert (tmp_path / f"{name}.png").stat().st_size > 0
+    rows = result["rows"] if "rows" in result else next(iter(result["cases"].values()))["rows"]
+    assert {"textbook", "ours fp32"} <= rows.keys()
+    assert all(value > 0 for row in rows.values() for value in row.values())
