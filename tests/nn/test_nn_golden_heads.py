@@ -22,8 +22,9 @@ pytestmark = golden.needed
 SMALL = ["cls_joint", "change_small", "segment_small"]
 FULL = ["full_cls_base_128", "full_change_base_128", "full_segment_base_128"]
 GRADIENT = {"cls_joint": 2e-5, "change_small": 6e-5, "segment_small": 3e-4}
-"""Float32 gradients. The dense cases do not reach the golden folder's 2e-5: their attention's gradients are a thousandth
-of the case's largest. Ours are at 3.9e-5 and 1.6e-4; with materialized softmax and no oneDNN it is 1.9e-5 and 6e-5."""
+"""Float32 gradients. The dense cases do not reach the golden folder's 2e-5: their attention's gradients are a
+thousandth of the case's largest. Ours are at 3.9e-5 and 1.6e-4; with materialized softmax and no oneDNN it is 1.9e-5
+and 6e-5."""
 KINDS = {"classify": "classification", "change": "change", "segment": "segmentation"}
 
 

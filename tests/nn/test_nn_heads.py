@@ -558,9 +558,9 @@ def test_times_that_do_not_fit():
             model(made_cube(dates=dates))
         with pytest.raises(OptionError, match=f"found {dates} dates"):
             model.predict(made_cube(dates=dates))
-    with pytest.raises(OptionError, match="found 2 images of 24 x 32 .* 2 of 24 x 40 after; expected the same places"):
+    with pytest.raises(OptionError, match=r"found 2 images of 24 x 32 .* 2 of 24 x 40 after; expected the same places"):
         model(made_cube(), made_cube(width=40))
-    with pytest.raises(OptionError, match="found 2 images of 24 x 32 .* 1 of 24 x 32 after"):
+    with pytest.raises(OptionError, match=r"found 2 images of 24 x 32 .* 1 of 24 x 32 after"):
         model(made_cube(), made_cube(batch=1))
 
 

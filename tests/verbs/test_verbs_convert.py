@@ -19,8 +19,8 @@ def test_released_there_and_back(tmp_path, spectralgpt):
     torch.save({"model": state, "epoch": 199, "args": argparse.Namespace(lr=1e-3)}, tmp_path / "SpectralGPT.pth")
     there = spectralgpt("convert", tmp_path / "SpectralGPT.pth", tmp_path / "ours", "--json")
     assert there.code == 0, there.err
-    assert (there.json["size"], there.json["image"], there.json["kind"]) == ("base", 96, "pretraining weights")
-    assert listing(tmp_path / "ours") == ["config.json", "model.safetensors"]
+    assert (there.json["size"], there.json["image"], there.json["kind"]) == ("base", 96, "pretraining")
+    assert listing(tmp_path / "ours") == ["README.md", "config.json", "model.safetensors"]
     back = spectralgpt("convert", tmp_path / "ours", tmp_path / "back.pth", "--json")
     assert back.code == 0, back.err
     assert back.json["fingerprint"] == there.json["fingerprint"]
@@ -55,3 +55,49 @@ def test_a_copy_is_the_same_weights(weights, tmp_path, spectralgpt):
     assert one.provenance == two.provenance == {"data": "none"}
     with pytest.raises(AssertionError):
         torch.testing.assert_close(one.encoder.norm.bias, one.encoder.norm.weight)
+
+
+@golden.needed
+@pytest.mark.parametrize(
+    ("variant", "kind", "classes"),
+    [
+        ("classify/vit_base_patch8", "classification", 10),
+        ("segment/vit_base_patch8", "segmentation", 13),
+        ("change/vit_base_patch16", "change", 2),
+    ],
+)
+def test_fine_tuned_there_and_back(variant, kind, classes, tmp_path, spectralgpt):
+    keys = golden.load_json("official_keys.json")["models"][variant]["keys"]
+    state = {name: torch.full(shape, 1 + number / 1000) for number, (name, shape) in enumerate(keys.items())}
+    # as the change detection is saved: bare, every name with a prefix
+    torch.save({f"module.{name}": tensor for name, tensor in state.items()}, tmp_path / "a.pth")
+    seen = spectralgpt("inspect", tmp_path / "a.pth", "--json")
+    assert seen.code == 0, seen.err
+    there = spectralgpt("convert", tmp_path / "a.pth", tmp_path / "ours", "--json")
+    assert there.code == 0, there.err
+    for told in (seen.json, there.json):
+        assert (told["kind"], told["size"], told["classes"]) == (kind, "base", classes)
+    assert there.json["resized"] == []
+    back = spectralgpt("convert", tmp_path / "ours", tmp_path / "back.pth", "--json")
+    assert back.code == 0, back.err
+    assert back.json["fingerprint"] == there.json["fingerprint"] == seen.json["fingerprint"]
+    again = torch.load(tmp_path / "back.pth", weights_only=True)["model"]
+    assert list(again) == list(state)
+    assert all(torch.equal(again[name], state[name]) for name in state)
+
+
+def test_another_image_side_is_said(weights, tmp_path, spectralgpt):
+    ended = spectralgpt("convert", weights, tmp_path / "larger", "--image", "192", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["image"] == 192
+    assert [each.partition(" from ")[0] for each in ended.json["resized"]] == [
+        "encoder.positions.place",
+        "decoder.positions.place",
+    ]
+    assert all("to 24 x 24" in each for each in ended.json["resized"])
+    assert ended.json["fingerprint"] != SpectralGPT.from_pretrained(weights).fingerprint()
+    assert SpectralGPT.from_pretrained(tmp_path / "larger").provenance["resized"] == ended.json["resized"]
+    refused = spectralgpt("convert", weights, tmp_path / "no", "--image", "100")
+    assert refused.code == 2
+    assert "multiple of the patch" in refused.err
+    assert not (tmp_path / "no").exists()

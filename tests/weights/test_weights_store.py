@@ -49,7 +49,7 @@ def test_round_trip_is_bitwise(tmp_path):
     back.save_pretrained(str(tmp_path / "two"))
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
-    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == [CONFIG, TENSORS]
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["README.md", CONFIG, TENSORS]
     pixels = Pixels.from_array(np.arange(12 * 16 * 24).reshape(12, 16, 24).astype("u2"), bands=BANDS, gsd=10)
     assert torch.equal(back.embed(back.cube(pixels)), model.embed(model.cube(pixels)))
 

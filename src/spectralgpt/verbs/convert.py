@@ -3,72 +3,97 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from spectralgpt.progress import Progress, silent
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What was found and where it went. size: its name, or width x depth; image: side it was trained at, pixels."""
+    """What was found and where it went.
+
+    size: its name, or width x depth; image: side it is for, pixels; classes: None for pretraining; resized: the tables
+    that were read at another size, in words.
+    """
 
     source: Path
     target: Path
     kind: str
     size: str
     image: int
+    classes: int | None
+    resized: tuple[str, ...]
     parameters: int
     tensors: int
     fingerprint: str
 
     def __str__(self) -> str:
+        classes = "" if self.classes is None else f", {self.classes} classes"
+        resized = "".join(f"resized {each}\n" for each in self.resized)
         return (
-            f"{self.source}: {self.kind}, {self.size}, trained at {self.image} px, {self.parameters:,} parameters in "
-            f"{self.tensors} tensors\n{self.target}: written, weights {self.fingerprint[:16]}"
+            f"{self.source}: {self.kind} weights, {self.size}, for {self.image} px{classes}, {self.parameters:,} "
+            f"parameters in {self.tensors} tensors\n{resized}{self.target}: written, weights {self.fingerprint[:16]}"
         )
 
 
 def convert(
-    source: str | os.PathLike[str], target: str | os.PathLike[str], *, progress: Progress = silent
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    image: int | None = None,
+    kind: Literal["segmentation", "change"] | None = None,
+    progress: Progress = silent,
 ) -> Converted:
-    """Convert a released pretraining checkpoint to a weights folder, or back.
+    """Convert a released checkpoint to a weights folder, or back.
 
-    A TARGET that ends in .pth is written in the released format, any other is a weights folder.
+    Pretraining, classification, segmentation and change detection. A TARGET that ends in .pth is written in the
+    released format, any other is a weights folder.
 
     Args:
-        source: A released checkpoint (.pth) or a weights folder.
+        source: A released checkpoint (.pth), a weights folder, or a model of the Hugging Face hub.
         target: A folder, or a file that ends in .pth.
+        image: Side in pixels of the images to go on with; position tables are interpolated to it.
+        kind: What a checkpoint with a class for each pixel is; untold, two classes are change detection.
 
     Example:
         spectralgpt convert SpectralGPT.pth weights/
         spectralgpt convert weights/ SpectralGPT.pth
+        spectralgpt convert SpectralGPT.pth weights/ --image 128
     """
-    from spectralgpt.nn import SIZES
+    from spectralgpt.errors import check_choice
     from spectralgpt.raster import check_target
-    from spectralgpt.weights import SpectralGPT, check_weights_target
+    from spectralgpt.weights import check_weights_target, describe, open_weights
 
     source, target = Path(source), Path(target)
+    check_choice("--kind", kind, (None, "segmentation", "change"))
     to_released = target.suffix.lower() == ".pth"
     if to_released:
         check_target(target, "file")
     else:
         check_weights_target(target)
     progress("reading weights", 0, 2)
-    model = SpectralGPT.from_pretrained(source)
+    model = open_weights(source, kind)
+    resized: tuple[str, ...] = ()
+    if image is not None:
+        earlier = len(model.provenance.get("resized", ()))
+        model = model.resized(image)
+        resized = tuple(model.provenance.get("resized", ())[earlier:])
     progress("writing weights", 1, 2)
     if to_released:
         model.save_released(target)
     else:
         model.save_pretrained(target)
     progress("writing weights", 2, 2)
-    size = model.config.size
-    name = next((name for name, each in SIZES.items() if each == size), f"{size.dim} x {size.depth}")
+    found = describe(model)
     return Converted(
         source=source,
         target=target,
-        kind="pretraining weights",
-        size=name,
-        image=model.config.image,
-        parameters=sum(each.numel() for each in model.parameters()),
+        kind=found.kind,
+        size=found.size,
+        image=found.image,
+        classes=found.classes,
+        resized=resized,
+        parameters=found.parameters,
         tensors=len(model.state_dict()),
-        fingerprint=model.fingerprint(),
+        fingerprint=found.fingerprint,
     )

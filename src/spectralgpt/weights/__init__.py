@@ -1,5 +1,6 @@
 """Trained models on disk: the public model classes, the store, the hub, the released checkpoints."""
 
+from spectralgpt.weights.card import Description, describe
 from spectralgpt.weights.loading import load_model, open_weights
 from spectralgpt.weights.pretrained import Pretrained
 from spectralgpt.weights.released import Released, describe_released, from_released, read_released, to_released
@@ -10,11 +11,13 @@ from spectralgpt.weights.tasks import ChangeDetector, Classifier, Segmenter
 __all__ = [
     "ChangeDetector",
     "Classifier",
+    "Description",
     "Pretrained",
     "Released",
     "Segmenter",
     "SpectralGPT",
     "check_weights_target",
+    "describe",
     "describe_released",
     "fingerprint",
     "from_released",

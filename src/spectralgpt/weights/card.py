@@ -171,7 +171,7 @@ def model_card(description: Description) -> str:
             "",
             "## Bands",
             "",
-            "Matched by name, sensor and wavelength, never by position. Bands on one line of `bands` above share a token.",
+            "Matched by name, sensor and wavelength, never by position.",
             "",
             *_table(
                 ("band", "sensor", "wavelength (nm)", "FWHM (nm)", "pixel (m)"),

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from torch import Tensor, nn
 
-from spectralgpt.errors import InputError, OptionError, WeightsError
+from spectralgpt.errors import InputError, OptionError, TargetError, WeightsError
 from spectralgpt.nn import (
     Backbone,
     ChangeConfig,
@@ -27,7 +27,7 @@ from spectralgpt.nn import (
     make_cube,
     resize_table,
 )
-from spectralgpt.weights.card import model_card
+from spectralgpt.weights.card import describe, model_card
 from spectralgpt.weights.released import (
     HeadConfig,
     Kind,
@@ -211,8 +211,23 @@ class Pretrained(Backbone, ModelHubMixin):
     def _save_pretrained(self, save_directory: Path) -> None:
         config = self._config_json()
         tensors = self.state_dict()
-        card = model_card(self, fingerprint(config, tensors))
+        card = model_card(describe(self, fingerprint(config, tensors)))
         write_weights(save_directory, {**config, "provenance": self.provenance}, tensors, card)
+
+    def push_to_hub(self, repo_id: str, **hub: Any) -> str:
+        """Upload the weights with their card to the Hugging Face hub; the commit's address.
+
+        hub: `private`, `token`, `branch`, `commit_message`, `create_pr`, as huggingface_hub has them. Raises
+        TargetError when the hub refuses or cannot be reached.
+        """
+        try:
+            return str(super().push_to_hub(repo_id, **hub))
+        except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise TargetError(
+                f"{repo_id}: found that the Hugging Face hub does not take it ({reason}); expected a name of yours "
+                "(owner/name) and a token that may write. Log in with `hf auth login`, or give token=."
+            ) from None
 
     def save_released(self, path: str | os.PathLike[str]) -> None:
         """Write a checkpoint in the released format. Raises WeightsError when the format cannot hold the model."""
@@ -319,7 +334,7 @@ def _downloaded(name: str, hub: dict[str, Any]) -> Path:
         )
     try:
         return Path(snapshot_download(name, allow_patterns=[CONFIG, TENSORS], **hub))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(
             f"{name}: found no such folder, and the Hugging Face hub gave no such model ({reason}); expected a weights "
