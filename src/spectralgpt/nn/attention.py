@@ -49,7 +49,8 @@ def attend(
     keys: KeyMask | None,
 ) -> Float[Tensor, "batch head token width"]:
     """softmax(q k^T / sqrt(width)) v over the keys, by the fastest way there is."""
-    if q.dtype == torch.bfloat16 and q.device.type == "cpu" and BLOCKS_IN_BF16:
+    # without tokens (everything hidden) there are no blocks
+    if q.dtype == torch.bfloat16 and q.device.type == "cpu" and BLOCKS_IN_BF16 and q.numel():
         return blocked_attention(q, k, v, keys)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
 

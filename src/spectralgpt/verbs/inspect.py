@@ -40,7 +40,7 @@ def inspect(
     kind: Literal["segmentation", "change"] | None = None,
     progress: Progress = silent,
 ) -> Inspected:
-    """Say what weights are: kind, size, bands, normalization, parameters, fingerprint.
+    """Say what weights are: kind, size, bands, units, parameters, fingerprint.
 
     Args:
         source: A weights folder, a released checkpoint (.pth), or a model of the Hugging Face hub (owner/name).
