@@ -72,7 +72,9 @@ def main() -> None:
         "lowest_cosine_of_a_token": cosines,
         **result,
     }
-    write("encoder", result, {result["what"]: {n: r["speedup"] for n, r in result["rows"].items()}}, "speed", found.out)
+    title = f"encoder, {found.size}, {found.side} px, batch {found.batch}"
+    bars = {title: {name: row["speedup"] for name, row in result["rows"].items()}}
+    write("encoder", result, bars, "speed, textbook = 1", found.out)
 
 
 if __name__ == "__main__":

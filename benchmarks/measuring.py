@@ -221,11 +221,12 @@ def write(name: str, result: dict[str, Any], bars: Mapping[str, Mapping[str, flo
         return
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{name}.json").write_text(text + "\n")
-    figure, axes = plt.subplots(1, len(bars), figsize=(4.5 * len(bars), 3.2), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(1, len(bars), figsize=(5.5 * len(bars), 3.2), layout="constrained", squeeze=False)
     for axis, (title, values) in zip(axes[0], bars.items(), strict=True):
         shown = axis.barh(list(values), list(values.values()), color="#4477aa")
         axis.bar_label(shown, fmt="%.2f", padding=3)
-        axis.set(title=title, xlabel=label)
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel(label)
         axis.margins(x=0.15)
         axis.invert_yaxis()
         axis.spines[["top", "right"]].set_visible(False)

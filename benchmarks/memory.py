@@ -68,8 +68,12 @@ def main() -> None:
         print(f"  {variant}: {peak / 2**20:.0f} MiB", file=sys.stderr)
     what = f"peak memory of a pretraining step less the level before it, {found.size}, {found.side} px, "
     result = {"what": what + f"batch {found.batch}", **about(found), "rows": rows}
-    bars = {result["what"]: {name: row["share_of_textbook"] for name, row in rows.items()}}
-    write("memory", result, bars, "share of the textbook's", found.out)
+    bars = {
+        f"peak memory of a step, {found.size}, {found.side} px, batch {found.batch}": {
+            name: row["share_of_textbook"] for name, row in rows.items()
+        }
+    }
+    write("memory", result, bars, "textbook = 1", found.out)
 
 
 if __name__ == "__main__":

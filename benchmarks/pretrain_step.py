@@ -100,10 +100,10 @@ def main() -> None:
         results[f"{side} px, batch {batch}"] = {"largest_differences": different, **measured}
     result = {"what": f"pretraining step, {found.size}, {RATIO} hidden", **about(found), "cases": results}
     bars = {
-        f"{found.size}, {name}": {n: row["speedup"] for n, row in each["rows"].items()}
+        f"pretraining step, {found.size}, {name}": {n: row["speedup"] for n, row in each["rows"].items()}
         for name, each in results.items()
     }
-    write("pretrain_step", result, bars, "speed of a step", found.out)
+    write("pretrain_step", result, bars, "speed of a step, textbook = 1", found.out)
 
 
 if __name__ == "__main__":
