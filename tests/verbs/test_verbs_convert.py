@@ -1,6 +1,7 @@
 """Weights there and back, through the command line."""
 
 import argparse
+import shutil
 
 import golden
 import pytest
@@ -8,7 +9,7 @@ import torch
 from made_rasters import listing
 
 from spectralgpt.nn import MaskedAutoencoder
-from spectralgpt.weights import SpectralGPT
+from spectralgpt.weights import ChangeDetector, Segmenter, SpectralGPT
 
 
 @golden.needed
@@ -101,3 +102,52 @@ def test_another_image_side_is_said(weights, tmp_path, spectralgpt):
     assert refused.code == 2
     assert "multiple of the patch" in refused.err
     assert not (tmp_path / "no").exists()
+
+
+def test_an_image_side_that_needs_no_resizing_is_said(weights, tmp_path, spectralgpt):
+    ended = spectralgpt("convert", weights, tmp_path / "same", "--image", "128", "--json")
+    assert ended.code == 0, ended.err
+    assert "--image 128: found nothing to resize" in ended.err
+    assert ended.json["resized"] == []
+    assert ended.json["fingerprint"] == SpectralGPT.from_pretrained(weights).fingerprint()
+
+
+@pytest.mark.parametrize("options", [("--image", "0"), ("--image", "-8"), ("--kind", "everything")])
+def test_bad_values_are_refused_before_anything_is_read(options, tmp_path, spectralgpt):
+    ended = spectralgpt("convert", tmp_path / "nowhere.pth", tmp_path / "out", *options)
+    assert ended.code == 2
+    assert options[0] in ended.err
+    assert listing(tmp_path) == []
+
+
+def test_the_source_is_never_overwritten(weights, tmp_path, spectralgpt):
+    shutil.copytree(weights, tmp_path / "mine")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()}
+    for target in (tmp_path / "mine", f"{tmp_path}/./mine/"):
+        ended = spectralgpt("convert", tmp_path / "mine", target, "--image", "64")
+        assert ended.code == 2
+        assert "source itself" in ended.err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()} == before
+
+
+@golden.needed
+def test_two_classes_are_what_one_says(tmp_path, spectralgpt):
+    keys = golden.load_json("official_keys.json")["models"]["change/vit_base_patch16"]["keys"]
+    torch.save({name: torch.zeros(shape) for name, shape in keys.items()}, tmp_path / "two.pth")
+    for options, kind in (
+        ((), "change"),
+        (("--kind", "segmentation"), "segmentation"),
+        (("--kind", "change"), "change"),
+    ):
+        ended = spectralgpt("inspect", tmp_path / "two.pth", *options, "--json")
+        assert (ended.code, ended.json["kind"], ended.json["classes"]) == (0, kind, 2), ended.err
+    assert Segmenter.from_pretrained(tmp_path / "two.pth").config.image == ended.json["image"]
+    assert ChangeDetector.from_pretrained(tmp_path / "two.pth").fingerprint() == ended.json["fingerprint"]
+
+
+def test_a_kind_that_a_folder_is_not(weights, tmp_path, spectralgpt):
+    for verb, targets in (("inspect", ()), ("convert", (tmp_path / "out",))):
+        ended = spectralgpt(verb, weights, *targets, "--kind", "change")
+        assert ended.code == 2
+        assert "found weights of the kind pretraining; expected change" in ended.err
+    assert listing(tmp_path) == []

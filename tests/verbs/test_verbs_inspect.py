@@ -1,6 +1,7 @@
 """What weights are, through the command line."""
 
 import pytest
+import torch
 
 from spectralgpt.weights import SpectralGPT
 
@@ -43,3 +44,24 @@ def test_a_folder_of_other_things(tmp_path, spectralgpt):
 def test_an_unknown_kind(weights, spectralgpt):
     ended = spectralgpt("inspect", weights, "--kind", "everything")
     assert ended.code == 2
+
+
+def test_an_image_is_called_what_it_is(scene, spectralgpt):
+    ended = spectralgpt("inspect", scene)
+    assert ended.code == 2
+    assert f"{scene}: found a file of the kind .tif; expected weights" in ended.err
+
+
+def test_a_checkpoint_cut_off(tmp_path, spectralgpt):
+    torch.save({"model": {"a": torch.zeros(1000)}}, tmp_path / "cut.pth")
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "cut.pth").read_bytes()[:2000])
+    ended = spectralgpt("inspect", tmp_path / "cut.pth")
+    assert ended.code == 2
+    assert "cannot be read to its end" in ended.err
+
+
+def test_paths_are_absolute_and_a_name_on_the_hub_is_none(weights, spectralgpt, monkeypatch):
+    monkeypatch.chdir(weights.parent)
+    assert spectralgpt("inspect", weights.name, "--json").json["source"] == str(weights)
+    monkeypatch.setattr("spectralgpt.weights.pretrained.snapshot_download", lambda *_, **__: str(weights))
+    assert spectralgpt("inspect", "somebody/model", "--json").json["source"] == "somebody/model"

@@ -144,7 +144,16 @@ def test_a_card_of_a_person_is_kept(tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("head", {"classes": "many"}), ("head", {"classs": 3}), ("head", None), ("kind", "foo"), ("unknown", 1)],
+    [
+        ("head", {"classes": "many"}),
+        ("head", {"classs": 3}),
+        ("head", None),
+        ("kind", "foo"),
+        ("unknown", 1),
+        ("image", "a"),
+        ("image", 0),
+        ("patch", 0),
+    ],
 )
 def test_a_head_that_makes_no_model(tmp_path, key, value):
     models()[1].save_pretrained(tmp_path / "one")
@@ -152,6 +161,25 @@ def test_a_head_that_makes_no_model(tmp_path, key, value):
     config = json.loads(path.read_text())
     config["model"][key] = value
     path.write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match="makes no model"):
+        open_weights(tmp_path / "one")
+
+
+def test_levels_of_a_dense_head_that_are_too_few(tmp_path):
+    models()[2].save_pretrained(tmp_path / "one")
+    path = tmp_path / "one/config.json"
+    config = json.loads(path.read_text())
+    config["model"]["head"]["widths"] = [32, 32]
+    path.write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match="makes no model"):
+        open_weights(tmp_path / "one")
+
+
+@pytest.mark.parametrize("provenance", [[1], "x", 3])
+def test_a_provenance_that_is_no_table(tmp_path, provenance):
+    small_weights().save_pretrained(tmp_path / "one")
+    path = tmp_path / "one/config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"provenance": provenance}))
     with pytest.raises(WeightsError, match="makes no model"):
         open_weights(tmp_path / "one")
 

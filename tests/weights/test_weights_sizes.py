@@ -55,9 +55,16 @@ def test_at_the_new_side_features_are_those_of_before(name):
         assert other.fingerprint() != before
     assert model.fingerprint() == before
     assert "resized" not in model.resized(128).provenance
+    assert model.resized(128).fingerprint() == before
     for wrong in (0, 100, 4):
         with pytest.raises(OptionError, match="multiple of the patch"):
             model.resized(wrong)
+
+
+def test_at_its_own_side_a_table_with_more_nodes_keeps_them():
+    model = small_weights(image=96)  # 16 x 16 nodes for 12 x 12 places
+    same = model.resized(96)
+    assert (same.fingerprint(), same.provenance) == (model.fingerprint(), model.provenance)
 
 
 def test_a_resized_model_is_saved_and_read(tmp_path):

@@ -12,11 +12,11 @@ from spectralgpt.progress import Progress, silent
 class Converted:
     """What was found and where it went.
 
-    size: its name, or width x depth; image: side it is for, pixels; classes: None for pretraining; resized: the tables
-    that were read at another size, in words.
+    source: a path, or a name on the hub; size: its name, or width x depth; image: side it is for, pixels; classes: None
+    for pretraining; resized: the tables that were read at another size, in words.
     """
 
-    source: Path
+    source: Path | str
     target: Path
     kind: str
     size: str
@@ -26,6 +26,7 @@ class Converted:
     parameters: int
     tensors: int
     fingerprint: str
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         classes = "" if self.classes is None else f", {self.classes} classes"
@@ -60,24 +61,32 @@ def convert(
         spectralgpt convert weights/ SpectralGPT.pth
         spectralgpt convert SpectralGPT.pth weights/ --image 128
     """
-    from spectralgpt.errors import check_choice
-    from spectralgpt.raster import check_target
+    from spectralgpt.errors import OptionError, check_choice
+    from spectralgpt.raster import check_target, refuse_overwriting
     from spectralgpt.weights import check_weights_target, describe, open_weights
 
-    source, target = Path(source), Path(target)
+    target = Path(target)
     check_choice("--kind", kind, (None, "segmentation", "change"))
+    if image is not None and image < 1:
+        raise OptionError(
+            f"--image {image}: found no side of an image; expected one in pixels, a multiple of the patch."
+        )
     to_released = target.suffix.lower() == ".pth"
     if to_released:
         check_target(target, "file")
     else:
         check_weights_target(target)
+    refuse_overwriting([os.fspath(source)], [target])
     progress("reading weights", 0, 2)
     model = open_weights(source, kind)
     resized: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     if image is not None:
         earlier = len(model.provenance.get("resized", ()))
         model = model.resized(image)
         resized = tuple(model.provenance.get("resized", ())[earlier:])
+        if not resized:
+            warnings = (f"--image {image}: found nothing to resize; every position table is as it was.",)
     progress("writing weights", 1, 2)
     if to_released:
         model.save_released(target)
@@ -86,7 +95,7 @@ def convert(
     progress("writing weights", 2, 2)
     found = describe(model)
     return Converted(
-        source=source,
+        source=Path(source) if os.path.exists(source) else os.fspath(source),
         target=target,
         kind=found.kind,
         size=found.size,
@@ -96,4 +105,5 @@ def convert(
         parameters=found.parameters,
         tensors=len(model.state_dict()),
         fingerprint=found.fingerprint,
+        warnings=warnings,
     )

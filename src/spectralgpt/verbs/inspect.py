@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from spectralgpt.progress import Progress, silent
@@ -11,11 +12,12 @@ from spectralgpt.progress import Progress, silent
 class Inspected:
     """What weights are; `text` says all of it in words.
 
-    size: its name, or width x depth. image: side it was trained at, pixels. bands: in the model's order, with their
-    wavelengths in nm. classes: None without a head. parameters: all of them, decoder or head included.
+    source: a path, or a name on the hub. size: its name, or width x depth. image: side it was trained at, pixels.
+    bands: in the model's order, with their wavelengths in nm. classes: None without a head. parameters: all of them,
+    decoder or head included.
     """
 
-    source: str
+    source: Path | str
     kind: str
     size: str
     image: int
@@ -49,15 +51,21 @@ def inspect(
     Example:
         spectralgpt inspect demo-output/weights
     """
-    from spectralgpt.errors import check_choice
+    from spectralgpt.errors import WeightsError, check_choice
     from spectralgpt.weights import describe, open_weights
 
     check_choice("--kind", kind, (None, "segmentation", "change"))
+    path = Path(source)
+    if os.path.isfile(path) and path.suffix.lower() != ".pth":
+        raise WeightsError(
+            f"{path}: found a file of the kind {path.suffix or 'without an ending'}; expected weights: a folder, a "
+            "released checkpoint (.pth), or the name of a model on the Hugging Face hub. Images are not inspected yet."
+        )
     progress("reading weights", 0, 1)
     found = describe(open_weights(source, kind))
     progress("reading weights", 1, 1)
     return Inspected(
-        source=os.fspath(source),
+        source=path if os.path.exists(path) else os.fspath(source),
         kind=found.kind,
         size=found.size,
         image=found.image,

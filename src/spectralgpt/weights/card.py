@@ -1,5 +1,6 @@
 """The model card: what weights are, in words, for people and for the hub."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -207,13 +208,13 @@ def _front_matter(description: Description) -> str:
         tags.append("sentinel-2")
     tags += ["masked-autoencoder"] if description.kind == "pretraining" else []
     tags += ["change-detection"] if description.kind == "change" else []
-    identifier = (description.licence or "unknown").lower()
-    # the hub refuses a licence that is none of its identifiers, which have no spaces
-    named = identifier.replace("-", "").replace(".", "").isalnum() and identifier.isascii()
+    licence = (description.licence or "unknown").lower()
+    # the hub's own identifiers have no spaces; a licence that is written otherwise goes by a name
+    known = re.fullmatch(r"[a-z0-9][a-z0-9.-]*", licence) is not None
     return ModelCardData(
         library_name="spectralgpt",
-        license=identifier if named else "other",
-        license_name=None if named else description.licence,
+        license=licence if known else "other",
+        license_name=None if known else re.sub(r"[^a-z0-9.]+", "-", licence).strip("-") or None,
         pipeline_tag=PIPELINES[description.kind],
         tags=tags,
     ).to_yaml(line_break="\n")
@@ -300,17 +301,11 @@ def _normalization(normalization: Normalization) -> str:
 
 
 def _positions(model: "Pretrained") -> tuple[str, ...]:
-    config, said = model.config, []
-    rows, columns = config.place_nodes
-    for name, table in model.encoder.positions.named_parameters():
-        if name == "joint":
-            said.append(f"joint, {len(config.bands.groups)} groups x {rows} x {columns} places")
-        elif name == "place":
-            said.append(f"place {rows} x {columns}")
-        else:
-            # zero: they add nothing, as in weights that were converted
-            said.append(f"{name} {table.shape[0]}{'' if bool(table.any()) else ' (all zero)'}")
-    return tuple(said)
+    # all zero: it adds nothing, as those for dates and scale in weights that were converted
+    return tuple(
+        f"{name} {' x '.join(map(str, table.shape[:-1]))}{'' if bool(table.any()) else ' (all zero)'}"
+        for name, table in model.encoder.positions.named_parameters()
+    )
 
 
 def _read_out(read_out: Mapping[str, Any]) -> str:

@@ -20,10 +20,10 @@ def open_weights(name: str | os.PathLike[str], kind: Kind | None = None) -> Pret
     """The model of any weights, of the class of their kind, in evaluation mode.
 
     name: a folder, a released checkpoint (.pth) or a hub id. kind: for checkpoints that do not tell (two classes for
-    each pixel). Raises WeightsError.
+    each pixel). Raises WeightsError, also for weights of another kind than `kind`.
     """
     contents = read_contents(name, kind)
-    return CLASSES[contents.kind].from_contents(contents)
+    return CLASSES[kind or contents.kind].from_contents(contents)
 
 
 def load_model(weights: str | os.PathLike[str] | None, device: str = "auto", kind: Kind | None = None) -> Pretrained:

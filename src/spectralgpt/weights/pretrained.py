@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 from torch import Tensor, nn
 
 from spectralgpt.errors import InputError, OptionError, TargetError, WeightsError
@@ -47,6 +47,16 @@ HEADS: dict[Kind, type[HeadConfig]] = {
     "change": ChangeConfig,
 }
 """Kinds of models that have a head; the other kind is pretraining."""
+
+HUB_ERRORS: tuple[type[BaseException], ...] = (
+    HfHubHTTPError,
+    HfHubHTTPError.__bases__[0],
+    EntryNotFoundError,
+    OSError,
+    ValueError,
+)
+"""What the hub's client raises. A base of its HTTP error is that of the library through which it speaks (requests,
+httpx), whichever its version takes: a line that breaks raises one of those."""
 
 Model = TypeVar("Model", bound="Pretrained")
 
@@ -140,7 +150,7 @@ class Pretrained(Backbone, ModelHubMixin):
 
     @classmethod
     def _from_pretrained(cls: type[Model], *, model_id: str, **hub: Any) -> Model:
-        return cls.from_contents(read_contents(model_id, **hub))
+        return cls.from_contents(read_contents(model_id, cls.kind, **hub))
 
     @classmethod
     def from_released(
@@ -164,7 +174,7 @@ class Pretrained(Backbone, ModelHubMixin):
         try:
             with torch.device("meta"):
                 model = cls._made(contents.config, contents.head, contents.normalization, contents.provenance)
-        except (TypeError, ValueError, AttributeError, RuntimeError, InputError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, InputError) as error:
             raise WeightsError(f"{contents.source}: found a configuration that makes no model ({error}).") from None
         if contents.read_out not in (None, model.read_out):
             raise WeightsError(f"{contents.source}: found read-out {contents.read_out}; expected {model.read_out}.")
@@ -222,11 +232,10 @@ class Pretrained(Backbone, ModelHubMixin):
         """
         try:
             return str(super().push_to_hub(repo_id, **hub))
-        except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        except HUB_ERRORS as error:
             raise TargetError(
-                f"{repo_id}: found that the Hugging Face hub does not take it ({reason}); expected a name of yours "
-                "(owner/name) and a token that may write. Log in with `hf auth login`, or give token=."
+                f"{repo_id}: found that the Hugging Face hub does not take it ({_first_line(error)}); expected a name "
+                "of yours (owner/name) and a token that may write. Log in with `hf auth login`, or give token=."
             ) from None
 
     def save_released(self, path: str | os.PathLike[str]) -> None:
@@ -249,6 +258,9 @@ class Pretrained(Backbone, ModelHubMixin):
             raise OptionError(f"found an image side of {image} px; expected a multiple of the patch, {patch} px.")
         side = image // patch
         model = copy.deepcopy(self)
+        if image == self.config.image:
+            # a table may have more nodes than the image has places: nothing of them is given up for nothing
+            return model
         model.config = replace(self.config, image=image, place_nodes=(side, side))
         before, said = self.config.place_nodes, []
         for name, table in list(model.named_parameters()):
@@ -282,9 +294,8 @@ class Pretrained(Backbone, ModelHubMixin):
 
 
 def read_contents(name: str | os.PathLike[str], kind: Kind | None = None, **hub: Any) -> Contents:
-    """The weights of a folder, a released checkpoint (.pth) or a hub id. kind: for checkpoints that do not tell.
-
-    Raises WeightsError for anything else.
+    """The weights of a folder, a released checkpoint (.pth) or a hub id. kind: for checkpoints that do not tell; what
+    a folder says of itself may be another. Raises WeightsError for anything else.
     """
     path = Path(name)
     if path.suffix.lower() == ".pth":
@@ -305,11 +316,13 @@ def read_contents(name: str | os.PathLike[str], kind: Kind | None = None, **hub:
             head = HEADS[found](**plain)
         model_config = ModelConfig.from_dict({**model, "bands": config["bands"]})
         normalization = Normalization.from_dict(config["normalization"])
+        for key, side in (("patch", model_config.patch), ("image", model_config.image)):
+            if not isinstance(side, int) or side < 1:
+                raise ValueError(f"found {key} {side!r}; expected a side in pixels")
+        provenance = dict(config["provenance"] or {})
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, InputError) as error:
         raise WeightsError(f"{path}: found a configuration that makes no model ({error!r}).") from None
-    return Contents(
-        found, model_config, head, normalization, config["provenance"], config["read_out"], tensors, str(path)
-    )
+    return Contents(found, model_config, head, normalization, provenance, config["read_out"], tensors, str(path))
 
 
 def read_released_contents(
@@ -334,9 +347,13 @@ def _downloaded(name: str, hub: dict[str, Any]) -> Path:
         )
     try:
         return Path(snapshot_download(name, allow_patterns=[CONFIG, TENSORS], **hub))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except HUB_ERRORS as error:
         raise WeightsError(
-            f"{name}: found no such folder, and the Hugging Face hub gave no such model ({reason}); expected a weights "
-            "folder, a released checkpoint (.pth), or the id of a model there."
+            f"{name}: found no such folder, and the Hugging Face hub gave no such model ({_first_line(error)}); "
+            "expected a weights folder, a released checkpoint (.pth), or the id of a model there."
         ) from None
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

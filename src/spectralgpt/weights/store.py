@@ -68,15 +68,16 @@ def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str,
         folder.parent.mkdir(parents=True, exist_ok=True)
     check_weights_target(folder)
     try:
+        text = card.encode()
         with suppress(FileNotFoundError):
-            written = (folder / CARD).read_text(encoding="utf-8")
-            card = card if MARK in written else written
+            written = (folder / CARD).read_bytes()  # a person's may be in any encoding
+            text = text if MARK.encode() in written else written
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
             partial = Path(beside) / "weights"
             partial.mkdir()
             save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial / TENSORS)
             (partial / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
-            (partial / CARD).write_text(card, encoding="utf-8")
+            (partial / CARD).write_bytes(text)
             if folder.exists():
                 # aside, not removed: there is no moment without the old or the new weights
                 os.replace(folder, Path(beside) / "old")
