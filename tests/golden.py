@@ -61,3 +61,26 @@ def unit_cube(image: Tensor, config: ModelConfig) -> Cube:
         gsd=torch.full((batch,), torch.nan),
         scaling=Scaling("min_max", flat, flat + 1),
     )
+
+
+def largest(found: Tensor, wanted: Any) -> float:
+    """The largest difference."""
+    return float(np.abs(found.detach().double().numpy() - np.asarray(wanted).reshape(found.shape)).max())
+
+
+def assert_as_summarized(found: Tensor, wanted: dict[str, Any], name: str, tolerance: float) -> None:
+    """A tensor of a full-size case, by its mean, deviation and values at 64 places."""
+    values = found.detach().double().numpy().reshape(-1)
+    assert values.size == wanted["numel"], name
+    places = np.floor(rule(wanted["index_key"], (64,)) * values.size).astype(int)
+    np.testing.assert_allclose(values[places], wanted["values"], atol=tolerance, rtol=0, err_msg=name)
+    assert values.mean() == pytest.approx(wanted["mean"], abs=tolerance)
+    assert values.std() == pytest.approx(wanted["std"], abs=tolerance)
+
+
+def assert_gradient_as_summarized(found: Tensor, norm: float, dot: float, name: str) -> None:
+    """A gradient in float64, by its norm and its product with numbers by the rule."""
+    values = found.numpy().reshape(-1)
+    assert np.linalg.norm(values) == pytest.approx(norm, rel=1e-8, abs=1e-9), name
+    u = rule(f"dot:{name}", values.shape)
+    assert float(values @ (2 * u - 1)) == pytest.approx(dot, rel=1e-7, abs=1e-8), name

@@ -32,7 +32,7 @@ def official_gradients(model: MaskedAutoencoder) -> dict[str, Tensor]:
     tables = ("season", "elapsed", "scale")
     return to_released(
         {k: torch.zeros_like(p) if k.endswith(tables) else p.grad for k, p in model.named_parameters()},
-        Released("pretraining", model.config),
+        Released(model.config),
     )
 
 
@@ -75,10 +75,6 @@ def run(model: MaskedAutoencoder, image: Tensor, noise: Tensor, ratio: float, no
     }
 
 
-def largest(found, wanted) -> float:
-    return float(np.abs(np.asarray(found.detach(), dtype=np.float64) - wanted.reshape(found.shape)).max())
-
-
 def test_rule_reproduces_its_vectors_and_the_stored_inputs():
     rule = golden.load_json("cases.json")["rule"]
     for key, (vector,) in rule["test_vectors"].items():
@@ -105,24 +101,24 @@ def test_float64_equals_every_stored_tensor(case):
     checked = {"image", "noise", "ids_shuffle", "ids_restore", "ids_keep", "mask"}
     for name, wanted in stored.items():
         if name.startswith("act/"):
-            assert largest(seen[name[4:]], wanted) < 1e-9, name
+            assert golden.largest(seen[name[4:]], wanted) < 1e-9, name
             checked.add(name)
         elif name.startswith("loss"):
             assert abs(seen[name].item() - wanted[0]) < 1e-9, name
             checked.add(name)
     target, _ = model.targets(seen["cube"])
-    assert largest(target, stored["target_raw"]) < 1e-6
+    assert golden.largest(target, stored["target_raw"]) < 1e-6
 
     if "target_token" in stored:
-        assert largest(normalized_target(target, None), stored["target_token"]) < 1e-9
-    assert largest(seen["unpatchified"], stored["unpatchified"]) < 1e-6
+        assert golden.largest(normalized_target(target, None), stored["target_token"]) < 1e-9
+    assert golden.largest(seen["unpatchified"], stored["unpatchified"]) < 1e-6
     seen["loss"].backward()
     gradients = official_gradients(model)
     wanted = {name[5:]: values for name, values in stored.items() if name.startswith("grad/")}
     top = max(float(np.abs(values).max()) for values in wanted.values())
     assert gradients.keys() == wanted.keys()
     for name, values in wanted.items():
-        assert largest(gradients[name], values) < 3e-7 * top, name
+        assert golden.largest(gradients[name], values) < 3e-7 * top, name
     rest = set(stored) - checked - {f"grad/{n}" for n in wanted} - {f"weight/{n}" for n in wanted}
     assert rest == {"target_raw", "unpatchified"} | ({"target_token"} if normalized else set()), f"not compared: {rest}"
 
@@ -134,7 +130,7 @@ def test_float32_is_as_close_as_the_released_code(case):
     seen = run(model, image, noise, about["mask_ratio"], about["config"]["norm_pix_loss"])
     for name, wanted in stored.items():
         if name.startswith("act/"):
-            assert largest(seen[name[4:]], wanted) < 1e-5, name
+            assert golden.largest(seen[name[4:]], wanted) < 1e-5, name
         elif name.startswith("loss"):
             assert seen[name].item() == pytest.approx(wanted[0], rel=2e-6), name
     seen["loss"].backward()
@@ -143,7 +139,7 @@ def test_float32_is_as_close_as_the_released_code(case):
     top = max(float(np.abs(values).max()) for values in wanted.values())
     for name, gradient in official_gradients(model).items():
         scale = max(float(np.abs(wanted[name]).max()), top / 1000)
-        assert largest(gradient, wanted[name]) < 2e-5 * scale, name
+        assert golden.largest(gradient, wanted[name]) < 2e-5 * scale, name
 
 
 def test_full_size_summary():
@@ -161,20 +157,12 @@ def test_full_size_summary():
     for name in ("loss", "loss_token", "loss_spectral"):
         assert seen[name].item() == pytest.approx(about[name], abs=1e-9)
     for name, wanted in about["tensors"].items():
-        values = seen[name].detach().numpy().reshape(-1)
-        assert values.size == wanted["numel"], name
-        places = np.floor(golden.rule(wanted["index_key"], (64,)) * values.size).astype(int)
-        np.testing.assert_allclose(values[places], wanted["values"], atol=1e-9, rtol=0, err_msg=name)
-        assert values.mean() == pytest.approx(wanted["mean"], abs=1e-9)
-        assert values.std() == pytest.approx(wanted["std"], abs=1e-9)
+        golden.assert_as_summarized(seen[name], wanted, name, 1e-9)
     seen["loss"].backward()
     gradients = official_gradients(model)
     assert gradients.keys() == about["grad_summary"].keys()
     for name, (norm, dot) in about["grad_summary"].items():
-        values = gradients[name].numpy().reshape(-1)
-        assert np.linalg.norm(values) == pytest.approx(norm, rel=1e-8, abs=1e-9), name
-        u = golden.rule(f"dot:{name}", values.shape)
-        assert float(values @ (2 * u - 1)) == pytest.approx(dot, rel=1e-7, abs=1e-8), name
+        golden.assert_gradient_as_summarized(gradients[name], norm, dot, name)
 
 
 def test_training_trace():
@@ -190,7 +178,7 @@ def test_training_trace():
         optimizer.zero_grad()
         seen["loss"].backward()
         optimizer.step()
-    after = to_released(_without_own_tables(model), Released("pretraining", model.config))
+    after = to_released(_without_own_tables(model), Released(model.config))
     for name, (total, norm) in trace["after"].items():
         assert float(after[name].sum()) == pytest.approx(total, abs=1e-8), name
         assert float(after[name].norm()) == pytest.approx(norm, abs=1e-8), name
@@ -213,9 +201,9 @@ def test_table_interpolation():
     misc = golden.load_tensors("misc.safetensors")
     for dtype, name, tolerance in ((torch.float64, "_f64", 1e-12), (torch.float32, "", 1e-6)):
         table = torch.from_numpy(misc["interp_in_4x4"]).to(dtype).reshape(4, 4, 6)
-        assert largest(resize_table(table, 6, 6).reshape(1, 36, 6), misc[f"interp_out_6x6{name}"]) < tolerance
+        assert golden.largest(resize_table(table, 6, 6).reshape(1, 36, 6), misc[f"interp_out_6x6{name}"]) < tolerance
     down = torch.from_numpy(misc["interp_in_1+4x4"]).double()[:, 1:].reshape(4, 4, 6)
-    assert largest(resize_table(down, 3, 3).reshape(1, 9, 6), misc["interp_out_1+3x3_f64"][:, 1:]) < 1e-12
+    assert golden.largest(resize_table(down, 3, 3).reshape(1, 9, 6), misc["interp_out_1+3x3_f64"][:, 1:]) < 1e-12
 
 
 def test_patch_order():
@@ -245,7 +233,7 @@ def test_initialization(variant):
     shapes = {name: torch.empty(shape, device="meta") for name, shape in keys.items()}
     torch.manual_seed(0)
     model = MaskedAutoencoder(describe_released(shapes, variant).config)
-    state = to_released(model.state_dict(), Released("pretraining", model.config))
+    state = to_released(model.state_dict(), Released(model.config))
     assert {name: list(tensor.shape) for name, tensor in state.items()} == keys
     for name, values in state.items():
         if "pos_embed" in name or name == "mask_token":
@@ -263,7 +251,7 @@ def test_initialization(variant):
             assert values.abs().max() <= bound, name
             assert values.abs().max() > 0.97 * bound, name
             assert values.std() == pytest.approx(bound / 3**0.5, rel=0.02), name
-    assert [each.name for each in Released("pretraining", model.config).layout] == list(keys)
+    assert [each.name for each in Released(model.config).layout] == list(keys)
 
 
 def test_decayed_parameters_are_the_released_ones():
@@ -276,7 +264,7 @@ def test_decayed_parameters_are_the_released_ones():
     }
     found = {name: torch.full_like(p, rates[id(p)]) for name, p in model.named_parameters()}
     found |= {name: torch.zeros_like(p) for name, p in found.items() if name.endswith(("season", "elapsed", "scale"))}
-    released = to_released(found, Released("pretraining", model.config))
+    released = to_released(found, Released(model.config))
     compared = released.keys() & decay.keys()
     assert len(compared) == 47
     assert {name: float(released[name].max()) for name in compared} == pytest.approx({n: decay[n] for n in compared})

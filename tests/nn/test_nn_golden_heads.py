@@ -131,10 +131,6 @@ def gradients_of(model: nn.Module, released: Released) -> dict[str, Tensor]:
     return to_released(found, released)
 
 
-def largest(found: Tensor, wanted) -> float:
-    return float(np.abs(found.detach().double().numpy() - np.asarray(wanted).reshape(found.shape)).max())
-
-
 @pytest.mark.parametrize("case", SMALL)
 def test_float64_equals_every_stored_tensor(case):
     stored, about, model, released = small(case, torch.float64)
@@ -149,9 +145,9 @@ def test_float64_equals_every_stored_tensor(case):
     for name, wanted in stored.items():
         key = name.removeprefix("act/")
         if key.endswith("_ch8"):
-            assert largest(seen[key.removesuffix("_ch8")][:, ::8], wanted) < 1e-6, name
+            assert golden.largest(seen[key.removesuffix("_ch8")][:, ::8], wanted) < 1e-6, name
         elif name.startswith("act/") or name == "output":
-            assert largest(seen[key], wanted) < 1e-9, name
+            assert golden.largest(seen[key], wanted) < 1e-9, name
         else:
             continue
         compared.add(name)
@@ -164,13 +160,10 @@ def test_float64_equals_every_stored_tensor(case):
     summary = about.get("grad_summary", {})
     top = max(float(np.abs(values).max()) for values in wanted.values())
     for name, values in wanted.items():
-        assert largest(gradients[name], values) < 3e-7 * top, name
+        assert golden.largest(gradients[name], values) < 3e-7 * top, name
         compared.add(f"grad/{name}")
     for name, (norm, dot) in summary.items():
-        values = gradients[name].numpy().reshape(-1)
-        assert np.linalg.norm(values) == pytest.approx(norm, rel=1e-8, abs=1e-9), name
-        u = golden.rule(f"dot:{name}", values.shape)
-        assert float(values @ (2 * u - 1)) == pytest.approx(dot, rel=1e-7, abs=1e-8), name
+        golden.assert_gradient_as_summarized(gradients[name], norm, dot, name)
     assert wanted.keys() | summary.keys() | set(about["params_without_gradient"]) == gradients.keys()
     assert set(stored) == compared, f"not compared: {set(stored) - compared}"
 
@@ -180,9 +173,9 @@ def test_float32_is_as_close_as_the_released_code(case):
     stored, about, model, released = small(case, torch.float32)
     seen = run(model, images_of(stored, torch.float32), released.config)
     if about["family"] == "classify":
-        assert largest(seen["logits"], stored["act/logits"]) < 1e-5
+        assert golden.largest(seen["logits"], stored["act/logits"]) < 1e-5
     else:
-        assert largest(seen["output"], stored["output"]) < 5e-5
+        assert golden.largest(seen["output"], stored["output"]) < 5e-5
     loss = loss_of(seen["output"], stored, about)
     assert loss.item() == pytest.approx(about["loss"], rel=2e-6)
     loss.backward()
@@ -192,7 +185,7 @@ def test_float32_is_as_close_as_the_released_code(case):
     top = max(float(each.abs().max()) for each in gradients.values())
     for name, values in wanted.items():
         scale = max(float(np.abs(values).max()), top / 1000)
-        assert largest(gradients[name], values) < GRADIENT[case] * scale, name
+        assert golden.largest(gradients[name], values) < GRADIENT[case] * scale, name
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
@@ -213,20 +206,14 @@ def test_full_size_summary(case, dtype):
     with torch.no_grad():
         seen = run(model, images, released.config)
     if family == "classify":
-        assert largest(seen["logits"][0], about["logits"]) < (1e-9 if dtype == torch.float64 else 1e-5)
+        assert golden.largest(seen["logits"][0], about["logits"]) < (1e-9 if dtype == torch.float64 else 1e-5)
     else:
         histogram = torch.bincount(seen["output"].argmax(dim=1).flatten(), minlength=len(about["argmax_histogram"]))
         # float32 may turn a pixel whose two best classes are nearly even
         off = np.abs(histogram.numpy() - about["argmax_histogram"]).sum()
         assert off == 0 if dtype == torch.float64 else off <= 4
     for name, wanted in about["tensors"].items():
-        values = seen[name].double().numpy().reshape(-1)
-        assert values.size == wanted["numel"], name
-        places = np.floor(golden.rule(wanted["index_key"], (64,)) * values.size).astype(int)
-        tolerance = 1e-9 if dtype == torch.float64 else 5e-5
-        np.testing.assert_allclose(values[places], wanted["values"], atol=tolerance, rtol=0, err_msg=name)
-        assert values.mean() == pytest.approx(wanted["mean"], abs=tolerance)
-        assert values.std() == pytest.approx(wanted["std"], abs=tolerance)
+        golden.assert_as_summarized(seen[name], wanted, name, 1e-9 if dtype == torch.float64 else 5e-5)
 
 
 def test_fine_tuning_trace():

@@ -1,15 +1,24 @@
-"""A small model with everything in it different from zero."""
+"""Small models of all kinds; everything in the pretraining one is different from zero."""
 
 from typing import Any
 
 import torch
 
 from spectralgpt.bands import BandSet, sensor
-from spectralgpt.nn import BandStatistics, ModelConfig, Normalization, Size
-from spectralgpt.weights import SpectralGPT
+from spectralgpt.nn import (
+    BandStatistics,
+    ChangeConfig,
+    DenseConfig,
+    ModelConfig,
+    Normalization,
+    PooledConfig,
+    Size,
+)
+from spectralgpt.weights import ChangeDetector, Classifier, Pretrained, Segmenter, SpectralGPT
 
 BANDS = sensor("spectralgpt-12").bands
 SIZE = Size(32, 2, 2, 48, 1, 3)
+DENSE: dict[str, Any] = {"widths": (32, 32, 64, 64), "levels": (16, 16, 16), "channels": 16}
 
 
 def small_weights(seed: int = 0, **options: Any) -> SpectralGPT:
@@ -21,3 +30,14 @@ def small_weights(seed: int = 0, **options: Any) -> SpectralGPT:
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
     return model.eval()
+
+
+def of_all_kinds() -> dict[str, Pretrained]:
+    """One model of each kind, by it; those with a head on the pretraining one's encoder."""
+    base = small_weights()
+    return {
+        "pretraining": base,
+        "classification": Classifier.from_encoder(base, PooledConfig(classes=4)),
+        "segmentation": Segmenter.from_encoder(base, DenseConfig(classes=3, **DENSE)),
+        "change": ChangeDetector.from_encoder(base, ChangeConfig(**DENSE)),
+    }

@@ -8,32 +8,19 @@ import torch
 from huggingface_hub import ModelCard
 from made_rasters import NAMES, land, write
 
-from made_weights import BANDS, small_weights
+from made_weights import BANDS, of_all_kinds, small_weights
 from spectralgpt.bands import BandSet
-from spectralgpt.nn import ChangeConfig, DenseConfig, PooledConfig
-from spectralgpt.weights import ChangeDetector, Classifier, Pretrained, Segmenter, describe, open_weights
+from spectralgpt.weights import Pretrained, describe, open_weights
 from spectralgpt.weights.card import MARK, model_card
-
-DENSE = {"widths": (32, 32, 64, 64), "levels": (16, 16, 16), "channels": 16}
-
-
-def models() -> dict[str, Pretrained]:
-    base = small_weights()
-    return {
-        "pretraining": base,
-        "classification": Classifier.from_encoder(base, PooledConfig(classes=4)),
-        "segmentation": Segmenter.from_encoder(base, DenseConfig(classes=3, **DENSE)),
-        "change": ChangeDetector.from_encoder(base, ChangeConfig(**DENSE)),
-    }
 
 
 def card_of(model: Pretrained) -> ModelCard:
     return ModelCard(model_card(describe(model)))
 
 
-@pytest.mark.parametrize("kind", models())
+@pytest.mark.parametrize("kind", of_all_kinds())
 def test_its_python_runs_beside_the_weights(kind, tmp_path, monkeypatch):
-    models()[kind].save_pretrained(tmp_path / "weights")
+    of_all_kinds()[kind].save_pretrained(tmp_path / "weights")
     for name in ("scene.tif", "before.tif", "after.tif"):
         write(tmp_path / "weights" / name, land(160, 136), names=NAMES)
     code = re.search(r"```python\n(.*?)```", (tmp_path / "weights/README.md").read_text(), re.DOTALL)[1]
@@ -54,9 +41,9 @@ def test_the_front_matter_stands_first_and_the_mark_behind_it():
     assert MARK not in head
 
 
-@pytest.mark.parametrize("kind", models())
+@pytest.mark.parametrize("kind", of_all_kinds())
 def test_what_the_hub_reads(kind):
-    data = card_of(models()[kind]).data
+    data = card_of(of_all_kinds()[kind]).data
     assert data.license == "unknown"
     assert {"remote-sensing", "multispectral", "sentinel-2"} <= set(data.tags)
     assert ("change-detection" in data.tags) == (kind == "change")
@@ -97,7 +84,7 @@ def test_what_provenance_says_stays_in_its_cell():
 
 
 def test_it_is_of_the_weights_and_of_nothing_else(tmp_path):
-    model = models()["classification"]
+    model = of_all_kinds()["classification"]
     first = model_card(describe(model))
     model.save_pretrained(tmp_path / "one")
     assert model_card(describe(open_weights(tmp_path / "one"))) == first
@@ -108,8 +95,8 @@ def test_it_is_of_the_weights_and_of_nothing_else(tmp_path):
 
 
 def test_the_description_counts_and_names():
-    said = describe(models()["classification"].resized(64))
-    model = models()["classification"]
+    said = describe(of_all_kinds()["classification"].resized(64))
+    model = of_all_kinds()["classification"]
     assert said.parameters == sum(each.numel() for each in model.resized(64).parameters())
     assert said.parameters - said.encoder_parameters == 32 * 4 + 4
     assert said.positions[0] == "place 8 x 8"
@@ -124,3 +111,18 @@ def test_a_persons_card_is_kept_to_the_byte(tmp_path, content):
     (tmp_path / "one/README.md").write_bytes(content)
     small_weights(seed=3).save_pretrained(tmp_path / "one")
     assert (tmp_path / "one/README.md").read_bytes() == content
+
+
+@pytest.mark.parametrize("kind", of_all_kinds())
+def test_it_says_what_the_weights_are(tmp_path, kind):
+    model = of_all_kinds()[kind]
+    model.provenance |= {"data": "made | up", "license": "apache-2.0"}
+    model.save_pretrained(tmp_path / "one")
+    card = ModelCard.load(tmp_path / "one" / "README.md")
+    assert card.data.license == "apache-2.0"
+    assert card.data.library_name == "spectralgpt"
+    assert {"remote-sensing", "sentinel-2"} <= set(card.data.tags)
+    for part in (model.fingerprint(), model.kind, "made \\| up", "B8A", "standard"):
+        assert part in card.text
+    type(model).from_pretrained(tmp_path / "one").save_pretrained(tmp_path / "two")
+    assert (tmp_path / "two/README.md").read_text() == (tmp_path / "one/README.md").read_text()

@@ -1,191 +1,122 @@
-"""The hub, faked where the network begins: what is uploaded, what is downloaded, what goes wrong."""
+"""The hub through its own client, over HTTP, from a server on this machine."""
 
-import json
-import shutil
-from pathlib import Path
+import logging
 
-import httpx2
 import pytest
-import torch
-from huggingface_hub import HfApi, ModelCard
-from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub import constants
+from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
 
-from made_weights import small_weights
+from fake_hub import TOKEN, serving
+from made_weights import of_all_kinds, small_weights
 from spectralgpt.errors import TargetError, WeightsError
-from spectralgpt.nn import ChangeConfig, DenseConfig, PooledConfig
-from spectralgpt.weights import ChangeDetector, Classifier, Segmenter, SpectralGPT, open_weights, pretrained
-
-DENSE = {"widths": (32, 32, 64, 64), "levels": (16, 16, 16), "channels": 16}
-
-
-def models() -> list:
-    base = small_weights()
-    return [
-        base,
-        Classifier.from_encoder(base, PooledConfig(classes=4, hidden=8, several=True)),
-        Segmenter.from_encoder(base, DenseConfig(classes=3, **DENSE)),
-        ChangeDetector.from_encoder(base, ChangeConfig(combine="concatenation", **DENSE)),
-    ]
+from spectralgpt.weights import Classifier, SpectralGPT, open_weights
 
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    """A folder that answers for the hub; what huggingface_hub does in between is its own."""
-    folder = tmp_path / "hub"
-
-    class Created:
-        def __init__(self, repo_id):
-            self.repo_id = repo_id
-
-    def create_repo(self, repo_id, **options):
-        if repo_id == "others/model":
-            raise refused(403)
-        return Created(repo_id)
-
-    def upload_folder(self, *, repo_id, folder_path, **options):
-        shutil.copytree(folder_path, folder / repo_id)
-        return f"https://hub/{repo_id}"
-
-    def snapshot_download(name, *, allow_patterns, **options):
-        if not (folder / name).exists():
-            raise LocalEntryNotFoundError("no network, and not in the cache") if options else refused(404)
-        return str(folder / name)
-
-    monkeypatch.setattr(HfApi, "create_repo", create_repo)
-    monkeypatch.setattr(HfApi, "upload_folder", upload_folder)
-    monkeypatch.setattr(pretrained, "snapshot_download", snapshot_download)
-    return folder
+    # what was read from the environment when huggingface_hub was imported
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no token"))
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.delenv("HUGGING_FACE_HUB_TOKEN", raising=False)
+    monkeypatch.setattr(logging.getLogger("huggingface_hub"), "disabled", True)
+    disable_progress_bars()
+    with serving() as served:
+        monkeypatch.setattr(constants, "ENDPOINT", served.endpoint)
+        template = served.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        yield served
+    enable_progress_bars()
 
 
-def refused(code: int) -> Exception:
-    request = httpx2.Request("GET", "https://hub")
-    return RepositoryNotFoundError(f"{code} from the hub", response=httpx2.Response(code, request=request))
-
-
-@pytest.mark.parametrize("number", range(4))
-def test_there_and_back(hub, number):
-    model = models()[number]
-    assert model.push_to_hub("somebody/model", private=True) == "https://hub/somebody/model"
-    assert sorted(path.name for path in (hub / "somebody/model").iterdir()) == [
-        "README.md",
-        "config.json",
-        "model.safetensors",
-    ]
-    back = type(model).from_pretrained("somebody/model", revision="main")
-    assert type(open_weights("somebody/model")) is type(model)
+@pytest.mark.parametrize("kind", of_all_kinds())
+def test_there_and_back(hub, kind, tmp_path):
+    model = of_all_kinds()[kind]
+    address = model.push_to_hub("me/model", token=TOKEN, private=True)
+    assert address.startswith(f"{hub.endpoint}/me/model/commit/")
+    model.save_pretrained(tmp_path / "local")
+    assert hub.files("me/model") == {path.name: path.read_bytes() for path in (tmp_path / "local").iterdir()}
+    back = type(model).from_pretrained("me/model", revision="main")
     assert back.fingerprint() == model.fingerprint()
     assert back.head_config == model.head_config
     assert not back.training
+    assert type(open_weights("me/model")) is type(model)
+    other = Classifier if kind != "classification" else SpectralGPT
+    with pytest.raises(WeightsError, match=f"found weights of the kind {model.kind}; expected {other.kind}"):
+        other.from_pretrained("me/model")
+
+
+def test_a_revision_is_that_and_no_other(hub):
+    first, second = small_weights(), small_weights(seed=1)
+    commit = first.push_to_hub("me/model", token=TOKEN).rpartition("/")[2]
+    second.push_to_hub("me/model", token=TOKEN)
+    assert SpectralGPT.from_pretrained("me/model").fingerprint() == second.fingerprint()
+    assert SpectralGPT.from_pretrained("me/model", revision=commit).fingerprint() == first.fingerprint()
+    with pytest.raises(WeightsError, match=r"me/model: found no such folder.*hub gave no such model"):
+        SpectralGPT.from_pretrained("me/model", revision="no-such-branch")
 
 
 def test_saved_and_pushed_in_one(hub, tmp_path):
+    assert small_weights().save_pretrained(tmp_path / "here", push_to_hub=True, repo_id="me/model", token=TOKEN)
+    assert hub.files("me/model")["config.json"] == (tmp_path / "here/config.json").read_bytes()
+    assert hub.files("me/model").keys() == {"README.md", "config.json", "model.safetensors"}
+
+
+def test_what_was_downloaded_needs_no_network(hub, tmp_path, monkeypatch):
     model = small_weights()
-    assert model.save_pretrained(tmp_path / "here", push_to_hub=True, repo_id="somebody/model")
-    assert (hub / "somebody/model/config.json").read_text() == (tmp_path / "here/config.json").read_text()
+    model.push_to_hub("me/model", token=TOKEN)
+    SpectralGPT.from_pretrained("me/model")
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    hub.asked.clear()
+    assert SpectralGPT.from_pretrained("me/model").fingerprint() == model.fingerprint()
+    assert SpectralGPT.from_pretrained("me/model", local_files_only=True).fingerprint() == model.fingerprint()
+    for options in ({}, {"local_files_only": True}):
+        with pytest.raises(WeightsError, match=r"me/other: found no such folder.*hub gave no such model"):
+            SpectralGPT.from_pretrained("me/other", **options)
+    with pytest.raises(TargetError, match=r"me/model: found that the Hugging Face hub does not take it"):
+        model.push_to_hub("me/model", token=TOKEN)
+    assert hub.asked == []
 
 
-def test_weights_of_another_kind(hub):
-    models()[1].push_to_hub("somebody/model")
-    with pytest.raises(WeightsError, match=r"found weights of the kind classification; expected pretraining"):
-        SpectralGPT.from_pretrained("somebody/model")
-
-
-def test_what_the_hub_does_not_have(hub):
-    with pytest.raises(WeightsError, match=r"nobody/nothing: found no such folder, and the Hugging Face hub gave no"):
-        SpectralGPT.from_pretrained("nobody/nothing")
-    with pytest.raises(WeightsError, match="no network, and not in the cache"):
-        SpectralGPT.from_pretrained("nobody/nothing", local_files_only=True)
-
-
-def test_a_damaged_download(hub):
-    small_weights().push_to_hub("somebody/model")
-    (hub / "somebody/model/config.json").write_text("<html>")
-    with pytest.raises(WeightsError, match="found no readable JSON"):
-        SpectralGPT.from_pretrained("somebody/model")
-
-
-def test_what_one_may_not_write(hub):
-    with pytest.raises(TargetError, match=r"others/model: found that the Hugging Face hub does not take it.*token"):
-        small_weights().push_to_hub("others/model")
-
-
-def test_what_is_local_needs_no_network(tmp_path, monkeypatch):
-    def never(*arguments, **options):
-        raise AssertionError("the network was asked")
-
-    monkeypatch.setattr(pretrained, "snapshot_download", never)
-    small_weights().save_pretrained(tmp_path / "here")
-    SpectralGPT.from_pretrained(tmp_path / "here")
+def test_a_folder_is_never_asked_for(hub, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small_weights().save_pretrained("me/model")  # a folder that could be a name
+    assert SpectralGPT.from_pretrained("me/model").fingerprint() == small_weights().fingerprint()
     with pytest.raises(WeightsError, match="found no such folder"):
         SpectralGPT.from_pretrained(tmp_path / "nowhere")
+    assert hub.asked == []
 
 
-@pytest.mark.parametrize("number", range(4))
-def test_the_card(tmp_path, number):
-    model = models()[number]
-    model.provenance |= {"data": "made | up", "license": "apache-2.0"}
-    model.save_pretrained(tmp_path / "one")
-    card = ModelCard.load(tmp_path / "one" / "README.md")
-    assert card.data.license == "apache-2.0"
-    assert card.data.library_name == "spectralgpt"
-    assert {"remote-sensing", "sentinel-2"} <= set(card.data.tags)
-    for part in (model.fingerprint(), model.kind, "made \\| up", "B8A", "standard"):
-        assert part in card.text
-    type(model).from_pretrained(tmp_path / "one").save_pretrained(tmp_path / "two")
-    assert (tmp_path / "two/README.md").read_text() == (tmp_path / "one/README.md").read_text()
-
-
-def test_a_card_of_a_person_is_kept(tmp_path):
-    small_weights().save_pretrained(tmp_path / "one")
-    (tmp_path / "one/README.md").write_text("my own words")
-    small_weights(seed=3).save_pretrained(tmp_path / "one")
-    assert (tmp_path / "one/README.md").read_text() == "my own words"
+def test_what_is_not_there(hub):
+    with pytest.raises(WeightsError, match=r"nobody/nothing: found no such folder.*\(.*404"):
+        SpectralGPT.from_pretrained("nobody/nothing")
+    hub.commits["me/empty"], hub.branches["me/empty"] = {}, {}
+    hub.commit("me/empty", "main", {"notes.txt": b"nothing"})
+    with pytest.raises(WeightsError, match=r"found no config\.json"):
+        SpectralGPT.from_pretrained("me/empty")
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
+    ("content", "found"), [(b"<html>", "no readable JSON"), (b"{}", "no model"), (b"", "no readable JSON")]
+)
+def test_a_damaged_configuration(hub, content, found):
+    small_weights().push_to_hub("me/model", token=TOKEN)
+    hub.commit("me/model", "main", {"config.json": content})
+    with pytest.raises(WeightsError, match=rf"found {found}.*expected the configuration of"):
+        SpectralGPT.from_pretrained("me/model")
+
+
+@pytest.mark.parametrize(
+    ("name", "token", "said"),
     [
-        ("head", {"classes": "many"}),
-        ("head", {"classs": 3}),
-        ("head", None),
-        ("kind", "foo"),
-        ("unknown", 1),
-        ("image", "a"),
-        ("image", 0),
-        ("patch", 0),
+        ("me/model", "hf_wrong", "401"),
+        ("me/model", None, "401"),
+        ("others/model", TOKEN, "403"),
+        ("a/b/c", TOKEN, "id"),
     ],
 )
-def test_a_head_that_makes_no_model(tmp_path, key, value):
-    models()[1].save_pretrained(tmp_path / "one")
-    path = Path(tmp_path / "one/config.json")
-    config = json.loads(path.read_text())
-    config["model"][key] = value
-    path.write_text(json.dumps(config))
-    with pytest.raises(WeightsError, match="makes no model"):
-        open_weights(tmp_path / "one")
-
-
-def test_levels_of_a_dense_head_that_are_too_few(tmp_path):
-    models()[2].save_pretrained(tmp_path / "one")
-    path = tmp_path / "one/config.json"
-    config = json.loads(path.read_text())
-    config["model"]["head"]["widths"] = [32, 32]
-    path.write_text(json.dumps(config))
-    with pytest.raises(WeightsError, match="makes no model"):
-        open_weights(tmp_path / "one")
-
-
-@pytest.mark.parametrize("provenance", [[1], "x", 3])
-def test_a_provenance_that_is_no_table(tmp_path, provenance):
-    small_weights().save_pretrained(tmp_path / "one")
-    path = tmp_path / "one/config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"provenance": provenance}))
-    with pytest.raises(WeightsError, match="makes no model"):
-        open_weights(tmp_path / "one")
-
-
-def test_logits_are_the_same_after_saving(tmp_path):
-    model = models()[2].eval()
-    model.save_pretrained(tmp_path / "one")
-    back = open_weights(tmp_path / "one")
-    assert all(torch.equal(back.state_dict()[name], tensor) for name, tensor in model.state_dict().items())
+def test_what_one_may_not_write(hub, name, token, said):
+    with pytest.raises(TargetError, match=rf"{name}: found that .* hub does not take it \(.*{said}.*token.*login"):
+        small_weights().push_to_hub(name, token=token)
+    assert hub.commits == {}

@@ -45,7 +45,7 @@ def entry(name: str) -> dict[str, list[int]]:
 
 
 def pretraining(model: SpectralGPT) -> Released:
-    return Released("pretraining", model.config)
+    return Released(model.config)
 
 
 @golden.needed

@@ -8,28 +8,22 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from made_weights import small_weights
+from made_weights import of_all_kinds, small_weights
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.errors import OptionError
-from spectralgpt.nn import ChangeConfig, DenseConfig, ModelConfig, PooledConfig, Size
+from spectralgpt.nn import ModelConfig, PooledConfig, Size
 from spectralgpt.raster import Pixels, open_raster
 from spectralgpt.training.optimizer import layer_groups
-from spectralgpt.weights import ChangeDetector, Classifier, Pretrained, Segmenter, SpectralGPT
+from spectralgpt.weights import Classifier, Pretrained, Segmenter, SpectralGPT
 from spectralgpt.weights.released import released_normalization
 
-DENSE = {"widths": (32, 32, 64, 64), "levels": (16, 16, 16), "channels": 16}
 BANDS = BandSet.native(sensor("spectralgpt-12").bands)
 NODES = tuple(group.wavelength for group in BANDS.groups)
 
 
 def models() -> dict[str, Pretrained]:
-    base = small_weights()
-    made = {
-        "pretraining": base,
-        "classification": Classifier.from_encoder(base, PooledConfig(classes=4)),
-        "segmentation": Segmenter.from_encoder(base, DenseConfig(classes=3, **DENSE)),
-        "change": ChangeDetector.from_encoder(base, ChangeConfig(**DENSE)),
-    }
+    made = of_all_kinds()
+    base = made["pretraining"]
     joint = replace(base.config, joint_positions=True, spectrum_nodes=NODES)
     made["joint"] = Classifier(joint, PooledConfig(classes=4), base.normalization)
     torch.nn.init.normal_(made["joint"].encoder.positions.joint)

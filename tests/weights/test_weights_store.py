@@ -8,12 +8,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from made_weights import BANDS, SIZE, small_weights
+from made_weights import BANDS, DENSE, SIZE, of_all_kinds, small_weights
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.errors import TargetError, WeightsError
-from spectralgpt.nn import Normalization
+from spectralgpt.nn import ChangeConfig, Normalization, PooledConfig
 from spectralgpt.raster import Pixels
-from spectralgpt.weights import SpectralGPT, fingerprint
+from spectralgpt.weights import ChangeDetector, Classifier, SpectralGPT, fingerprint, open_weights
 from spectralgpt.weights.released import released_normalization
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
@@ -289,3 +289,67 @@ def test_extremes_of_what_is_hidden_never_reach_a_prediction():
     assert one.cube.scaling.kind == "two_sigma"
     torch.testing.assert_close(one.predicted, two.predicted, atol=1e-5, rtol=0)
     torch.testing.assert_close(one.reflectance()[:, :, 9:], two.reflectance()[:, :, 9:], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("head", {"classes": "many"}),
+        ("head", {"classs": 3}),
+        ("head", None),
+        ("kind", "foo"),
+        ("unknown", 1),
+        ("image", "a"),
+        ("image", 0),
+        ("patch", 0),
+    ],
+)
+def test_a_head_that_makes_no_model(tmp_path, key, value):
+    of_all_kinds()["classification"].save_pretrained(tmp_path / "one")
+    path = tmp_path / "one/config.json"
+    config = json.loads(path.read_text())
+    config["model"][key] = value
+    path.write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match="makes no model"):
+        open_weights(tmp_path / "one")
+
+
+def test_levels_of_a_dense_head_that_are_too_few(tmp_path):
+    of_all_kinds()["segmentation"].save_pretrained(tmp_path / "one")
+    path = tmp_path / "one/config.json"
+    config = json.loads(path.read_text())
+    config["model"]["head"]["widths"] = [32, 32]
+    path.write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match="makes no model"):
+        open_weights(tmp_path / "one")
+
+
+@pytest.mark.parametrize("provenance", [[1], "x", 3])
+def test_a_provenance_that_is_no_table(tmp_path, provenance):
+    small_weights().save_pretrained(tmp_path / "one")
+    path = tmp_path / "one/config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"provenance": provenance}))
+    with pytest.raises(WeightsError, match="makes no model"):
+        open_weights(tmp_path / "one")
+
+
+def test_logits_are_the_same_after_saving(tmp_path):
+    model = of_all_kinds()["segmentation"].eval()
+    model.save_pretrained(tmp_path / "one")
+    back = open_weights(tmp_path / "one")
+    assert all(torch.equal(back.state_dict()[name], tensor) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("kind", "head"),
+    [
+        (Classifier, PooledConfig(classes=4, hidden=8, several=True)),
+        (ChangeDetector, ChangeConfig(combine="concatenation", **DENSE)),
+    ],
+)
+def test_a_head_comes_back_as_it_was(tmp_path, kind, head):
+    model = kind.from_encoder(small_weights(), head)
+    model.save_pretrained(tmp_path / "one")
+    back = kind.from_pretrained(tmp_path / "one")
+    assert back.head_config == head
+    assert back.fingerprint() == model.fingerprint()

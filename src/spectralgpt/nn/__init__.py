@@ -8,7 +8,7 @@ from spectralgpt.nn.hiding import Hide, hidden_tokens
 from spectralgpt.nn.losses import LossTerm, normalized_target, spectral_loss, token_loss
 from spectralgpt.nn.masks import Mask, MaskKind, draw_mask, given_mask, kept_count, random_mask, scene_hidden
 from spectralgpt.nn.normalization import BandStatistics, Normalization, Scaling, ScalingKind
-from spectralgpt.nn.positions import resize_table
+from spectralgpt.nn.positions import Positions, resize_table
 from spectralgpt.nn.precision import Precision, computing_in, resolved_precision
 from spectralgpt.nn.sizes import SIZES, SPECTRUM_NODES, ModelConfig, Size
 from spectralgpt.nn.tasks import ChangeConfig, ChangeDetection, Classification, Combine, Prediction, Segmentation
@@ -36,6 +36,7 @@ __all__ = [
     "PixelsLike",
     "PooledConfig",
     "PooledHead",
+    "Positions",
     "Precision",
     "Prediction",
     "Reconstruction",

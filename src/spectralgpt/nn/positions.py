@@ -59,8 +59,15 @@ class Positions(nn.Module):
         """Positions of one date's tokens: group, row, column."""
         if not self.is_joint:
             return (self.of_groups(bands)[:, None] + self.of_places(rows, columns)[None]).flatten(0, 1)
-        groups = read_table(self.joint, self._nodes_of(bands))
-        return torch.cat([resize_table(each, rows, columns).flatten(0, 1) for each in groups])
+        return resize_table(read_table(self.joint, self._nodes_of(bands)), rows, columns).flatten(0, 2)
+
+    def resize_places(self, rows: int, columns: int) -> str:
+        """Replace the table of places by itself, read at rows x columns places; the table's name."""
+        name = "joint" if self.is_joint else "place"
+        table = self.get_parameter(name)
+        resized = resize_table(table.detach(), rows, columns).contiguous()
+        setattr(self, name, nn.Parameter(resized, requires_grad=table.requires_grad))
+        return name
 
     def _nodes_of(self, bands: BandSet) -> Float[Tensor, " group"]:
         return spectrum_nodes_of(bands, self.spectrum_nodes).to(self.season.device)
@@ -108,13 +115,14 @@ def spectrum_nodes_of(bands: BandSet, nodes: Sequence[float]) -> Float[Tensor, "
 
 
 def resize_table(
-    table: Float[Tensor, "node_rows node_columns dim"], rows: int, columns: int
-) -> Float[Tensor, "rows columns dim"]:
+    table: Float[Tensor, "*stack node_rows node_columns dim"], rows: int, columns: int
+) -> Float[Tensor, "*stack rows columns dim"]:
     """The table read bicubically at rows x columns places (a = -0.75, align_corners False, no antialias)."""
-    if table.shape[:2] == (rows, columns):
+    if table.shape[-3:-1] == (rows, columns):
         return table
-    image = table.permute(2, 0, 1)[None]
-    return F.interpolate(image, size=(rows, columns), mode="bicubic", align_corners=False)[0].permute(1, 2, 0)
+    images = table.reshape(-1, *table.shape[-3:]).permute(0, 3, 1, 2)
+    resized = F.interpolate(images, size=(rows, columns), mode="bicubic", align_corners=False)
+    return resized.permute(0, 2, 3, 1).reshape(*table.shape[:-3], rows, columns, table.shape[-1])
 
 
 def read_table(table: Float[Tensor, "node *value"], at: Float[Tensor, "*axes"]) -> Float[Tensor, "..."]:

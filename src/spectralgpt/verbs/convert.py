@@ -87,13 +87,13 @@ def convert(
         resized = tuple(model.provenance.get("resized", ())[earlier:])
         if not resized:
             warnings = (f"--image {image}: found nothing to resize; every position table is as it was.",)
+    found = describe(model)
     progress("writing weights", 1, 2)
     if to_released:
         model.save_released(target)
     else:
-        model.save_pretrained(target)
+        model.save_pretrained(target, description=found)
     progress("writing weights", 2, 2)
-    found = describe(model)
     return Converted(
         source=Path(source) if os.path.exists(source) else os.fspath(source),
         target=target,

@@ -48,5 +48,4 @@ def load_model(weights: str | os.PathLike[str] | None, device: str = "auto", kin
         raise OptionError(
             f"--device {device}: found no such device here ({reason}); expected cpu, cuda or auto."
         ) from None
-    model = open_weights(weights) if kind is None else CLASSES[kind].from_pretrained(weights)
-    return model.to(place)
+    return open_weights(weights, kind).to(place)

@@ -11,42 +11,34 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
-from torch import Tensor, nn
+from torch import Tensor
 
 from spectralgpt.errors import InputError, OptionError, TargetError, WeightsError
 from spectralgpt.nn import (
     Backbone,
-    ChangeConfig,
     Cube,
-    DenseConfig,
     ModelConfig,
     Normalization,
     PixelsLike,
-    PooledConfig,
+    Positions,
     Scaling,
     make_cube,
-    resize_table,
 )
-from spectralgpt.weights.card import describe, model_card
+from spectralgpt.weights.card import Description, describe, model_card
 from spectralgpt.weights.released import (
+    HEADS,
     HeadConfig,
     Kind,
     Released,
     describe_released,
     from_released,
+    kind_of,
     read_released,
     released_normalization,
     to_released,
     write_released,
 )
 from spectralgpt.weights.store import CONFIG, TENSORS, check_tensors, fingerprint, read_weights, write_weights
-
-HEADS: dict[Kind, type[HeadConfig]] = {
-    "classification": PooledConfig,
-    "segmentation": DenseConfig,
-    "change": ChangeConfig,
-}
-"""Kinds of models that have a head; the other kind is pretraining."""
 
 HUB_ERRORS: tuple[type[BaseException], ...] = (
     HfHubHTTPError,
@@ -65,7 +57,6 @@ Model = TypeVar("Model", bound="Pretrained")
 class Contents:
     """All that weights hold, before a model is made of them. read_out: None where the format has none."""
 
-    kind: Kind
     config: ModelConfig
     head: HeadConfig | None
     normalization: Normalization
@@ -73,6 +64,11 @@ class Contents:
     read_out: dict[str, Any] | None
     tensors: dict[str, Tensor]
     source: str
+
+    @property
+    def kind(self) -> Kind:
+        """By its head."""
+        return kind_of(self.head)
 
 
 class Pretrained(Backbone, ModelHubMixin):
@@ -206,23 +202,23 @@ class Pretrained(Backbone, ModelHubMixin):
         config: Any = None,
         repo_id: str | None = None,
         push_to_hub: bool = False,
+        description: Description | None = None,
         model_card_kwargs: dict[str, Any] | None = None,
         **hub: Any,
     ) -> str | None:
         """Write the weights folder with a model card, whole or not at all; missing parents are made.
 
+        description: the model's, where it is known already: it is read off every number.
         push_to_hub: upload it, too, to `repo_id` (default: the folder's name); hub: as `push_to_hub` has them. config
         and model_card_kwargs: not used, huggingface_hub passes them. Raises TargetError when it cannot be written.
         """
         folder = Path(folder)
-        self._save_pretrained(folder)
+        self._save_pretrained(folder, description)
         return self.push_to_hub(repo_id or folder.name, **hub) if push_to_hub else None
 
-    def _save_pretrained(self, save_directory: Path) -> None:
-        config = self._config_json()
-        tensors = self.state_dict()
-        card = model_card(describe(self, fingerprint(config, tensors)))
-        write_weights(save_directory, {**config, "provenance": self.provenance}, tensors, card)
+    def _save_pretrained(self, save_directory: Path, description: Description | None = None) -> None:
+        config = {**self._config_json(), "provenance": self.provenance}
+        write_weights(save_directory, config, self.state_dict(), model_card(description or describe(self)))
 
     def push_to_hub(self, repo_id: str, **hub: Any) -> str:
         """Upload the weights with their card to the Hugging Face hub; the commit's address.
@@ -240,7 +236,7 @@ class Pretrained(Backbone, ModelHubMixin):
 
     def save_released(self, path: str | os.PathLike[str]) -> None:
         """Write a checkpoint in the released format. Raises WeightsError when the format cannot hold the model."""
-        released = Released(self.kind, self.config, self.head_config)
+        released = Released(self.config, self.head_config)
         tensors = to_released(self.state_dict(), released, self.normalization)  # first: it may refuse
         write_released(Path(path), tensors)
 
@@ -256,24 +252,20 @@ class Pretrained(Backbone, ModelHubMixin):
         patch = self.config.patch
         if image < patch or image % patch:
             raise OptionError(f"found an image side of {image} px; expected a multiple of the patch, {patch} px.")
-        side = image // patch
         model = copy.deepcopy(self)
         if image == self.config.image:
             # a table may have more nodes than the image has places: nothing of them is given up for nothing
             return model
-        model.config = replace(self.config, image=image, place_nodes=(side, side))
-        before, said = self.config.place_nodes, []
-        for name, table in list(model.named_parameters()):
-            owner, last = model.get_submodule(name.rpartition(".")[0]), name.rpartition(".")[2]
-            if before == (side, side) or last not in ("place", "joint"):
-                continue
-            stacks = table.detach()[None] if last == "place" else table.detach()
-            resized = torch.stack([resize_table(each, side, side) for each in stacks])
-            resized = resized[0] if last == "place" else resized
-            setattr(owner, last, nn.Parameter(resized, requires_grad=table.requires_grad))
-            said.append(f"{name} from {before[0]} x {before[1]} to {side} x {side} places")
-        if said:
-            model.provenance = {**self.provenance, "resized": [*self.provenance.get("resized", []), *said]}
+        before, after = self.config.place_nodes, (image // patch, image // patch)
+        model.config = replace(self.config, image=image, place_nodes=after)
+        if before == after:
+            return model
+        said = []
+        for name, module in model.named_modules():
+            if isinstance(module, Positions):
+                table = f"{name}.{module.resize_places(*after)}"
+                said.append(f"{table} from {before[0]} x {before[1]} to {after[0]} x {after[1]} places")
+        model.provenance = {**self.provenance, "resized": [*self.provenance.get("resized", []), *said]}
         return model
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -322,7 +314,7 @@ def read_contents(name: str | os.PathLike[str], kind: Kind | None = None, **hub:
         provenance = dict(config["provenance"] or {})
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, InputError) as error:
         raise WeightsError(f"{path}: found a configuration that makes no model ({error!r}).") from None
-    return Contents(found, model_config, head, normalization, provenance, config["read_out"], tensors, str(path))
+    return Contents(model_config, head, normalization, provenance, config["read_out"], tensors, str(path))
 
 
 def read_released_contents(
@@ -333,9 +325,7 @@ def read_released_contents(
     released = describe_released(state, str(path), kind=kind, heads=heads, decoder_heads=decoder_heads)
     tensors = from_released(state, released, str(path))
     provenance = {"converted_from": path.name}
-    return Contents(
-        released.kind, released.config, released.head, released_normalization(), provenance, None, tensors, str(path)
-    )
+    return Contents(released.config, released.head, released_normalization(), provenance, None, tensors, str(path))
 
 
 def _downloaded(name: str, hub: dict[str, Any]) -> Path:

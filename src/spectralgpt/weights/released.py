@@ -56,6 +56,13 @@ STATISTICS = {
 Kind = Literal["pretraining", "classification", "segmentation", "change"]
 HeadConfig = PooledConfig | DenseConfig  # ChangeConfig is a DenseConfig
 
+HEADS: dict[Kind, type[HeadConfig]] = {
+    "classification": PooledConfig,
+    "segmentation": DenseConfig,
+    "change": ChangeConfig,
+}
+"""Kinds of models that have a head; the other kind is pretraining."""
+
 SEGMENTED_BLOCK = 12
 """The released segmentation reads this block, however deep its encoder is."""
 
@@ -68,9 +75,13 @@ _PRETRAINING_DECODER = (512, 4, 16)
 class Released:
     """What a checkpoint of the released format holds, besides its numbers."""
 
-    kind: Kind
     config: ModelConfig
     head: HeadConfig | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """By its head."""
+        return kind_of(self.head)
 
     @property
     def layout(self) -> list[Stored]:
@@ -87,6 +98,11 @@ class Released:
         with torch.device("meta"):
             state = make_model(self.config, self.head).state_dict()
         return {name: tuple(tensor.shape) for name, tensor in state.items()}
+
+
+def kind_of(head: HeadConfig | None) -> Kind:
+    """What a model with this head does; without one it is for pretraining."""
+    return next((kind for kind, config in HEADS.items() if type(head) is config), "pretraining")
 
 
 def make_model(config: ModelConfig, head: HeadConfig | None) -> Backbone:
@@ -145,11 +161,12 @@ def describe_released(
     for widths that none of the released sizes has. WeightsError for anything that is not one of the four kinds.
     """
     kind = _kind(state, source, kind)
+    bands, depth = sensor("spectralgpt-12").bands, _depth(state, "")
     try:
         dim, _, slots, patch, _ = state["patch_embed.proj.weight"].shape
-        if len(sensor("spectralgpt-12").bands) % slots:
+        if len(bands) % slots:
             raise WeightsError(f"{source}: found {slots} bands a token; expected a number that divides 12.")
-        groups = len(sensor("spectralgpt-12").bands) // slots
+        groups = len(bands) // slots
         joint = kind == "classification"
         tokens = state["pos_embed"].shape[1] // groups if joint else state["pos_embed_spatial"].shape[1]
         found_groups = groups if joint else state["pos_embed_temporal"].shape[1]
@@ -157,12 +174,11 @@ def describe_released(
         if kind == "pretraining":
             decoder_dim, decoder_depth = state["decoder_embed.weight"].shape[0], _depth(state, "decoder_")
             default_heads = DECODER_HEADS.get(decoder_dim, 0)
-        head = _head(state, kind, _depth(state, ""))
+        head = _head(state, kind, depth)
     except (KeyError, ValueError, IndexError, OptionError) as error:
         raise WeightsError(f"{source}: found a checkpoint whose tensors do not fit together ({error}).") from None
     if found_groups != groups:
         raise WeightsError(f"{source}: found {found_groups} groups of {slots} bands; expected 12 bands in all.")
-    depth, side = _depth(state, ""), math.isqrt(tokens)
     if not depth or not decoder_depth:
         raise WeightsError(f"{source}: found {depth} blocks and {decoder_depth} of the decoder; expected some of both.")
     heads, decoder_heads = heads or ENCODER_HEADS.get(dim), decoder_heads or default_heads
@@ -176,7 +192,7 @@ def describe_released(
             f"{source}: found widths {dim} and {decoder_dim} for {heads} and {decoder_heads} heads; expected heads "
             "that divide them."
         )
-    bandset = BandSet.native(sensor("spectralgpt-12").bands, slots)
+    bandset, side = BandSet.native(bands, slots), math.isqrt(tokens)
     config = ModelConfig(
         size=Size(dim, depth, heads, decoder_dim, decoder_depth, decoder_heads),
         bands=bandset,
@@ -186,7 +202,7 @@ def describe_released(
         spectrum_nodes=tuple(group.wavelength for group in bandset.groups),
         joint_positions=joint,
     )
-    return Released(kind, config, head)
+    return Released(config, head)
 
 
 def _kind(state: Mapping[str, Tensor], source: str, told: Kind | None) -> Kind:

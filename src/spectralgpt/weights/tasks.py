@@ -6,13 +6,12 @@ from typing import Any, TypeVar
 from torch import nn
 
 from spectralgpt.nn import (
-    ChangeConfig,
     ChangeDetection,
     Classification,
-    DenseConfig,
+    DenseHead,
     ModelConfig,
     Normalization,
-    PooledConfig,
+    PooledHead,
     Segmentation,
 )
 from spectralgpt.weights.pretrained import Pretrained
@@ -23,6 +22,24 @@ Task = TypeVar("Task", bound="_TaskModel")
 
 class _TaskModel(Pretrained):
     """What models with a head share."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        head: HeadConfig,
+        normalization: Normalization,
+        provenance: dict[str, Any] | None = None,
+    ):
+        # of the model of `nn` beside which this stands
+        super().__init__(config, head)  # type: ignore[call-arg]
+        self.normalization = normalization
+        self.provenance = provenance or {}
+
+    @property
+    def head_config(self) -> HeadConfig:
+        """What its head is."""
+        assert isinstance(self.head, PooledHead | DenseHead)
+        return self.head.config
 
     @classmethod
     def from_encoder(cls: type[Task], model: Pretrained, head: HeadConfig) -> Task:
@@ -41,22 +58,6 @@ class Classifier(_TaskModel, Classification):
 
     kind = "classification"
 
-    def __init__(
-        self,
-        config: ModelConfig,
-        head: PooledConfig,
-        normalization: Normalization,
-        provenance: dict[str, Any] | None = None,
-    ):
-        super().__init__(config, head)
-        self.normalization = normalization
-        self.provenance = provenance or {}
-
-    @property
-    def head_config(self) -> PooledConfig:
-        """What its head is."""
-        return self.head.config
-
     @classmethod
     def from_encoder(cls, model: Pretrained, head: HeadConfig) -> "Classifier":
         """A new head on a copy of a model's encoder, in training mode: bands, units and positions are the model's.
@@ -73,40 +74,8 @@ class Segmenter(_TaskModel, Segmentation):
 
     kind = "segmentation"
 
-    def __init__(
-        self,
-        config: ModelConfig,
-        head: DenseConfig,
-        normalization: Normalization,
-        provenance: dict[str, Any] | None = None,
-    ):
-        super().__init__(config, head)
-        self.normalization = normalization
-        self.provenance = provenance or {}
-
-    @property
-    def head_config(self) -> DenseConfig:
-        """What its head is."""
-        return self.head.config
-
 
 class ChangeDetector(_TaskModel, ChangeDetection):
     """What changed at each pixel between two times."""
 
     kind = "change"
-
-    def __init__(
-        self,
-        config: ModelConfig,
-        head: ChangeConfig,
-        normalization: Normalization,
-        provenance: dict[str, Any] | None = None,
-    ):
-        super().__init__(config, head)
-        self.normalization = normalization
-        self.provenance = provenance or {}
-
-    @property
-    def head_config(self) -> DenseConfig:
-        """What its head is, a ChangeConfig."""
-        return self.head.config

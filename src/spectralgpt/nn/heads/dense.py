@@ -80,18 +80,17 @@ class DenseHead(nn.Module):
         where = None if merged.present is None else merged.present[:, None]
         finest, fine, middle, coarse = (level(merged.features, where) for level in self.levels)
         x = self._pyramid_pooling(coarse, where)
-        fused, place = [x], where
+        fused = [(x, where)]
         for number, (level, lateral, fusion) in enumerate(
             zip((middle, fine, finest), self.laterals, self.fusions, strict=True)
         ):
             there, shape = _enlarged(where, level), (level.shape[-2], level.shape[-1])
-            x = resize(x, shape, place)
+            x = resize(x, shape, fused[-1][1])
             x = fusion((self.top(x) if number == 0 else x) + lateral(level, there), there)
-            fused.append(x)
-            place = there
+            fused.append((x, there))
+        *coarser, (last, place) = fused
         shape = (finest.shape[-2], finest.shape[-1])
-        whole = torch.cat([resize(each, shape, _enlarged(where, each)) for each in fused[:-1]] + fused[-1:], dim=1)
-        x = self.fuse_all(whole, place)
+        x = self.fuse_all(torch.cat([*(resize(each, shape, there) for each, there in coarser), last], dim=1), place)
         return self.classify(x if place is None else torch.where(place, x, 0.0))  # type: ignore[no-any-return]
 
     def _pyramid_pooling(
