@@ -53,7 +53,7 @@ def align(bands: Sequence[Band], model: BandSet, own: bool = False) -> Alignment
         return _own(bands, model.slots)
     weights = np.zeros((len(model), len(bands)))
     for column, band in enumerate(bands):
-        row = _fed(band, model.bands)
+        row = fed(band, model.bands)
         if row is not None:
             weights[row, column] = _weight(band, model.bands[row])
     there = np.flatnonzero(weights.any(axis=1))
@@ -81,7 +81,7 @@ def _own(bands: Sequence[Band], slots: int) -> Alignment:
     return Alignment(bandset, matrix, tuple(f"{name} <- {name}" for name in bandset.names), (), (), ())
 
 
-def _fed(band: Band, model: Sequence[Band]) -> int | None:
+def fed(band: Band, model: Sequence[Band]) -> int | None:
     """Which model band this file band feeds."""
     distances = ((abs(band.wavelength - each.wavelength), each.wavelength, row) for row, each in enumerate(model))
     reaching = [(far, wavelength, row) for far, wavelength, row in distances if far <= model[row].fwhm / 2]

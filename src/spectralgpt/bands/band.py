@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+WAVELENGTH_LAST = re.compile(r"(?<=\S)\s+\(?\d+(?:\.\d+)?\s*(?:nm|um|µm)\)?\s*$", re.IGNORECASE)
+
 NUMBERED = re.compile(r"B(?:AND)?[ _]?0*([1-9]\d*)(A?)", re.IGNORECASE)
 
 
@@ -35,9 +37,9 @@ class Band:
 def canonical(name: str) -> str:
     """The one spelling of a band's name: `B01`, `b1`, `Band 1` are `B1`; `B8a` is `B8A`.
 
-    What follows a comma is a remark of the writer (GDAL names a Sentinel-2 band `B4, central wavelength 665 nm`).
-    A name of another form keeps its spelling, without the space around it.
+    What follows a comma is a remark of the writer (GDAL names a Sentinel-2 band `B4, central wavelength 665 nm`), as is
+    a wavelength at the end (`blue 475 nm`). A name of another form keeps its spelling, without the space around it.
     """
-    word = name.split(",")[0].strip()
+    word = WAVELENGTH_LAST.sub("", name.split(",")[0]).strip()
     numbered = NUMBERED.fullmatch(word)
     return f"B{numbered[1]}{numbered[2].upper()}" if numbered else word

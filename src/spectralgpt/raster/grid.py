@@ -9,6 +9,7 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform as to_crs
 
+from spectralgpt.errors import OptionError
 from spectralgpt.raster.handles import GDAL_ERRORS
 from spectralgpt.raster.window import Window
 
@@ -17,6 +18,12 @@ EQUATOR, FLATTENING = 6378137.0, 1 / 298.257223563
 
 SAME = 1e-3
 """Two grids are one when no corner differs by more than this share of a pixel: writers round their transforms."""
+
+SLIVER = 1e-6
+"""Share of a pixel; one that no more of an image reaches into is not there."""
+
+MOST_PIXELS = 2**31
+"""Of a grid that an option makes: more is a slip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +83,44 @@ class Grid:
 
     def coincides(self, other: "Grid") -> bool:
         """Whether every pixel lies where the other's lies, but for rounding in the transforms."""
-        if self.shape != other.shape or not self.same_crs(other):
-            return False
-        if self.transform == other.transform:
-            return True
-        back = composed(~self.transform, other.transform)
-        corners = tuple(product((0.0, float(self.width)), (0.0, float(self.height))))
-        return all(
-            max(abs(a - b) for a, b in zip(applied(back, *corner), corner, strict=True)) < SAME for corner in corners
-        )
+        return self.shape == other.shape and self.offset_on(other) == (0, 0)
+
+    def offset_on(self, other: "Grid") -> tuple[int, int] | None:
+        """Row and column of the first pixel here on the other grid, when both are cut from the same pixels, but for
+        rounding in the transforms; None when they are not. They need not meet.
+        """
+        return _offset(self, other)
+
+    def at_gsd(self, gsd: float | int) -> "Grid":
+        """The same ground from the same first corner on in square pixels of so many metres on the ground.
+
+        Where the CRS's metres are those on the ground but for 1 %, as in UTM, they count: 20 gives pixels of exactly
+        20. The last row and column may reach beyond this grid. OptionError, naming --gsd, without georeference, and
+        for what gives less than a pixel or more than 2^31.
+        """
+        option = f"--gsd {gsd:g}"
+        if not (math.isfinite(gsd) and gsd > 0):
+            raise OptionError(f"{option}: found no size of a pixel; expected metres on the ground above 0, like 10.")
+        if self.crs is None or not math.isfinite(self.gsd):
+            raise OptionError(
+                f"{option}: found an image without a georeference that tells metres; expected CRS and transform, as "
+                "pixels are measured on the ground. Leave --gsd out."
+            )
+        steps = _metres_of_steps(self)
+        extent = self.height * steps[0], self.width * steps[1]
+        if min(extent) < gsd * (1 - SLIVER):
+            raise OptionError(
+                f"{option}: found an image of {extent[0]:.4g} x {extent[1]:.4g} metres, less than one such pixel; "
+                "expected a smaller size."
+            )
+        # min: what is above is refused, and infinity has no whole number
+        height, width = (math.ceil(min(metres / gsd, 2.0 * MOST_PIXELS) - SLIVER) for metres in extent)
+        if height * width > MOST_PIXELS:
+            raise OptionError(
+                f"{option}: found that this makes {height} x {width} pixels; expected at most 2^31. Choose a larger "
+                "size, or a part of the image with --aoi."
+            )
+        return Grid(self.crs, composed(self.transform, Affine.scale(gsd / steps[1], gsd / steps[0])), height, width)
 
 
 def applied(transform: Affine, column: float, row: float) -> tuple[float, float]:
@@ -108,27 +144,67 @@ def composed(outer: Affine, inner: Affine) -> Affine:
 
 
 @lru_cache(maxsize=256)
+def _offset(one: Grid, other: Grid) -> tuple[int, int] | None:
+    if not one.same_crs(other):
+        return None
+    back = composed(~other.transform, one.transform)
+    column, row = applied(back, 0.0, 0.0)
+    if not (math.isfinite(column) and math.isfinite(row)):
+        return None
+    offset = round(row), round(column)
+    for corner in product((0.0, float(one.width)), (0.0, float(one.height))):
+        there = applied(back, *corner)
+        if max(abs(there[0] - corner[0] - offset[1]), abs(there[1] - corner[1] - offset[0])) >= SAME:
+            return None
+    return offset
+
+
+@lru_cache(maxsize=256)
 def _ground_sampling(grid: Grid) -> float:
-    """Half a pixel to each side of the centre, taken to longitude and latitude, then to metres on the ellipsoid."""
-    if grid.crs is None:
+    """Of a pixel's sides on the ground, the square root of the area between them."""
+    sides = _sides(grid)
+    if sides is None:
         return math.nan
+    (ax, ay), (bx, by) = sides
+    return math.sqrt(abs(ax * by - ay * bx))
+
+
+def _metres_of_steps(grid: Grid) -> tuple[float, float]:
+    """Of one row and one column, by which pixels of another size are measured; their product is a pixel's area."""
+    t = grid.transform
+    rows, columns = math.hypot(t.b, t.e), math.hypot(t.a, t.d)
+    crs, area = CRS.from_wkt(grid.crs), grid.gsd**2
+    if crs.is_projected and crs.linear_units_factor[1] == 1.0 and abs(math.sqrt(grid.pixel_area) / grid.gsd - 1) < 0.01:
+        area = grid.pixel_area
+    elif (sides := _sides(grid)) is not None:
+        columns, rows = (math.hypot(*side) for side in sides)
+    sheared = math.sqrt(area / (rows * columns))
+    return rows * sheared, columns * sheared
+
+
+def _sides(grid: Grid) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Metres east and north of one column and one row at the image's centre; None where the CRS cannot tell.
+
+    Half a pixel to each side of the centre, taken to longitude and latitude, then to metres on the ellipsoid.
+    """
+    if grid.crs is None:
+        return None
     column, row = grid.width / 2, grid.height / 2
     places = [(column, row), (column - 0.5, row), (column + 0.5, row), (column, row - 0.5), (column, row + 0.5)]
     xs, ys = zip(*(applied(grid.transform, *place) for place in places), strict=True)
     try:
         longitudes, latitudes, *_ = to_crs(CRS.from_wkt(grid.crs), CRS.from_epsg(4326), xs, ys)
     except GDAL_ERRORS:
-        return math.nan  # a local or engineering CRS lies nowhere on Earth
+        return None  # a local or engineering CRS lies nowhere on Earth
     if not all(map(math.isfinite, (*longitudes, *latitudes))):
-        return math.nan
+        return None
     east, north = _metres_per_degree(latitudes[0])
 
     def step(start: int, stop: int) -> tuple[float, float]:
         around = (longitudes[stop] - longitudes[start] + 180) % 360 - 180  # a pixel may lie across the date line
         return around * east, (latitudes[stop] - latitudes[start]) * north
 
-    (ax, ay), (bx, by) = step(1, 2), step(3, 4)
-    return math.sqrt(abs(ax * by - ay * bx))
+    return step(1, 2), step(3, 4)
 
 
 def _metres_per_degree(latitude: float) -> tuple[float, float]:

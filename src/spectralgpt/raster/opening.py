@@ -10,44 +10,74 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-from spectralgpt.bands import Band, Identity, identify, is_sensor, sensor
-from spectralgpt.errors import RasterError
+from spectralgpt.bands import Band, Evidence, Identity, choice_count, identify, is_list, is_sensor, sensor_in_name
+from spectralgpt.errors import BandError, OptionError, RasterError
+from spectralgpt.raster.area import read_area
 from spectralgpt.raster.contract import everything, sample
-from spectralgpt.raster.dates import UNKNOWN, day_in_name, day_in_tags, day_of, written
-from spectralgpt.raster.folder import name_in, read_folder
-from spectralgpt.raster.geotiff import Contents, read_contents
+from spectralgpt.raster.dates import UNKNOWN, day_of, written
+from spectralgpt.raster.formats import read_product
+from spectralgpt.raster.formats.file import read_header
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.layer import Layer
 from spectralgpt.raster.pixels import Pixels, looks_like_reflectance
+from spectralgpt.raster.product import CloudLayer, Product, StoredBand
 from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.resample import places
 
 SENSOR_TAG = "SPECTRALGPT_SENSOR"
 """The tag by which our own results say whose bands they hold."""
 
+OWN_CLOUDS = ("scl", "qa", "fmask")
+"""What --clouds calls a product's own layer of clouds: Sentinel-2's, Landsat's, HLS's."""
+
+DARK = 0.1
+"""A type whose largest number would be a reflectance below holds something else: bytes are no reflectance x 10000."""
+
 Source = str | os.PathLike[str]
 
 
-def open_raster(source: Source | Sequence[Source], *, bands: str | None = None, dates: str | None = None) -> Raster:
-    """Open an image: a file, a folder of single-band files, or several of either as the dates of one place.
+def open_raster(
+    source: Source | Sequence[Source],
+    *,
+    bands: str | None = None,
+    dates: str | None = None,
+    gsd: float | int | None = None,
+    aoi: Source | None = None,
+    clouds: Source | None = None,
+) -> Raster:
+    """Open an image: a file, a product, a folder of single-band files, or several of these as the dates of one place.
 
-    bands: a sensor, whose names the file's names are (a nameless file is read in its order), or a list like B02,B03.
-    dates: keep only these, a list like 2020-05-01,2020-06-10. A date is `PATH@2020-05-01`, else the metadata's, else
-    the file name's; several images are sorted by it. The grid is the first image's in time, in a folder that of the
-    finest band; what lies on another grid is read by georeference.
+    bands: a sensor, or a TOML file of one, whose names the file's names are (a nameless file is read in its order); a
+    list like B02,B03 or landsat8-toa:B2,B3; or wavelengths in nm, as a list or a text file. dates: keep only these, a
+    list like 2020-05-01,2020-06-10. A date is `PATH@2020-05-01`, else the metadata's, else the file name's; several
+    images are sorted by it. The grid is the first image's in time, in a folder or product that of the finest band;
+    what lies on another grid is read by georeference. gsd: metres on the ground of the grid instead, averaged where
+    that is coarser than a band. aoi: a GeoJSON file; the grid is cut to it, and pixels outside are not valid. clouds:
+    scl, qa or fmask for the product's own layer, or a raster (one a date, with commas) that is not 0 in clouds; these
+    are not valid.
 
-    BandError when bands are unnamed, unknown or repeated; RasterError for all else that is wrong with a file.
+    BandError when bands are unnamed, unknown, repeated, or could be of several sensors; OptionError when an option does
+    not fit the image; RasterError for all else that is wrong with a file.
     """
     sources = [source] if isinstance(source, str | os.PathLike) else list(source)
     if not sources:
         raise RasterError("found no image; expected at least one path.")
-    images = _in_time([_open_one(os.fspath(each), bands) for each in sources])
+    images = [_open_one(os.fspath(each), bands) for each in sources]
+    if clouds is not None:
+        images = _with_clouds(images, os.fspath(clouds))
+    images = _in_time(images)
     if dates is not None:
         images = _chosen(images, dates)
     for image in images[1:]:
         _refuse_other_bands(images[0], image)
         _refuse_elsewhere(images[0], image)
-    return _as_raster(images)
+    raster = _as_raster(images, masked=clouds is not None)
+    if gsd is not None:
+        raster = replace(raster, grid=raster.grid.at_gsd(gsd))
+    if aoi is not None:
+        window, area = read_area(os.fspath(aoi), raster.grid)
+        raster = replace(raster, grid=raster.grid.window(window), area=area.seen_from(window))
+    return raster
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,38 +89,85 @@ class Image:
     grid: Grid
     day: int
     identity: Identity
+    clouds: CloudLayer | None
     tags: tuple[tuple[str, str], ...]
+    facts: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
 def _open_one(source: str, choice: str | None) -> Image:
     path, told = _path_and_date(source)
-    warnings: tuple[str, ...] = ()
-    names: tuple[str | None, ...]
-    if os.path.isdir(path):
-        found = read_folder(path)
-        contents, names, warnings = found.contents, found.names, found.warnings
-        parts = [(content, 0) for content in contents]
+    product = read_product(path, choice_count(choice))
+    if choice is None and product.sensor is not None and not is_sensor(product.sensor):
+        raise BandError(
+            f"{path}: found a product of {product.sensor}, which is none of the known sensors; expected one of them. "
+            "Describe its bands in a sensor file: --bands mine.toml"
+        )
+    identity = identify(_evidence(path, product), choice)
+    if choice is None or not is_list(choice):
+        _refuse_missing(path, product, identity)
+        identity, left_out = _without_pan(identity)
     else:
-        contents = (read_contents(path, _count_of(choice)),)
-        names = contents[0].names
-        if len(names) == 1 and names[0] is None:
-            names = (name_in(Path(path).stem),)
-        parts = [(contents[0], band) for band in range(len(names))]
-    tags = tuple(sorted(set.intersection(*(set(content.tags) for content in contents))))
-    identity = identify(names, choice, path, dict(tags).get(SENSOR_TAG))
-    chosen = [parts[index] for index in identity.indices]
-    grid = _finest(path, [content.grid for content, _ in chosen])
-    layers = _layers(chosen, identity, grid)
-    day = told if told is not None else _day(path, contents)
-    return Image(path, layers, grid, day, identity, tags, (*warnings, *identity.warnings))
+        left_out = ()
+    chosen = [product.bands[index] for index in identity.indices]
+    grid = _finest(path, [band.grid for band in chosen])
+    layers, units = _layers(path, chosen, identity, grid)
+    return Image(
+        source=path,
+        layers=layers,
+        grid=grid,
+        day=told if told is not None else product.day,
+        identity=identity,
+        clouds=product.clouds,
+        tags=product.tags,
+        facts=(*product.facts, *units, *left_out),
+        warnings=(*product.warnings, *identity.warnings),
+    )
 
 
-def _count_of(choice: str | None) -> int | None:
-    """How many bands --bands names."""
-    if choice is None:
-        return None
-    return len(sensor(choice).bands) if is_sensor(choice) else len(choice.split(","))
+def _evidence(path: str, product: Product) -> Evidence:
+    """What there is to tell the bands by. Our own results say their sensor; products say it in their names."""
+    metadata = product.sensor or dict(product.tags).get(SENSOR_TAG)
+    if metadata is None:
+        named = {sensor_in_name(Path(path).name)} | {sensor_in_name(Path(band.path).name) for band in product.bands}
+        told = named - {None}
+        metadata = told.pop() if len(told) == 1 else None
+    wavelengths = [band.wavelength for band in product.bands if band.wavelength is not None]
+    fwhms = [band.fwhm for band in product.bands if band.fwhm is not None]
+    count = len(product.bands)
+    return Evidence(
+        names=tuple(band.name for band in product.bands),
+        source=path,
+        metadata=metadata,
+        wavelengths=tuple(wavelengths) if len(wavelengths) == count else (),
+        fwhms=tuple(fwhms) if len(fwhms) == count else (),
+    )
+
+
+def _without_pan(identity: Identity) -> tuple[Identity, tuple[str, ...]]:
+    """Without the panchromatic band, and a line on it: twice as fine as the others, it would decide the grid of all,
+    and no model takes it. A list of bands that names it has it.
+    """
+    known = identity.sensor
+    pan = known.band("pan") if known.knows("pan") else None
+    kept = [index for index, band in enumerate(identity.bands) if band != pan]
+    if pan is None or not kept or len(kept) == len(identity.bands):
+        return identity, ()
+    bands, indices = (tuple(each[index] for index in kept) for each in (identity.bands, identity.indices))
+    return replace(identity, bands=bands, indices=indices), (f"panchromatic {pan.name} is left out",)
+
+
+def _refuse_missing(path: str, product: Product, identity: Identity) -> None:
+    """RasterError when the metadata list a band whose file is not there."""
+    missing = [each for each in product.missing if each[0] not in OWN_CLOUDS]
+    if missing:
+        lacking = ", ".join(f"{name} ({file})" for name, file in missing[:4])
+        more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+        there = ",".join(band.name for band in identity.bands)
+        raise RasterError(
+            f"{path}: found no file of {lacking}{more}, which its metadata list; expected all. Fetch it again, or "
+            f"choose among what is there with --bands {identity.sensor.name}:{there}"
+        )
 
 
 def _path_and_date(source: str) -> tuple[str, int | None]:
@@ -101,18 +178,33 @@ def _path_and_date(source: str) -> tuple[str, int | None]:
     return path, day_of(text, source)
 
 
-def _day(path: str, contents: Sequence[Contents]) -> int:
-    """The one day that metadata tell, else the one that names tell, else unknown."""
-    tagged = {day_in_tags(dict(content.tags)) for content in contents} - {UNKNOWN}
-    in_name = day_in_name(Path(path).name)
-    named = {in_name} if in_name != UNKNOWN else {day_in_name(Path(content.path).name) for content in contents}
-    for days in (tagged, named - {UNKNOWN}):
-        if len(days) == 1:
-            return days.pop()
-        if days:
-            dates = " and ".join(map(written, sorted(days)))
-            raise RasterError(f"{path}: found files of {dates}; expected one date in a folder. Keep each in its own.")
-    return UNKNOWN
+def _with_clouds(images: list[Image], clouds: str) -> list[Image]:
+    """The images with the layer that --clouds names; OptionError where there is none."""
+    if clouds.lower() in OWN_CLOUDS:
+        for image in images:
+            if image.clouds is None:
+                raise OptionError(
+                    f"--clouds {clouds}: found no layer of clouds in {image.source}; expected a product that has one "
+                    "(Sentinel-2 Level-2A, Landsat, HLS), or a raster: --clouds mask.tif"
+                )
+        return images
+    paths = clouds.split(",")
+    if len(paths) != len(images):
+        raise OptionError(
+            f"--clouds {clouds}: found {len(paths)} for {len(images)} image{'s' if len(images) > 1 else ''}; expected "
+            f"{', '.join(OWN_CLOUDS)}, or one raster a date, with commas."
+        )
+    return [replace(image, clouds=_mask(path, image)) for path, image in zip(paths, images, strict=True)]
+
+
+def _mask(path: str, image: Image) -> CloudLayer:
+    header = read_header(path)
+    if len(header.bands) != 1:
+        raise OptionError(f"--clouds {path}: found {len(header.bands)} bands; expected one, not 0 in clouds.")
+    band = header.bands[0]
+    if not _share_a_place(image.grid, band.grid):
+        raise OptionError(f"--clouds {path}: found that it shares no place with {image.source}; expected its clouds.")
+    return CloudLayer("mask", band.path, band.index, band.grid, ())
 
 
 def _finest(path: str, grids: Sequence[Grid]) -> Grid:
@@ -132,43 +224,59 @@ def _finest(path: str, grids: Sequence[Grid]) -> Grid:
     return min(grids, key=lambda grid: grid.gsd if math.isfinite(grid.gsd) else math.inf)
 
 
-def _layers(chosen: Sequence[tuple[Contents, int]], identity: Identity, grid: Grid) -> tuple[Layer, ...]:
-    """The bands with scale and offset: the file's own, else the sensor's, but 1 and 0 for reflectance in floats."""
+def _layers(
+    path: str, chosen: Sequence[StoredBand], identity: Identity, grid: Grid
+) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
+    """The bands with scale and offset, and one line on where these are from.
+
+    They are the file's own, else 1 and 0 for reflectance in floats, else the sensor's. RasterError for numbers of which
+    nobody tells how they become reflectance.
+    """
     layers = tuple(
         Layer(
-            path=_absolute(content.path),
-            index=content.indexes[number],
+            path=stored.path,
+            index=stored.index,
             band=band,
-            grid=content.grid,
-            dtype=content.dtype,
-            scale=content.scales[number],
-            offset=content.offsets[number],
-            nodata=_nodata(content, number, identity),
-            masked=content.masked[number],
-            alpha=content.alpha,
+            grid=stored.grid,
+            dtype=stored.dtype,
+            scale=1.0 if stored.scale is None else stored.scale,
+            offset=0.0 if stored.offset is None else stored.offset,
+            nodata=_nodata(stored, identity),
+            masked=stored.masked,
+            alpha=stored.alpha,
         )
-        for (content, number), band in zip(chosen, identity.bands, strict=True)
+        for stored, band in zip(chosen, identity.bands, strict=True)
     )
-    silent = tuple(layer for layer, (content, _) in zip(layers, chosen, strict=True) if not content.has_scale)
-    floats = tuple(layer for layer in silent if np.dtype(layer.dtype).kind == "f")
-    if floats and _are_reflectance(floats, grid, identity):
-        silent = tuple(layer for layer in silent if layer not in floats)
+    silent = [index for index, stored in enumerate(chosen) if stored.scale is None and stored.offset is None]
+    if not silent:
+        return layers, (f"scale and offset from the metadata of {path}",)
+    floats = tuple(layers[index] for index in silent if np.dtype(layers[index].dtype).kind == "f")
+    if floats and len(floats) == len(silent) and _are_reflectance(floats, grid, identity):
+        return layers, (f"reflectance in floats, as 98 % of the values of {path} are below 2",)
     known = identity.sensor
-    return tuple(
-        replace(layer, scale=known.scale, offset=known.offset) if layer in silent else layer for layer in layers
+    brightest = max((_most(layers[index].dtype) for index in silent), default=math.inf)
+    if known.scale is None or known.offset is None or brightest * known.scale < DARK:
+        raise RasterError(
+            f"{path}: found digital numbers ({layers[silent[0]].dtype}) of {known.name} and no metadata that tell how "
+            "they become reflectance; expected reflectance, or scale and offset. Give the product's folder with its "
+            "metadata, or describe the file in a sensor file: --bands mine.toml, with scale and offset"
+        )
+    scaled = tuple(
+        replace(layer, scale=known.scale, offset=known.offset) if index in silent else layer
+        for index, layer in enumerate(layers)
     )
+    return scaled, (f"scale {known.scale:g} and offset {known.offset:g} by the convention of {known.name}",)
 
 
-def _nodata(content: Contents, number: int, identity: Identity) -> float | int | None:
+def _most(dtype: str) -> float:
+    """The largest number of a type."""
+    return float(np.iinfo(dtype).max) if np.dtype(dtype).kind in "iu" else math.inf
+
+
+def _nodata(stored: StoredBand, identity: Identity) -> float | int | None:
     """The file's own, else, for whole numbers of a file without a mask, what the sensor's products mean by it."""
-    told = content.nodata[number]
-    silent = told is None and not content.masked[number] and not content.alpha
-    return identity.sensor.nodata if silent and np.dtype(content.dtype).kind in "iu" else told
-
-
-def _absolute(path: str) -> str:
-    """As a raster may be read from another folder or process than it was opened in."""
-    return os.path.abspath(path) if os.path.exists(path) else path
+    silent = stored.nodata is None and not stored.masked and not stored.alpha
+    return identity.sensor.nodata if silent and np.dtype(stored.dtype).kind in "iu" else stored.nodata
 
 
 def _are_reflectance(layers: tuple[Layer, ...], grid: Grid, identity: Identity) -> bool:
@@ -244,11 +352,18 @@ def _refuse_elsewhere(first: Image, other: Image) -> None:
             f"{first.grid.height} x {first.grid.width}, and no georeference in one of them; expected one grid, or CRS "
             "and transform in both."
         )
-    coarse = first.grid.coarsened(max(1, max(first.grid.shape) // 64))
-    if not places(coarse, coarse.whole, other.grid).covered().any():
+    if not _share_a_place(first.grid, other.grid):
         raise RasterError(
             f"{other.source}: found that it shares no place with {first.source}; expected dates of one place."
         )
+
+
+def _share_a_place(one: Grid, other: Grid) -> bool:
+    """Whether any of a few thousand places of one grid lies on the other; grids without georeference must be alike."""
+    if not (one.is_placed and other.is_placed) or (one.crs is None) != (other.crs is None):
+        return one.shape == other.shape
+    coarse = one.coarsened(max(1, max(one.shape) // 64))
+    return bool(places(coarse, coarse.whole, other).covered().any())
 
 
 def _in_order_of(first: Image, image: Image) -> tuple[Layer, ...]:
@@ -256,8 +371,10 @@ def _in_order_of(first: Image, image: Image) -> tuple[Layer, ...]:
     return tuple(of_band[band] for band in first.identity.bands)
 
 
-def _as_raster(images: Sequence[Image]) -> Raster:
-    """One raster of all dates. Where they differ in scale or offset, read gives reflectance in floats."""
+def _as_raster(images: Sequence[Image], masked: bool) -> Raster:
+    """One raster of all dates; masked: without what the cloud layers exclude.
+
+    Where they differ in scale or offset, read gives reflectance in floats."""
     first = images[0]
     layers = tuple(_in_order_of(first, image) for image in images)
     every = [layer for of_date in layers for layer in of_date]
@@ -283,4 +400,8 @@ def _as_raster(images: Sequence[Image]) -> Raster:
         nodata=nodata,
         tags=dict(tag for tag in first.tags if tag in shared),
         warnings=tuple(dict.fromkeys(warning for image in images for warning in image.warnings)),
+        facts=tuple(dict.fromkeys(fact for image in images for fact in image.facts)),
+        conflicts=tuple(dict.fromkeys(each for image in images for each in image.identity.conflicts)),
+        clouds=tuple(image.clouds for image in images),
+        without_clouds=masked,
     )

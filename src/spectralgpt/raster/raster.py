@@ -1,25 +1,36 @@
 """An opened image: bands, grid, dates, and windowed reads."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from itertools import groupby
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Shaped
+from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterioWindow
 
 from spectralgpt.bands import Band, Sensor
 from spectralgpt.errors import RasterError
+from spectralgpt.raster.area import Area
+from spectralgpt.raster.clouds import layer_says_cloudy
 from spectralgpt.raster.dates import written
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS, Handles
 from spectralgpt.raster.layer import Layer
 from spectralgpt.raster.pixels import Pixels, combined, measured
-from spectralgpt.raster.resample import bilinear, nearest, places
+from spectralgpt.raster.product import CloudLayer
+from spectralgpt.raster.resample import places, resampled, touched
 from spectralgpt.raster.window import Window
+
+Stored = Callable[[Window, np.ndarray], np.ndarray | None]
+"""Fills an array [band, row, column] with a window of a file, and says what of it is valid, None all."""
+
+STRIP = 2**19
+"""Pixels that are resampled at once: what one needs for it stays small beside what is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,9 @@ class Raster:
     """An opened image of one place: layers [date][band] on one grid; reading happens in `read`.
 
     scale, offset, nodata, dtype: of what `read` gives. days: since 1970-01-01 in UTC, -1 unknown. tags: of the file, of
-    a folder those that all its files share. warnings: what a user should know of how it was understood.
+    a folder those that all its files share. warnings: what a user should know of how it was understood. clouds: a layer
+    a date, None for one without, empty for none at all. area: what of the grid is wanted, None all. facts: what was
+    read from where. conflicts: where the metadata contradict themselves.
 
     Immutable, picklable, a context manager, safe in threads: each opens the files for itself. Closing frees them; a
     read after it opens them again.
@@ -43,6 +56,11 @@ class Raster:
     nodata: float | None
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     warnings: tuple[str, ...] = ()
+    clouds: tuple[CloudLayer | None, ...] = ()
+    without_clouds: bool = True
+    area: Area | None = None
+    facts: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
     _handles: Handles = field(default_factory=Handles, repr=False, compare=False)
 
     @property
@@ -82,24 +100,26 @@ class Raster:
     def read(self, window: Window | None = None) -> Pixels:
         """The pixels of a window, default all: stored values, as they stand where a file lies on this grid.
 
-        A file on another grid is read by georeference, its values bilinear between valid pixels, what is valid from the
-        nearest one. What no file covers is not valid, as are NaN, infinity, nodata, and what a mask or alpha band
-        excludes. ValueError when the window leaves the grid; RasterError, naming the file, when it cannot be read.
+        A file on another grid is read by georeference: the mean of its valid pixels under a coarser pixel, else
+        bilinear between them, and what is valid from the nearest. What no file covers is not valid, as are NaN,
+        infinity, nodata, what a mask or alpha band excludes, clouds, and what lies outside the area. ValueError when
+        the window leaves the grid; RasterError, naming the file, when it cannot be read.
         """
-        wanted = self.grid.whole if window is None else window
-        if not self.grid.whole.contains(wanted):
-            raise ValueError(f"{wanted} leaves the grid of {self.grid.height} x {self.grid.width} pixels")
+        wanted = self._inside(window)
         shape = (*self.shape[:2], *wanted.shape)
         values = np.empty(shape, self.dtype)
         valid: np.ndarray | None = None
         for date, layers in enumerate(self.layers):
             for bands, together in _one_read_each(layers):
-                read, true = self._read(together, wanted)
-                values[date, bands] = self._converted(read, bands, together)
+                true = self._read(together, bands, wanted, values[date])
                 if true is not None:
                     if valid is None:
                         valid = np.ones(shape, bool)
                     valid[date, bands] = true
+        for hidden in (self.cloudy(wanted) if self.without_clouds else None, self._outside(wanted)):
+            if hidden is not None and hidden.any():
+                clear = np.broadcast_to(~hidden[:, None], shape)
+                valid = clear.copy() if valid is None else valid & clear
         return Pixels(
             values=values,
             valid=valid,
@@ -111,45 +131,105 @@ class Raster:
             gsd=self.gsd,
         )
 
+    def cloudy(self, window: Window | None = None) -> Bool[np.ndarray, "date row column"] | None:
+        """Where the dates' cloud layers say cloud or shadow; None when no date has one.
+
+        Of a pixel coarser than the layer's: whether any under it is. What a layer does not cover, or does not know, is
+        not cloudy. ValueError and RasterError as `read`.
+        """
+        wanted = self._inside(window)
+        if not any(self.clouds):
+            return None
+        found = np.zeros((len(self.layers), *wanted.shape), bool)
+        for here, layer in zip(found, self.clouds, strict=True):
+            if layer is not None:
+                self._place(layer.grid, wanted, partial(self._clouds, layer), here[None])
+        return found
+
+    def _inside(self, window: Window | None) -> Window:
+        if window is not None and not self.grid.whole.contains(window):
+            raise ValueError(f"{window} leaves the grid of {self.grid.height} x {self.grid.width} pixels")
+        return self.grid.whole if window is None else window
+
+    def _outside(self, window: Window) -> Bool[np.ndarray, "1 row column"] | None:
+        return None if self.area is None else ~self.area.mask(window)[None]
+
     def _read(
-        self, layers: list[Layer], window: Window
-    ) -> tuple[Shaped[np.ndarray, "band row column"], Bool[np.ndarray, "band row column"] | None]:
-        """Bands of one file at the window's places."""
-        source = layers[0].grid
-        if source.coincides(self.grid):
-            return self._stored(layers, window)
-        at = places(self.grid, window, source)
-        taps = at.taps()
-        if taps is None:
-            shape = (len(layers), *window.shape)
-            fill = self.nodata if self.nodata is not None and math.isfinite(self.nodata) else 0
-            return np.full(shape, fill, layers[0].dtype), np.zeros(shape, bool)
-        stored, true = self._stored(layers, taps)
-        here = nearest(np.ones(stored.shape, bool) if true is None else true, at, taps)
-        return bilinear(stored, true, at, taps), None if here.all() else here
+        self, layers: list[Layer], bands: list[int], window: Window, values: Shaped[np.ndarray, "band row column"]
+    ) -> Bool[np.ndarray, "readband row column"] | None:
+        """Put the bands of one file into a date's values; what of them is valid."""
+        stored = partial(self._stored, layers)
+        count, dtype = len(layers), np.dtype(layers[0].dtype)
+        as_they_are = dtype == self.dtype and bands == list(range(bands[0], bands[0] + count))
+        if as_they_are and not any(map(self._is_converted, bands, layers)):
+            return self._place(layers[0].grid, window, stored, values[bands[0] : bands[0] + count])
+        read = np.empty((count, *window.shape), dtype)
+        true = self._place(layers[0].grid, window, stored, read)
+        values[bands] = self._converted(read, bands, layers)
+        return true
+
+    def _place(
+        self, source: Grid, window: Window, stored: Stored, out: Shaped[np.ndarray, "band row column"]
+    ) -> Bool[np.ndarray, "band row column"] | None:
+        """Fill `out` with what lies in a file at the window's places; what of it is valid."""
+        offset = self.grid.offset_on(source)
+        if offset is not None:
+            return _cut(source.whole, window.shifted(*offset), stored, out)
+        valid = np.zeros(out.shape, bool)
+        for strip in _strips(window):
+            rows = slice(strip.row - window.row, strip.end_row - window.row)
+            at = places(self.grid, strip, source)
+            taps = at.taps()
+            if taps is None:
+                out[:, rows] = 0
+                continue
+            read = np.empty((len(out), *taps.shape), out.dtype)
+            true = stored(taps, read)
+            out[:, rows] = resampled(read, true, at, taps)
+            valid[:, rows] = at.covered() if true is None else touched(true, at, taps)
+        return None if valid.all() else valid
 
     def _stored(
-        self, layers: list[Layer], window: Window
-    ) -> tuple[Shaped[np.ndarray, "band row column"], Bool[np.ndarray, "band row column"] | None]:
-        """Bands of one file on its own grid, in one read, and what of it is valid."""
-        path = layers[0].path
+        self, layers: list[Layer], window: Window, out: Shaped[np.ndarray, "band row column"]
+    ) -> Bool[np.ndarray, "band row column"] | None:
+        """Read bands of one file on its own grid, at once, into `out`; what of it is valid."""
         indexes = [layer.index for layer in layers]
-        where = RasterioWindow(window.column, window.row, window.width, window.height)
-        dataset = self._handles.of(path)
-        try:
-            values = dataset.read(indexes, window=where)
+        with self._reading(layers[0].path, window) as (dataset, where):
+            dataset.read(indexes, window=where, out=out)
             mask = dataset.read_masks(indexes, window=where) if any(layer.masked for layer in layers) else None
             alpha = dataset.read(layers[0].alpha, window=where) if layers[0].alpha else None
+        true = measured(out[None], [layer.nodata for layer in layers])
+        for told in (mask, alpha):
+            if told is not None:
+                true = combined(true, np.broadcast_to(told > 0, out.shape)[None])
+        return None if true is None else true[0]
+
+    def _clouds(
+        self, layer: CloudLayer, window: Window, out: Bool[np.ndarray, "1 row column"]
+    ) -> Bool[np.ndarray, "1 row column"] | None:
+        """Read where a cloud layer says cloudy into `out`. All of it is valid: what it does not know is not cloudy."""
+        with self._reading(layer.path, window) as (dataset, where):
+            values = dataset.read([layer.index], window=where)
+            known = measured(values[None], [dataset.nodatavals[layer.index - 1]])
+        out[:] = layer_says_cloudy(values, layer.cloudy)
+        if known is not None:
+            out &= known[0]
+        return None
+
+    @contextmanager
+    def _reading(self, path: str, window: Window) -> Iterator[tuple[DatasetReader, RasterioWindow]]:
+        """A file and what to read of it; RasterError, naming the file, where that fails."""
+        dataset = self._handles.of(path)
+        try:
+            yield dataset, RasterioWindow(window.column, window.row, window.width, window.height)
         except GDAL_ERRORS as error:
             raise RasterError(
                 f"{path}: found that the pixels of rows {window.row} to {window.end_row - 1} cannot be read "
                 f"({error.__cause__ or error}); expected a whole file. It may be cut off or damaged: fetch it again."
             ) from error
-        true = measured(values[None], [layer.nodata for layer in layers])
-        for told in (mask, alpha):
-            if told is not None:
-                true = combined(true, np.broadcast_to(told > 0, values.shape)[None])
-        return values, None if true is None else true[0]
+
+    def _is_converted(self, band: int, layer: Layer) -> bool:
+        return (layer.scale, layer.offset) != (self.scale[band], self.offset[band])
 
     def _converted(
         self, values: Shaped[np.ndarray, "band row column"], bands: list[int], layers: list[Layer]
@@ -157,7 +237,7 @@ class Raster:
         """Stored values as this raster's: a file with another scale or offset than the raster's is taken over."""
         result = values
         for row, (band, layer) in enumerate(zip(bands, layers, strict=True)):
-            if (layer.scale, layer.offset) != (self.scale[band], self.offset[band]):
+            if self._is_converted(band, layer):
                 if result is values:
                     result = values.astype(self.dtype)
                 reflectance = values[row].astype(np.float64) * layer.scale + layer.offset
@@ -165,6 +245,32 @@ class Raster:
         return result
 
 
+def _cut(
+    whole: Window, window: Window, stored: Stored, out: Shaped[np.ndarray, "band row column"]
+) -> Bool[np.ndarray, "band row column"] | None:
+    """Fill `out` with the window of a file on the same pixels, which need not reach as far."""
+    part = whole.intersection(window)
+    if part == window:
+        return stored(window, out)
+    out[:] = 0
+    valid = np.zeros(out.shape, bool)
+    if part is not None:
+        read = np.empty((len(out), *part.shape), out.dtype)
+        true = stored(part, read)
+        inside = (slice(None), *part.seen_from(window).slices)
+        out[inside] = read
+        valid[inside] = True if true is None else true
+    return valid
+
+
+def _strips(window: Window) -> Iterator[Window]:
+    """The window, if it is large in parts of its full width."""
+    height = max(1, STRIP // window.width)
+    for row in range(window.row, window.end_row, height):
+        yield Window(row, window.column, min(height, window.end_row - row), window.width)
+
+
+@lru_cache(maxsize=64)
 def _one_read_each(layers: tuple[Layer, ...]) -> list[tuple[list[int], list[Layer]]]:
     """The bands of each file together, as one read costs little more than one band."""
     by_file = sorted(range(len(layers)), key=lambda band: (layers[band].path, band))

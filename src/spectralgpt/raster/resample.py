@@ -1,13 +1,20 @@
 """Values of one grid at the places of another, by georeference.
 
-Every pixel is worked out from its own row and column on the target grid alone, so that a window holds the same bits as
-the whole: a warper that approximates per chunk, or rounds relative to one, would not keep that.
+A pixel is the mean of the source under a box along the source's axes. Where it is coarser than the source's, the box is
+its own, from its first corner to the opposite one; else it is one source pixel wide, which is bilinear interpolation.
+Each axis is judged for itself.
+
+Every pixel is worked out from its own row and column on the target grid alone, in a fixed order of additions, so that a
+window holds the same bits as the whole: a warper that approximates per chunk, or rounds relative to one, would not keep
+that.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int64, Shaped
+from jaxtyping import Bool, Float64, Int64, Shaped
 from rasterio.crs import CRS
 from rasterio.warp import transform as to_crs
 
@@ -17,54 +24,91 @@ from spectralgpt.raster.handles import GDAL_ERRORS
 from spectralgpt.raster.window import Window
 
 SNAP = 1e-6
-"""Pixels. Nearer to a pixel's centre is on it: transforms are rounded, and no bilinear weight that small shows."""
+"""Source pixels. Nearer to a pixel's edge is on it: transforms are rounded, and no weight that small shows."""
+
+COARSER = 1.05
+"""Source pixels. What is not wider is no coarser pixel: the same pixels in another CRS are stretched by less."""
+
+OUTSIDE = -1.0
+"""Source pixels. Where a place lies that the source's CRS does not know."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Axis:
+    """Along one axis of a source: of which of its pixels a pixel is the mean, and how much each counts.
+
+    All broadcast to (row, column) of the window: along the axes of one CRS they are a column or a row. index counts
+    from the source's first pixel. total: the sum of the weights. judges: the pixels of which one must be valid: the
+    nearest; of a coarser pixel any under it. inside: whether it lies on the source: its centre; of a coarser pixel any
+    part.
+    """
+
+    index: Int64[np.ndarray, "tap #row #column"]
+    weight: Float64[np.ndarray, "tap #row #column"]
+    total: Float64[np.ndarray, "#row #column"]
+    judges: Int64[np.ndarray, "judge #row #column"]
+    inside: Bool[np.ndarray, "#row #column"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Places:
-    """Where the pixel centres of a window lie on another grid: row and column there, 0.5 in the first pixel's centre.
+    """What the pixels of a window are made of on another grid."""
 
-    Both broadcast to (row, column) of the window; along the axes of one CRS they are a column and a row.
-    """
+    rows: Axis
+    columns: Axis
 
-    rows: Float64[np.ndarray, "#row #column"]
-    columns: Float64[np.ndarray, "#row #column"]
-    source: Grid
+    @property
+    def are_aligned(self) -> bool:
+        """Whether rows lie along the source's rows: then one axis is worked out after the other."""
+        return bool(self.rows.index.shape[2] == 1 == self.columns.index.shape[1])
 
     def covered(self) -> Bool[np.ndarray, "row column"]:
-        """Whether a pixel's centre lies on the source at all."""
-        rows = (self.rows >= 0) & (self.rows < self.source.height)
-        return np.asarray(rows & (self.columns >= 0) & (self.columns < self.source.width))
+        """Whether a pixel lies on the source."""
+        return np.asarray(self.rows.inside & self.columns.inside)
 
     def taps(self) -> Window | None:
-        """The source pixels that bilinear interpolation needs; None where nothing is covered."""
+        """The source pixels that they are made of; None where nothing is covered."""
         covered = self.covered()
         if not covered.any():
             return None
-        low, high = [], []
-        for values, size in ((self.rows, self.source.height), (self.columns, self.source.width)):
-            inside = np.broadcast_to(values, covered.shape)[covered]
-            low.append(max(0, int(np.floor(inside.min() - 0.5))))
-            high.append(min(size, int(np.floor(inside.max() - 0.5)) + 2))
-        return Window(low[0], low[1], high[0] - low[0], high[1] - low[1])
+        low: list[int] = []
+        high: list[int] = []
+        for axis in (self.rows, self.columns):
+            for bound, index, of in ((low, axis.index[0], np.min), (high, axis.index[-1], np.max)):
+                bound.append(int(of(np.broadcast_to(index, covered.shape)[covered])))
+        return Window(low[0], low[1], high[0] + 1 - low[0], high[1] + 1 - low[1])
 
 
+@lru_cache(maxsize=4)  # the bands of a read lie on few grids
 def places(target: Grid, window: Window, source: Grid) -> Places:
-    """Where the pixels of a window of the target lie on the source; not finite where the CRS cannot tell."""
-    rows = np.arange(window.row, window.end_row, dtype=np.float64)[:, None] + 0.5
-    columns = np.arange(window.column, window.end_column, dtype=np.float64)[None, :] + 0.5
-    if target.same_crs(source):
-        to_source = composed(~source.transform, target.transform)
-        if to_source.b == 0 and to_source.d == 0:
-            found = to_source.e * rows + to_source.f, to_source.a * columns + to_source.c
-        else:
-            found = (
-                to_source.d * columns + to_source.e * rows + to_source.f,
-                to_source.a * columns + to_source.b * rows + to_source.c,
-            )
-    else:
-        found = _through_crs(target, rows, columns, source)
-    return Places(_snapped(found[0]), _snapped(found[1]), source)
+    """Where the pixels of a window of the target lie on the source."""
+    locate = _to_source(target, source)
+    rows = np.arange(window.row, window.end_row, dtype=np.float64)[:, None]
+    columns = np.arange(window.column, window.end_column, dtype=np.float64)[None, :]
+    middle = np.full((1, 1), target.height // 2, np.float64), np.full((1, 1), target.width // 2, np.float64)
+    # of the grid's middle, not of each window's, nor of each pixel's: one rule in a whole image
+    ends = zip(locate(*middle), locate(middle[0] + 1, middle[1] + 1), strict=True)
+    coarser = [bool(abs(float(last.item()) - float(first.item())) > COARSER) for first, last in ends]
+    centres = locate(rows + 0.5, columns + 0.5)
+    firsts, lasts = (locate(rows, columns), locate(rows + 1, columns + 1)) if any(coarser) else (centres, centres)
+    of_rows, of_columns = (
+        _box(centres[axis], firsts[axis], lasts[axis], size) if coarser[axis] else _between(centres[axis], size)
+        for axis, size in enumerate(source.shape)
+    )
+    return Places(of_rows, of_columns)
+
+
+Locate = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def _to_source(target: Grid, source: Grid) -> Locate:
+    """What takes rows and columns of the target's pixel corners to those of the source, not finite where it cannot."""
+    if not target.same_crs(source):
+        return lambda rows, columns: _through_crs(target, rows, columns, source)
+    to = composed(~source.transform, target.transform)
+    if to.b == 0 == to.d:
+        return lambda rows, columns: (to.e * rows + to.f, to.a * columns + to.c)
+    return lambda rows, columns: (to.d * columns + to.e * rows + to.f, to.a * columns + to.b * rows + to.c)
 
 
 def _through_crs(
@@ -84,65 +128,115 @@ def _through_crs(
         return back.d * u + back.e * v + back.f, back.a * u + back.b * v + back.c
 
 
-def _snapped(values: Float64[np.ndarray, "#row #column"]) -> Float64[np.ndarray, "#row #column"]:
-    with np.errstate(invalid="ignore"):
-        centre = np.floor(values) + 0.5
-        return np.asarray(np.where(np.abs(values - centre) < SNAP, centre, values))
+def _between(centre: Float64[np.ndarray, "#row #column"], size: int) -> Axis:
+    """The pixels before and after a place; beyond the outermost centres the outermost hold."""
+    at = _known(centre, size)
+    nearest = np.floor(at + SNAP)
+    weighed = _weighed(at - 0.5, at + 0.5, size)
+    judges = np.clip(nearest, 0, size - 1).astype(np.int64)[None]
+    return Axis(*weighed, judges=judges, inside=np.asarray((nearest >= 0) & (nearest < size)))
 
 
-def nearest(
+def _box(
+    centre: Float64[np.ndarray, "#row #column"],
+    first: Float64[np.ndarray, "#row #column"],
+    last: Float64[np.ndarray, "#row #column"],
+    size: int,
+) -> Axis:
+    """The pixels under a coarser one, by how much of each lies under it. Nowhere where a corner is."""
+    known = np.isfinite(first) & np.isfinite(last) & np.isfinite(centre)
+    one, two = (np.where(known, _known(end, size), OUTSIDE) for end in (first, last))
+    index, weight, total = _weighed(np.minimum(one, two), np.maximum(one, two), size)
+    return Axis(index, weight, total, judges=index, inside=total > 0)
+
+
+def _known(at: Float64[np.ndarray, "#row #column"], size: int) -> Float64[np.ndarray, "#row #column"]:
+    """Finite, and far outside no farther than needed, as whole numbers end at 2^63."""
+    return np.asarray(np.clip(np.where(np.isnan(at), OUTSIDE, at), OUTSIDE, size + 1.0))
+
+
+def _weighed(
+    low: Float64[np.ndarray, "#row #column"], high: Float64[np.ndarray, "#row #column"], size: int
+) -> tuple[
+    Int64[np.ndarray, "tap #row #column"], Float64[np.ndarray, "tap #row #column"], Float64[np.ndarray, "#row #column"]
+]:
+    """The pixels under a stretch of an axis, how much of each lies under it, and the sum of that."""
+    low, high = (np.clip(_snapped(end), 0, size) for end in (low, high))
+    first, end = np.minimum(np.floor(low), size - 1), np.ceil(high)
+    taps = np.arange(max(1.0, (end - first).max()))[:, None, None]
+    weight = np.maximum(np.minimum(high, first + taps + 1) - np.maximum(low, first + taps), 0)
+    index = np.minimum(first + taps, np.maximum(end - 1, first)).astype(np.int64)
+    total = weight.sum(axis=0)
+    return index, weight, np.where(np.abs(total - 1) < SNAP, 1.0, total)
+
+
+def _snapped(at: Float64[np.ndarray, "#row #column"]) -> Float64[np.ndarray, "#row #column"]:
+    edge = np.rint(at)
+    return np.asarray(np.where(np.abs(at - edge) < SNAP, edge, at))
+
+
+def touched(
     values: Bool[np.ndarray, "band sourcerow sourcecolumn"], at: Places, origin: Window
 ) -> Bool[np.ndarray, "band row column"]:
-    """The mask of the pixel in which each place lies; false where there is none. origin: what of the source is read."""
-    rows = _index(at.rows, origin.row, origin.height)
-    columns = _index(at.columns, origin.column, origin.width)
-    return np.asarray(values[:, rows, columns] & at.covered())
+    """Whether one of the pixels that judge is true; false outside. origin: what of the source the values are."""
+    found = np.zeros((len(values), *at.covered().shape), bool)
+    for rows in _counted(at.rows.judges, origin.row, origin.height):
+        for columns in _counted(at.columns.judges, origin.column, origin.width):
+            found |= values[:, rows, columns]
+    found &= at.covered()
+    return found
 
 
-def bilinear(
+def resampled(
     values: Shaped[np.ndarray, "band sourcerow sourcecolumn"],
     valid: Bool[np.ndarray, "band sourcerow sourcecolumn"] | None,
     at: Places,
     origin: Window,
 ) -> Shaped[np.ndarray, "band row column"]:
-    """The mean of the four pixels around each place, by nearness, over the valid ones; integers rounded.
+    """The mean over the valid pixels under each place; integers rounded, halves up. Junk where none is valid.
 
-    Beyond the outermost centres the outermost pixels hold. Junk where no pixel around is valid.
+    Of booleans: whether one of the pixels that judge is true.
     """
-    across, down = _pair(at.columns, origin.column, origin.width), _pair(at.rows, origin.row, origin.height)
-    shape = (len(values), *np.broadcast_shapes(at.rows.shape, at.columns.shape))
-    total, weights = np.zeros(shape), np.zeros(shape)
-    for rows, by_row in down:
-        for columns, by_column in across:
-            weight = by_row * by_column
-            if valid is None:
-                total += weight * values[:, rows, columns]
-            else:
-                true = valid[:, rows, columns]
-                # where, not a product: 0 * NaN under an invalid pixel is NaN
-                total += np.where(true, weight * np.where(true, values[:, rows, columns], 0), 0.0)
-                weights += np.where(true, weight, 0.0)
-    if valid is not None:
-        total /= np.where(weights > 0, weights, 1.0)
-    return np.asarray(total if values.dtype.kind == "f" else np.rint(total)).astype(values.dtype)
+    if values.dtype == bool:
+        return touched(values, at, origin)
+    found = np.empty((len(values), *at.covered().shape), values.dtype)
+    for band, stored in enumerate(values):
+        if valid is None or valid[band].all():
+            mean = _sums(stored, at, origin)
+            weights: np.ndarray = at.rows.total * at.columns.total
+        else:
+            # where, not a product: 0 * NaN under an invalid pixel is NaN
+            mean = _sums(np.where(valid[band], stored, 0), at, origin)
+            weights = _sums(valid[band], at, origin)
+        if (weights != 1).any():
+            mean /= np.where(weights > 0, weights, 1.0)
+        if values.dtype.kind != "f":
+            np.floor(np.add(mean, 0.5, out=mean), out=mean)
+        found[band] = mean
+    return found
 
 
-def _index(at: Float64[np.ndarray, "#row #column"], first: int, count: int) -> Int64[np.ndarray, "#row #column"]:
-    """The pixel in which a place lies, counted from the first that is read; the outermost where there is none."""
-    return np.asarray(np.clip(np.floor(_finite(at)) - first, 0, count - 1), dtype=np.int64)
+def _sums(
+    values: Shaped[np.ndarray, "sourcerow sourcecolumn"], at: Places, origin: Window
+) -> Float64[np.ndarray, "row column"]:
+    """The sum of the pixels under each place by their weights, tap by tap in their order."""
+    rows = list(zip(_counted(at.rows.index, origin.row, origin.height), at.rows.weight, strict=True))
+    columns = list(zip(_counted(at.columns.index, origin.column, origin.width), at.columns.weight, strict=True))
+    if not at.are_aligned:
+        return _added(values[r, c] * (by_row * by_column) for r, by_row in rows for c, by_column in columns)
+    across = _added(np.take(values, c[0], axis=1) * by_column for c, by_column in columns)
+    return _added(np.take(across, r[:, 0], axis=0) * by_row for r, by_row in rows)
 
 
-def _pair(
-    at: Float64[np.ndarray, "#row #column"], first: int, count: int
-) -> list[tuple[Int64[np.ndarray, "#row #column"], Float[np.ndarray, "#row #column"]]]:
-    """Along one axis the pixels before and after a place, and how much each counts."""
-    before = np.floor(_finite(at) - 0.5)
-    share = _finite(at) - 0.5 - before
-    return [
-        (np.asarray(np.clip(before + step - first, 0, count - 1), dtype=np.int64), weight)
-        for step, weight in ((0, 1 - share), (1, share))
-    ]
+def _added(terms: Iterator[np.ndarray]) -> np.ndarray:
+    found = next(terms)
+    for term in terms:
+        found += term
+    return found
 
 
-def _finite(at: Float64[np.ndarray, "#row #column"]) -> Float64[np.ndarray, "#row #column"]:
-    return np.where(np.isfinite(at), at, 0.0)
+def _counted(
+    index: Int64[np.ndarray, "tap #row #column"], first: int, count: int
+) -> Int64[np.ndarray, "tap #row #column"]:
+    """Indices from the first pixel that was read on; the outermost where what is needed was not, as it is outside."""
+    return np.asarray(np.clip(index - first, 0, count - 1))
