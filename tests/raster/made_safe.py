@@ -34,12 +34,24 @@ class Image:
     crs: str
     transform: Affine
 
-    def coarser(self, factor: int) -> "Image":
-        """Means of factor x factor pixels; what does not fill one is left out."""
-        rows, columns = (side // factor for side in self.values.shape)
-        blocks = self.values[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor)
-        mean = blocks.mean((1, 3)).astype(self.values.dtype)
-        return Image(mean, self.crs, self.transform @ Affine.scale(factor))
+    def at(self, factor: float) -> "Image":
+        """With pixels so many times as long: means where coarser, repeated where finer; what does not fill one is left
+        out."""
+        if factor < 1:
+            often = round(1 / factor)
+            values = self.values.repeat(often, 0).repeat(often, 1)
+        else:
+            step = round(factor)
+            rows, columns = (side // step for side in self.values.shape)
+            blocks = self.values[: rows * step, : columns * step].reshape(rows, step, columns, step)
+            values = self.values if step == 1 else blocks.mean((1, 3)).astype(self.values.dtype)
+        return Image(values, self.crs, scaled(self.transform, factor))
+
+
+def scaled(transform: Affine, factor: float) -> Affine:
+    """The same corner, pixels so many times as long. Written out, as affine 2 says `*` for it and affine 3 `@`."""
+    a, b, c, d, e, f = transform[:6]
+    return Affine(a * factor, b * factor, c, d * factor, e * factor, f)
 
 
 def made_images(rows: int = 36, columns: int = 48) -> dict[str, Image]:
@@ -49,7 +61,7 @@ def made_images(rows: int = 36, columns: int = 48) -> dict[str, Image]:
     images = {}
     for band, plane in zip(BAND_ID, values, strict=True):
         step = METRES[band] // 10
-        images[band] = Image(plane[::step, ::step], UTM, place @ Affine.scale(step))
+        images[band] = Image(plane[::step, ::step], UTM, scaled(place, step))
     return images
 
 
@@ -119,7 +131,7 @@ def product_text(
 def make_safe(folder: Path, text: str, images: Mapping[str, Image], scene: Image | None = None) -> Path:
     """The .SAFE of a product: every image that its metadata list and that there are bands for.
 
-    In Level-2A also at the coarser resolutions, as means. Beside them what must not be taken for a band: true colour,
+    In Level-2A also at other resolutions than the native. Beside them what must not be taken for a band: true colour,
     and a mask a band in QI_DATA, which is named alike.
     """
     uri = re.search(r"<PRODUCT_URI>(.*?)</PRODUCT_URI>", text)
@@ -140,8 +152,7 @@ def make_safe(folder: Path, text: str, images: Mapping[str, Image], scene: Image
         band = re.sub("^B0", "B", name[1])
         image = scene if band == "SCL" else images.get(band)
         if image is not None:
-            factor = int(name[2] or METRES[band]) // METRES[band]
-            write_jp2(path, image if factor == 1 else image.coarser(factor))
+            write_jp2(path, image.at(int(name[2] or METRES[band]) / METRES[band]))
     for granule in (safe / "GRANULE").iterdir():
         (granule / "MTD_TL.xml").write_text("<not_read/>")
         (granule / "QI_DATA").mkdir()

@@ -4,7 +4,8 @@ Keys: title, level, source; scale and offset (reflectance = stored x scale + off
 reflectance without metadata); nodata (what products mark as not measured; left out: nothing); names_files = false:
 names found in a file never point to it; zero_padded = false: its products never write B02; product: what its files' and
 folders' names match, as a regular expression. `bands` in file order, each with name, wavelength (nm), fwhm (nm), gsd
-(m) and perhaps aliases, other names that files give it. Instead of `bands`: `bands_of`, another sensor's bands, with
+(m) and perhaps aliases, other names that files give it. Instead of `bands`: `wavelengths`, a list in nm, and perhaps
+`fwhm`, of bands that are called by them, like `409.82 nm`; or `bands_of`, another sensor's bands, with
 `order` for some of them or for another order, and `aliases`, a table of further ones. They become bands of this sensor;
 only with `names_files = false` they stay the other's, whose file order this is.
 """
@@ -31,7 +32,7 @@ NUMBER, TEXT, FLAG, LIST, TABLE = "a number", "a text", "true or false", "a list
 KEYS = {
     "title": TEXT, "level": TEXT, "source": TEXT, "scale": NUMBER, "offset": NUMBER, "nodata": NUMBER,
     "names_files": FLAG, "zero_padded": FLAG, "product": TEXT,
-    "bands": LIST, "bands_of": TEXT, "order": LIST, "aliases": TABLE,
+    "bands": LIST, "wavelengths": LIST, "fwhm": LIST, "bands_of": TEXT, "order": LIST, "aliases": TABLE,
 }  # fmt: skip
 BAND_KEYS = {"name": TEXT, "wavelength": NUMBER, "fwhm": NUMBER, "gsd": NUMBER, "aliases": LIST}
 TYPES: dict[str, type | tuple[type, ...]] = {NUMBER: (int, float), TEXT: str, FLAG: bool, LIST: list, TABLE: dict}
@@ -173,18 +174,26 @@ def read_wavelengths(path: str | os.PathLike[str]) -> Sensor:
 def _parsed(name: str, table: dict[str, Any], where: str, known: Callable[[str], Sensor]) -> Sensor:
     """The sensor that a table describes. known: the sensor of a name, for `bands_of`. BandError where it is wrong."""
     _check(table, KEYS, where)
-    if ("bands" in table) == ("bands_of" in table):
-        both = "both bands and bands_of" if "bands" in table else "neither bands nor bands_of"
-        raise BandError(f"{where}: found {both}; expected one of them.")
+    ways = [key for key in ("bands", "wavelengths", "bands_of") if key in table]
+    if len(ways) != 1:
+        found = " and ".join(ways) if ways else "neither bands nor wavelengths nor bands_of"
+        raise BandError(f"{where}: found {found}; expected one of them.")
     if "offset" in table and "scale" not in table:
         raise BandError(f"{where}: found an offset without a scale; expected both, or neither.")
     if table.get("scale", 1) <= 0:
         raise BandError(f"{where}: found scale = {table['scale']}; expected a number above 0.")
-    if "bands" in table:
+    if "bands_of" not in table:
         lone = [key for key in ("order", "aliases") if key in table]
         if lone:
-            raise BandError(f"{where}: found {lone[0]} beside bands; expected it with bands_of only.")
+            raise BandError(f"{where}: found {lone[0]} beside {ways[0]}; expected it with bands_of only.")
+    if "fwhm" in table and "wavelengths" not in table:
+        raise BandError(f"{where}: found fwhm beside {ways[0]}; expected it with wavelengths only.")
+    bands: tuple[Band, ...]
+    written: Written = []
+    if "bands" in table:
         bands, written = _own_bands(name, table["bands"], where)
+    elif "wavelengths" in table:
+        bands = _by_wavelength(name, table, where)
     else:
         bands, written = _borrowed_bands(name, table, where, known)
     nodata = table.get("nodata")
@@ -235,6 +244,18 @@ def _own_bands(sensor: str, rows: list[Any], where: str) -> tuple[tuple[Band, ..
     if not bands:
         raise BandError(f"{where}: found no bands; expected at least one.")
     return tuple(bands), written
+
+
+def _by_wavelength(sensor: str, table: dict[str, Any], where: str) -> tuple[Band, ...]:
+    for key in ("wavelengths", "fwhm"):
+        wrong = [each for each in table.get(key, []) if not isinstance(each, int | float) or isinstance(each, bool)]
+        if wrong:
+            raise BandError(f"{where}: found {wrong[0]!r} in {key}; expected numbers, in nm.")
+    try:
+        found = from_wavelengths(table["wavelengths"], table.get("fwhm")).bands
+    except BandError as error:
+        raise BandError(f"{where}: {error}") from None
+    return tuple(replace(band, sensor=sensor) for band in found)
 
 
 def _borrowed_bands(

@@ -45,9 +45,9 @@ class BandRow:
 class Verdict:
     """What the check found.
 
-    text: one line for the tags of a result. warnings: of opening and of the flags, one by one. read_from: what was read
-    from where. fixed: what of it metadata set right: scale and offset that no convention tells. valid, clouds: shares of
-    pixels; clouds None without a layer of them.
+    text: one line for the tags of a result. warnings: of opening and of the flags, one by one. read_from: what was
+    read from where. fixed: what of it metadata set right: scale and offset that no convention tells. valid, clouds:
+    shares of pixels; clouds None without a layer of them.
     """
 
     text: str
@@ -152,7 +152,8 @@ def _reflectance(pixels: Pixels, stride: int) -> np.ndarray:
     if pixels.valid is not None:
         values[~pixels.valid[thinned]] = np.nan
     with np.errstate(over="ignore"):
-        return values.astype(np.float32).reshape(*values.shape[:2], -1)
+        thin: np.ndarray = values.astype(np.float32).reshape(*values.shape[:2], -1)
+    return thin
 
 
 def _table(sample: Sample, flags: tuple[Flag, ...]) -> tuple[BandRow, ...]:

@@ -27,6 +27,9 @@ from spectralgpt.raster.resample import places
 SENSOR_TAG = "SPECTRALGPT_SENSOR"
 """The tag by which our own results say whose bands they hold."""
 
+THERMAL = 3000.0
+"""nm. Beyond, a band sees the ground's own heat."""
+
 OWN_CLOUDS = ("scl", "qa", "fmask")
 """What --clouds calls a product's own layer of clouds: Sentinel-2's, Landsat's, HLS's."""
 
@@ -106,7 +109,7 @@ def _open_one(source: str, choice: str | None) -> Image:
     identity = identify(_evidence(path, product), choice)
     if choice is None or not is_list(choice):
         _refuse_missing(path, product, identity)
-        identity, left_out = _without_pan(identity)
+        identity, left_out = _reflective(identity)
     else:
         left_out = ()
     chosen = [product.bands[index] for index in identity.indices]
@@ -144,17 +147,25 @@ def _evidence(path: str, product: Product) -> Evidence:
     )
 
 
-def _without_pan(identity: Identity) -> tuple[Identity, tuple[str, ...]]:
-    """Without the panchromatic band, and a line on it: twice as fine as the others, it would decide the grid of all,
-    and no model takes it. A list of bands that names it has it.
+def _reflective(identity: Identity) -> tuple[Identity, tuple[str, ...]]:
+    """Without the panchromatic band and thermal ones, and a line on these; a list of bands that names them has them.
+
+    The first is twice as fine as the others and would decide the grid of all, the others hold no reflectance; no model
+    takes either.
     """
     known = identity.sensor
     pan = known.band("pan") if known.knows("pan") else None
-    kept = [index for index, band in enumerate(identity.bands) if band != pan]
-    if pan is None or not kept or len(kept) == len(identity.bands):
+    thermal = [band for band in identity.bands if band.wavelength > THERMAL]
+    kept = [index for index, band in enumerate(identity.bands) if band != pan and band not in thermal]
+    if not kept or len(kept) == len(identity.bands):
         return identity, ()
-    bands, indices = (tuple(each[index] for index in kept) for each in (identity.bands, identity.indices))
-    return replace(identity, bands=bands, indices=indices), (f"panchromatic {pan.name} is left out",)
+    left_out = [
+        *([f"thermal, no reflectance ({', '.join(band.name for band in thermal)})"] if thermal else []),
+        *([f"panchromatic ({pan.name})"] if pan is not None and pan in identity.bands else []),
+    ]
+    bands = tuple(identity.bands[index] for index in kept)
+    indices = tuple(identity.indices[index] for index in kept)
+    return replace(identity, bands=bands, indices=indices), (f"left out: {'; '.join(left_out)}",)
 
 
 def _refuse_missing(path: str, product: Product, identity: Identity) -> None:

@@ -1,5 +1,6 @@
 """An opened image: bands, grid, dates, and windowed reads."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ Stored = Callable[[Window, np.ndarray], np.ndarray | None]
 """Fills an array [band, row, column] with a window of a file, and says what of it is valid, None all."""
 
 STRIP = 2**19
-"""Pixels that are resampled at once: what one needs for it stays small beside what is read."""
+"""Pixels of a file that are resampled at once: what one needs for it stays small beside what is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,19 +176,22 @@ class Raster:
         offset = self.grid.offset_on(source)
         if offset is not None:
             return _cut(source.whole, window.shifted(*offset), stored, out)
-        valid = np.zeros(out.shape, bool)
-        for strip in _strips(window):
+        valid: np.ndarray | None = None
+        for strip in _strips(window, _pixels_under(self.grid, source)):
             rows = slice(strip.row - window.row, strip.end_row - window.row)
             at = places(self.grid, strip, source)
-            taps = at.taps()
-            if taps is None:
+            true: np.ndarray | None = None
+            if at.taps is None:
                 out[:, rows] = 0
-                continue
-            read = np.empty((len(out), *taps.shape), out.dtype)
-            true = stored(taps, read)
-            out[:, rows] = resampled(read, true, at, taps)
-            valid[:, rows] = at.covered() if true is None else touched(true, at, taps)
-        return None if valid.all() else valid
+            else:
+                read = np.empty((len(out), *at.taps.shape), out.dtype)
+                true = stored(at.taps, read)
+                resampled(read, true, at, at.taps, out[:, rows])
+            if true is not None or not at.are_all_covered:
+                if valid is None:
+                    valid = np.ones(out.shape, bool)
+                valid[:, rows] = at.covered() if true is None or at.taps is None else touched(true, at, at.taps)
+        return valid
 
     def _stored(
         self, layers: list[Layer], window: Window, out: Shaped[np.ndarray, "band row column"]
@@ -263,9 +267,17 @@ def _cut(
     return valid
 
 
-def _strips(window: Window) -> Iterator[Window]:
-    """The window, if it is large in parts of its full width."""
-    height = max(1, STRIP // window.width)
+def _pixels_under(grid: Grid, source: Grid) -> float:
+    """How many pixels of a file lie under one of the grid, at least 1."""
+    if grid.same_crs(source):
+        return max(1.0, grid.pixel_area / source.pixel_area)
+    ratio = grid.gsd / source.gsd
+    return max(1.0, ratio * ratio) if math.isfinite(ratio) else 1.0
+
+
+def _strips(window: Window, pixels_under: float) -> Iterator[Window]:
+    """The window, in parts of its full width where it or what lies under it is large."""
+    height = max(1, int(STRIP / pixels_under / window.width))
     for row in range(window.row, window.end_row, height):
         yield Window(row, window.column, min(height, window.end_row - row), window.width)
 

@@ -9,7 +9,8 @@ window holds the same bits as the whole: a warper that approximates per chunk, o
 that.
 """
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -52,31 +53,27 @@ class Axis:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Places:
-    """What the pixels of a window are made of on another grid."""
+    """What the pixels of a window are made of on another grid.
+
+    taps: the source pixels that are needed, None where nothing is covered.
+    """
 
     rows: Axis
     columns: Axis
+    taps: Window | None
 
     @property
     def are_aligned(self) -> bool:
         """Whether rows lie along the source's rows: then one axis is worked out after the other."""
         return bool(self.rows.index.shape[2] == 1 == self.columns.index.shape[1])
 
+    @property
+    def are_all_covered(self) -> bool:
+        return bool(self.rows.inside.all() and self.columns.inside.all())
+
     def covered(self) -> Bool[np.ndarray, "row column"]:
         """Whether a pixel lies on the source."""
         return np.asarray(self.rows.inside & self.columns.inside)
-
-    def taps(self) -> Window | None:
-        """The source pixels that they are made of; None where nothing is covered."""
-        covered = self.covered()
-        if not covered.any():
-            return None
-        low: list[int] = []
-        high: list[int] = []
-        for axis in (self.rows, self.columns):
-            for bound, index, of in ((low, axis.index[0], np.min), (high, axis.index[-1], np.max)):
-                bound.append(int(of(np.broadcast_to(index, covered.shape)[covered])))
-        return Window(low[0], low[1], high[0] + 1 - low[0], high[1] + 1 - low[1])
 
 
 @lru_cache(maxsize=4)  # the bands of a read lie on few grids
@@ -95,7 +92,23 @@ def places(target: Grid, window: Window, source: Grid) -> Places:
         _box(centres[axis], firsts[axis], lasts[axis], size) if coarser[axis] else _between(centres[axis], size)
         for axis, size in enumerate(source.shape)
     )
-    return Places(of_rows, of_columns)
+    return Places(of_rows, of_columns, _taps(of_rows, of_columns))
+
+
+def _taps(rows: Axis, columns: Axis) -> Window | None:
+    """The source pixels of the places that lie on it."""
+    covered = np.asarray(rows.inside & columns.inside)
+    if not covered.any():
+        return None
+    low: list[int] = []
+    high: list[int] = []
+    for axis in (rows, columns):
+        # along an aligned axis a column or a row tells all
+        here = axis.inside if axis.inside.size < covered.size else covered
+        first, last = (np.broadcast_to(index, here.shape)[here] for index in (axis.index[0], axis.index[-1]))
+        low.append(int(first.min()))
+        high.append(int(last.max()) + 1)
+    return Window(low[0], low[1], high[0] - low[0], high[1] - low[1])
 
 
 Locate = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -179,11 +192,12 @@ def touched(
     values: Bool[np.ndarray, "band sourcerow sourcecolumn"], at: Places, origin: Window
 ) -> Bool[np.ndarray, "band row column"]:
     """Whether one of the pixels that judge is true; false outside. origin: what of the source the values are."""
-    found = np.zeros((len(values), *at.covered().shape), bool)
+    covered = at.covered()
+    found = np.zeros((len(values), *covered.shape), bool)
     for rows in _counted(at.rows.judges, origin.row, origin.height):
         for columns in _counted(at.columns.judges, origin.column, origin.width):
             found |= values[:, rows, columns]
-    found &= at.covered()
+    found &= covered
     return found
 
 
@@ -192,47 +206,96 @@ def resampled(
     valid: Bool[np.ndarray, "band sourcerow sourcecolumn"] | None,
     at: Places,
     origin: Window,
-) -> Shaped[np.ndarray, "band row column"]:
-    """The mean over the valid pixels under each place; integers rounded, halves up. Junk where none is valid.
+    out: Shaped[np.ndarray, "band row column"],
+) -> None:
+    """Fill `out` with the mean over the valid pixels under each place; integers rounded, halves up.
 
-    Of booleans: whether one of the pixels that judge is true.
+    Junk where none is valid. origin: what of the source the values are. Of booleans: whether one that judges is true.
     """
     if values.dtype == bool:
-        return touched(values, at, origin)
-    found = np.empty((len(values), *at.covered().shape), values.dtype)
+        out[:] = touched(values, at, origin)
+        return
+    rows = _counted(at.rows.index, origin.row, origin.height)
+    columns = _counted(at.columns.index, origin.column, origin.width)
+    sums = _sums_along_axes if at.are_aligned else _sums
+    totals = None
+    if (at.rows.total != 1).any() or (at.columns.total != 1).any():
+        totals = at.rows.total * at.columns.total
+        totals = np.where(totals > 0, totals, 1.0)
     for band, stored in enumerate(values):
         if valid is None or valid[band].all():
-            mean = _sums(stored, at, origin)
-            weights: np.ndarray = at.rows.total * at.columns.total
+            mean, weights = sums(stored, at, rows, columns, "values"), totals
         else:
             # where, not a product: 0 * NaN under an invalid pixel is NaN
-            mean = _sums(np.where(valid[band], stored, 0), at, origin)
-            weights = _sums(valid[band], at, origin)
-        if (weights != 1).any():
-            mean /= np.where(weights > 0, weights, 1.0)
+            mean = sums(np.where(valid[band], stored, 0), at, rows, columns, "values")
+            weights = sums(valid[band], at, rows, columns, "weights")
+            weights = np.where(weights > 0, weights, 1.0)
+        if weights is not None:
+            mean /= weights
         if values.dtype.kind != "f":
-            np.floor(np.add(mean, 0.5, out=mean), out=mean)
-        found[band] = mean
-    return found
+            mean += 0.5
+            if values.dtype.kind == "i":  # of what is not negative, a cast is the floor
+                np.floor(mean, out=mean)
+        np.copyto(out[band], mean, casting="unsafe")
 
 
 def _sums(
-    values: Shaped[np.ndarray, "sourcerow sourcecolumn"], at: Places, origin: Window
+    values: Shaped[np.ndarray, "sourcerow sourcecolumn"],
+    at: Places,
+    rows: Int64[np.ndarray, "tap #row #column"],
+    columns: Int64[np.ndarray, "tap_ #row #column"],
+    _: str,
 ) -> Float64[np.ndarray, "row column"]:
     """The sum of the pixels under each place by their weights, tap by tap in their order."""
-    rows = list(zip(_counted(at.rows.index, origin.row, origin.height), at.rows.weight, strict=True))
-    columns = list(zip(_counted(at.columns.index, origin.column, origin.width), at.columns.weight, strict=True))
-    if not at.are_aligned:
-        return _added(values[r, c] * (by_row * by_column) for r, by_row in rows for c, by_column in columns)
-    across = _added(np.take(values, c[0], axis=1) * by_column for c, by_column in columns)
-    return _added(np.take(across, r[:, 0], axis=0) * by_row for r, by_row in rows)
+    total = np.zeros(np.broadcast_shapes(rows.shape[1:], columns.shape[1:]))
+    for row, by_row in zip(rows, at.rows.weight, strict=True):
+        for column, by_column in zip(columns, at.columns.weight, strict=True):
+            total += values[row, column] * (by_row * by_column)
+    return total
 
 
-def _added(terms: Iterator[np.ndarray]) -> np.ndarray:
-    found = next(terms)
-    for term in terms:
-        found += term
-    return found
+def _sums_along_axes(
+    values: Shaped[np.ndarray, "sourcerow sourcecolumn"],
+    at: Places,
+    rows: Int64[np.ndarray, "tap row 1"],
+    columns: Int64[np.ndarray, "tap_ 1 column"],
+    name: str,
+) -> Float64[np.ndarray, "row column"]:
+    """The same, first along the rows, then down the columns. The result is this thread's room of that name."""
+    exact = _room("exact", values.shape)
+    np.copyto(exact, values)
+    across = _sums_along(exact, columns[:, 0], at.columns.weight, 1, "across")
+    return _sums_along(across, rows[:, :, 0], at.rows.weight, 0, name)
+
+
+def _sums_along(
+    values: Float64[np.ndarray, "sourcerow sourcecolumn"],
+    index: Int64[np.ndarray, "tap place"],
+    weight: Float64[np.ndarray, "tap #row #column"],
+    axis: int,
+    name: str,
+) -> Float64[np.ndarray, "row column"]:
+    shape = (len(values), index.shape[1]) if axis else (index.shape[1], values.shape[1])
+    total, term = _room(name, shape), _room("term", shape)
+    for tap, (each, by) in enumerate(zip(index, weight, strict=True)):
+        into = term if tap else total
+        np.take(values, each, axis=axis, out=into, mode="clip")  # clip: the other modes copy
+        into *= by
+        if tap:
+            total += term
+    return total
+
+
+_rooms = threading.local()
+
+
+def _room(name: str, shape: tuple[int, int]) -> Float64[np.ndarray, "row column"]:
+    """An array to work in, this thread's alone: first touching fresh memory takes longer than the sums."""
+    rooms: dict[str, np.ndarray] = _rooms.__dict__
+    size = shape[0] * shape[1]
+    if name not in rooms or rooms[name].size < size:
+        rooms[name] = np.empty(size)
+    return rooms[name][:size].reshape(shape)
 
 
 def _counted(

@@ -15,7 +15,7 @@ from spectralgpt.bands import Band
 from spectralgpt.raster.typical import LONGEST, SHORTEST, likeliest_order, typical
 
 TIMES_UP, TIMES_DOWN = 20, 200
-"""How many times brighter or darker than usual an image may be: clean water is 40 times darker, cloud 5 times brighter."""
+"""How many times brighter or darker than usual an image may be: clean water is 40 times darker, cloud 5 brighter."""
 
 OFFSET = 0.1
 """Reflectance that 1000 stands for: what Sentinel-2 products add since baseline 04.00."""
@@ -32,9 +32,9 @@ CIRRUS = 1360.0, 1390.0
 VISIBLE = 700.0
 """nm; below it some band is dark in every clean scene, as water and vegetation are."""
 
-GAIN = 10.0
-"""By how much the squared distance of an image's spectra falls in another order of its bands, for it to be suspected;
-in 1,285 clean images it is at most 9.0."""
+GAIN, USUAL = 10.0, 2.5
+"""By how much the squared distance of an image's spectra falls in another order of its bands, and how small it is then
+a band, for the order to be suspected. In clean images it falls by 9 at most, but for odd waters, usual in no order."""
 
 ODD = 10.0
 """Squared distance a band above which spectra are like none; in clean images it is at most 5.5."""
@@ -88,8 +88,8 @@ class Sample:
 
     def measured(self, band: int) -> Float32[np.ndarray, " value"]:
         """A band's valid values of all dates."""
-        values = self.values[:, band].ravel()
-        return values[~np.isnan(values)]
+        values: np.ndarray = self.values[:, band].ravel()
+        return np.asarray(values[~np.isnan(values)])
 
     def quantiles(self) -> Float[np.ndarray, "quantile band"]:
         """2 %, 50 % and 98 % of each band's valid values; nan without any."""
@@ -126,9 +126,9 @@ def suspected_units(sample: Sample, quantiles: Float[np.ndarray, "quantile band"
         Flag(
             "units",
             (),
-            f"found values whose 98 % quantile is typically {np.median(quantiles[2, known]):.3g}, {direction}; expected "
-            f"reflectance, about {np.median(expected[known]):.2g}. Say whose they are with --bands SENSOR, or describe "
-            "them in a sensor file: --bands mine.toml, with scale and offset",
+            f"found values whose 98 % quantile is typically {np.median(quantiles[2, known]):.3g}, {direction}; "
+            f"expected reflectance, about {np.median(expected[known]):.2g}. Say whose they are with --bands SENSOR, or "
+            "describe them in a sensor file: --bands mine.toml, with scale and offset",
         )
     ]
 
@@ -150,8 +150,8 @@ def suspected_offset(sample: Sample) -> list[Flag]:
             Flag(
                 "offset",
                 (),
-                f"found {below:.0%} of the reflectance below {NEGATIVE}; expected hardly any. Perhaps an offset was taken "
-                "off that is not in the values: describe them in a sensor file, --bands mine.toml, with offset = 0",
+                f"found {below:.0%} of the reflectance below {NEGATIVE}; expected hardly any. Perhaps an offset was "
+                "taken off that is not in the values: describe them in a sensor file, --bands mine.toml, offset = 0",
             )
         )
     lifted = [date for date in range(len(sample.values)) if sentinel2 and _lifted(sample, date)]
@@ -161,9 +161,9 @@ def suspected_offset(sample: Sample) -> list[Flag]:
             Flag(
                 "offset",
                 (),
-                f"found no value below {OFFSET} in any band{which}, as if the +1000 of Sentinel-2 products since baseline "
-                "04.00 were still in; expected dark pixels near 0 in some band. If so, give the product with its metadata, "
-                f"or a sensor file: --bands mine.toml, with offset = -{OFFSET}",
+                f"found no value below {OFFSET} in any band{which}, as if the +1000 of Sentinel-2 products since "
+                "baseline 04.00 were still in; expected dark pixels near 0 in some band. If so, give the product with "
+                f"its metadata, or a sensor file: --bands mine.toml, with offset = -{OFFSET}",
             )
         )
     return flags
@@ -198,15 +198,15 @@ def suspected_order(sample: Sample, quantiles: Float[np.ndarray, "quantile band"
     columns = [here for here in (same[band] for band in bands) if here is not None]
     order, as_named, least = likeliest_order(reference, quantiles[:, bands], columns)
     names = [sample.names[band] for band in bands]
-    if (as_named - least) * len(bands) > GAIN:
+    if (as_named - least) * len(bands) > GAIN and least < USUAL:
         moved = [(names[there], names[here]) for here, there in enumerate(order) if here != there]
         told = ", ".join(f"{found} looks like {real}" for found, real in moved[:6])
         return [
             Flag(
                 "order",
                 tuple(sorted((found for found, _ in moved), key=sample.names.index)),
-                f"found bands that look as if called wrongly ({told}); expected spectra as on Earth. Look at their order, "
-                "and name them with --bands SENSOR or LIST",
+                f"found bands that look as if called wrongly ({told}); expected spectra as on Earth. Look at their "
+                "order, and name them with --bands SENSOR or LIST",
             )
         ]
     if as_named > ODD:
@@ -215,7 +215,7 @@ def suspected_order(sample: Sample, quantiles: Float[np.ndarray, "quantile band"
                 "order",
                 tuple(names),
                 f"found spectra like none on Earth ({as_named:.3g} times as far from the usual as real ones); expected "
-                "reflectance. Perhaps each band is scaled on its own, or these are other bands: see where the file is from",
+                "reflectance. Perhaps each band is scaled on its own, or these are other bands: ask the file's source",
             )
         ]
     return []
@@ -231,7 +231,7 @@ def constant(sample: Sample) -> list[Flag]:
                 Flag(
                     "constant",
                     (name,),
-                    f"found one value, {values[0]:.4g}, all over {name}; expected an image. Leave it out with --bands LIST",
+                    f"found one value, {values[0]:.4g}, all over {name}; expected an image. Leave it out: --bands LIST",
                 )
             )
     return found
@@ -258,8 +258,8 @@ def duplicates(sample: Sample) -> list[Flag]:
                 Flag(
                     "duplicate",
                     (first, second),
-                    f"found {second} to be {first} again (correlation {alike[one, other]:.4f}); expected two bands. Leave one "
-                    "out with --bands LIST",
+                    f"found {second} to be {first} again (correlation {alike[one, other]:.4f}); expected two bands. "
+                    "Leave one out with --bands LIST",
                 )
             )
     return found
@@ -279,15 +279,15 @@ def saturated(sample: Sample) -> list[Flag]:
                 Flag(
                     "saturated",
                     (name,),
-                    f"found {share:.1%} of {name} at its largest value, {largest:.4g}; expected hardly any. Bright places "
-                    "are cut off there",
+                    f"found {share:.1%} of {name} at its largest value, {largest:.4g}; expected hardly any. Bright "
+                    "places are cut off there",
                 )
             )
     return found
 
 
 def _piled(values: Float32[np.ndarray, " value"], largest: np.float32) -> bool:
-    """Whether the largest value is far more frequent than any other; no pile is what a small or repeated pixel makes."""
+    """Whether the largest value is far more frequent than any other; a coarse pixel repeated makes no pile."""
     each, counts = np.unique(values, return_counts=True)
     return len(each) > LEVELS / 4 and bool(counts[-1] > PILED * counts[:-1].max())
 
@@ -302,7 +302,7 @@ def absent(sample: Sample) -> list[Flag]:
         Flag(
             "absent",
             tuple(bands),
-            f"found {', '.join(bands[:6])}{' and more' if len(bands) > 6 else ''} valid in {share:.1%} of the pixels or "
-            "less; expected an image. Look at nodata, or take another date",
+            f"found {', '.join(bands[:6])}{' and more' if len(bands) > 6 else ''} valid in {share:.1%} of the pixels "
+            "or less; expected an image. Look at nodata, or take another date",
         )
     ]

@@ -15,7 +15,7 @@ SPREAD = 0.1
 """Standard deviation of ln reflectance that bands of other widths, other sensors and places may differ by besides."""
 
 ALIKE = 0.06
-"""Difference of ln wavelength up to which a band is taken for one of Sentinel-2's: 865 nm is 843 nm, 805 nm is 783 nm."""
+"""Difference of ln wavelength up to which a band is taken for one of Sentinel-2's: 858 nm for 865, 805 nm for 783."""
 
 SHORTEST, LONGEST = 400.0, 2500.0
 """Wavelengths (nm) of bands that measure reflected sunlight."""
@@ -45,7 +45,7 @@ class Typical:
         """The 98 % quantile that is usual for a band, linear in ln wavelength; nan outside 400 to 2500 nm."""
         dark = np.isin(self.wavelength, (WATER_VAPOUR, CIRRUS)) & (self.q98 < self.q98.max() / 2)
         wavelengths = np.array([band.wavelength for band in bands])
-        found = np.interp(np.log(wavelengths), np.log(self.wavelength[~dark]), self.q98[~dark])
+        found: np.ndarray = np.interp(np.log(wavelengths), np.log(self.wavelength[~dark]), self.q98[~dark])
         for centre, value in zip(self.wavelength[dark], self.q98[dark], strict=True):
             found[np.abs(np.log(wavelengths / centre)) < ALIKE / 2] = value
         found[(wavelengths < SHORTEST) | (wavelengths > LONGEST)] = np.nan
@@ -61,7 +61,9 @@ class Typical:
                 found[band] = here
         return found
 
-    def oddness(self, spectra: Spectra, columns: Sequence[int], orders: Int[np.ndarray, "order band"]) -> Float[np.ndarray, " order"]:
+    def oddness(
+        self, spectra: Spectra, columns: Sequence[int], orders: Int[np.ndarray, "order band"]
+    ) -> Float[np.ndarray, " order"]:
         """How odd an image is, read in each of these orders: the mean over its spectra of their squared Mahalanobis
         distance, a band; about 1 where nothing is odd. columns: the index here of each band that is read.
         """
@@ -93,7 +95,9 @@ def other_orders(count: int) -> Int[np.ndarray, "order band"]:
     return np.array(list(dict.fromkeys(map(tuple, found))))
 
 
-def likeliest_order(typical: Typical, spectra: Spectra, columns: Sequence[int]) -> tuple[Int[np.ndarray, " band"], float, float]:
+def likeliest_order(
+    typical: Typical, spectra: Spectra, columns: Sequence[int]
+) -> tuple[Int[np.ndarray, " band"], float, float]:
     """The order in which the bands are least odd, found step by step; how odd they are as they stand, and in it.
 
     order[i]: the band whose values look like those that band i should have.

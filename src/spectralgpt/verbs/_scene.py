@@ -32,6 +32,10 @@ def opened_scene(
     bands: str | None,
     bands_as: str | None,
     date: str | None,
+    gsd: float | None,
+    aoi: str | os.PathLike[str] | None,
+    clouds: str | os.PathLike[str] | None,
+    trust_input: bool,
     device: str,
     precision: str,
     kind: Literal["pretraining"] | None = None,
@@ -52,6 +56,6 @@ def opened_scene(
     picture = target.with_suffix(".png")
     check_target(picture, "file")
     model = load_model(weights, device, kind)
-    with open_raster(sources, bands=bands, dates=date) as raster:
+    with open_raster(sources, bands=bands, dates=date, gsd=gsd, aoi=aoi, clouds=clouds) as raster:
         refuse_overwriting(raster.paths, (target, picture))
-        yield OpenedScene(raster, model, check(raster), target, picture)
+        yield OpenedScene(raster, model, check(raster, trust_input), target, picture)

@@ -1,11 +1,22 @@
-"""What weights are."""
+"""What an image is, or weights are."""
 
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from spectralgpt.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from spectralgpt.bands import BandSet
+    from spectralgpt.raster import Raster, Verdict
+    from spectralgpt.raster.contract import BandRow
+    from spectralgpt.raster.suspicions import Flag
+
+WEIGHT_FILES = ("config.json", "model.safetensors")
+IMAGE_ENDINGS = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".zip", ".safe", ".json", ".hdr", ".dat", ".png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,36 +47,162 @@ class Inspected:
         return f"{self.source}\n{self.text}"
 
 
+@dataclass(frozen=True, slots=True)
+class InspectedImage:
+    """What an image is.
+
+    source: its files. bands: in the file's order, wavelengths in nm; reflectance = stored x scale + offset, a band.
+    dates: ISO, empty where unknown. size: rows, columns. transform: six numbers from column and row to x and y of the
+    CRS. gsd: metres on the ground, nan unknown. valid, clouds: shares of pixels, clouds None without a layer of them.
+    table: statistics a band, in reflectance. flags: what is suspected. feeds: `model band <- bands of the file`;
+    dropped and missing: bands of the file and of the model that are not in it. read_from: what was read from where;
+    fixed: what of that metadata set right. notes: what opening warned of.
+    """
+
+    source: tuple[Path, ...]
+    sensor: str
+    title: str
+    level: str
+    bands: tuple[str, ...]
+    wavelengths: tuple[float, ...]
+    stored: str
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+    nodata: float | None
+    dates: tuple[str, ...]
+    crs: str | None
+    size: tuple[int, int]
+    transform: tuple[float, ...]
+    gsd: float
+    valid: float
+    clouds: float | None
+    table: tuple["BandRow", ...]
+    flags: tuple["Flag", ...]
+    feeds: tuple[str, ...]
+    dropped: tuple[str, ...]
+    missing: tuple[str, ...]
+    read_from: tuple[str, ...]
+    fixed: tuple[str, ...]
+    notes: tuple[str, ...]
+    picture: Path | None
+
+    def __str__(self) -> str:
+        rows, columns = self.size
+        known = [date for date in self.dates if date]
+        told = f"{len(known)}, {known[0]} to {known[-1]}" if len(known) > 1 else "".join(known) or "unknown"
+        clouds = "" if self.clouds is None else f", cloudy {self.clouds:.1%}"
+        folders = list(dict.fromkeys(str(path.parent) for path in self.source))
+        files = (
+            str(self.source[0]) if len(self.source) == 1 else f"{len(self.source)} files of {', '.join(folders[:3])}"
+        )
+        # what goes by one name in both is told once
+        feeds = ", ".join(arrow.split(" ")[0] if _same_name(arrow) else arrow for arrow in self.feeds)
+        return "\n".join(
+            [
+                files,
+                f"sensor     {self.sensor}: {self.title}" + (f"; level {self.level}" if self.level else ""),
+                f"units      {_units(self)}",
+                f"date{'s' if len(known) > 1 else ' '}      {told}",
+                f"grid       {rows} x {columns} pixels, {self.crs or 'no CRS'}, transform "
+                f"({', '.join(f'{number:.10g}' for number in self.transform)})",
+                f"GSD        {f'{self.gsd:.2f} m on the ground' if self.gsd == self.gsd else 'unknown'}",
+                f"valid      {self.valid:.1%}{clouds}",
+                *(f"read       {fact}" for fact in self.read_from),
+                "",
+                *_rows(self.table),
+                "",
+                "feeds      " + (feeds or "none of the model's bands"),
+                *([f"left out   {', '.join(self.dropped)}"] if self.dropped else []),
+                *([f"missing    {', '.join(self.missing)}, which the model also knows"] if self.missing else []),
+                *([f"picture    {self.picture}"] if self.picture else []),
+                *(f"note       {note}" for note in self.notes),
+                *(f"suspected  {flag.kind}: {flag.text}" for flag in self.flags),
+                *([] if self.flags else ["verdict    nothing is suspected"]),
+            ]
+        )
+
+
 def inspect(
-    source: str | os.PathLike[str],
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
+    weights: str | os.PathLike[str] | None = None,
+    bands: str | None = None,
+    date: str | None = None,
+    gsd: float | None = None,
+    aoi: str | os.PathLike[str] | None = None,
+    clouds: str | os.PathLike[str] | None = None,
+    picture: str | os.PathLike[str] | None = None,
     kind: Literal["segmentation", "change"] | None = None,
+    trust_input: bool = False,
     progress: Progress = silent,
-) -> Inspected:
-    """Say what weights are: kind, size, bands, units, parameters, fingerprint.
+) -> Inspected | InspectedImage:
+    """Say what an image is and whether its values can be right; or what weights are.
+
+    Of an image: sensor, level, bands, units, dates, grid, statistics of each band, what is suspected, and which of the
+    model's bands it feeds. Of weights: kind, size, bands, units, parameters, fingerprint.
 
     Args:
-        source: A weights folder, a released checkpoint (.pth), or a model of the Hugging Face hub (owner/name).
+        sources: An image, a folder of single-band files, a product, or several: dates of one place. Or weights: a
+            folder, a released checkpoint (.pth), or a model of the Hugging Face hub (owner/name).
+        weights: Weights whose bands are compared with the image's; untold, the 12 bands of the released ones.
+        bands: Whose names the file's are, or a list like B02,B03.
+        date: Take only these dates, like 2020-05-01,2020-06-10.
+        gsd: Metres of a pixel to read at.
+        aoi: A GeoJSON file; only what lies inside is read.
+        clouds: Leave out clouds by the product's own layer (scl, qa, fmask) or by a mask file.
+        picture: Write true colour, false colour, SWIR and the mean spectrum to this PNG.
         kind: What a checkpoint with a class for each pixel is; untold, two classes are change detection.
+        trust_input: As in other verbs; what they would refuse is reported here either way.
 
     Example:
+        spectralgpt inspect demo-output/part.tif
         spectralgpt inspect demo-output/weights
     """
-    from spectralgpt.errors import WeightsError, check_choice
-    from spectralgpt.weights import describe, open_weights
+    from spectralgpt.errors import check_choice
 
     check_choice("--kind", kind, (None, "segmentation", "change"))
-    path = Path(source)
-    if os.path.isfile(path) and path.suffix.lower() != ".pth":
-        raise WeightsError(
-            f"{path}: found a file of the kind {path.suffix or 'without an ending'}; expected weights: a folder, a "
-            "released checkpoint (.pth), or the name of a model on the Hugging Face hub. Images are not inspected yet."
-        )
+    several = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    if len(several) == 1 and (kind is not None or _are_weights(os.fspath(several[0]))):
+        return _weights(several[0], kind, progress)
+    from spectralgpt.raster import check, check_target, open_raster, refuse_overwriting
+
+    target = None if picture is None else Path(picture)
+    if target is not None:
+        check_target(target, "file")
+    progress("opening", 0, 3)
+    with open_raster(several, bands=bands, dates=date, gsd=gsd, aoi=aoi, clouds=clouds) as raster:
+        model = _model_bands(weights)
+        progress("looking at the image", 1, 3)
+        verdict = check(raster, trust=True)
+        progress("looking at the image", 2, 3)
+        if target is not None:
+            refuse_overwriting(raster.paths, (target,))
+            _draw(raster, target)
+        progress("looking at the image", 3, 3)
+        return _image(raster, verdict, model, target)
+
+
+def _are_weights(source: str) -> bool:
+    """Whether a source is weights rather than an image; what is neither is taken for an image."""
+    if source.lower().endswith(".pth"):
+        return True
+    if os.path.exists(source):
+        return any(os.path.exists(os.path.join(source, name)) for name in WEIGHT_FILES)
+    owner, _, name = source.partition("/")
+    on_hub = re.fullmatch(r"[\w.-]+/[\w.-]+", source) is not None and "." not in (owner, name)
+    return on_hub and not os.path.exists(owner) and not name.lower().endswith(IMAGE_ENDINGS)
+
+
+def _weights(
+    source: str | os.PathLike[str], kind: Literal["segmentation", "change"] | None, progress: Progress
+) -> Inspected:
+    from spectralgpt.weights import describe, open_weights
+
     progress("reading weights", 0, 1)
     found = describe(open_weights(source, kind))
     progress("reading weights", 1, 1)
     return Inspected(
-        source=path if os.path.exists(path) else os.fspath(source),
+        source=Path(source) if os.path.exists(source) else os.fspath(source),
         kind=found.kind,
         size=found.size,
         image=found.image,
@@ -79,4 +216,107 @@ def inspect(
         data=found.data,
         licence=found.licence,
         text=str(found),
+    )
+
+
+def _model_bands(weights: str | os.PathLike[str] | None) -> "BandSet":
+    """The bands of weights, or of the released ones; without weights no torch is imported, which takes a second."""
+    from spectralgpt.bands import BandSet, sensor
+
+    if weights is None:
+        return BandSet.native(sensor("spectralgpt-12").bands)
+    from spectralgpt.weights import open_weights
+
+    return open_weights(weights).config.bands
+
+
+def _image(raster: "Raster", verdict: "Verdict", model: "BandSet", picture: Path | None) -> InspectedImage:
+    from spectralgpt.bands import align
+    from spectralgpt.errors import BandError
+
+    try:
+        plan = align(raster.bands, model)
+        feeds, dropped, missing = (*plan.taken, *plan.merged), plan.dropped, plan.missing
+    except BandError:
+        feeds, dropped, missing = (), tuple(band.name for band in raster.bands), model.names
+    grid = raster.grid
+    return InspectedImage(
+        source=tuple(map(Path, raster.paths)),
+        sensor=raster.sensor.name,
+        title=raster.sensor.title,
+        level=raster.sensor.level,
+        bands=tuple(band.name for band in raster.bands),
+        wavelengths=tuple(float(band.wavelength) for band in raster.bands),
+        stored=raster.dtype.name,
+        scale=tuple(map(float, raster.scale)),
+        offset=tuple(map(float, raster.offset)),
+        nodata=None if raster.nodata is None else float(raster.nodata),
+        dates=raster.dates,
+        crs=_short(grid.crs),
+        size=grid.shape,
+        transform=tuple(map(float, tuple(grid.transform)[:6])),
+        gsd=float(raster.gsd),
+        valid=verdict.valid,
+        clouds=verdict.clouds,
+        table=verdict.table,
+        flags=verdict.flags,
+        feeds=feeds,
+        dropped=dropped,
+        missing=missing,
+        read_from=verdict.read_from,
+        fixed=verdict.fixed,
+        notes=raster.warnings,
+        picture=picture,
+    )
+
+
+def _short(wkt: str | None) -> str | None:
+    """EPSG:32618, where the CRS has a code; else its name."""
+    if wkt is None:
+        return None
+    code = re.search(r'(?:AUTHORITY|ID)\["EPSG",\s*"?(\d+)"?\]\]$', wkt.strip())
+    if code is not None:
+        return f"EPSG:{code[1]}"
+    name = re.search(r'\["([^"]*)"', wkt)
+    return name[1] if name is not None else wkt
+
+
+def _same_name(arrow: str) -> bool:
+    model, file = arrow.split(" <- ", 1)
+    return model == file
+
+
+def _units(image: InspectedImage) -> str:
+    pairs = list(dict.fromkeys(zip(image.scale, image.offset, strict=True)))
+    nodata = "" if image.nodata is None else f"; nodata {image.nodata:g}"
+    if len(pairs) > 1:
+        return f"reflectance = {image.stored} x scale + offset, other numbers for each band{nodata}"
+    (scale, offset) = pairs[0]
+    return f"reflectance = {image.stored} x {scale:g} {'-' if offset < 0 else '+'} {abs(offset):g}{nodata}"
+
+
+def _rows(table: tuple["BandRow", ...]) -> list[str]:
+    """Band, wavelength, 2 %, 50 %, 98 % in reflectance, valid, flags, in columns."""
+    width = max(4, *(len(row.name) for row in table))
+    return [
+        f"{'band':<{width}}  {'nm':>7}  {'2 %':>8}  {'median':>8}  {'98 %':>8}  {'valid':>6}",
+        *(
+            f"{row.name:<{width}}  {row.wavelength:7.1f}  {row.q02:8.4f}  {row.median:8.4f}  {row.q98:8.4f}  "
+            f"{row.valid:6.1%}  {', '.join(row.flags)}".rstrip()
+            for row in table
+        ),
+    ]
+
+
+def _draw(raster: "Raster", target: Path) -> None:
+    from spectralgpt.raster.overview import overview
+    from spectralgpt.report.inspection import save_inspection
+
+    date = raster.dates[0]
+    save_inspection(
+        target,
+        overview(raster),
+        [band.name for band in raster.bands],
+        [float(band.wavelength) for band in raster.bands],
+        f"{Path(raster.paths[0]).name}, {raster.sensor.name}" + (f", {date}" if date else ""),
     )

@@ -51,6 +51,10 @@ def reconstruct(
     bands: str | None = None,
     bands_as: Literal["own"] | None = None,
     date: str | None = None,
+    gsd: float | None = None,
+    aoi: str | os.PathLike[str] | None = None,
+    clouds: str | os.PathLike[str] | None = None,
+    trust_input: bool = False,
     overlap: float = 0.25,
     batch: int = 8,
     seed: int = 0,
@@ -64,13 +68,18 @@ def reconstruct(
     a figure. A band is hidden with its group, as the model sees groups of neighbouring bands.
 
     Args:
-        sources: An image, a folder of single-band files, or several of them: dates of one place.
+        sources: An image, a product, a folder of single-band files, or several of them: dates of one place.
         target: The GeoTIFF to write (.tif).
         hide: Bands (B11,B12), dates (2020-05-01), a share (0.9), or a mixture, with commas.
         weights: A weights folder or a released checkpoint (.pth).
-        bands: Whose names the file's are (s2-l1c, s2-l2a, eurosat, spectralgpt-12), or a list like B02,B03.
+        bands: Whose bands they are (a sensor like s2-l2a, or a TOML file of one), a list like B02,B03 or
+            landsat8-toa:B2,B3, or wavelengths in nm.
         bands_as: Use every band in groups of their own instead of the model's bands.
         date: Take only these dates, like 2020-05-01,2020-06-10.
+        gsd: Metres on the ground of a pixel instead of the image's own; averaged where that is coarser.
+        aoi: A GeoJSON file; what lies outside is left out.
+        clouds: Leave out clouds: scl, qa or fmask for the product's own layer, or a raster that is not 0 in them.
+        trust_input: Go on where the check of the input finds other bands or units than said.
         overlap: Part of its side that a window shares with the next, 0 to below 1.
         batch: Windows computed at once.
         seed: Which tokens a share hides.
@@ -94,6 +103,10 @@ def reconstruct(
         bands=bands,
         bands_as=bands_as,
         date=date,
+        gsd=gsd,
+        aoi=aoi,
+        clouds=clouds,
+        trust_input=trust_input,
         device=device,
         precision=precision,
         kind="pretraining",

@@ -1,0 +1,34 @@
+"""A small picture's worth of pixels of an image."""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float32
+
+from spectralgpt.raster.raster import Raster
+from spectralgpt.raster.window import Window
+
+SIDE = 512
+"""Largest side of an overview, pixels; about the side of the windows that are read for it."""
+
+
+def overview(raster: Raster) -> Float32[np.ndarray, "band row column"]:
+    """Reflectance of every n-th pixel of the first date, at most 512 each way, nan where not valid.
+
+    Window by window, so that memory does not grow with the image.
+    """
+    first = replace(raster, layers=raster.layers[:1], days=raster.days[:1], clouds=raster.clouds[:1])
+    height, width = raster.grid.shape
+    step = -(-max(height, width) // SIDE)
+    side = -(-SIDE // step) * step
+    result = np.empty((len(raster.bands), -(-height // step), -(-width // step)), np.float32)
+    for row in range(0, height, side):
+        for column in range(0, width, side):
+            pixels = first.read(Window(row, column, min(side, height - row), min(side, width - column)))
+            thinned = (0, slice(None), slice(None, None, step), slice(None, None, step))
+            values = pixels.reflectance()[thinned]
+            if pixels.valid is not None:
+                values = np.where(pixels.valid[thinned], values, np.float32(np.nan))
+            into = (slice(row // step, None), slice(column // step, None))
+            result[:, into[0], into[1]][:, : values.shape[1], : values.shape[2]] = values
+    return result
