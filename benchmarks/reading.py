@@ -31,10 +31,14 @@ from spectralgpt.raster import Raster, Window, open_raster
 
 GSDS = {"B1": 60, "B2": 10, "B3": 10, "B4": 10, "B5": 20, "B6": 20, "B7": 20, "B8": 10, "B8A": 20, "B9": 60}
 GSDS |= {"B11": 20, "B12": 20}
-PLACE = Affine(10.0, 0.0, 600000.0, 0.0, -10.0, 4900020.0)
+WEST, NORTH = 600000.0, 4900020.0
 CACHES = {"unpacked": 32 * 2**20, "cached": 4 * 2**30}
 """Bytes of GDAL's cache: a few tiles of each band; everything."""
 SIZES = (1536, 3072, 6144)
+
+
+def place(gsd: int) -> Affine:
+    return Affine(gsd, 0.0, WEST, 0.0, -gsd, NORTH)
 
 
 def made(path: Path, names: list[str], side: int, gsd: int) -> Path:
@@ -44,7 +48,7 @@ def made(path: Path, names: list[str], side: int, gsd: int) -> Path:
     relief = 1500 + 900 * np.sin(r / 23) * np.cos(c / 31)
     profile = {"driver": "GTiff", "height": side, "width": side, "dtype": "uint16", "crs": "EPSG:32633", "nodata": 0}
     profile |= {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate", "predictor": 2}
-    profile |= {"count": len(names), "transform": PLACE * Affine.scale(gsd / 10), "interleave": "band"}
+    profile |= {"count": len(names), "transform": place(gsd), "interleave": "band"}
     with rasterio.open(path, "w", **profile) as dataset:
         for index, name in enumerate(names, 1):
             noise = random.integers(0, 120, relief.shape)
@@ -104,7 +108,7 @@ def warped(folder: Path, side: int, windows: list[Window]) -> Iterator[Callable[
         sources = []
         for name, gsd in GSDS.items():
             dataset = stack.enter_context(rasterio.open(folder / f"scene_{name}.tif"))
-            how = {"crs": dataset.crs, "transform": PLACE, "height": side, "width": side}
+            how = {"crs": dataset.crs, "transform": place(10), "height": side, "width": side}
             warp = WarpedVRT(dataset, resampling=Resampling.bilinear, **how)
             sources.append(dataset if gsd == 10 else stack.enter_context(warp))
 

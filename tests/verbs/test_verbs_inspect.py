@@ -24,7 +24,7 @@ def test_a_folder(weights, spectralgpt):
 
 @pytest.mark.parametrize("content", [None, b"no weights", b""])
 @pytest.mark.parametrize("name", ["a.pth", "scene.tif"])
-def test_what_is_no_weights(tmp_path, spectralgpt, name, content):
+def test_what_is_neither_weights_nor_an_image(tmp_path, spectralgpt, name, content):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     ended = spectralgpt("inspect", tmp_path / name)
@@ -38,18 +38,19 @@ def test_a_folder_of_other_things(tmp_path, spectralgpt):
     (tmp_path / "notes.txt").write_text("nothing")
     ended = spectralgpt("inspect", tmp_path)
     assert ended.code == 2
+    assert f"{tmp_path}: found a folder without images" in ended.err
+
+
+def test_a_folder_with_half_of_the_weights(weights, tmp_path, spectralgpt):
+    (tmp_path / "model.safetensors").write_bytes((weights / "model.safetensors").read_bytes())
+    ended = spectralgpt("inspect", tmp_path)
+    assert ended.code == 2
     assert "found no config.json" in ended.err
 
 
 def test_an_unknown_kind(weights, spectralgpt):
     ended = spectralgpt("inspect", weights, "--kind", "everything")
     assert ended.code == 2
-
-
-def test_an_image_is_called_what_it_is(scene, spectralgpt):
-    ended = spectralgpt("inspect", scene)
-    assert ended.code == 2
-    assert f"{scene}: found a file of the kind .tif; expected weights" in ended.err
 
 
 def test_a_checkpoint_cut_off(tmp_path, spectralgpt):

@@ -32,7 +32,7 @@ LOOKED_AT = 2**16
 
 INSIDE = {"FeatureCollection": "features", "Feature": "geometry", "GeometryCollection": "geometries"}
 
-Ring = Float64[np.ndarray, "corner 2"]
+Ring = Float64[np.ndarray, "_ 2"]
 """x, y of the corners; the last is the first again."""
 
 Polygon = list[Ring]
@@ -144,7 +144,7 @@ def _polygons(option: str, document: dict[str, Any]) -> list[Polygon]:
         each = waiting.pop()
         if each is None:  # a feature may have no geometry
             continue
-        kind = each.get("type") if isinstance(each, dict) else None
+        kind = str(each.get("type")) if isinstance(each, dict) else type(each).__name__
         if kind in INSIDE:
             inside = each.get(INSIDE[kind])
             waiting += reversed(inside) if isinstance(inside, list) else [inside]
@@ -155,7 +155,7 @@ def _polygons(option: str, document: dict[str, Any]) -> list[Polygon]:
                     raise OptionError(f"{option}: found a {kind} without coordinates; expected lists of them.")
                 found += [[_ring(option, ring) for ring in rings]] if rings else []
         else:
-            others.add(str(kind))
+            others.add(kind)
     if not found:
         told = f"only {', '.join(sorted(others))}" if others else "none"
         raise OptionError(f"{option}: found no polygons ({told}); expected at least one Polygon or MultiPolygon.")

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from spectralgpt.raster.dates import UNKNOWN
 from spectralgpt.raster.grid import Grid
 
-
 SCENE_CLASSES = tuple((255, value) for value in (3, 8, 9, 10))
-"""Sentinel-2's scene classes (SCL) of cloud shadow, cloud of medium and high probability, cirrus, as CloudLayer.cloudy."""
+"""Sentinel-2's scene classes (SCL) of cloud shadow, cloud of medium and high probability, and cirrus."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,7 +229,9 @@ def resampled(
             # where, not a product: 0 * NaN under an invalid pixel is NaN
             mean = sums(np.where(valid[band], stored, 0), at, rows, columns, "values")
             weights = sums(valid[band], at, rows, columns, "weights")
-            weights = np.where(weights > 0, weights, 1.0)
+            full = 1.0 if totals is None else totals
+            # where all is valid, the very bits that a window without holes has
+            weights = np.where(np.abs(weights - full) < SNAP, full, np.where(weights > 0, weights, 1.0))
         if weights is not None:
             mean /= weights
         if values.dtype.kind != "f":

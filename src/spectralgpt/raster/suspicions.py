@@ -37,7 +37,7 @@ GAIN, USUAL = 10.0, 2.5
 a band, for the order to be suspected. In clean images it falls by 9 at most, but for odd waters, usual in no order."""
 
 ODD = 10.0
-"""Squared distance a band above which spectra are like none; in clean images it is at most 5.5."""
+"""Squared distance a band above which spectra are like none; in clean images it is 4 at most, over odd waters 7."""
 
 FEW = 16
 """Pixels, of which nothing is concluded."""

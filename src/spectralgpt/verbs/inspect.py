@@ -21,6 +21,18 @@ IMAGE_ENDINGS = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".zip", ".safe", ".jso
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
+    """What a source is: InspectedWeights or InspectedImage."""
+
+    def lines(self) -> list[str]:
+        """All of it in words."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedWeights(Inspected):
     """What weights are; `text` says all of it in words.
 
     source: a path, or a name on the hub. size: its name, or width x depth. image: side it was trained at, pixels.
@@ -43,12 +55,12 @@ class Inspected:
     licence: str | None
     text: str
 
-    def __str__(self) -> str:
-        return f"{self.source}\n{self.text}"
+    def lines(self) -> list[str]:
+        return [str(self.source), self.text]
 
 
 @dataclass(frozen=True, slots=True)
-class InspectedImage:
+class InspectedImage(Inspected):
     """What an image is.
 
     source: its files. bands: in the file's order, wavelengths in nm; reflectance = stored x scale + offset, a band.
@@ -86,7 +98,7 @@ class InspectedImage:
     notes: tuple[str, ...]
     picture: Path | None
 
-    def __str__(self) -> str:
+    def lines(self) -> list[str]:
         rows, columns = self.size
         known = [date for date in self.dates if date]
         told = f"{len(known)}, {known[0]} to {known[-1]}" if len(known) > 1 else "".join(known) or "unknown"
@@ -97,29 +109,27 @@ class InspectedImage:
         )
         # what goes by one name in both is told once
         feeds = ", ".join(arrow.split(" ")[0] if _same_name(arrow) else arrow for arrow in self.feeds)
-        return "\n".join(
-            [
-                files,
-                f"sensor     {self.sensor}: {self.title}" + (f"; level {self.level}" if self.level else ""),
-                f"units      {_units(self)}",
-                f"date{'s' if len(known) > 1 else ' '}      {told}",
-                f"grid       {rows} x {columns} pixels, {self.crs or 'no CRS'}, transform "
-                f"({', '.join(f'{number:.10g}' for number in self.transform)})",
-                f"GSD        {f'{self.gsd:.2f} m on the ground' if self.gsd == self.gsd else 'unknown'}",
-                f"valid      {self.valid:.1%}{clouds}",
-                *(f"read       {fact}" for fact in self.read_from),
-                "",
-                *_rows(self.table),
-                "",
-                "feeds      " + (feeds or "none of the model's bands"),
-                *([f"left out   {', '.join(self.dropped)}"] if self.dropped else []),
-                *([f"missing    {', '.join(self.missing)}, which the model also knows"] if self.missing else []),
-                *([f"picture    {self.picture}"] if self.picture else []),
-                *(f"note       {note}" for note in self.notes),
-                *(f"suspected  {flag.kind}: {flag.text}" for flag in self.flags),
-                *([] if self.flags else ["verdict    nothing is suspected"]),
-            ]
-        )
+        return [
+            files,
+            f"sensor     {self.sensor}: {self.title}" + (f"; level {self.level}" if self.level else ""),
+            f"units      {_units(self)}",
+            f"date{'s' if len(known) > 1 else ' '}      {told}",
+            f"grid       {rows} x {columns} pixels, {self.crs or 'no CRS'}, transform "
+            f"({', '.join(f'{number:.10g}' for number in self.transform)})",
+            f"GSD        {f'{self.gsd:.2f} m on the ground' if self.gsd == self.gsd else 'unknown'}",
+            f"valid      {self.valid:.1%}{clouds}",
+            *(f"read       {fact}" for fact in self.read_from),
+            "",
+            *_rows(self.table),
+            "",
+            "feeds      " + (feeds or "none of the model's bands"),
+            *([f"left out   {', '.join(self.dropped)}"] if self.dropped else []),
+            *([f"missing    {', '.join(self.missing)}, which the model also knows"] if self.missing else []),
+            *([f"picture    {self.picture}"] if self.picture else []),
+            *(f"note       {note}" for note in self.notes),
+            *(f"suspected  {flag.kind}: {flag.text}" for flag in self.flags),
+            *([] if self.flags else ["verdict    nothing is suspected"]),
+        ]
 
 
 def inspect(
@@ -135,7 +145,7 @@ def inspect(
     kind: Literal["segmentation", "change"] | None = None,
     trust_input: bool = False,
     progress: Progress = silent,
-) -> Inspected | InspectedImage:
+) -> Inspected:
     """Say what an image is and whether its values can be right; or what weights are.
 
     Of an image: sensor, level, bands, units, dates, grid, statistics of each band, what is suspected, and which of the
@@ -195,13 +205,13 @@ def _are_weights(source: str) -> bool:
 
 def _weights(
     source: str | os.PathLike[str], kind: Literal["segmentation", "change"] | None, progress: Progress
-) -> Inspected:
+) -> InspectedWeights:
     from spectralgpt.weights import describe, open_weights
 
     progress("reading weights", 0, 1)
     found = describe(open_weights(source, kind))
     progress("reading weights", 1, 1)
-    return Inspected(
+    return InspectedWeights(
         source=Path(source) if os.path.exists(source) else os.fspath(source),
         kind=found.kind,
         size=found.size,
@@ -312,11 +322,12 @@ def _draw(raster: "Raster", target: Path) -> None:
     from spectralgpt.raster.overview import overview
     from spectralgpt.report.inspection import save_inspection
 
-    date = raster.dates[0]
+    date, first = raster.dates[0], Path(raster.paths[0])
+    called = first.name if len(raster.paths) == 1 else first.parent.name
     save_inspection(
         target,
         overview(raster),
         [band.name for band in raster.bands],
         [float(band.wavelength) for band in raster.bands],
-        f"{Path(raster.paths[0]).name}, {raster.sensor.name}" + (f", {date}" if date else ""),
+        f"{called}, {raster.sensor.name}" + (f", {date}" if date else ""),
     )
