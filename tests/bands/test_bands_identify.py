@@ -5,8 +5,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectralgpt.bands import Band, bands_of, canonical, identify, sensor
+from spectralgpt.bands import (
+    Band,
+    Evidence,
+    bands_of,
+    canonical,
+    choice_count,
+    is_alias,
+    is_list,
+    sensor,
+    sensor_in_name,
+    sensors,
+)
+from spectralgpt.bands import identify as identify_evidence
 from spectralgpt.errors import BandError
+
+
+def identify(names, choice, source, metadata=None, wavelengths=()):
+    return identify_evidence(Evidence(tuple(names), source, metadata, tuple(wavelengths)), choice)
+
 
 L1C, L2A = sensor("s2-l1c"), sensor("s2-l2a")
 
@@ -43,7 +60,9 @@ def test_only_the_level_open_is_level_2a_with_a_warning():
 def test_metadata_tell_the_level():
     found = identify(["B2", "B3"], None, "scene.tif", metadata="s2-l1c")
     assert (found.sensor, found.warnings) == (L1C, ())
-    assert identify(["B2", "B10"], None, "scene.tif", metadata="s2-l2a").sensor == L1C, "metadata that cannot be right"
+    assert identify(["B2", "B8A", "B10"], None, "scene.tif", metadata="s2-l2a").sensor == L1C, (
+        "metadata that cannot be right"
+    )
 
 
 def test_a_sensor_says_whose_names_they_are():
@@ -88,12 +107,18 @@ def test_the_order_of_a_file_decides_nothing(names, count):
         (["B02", "B2"], "s2-l1c", "more than once"),
         ([None] * 4, None, r"scene.tif: found 4 bands without names; expected names like B02.*--bands B02,B03"),
         ([None], None, r"1 band without a name"),
-        ([None] * 13, None, r"--bands eurosat or s2-l1c, or which they are with"),
+        ([None] * 13, None, r"--bands eurosat or hls-s30 or s2-l1c, or which they are with"),
         ([None, "B02"], None, r"without a name \(number 1\) beside named ones.*--bands B2"),
         ([None, "B02"], "s2-l1c", r"without a name \(number 1\)"),
         (["B02", "SCL"], None, r"found band names 'SCL', which no sensor has.*Choose what to read with --bands B2"),
-        (["red", "green"], None, r"found band names 'red', 'green', which no sensor has"),
-        (["B02", "B10"], "s2-l2a", r"'B10', which s2-l2a does not have.*--bands B2"),
+        (["red", "green"], None, r"found bands red, green, which could be of s2-l2a, .* or \d+ more; expected one"),
+        (["B2", "B3", "B4"], None, r"could be of s2-l2a, .*Say which with --bands, like --bands s2-l2a"),
+        (["B05", "B06"], None, r"could be of s2-l2a or hls-l30 or s2-l1c; expected one sensor, as these differ"),
+        (["B8", "nir"], "s2-l2a", r"found B8 and nir, which are one band of s2-l2a"),
+        (["purple"], None, r"found band names 'purple', which no sensor has"),
+        ([None] * 3, "490,560", r"found 3 bands; expected 2, as many as --bands gives wavelengths"),
+        ([None] * 2, "s2-l9x:B2,B3", r"s2-l9x.*Did you mean"),
+        (["B02", "B10"], "s2-l2a", r"'B10', which s2-l2a does not have.*--bands s2-l2a:B2"),
         ([None] * 3, "eurosat", r"found 3 bands without names; expected the 13 of eurosat"),
         ([None] * 12, "eurosat", r"choose one of s2-l2a, spectralgpt-12, which have as many"),
         ([None] * 3, "B02,B03", r"found 3 bands without names; expected 2, as many as --bands names \(B2, B3\)"),
@@ -112,10 +137,93 @@ def test_what_is_wrong_is_said(names, choice, says):
 
 def test_bands_of_an_array():
     assert bands_of("s2-l2a", 12, "the array") == (L2A.bands, L2A)
-    assert bands_of("B2,B10", 2, "the array")[0] == (L1C.band("B2"), L1C.band("B10"))
+    assert bands_of("s2-l1c:B2,B10", 2, "the array")[0] == (L1C.band("B2"), L1C.band("B10"))
     own = [Band("mine", str(w), float(w), 5.0, 1.0) for w in np.arange(400, 2400, 10)]
     assert bands_of(own, 200, "the array") == (tuple(own), None)
     with pytest.raises(BandError, match="the array: found 3 bands; expected 200"):
         bands_of(own, 3, "the array")
     with pytest.raises(BandError, match="more than once"):
         bands_of([own[0], own[0]], 2, "the array")
+
+
+def test_a_padded_name_is_never_landsats():
+    assert identify(["B02", "B03", "B04"], None, "scene.tif").sensor == L2A
+    for names in (["B2", "B3", "B4"], ["blue", "green", "red"]):
+        with pytest.raises(BandError, match="landsat"):
+            identify(names, None, "scene.tif")
+
+
+def test_names_in_words_are_a_sensors_once_it_is_said():
+    found = identify(["red", "nir", "swir16"], "landsat8-toa", "scene.tif")
+    assert [band.name for band in found.bands] == ["B4", "B5", "B6"]
+
+
+def test_remarks_and_wavelengths_beside_a_name_are_no_part_of_it():
+    found = identify(["B1 blue", "B2 green", "B7 SWIR2"], "landsat7-toa", "scene.tif")
+    assert [band.name for band in found.bands] == ["B1", "B2", "B7"]
+    assert identify(["blue 478 nm", "red 659 nm"], "worldview2", "scene.tif").sensor.name == "worldview2"
+
+
+def test_metadata_against_the_choice_are_a_conflict():
+    names = ["B02", "B03", "B05"]
+    assert identify(names, None, "scene.tif", metadata="hls-l30").sensor.name == "hls-l30"
+    found = identify(names, "s2-l2a", "scene.tif", metadata="hls-l30")
+    assert found.sensor == L2A
+    assert "found metadata or a name of hls-l30; expected s2-l2a" in found.conflicts[0]
+    twelve = [name for name in L1C.names if name != "B10"]
+    assert identify(twelve, "spectralgpt-12", "scene.tif", metadata="s2-l1c").conflicts == (), "its file order only"
+    assert identify(["B02", "B03"], "s2-l1c", "scene.tif", metadata="s2-l1c").conflicts == ()
+
+
+def test_wavelengths_decide_where_names_say_nothing():
+    found = identify(["Band 1", "Band 2"], None, "cube.hdr", wavelengths=(550.0, 2200.0))
+    assert [(band.name, band.wavelength) for band in found.bands] == [("550 nm", 550), ("2200 nm", 2200)]
+    assert identify(["B02", "B8A"], None, "scene.vrt", wavelengths=(490.0, 865.0)).sensor == L2A, "they agree"
+    assert identify(["B02", "B8A"], "s2-l2a", "scene.vrt", wavelengths=(490.0, 1600.0)).conflicts, "they do not"
+
+
+def test_a_list_of_wavelengths_or_a_file_of_it(tmp_path):
+    assert [band.wavelength for band in identify([None] * 3, "490,560,665", "a.tif").bands] == [490, 560, 665]
+    (tmp_path / "w.csv").write_text("band,wavelength_nm\n1,490\n2,560\n")
+    assert [band.wavelength for band in identify([None] * 2, str(tmp_path / "w.csv"), "a.tif").bands] == [490, 560]
+
+
+def test_a_sensor_of_ones_own(tmp_path):
+    mine = tmp_path / "mine.toml"
+    mine.write_text('scale = 0.1\nbands = [{ name = "B2", wavelength = 500, fwhm = 20, gsd = 1, aliases = ["b"] }]')
+    found = identify(["b"], str(mine), "a.tif")
+    assert (found.sensor.name, found.bands[0].name, found.sensor.scale) == ("mine", "B2", 0.1)
+
+
+def test_a_list_may_say_whose_it_is():
+    nameless = identify([None] * 2, "landsat8-toa:B5,B4", "a.tif")
+    assert [(band.sensor, band.name) for band in nameless.bands] == [("landsat8-toa", "B5"), ("landsat8-toa", "B4")]
+    named = identify(["B2", "B3", "B4", "B5", "qa"], "landsat8-toa:B5,B4", "a.tif")
+    assert named.indices == (3, 2)
+    assert named.sensor == sensor("landsat8-toa")
+
+
+def test_what_a_choice_is():
+    assert [is_list(choice) for choice in ("B02,B03", "s2-l2a:B2", "s2-l2a", "490,560")] == [True, True, False, False]
+    assert [choice_count(choice) for choice in (None, "B02,B03", "s2-l2a", "490,560,665")] == [None, 2, 12, 3]
+    assert is_alias("nir08")
+    assert not is_alias("purple")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("HLS.L30.T15RTP.2020123T170000.v2.0", "hls-l30"),
+        ("LC08_L2SP_005009_20150710_20200908_02_T2_crop256.tif", "landsat8-c2l2"),
+        ("scene.tif", None),
+    ],
+)
+def test_a_products_name_tells_its_sensor(name, told):
+    assert sensor_in_name(name) == told
+
+
+def test_every_sensor_names_its_own_bands_without_a_conflict():
+    for each in sensors():
+        found = identify(each.names, each.name, "a.tif", metadata=each.name)
+        assert [band.name for band in found.bands] == list(each.names)
+        assert found.conflicts == ()

@@ -15,7 +15,7 @@ from spectralgpt.bands import Band, sensor
 from spectralgpt.errors import BandError, RasterError
 from spectralgpt.raster import Grid, Pixels
 
-THREE = "B2,B3,B10"
+THREE = "s2-l1c:B2,B3,B10"
 
 
 def test_an_array_with_a_sensor_is_enough():
@@ -32,14 +32,14 @@ def test_an_array_with_a_sensor_is_enough():
 
 def test_nothing_is_subtracted_in_unsigned_integers():
     values = np.array([[[0, 999, 1000, 65535]]], np.uint16)
-    pixels = Pixels.from_array(values, bands="B2", scale=1e-4, offset=-0.1)
+    pixels = Pixels.from_array(values, bands="B02", scale=1e-4, offset=-0.1)
     assert pixels.values.dtype == np.uint16
     assert pixels.reflectance().dtype == np.float32
     assert pixels.reflectance().ravel() == pytest.approx([-0.1, -0.0001, 0.0, 6.4535], abs=1e-7)
 
 
 def test_a_scale_a_band():
-    pixels = Pixels.from_array(np.ones((2, 3, 4), np.uint16), bands="B2,B3", scale=[2, 3], offset=[0, 10])
+    pixels = Pixels.from_array(np.ones((2, 3, 4), np.uint16), bands="B02,B03", scale=[2, 3], offset=[0, 10])
     assert pixels.reflectance()[0, :, 0, 0].tolist() == [2, 13]
 
 
@@ -50,14 +50,14 @@ def test_floats_below_two_are_reflectance():
 
 def test_dates_become_days():
     values = np.stack([distinct(1, 2, 3)] * 3)
-    pixels = Pixels.from_array(values, bands="B2", dates=["1970-01-02", None, datetime.date(2020, 5, 1)])
+    pixels = Pixels.from_array(values, bands="B02", dates=["1970-01-02", None, datetime.date(2020, 5, 1)])
     assert pixels.days.tolist() == [1, -1, 18383]
     assert pixels.days.dtype == np.int32
 
 
 def test_gsd_comes_from_the_grid():
     grid = Grid(CRS.from_epsg(32618).to_wkt(), Affine(20, 0, 435730, 0, -20, 4179460), 5, 6)
-    assert Pixels.from_array(distinct(1, 5, 6), bands="B2", grid=grid).gsd == pytest.approx(20, rel=1e-3)
+    assert Pixels.from_array(distinct(1, 5, 6), bands="B02", grid=grid).gsd == pytest.approx(20, rel=1e-3)
 
 
 def test_hyperspectral_bands_are_given_as_they_are():
@@ -87,14 +87,14 @@ def test_nan_infinity_nodata_and_what_one_says_are_not_valid(values, nodata, tol
 
 @pytest.mark.parametrize("nodata", [300, -1, 0.5, np.nan])
 def test_a_nodata_that_bytes_cannot_hold_marks_nothing(nodata):
-    assert Pixels.from_array(np.zeros((1, 2, 2), np.uint8), bands="B2", nodata=nodata).valid is None
+    assert Pixels.from_array(np.zeros((1, 2, 2), np.uint8), bands="B02", nodata=nodata).valid is None
 
 
 def test_a_nodata_told_in_double_precision_is_found_in_floats():
     lowest = -3.4028234663852886e38
     for marked in (lowest, -3.40282347e38, -1.7976931348623157e308):
         values = np.array([[[0.5, marked if marked > -1e39 else -np.inf]]]).astype(np.float32)
-        pixels = Pixels.from_array(values, bands="B2", nodata=marked, scale=1)
+        pixels = Pixels.from_array(values, bands="B02", nodata=marked, scale=1)
         assert pixels.valid.tolist() == [[[[True, False]]]]
         pixels.reflectance()
 
@@ -115,7 +115,7 @@ def test_a_nodata_told_in_double_precision_is_found_in_floats():
 )
 def test_what_does_not_fit_is_said(values, how, says):
     with pytest.raises(RasterError, match=says):
-        Pixels.from_array(values, bands="B2", **how)
+        Pixels.from_array(values, bands="B02", **how)
 
 
 def test_bands_that_do_not_fit_are_said():

@@ -144,7 +144,9 @@ def test_floats_without_a_scale_are_judged_by_their_values(tmp_path, factor, sca
 def test_one_pixel_in_the_dark_is_found(tmp_path):
     values = np.full((1, 1700, 1700), np.nan, np.float32)
     values[0, 1111, 777] = 0.25
-    with open_raster(write(tmp_path / "scene_B10.tif", values, tiled=True, compress="deflate")) as raster:
+    with open_raster(
+        write(tmp_path / "scene_B10.tif", values, tiled=True, compress="deflate"), bands="s2-l1c"
+    ) as raster:
         assert raster.scale == (1.0,)
         assert check(raster).text == "valid pixels found"
 
@@ -247,7 +249,7 @@ def test_a_date_on_another_grid_is_placed_by_georeference(tmp_path):
     one = write(tmp_path / "2019-01-01.tif", values, names=NAMES)
     shifted = Affine(10, 0, PLACE.c + 20, 0, -10, PLACE.f - 30)
     two = write(tmp_path / "2020-01-01.tif", values[:, 3:, 2:38], names=NAMES, transform=shifted)
-    with open_raster([one, two]) as raster:
+    with open_raster([one, two], bands="s2-l1c") as raster:
         pixels = raster.read()
     assert np.array_equal(pixels.values[1, :, 3:, 2:38], values[:, 3:, 2:38])
     expected = np.zeros((30, 40), bool)
@@ -266,7 +268,7 @@ def test_a_date_in_another_crs_stays_in_its_place(tmp_path):
     copy = np.zeros((1, 120, 120), np.uint16)
     reproject(values, copy, src_transform=PLACE, src_crs=UTM, dst_transform=degrees, dst_crs="EPSG:4326")
     two = write(tmp_path / "2020-01-01_B10.tif", copy, crs="EPSG:4326", transform=degrees, nodata=0)
-    with open_raster([one, two]) as raster:
+    with open_raster([one, two], bands="s2-l1c") as raster:
         pixels = raster.read()
         part = raster.read(Window(20, 33, 21, 17))
     assert np.array_equal(part.values, pixels.values[:, :, 20:41, 33:50])
@@ -301,7 +303,7 @@ def test_many_files_hold_what_rasterio_reads(shared):
 def test_pixels_have_the_fields_of_an_array(scene):
     with open_raster(scene) as raster:
         read = raster.read()
-    made = Pixels.from_array(distinct(3, 40, 50), bands="B2,B3,B10", grid=read.grid)
+    made = Pixels.from_array(distinct(3, 40, 50), bands="s2-l1c:B2,B3,B10", grid=read.grid)
     for field in ("values", "scale", "offset", "days"):
         assert np.array_equal(getattr(read, field), getattr(made, field))
     assert (read.bands, read.grid, read.gsd, read.valid) == (made.bands, made.grid, made.gsd, made.valid)
@@ -340,10 +342,10 @@ def test_zeros_of_a_sensor_that_means_nothing_by_them(tmp_path):
     values[:, :, :3] = 0
     hole = np.zeros((8, 8), bool)
     hole[:, :3] = True
-    plain = write(tmp_path / "plain.tif", values, names=("B2", "B3"))
-    told = write(tmp_path / "told.tif", values, names=("B2", "B3"), nodata=7)
-    masked = write(tmp_path / "masked.tif", values, names=("B2", "B3"), mask=~np.eye(8, dtype=bool))
-    floats = write(tmp_path / "floats.tif", (values / 1e4).astype("float32"), names=("B2", "B3"))
+    plain = write(tmp_path / "plain.tif", values, names=("B02", "B03"))
+    told = write(tmp_path / "told.tif", values, names=("B02", "B03"), nodata=7)
+    masked = write(tmp_path / "masked.tif", values, names=("B02", "B03"), mask=~np.eye(8, dtype=bool))
+    floats = write(tmp_path / "floats.tif", (values / 1e4).astype("float32"), names=("B02", "B03"))
     for path, expected in ((plain, ~hole), (told, True), (masked, ~np.eye(8, dtype=bool)), (floats, True)):
         with open_raster(path, bands="s2-l1c") as raster:
             valid = raster.read().valid
@@ -356,20 +358,26 @@ def test_zeros_of_a_sensor_that_means_nothing_by_them(tmp_path):
 def test_a_forgotten_fill_is_no_value(fill, tmp_path):
     values = distinct(2, 8, 8, "float32")
     values[1, 2:4, 5] = fill
-    with open_raster(write(tmp_path / "in.tif", values, names=("B2", "B3")), bands="s2-l1c") as raster:
+    with open_raster(write(tmp_path / "in.tif", values, names=("B02", "B03")), bands="s2-l1c") as raster:
         valid = raster.read().valid
     assert (~valid[0, 1]).sum() == 2
     assert valid[0, 0].all()
 
 
+UNIT = (1 / 255,) * 4
+"""Scales of bytes that are reflectance."""
+
+
 def test_a_fourth_band_of_bytes_is_a_band(tmp_path):
     """GDAL takes it for alpha; with a band's name, or counted by --bands, it is none."""
     values = distinct(4, 8, 8).astype("uint8")
-    named = write(tmp_path / "named.tif", values, names=("B2", "B3", "B4", "B8"), photometric="RGB", alpha=4)
-    nameless = write(tmp_path / "nameless.tif", values, photometric="RGB", alpha=4)
-    for path, bands in ((named, "s2-l2a"), (nameless, "B2,B3,B4,B8")):
+    named = write(
+        tmp_path / "named.tif", values, names=("B2", "B3", "B4", "B8"), photometric="RGB", alpha=4, scales=UNIT
+    )
+    nameless = write(tmp_path / "nameless.tif", values, photometric="RGB", alpha=4, scales=UNIT)
+    for path, bands in ((named, "s2-l2a"), (nameless, "s2-l2a:B2,B3,B4,B8")):
         with open_raster(path, bands=bands) as raster:
             assert [band.name for band in raster.bands] == ["B2", "B3", "B4", "B8"]
             np.testing.assert_array_equal(raster.read().values[0], values)
-    with open_raster(nameless, bands="B2,B3,B4") as raster:
+    with open_raster(nameless, bands="B02,B03,B04") as raster:
         assert raster.shape[1] == 3

@@ -282,10 +282,10 @@ def _untold(found: tuple[str | None, ...], evidence: Evidence) -> Identity:
         )
     warnings: tuple[str, ...] = ()
     if len(candidates) > 1:
-        others = " or ".join(each.name for each in candidates if each is not chosen)
+        others = [each.name for each in (*usual, *candidates) if each is not chosen]
         warnings = (
-            f"{evidence.source}: the band names do not tell the level; taken as {chosen.name}. "
-            f"If it is {others}, say --bands {others}",
+            f"{evidence.source}: the band names do not tell the level; taken as {chosen.name}. If it is "
+            f"{' or '.join(dict.fromkeys(others))}, say so, like --bands {others[0]}",
         )
     return Identity(_bands(chosen, names, evidence.source), tuple(range(len(names))), chosen, warnings)
 

@@ -109,6 +109,8 @@ def read_area(path: str, grid: Grid) -> tuple[Window, Area]:
 
 
 def _parsed(option: str, path: str) -> dict[str, Any]:
+    if os.path.exists(path) and not os.path.isfile(path):  # a pipe may never end
+        raise OptionError(f"{option}: found no file (it is a folder or a device); expected GeoJSON.")
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -181,8 +183,9 @@ def _number(value: Any) -> float:
 
 def _size(polygon: Polygon) -> float:
     """Of its outer ring, in squared units."""
-    x, y = (polygon[0] - polygon[0][0]).T
-    return abs(float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum())) / 2
+    with np.errstate(over="ignore", invalid="ignore"):  # coordinates of no CRS, which it refuses
+        x, y = (polygon[0] - polygon[0][0]).T
+        return abs(float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum())) / 2
 
 
 def _refuse_beyond_earth(option: str, polygons: list[Polygon], named: bool) -> None:

@@ -17,6 +17,9 @@ from spectralgpt.errors import RasterError
 GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError)
 """What rasterio raises when GDAL refuses: mostly its own errors, at places GDAL's as they come."""
 
+os.environ.setdefault("GDAL_CACHEMAX", "256")
+"""MB of blocks that GDAL keeps: by default it is 5 % of the machine's memory, which a large scene fills for nothing."""
+
 _quiet = threading.RLock()
 
 
@@ -30,6 +33,11 @@ def without_georeference_warning() -> Iterator[None]:
 
 def open_dataset(path: str) -> DatasetReader:
     """RasterError, naming the file and what GDAL found, when it is no image."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        shown = path.encode(errors="replace").decode()
+        raise RasterError(f"{shown}: found a name that is no UTF-8; expected one. Rename the file.") from None
     try:
         with without_georeference_warning():
             return rasterio.open(path)

@@ -216,8 +216,13 @@ def measured(
     true: np.ndarray | None = None
     if values.dtype.kind == "f":
         true = np.isfinite(values) if values.dtype.itemsize < 4 else np.abs(values) < LARGEST
-    for band, marked in enumerate(nodata):
-        stored = _stored(marked, values.dtype)
+    marks = [_stored(marked, values.dtype) for marked in nodata]
+    if marks and marks[0] is not None and all(stored == marks[0] for stored in marks):
+        here = values != marks[0]  # the usual case, in one pass
+        if not here.all():
+            true = here if true is None else true & here
+        marks = []
+    for band, stored in enumerate(marks):
         if stored is None:
             continue
         here = values[:, band] != stored

@@ -40,8 +40,9 @@ class Raster:
 
     scale, offset, nodata, dtype: of what `read` gives. days: since 1970-01-01 in UTC, -1 unknown. tags: of the file, of
     a folder those that all its files share. warnings: what a user should know of how it was understood. clouds: a layer
-    a date, None for one without, empty for none at all. area: what of the grid is wanted, None all. facts: what was
-    read from where. conflicts: where the metadata contradict themselves.
+    a date, None for one without, empty for none at all; without_clouds: whether what they exclude is not valid. area:
+    what of the grid is wanted, None all. facts: what was read from where. conflicts: where metadata contradict
+    themselves.
 
     Immutable, picklable, a context manager, safe in threads: each opens the files for itself. Closing frees them; a
     read after it opens them again.

@@ -1,7 +1,8 @@
 """Figures, all from plain arrays."""
 
 from spectralgpt.report.curves import save_loss_curve
+from spectralgpt.report.inspection import save_inspection
 from spectralgpt.report.pictures import save_picture
 from spectralgpt.report.reconstruction import save_reconstruction
 
-__all__ = ["save_loss_curve", "save_picture", "save_reconstruction"]
+__all__ = ["save_inspection", "save_loss_curve", "save_picture", "save_reconstruction"]

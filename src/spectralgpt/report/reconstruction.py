@@ -45,16 +45,16 @@ def save_reconstruction(
     pictures = parts[0, 0]
     axes = pictures.subplots(1, 4)
     unseen: NDArray[np.bool_] = np.any(hidden[natural], axis=0)
-    seen = np.where(unseen[..., None], HIDDEN_GREY, _colour(truth[natural], _stretch(truth[natural])))
-    stretch = _stretch(truth[shown])
+    seen = np.where(unseen[..., None], HIDDEN_GREY, colour(truth[natural], stretch(truth[natural])))
+    stretch = stretch(truth[shown])
     told = f"red, green, blue: {', '.join(names[i] for i in shown)}"
-    axes[0].imshow(_colour(truth[shown], stretch))
+    axes[0].imshow(colour(truth[shown], stretch))
     axes[0].set_title(f"input ({told})")
     axes[1].imshow(seen)
     axes[1].set_title(
         "what the model saw (hidden: grey)" if unseen.any() else "a part of what the model saw (true colour)"
     )
-    axes[2].imshow(_colour(rebuilt[shown], stretch))
+    axes[2].imshow(colour(rebuilt[shown], stretch))
     axes[2].set_title("rebuilt")
     _draw_error(figure, axes[3], truth, rebuilt, hidden)
     for each in axes:
@@ -82,7 +82,7 @@ def _hidden_bands(hidden: Bool[np.ndarray, "band row column"]) -> list[int]:
     return (found * 3)[:3] if len(found) < 3 else [found[0], found[len(found) // 2], found[-1]]
 
 
-def _stretch(colours: Image) -> tuple[Float32[np.ndarray, " colour"], Float32[np.ndarray, " colour"]]:
+def stretch(colours: Image) -> tuple[Float32[np.ndarray, " colour"], Float32[np.ndarray, " colour"]]:
     low, high = np.zeros(3, np.float32), np.ones(3, np.float32)
     for colour, values in enumerate(colours):
         known = values[~np.isnan(values)]
@@ -91,7 +91,7 @@ def _stretch(colours: Image) -> tuple[Float32[np.ndarray, " colour"], Float32[np
     return low, np.maximum(high, low + 1e-3)
 
 
-def _colour(
+def colour(
     colours: Image, stretch: tuple[Float32[np.ndarray, " colour"], Float32[np.ndarray, " colour"]]
 ) -> Float32[np.ndarray, "row column colour"]:
     low, high = stretch

@@ -11,9 +11,10 @@ from spectralgpt.progress import Progress, silent
 
 if TYPE_CHECKING:
     from spectralgpt.bands import BandSet
-    from spectralgpt.raster import Raster, Verdict
-    from spectralgpt.raster.contract import BandRow
-    from spectralgpt.raster.suspicions import Flag
+    from spectralgpt.raster import BandRow, Flag, Raster, Verdict
+
+FEW = 4
+"""Facts or notes that are told in full."""
 
 WEIGHT_FILES = ("config.json", "model.safetensors")
 IMAGE_ENDINGS = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".zip", ".safe", ".json", ".hdr", ".dat", ".png")
@@ -118,7 +119,7 @@ class InspectedImage(Inspected):
             f"({', '.join(f'{number:.10g}' for number in self.transform)})",
             f"GSD        {f'{self.gsd:.2f} m on the ground' if self.gsd == self.gsd else 'unknown'}",
             f"valid      {self.valid:.1%}{clouds}",
-            *(f"read       {fact}" for fact in self.read_from),
+            *_few("read", self.read_from),
             "",
             *_rows(self.table),
             "",
@@ -126,7 +127,7 @@ class InspectedImage(Inspected):
             *([f"left out   {', '.join(self.dropped)}"] if self.dropped else []),
             *([f"missing    {', '.join(self.missing)}, which the model also knows"] if self.missing else []),
             *([f"picture    {self.picture}"] if self.picture else []),
-            *(f"note       {note}" for note in self.notes),
+            *_few("note", self.notes),
             *(f"suspected  {flag.kind}: {flag.text}" for flag in self.flags),
             *([] if self.flags else ["verdict    nothing is suspected"]),
         ]
@@ -296,6 +297,12 @@ def _same_name(arrow: str) -> bool:
     return model == file
 
 
+def _few(word: str, told: tuple[str, ...]) -> list[str]:
+    """A line each; of many, as of many dates, the first."""
+    more = [f"{word:<10} and {len(told) - FEW} more like these"] if len(told) > FEW else []
+    return [*(f"{word:<10} {each}" for each in told[:FEW]), *more]
+
+
 def _units(image: InspectedImage) -> str:
     pairs = list(dict.fromkeys(zip(image.scale, image.offset, strict=True)))
     nodata = "" if image.nodata is None else f"; nodata {image.nodata:g}"
@@ -319,8 +326,8 @@ def _rows(table: tuple["BandRow", ...]) -> list[str]:
 
 
 def _draw(raster: "Raster", target: Path) -> None:
-    from spectralgpt.raster.overview import overview
-    from spectralgpt.report.inspection import save_inspection
+    from spectralgpt.raster import overview
+    from spectralgpt.report import save_inspection
 
     date, first = raster.dates[0], Path(raster.paths[0])
     called = first.name if len(raster.paths) == 1 else first.parent.name

@@ -17,7 +17,7 @@ from rasterio.transform import from_gcps
 from spectralgpt.bands import NUMBERED, canonical
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.dates import day_told
-from spectralgpt.raster.grid import Grid
+from spectralgpt.raster.grid import Grid, applied
 from spectralgpt.raster.handles import GDAL_ERRORS, open_dataset
 from spectralgpt.raster.pixels import is_real
 from spectralgpt.raster.product import Product, StoredBand
@@ -68,6 +68,8 @@ def read_header(path: str, expected: int | None = None) -> Header:
     what it is; it is a band when it has a band's name, or when the user counts it.
     RasterError when it is missing, empty, no image, or claims what it cannot hold.
     """
+    if path.upper().startswith("MEM:"):
+        raise RasterError(f"{path}: found an address in memory; expected a file.")
     if "://" not in path and not path.startswith("/vsi") and not DRIVER.match(path):
         if not os.path.exists(path):
             raise RasterError(f"{path}: found nothing there; expected an image. Check the path.")
@@ -114,6 +116,12 @@ def _header(path: str, dataset: DatasetReader, expected: int | None) -> Header:
     ]
     alpha = [i + 1 for i in range(dataset.count) if i not in bands]
     grid, warnings = _grid(path, dataset)
+    for i in bands:
+        if not (math.isfinite(dataset.scales[i]) and math.isfinite(dataset.offsets[i]) and dataset.scales[i] != 0):
+            raise RasterError(
+                f"{path}: found scale {dataset.scales[i]:g} and offset {dataset.offsets[i]:g} in its metadata; expected "
+                "numbers by which stored values become reflectance. Correct them, with gdal_edit.py -scale -offset"
+            )
     # 1 and 0 are what GDAL says of a file that does not tell
     told = any(dataset.scales[i] != 1 or dataset.offsets[i] != 0 for i in bands)
     return Header(
@@ -157,12 +165,17 @@ def _grid(path: str, dataset: DatasetReader) -> tuple[Grid, tuple[str, ...]]:
                 )
         elif dataset.rpcs:
             warnings = (f"{path}: georeferenced by RPCs; read without georeference. Orthorectify it first",)
+    if not (all(map(math.isfinite, transform[:6])) and transform.determinant):
+        raise RasterError(
+            f"{path}: found a transform of pixels without an area ({', '.join(f'{each:g}' for each in transform[:6])}); "
+            "expected one that places them. Georeference the file again."
+        )
     return Grid(crs.to_wkt() if crs else None, transform, int(dataset.height), int(dataset.width)), warnings
 
 
 def _misses(to_pixels: Affine, point: GroundControlPoint) -> float:
     """Pixels between a ground control point and where an affine grid has it."""
-    column, row = to_pixels * (point.x, point.y)
+    column, row = applied(to_pixels, point.x, point.y)
     return math.hypot(column - point.col, row - point.row)
 
 
