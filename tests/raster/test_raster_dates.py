@@ -1,11 +1,13 @@
 """Dates in names and tags."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spectralgpt.errors import RasterError
-from spectralgpt.raster.dates import UNKNOWN, day_in_name, day_in_tags, day_of, written
+from spectralgpt.raster.dates import DATE_TAG, UNKNOWN, day_in_name, day_in_tags, day_of, day_told, written
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,69 @@ from spectralgpt.raster.dates import UNKNOWN, day_in_name, day_in_tags, day_of, 
 )
 def test_the_first_date_of_a_name(name, day):
     assert written(day_in_name(name)) == day
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        # processed a year after the image was taken; the orbit is that of the image
+        ("S2A_OPER_MSI_L1C_TL_EPA__20170512T170902_A002290_T43QBB_B01.tif", "2015-11-30"),
+        ("S2A_OPER_MSI_L1C_TL_EPA__20160809T015434_A000162_T32TPP_B01.tif", "2015-07-04"),
+        ("S2A_OPER_MSI_L1C_TL_MPS__20161130T130757_A007527_T31UDQ_B01.tif", "2016-11-30"),
+        ("S2B_OPER_MSI_L2A_TL_VGS4_20220413T150000_A026649_T18SVG_N04.00", "2022-04-13"),
+        ("S2A_OPER_MSI_L1C_TL_EPA__20170512T170902_T43QBB_B01.tif", "2017-05-12"),  # without an orbit
+        ("scene_20170512T170902_A002290_B01.tif", "2017-05-12"),  # of no satellite
+    ],
+)
+def test_the_orbit_of_an_old_name_tells_its_day(name, day):
+    assert written(day_in_name(name)) == day
+
+
+def test_ten_days_are_143_orbits():
+    first, later = (day_in_name(f"S2A_OPER_MSI_L1C_TL_EPA__20170512T170902_A{orbit:06}_") for orbit in (2290, 9440))
+    assert later - first == 500
+
+
+def test_days_of_real_old_names(shared):
+    """The data set's own dates; many of its first images were processed up to 18 months later."""
+    told = 0
+    for listed in sorted((shared / "data" / "oscd").glob("*/dates.txt")):
+        days = re.findall(r"date_(\d): (\d{4})(\d\d)(\d\d)", listed.read_text())
+        for number, *day in days:
+            names = [path.name for path in (listed.parent / f"imgs_{number}").glob("*.tif")]
+            assert {written(day_in_name(name)) for name in names} == {"-".join(day)}, listed
+            told += 1
+    assert told >= 20
+
+
+NONE: list[tuple[str, str]] = []
+JULY = [(DATE_TAG, "2019-07-08")]
+
+
+@pytest.mark.parametrize(
+    ("path", "tags", "names", "day"),
+    [
+        ("a/scene_2020-05-01", [JULY, NONE], ["B02_2018-01-01.tif", "B03.tif"], "2019-07-08"),
+        ("a/scene_2020-05-01", [NONE, NONE], ["B02_2018-01-01.tif", "B03_2018-01-02.tif"], "2020-05-01"),
+        ("a/scene", [NONE, NONE], ["B02_2018-01-01.tif", "B03.tif"], "2018-01-01"),
+        ("2020-05-01/scene", [NONE], ["B02.tif"], ""),
+        ("scene", [], [], ""),
+    ],
+)
+def test_tags_tell_before_the_images_name_before_its_files(path, tags, names, day):
+    assert written(day_told(path, tags, names)) == day
+
+
+@pytest.mark.parametrize(
+    ("tags", "names"),
+    [
+        ([JULY, [(DATE_TAG, "2019-07-09")]], ["B02.tif", "B03.tif"]),
+        ([NONE, NONE], ["B02_2019-07-08.tif", "B03_2019-07-09.tif"]),
+    ],
+)
+def test_files_of_several_days_are_no_image(tags, names):
+    with pytest.raises(RasterError, match="^scene: found files of 2019-07-08 and 2019-07-09; expected one date"):
+        day_told("scene", tags, names)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from spectralgpt.report import save_loss_curve, save_picture, save_reconstruction
-from spectralgpt.report.reconstruction import _colour, _places, _stretch
+from spectralgpt.report.pictures import coloured, stretch_of
+from spectralgpt.report.reconstruction import _places
 
 NAMES = ("B2", "B3", "B4", "B8")
 WAVELENGTHS = (492.7, 559.8, 664.6, 832.8)
@@ -72,7 +73,7 @@ def test_red_is_red():
     """The band nearest to 665 nm is shown red, the one nearest to 490 nm blue."""
     colours = np.zeros((3, 2, 2), np.float32)
     colours[0, 0, 0] = colours[1, 0, 1] = colours[2, 1, 0] = 1.0
-    shown = _colour(colours, _stretch(colours))
+    shown = coloured(colours, stretch_of(colours))
     assert shown[0, 0].argmax() == 0
     assert shown[0, 1].argmax() == 1
     assert shown[1, 0].argmax() == 2

@@ -1,6 +1,7 @@
 """The part of an image that a GeoJSON file outlines."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

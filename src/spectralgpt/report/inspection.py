@@ -8,8 +8,7 @@ from jaxtyping import Float32
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spectralgpt.report.pictures import save_figure
-from spectralgpt.report.reconstruction import colour, stretch
+from spectralgpt.report.pictures import coloured, save_figure, stretch_of
 
 RED, GREEN, BLUE = ("red", 660.0, 45.0), ("green", 560.0, 30.0), ("blue", 485.0, 35.0)
 NIR, SWIR = ("NIR", 842.0, 65.0), ("SWIR", 2190.0, 150.0)
@@ -68,7 +67,7 @@ def _draw_colours(
         return
     shown = values[bands]
     axes.set_title(f"{called} (red, green, blue: {', '.join(names[band] for band in bands)})")
-    axes.imshow(colour(shown, stretch(shown)))
+    axes.imshow(coloured(shown, stretch_of(shown)))
 
 
 def _draw_spectrum(axes: Axes, values: Float32[np.ndarray, "band row column"], wavelengths: Sequence[float]) -> None:

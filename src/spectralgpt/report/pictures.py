@@ -4,11 +4,14 @@ import os
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
 SMALLEST_SIDE = 768
+
+Stretch = tuple[Float32[np.ndarray, " colour"], Float32[np.ndarray, " colour"]]
+"""The reflectance shown black, and the one shown white, a colour."""
 
 
 def save_picture(path: Path, picture: UInt8[np.ndarray, "row column channel"]) -> None:
@@ -24,6 +27,26 @@ def save_figure(path: Path, figure: Figure) -> None:
     beside = _beside(path)
     figure.savefig(beside, format="png", dpi=110)
     os.replace(beside, path)
+
+
+def stretch_of(colours: Float32[np.ndarray, "colour row column"]) -> Stretch:
+    """From the 2 % to the 98 % quantile of three bands of reflectance, NaN where not measured."""
+    low, high = np.zeros(3, np.float32), np.ones(3, np.float32)
+    for colour, values in enumerate(colours):
+        known = values[~np.isnan(values)]
+        if known.size:
+            low[colour], high[colour] = np.quantile(known, (0.02, 0.98))
+    return low, np.maximum(high, low + 1e-3)
+
+
+def coloured(
+    colours: Float32[np.ndarray, "colour row column"], stretch: Stretch
+) -> Float32[np.ndarray, "row column colour"]:
+    """Three bands of reflectance as a picture, 0 to 1."""
+    low, high = stretch
+    picture = (np.moveaxis(colours, 0, -1) - low) / (high - low)
+    # white where nothing was measured; a gamma, as reflectance is mostly dark
+    return np.where(np.isnan(picture), 1.0, np.clip(picture, 0, 1) ** 0.75).astype(np.float32)
 
 
 def _beside(path: Path) -> Path:

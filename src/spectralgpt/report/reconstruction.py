@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from spectralgpt.report.pictures import save_figure
+from spectralgpt.report.pictures import coloured, save_figure, stretch_of
 
 RED_GREEN_BLUE = (665.0, 560.0, 490.0)
 HIDDEN_GREY = 0.55
@@ -45,16 +45,16 @@ def save_reconstruction(
     pictures = parts[0, 0]
     axes = pictures.subplots(1, 4)
     unseen: NDArray[np.bool_] = np.any(hidden[natural], axis=0)
-    seen = np.where(unseen[..., None], HIDDEN_GREY, colour(truth[natural], stretch(truth[natural])))
-    stretch = stretch(truth[shown])
+    seen = np.where(unseen[..., None], HIDDEN_GREY, coloured(truth[natural], stretch_of(truth[natural])))
+    stretch = stretch_of(truth[shown])
     told = f"red, green, blue: {', '.join(names[i] for i in shown)}"
-    axes[0].imshow(colour(truth[shown], stretch))
+    axes[0].imshow(coloured(truth[shown], stretch))
     axes[0].set_title(f"input ({told})")
     axes[1].imshow(seen)
     axes[1].set_title(
         "what the model saw (hidden: grey)" if unseen.any() else "a part of what the model saw (true colour)"
     )
-    axes[2].imshow(colour(rebuilt[shown], stretch))
+    axes[2].imshow(coloured(rebuilt[shown], stretch))
     axes[2].set_title("rebuilt")
     _draw_error(figure, axes[3], truth, rebuilt, hidden)
     for each in axes:
@@ -80,24 +80,6 @@ def _hidden_bands(hidden: Bool[np.ndarray, "band row column"]) -> list[int]:
     """Up to three bands of which something was hidden, the longest first; a lone one thrice."""
     found = [int(band) for band in np.flatnonzero(hidden.any(axis=(1, 2)))[::-1]]
     return (found * 3)[:3] if len(found) < 3 else [found[0], found[len(found) // 2], found[-1]]
-
-
-def stretch(colours: Image) -> tuple[Float32[np.ndarray, " colour"], Float32[np.ndarray, " colour"]]:
-    low, high = np.zeros(3, np.float32), np.ones(3, np.float32)
-    for colour, values in enumerate(colours):
-        known = values[~np.isnan(values)]
-        if known.size:
-            low[colour], high[colour] = np.quantile(known, (0.02, 0.98))
-    return low, np.maximum(high, low + 1e-3)
-
-
-def colour(
-    colours: Image, stretch: tuple[Float32[np.ndarray, " colour"], Float32[np.ndarray, " colour"]]
-) -> Float32[np.ndarray, "row column colour"]:
-    low, high = stretch
-    picture = (np.moveaxis(colours, 0, -1) - low) / (high - low)
-    # white where nothing was measured; a gamma, as reflectance is mostly dark
-    return np.where(np.isnan(picture), 1.0, np.clip(picture, 0, 1) ** 0.75).astype(np.float32)
 
 
 def _draw_error(

@@ -119,8 +119,8 @@ def _header(path: str, dataset: DatasetReader, expected: int | None) -> Header:
     for i in bands:
         if not (math.isfinite(dataset.scales[i]) and math.isfinite(dataset.offsets[i]) and dataset.scales[i] != 0):
             raise RasterError(
-                f"{path}: found scale {dataset.scales[i]:g} and offset {dataset.offsets[i]:g} in its metadata; expected "
-                "numbers by which stored values become reflectance. Correct them, with gdal_edit.py -scale -offset"
+                f"{path}: found scale {dataset.scales[i]:g} and offset {dataset.offsets[i]:g} in its metadata; "
+                "expected numbers by which stored values become reflectance. Correct them, as gdal_edit.py does"
             )
     # 1 and 0 are what GDAL says of a file that does not tell
     told = any(dataset.scales[i] != 1 or dataset.offsets[i] != 0 for i in bands)
@@ -167,8 +167,9 @@ def _grid(path: str, dataset: DatasetReader) -> tuple[Grid, tuple[str, ...]]:
             warnings = (f"{path}: georeferenced by RPCs; read without georeference. Orthorectify it first",)
     if not (all(map(math.isfinite, transform[:6])) and transform.determinant):
         raise RasterError(
-            f"{path}: found a transform of pixels without an area ({', '.join(f'{each:g}' for each in transform[:6])}); "
-            "expected one that places them. Georeference the file again."
+            f"{path}: found a transform of pixels without an area "
+            f"({', '.join(f'{each:g}' for each in transform[:6])}); expected one that places them. "
+            "Georeference the file again."
         )
     return Grid(crs.to_wkt() if crs else None, transform, int(dataset.height), int(dataset.width)), warnings
 
