@@ -88,7 +88,7 @@ def test_tags_tell_before_the_images_name_before_its_files(path, tags, names, da
     ],
 )
 def test_files_of_several_days_are_no_image(tags, names):
-    with pytest.raises(RasterError, match="^scene: found files of 2019-07-08 and 2019-07-09; expected one date"):
+    with pytest.raises(RasterError, match=r"^scene: found files of 2019-07-08 and 2019-07-09; expected one date"):
         day_told("scene", tags, names)
 
 

@@ -1,5 +1,6 @@
 """The part of an image that a GeoJSON file outlines."""
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -59,6 +60,10 @@ class Area:
             for each in self.polygons
         ]
         return np.asarray(rasterize(shapes, window.shape, dtype="uint8") > 0)
+
+    def fingerprint(self) -> str:
+        """The same for the same area, in 16 hex digits."""
+        return hashlib.sha256(repr(self.polygons).encode()).hexdigest()[:16]
 
     def seen_from(self, origin: Window) -> "Area":
         """The same area on the grid of a window."""

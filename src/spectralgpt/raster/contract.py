@@ -87,7 +87,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
         raise RasterError(f"{found if refused[0] in conflicts else f'{source}: {found}'}; or --trust-input to go on.")
     warnings = (*raster.warnings, *(flag.text if flag in conflicts else f"{source}: {flag.text}" for flag in flags))
     return Verdict(
-        text="; ".join(("valid pixels found", *warnings)),
+        text="; ".join(("valid pixels found", *raster.facts, *warnings)),
         warnings=warnings,
         read_from=raster.facts,
         fixed=fixed,

@@ -9,6 +9,13 @@ SCENE_CLASSES = tuple((255, value) for value in (3, 8, 9, 10))
 """Sentinel-2's scene classes (SCL) of cloud shadow, cloud of medium and high probability, and cirrus."""
 
 
+QA_PIXEL = tuple((1 << bit, 1 << bit) for bit in (1, 2, 3, 4))
+"""Dilated cloud, cirrus, cloud and shadow in Landsat's QA_PIXEL of Collection 2."""
+
+FMASK = tuple((1 << bit, 1 << bit) for bit in (1, 2, 3))
+"""Cloud, beside cloud, and shadow in HLS's Fmask of version 2."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredBand:
     """One band as a file stores it, before it is known which band of which sensor it is.

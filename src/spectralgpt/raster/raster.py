@@ -86,8 +86,9 @@ class Raster:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The files, each once, in order."""
-        return tuple(dict.fromkeys(layer.path for layers in self.layers for layer in layers))
+        """The files, each once, in order; those of clouds last, if these are left out."""
+        clouds = [layer.path for layer in self.clouds if layer is not None and self.without_clouds]
+        return tuple(dict.fromkeys([*(layer.path for layers in self.layers for layer in layers), *clouds]))
 
     def __enter__(self) -> "Raster":
         return self

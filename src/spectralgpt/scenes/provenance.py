@@ -1,6 +1,7 @@
 """What every result tells about how it was made."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -41,6 +42,9 @@ def scene_provenance(
         **verb,
         "bands": list(alignment.bandset.names),
         "bands_as": "own" if own else "model",
+        "gsd": round(raster.gsd, 3) if math.isfinite(raster.gsd) else None,
+        "without_clouds": raster.without_clouds and any(raster.clouds),
+        "area": None if raster.area is None else raster.area.fingerprint(),
         "window": model.config.window(len(alignment.bandset.groups), raster.shape[0]),
         "overlap": overlap,
         "batch": plan.batch,
@@ -56,5 +60,10 @@ def scene_provenance(
     dates = [date for date in raster.dates if date]
     if dates:
         tags[DATE_TAG if len(dates) == 1 else "SPECTRALGPT_DATES"] = ",".join(dates)
-    journal = {"inputs": list(raster.paths), "weights": fingerprint, "parameters": parameters}
+    journal = {
+        "inputs": list(raster.paths),
+        "units": [list(raster.scale), list(raster.offset)],
+        "weights": fingerprint,
+        "parameters": parameters,
+    }
     return Provenance(fingerprint, tags, journal)

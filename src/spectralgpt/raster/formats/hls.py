@@ -15,7 +15,7 @@ from spectralgpt.errors import RasterError
 from spectralgpt.raster.archive import open_archive
 from spectralgpt.raster.dates import EPOCH, UNKNOWN, day_in_tags, written
 from spectralgpt.raster.formats.landsat import single_band
-from spectralgpt.raster.product import CloudLayer, Product
+from spectralgpt.raster.product import FMASK, CloudLayer, Product
 
 LAYER = re.compile(
     r"(?P<granule>HLS\.(?P<product>[LS]30)\.T\d{2}[A-Z]{3}\.(?P<year>\d{4})(?P<day>\d{3})(T\d{6})?\.v(?P<version>\d)\.\d)"
@@ -29,9 +29,6 @@ BANDS = {
 }
 
 THERMAL = {"L30": ("B10", "B11"), "S30": ()}
-
-CLOUD_ADJACENT_SHADOW = ((2, 2), (4, 4), (8, 8))
-"""Fmask of version 2: bits 1 to 3."""
 
 CIRRUS = ((1, 1),)
 """Fmask of version 1 besides: bit 0, without use since."""
@@ -80,7 +77,7 @@ def read(path: str, expected: int | None) -> Product | None:
     clouds = None
     if "FMASK" in found:
         layer = single_band(found["FMASK"])[0]
-        cloudy = CLOUD_ADJACENT_SHADOW if version >= 2 else CIRRUS + CLOUD_ADJACENT_SHADOW
+        cloudy = FMASK if version >= 2 else CIRRUS + FMASK
         clouds = CloudLayer("fmask", layer.path, layer.index, layer.grid, cloudy)
     thermal = [name for name in THERMAL[product] if name in found]
     units = sorted({f"scale {band.scale:g}, offset {band.offset:g}" for band in bands})

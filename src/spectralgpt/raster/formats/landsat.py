@@ -19,7 +19,7 @@ from spectralgpt.errors import RasterError
 from spectralgpt.raster.archive import Archive, open_archive
 from spectralgpt.raster.dates import EPOCH, UNKNOWN, day_in_name, day_of, written
 from spectralgpt.raster.formats.file import Header, read_header
-from spectralgpt.raster.product import CloudLayer, Product, StoredBand
+from spectralgpt.raster.product import QA_PIXEL, CloudLayer, Product, StoredBand
 
 MTL_NAME = re.compile(r"^(.*?)[._]?MTL\.(txt|json|xml)$", re.IGNORECASE)
 
@@ -63,9 +63,6 @@ ESUN = {
 YEAR_2000 = (date(2000, 1, 1) - EPOCH).days
 
 QUALITY_KEYS = ("FILE_NAME_QUALITY_L1_PIXEL", "FILE_NAME_BAND_QUALITY")
-
-DILATED_CLOUD_CIRRUS_CLOUD_SHADOW = ((2, 2), (4, 4), (8, 8), (16, 16))
-"""QA_PIXEL of Collection 2, bits 1 to 4. The bit of cirrus is never set where the instrument has no such band."""
 
 CLOUD_SHADOW_CIRRUS = ((16, 16), (3 << 7, 3 << 7), (3 << 11, 3 << 11))
 """BQA of Collection 1: bit 4, and high confidence in bits 7-8 and 11-12, the last of OLI alone."""
@@ -319,7 +316,7 @@ def _cloudy(mtl: Mtl) -> tuple[tuple[int, int], ...]:
         return CLOUD_CIRRUS_UNTIL_2017 if mtl.family == "landsat8" else ()
     if collection == 1:
         return CLOUD_SHADOW_CIRRUS if mtl.family == "landsat8" else CLOUD_SHADOW_CIRRUS[:2]
-    return DILATED_CLOUD_CIRRUS_CLOUD_SHADOW
+    return QA_PIXEL
 
 
 def _radiance(mtl: Mtl, number: int) -> tuple[float | None, float | None]:
