@@ -776,7 +776,7 @@ def a_slash_behind_a_file(folder: Path) -> Call:
     return Call([f"{image(folder)}/"])
 
 
-@refused("odd names", "found nothing there|neither|can be opened", apart=True)
+@refused("odd names", "found an address in memory|can be opened", apart=True)
 def the_name_of_a_place_in_memory(folder: Path) -> Call:
     return Call(["MEM:::DATAPOINTER=1,PIXELS=64,LINES=64,BANDS=1,DATATYPE=UInt16"])
 

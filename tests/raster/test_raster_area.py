@@ -247,7 +247,7 @@ def test_images_and_files_where_there_is_no_place(tmp_path):
         read_area(path, Grid(None, Affine.identity(), 9, 9))
     with pytest.raises(OptionError, match="cannot be brought to the image's CRS"):
         read_area(path, Grid('LOCAL_CS["a map of mine",UNIT["metre",1]]', PLACE, 9, 9))
-    with pytest.raises(OptionError, match="Is a directory"):
+    with pytest.raises(OptionError, match="it is a folder or a device"):
         read_area(str(tmp_path), GRID)
     (tmp_path / "image.tif").write_bytes(bytes(range(256)))
     with pytest.raises(OptionError, match="no JSON"):

@@ -185,11 +185,11 @@ def test_a_source_is_never_overwritten(weights, tmp_path, spectralgpt):
     image = write(tmp_path / "in.tif", land(64, 64), names=NAMES)
     (tmp_path / "folder").mkdir()
     band = write(tmp_path / "folder" / "a_B02.tif", land(64, 64, bands=1))
-    png = write(tmp_path / "pic.png", land(64, 64, bands=3).astype("uint8"), driver="PNG")
+    png = write(tmp_path / "pic.png", land(64, 64, bands=3), driver="PNG")
     for source, target, options in (
         (image, image, ()),
         (tmp_path / "folder", band, ("--bands", "s2-l2a")),
-        (png, tmp_path / "pic.tif", ("--bands", "B4,B3,B2")),
+        (png, tmp_path / "pic.tif", ("--bands", "B04,B03,B02")),
     ):
         content = {path: path.read_bytes() for path in (image, band, png)}
         refused(spectralgpt, tmp_path, "source itself", "embed", source, target, "--weights", weights, *options)

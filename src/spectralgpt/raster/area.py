@@ -27,6 +27,9 @@ LONGITUDE_LATITUDE = CRS.from_epsg(4326)
 PIECE = {True: 0.01, False: 1000.0}
 """Degrees, or metres, in which an edge is cut before it goes to another CRS, as there it is curved."""
 
+FARTHEST = 1e12
+"""No coordinate of a place on Earth, in any unit, is beyond."""
+
 MOST_PIECES = 10_000
 
 LOOKED_AT = 2**16
@@ -176,7 +179,7 @@ def _ring(option: str, corners: Any) -> Ring:
         ring = np.array([[_number(value) for value in corner[:2]] for corner in corners], np.float64)
     except (TypeError, ValueError, KeyError, OverflowError):
         ring = np.empty((0, 0))
-    if ring.ndim != 2 or ring.shape[1] != 2 or len(ring) < 3 or not np.isfinite(ring).all():
+    if ring.ndim != 2 or ring.shape[1] != 2 or len(ring) < 3 or not (np.abs(ring) < FARTHEST).all():
         raise OptionError(f"{option}: found a ring {json.dumps(corners)[:60]}; expected at least 3 corners [x, y].")
     return ring if (ring[0] == ring[-1]).all() else np.concatenate([ring, ring[:1]])
 
@@ -311,8 +314,7 @@ def _window(placed: Placed, grid: Grid) -> Window | None:
     if not len(corners):
         return None
     (left, top), (right, bottom) = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0))
-    if right <= left or bottom <= top:
-        return None
+    right, bottom = max(right, left + 1), max(bottom, top + 1)  # smaller than a corner's rounding
     return grid.whole.intersection(Window(int(top), int(left), int(bottom - top), int(right - left)))
 
 

@@ -75,6 +75,9 @@ def read_header(path: str, expected: int | None = None) -> Header:
             raise RasterError(f"{path}: found nothing there; expected an image. Check the path.")
         if not os.path.isfile(path):
             raise RasterError(f"{path}: found something that is no file; expected an image.")
+        for beside in (path + ".hdr", os.path.splitext(path)[0] + ".hdr"):
+            if os.path.exists(beside) and not os.path.isfile(beside):  # GDAL would read it, and a pipe may never end
+                raise RasterError(f"{beside}: found something that is no file; expected a header, or nothing.")
         if os.path.getsize(path) == 0:
             raise RasterError(f"{path}: found an empty file (0 bytes); expected an image. Fetch it again.")
     with open_dataset(path) as dataset:
