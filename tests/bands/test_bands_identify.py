@@ -1,5 +1,7 @@
 """Which bands a file has."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -115,6 +117,15 @@ def test_the_order_of_a_file_decides_nothing(names, count):
         (["B2", "B3", "B4"], None, r"could be of s2-l2a, .*Say which with --bands, like --bands s2-l2a"),
         (["B05", "B06"], None, r"could be of s2-l2a or hls-l30 or s2-l1c; expected one sensor, as these differ"),
         (["B8", "nir"], "s2-l2a", r"found B8 and nir, which are one band of s2-l2a"),
+        (["nir", "B5"], "landsat8-c2l2", r"found nir and B5, which are one band of landsat8-c2l2"),
+        ([None] * 2, "s2-l2a:B08,nir", r"found B8 and nir, which are one band of s2-l2a"),
+        ([None] * 3, "B4,B3,B2", r"--bands: found bands B4, B3, B2, which could be of s2-l2a, .*landsat"),
+        ([None] * 2, "s2-l2a:B02", r"found 2 bands without names; expected 1, as many as --bands names \(B2\)"),
+        ([None] * 2, "s2-l2a:B02,B10", r"'B10', which s2-l2a does not have"),
+        (["B02", "B03"], "s2-l2a:B02,B04", r"found the bands B2, B3; expected also B4, as --bands names it"),
+        (["B02"], "s2-l2a:", r"empty list of bands \('s2-l2a:'\)"),
+        ([None] * 2, "missing.toml", r"missing.toml: found no file to read"),
+        ([None] * 2, "490,1e9", r"found the wavelength 1e\+09; expected nm"),
         (["purple"], None, r"found band names 'purple', which no sensor has"),
         ([None] * 3, "490,560", r"found 3 bands; expected 2, as many as --bands gives wavelengths"),
         ([None] * 2, "s2-l9x:B2,B3", r"s2-l9x.*Did you mean"),
@@ -153,6 +164,45 @@ def test_a_padded_name_is_never_landsats():
             identify(names, None, "scene.tif")
 
 
+@given(st.lists(st.sampled_from(L1C.names[:8]), unique=True, min_size=1), st.randoms())
+def test_one_padded_name_is_enough(names, random):
+    """Whatever stands beside it: Sentinel-2, or refused for HLS alone; the user may still say Landsat."""
+    written = [f"B0{name[1:]}" if index == 0 or random.random() < 0.5 else name for index, name in enumerate(names)]
+    try:
+        told = identify(written, None, "scene.tif").sensor.name
+    except BandError as error:
+        told = str(error)
+    assert told == "s2-l2a" or "could be of s2-l2a or hls-l30 or s2-l1c; expected one sensor" in told
+    assert identify(["B02"], "landsat8-toa", "scene.tif").bands == (sensor("landsat8-toa").band("B2"),)
+
+
+@pytest.mark.parametrize("names", [["B2", "B8A"], ["B3", "B4", "B12"], L1C.names, L2A.names])
+def test_names_that_only_sentinel_2_has_need_no_zero(names):
+    found = identify(names, None, "scene.tif")
+    assert found.sensor == (L1C if "B10" in names else L2A)
+    assert len(found.warnings) == ("B10" not in names)
+
+
+@pytest.mark.parametrize(
+    ("names", "some"),
+    [
+        (["B2", "B3", "B4"], ["s2-l2a", "hls-l30", "landsat5-c2l2"]),
+        (["B10"], ["s2-l1c", "landsat8-toa"]),
+        (["red", "nir"], ["s2-l2a", "cbers4-mux"]),
+        (["Band 1", "Band 2", "Band 3"], ["s2-l2a", "landsat5-l1"]),
+    ],
+)
+def test_candidates_are_listed_and_are_sensors_that_name_files(names, some):
+    with pytest.raises(BandError, match="which could be of") as caught:
+        identify(names, None, "scene.tif")
+    listed = re.search("could be of (.*); expected", str(caught.value))[1]
+    candidates = set(re.findall(r"[a-z0-9]+-[a-z0-9]+", listed))
+    assert candidates >= set(some)
+    for each in map(sensor, candidates):
+        assert all(map(each.knows, names))
+        assert each.names_files
+
+
 def test_names_in_words_are_a_sensors_once_it_is_said():
     found = identify(["red", "nir", "swir16"], "landsat8-toa", "scene.tif")
     assert [band.name for band in found.bands] == ["B4", "B5", "B6"]
@@ -170,6 +220,8 @@ def test_metadata_against_the_choice_are_a_conflict():
     found = identify(names, "s2-l2a", "scene.tif", metadata="hls-l30")
     assert found.sensor == L2A
     assert "found metadata or a name of hls-l30; expected s2-l2a" in found.conflicts[0]
+    assert identify(names, "s2-l2a:B05", "scene.tif", metadata="hls-l30").conflicts, "a list that says whose it is"
+    assert identify(["B02", "B03"], "s2-l2a", "scene.tif", metadata="s2-l1c").conflicts, "the level is another"
     twelve = [name for name in L1C.names if name != "B10"]
     assert identify(twelve, "spectralgpt-12", "scene.tif", metadata="s2-l1c").conflicts == (), "its file order only"
     assert identify(["B02", "B03"], "s2-l1c", "scene.tif", metadata="s2-l1c").conflicts == ()
@@ -180,6 +232,30 @@ def test_wavelengths_decide_where_names_say_nothing():
     assert [(band.name, band.wavelength) for band in found.bands] == [("550 nm", 550), ("2200 nm", 2200)]
     assert identify(["B02", "B8A"], None, "scene.vrt", wavelengths=(490.0, 865.0)).sensor == L2A, "they agree"
     assert identify(["B02", "B8A"], "s2-l2a", "scene.vrt", wavelengths=(490.0, 1600.0)).conflicts, "they do not"
+
+
+def test_wavelengths_decide_between_sensors():
+    # B5 is red edge of Sentinel-2, near infrared of Landsat 8 and HLS, short-wave infrared of Landsat 5
+    assert identify(["B04", "B05"], None, "a.vrt", wavelengths=(665.0, 704.0)).sensor == L2A
+    assert identify(["B04", "B05"], None, "a.vrt", wavelengths=(655.0, 865.0)).sensor == sensor("hls-l30")
+    with pytest.raises(BandError, match=r"could be of landsat5-c1sr, .*landsat7-c2l2") as caught:
+        identify(["B4", "B5"], None, "a.vrt", wavelengths=(835.0, 1650.0))
+    assert not re.search(r"found .*(landsat8|s2-|hls).*; expected", str(caught.value))
+
+
+def test_wavelengths_against_the_choice_are_told_by_band():
+    (conflict,) = identify(["B02", "B03"], "s2-l2a", "a.vrt", wavelengths=(850.0, 562.0)).conflicts
+    assert conflict.startswith("a.vrt: found the wavelengths B2 850 nm instead of 492.7; expected those of s2-l2a")
+    assert identify(["B02", "B03"], "s2-l2a", "a.vrt", wavelengths=(490.0, 562.0)).conflicts == (), "lists are rounded"
+
+
+@pytest.mark.parametrize("choice", ["490,560,665", " 490 nm, 560nm,665 ", "0.49,0.56,0.665"])
+@pytest.mark.parametrize("names", [[None] * 3, ["B2", "B3", "B8A"], ["red", None, "SCL"]])
+def test_wavelengths_of_the_user_stand_above_names(choice, names):
+    found = identify(names, choice, "a.tif")
+    assert [band.wavelength for band in found.bands] == [490, 560, 665]
+    assert found.indices == (0, 1, 2)
+    assert (found.sensor.scale, found.sensor.offset) == (None, None)
 
 
 def test_a_list_of_wavelengths_or_a_file_of_it(tmp_path):
@@ -193,6 +269,11 @@ def test_a_sensor_of_ones_own(tmp_path):
     mine.write_text('scale = 0.1\nbands = [{ name = "B2", wavelength = 500, fwhm = 20, gsd = 1, aliases = ["b"] }]')
     found = identify(["b"], str(mine), "a.tif")
     assert (found.sensor.name, found.bands[0].name, found.sensor.scale) == ("mine", "B2", 0.1)
+    assert identify([None], str(mine), "a.tif").bands == found.bands
+    assert identify(["x", "b", "B04"], f"{mine}:b", "a.tif").indices == (1,)
+    assert identify(["B2"], str(mine), "a.tif", metadata="s2-l2a").conflicts
+    with pytest.raises(BandError, match=r"a.tif: found band names 'B3', which mine does not have"):
+        identify(["B2", "B3"], str(mine), "a.tif")
 
 
 def test_a_list_may_say_whose_it_is():
@@ -206,6 +287,7 @@ def test_a_list_may_say_whose_it_is():
 def test_what_a_choice_is():
     assert [is_list(choice) for choice in ("B02,B03", "s2-l2a:B2", "s2-l2a", "490,560")] == [True, True, False, False]
     assert [choice_count(choice) for choice in (None, "B02,B03", "s2-l2a", "490,560,665")] == [None, 2, 12, 3]
+    assert [choice_count(choice) for choice in ("B02, B03,", "s2-l2a:B2,B3,B4", "490 nm,", "")] == [2, 3, 1, 0]
     assert is_alias("nir08")
     assert not is_alias("purple")
 
@@ -215,7 +297,10 @@ def test_what_a_choice_is():
     [
         ("HLS.L30.T15RTP.2020123T170000.v2.0", "hls-l30"),
         ("LC08_L2SP_005009_20150710_20200908_02_T2_crop256.tif", "landsat8-c2l2"),
+        ("S2A_OPER_MSI_L1C_TL_MPS__20161130T130757_A007527_T31UDQ_B02.tif", "s2-l1c"),
+        ("HLS.L30_and_HLS.S30.tif", None),
         ("scene.tif", None),
+        ("", None),
     ],
 )
 def test_a_products_name_tells_its_sensor(name, told):
@@ -227,3 +312,14 @@ def test_every_sensor_names_its_own_bands_without_a_conflict():
         found = identify(each.names, each.name, "a.tif", metadata=each.name)
         assert [band.name for band in found.bands] == list(each.names)
         assert found.conflicts == ()
+
+
+def test_metadata_against_the_names_are_a_conflict():
+    found = identify(["B02", "B8A"], None, "LC08_L2SP_x.tif", metadata="landsat8-c2l2")
+    assert found.sensor == L2A
+    assert "landsat8-c2l2, which has no B8A" in found.conflicts[0]
+
+
+def test_positions_are_no_wavelengths():
+    with pytest.raises(BandError, match="looks like positions"):
+        identify([None] * 3, "3,2,1", "a.tif")

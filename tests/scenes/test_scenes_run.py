@@ -26,7 +26,7 @@ def layout_of(
         count=shape[0],
         dtype=dtype,
         nodata=nodata,
-        descriptions=tuple(f"B{band + 2}" for band in range(shape[0])),
+        descriptions=tuple(f"B{band + 2:02}" for band in range(shape[0])),
         scale=(1e-4,) * shape[0],
         offset=(0.0,) * shape[0],
         tags={"made_by": "a test"},

@@ -9,6 +9,8 @@ import pytest
 import torch
 from made_rasters import NAMES, land, listing, write
 
+from spectralgpt.raster import SENSOR_TAG
+
 
 def not_a_raster(folder):
     (folder / "in.tif").write_text("no pixels here")
@@ -43,7 +45,7 @@ def not_there(folder):
 
 
 def unknown_names(folder):
-    return write(folder / "in.tif", land(64, 64, bands=2), names=("B2", "B77"))
+    return write(folder / "in.tif", land(64, 64, bands=2), names=("B02", "B77"))
 
 
 def repeated_names(folder):
@@ -55,7 +57,8 @@ def no_names(folder):
 
 
 def no_band_the_model_knows(folder):
-    return write(folder / "in.tif", land(64, 64, bands=1), names=("B10",))
+    # as dark as cirrus is; in brighter values it would be the units that are refused
+    return write(folder / "in.tif", land(64, 64, bands=1) // 150, names=("B10",), tags={SENSOR_TAG: "s2-l1c"})
 
 
 def full_of_nan(folder):
@@ -63,7 +66,7 @@ def full_of_nan(folder):
 
 
 def absurd_sizes(folder):
-    path = write(folder / "in.tif", land(64, 64, bands=2), names=("B2", "B3"), tiled=False)
+    path = write(folder / "in.tif", land(64, 64, bands=2), names=("B02", "B03"), tiled=False)
     content = bytearray(path.read_bytes())
     start = int.from_bytes(content[4:8], "little")
     for entry in range(int.from_bytes(content[start : start + 2], "little")):
@@ -98,7 +101,7 @@ def test_images(make, verb, weights, tmp_path, spectralgpt):
     refused(spectralgpt, tmp_path, str(source), verb, source, tmp_path / "out.tif", "--weights", weights)
 
 
-@pytest.mark.parametrize("bands", ["B2,B3,B4", "s2-l9z", "B2,B99"])
+@pytest.mark.parametrize("bands", ["B02,B03,B04", "B2,B3", "s2-l9z", "B02,B99", "s2-l2a:B2,B99"])
 def test_bands_that_do_not_fit(bands, weights, tmp_path, spectralgpt):
     source = write(tmp_path / "in.tif", land(64, 64, bands=2))
     refused(spectralgpt, tmp_path, "", "embed", source, tmp_path / "out.tif", "--weights", weights, "--bands", bands)

@@ -71,8 +71,10 @@ def test_demo_and_the_examples_of_help_and_readme(tmp_path, spectralgpt, monkeyp
         for line in readme.splitlines()
         if line.startswith(tuple(f"spectralgpt {verb} " for verb in ("embed", "reconstruct", "inspect")))
     ]
-    assert len(lines) == 3
-    for example in (*lines, *(parse(verb.__doc__).example for verb in (embed, reconstruct, inspect))):
+    assert len(lines) == 4
+    helps = [line for verb in (embed, reconstruct, inspect) for line in parse(verb.__doc__).example.splitlines()]
+    assert len(helps) == 4
+    for example in (*lines, *helps):
         ended = spectralgpt(*shlex.split(example)[1:])
         assert ended.code == 0, ended.err
     python = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)

@@ -25,6 +25,9 @@ USUAL = ("s2-l2a", "s2-l1c")
 
 MOST_LISTED = 6
 
+MOST_POSITIONS = 20
+"""Whole numbers below are no wavelengths, not even in micrometres: somebody counts bands."""
+
 NUMBER_FIRST = re.compile(r"(?:S[RT]_)?B\d+A?\s+\S", re.IGNORECASE)
 """A band's number and a remark, like B1 blue."""
 
@@ -122,7 +125,7 @@ def choice_count(choice: str | None) -> int | None:
     if choice is None:
         return None
     chosen = _sensor_of(choice)
-    return len(chosen.bands) if chosen is not None else len(choice.split(","))
+    return len(chosen.bands) if chosen is not None else sum(1 for word in choice.split(",") if word.strip())
 
 
 def _named(names: Sequence[str | None]) -> tuple[str | None, ...]:
@@ -143,6 +146,15 @@ def _sensor_of(choice: str) -> Sensor | None:
         return sensor(word)
     numbers = [_number(part) for part in word.split(",") if part.strip()]
     known = [number for number in numbers if number is not None]
+    if (
+        known
+        and len(known) == len(numbers)
+        and all(number < MOST_POSITIONS and number.is_integer() for number in known)
+    ):
+        raise BandError(
+            f"--bands: found {choice!r}, which looks like positions; expected names like B02,B03 or wavelengths in nm, "
+            "as bands are never taken by position."
+        )
     return from_wavelengths(known) if known and len(known) == len(numbers) else None
 
 
@@ -287,7 +299,9 @@ def _untold(found: tuple[str | None, ...], evidence: Evidence) -> Identity:
             f"{evidence.source}: the band names do not tell the level; taken as {chosen.name}. If it is "
             f"{' or '.join(dict.fromkeys(others))}, say so, like --bands {others[0]}",
         )
-    return Identity(_bands(chosen, names, evidence.source), tuple(range(len(names))), chosen, warnings)
+    return Identity(
+        _bands(chosen, names, evidence.source), tuple(range(len(names))), chosen, warnings, _unlike(names, evidence)
+    )
 
 
 def _some(candidates: Sequence[Sensor], chosen: Sensor) -> str:
@@ -317,6 +331,18 @@ def _reads(each: Sensor, names: Sequence[str]) -> tuple[object, ...]:
     """What a sensor makes of these names: scale, offset, and which of the model's bands each feeds."""
     model = sensor("spectralgpt-12").bands
     return each.scale, each.offset, tuple(fed(band, model) for band in map(each.band, names))
+
+
+def _unlike(names: Sequence[str], evidence: Evidence) -> tuple[str, ...]:
+    """What speaks against names that decide: metadata of a sensor that lacks some of them."""
+    if evidence.metadata is None or not is_sensor(evidence.metadata):
+        return ()
+    told = sensor(evidence.metadata)
+    lacking = [name for name in names if not told.knows(name)]
+    return (
+        f"{evidence.source}: found metadata or a name of {told.name}, which has no {', '.join(lacking)}; expected its "
+        "bands. Say whose they are with --bands",
+    )
 
 
 def _against(chosen: Sensor, bands: Sequence[Band], evidence: Evidence) -> tuple[str, ...]:

@@ -76,8 +76,8 @@ class Pixels:
         offset and nodata by the conventions of CF, rioxarray and odc-stac; of a TorchGeo sample, `image` is read, and
         its grid where it tells one. What is given here wins.
 
-        bands: a sensor's name (all its bands in file order, or those that the array names), a list like `B2,B3`, or the
-        bands themselves; may be left out where the array names them. gsd: metres, default the grid's. valid: of the
+        bands: a sensor's name (all its bands in file order, or those that the array names), a list like `B02,B03`, or
+        the bands themselves; may be left out where the array names them. gsd: metres, default the grid's. valid: of the
         shape (date, band, row, column), or of its last axes. scale, offset: one or one a band; default what the array
         tells, else the sensor's convention, 1 and 0 for floats whose 98 % quantile is below 2. dates: ISO dates or
         None. NaN, infinity and nodata are not valid. Rows that run north stay so, with a positive step in the grid.
