@@ -132,8 +132,8 @@ def _evidence(path: str, product: Product) -> Evidence:
     """What there is to tell the bands by. Our own results say their sensor; products say it in their names."""
     metadata = product.sensor or dict(product.tags).get(SENSOR_TAG)
     if metadata is None:
-        named = {sensor_in_name(Path(path).name)} | {sensor_in_name(Path(band.path).name) for band in product.bands}
-        told = named - {None}
+        names = {Path(each).name for each in (path, *(band.path for band in product.bands))}
+        told = {sensor_in_name(name) for name in names} - {None}
         metadata = told.pop() if len(told) == 1 else None
     wavelengths = [band.wavelength for band in product.bands if band.wavelength is not None]
     fwhms = [band.fwhm for band in product.bands if band.fwhm is not None]

@@ -4,11 +4,9 @@ Source: USGS, LSDS-1368 (Landsat 4-7 surface reflectance, LEDAPS) and LSDS-1368-
 fill -9999; an XML file of ESPA's internal metadata says so, an MTL file or the scene's name whose bands they are.
 """
 
-import math
 import os
 import re
 from dataclasses import dataclass, field, replace
-from xml.etree import ElementTree
 
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.archive import Archive, open_archive
@@ -18,6 +16,7 @@ from spectralgpt.raster.formats.landsat import (
     SATELLITE_IN_FILE,
     THERMAL,
     family_of,
+    number_told,
     read_mtl,
     read_xml,
     single_band,
@@ -127,8 +126,8 @@ def read_espa(text: str, source: str) -> Told | None:
         if named:
             name = (band.findtext(f"{SPACE}file_name") or "").strip()
             scale, offset, fill = (
-                _number(band, *what, source)
-                for what in (("scale_factor", 1e-4), ("add_offset", 0.0), ("fill_value", -9999.0))
+                number_told(band.get(key), f"{key} of {band.get('name')}", default, source)
+                for key, default in (("scale_factor", 1e-4), ("add_offset", 0.0), ("fill_value", -9999.0))
             )
             if scale <= 0:
                 raise RasterError(f"{source}: found the scale {scale:g} of {named[0]}; expected above 0.")
@@ -177,17 +176,6 @@ def _told(path: str, archive: Archive, names: tuple[str, ...], scene: str) -> To
             f"{os.path.basename(told.source)}; expected the same. Fetch the product again."
         )
     return told
-
-
-def _number(band: ElementTree.Element, key: str, default: float, source: str) -> float:
-    text = band.get(key)
-    try:
-        value = default if text is None else float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise RasterError(f"{source}: found {text!r} for {key} of {band.get('name')}; expected a number.")
-    return value
 
 
 def _clouds(archive: Archive, names: tuple[str, ...]) -> CloudLayer | None:

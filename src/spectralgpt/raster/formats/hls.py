@@ -4,7 +4,6 @@ Source: NASA, HLS Product User's Guide, versions 1.4 and 2.0. Both products have
 reflectance stored x 0.0001 and fill -9999; L30 has Landsat's band names and wavelengths, S30 Sentinel-2's.
 """
 
-import math
 import os
 import re
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from datetime import date, timedelta
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.archive import open_archive
 from spectralgpt.raster.dates import EPOCH, UNKNOWN, day_in_tags, written
-from spectralgpt.raster.formats.landsat import single_band
+from spectralgpt.raster.formats.landsat import number_told, single_band
 from spectralgpt.raster.product import FMASK, CloudLayer, Product
 
 LAYER = re.compile(
@@ -64,8 +63,8 @@ def read(path: str, expected: int | None) -> Product | None:
             _check_day(found[name], day, tags)
             scale, offset = band.scale, band.offset
             if scale is None or offset is None:
-                scale = _number(tags, "scale_factor", 1e-4, found[name])
-                offset = _number(tags, "add_offset", 0.0, found[name])
+                scale = number_told(tags.get("scale_factor"), "scale_factor", 1e-4, found[name])
+                offset = number_told(tags.get("add_offset"), "add_offset", 0.0, found[name])
             nodata = -9999.0 if band.nodata is None else band.nodata
             bands.append(replace(band, name=name, scale=scale, offset=offset, nodata=nodata))
             warnings.extend(header.warnings)
@@ -112,14 +111,3 @@ def _check_day(path: str, day: int, tags: Mapping[str, str]) -> None:
             f"{path}: found {written(day)} in the name and {written(told)} in the tags; expected the same. Fetch "
             "it again."
         )
-
-
-def _number(tags: Mapping[str, str], key: str, default: float, path: str) -> float:
-    text = tags.get(key)
-    try:
-        value = default if text is None else float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise RasterError(f"{path}: found {text!r} for {key}; expected a number.")
-    return value

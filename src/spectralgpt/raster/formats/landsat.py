@@ -236,6 +236,17 @@ def sun_distance(mtl: Mtl) -> float:
     return told
 
 
+def number_told(text: str | None, what: str, default: float, source: str) -> float:
+    """A number that metadata tell as text; the default where they are silent. RasterError where it is none."""
+    try:
+        value = default if text is None else float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise RasterError(f"{source}: found {text!r} for {what}; expected a number.")
+    return value
+
+
 def single_band(path: str) -> tuple[StoredBand, Header]:
     """The band of a file, and the file's header. RasterError when it has several."""
     header = read_header(path)
