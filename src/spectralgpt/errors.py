@@ -4,6 +4,7 @@ InputError
   BandError      which bands a file has, or which are asked for
   RasterError    an image that cannot be opened or read
   WeightsError   weights that are missing, damaged, or of another model
+  DataError      shards that are missing, damaged, or that do not fit
   TargetError    a result that cannot be written
   OptionError    an option whose value does not fit
 
@@ -25,6 +26,10 @@ class RasterError(InputError):
 
 class WeightsError(InputError):
     """Weights that are missing, damaged, unsafe, or that do not fit the model."""
+
+
+class DataError(InputError):
+    """Shards or a run's own files that are missing, damaged, or that do not fit what is asked."""
 
 
 class TargetError(InputError):

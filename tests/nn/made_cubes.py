@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from spectralgpt.bands import Band, BandSet, sensor
+from spectralgpt.draws import keys
 from spectralgpt.nn import BandStatistics, Cube, MaskedAutoencoder, ModelConfig, Normalization, Size, make_cube
 
 SENTINEL = {band.name: band for band in sensor("s2-l1c").bands}
@@ -85,3 +86,8 @@ def made_cube(
 
 def with_valid(cube: Cube, valid: torch.Tensor | None) -> Cube:
     return replace(cube, valid=valid)
+
+
+def made_keys(seed: int, batch: int) -> torch.Tensor:
+    """A key for each sample, of which its random numbers are made."""
+    return torch.from_numpy(keys(seed, np.arange(batch)).view(np.int64))

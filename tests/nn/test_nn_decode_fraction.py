@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from made_cubes import made_cube, small_model
+from made_cubes import made_cube, made_keys, small_model
 from spectralgpt.nn import random_mask
 from spectralgpt.nn.masks import tokens_of_places
-from spectralgpt.training import Pretraining
+from spectralgpt.training import Batch, Pretraining
 
 
 def hole(cube):
@@ -58,14 +58,16 @@ def test_only_drawn_places_count():
 
 def test_pretraining_with_a_fraction_learns_from_every_part():
     model, cube = small_model(), made_cube()
-    objective = Pretraining(torch.Generator().manual_seed(0), 0.75, decode_fraction=0.3)
-    losses = objective(model, cube)
-    sum(term.mean for term in losses.values()).backward()
+    batch = Batch(cube, made_keys(0, 2), 0)
+    prepared = Pretraining(0.75, decode_fraction=0.3).prepare(model, batch)
+    losses = Pretraining(0.75, decode_fraction=0.3).totals(model, prepared)
+    (losses["token"] / prepared.counts["token"] + losses["spectral"] / prepared.counts["spectral"]).backward()
     own = ("season", "elapsed", "scale", "k.bias")
     assert all(
         p.grad is not None and p.grad.abs().max() > 0 for n, p in model.named_parameters() if not n.endswith(own)
     )
-    full = Pretraining(torch.Generator().manual_seed(0), 0.75)(model, cube)
-    assert int(losses["token"].count) < int(full["token"].count)
-    assert int(losses["spectral"].count) == pytest.approx(0.3 * int(full["spectral"].count), rel=0.2)
-    assert np.isfinite(losses["token"].mean.item())
+    full = Pretraining(0.75).prepare(model, batch)
+    assert int(prepared.counts["token"]) < int(full.counts["token"])
+    assert int(prepared.counts["spectral"]) == pytest.approx(0.3 * int(full.counts["spectral"]), rel=0.2)
+    assert np.isfinite(losses["token"].item())
+    assert prepared.flops < full.flops

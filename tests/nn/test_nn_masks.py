@@ -6,9 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from made_cubes import NATIVE, made_cube, small_model
+from made_cubes import NATIVE, made_cube, made_keys, small_model
+from spectralgpt.draws import mixed, uniform
 from spectralgpt.errors import BandError, OptionError
 from spectralgpt.nn import Hide, draw_mask, given_mask, hidden_tokens, kept_count, random_mask, scene_hidden
+from spectralgpt.nn.masks import PLACES, TOKENS, noise_of
 
 shapes = st.tuples(*[st.integers(1, 3)] * 3, st.integers(1, 30))  # batch, dates, groups, places
 ratios = st.floats(0.05, 0.95)
@@ -49,9 +51,9 @@ def check_partition(mask, present) -> None:
 def test_drawn_masks(kind, shape, ratio, seed, absent):
     _, dates, groups, places = shape
     present = presence(seed, shape, absent)
-    mask = draw_mask(kind, ratio, shape, torch.Generator().manual_seed(seed), present)
+    mask = draw_mask(kind, ratio, shape, made_keys(seed, shape[0]), present, draw=seed)
     check_partition(mask, present)
-    again = draw_mask(kind, ratio, shape, torch.Generator().manual_seed(seed), present)
+    again = draw_mask(kind, ratio, shape, made_keys(seed, shape[0]), present, draw=seed)
     assert torch.equal(mask.order, again.order)
     tokens = dates * groups * places
     counts = {
@@ -77,11 +79,24 @@ def test_drawn_masks(kind, shape, ratio, seed, absent):
 
 
 def test_every_kind_is_drawn_by_mixed():
-    generator, found = torch.Generator().manual_seed(0), set()
-    shape = (1, 4, 6, 25)
-    for _ in range(60):
-        found.add(draw_mask("mixed", 0.7, shape, generator).kept)
+    found, shape = set(), (1, 4, 6, 25)
+    for draw in range(60):
+        found.add(draw_mask("mixed", 0.7, shape, made_keys(0, 1), draw=draw).kept)
     assert found == {int(600 * 0.3), 24 * int(25 * 0.3), 100 * int(6 * 0.3), 150 * int(4 * 0.3)}
+
+
+def test_noise_is_of_the_sample_and_not_of_the_batch():
+    """Masks of a sample are the same in every batch and on every number of processes; the hash is that of NumPy."""
+    key = made_keys(5, 6)
+    whole = noise_of(key, TOKENS, 200)
+    assert torch.equal(torch.cat([noise_of(each, TOKENS, 200) for each in key.split([1, 3, 2])]), whole)
+    of_sample = mixed(key.numpy().view(np.uint64) + np.uint64(TOKENS))
+    expected = uniform(mixed(of_sample[:, None] + np.arange(200, dtype=np.uint64)))
+    np.testing.assert_allclose(whole.numpy(), expected, atol=2**-24)
+    assert 0 <= whole.min() < 0.02
+    assert 0.98 < whole.max() < 1
+    assert not torch.equal(whole, noise_of(key, PLACES, 200))
+    assert torch.corrcoef(whole).fill_diagonal_(0).abs().max() < 0.3
 
 
 def test_counts_are_truncated_in_doubles():

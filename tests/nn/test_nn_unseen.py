@@ -7,7 +7,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from made_cubes import MIN_MAX, NATIVE, STANDARD, made_cube, made_pixels, narrow_bands, small_model
+from made_cubes import MIN_MAX, NATIVE, STANDARD, made_cube, made_keys, made_pixels, narrow_bands, small_model
 from spectralgpt.nn import draw_mask, given_mask, make_cube
 
 MODEL = small_model()
@@ -59,7 +59,7 @@ def test_values_under_invalid_pixels_change_nothing(seed, junk, kind, own, side)
     valid = drawn(seed, cube.shape)
     present = MODEL.present(replace(cube, valid=valid))
     shape = (2, 2, present.shape[2], present.shape[3] * present.shape[4])
-    mask = draw_mask("random", 0.5, shape, torch.Generator().manual_seed(seed), present.flatten(1))
+    mask = draw_mask("random", 0.5, shape, made_keys(seed, shape[0]), present.flatten(1))
     hidden = torch.rand(present.shape, generator=torch.Generator().manual_seed(seed)) < 0.5
     clean = outputs(replace(cube, valid=valid), mask, hidden)
     junked = outputs(replace(cube, valid=valid, values=torch.where(valid, cube.values, junk)), mask, hidden)
@@ -125,7 +125,7 @@ def test_a_drawn_mask_hides_its_values(seed, kind):
     cube = made_cube(NATIVE.bands, 24, 16, dates=3)
     cube = replace(cube, valid=drawn(seed, cube.shape, 0.2))
     present = MODEL.present(cube)
-    mask = draw_mask(kind, 0.6, (2, 3, 4, 6), torch.Generator().manual_seed(seed), present.flatten(1))
+    mask = draw_mask(kind, 0.6, (2, 3, 4, 6), made_keys(seed, 2), present.flatten(1))
     pixels = mask.hidden.reshape(present.shape).repeat_interleave(8, -1).repeat_interleave(8, -2)
     pixels = pixels.repeat_interleave(3, dim=2)
     junked = replace(cube, values=torch.where(pixels, 1e9, cube.values))
@@ -139,7 +139,7 @@ def test_no_mask_of_validity_is_one_that_is_all_true(seed, own):
     cube = made_cube(bands, 19, 25, seed=seed % 1000, own=own)
     told = replace(cube, valid=torch.ones(cube.shape, dtype=torch.bool))
     groups = len(cube.bands.groups)
-    mask = draw_mask("random", 0.5, (2, 1, groups, 12), torch.Generator().manual_seed(seed))
+    mask = draw_mask("random", 0.5, (2, 1, groups, 12), made_keys(seed, 2))
     hidden = mask.hidden.reshape(2, 1, groups, 3, 4)
     one, other = outputs(cube, mask, hidden), outputs(told, mask, hidden)
     for name, tensor in one.items():

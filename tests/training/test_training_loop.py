@@ -8,8 +8,8 @@ import torch
 from made_rasters import NAMES, land
 
 from spectralgpt.bands import BandSet, sensor
-from spectralgpt.nn import Cube, LossTerm, MaskedAutoencoder, ModelConfig, Scaling, Size
-from spectralgpt.training import Pretraining, cosine, make_optimizer, random_crops, train
+from spectralgpt.nn import Cube, MaskedAutoencoder, ModelConfig, Scaling, Size
+from spectralgpt.training import DivergedError, Prepared, Pretraining, cosine, make_optimizer, random_crops, train
 
 CONFIG = ModelConfig(Size(48, 2, 4, 32, 1, 4), BandSet.native(sensor("spectralgpt-12").bands))
 
@@ -34,8 +34,8 @@ def image(valid: bool) -> Cube:
 def test_the_loss_falls_and_is_logged(holes, tmp_path):
     torch.manual_seed(0)
     model = MaskedAutoencoder(CONFIG)
-    batches = random_crops(image(holes), 32, 4, np.random.default_rng(0))
-    objective = Pretraining(torch.Generator().manual_seed(0), 0.75)
+    batches = random_crops(image(holes), 32, 4, 0)
+    objective = Pretraining(0.75)
     log = tmp_path / "log.jsonl"
     records = train(model, batches, objective, steps=60, lr=3e-3, warmup=5, log=log, precision="fp32")
     assert records[-1]["loss"] < 0.6 * records[0]["loss"]
@@ -49,8 +49,8 @@ def test_the_same_seed_gives_the_same_weights():
     def trained() -> list[torch.Tensor]:
         torch.manual_seed(0)
         model = MaskedAutoencoder(CONFIG)
-        batches = random_crops(image(False), 32, 2, np.random.default_rng(1))
-        train(model, batches, Pretraining(torch.Generator().manual_seed(1)), steps=4, lr=1e-3, warmup=1)
+        batches = random_crops(image(False), 32, 2, 1)
+        train(model, batches, Pretraining(), steps=4, lr=1e-3, warmup=1)
         return list(model.state_dict().values())
 
     assert all(torch.equal(one, two) for one, two in zip(trained(), trained(), strict=True))
@@ -58,35 +58,49 @@ def test_the_same_seed_gives_the_same_weights():
 
 def test_the_learning_rate_is_the_schedule_s():
     model = MaskedAutoencoder(CONFIG)
-    batches = random_crops(image(False), 16, 1, np.random.default_rng(0))
-    objective = Pretraining(torch.Generator().manual_seed(0))
+    batches = random_crops(image(False), 16, 1, 0)
+    objective = Pretraining()
     records = train(model, batches, objective, steps=8, lr=1e-3, warmup=2, log_every=1)
     assert [record["lr"] for record in records] == [cosine(step, steps=8, warmup=2, peak=1e-3) for step in range(1, 9)]
 
 
 def test_a_loss_that_is_not_finite_stops_the_run():
-    def broken(model, batch):
-        return {"token": LossTerm(next(model.parameters()).sum() * torch.nan, torch.tensor(1))}
+    class Broken:
+        """Fine in the first step, broken from the second on."""
 
-    batches = random_crops(image(False), 16, 1, np.random.default_rng(0))
-    with pytest.raises(FloatingPointError, match="step 3"):
-        train(MaskedAutoencoder(CONFIG), batches, broken, steps=9, lr=1e-3, warmup=2, log_every=3)
+        steps = 0
+
+        def prepare(self, model, batch):
+            self.steps += 1
+            return Prepared({"token": torch.tensor(1)}, self.steps, 1, 1, 1.0)
+
+        def totals(self, model, prepared):
+            factor = torch.nan if prepared.work > 1 else 1.0
+            return {"token": next(model.parameters()).sum() * factor}
+
+    batches = random_crops(image(False), 16, 1, 0)
+    with pytest.raises(DivergedError, match="step 2: found loss nan") as caught:
+        train(MaskedAutoencoder(CONFIG), batches, Broken(), steps=9, lr=1e-3, warmup=2, log_every=3)
+    assert caught.value.step == 2
 
 
 @pytest.mark.parametrize("normalized", [False, True])
 def test_normalized_targets_leave_the_spectral_loss_out(normalized):
-    objective = Pretraining(torch.Generator().manual_seed(0), normalized=normalized)
-    losses = objective(MaskedAutoencoder(CONFIG), next(random_crops(image(True), 24, 2, np.random.default_rng(0))))
+    objective = Pretraining(normalized=normalized)
+    model = MaskedAutoencoder(CONFIG)
+    prepared = objective.prepare(model, next(random_crops(image(True), 24, 2, 0)))
+    losses = objective.totals(model, prepared)
+    assert set(losses) == set(prepared.counts)
     assert set(losses) == ({"token"} if normalized else {"token", "spectral"})
 
 
 def test_crops_are_parts_of_the_image_turned_or_mirrored():
     whole = image(True)
     patches = whole.values[0, 0].unfold(1, 24, 1).unfold(2, 24, 1)
-    crops = random_crops(whole, 24, 6, np.random.default_rng(0))
+    crops = random_crops(whole, 24, 6, 0)
     seen_masked = False
     for _ in range(6):
-        crop = next(crops)
+        crop = next(crops).cube
         assert crop.shape == (6, 1, 12, 24, 24)
         for index, values in enumerate(crop.values):
             ways = [torch.rot90(each, turn, (-2, -1)) for each in (values[0], values[0].flip(-1)) for turn in range(4)]
@@ -100,7 +114,7 @@ def test_crops_are_parts_of_the_image_turned_or_mirrored():
                 assert crop.valid[index].shape == values.shape
         seen_masked |= crop.valid is not None
     assert seen_masked
-    assert next(random_crops(image(False), 24, 2, np.random.default_rng(0))).valid is None
+    assert next(random_crops(image(False), 24, 2, 0)).cube.valid is None
 
 
 def test_every_parameter_is_in_one_group():

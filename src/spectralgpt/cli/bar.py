@@ -6,10 +6,16 @@ from contextlib import contextmanager
 
 from spectralgpt.progress import Progress, silent
 
+BAR_WIDTH = 16
+"""Characters; less on a terminal that has not got them."""
+
 
 @contextmanager
 def progress_bar(quiet: bool) -> Iterator[Progress]:
-    """One line a stage while the block runs; nothing when quiet or when standard error is not a terminal."""
+    """One line a stage while the block runs; nothing when quiet or when standard error is not a terminal.
+
+    What a stage says after its first colon (`stage 1/2: loss 0.31`) changes on its line, and is cut where that ends.
+    """
     if quiet or not sys.stderr.isatty():
         yield silent
         return
@@ -17,14 +23,25 @@ def progress_bar(quiet: bool) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        # of the columns the only one that gets narrower when there is no room
+        BarColumn(bar_width=BAR_WIDTH),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+    )
     tasks: dict[str, TaskID] = {}
-    with Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bars:
+    # expand: the last column has what the others leave
+    with Bars(*columns, console=Console(stderr=True), expand=True) as bars:
 
         def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=None)
-            bars.update(tasks[stage], completed=done, total=total or None)
+            name, _, text = stage.partition(":")
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=None, text="")
+            bars.update(tasks[name], completed=done, total=total or None, text=" ".join(text.split()))
 
         yield show

@@ -12,7 +12,14 @@ from spectralgpt.nn.backbone import Backbone, initialize
 from spectralgpt.nn.cube import Cube
 from spectralgpt.nn.decoder import Decoder
 from spectralgpt.nn.hiding import Hide, hidden_tokens
-from spectralgpt.nn.losses import LossTerm, normalized_target, spectral_loss, token_loss
+from spectralgpt.nn.losses import (
+    LossTerm,
+    normalized_target,
+    spectral_count,
+    spectral_loss,
+    token_count,
+    token_loss,
+)
 from spectralgpt.nn.masks import Mask, given_mask, tokens_of_places
 from spectralgpt.nn.patches import to_slots, to_tokens
 from spectralgpt.nn.sizes import ModelConfig
@@ -42,6 +49,33 @@ class Reconstruction:
         return values if self.cube.valid is None else torch.where(self.cube.valid, values, torch.nan)
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Targets of tokens, in slots, what of them is valid (None: all), and which tokens are hidden.
+
+    grid: dates, groups, places that they are of.
+    """
+
+    target: Float[Tensor, "batch token value"]
+    valid: Bool[Tensor, "batch token value"] | None
+    hidden: Bool[Tensor, "batch token"]
+    grid: tuple[int, int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """batch, date, group, place, value."""
+        batch, _, values = self.target.shape
+        return batch, *self.grid, values
+
+    def counts(self) -> dict[str, Int[Tensor, ""]]:
+        """What each loss divides by; known before a prediction is, so that many processes can add them up."""
+        valid = None if self.valid is None else self.valid.reshape(self.shape)
+        return {
+            "token": token_count(self.target.shape[-1], self.valid, self.hidden),
+            "spectral": spectral_count(self.shape, valid, self.target.device),
+        }
+
+
 class MaskedAutoencoder(Backbone):
     """The model of the paper, for any band set, size, number of dates, and with anything absent."""
 
@@ -56,13 +90,18 @@ class MaskedAutoencoder(Backbone):
         self.decoder.checkpointing = on
 
     def forward(
-        self, cube: Cube, mask: Mask, places: Int[Tensor, "batch drawn"] | None = None
+        self,
+        cube: Cube,
+        mask: Mask,
+        places: Int[Tensor, "batch drawn"] | None = None,
+        tokens: Float[Tensor, "batch token value"] | None = None,
     ) -> Float[Tensor, "batch predicted value"]:
         """Predictions in slots, normalized: of all tokens, or of all dates and groups at the drawn places only.
 
-        With places the decoder sees the kept tokens and those of the places: less work a step.
+        With places the decoder sees the kept tokens and those of the places: less work a step. tokens: the cube's, from
+        `targets`, if they are there already.
         """
-        tokens, present = self._tokens(cube), self._present(cube)
+        tokens, present = self._tokens(cube) if tokens is None else tokens, self._present(cube)
         grid, index = self.grid_of(cube), mask.index
         where = (cube.bands, grid.rows, grid.columns, cube.days, cube.gsd)
         kept = tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
@@ -84,23 +123,19 @@ class MaskedAutoencoder(Backbone):
         *,
         normalized: bool = False,
         places: Int[Tensor, "batch drawn"] | None = None,
+        scored: Scored | None = None,
     ) -> dict[str, LossTerm]:
         """The `token` and the `spectral` loss of `forward`'s predictions.
 
         normalized: the token loss wants each token's own units. places: those drawn for `forward`; only they count.
+        scored: what the predictions are compared with, if it is there already.
         """
-        target, valid = self.targets(cube)
-        hidden, drawn = mask.hidden, self.grid_of(cube).places
-        if places is not None:
-            drawn = places.shape[1]
-            chosen = tokens_of_places(places, predicted.shape[1] // drawn, self.grid_of(cube).places)
-            index = chosen[..., None].expand(-1, -1, target.shape[-1])
-            target, hidden = target.gather(1, index), hidden.gather(1, chosen)
-            valid = None if valid is None else valid.gather(1, index)
+        if scored is None:
+            scored = self.scored(cube, mask, self.targets(cube), places)
+        target, valid = scored.target, scored.valid
         # under autocast predictions are bfloat16, in which a sum of a million squares loses its small ones
         predicted = predicted.to(target.dtype)
-        grid = self.grid_of(cube)
-        shape = (target.shape[0], grid.dates, grid.groups, drawn, target.shape[-1])
+        shape = scored.shape
         spectral = spectral_loss(
             predicted.reshape(shape),
             target.reshape(shape),
@@ -108,7 +143,26 @@ class MaskedAutoencoder(Backbone):
             len(self.config.bands.groups),
         )
         wanted = normalized_target(target, valid) if normalized else target
-        return {"token": token_loss(predicted, wanted, valid, hidden), "spectral": spectral}
+        return {"token": token_loss(predicted, wanted, valid, scored.hidden), "spectral": spectral}
+
+    def scored(
+        self,
+        cube: Cube,
+        mask: Mask,
+        targets: tuple[Float[Tensor, "batch token value"], Bool[Tensor, "batch token value"] | None],
+        places: Int[Tensor, "batch drawn"] | None = None,
+    ) -> Scored:
+        """What the predictions of `forward` are compared with: all targets, or those at the drawn places."""
+        target, valid = targets
+        grid = self.grid_of(cube)
+        hidden, drawn = mask.hidden, grid.places
+        if places is not None:
+            drawn = places.shape[1]
+            chosen = tokens_of_places(places, grid.dates * grid.groups, grid.places)
+            index = chosen[..., None].expand(-1, -1, target.shape[-1])
+            target, hidden = target.gather(1, index), hidden.gather(1, chosen)
+            valid = None if valid is None else valid.gather(1, index)
+        return Scored(target, valid, hidden, (grid.dates, grid.groups, drawn))
 
     def targets(
         self, cube: Cube

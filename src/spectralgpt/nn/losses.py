@@ -33,7 +33,14 @@ def token_loss(
     scored = hidden[..., None].expand_as(predicted) if valid is None else valid & hidden[..., None]
     # where, not a product: 0 * NaN under an invalid pixel is NaN. No boolean index: its size is read back from the GPU.
     error = torch.where(scored, predicted - target, 0.0).square()
-    return LossTerm(error.sum(), scored.sum())
+    return LossTerm(error.sum(), token_count(predicted.shape[-1], valid, hidden))
+
+
+def token_count(
+    values: int, valid: Bool[Tensor, "batch token value"] | None, hidden: Bool[Tensor, "batch token"]
+) -> Int[Tensor, ""]:
+    """What the token loss divides by: valid values of hidden tokens. values: of a token."""
+    return hidden.sum() * values if valid is None else (valid & hidden[..., None]).sum()
 
 
 def spectral_loss(
@@ -47,15 +54,26 @@ def spectral_loss(
     A value counts where all groups have a valid target. Times (native_groups / groups)^2, so that band sets with other
     numbers of groups weigh alike; native_groups: the model's own number.
     """
-    groups = predicted.shape[2]
-    weight = (native_groups / groups) ** 2
+    weight = (native_groups / predicted.shape[2]) ** 2
+    count = spectral_count(tuple(predicted.shape), valid, predicted.device)
     if valid is None:
-        error = (predicted - target).sum(dim=2).square()
-        return LossTerm(error.sum() * weight, torch.tensor(error.numel(), device=error.device))
-    scored = valid.all(dim=2)
+        return LossTerm((predicted - target).sum(dim=2).square().sum() * weight, count)
     difference = torch.where(valid, predicted - target, 0.0).sum(dim=2)
-    error = torch.where(scored, difference, 0.0).square()
-    return LossTerm(error.sum() * weight, scored.sum())
+    error = torch.where(valid.all(dim=2), difference, 0.0).square()
+    return LossTerm(error.sum() * weight, count)
+
+
+def spectral_count(
+    shape: tuple[int, ...], valid: Bool[Tensor, "batch date group place value"] | None, device: torch.device
+) -> Int[Tensor, ""]:
+    """What the spectral loss divides by: values of a place that are valid in all groups.
+
+    shape: batch, date, group, place, value.
+    """
+    if valid is None:
+        batch, dates, _, places, values = shape
+        return torch.full((), batch * dates * places * values, device=device)
+    return valid.all(dim=2).sum()
 
 
 def normalized_target(

@@ -10,9 +10,14 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float32, Int, Int64
 from numpy.typing import NDArray
 from torch import Tensor
+
+from spectralgpt.draws import FIRST, GOLDEN, SECOND, keys, mixed, uniform
+
+TOKENS, PLACES = 1, 2
+"""What numbers are drawn for: a sample's key gives others for each."""
 
 MaskKind = Literal["random", "place", "group", "date", "mixed"]
 
@@ -66,33 +71,43 @@ def draw_mask(
     kind: MaskKind,
     ratio: float,
     shape: tuple[int, int, int, int],
-    generator: torch.Generator,
+    key: Int64[Tensor, " batch"],
     present: Bool[Tensor, "batch token"] | None = None,
-    device: torch.device | None = None,
+    draw: int = 0,
 ) -> Mask:
     """A mask of a batch.
 
     shape: batch, dates, groups, places. random: tokens; place: all groups and dates of a place; group: whole groups, at
-    least one kept; date: whole dates, at least one kept; mixed: one of the four. A kind that would hide nothing becomes
-    random. generator: on the device where the noise is drawn.
+    least one kept; date: whole dates, at least one kept; mixed: one of the four, chosen by `draw`. A kind that would
+    hide nothing becomes random. key: one a sample, of which alone its noise is made, whatever batch it is in.
     """
     batch, dates, groups, places = shape
-    noise_device = generator.device
     if kind == "mixed":
         kinds = [each for each in get_args(MaskKind) if each != "mixed"]
-        # always on the generator's device; one number a batch, read back once
-        kind = kinds[int(torch.randint(len(kinds), (1,), generator=generator, device=noise_device))]
+        kind = kinds[int(mixed(np.full((), draw, np.uint64)) % np.uint64(len(kinds)))]
     items = {"place": places, "group": groups, "date": dates}
     if kind != "random":
         kept = kept_count(items[kind], ratio) if kind == "place" else max(1, kept_count(items[kind], ratio))
         if kept < items[kind]:
-            noise = torch.rand((batch, items[kind]), generator=generator, device=noise_device).to(device)
+            noise = noise_of(key, TOKENS, items[kind])
             view = {"place": (1, 1, -1), "group": (1, -1, 1), "date": (-1, 1, 1)}[kind]
             every = noise.reshape(batch, *view).expand(batch, dates, groups, places).flatten(1)
             tokens = dates * groups * places // items[kind] * kept
             return mask_of_order(every.argsort(dim=1, stable=True), tokens, present)
-    noise = torch.rand((batch, dates * groups * places), generator=generator, device=noise_device).to(device)
-    return random_mask(noise, ratio, present)
+    return random_mask(noise_of(key, TOKENS, dates * groups * places), ratio, present)
+
+
+def draw_places(key: Int64[Tensor, " batch"], places: int, fraction: float) -> Int[Tensor, "batch drawn"]:
+    """A drawn share of the places of each sample, at least one."""
+    return noise_of(key, PLACES, places).argsort(dim=1)[:, : max(1, int(places * fraction))]
+
+
+def noise_of(key: Int64[Tensor, " batch"], purpose: int, items: int) -> Float32[Tensor, "batch item"]:
+    """Numbers from 0 to below 1 that depend on a sample's key, the purpose and the item only; on the key's device."""
+    item = torch.arange(items, device=key.device)
+    noise = _mixed(_mixed(key + purpose)[:, None] + item)
+    # the upper 24 bits, what a float32 holds
+    return _shifted(noise, 40).float() * 2.0**-24
 
 
 def given_mask(hidden: Bool[Tensor, "batch token"], present: Bool[Tensor, "batch token"] | None = None) -> Mask:
@@ -117,18 +132,22 @@ def scene_hidden(
 
     rows and columns: patch coordinates on the scene, so that windows which share a place agree about it.
     """
-    with np.errstate(over="ignore"):
-        key = np.full((), seed % 2**64, np.uint64)
-        for axis, values in enumerate((np.arange(dates), np.arange(groups), rows, columns)):
-            shape = [1] * 4
-            shape[axis] = -1
-            key = _mix(key + np.asarray(values).astype(np.uint64).reshape(shape))
-    return np.asarray((key >> np.uint64(11)).astype(np.float64) * 2.0**-53 < share)
+    grid = np.ix_(np.arange(dates), np.arange(groups), rows, columns)
+    return np.asarray(uniform(keys(seed, *grid)) < share)
 
 
-def _mix(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finalizer of splitmix64 (Steele, Lea, Flood 2014) after its golden-ratio step."""
-    key = (key + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return key ^ (key >> np.uint64(31))
+def _mixed(key: Int64[Tensor, "*axes"]) -> Int64[Tensor, "*axes"]:
+    """`draws.mixed` of the same bits: products of int64 wrap around as those of uint64 do."""
+    key = (key + 1) * _signed(GOLDEN)
+    key = (key ^ _shifted(key, 30)) * _signed(FIRST)
+    key = (key ^ _shifted(key, 27)) * _signed(SECOND)
+    return key ^ _shifted(key, 31)
+
+
+def _shifted(key: Int64[Tensor, "*axes"], bits: int) -> Int64[Tensor, "*axes"]:
+    """To the right, zeros from the left: int64 would bring its sign."""
+    return (key >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _signed(number: int) -> int:
+    return number - 2**64 if number >= 2**63 else number

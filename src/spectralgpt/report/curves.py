@@ -1,20 +1,101 @@
 """Training curves."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from jaxtyping import Float64
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spectralgpt.report.pictures import save_figure
 
+VALIDATION = "val_"
+"""What the name of a loss begins with when it was measured on samples that are not trained on."""
 
-def save_loss_curve(path: Path, records: Sequence[Mapping[str, float]], losses: Sequence[str], title: str) -> None:
-    """Losses over steps, on a logarithmic axis. records: of a training log, each with `step` and the losses."""
+SMOOTHED_FROM = 200
+"""Points from which a mean of neighbours is drawn over a curve: batches of other sensors have other losses."""
+
+SMOOTHED_SHARE = 0.02
+"""The part of a curve over which that mean is taken."""
+
+Curve = Float64[np.ndarray, "2 point"]
+"""Steps and losses."""
+
+Stage = tuple[str, float | int, float | int]
+"""Name, first and last step."""
+
+
+def save_loss_curve(path: Path, records: Sequence[Mapping[str, Any]], losses: Sequence[str], title: str) -> None:
+    """Losses over steps, on a logarithmic axis when all are above 0.
+
+    records: of a training log, in order, each with `step`; one may lack a loss. All losses that begin with `val_` are
+    drawn besides, dashed, in the colour of the same loss in training. Where records have a `stage` (a name or number)
+    it is told above the curves, with a line where it changes.
+    """
+    validation = dict.fromkeys(name for each in records for name in each if name.startswith(VALIDATION))
+    colours = {name: f"C{index % 10}" for index, name in enumerate((*losses, *validation))}
+    curves = {name: curve for name in colours if (curve := _curve(records, name)).size}
+    stages = _stages(records)
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
-    for name in losses:
-        axes.plot([each["step"] for each in records], [each[name] for each in records], label=name)
-    axes.set(xlabel="step", ylabel="loss (normalized units)", yscale="log", title=title)
+    for name, curve in curves.items():
+        colour = colours.get(name.removeprefix(VALIDATION), colours[name])
+        _draw_curve(axes, name, curve, colour, [start for _, start, _ in stages[1:]])
+    axes.set(xlabel="step", ylabel="loss (normalized units)", title=title)
+    if all((curve[1] > 0).all() for curve in curves.values()):
+        axes.set_yscale("log")
     axes.grid(True, which="both", alpha=0.3)
-    axes.legend()
+    if stages:
+        _draw_stages(axes, stages)
+    if curves:
+        axes.legend()
     save_figure(path, figure)
+
+
+def _curve(records: Sequence[Mapping[str, Any]], name: str) -> Curve:
+    """Of the records that have a finite loss of this name."""
+    points = [(each["step"], each[name]) for each in records if each.get(name) is not None]
+    curve = np.array(points, np.float64).reshape(-1, 2).T
+    return np.ascontiguousarray(curve[:, np.isfinite(curve[1])])
+
+
+def _stages(records: Sequence[Mapping[str, Any]]) -> list[Stage]:
+    """A stage begins at the last record of the one before, the first at the first record."""
+    staged = [(each["stage"], each["step"]) for each in records if "stage" in each]
+    found: list[Stage] = []
+    for stage, together in groupby(staged, key=lambda each: each[0]):
+        steps = [step for _, step in together]
+        name = stage if isinstance(stage, str) else f"stage {stage:g}"
+        found.append((name, found[-1][2] if found else steps[0], steps[-1]))
+    return found
+
+
+def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str, borders: Sequence[float | int]) -> None:
+    steps, losses = curve
+    if name.startswith(VALIDATION):
+        axes.plot(steps, losses, "--", color=colour, marker=".", label=f"{name.removeprefix(VALIDATION)}, held back")
+        return
+    many = len(steps) >= SMOOTHED_FROM
+    axes.plot(steps, losses, color=colour, alpha=0.25 if many else 1, label=None if many else name)
+    if many:
+        parts = np.split(losses, np.searchsorted(steps, borders, side="right"))
+        axes.plot(steps, np.concatenate([_smoothed(part) for part in parts]), color=colour, label=name)
+
+
+def _smoothed(losses: Float64[np.ndarray, " point"]) -> Float64[np.ndarray, " point"]:
+    """The mean of each loss and its neighbours on both sides, of fewer at the ends."""
+    half = max(1, int(len(losses) * SMOOTHED_SHARE / 2))
+    sums, at = np.concatenate([[0.0], np.cumsum(losses)]), np.arange(len(losses))
+    first, last = np.maximum(at - half, 0), np.minimum(at + half + 1, len(losses))
+    return np.asarray((sums[last] - sums[first]) / (last - first))
+
+
+def _draw_stages(axes: Axes, stages: Sequence[Stage]) -> None:
+    for _, start, _ in stages[1:]:
+        axes.axvline(start, color="0.3", linewidth=1, linestyle=":")
+    above = axes.secondary_xaxis("top")
+    above.set_xticks([(start + end) / 2 for _, start, end in stages], labels=[name for name, _, _ in stages])
+    above.tick_params(length=0)

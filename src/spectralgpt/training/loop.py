@@ -1,81 +1,104 @@
 """The one training loop: batch -> objective -> losses -> backward -> clip -> step -> schedule."""
 
-import json
 import time
-from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from spectralgpt.nn import LossTerm, Precision, computing_in
-from spectralgpt.progress import Progress, silent
-from spectralgpt.training.optimizer import make_optimizer
-from spectralgpt.training.schedule import cosine
-
-Objective = Callable[[Any, Any], Mapping[str, LossTerm]]
-"""(model, batch) to named losses; their means are added."""
+from spectralgpt.nn import Precision, computing_in
+from spectralgpt.training.distribution import Distribution, bare
+from spectralgpt.training.ema import Average
+from spectralgpt.training.objective import Objective
 
 
-def train(
-    model: nn.Module,
-    batches: Iterable[Any],
-    objective: Objective,
-    *,
-    steps: int,
-    lr: float,
-    warmup: int,
-    weight_decay: float = 0.05,
-    clip: float = 1.0,
-    precision: Precision = "auto",
-    log: Path | None = None,
-    log_every: int = 10,
-    progress: Progress = silent,
-) -> list[dict[str, float]]:
-    """Train the model in place; the log's records, which also go to `log` as JSON lines.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What this process computes of a step: at least one batch.
 
-    lr: the schedule's peak (cosine after `warmup` steps). clip: largest norm of all gradients together. A record holds
-    step, loss and its parts (means over the steps since the record before), lr, seconds. Raises FloatingPointError when
-    the loss is not finite: the weights would be lost.
+    counted: false where there is nothing for it: then its losses are multiplied by 0. waited: seconds until the data
+    were there. epoch: how many were done before this step, with its part of the one that goes on.
     """
-    optimizer = make_optimizer(model, lr=lr, weight_decay=weight_decay)
-    device = next(model.parameters()).device
-    model.train()
-    records: list[dict[str, float]] = []
-    since: list[dict[str, torch.Tensor]] = []
-    start = time.perf_counter()
-    for step, batch in enumerate(islice(batches, steps), start=1):
-        rate = cosine(step, steps=steps, warmup=warmup, peak=lr)
+
+    step: int
+    batches: Sequence[Any]
+    counted: bool = True
+    waited: float = 0.0
+    epoch: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step that was made; tensors stay on the device, as reading them would wait for it.
+
+    losses: this process's part; their mean over processes is the step's loss. gradient: norm before clipping.
+    """
+
+    step: int
+    epoch: float
+    losses: dict[str, Tensor]
+    gradient: Tensor
+    lr: float
+    samples: int
+    tokens: int
+    flops: float
+    waited: float
+    ended: float
+
+
+def train_steps(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    objective: Objective,
+    work: Iterable[Work],
+    schedule: Callable[[int], float],
+    distribution: Distribution,
+    *,
+    clip: float | None = 1.0,
+    precision: Precision = "auto",
+    average: Average | None = None,
+) -> Generator[Done, None, None]:
+    """Train the model in place, a step each time the iterator is asked.
+
+    model: as `distribution` wrapped it, in training mode. schedule: step to learning rate; a group's is this times its
+    `lr_scale`. clip: largest norm of all gradients together. Losses divide by what counts in the whole step, over its
+    batches and all processes: one process with all the samples makes the same step.
+    """
+    inner = bare(model)
+    for each in work:
+        rate = schedule(each.step)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["lr_scale"]
-        with computing_in(precision, device):
-            losses = {name: term.mean for name, term in objective(model, batch).items()}
-        total = torch.stack(list(losses.values())).sum()
+        prepared = [objective.prepare(inner, batch) for batch in each.batches]
+        names = list(prepared[0].counts)
+        counts = sum(torch.stack([one.counts[name] for name in names]) for one in prepared)
+        assert isinstance(counts, Tensor)
+        # DDP gives the mean of the processes' gradients; what is wanted is their sum
+        share = distribution.ranks / distribution.sum_(counts * each.counted).clamp(min=1)
         optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), clip)
+        losses = torch.zeros_like(share)
+        for number, one in enumerate(prepared, start=1):
+            with distribution.accumulating(model, last=number == len(prepared)):
+                with computing_in(precision, distribution.device):
+                    totals = objective.totals(model, one)
+                parts = torch.stack([totals[name] for name in names]) * share * each.counted
+                parts.sum().backward()  # type: ignore[no-untyped-call]
+            losses = losses + parts.detach()
+        gradient = nn.utils.clip_grad_norm_(inner.parameters(), torch.inf if clip is None else clip)
         optimizer.step()
-        # stay on the device: reading a loss every step would wait for it
-        since.append({"loss": total.detach(), **{name: loss.detach() for name, loss in losses.items()}})
-        if step % log_every == 0 or step == steps:
-            record = {"step": float(step), **_means(since), "lr": rate, "seconds": time.perf_counter() - start}
-            if not torch.isfinite(torch.tensor(record["loss"])):
-                raise FloatingPointError(f"the loss is {record['loss']} at step {step}")
-            records.append(record)
-            _append(log, record)
-            since = []
-        progress(f"training, loss {records[-1]['loss']:.3f}" if records else "training", step, steps)
-    model.eval()
-    return records
-
-
-def _means(losses: list[dict[str, torch.Tensor]]) -> dict[str, float]:
-    return {name: float(torch.stack([each[name] for each in losses]).mean()) for name in losses[0]}
-
-
-def _append(log: Path | None, record: dict[str, float]) -> None:
-    if log is not None:
-        with log.open("a") as lines:
-            lines.write(json.dumps(record) + "\n")
+        if average is not None:
+            average.update(inner)
+        yield Done(
+            step=each.step,
+            epoch=each.epoch,
+            losses={"loss": losses.sum(), **dict(zip(names, losses, strict=True))},
+            gradient=gradient.detach(),
+            lr=rate,
+            samples=sum(one.samples for one in prepared) * each.counted,
+            tokens=sum(one.tokens for one in prepared) * each.counted,
+            flops=sum(one.flops for one in prepared),
+            waited=each.waited,
+            ended=time.perf_counter(),
+        )

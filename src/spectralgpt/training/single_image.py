@@ -1,20 +1,31 @@
 """Pretraining on one image for some minutes: one stage, one process."""
 
 import copy
+import json
 import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from spectralgpt.bands import BandSet, align, sensor
+from spectralgpt.draws import keys
 from spectralgpt.errors import RasterError
-from spectralgpt.nn import SIZES, ModelConfig, Normalization, PixelsLike, aligned_reflectance
+from spectralgpt.nn import SIZES, Cube, ModelConfig, Normalization, PixelsLike, Precision, aligned_reflectance
 from spectralgpt.progress import Progress, silent
+from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.local_start import start_local
-from spectralgpt.training.loop import train
-from spectralgpt.training.pretraining import Pretraining, random_crops
+from spectralgpt.training.loop import Work, train_steps
+from spectralgpt.training.meter import Meter
+from spectralgpt.training.objective import Objective
+from spectralgpt.training.optimizer import make_optimizer
+from spectralgpt.training.pretraining import Batch, Pretraining
+from spectralgpt.training.schedule import cosine
 from spectralgpt.weights import SpectralGPT
 
 SIDE, BATCH, MASK_RATIO = 128, 2, 0.75
@@ -44,10 +55,10 @@ def train_on_image(
     model = SpectralGPT(ModelConfig(SIZES["tiny"], bands), _statistics(pixels, bands), provenance | {"seed": seed})
     start_local(model)
     cube = model.cube(pixels)
-    objective = Pretraining(torch.Generator().manual_seed(seed), MASK_RATIO, "mixed", spectral_weight=SPECTRAL_WEIGHT)
+    objective = Pretraining(MASK_RATIO, "mixed", spectral_weight=SPECTRAL_WEIGHT)
 
     def run(trained: SpectralGPT, steps: int, **how: Any) -> list[dict[str, float]]:
-        batches = random_crops(cube, SIDE, BATCH, np.random.default_rng(seed))
+        batches = random_crops(cube, SIDE, BATCH, seed)
         return train(trained, batches, objective, steps=steps, lr=LR, warmup=max(1, steps // 10), **how)
 
     progress("measuring a step", 0, 0)
@@ -56,10 +67,86 @@ def train_on_image(
     start = time.perf_counter()
     run(probe, LONGEST_PROBE)
     steps = max(8, round(seconds * LONGEST_PROBE / (time.perf_counter() - start)))
-    objective.generator.manual_seed(seed)
     records = run(model, steps, log=log, log_every=max(1, steps // 50), progress=progress)
     model.provenance["steps"] = steps
     return model, records
+
+
+def train(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    objective: Objective,
+    *,
+    steps: int,
+    lr: float,
+    warmup: int,
+    precision: Precision = "auto",
+    log: Path | None = None,
+    log_every: int = 10,
+    progress: Progress = silent,
+) -> list[dict[str, float]]:
+    """Train the model in place, in one process; the log's records (Meter), which also go to `log` as JSON lines.
+
+    lr: the schedule's peak (cosine after `warmup` steps). Raises DivergedError when the loss is not finite.
+    """
+    distribution = Distribution(0, 1, next(model.parameters()).device)
+    work = (Work(step, [batch]) for step, batch in enumerate(islice(batches, steps), start=1))
+    optimizer, meter = make_optimizer(model, lr=lr), Meter(distribution)
+    records: list[dict[str, float]] = []
+
+    def rate(step: int) -> float:
+        return cosine(step, steps=steps, warmup=warmup, peak=lr)
+
+    model.train()
+    for done in train_steps(model, optimizer, objective, work, rate, distribution, precision=precision):
+        meter.add(done)
+        if done.step % log_every == 0 or done.step == steps:
+            records.append(meter.record())
+            if log is not None:
+                with log.open("a") as lines:
+                    lines.write(json.dumps(records[-1]) + "\n")
+        progress(f"training: loss {records[-1]['loss']:.3f}" if records else "training", done.step, steps)
+    model.eval()
+    return records
+
+
+def random_crops(cube: Cube, side: int, batch: int, seed: int) -> Iterator[Batch]:
+    """Endless batches of square crops of one image (a cube of batch 1), turned and mirrored at random.
+
+    side: pixels, at most the image's.
+    """
+    _, _, _, height, width = cube.shape
+    rng, step = np.random.default_rng(seed), 0
+    while True:
+        rows = rng.integers(0, height - side + 1, batch)
+        columns = rng.integers(0, width - side + 1, batch)
+        turns, mirrored = rng.integers(0, 4, batch), rng.integers(0, 2, batch)
+        where = list(zip(rows.tolist(), columns.tolist(), turns.tolist(), mirrored.tolist(), strict=True))
+
+        def crops(values: Tensor, where: list[tuple[int, int, int, int]] = where) -> Tensor:
+            parts = (
+                (torch.rot90(values[0, ..., r : r + side, c : c + side], turn, (-2, -1)), mirror)
+                for r, c, turn, mirror in where
+            )
+            return torch.stack([part.flip(-1) if mirror else part for part, mirror in parts])
+
+        valid = None if cube.valid is None else crops(cube.valid)
+        crop = replace(
+            cube,
+            values=crops(cube.values),
+            # most crops of an image with holes have none, and attention without a mask is faster
+            valid=None if valid is None or bool(valid.all()) else valid,
+            days=cube.days.expand(batch, -1),
+            gsd=cube.gsd.expand(batch),
+            scaling=replace(
+                cube.scaling,
+                centre=cube.scaling.centre.expand(batch, -1, -1),
+                scale=cube.scaling.scale.expand(batch, -1, -1),
+            ),
+        )
+        key = torch.from_numpy(keys(seed, step, np.arange(batch)).view(np.int64)).to(cube.values.device)
+        yield Batch(crop, key, int(keys(seed, step)) >> 1)
+        step += 1
 
 
 def _statistics(pixels: PixelsLike, bands: BandSet) -> Normalization:

@@ -1,4 +1,4 @@
-"""What an image is, or weights are."""
+"""What an image is, weights are, or shards hold."""
 
 import os
 import re
@@ -22,7 +22,7 @@ IMAGE_ENDINGS = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".zip", ".safe", ".jso
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What a source is: InspectedWeights or InspectedImage."""
+    """What a source is: InspectedWeights, InspectedShards or InspectedImage."""
 
     def lines(self) -> list[str]:
         """All of it in words."""
@@ -147,21 +147,24 @@ def inspect(
     trust_input: bool = False,
     progress: Progress = silent,
 ) -> Inspected:
-    """Say what an image is and whether its values can be right; or what weights are.
+    """Say what an image is and whether its values can be right; or what weights are, or shards hold.
 
     Of an image: sensor, level, bands, units, dates, grid, statistics of each band, what is suspected, and which of the
-    model's bands it feeds. Of weights: kind, size, bands, units, parameters, fingerprint.
+    model's bands it feeds. Of weights: kind, size, bands, units, parameters, fingerprint. Of shards: samples, their
+    bands, dates, places and sizes, statistics of each band, what failed, fingerprint.
 
     Args:
         sources: An image, a folder of single-band files, a product, or several: dates of one place. Or weights: a
-            folder, a released checkpoint (.pth), or a model of the Hugging Face hub (owner/name).
+            folder, a released checkpoint (.pth), or a model of the Hugging Face hub (owner/name). Or a folder of
+            shards.
         weights: Weights whose bands are compared with the image's; untold, the 12 bands of the released ones.
         bands: Whose names the file's are, or a list like B02,B03.
         date: Take only these dates, like 2020-05-01,2020-06-10.
         gsd: Metres of a pixel to read at.
         aoi: A GeoJSON file; only what lies inside is read.
         clouds: Leave out clouds by the product's own layer (scl, qa, fmask) or by a mask file.
-        picture: Write true colour, false colour, SWIR and the mean spectrum to this PNG.
+        picture: Write true colour, false colour, SWIR and the mean spectrum to this PNG; of shards, some samples and a
+            map of their places.
         kind: What a checkpoint with a class for each pixel is; untold, two classes are change detection.
         trust_input: As in other verbs; what they would refuse is reported here either way.
 
@@ -176,10 +179,13 @@ def inspect(
     if len(several) == 1 and (kind is not None or _are_weights(os.fspath(several[0]))):
         return _weights(several[0], kind, progress)
     from spectralgpt.raster import check, check_target, open_raster, refuse_overwriting
+    from spectralgpt.verbs._shards import are_shards, inspect_shards
 
     target = None if picture is None else Path(picture)
     if target is not None:
         check_target(target, "file")
+    if len(several) == 1 and are_shards(several[0]):
+        return inspect_shards(several[0], target, progress)
     progress("opening", 0, 3)
     with open_raster(several, bands=bands, dates=date, gsd=gsd, aoi=aoi, clouds=clouds) as raster:
         model = _model_bands(weights)

@@ -1,0 +1,146 @@
+"""Which part of an image a sample shows, how it lies, and the matrices that make it so."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float32, Float64, Int, Int32, Int64
+from torch import Tensor
+
+Kernel = Literal["bicubic", "bilinear"]
+
+NOTHING = 1e-7
+"""A smaller weight is what rounding left of 0: it must not make a pixel depend on its neighbour's validity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """One rectangle a sample.
+
+    rows, columns: first pixel and number of pixels. reversed: whether the crop's rows, its columns run backwards.
+    turned: whether rows and columns are swapped after that.
+    """
+
+    rows: Int64[Tensor, "batch 2"]
+    columns: Int64[Tensor, "batch 2"]
+    reversed: Bool[Tensor, "batch 2"]
+    turned: Bool[Tensor, " batch"]
+
+    def area(self) -> Float64[Tensor, " batch"]:
+        """Pixels of the image."""
+        return self.rows[:, 1].double() * self.columns[:, 1].double()
+
+    def window(self, part: slice) -> tuple[slice, slice]:
+        """The rows and columns that hold all crops of a part of the batch."""
+        return _around(self.rows[part]), _around(self.columns[part])
+
+    def resampling(
+        self, source: int, target: int, kernel: Kernel, antialias: bool, device: torch.device
+    ) -> "Resampling":
+        """From source x source to target x target pixels."""
+        backwards = self.reversed.to(device, non_blocking=True)
+        rows, columns = (each.to(device, non_blocking=True) for each in (self.rows, self.columns))
+        to_rows = crop_matrix(rows[:, 0], rows[:, 1], source, target, kernel, antialias, backwards[:, 0])
+        to_columns = crop_matrix(columns[:, 0], columns[:, 1], source, target, kernel, antialias, backwards[:, 1])
+        return Resampling(to_rows, to_columns, self.turned)
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """Crops as two matrix products a batch.
+
+    rows, columns: weights of the image's in the crop's. turned: on the host, so that it can be looked at.
+    """
+
+    rows: Float32[Tensor, "batch height row"]
+    columns: Float32[Tensor, "batch width column"]
+    turned: Bool[Tensor, " batch"]
+
+    def of(self, part: slice, window: tuple[slice, slice]) -> "Resampling":
+        """For a part of the batch, from a window of the images that holds its crops."""
+        return Resampling(self.rows[part, :, window[0]], self.columns[part, :, window[1]], self.turned[part])
+
+    def taps(self) -> "Resampling":
+        """The same with every weight 1: a pixel is then the sum of all that count in it."""
+        return Resampling((self.rows != 0).float(), (self.columns != 0).float(), self.turned)
+
+    def __call__(
+        self, lines: Float32[Tensor, "batch row date band column"]
+    ) -> Float32[Tensor, "batch date band height width"]:
+        """The crops, not contiguous. lines: the images line by line, or each axis would not be one product."""
+        batch, _, dates, bands, width = lines.shape
+        height = self.rows.shape[1]
+        halfway = torch.bmm(self.rows, lines.flatten(2)).view(batch, height * dates * bands, width)
+        crop = torch.bmm(halfway, self.columns.mT).view(batch, height, dates, bands, -1).permute(0, 2, 3, 1, 4)
+        if not self.turned.any():
+            return crop
+        turned = self.turned[:, None, None, None, None].to(crop.device, non_blocking=True)
+        return crop.mT if self.turned.all() else torch.where(turned, crop.mT, crop)
+
+
+def _around(crops: Int64[Tensor, "batch 2"]) -> slice:
+    return slice(int(crops[:, 0].min()), int(crops.sum(dim=1).max()))
+
+
+def centred_crops(extent: Int32[Tensor, "batch 2"], image: int) -> Crops:
+    """The middle image x image pixels; of a smaller extent the largest square in its middle."""
+    side = extent.amin(dim=1).clamp(max=image).long()
+    rows, columns = (torch.stack([(whole.long() - side) // 2, side], dim=1) for whole in extent.unbind(1))
+    upright = torch.zeros((len(extent), 2), dtype=torch.bool, device=extent.device)
+    return Crops(rows, columns, upright, upright[:, 0])
+
+
+def crop_matrix(
+    start: Int[Tensor, " batch"],
+    length: Int[Tensor, " batch"],
+    source: int,
+    target: int,
+    kernel: Kernel,
+    antialias: bool,
+    backwards: Bool[Tensor, " batch"] | None = None,
+) -> Float32[Tensor, "batch target source"]:
+    """What takes `source` pixels to the `target` pixels of the crop start, start + 1, ... start + length - 1.
+
+    Pixels outside the crop do not exist: with antialias (a kernel as wide as the target's pixels; bicubic a = -0.5) the
+    others share their weight, without (a = -0.75) the pixel at the crop's border takes it. As torch's `interpolate`
+    with align_corners=False does with the crop alone. Rows sum to 1. backwards: the last target pixel first.
+    """
+    pixel = torch.arange(target, device=start.device)
+    if backwards is None:
+        pixel = pixel.expand(len(start), target)
+    else:
+        pixel = torch.where(backwards[:, None], target - 1 - pixel, pixel)
+    # in double precision: a place of 100.3 would keep five digits after the point, its distance to a tap needs seven
+    ratio = length.double()[:, None] / target
+    place = (pixel.double() + 0.5) * ratio - 0.5
+    width = ratio.clamp(min=1.0) if antialias else torch.ones_like(ratio)
+    reach = 2 if kernel == "bicubic" else 1
+    # the number of taps must not depend on what stands in a tensor of the device
+    taps = 2 * (math.ceil(reach * max(source / target, 1.0)) if antialias else reach)
+    first = (place - reach * width).floor().long() + 1
+    tap = first[..., None] + torch.arange(taps + antialias, device=start.device)
+    weight = _kernel(((place[..., None] - tap) / width[..., None]).abs(), kernel, -0.5 if antialias else -0.75)
+    weight = torch.where(weight.abs() < NOTHING, 0.0, weight)
+    last = length[:, None, None] - 1
+    if antialias:
+        weight = torch.where((tap >= 0) & (tap <= last), weight, 0.0)
+        weight = weight / weight.sum(dim=-1, keepdim=True)
+    index = start[:, None, None] + torch.minimum(tap.clamp(min=0), last)
+    matrix = torch.zeros((len(start), target, source), device=start.device)
+    for i in range(tap.shape[-1]):
+        # one tap at a time: several that are added to one pixel by one call come in any order on a GPU
+        matrix.scatter_add_(2, index[..., i : i + 1], weight[..., i : i + 1].float())
+    return matrix
+
+
+def _kernel(
+    distance: Float64[Tensor, "batch target tap"], kernel: Kernel, a: float
+) -> Float64[Tensor, "batch target tap"]:
+    """The triangle, or the cubic convolution of Keys (1981)."""
+    x = distance
+    if kernel == "bilinear":
+        return (1 - x).clamp(min=0)
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((x - 5) * x + 8) * x * a - 4 * a
+    return torch.where(x <= 1, near, torch.where(x < 2, far, 0.0))

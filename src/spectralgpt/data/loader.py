@@ -1,0 +1,208 @@
+"""From shards to the micro-batches of one process, in the order of the run."""
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt64
+from torch import Tensor
+
+from spectralgpt.data.order import GlobalBatch, Order
+from spectralgpt.data.samples import Samples
+from spectralgpt.data.shards import Shards
+from spectralgpt.draws import keys
+from spectralgpt.errors import DataError, OptionError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+DATES = -4
+"""Of the keys by which dates are drawn; apart from what else is made of a sample's key."""
+AHEAD = 2
+"""Micro-batches a worker prepares before they are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An entry of a mixture: which layouts of a shards folder take part, and which rows of each (not held back ones).
+
+    weight: its share of the steps, of any sum; None, for all sources of a mixture or none, where every sample is to
+    come once an epoch.
+    """
+
+    shards: Shards
+    weight: float | int | None
+    layouts: tuple[int, ...]
+    rows: tuple[Int64[np.ndarray, "..."], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one process computes of a step.
+
+    counted: false where the global batch has fewer samples than there are processes: then the samples are the batch's
+    first one, which another process counts, and their loss is to be multiplied by 0.
+    """
+
+    number: int
+    epoch: int
+    micro: tuple[Samples, ...]
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A step before it is read: by micro-batch the places in the global batch."""
+
+    number: int
+    batch: GlobalBatch
+    pieces: tuple[range, ...]
+    counted: bool
+
+
+class Loader:
+    """The steps of one process (rank of ranks), endless and from any step on; the same whatever workers.
+
+    batch: about so many samples a step over all processes (`Order`). micro: at most so many at once; all processes have
+    equally many micro-batches in a step (where that leaves a part of fewer samples than micro-batches, as can be for
+    micro = 1 only, there is one less, of up to 2 samples). dates: at most so many of a sample, drawn by its key without
+    repeats, in order of time; None: all. workers: threads that read ahead, about two micro-batches each; 0: whoever
+    iterates reads. pin: into pinned memory, which needs CUDA.
+
+    OptionError for numbers that are too small or weights that do not fit; DataError for a source without samples.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        batch: int,
+        micro: int,
+        seed: int,
+        dates: int | None = None,
+        rank: int = 0,
+        ranks: int = 1,
+        workers: int = 0,
+        pin: bool = False,
+    ) -> None:
+        _check_least(1, batch=batch, micro=micro, dates=1 if dates is None else dates, ranks=ranks)
+        _check_least(0, rank=rank, workers=workers)
+        self.sources, self.micro, self.seed, self.dates = tuple(sources), micro, seed, dates
+        self.rank, self.ranks, self.workers, self.pin = rank, ranks, workers, pin
+        if rank >= ranks:
+            raise ValueError(f"found rank {rank} of {ranks}; expected at most {ranks - 1}")
+        for source in self.sources:
+            if not sum(map(len, source.rows)):
+                raise DataError(f"{source.shards.folder}: found no samples to train on; expected some. Leave it out.")
+        weights = [source.weight for source in self.sources if source.weight is not None]
+        if weights and len(weights) < len(self.sources):
+            raise OptionError("weights: found sources with and without one; expected a weight for all or for none.")
+        counts = [[len(rows) for rows in source.rows] for source in self.sources]
+        self.order = Order(counts, weights or None, batch, seed)
+        # by source and layout: the number of its first sample among all samples of all sources
+        ends = np.cumsum([0, *(count for source in self.sources for count in source.shards.counts)]).tolist()
+        folders = itertools.accumulate((len(source.shards.counts) for source in self.sources), initial=0)
+        self.firsts = [ends[first:] for first in folders]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.order.steps_per_epoch
+
+    def steps(self, start: int = 0) -> Iterator[Step]:
+        """The steps from one on. What a source raises surfaces here; closing the iterator ends the threads."""
+        plans = map(self._plan, itertools.count(start))
+        tasks = ((plan, places) for plan in plans for places in plan.pieces)
+        micro: list[Samples] = []
+        with closing(ahead(self._read, tasks, self.workers)) as results:
+            for plan, samples in results:
+                micro.append(samples)
+                if len(micro) == len(plan.pieces):
+                    yield Step(plan.number, plan.batch.epoch, tuple(micro), plan.counted)
+                    micro = []
+
+    def names(self, step: int) -> list[str]:
+        """What the samples of a step are, over all processes: their files, in the order of the global batch."""
+        batch = self.order.batch(step)
+        source = self.sources[batch.source]
+        return source.shards.sources(source.layouts[batch.layout], source.rows[batch.layout][batch.positions])
+
+    def _plan(self, number: int) -> Plan:
+        batch = self.order.batch(number)
+        pieces = parts(len(batch.positions), self.rank, self.ranks, self.micro)
+        return Plan(number, batch, pieces or (range(1),), bool(pieces))
+
+    def _read(self, task: tuple[Plan, range]) -> tuple[Plan, Samples]:
+        plan, places = task
+        source = self.sources[plan.batch.source]
+        layout = source.layouts[plan.batch.layout]
+        rows = source.rows[plan.batch.layout][plan.batch.positions[places.start : places.stop]]
+        key = keys(self.seed, plan.number, np.arange(places.start, places.stop))
+        samples = replace(
+            source.shards.read(layout, rows, drawn_dates(key, source.shards.layouts[layout].dates, self.dates)),
+            key=torch.from_numpy(key.view(np.int64)),
+            draw=int(keys(self.seed, plan.number)) >> 1,
+            number=torch.from_numpy(rows + self.firsts[plan.batch.source][layout]),
+        )
+        return plan, pinned(samples) if self.pin else samples
+
+
+def parts(count: int, rank: int, ranks: int, micro: int) -> tuple[range, ...]:
+    """A process's places in a global batch, by micro-batch of sizes that differ by at most 1; none where it has none.
+
+    All parts in order of rank are 0 to count - 1; equally many for every rank that has any.
+    """
+    first, end = rank * count // ranks, (rank + 1) * count // ranks
+    if first == end:
+        return ()
+    largest, least = -(-count // ranks), max(1, count // ranks)
+    pieces = min(-(-largest // micro), least)
+    edges = [first + piece * (end - first) // pieces for piece in range(pieces + 1)]
+    return tuple(range(*pair) for pair in itertools.pairwise(edges))
+
+
+def drawn_dates(
+    key: UInt64[np.ndarray, " batch"], dates: int, most: int | None
+) -> Int64[np.ndarray, "batch chosen"] | None:
+    """Which dates of each sample are used, ascending and without repeats; None: all."""
+    if most is None or most >= dates:
+        return None
+    turns = keys(DATES, key[:, None], np.arange(dates))
+    return np.sort(np.argsort(turns, axis=1, kind="stable")[:, :most], axis=1)
+
+
+def pinned(samples: Samples) -> Samples:
+    """The samples in memory from which a GPU copies without waiting."""
+    values = ((field.name, getattr(samples, field.name)) for field in fields(samples))
+    moved: dict[str, Any] = {name: value.pin_memory() for name, value in values if isinstance(value, Tensor)}
+    return replace(samples, **moved)
+
+
+def ahead(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Generator[Result, None, None]:
+    """`map` by threads, a few tasks ahead of who asks; 0 workers: no threads.
+
+    Threads are enough: NumPy copies without the interpreter's lock. They share what is mapped, and nothing is pickled.
+    """
+    if not workers:
+        yield from map(function, tasks)
+        return
+    tasks = iter(tasks)
+    pool = ThreadPoolExecutor(workers, "loader")
+    try:
+        waiting = deque(pool.submit(function, task) for task in itertools.islice(tasks, AHEAD * workers))
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(function, task) for task in itertools.islice(tasks, 1))
+            yield result
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _check_least(least: int, **options: int) -> None:
+    for option, value in options.items():
+        if value < least:
+            raise OptionError(f"{option}: found {value}; expected {least} or more.")

@@ -1,0 +1,44 @@
+"""A batch on its way from shards to the model: stored values, nothing worked out yet."""
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from jaxtyping import Bool, Float32, Float64, Int32, Int64, Shaped
+from torch import Tensor
+
+from spectralgpt.bands import Band
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Samples of one layout.
+
+    reflectance = values x scale + offset. valid: None means all within the extent. extent: rows and columns that are
+    image; what lies beyond is padding. days: since 1970, -1 unknown. gsd: metres, NaN unknown. key: one a sample and
+    step, of which all its random numbers are made (bits of a uint64). draw: the same for all samples of a step in all
+    processes. number: which sample of the mixture it is.
+    """
+
+    values: Shaped[Tensor, "batch date band row column"]
+    valid: Bool[Tensor, "batch date band row column"] | None
+    scale: Float64[Tensor, "batch band"]
+    offset: Float64[Tensor, "batch band"]
+    bands: tuple[Band, ...]
+    days: Int32[Tensor, "batch date"]
+    gsd: Float32[Tensor, " batch"]
+    extent: Int32[Tensor, "batch 2"]
+    key: Int64[Tensor, " batch"]
+    draw: int
+    number: Int64[Tensor, " batch"]
+
+    def __len__(self) -> int:
+        return self.values.shape[0]
+
+    def to(self, device: torch.device | str) -> "Samples":
+        """The samples on a device; a copy from pinned memory does not wait."""
+        moved = {
+            field.name: value.to(device, non_blocking=True)
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), Tensor)
+        }
+        return replace(self, **moved)

@@ -1,0 +1,273 @@
+"""From images to a shards folder: in parallel, resumable, one image's fault never another's."""
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing import get_all_start_methods, get_context, parent_process
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import Any, TypeVar
+
+from spectralgpt.data.chips import SIDES, Cut, Reading, look, read_part
+from spectralgpt.data.image_source import ImageSource
+from spectralgpt.data.manifest import NAME, Failure, Manifest, read_manifest
+from spectralgpt.data.sources import find_images
+from spectralgpt.data.writing import ShardsWriter
+from spectralgpt.errors import RasterError
+from spectralgpt.progress import Progress, silent
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ShardingReport:
+    """What a run did, and what the folder holds after it.
+
+    images: found in the sources; known: of these stored before. added: samples of this run. left_out: chips with too
+    few valid pixels. warnings: of the check of the images.
+    """
+
+    manifest: Manifest
+    images: int
+    known: int
+    added: int
+    left_out: int
+    warnings: tuple[str, ...]
+
+
+T = TypeVar("T")
+Submit = Callable[..., "Future[Any]"]
+Stored = dict[str, dict[tuple[str, int, int, int], int]]
+"""image -> (source, row, column, side) of its chips -> into how many the image was cut."""
+
+
+def shard(
+    sources: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    reading: Reading,
+    *,
+    stack: bool = False,
+    size: int = 256 * MEGABYTE,
+    workers: int | None = None,
+    strict: bool = False,
+    progress: Progress = silent,
+) -> ShardingReport:
+    """Add the images of sources to the shards in `out`.
+
+    stack: each folder that holds images is one place, and they are its dates. size: bytes of a shard's values. workers:
+    processes, default one a core; 1 computes in this one. The bytes written do not depend on it. strict: the first file
+    that cannot be stored ends it. progress: stages "finding images" and "sharding", in images.
+
+    What is stored already is left as it is, whatever the options are now; what failed before is tried again. An
+    interrupt (SIGINT, SIGTERM) finishes the open shards, then raises KeyboardInterrupt. Workers import the script that
+    calls this: there it stands below `if __name__ == "__main__"`.
+
+    RasterError when there is no image, and in strict mode; TargetError and DataError as ShardsWriter.
+    """
+    folder = Path(out)
+    roots = dict(read_manifest(folder).roots) if (folder / NAME).exists() else {}
+    found = find_images(sources, stack, roots, progress)
+    with ShardsWriter(folder, size) as writer, _interrupts() as interrupted:
+        writer.update(replace(writer.manifest, roots=tuple(found.roots.items())))
+        stored = _stored(writer)
+        left = [image for image in found.images if not _is_whole(stored.get(image.name, {}), reading.chip)]
+        known = len(found.images) - len(left)
+        outcome = Outcome(writer.manifest)
+        progress("sharding", known, len(found.images))
+        with _submitting(workers or _cores()) as (submit, ahead):
+            for cut, is_last in _cuts(left, reading, stored, submit, ahead):
+                for chip in cut.chips:
+                    assert cut.layout is not None, "chips have a layout"
+                    writer.add(cut.layout, chip)
+                outcome.add(cut)
+                if is_last:
+                    outcome.end(cut.image, bool(stored.get(cut.image)))
+                    progress("sharding", known + outcome.done, len(found.images))
+                if interrupted() or (strict and cut.failures):
+                    break
+    told = tuple(failure for failures in outcome.failed.values() for failure in failures)
+    writer.update(replace(writer.manifest, failed=told, skipped=tuple(outcome.skipped)))
+    if strict and outcome.latest is not None:
+        raise RasterError(outcome.latest.reason)
+    if interrupted():
+        raise KeyboardInterrupt
+    return ShardingReport(
+        manifest=writer.manifest,
+        images=len(found.images),
+        known=known,
+        added=outcome.added,
+        left_out=outcome.left_out,
+        warnings=tuple(outcome.warnings),
+    )
+
+
+class Outcome:
+    """What has come of the images so far. failed: image -> failures; skipped: images, in the order they first came."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.done = self.added = self.left_out = 0
+        self.latest: Failure | None = None
+        self.warnings: list[str] = []
+        self.skipped = dict.fromkeys(manifest.skipped)
+        self.failed: dict[str, list[Failure]] = {}
+        for failure in manifest.failed:
+            self.failed.setdefault(failure.image, []).append(failure)
+        self._having: dict[str, int] = {}
+
+    def add(self, cut: Cut) -> None:
+        if cut.image not in self._having:
+            self._having[cut.image] = 0
+            if cut.image in self.failed:
+                self.failed[cut.image] = []
+        self._having[cut.image] += len(cut.chips)
+        self.added, self.left_out = self.added + len(cut.chips), self.left_out + cut.left_out
+        self.warnings += cut.warnings
+        if cut.failures:
+            self.failed.setdefault(cut.image, []).extend(cut.failures)
+            self.latest = cut.failures[-1]
+
+    def end(self, image: str, was_there: bool) -> None:
+        """All parts of an image have been added."""
+        self.done += 1
+        if self._having.pop(image) or was_there or self.failed.get(image):
+            self.skipped.pop(image, None)
+        else:
+            self.skipped.setdefault(image)
+
+
+def _cuts(
+    images: Iterable[ImageSource], reading: Reading, stored: Stored, submit: Submit, ahead: int
+) -> Iterator[tuple[Cut, bool]]:
+    """What came of each part of each image, in order; whether it was the image's last."""
+
+    def parts() -> Iterator["Future[Cut]"]:
+        looks = (submit(look, image, reading, frozenset(stored.get(image.name, ()))) for image in images)
+        for looked in _in_order(looks, ahead):
+            first: Future[Cut] = Future()
+            first.set_result(looked.first)
+            lasts.append(not looked.rest)
+            yield first
+            for index, part in enumerate(looked.rest, 1):
+                lasts.append(index == len(looked.rest))
+                yield submit(read_part, part)
+
+    lasts: deque[bool] = deque()
+    for cut in _in_order(parts(), ahead):
+        yield cut, lasts.popleft()
+
+
+def _in_order(futures: Iterable["Future[T]"], ahead: int) -> Iterator[T]:
+    """Results in the order in which they were asked for; at most so many are asked for before the first is used."""
+    waiting: deque[Future[T]] = deque()
+    for future in futures:
+        waiting.append(future)
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+@contextmanager
+def _submitting(workers: int) -> Iterator[tuple[Submit, int]]:
+    """What runs a function, in a process of its own or here; and how far ahead one may ask."""
+    pools: list[ProcessPoolExecutor] = []
+    asked = 0
+
+    def submit(function: Callable[..., T], *arguments: object) -> "Future[T]":
+        nonlocal asked
+        asked += 1
+        # the first here: a single image needs no processes, which take seconds to start
+        if workers == 1 or asked == 1:
+            future: Future[T] = Future()
+            future.set_result(function(*arguments))
+            return future
+        if not pools:
+            pools.append(ProcessPoolExecutor(workers, _processes(), _start_worker))
+        return pools[0].submit(function, *arguments)
+
+    try:
+        yield submit, 0 if workers == 1 else workers + 1
+    finally:
+        for pool in pools:
+            pool.shutdown(cancel_futures=True)
+
+
+def _processes() -> BaseContext:
+    """Workers that are forked from a process which has imported what they need and nothing else has begun in; where
+    the system cannot, spawned."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "spectralgpt.data.chips"])
+    return context
+
+
+def _start_worker() -> None:
+    """Signals are the parent's; a worker ends with it, also when it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None, "a worker has a parent"
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Whether the user asked to end, by Ctrl-C or SIGTERM; a second time ends at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set  # signals are handled in the main thread only
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(number: int, frame: object) -> None:
+        asked.set()
+        restore()
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield asked.is_set
+    finally:
+        restore()
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _stored(writer: ShardsWriter) -> Stored:
+    """What the folder holds."""
+    found: Stored = {}
+    for layout, table in writer.tables():
+        columns = [table.column(name).to_pylist() for name in ("image", "source", "row", "column", "chips")]
+        for image, source, row, column, chips in zip(*columns, strict=True):
+            found.setdefault(image, {})[source, row, column, layout.side] = chips
+    return found
+
+
+def _is_whole(stored: Mapping[tuple[str, int, int, int], int], chip: int) -> bool:
+    """Whether all chips of an image are there, of the side that it would be cut into now."""
+    sides: dict[int, list[tuple[str, int, int, int]]] = {}
+    for key in stored:
+        sides.setdefault(key[3], []).append(key)
+    for side, keys in sides.items():
+        same = side == chip or (side < chip and side in SIDES and all(key[1:3] == (0, 0) for key in keys))
+        if same and len(keys) == stored[keys[0]]:
+            return True
+    return False

@@ -1,0 +1,184 @@
+"""Reading a shards folder: any sample of a layout by its number."""
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64, UInt64
+
+from spectralgpt.data.layout import Layout
+from spectralgpt.data.manifest import Manifest, ShardEntry, read_manifest
+from spectralgpt.data.samples import Samples
+from spectralgpt.data.table import Table
+
+
+class Tables:
+    """The mapped files of a folder, each opened when it is first asked for; a pickled copy starts with none."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, Table] = {}
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Callable[[], "Tables"], tuple[()]]:
+        return Tables, ()
+
+    def of(self, folder: Path, entry: ShardEntry, layout: Layout) -> Table:
+        """The table of a shard, the same for all threads."""
+        table = self._tables.get(entry.file)
+        if table is None:
+            with self._lock:
+                table = self._tables.get(entry.file)
+                if table is None:
+                    table = self._tables[entry.file] = Table(folder / entry.file, layout, entry.count, entry.bytes)
+        return table
+
+
+@dataclass(frozen=True)
+class Shards:
+    """An opened shards folder. Samples are numbered within their layout, in the order of the manifest's shards.
+
+    Safe in threads, picklable. Every method that reads raises DataError, naming the file, for one that is missing, cut
+    off, or no shard.
+    """
+
+    folder: Path
+    manifest: Manifest
+    _tables: Tables = field(default_factory=Tables, repr=False, compare=False)
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        return self.manifest.layouts
+
+    @cached_property
+    def counts(self) -> tuple[int, ...]:
+        """How many samples each layout has."""
+        return tuple(sum(entry.count for entry in entries) for entries in self._entries)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over layouts and the files' names, counts and CRC-32s: other samples have another one."""
+        content = {
+            "layouts": [layout.to_dict() for layout in self.layouts],
+            "shards": [asdict(entry) for entry in self.manifest.shards],
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def read(
+        self, layout: int, rows: Int64[np.ndarray, " batch"], dates: Int64[np.ndarray, "batch chosen"] | None = None
+    ) -> Samples:
+        """Samples of a layout by number, in this order; dates: which of each, None all.
+
+        number is rows; key and draw are 0, to be filled by who knows step and place. IndexError for a number that is
+        not there.
+        """
+        shared = self.layouts[layout]
+        batch, kept = len(rows), shared.dates if dates is None else dates.shape[1]
+        values = np.empty((batch, kept, *shared.shape[1:]), shared.dtype)
+        scale, offset = (np.empty((batch, len(shared.bands))) for _ in range(2))
+        days, extent = np.empty((batch, kept), np.int32), np.empty((batch, 2), np.int32)
+        gsd = np.empty(batch, np.float32)
+        valid: np.ndarray | None = None
+        for number, (table, local) in enumerate(self._located(layout, rows)):
+            block, row = table.at(local)
+            if dates is None:
+                values[number], days[number] = block.values[row], block.days[row]
+            else:
+                for index, date in enumerate(dates[number]):
+                    values[number, index] = block.values[row, date]
+                days[number] = block.days[row, dates[number]]
+            scale[number], offset[number] = block.scale[row], block.offset[row]
+            extent[number], gsd[number] = block.extent[row], block.gsd[row]
+            if not block.all_valid(row):
+                if valid is None:
+                    valid = np.ones(values.shape, bool)
+                packed = np.unpackbits(block.packed(row), count=int(np.prod(shared.shape)))
+                true = packed.view(bool).reshape(shared.shape)
+                valid[number] = true if dates is None else true[dates[number]]
+        if valid is not None:
+            inside = np.arange(shared.side)[None, :, None] < extent[:, None]  # batch, pixel, rows or columns
+            valid &= (inside[:, :, None, 0] & inside[:, None, :, 1])[:, None, None]
+        numbers = torch.from_numpy(np.array(rows, np.int64))
+        return Samples(
+            values=torch.from_numpy(values),
+            valid=None if valid is None else torch.from_numpy(valid),
+            scale=torch.from_numpy(scale),
+            offset=torch.from_numpy(offset),
+            bands=shared.bands,
+            days=torch.from_numpy(days),
+            gsd=torch.from_numpy(gsd),
+            extent=torch.from_numpy(extent),
+            key=torch.zeros(batch, dtype=torch.int64),
+            draw=0,
+            number=numbers,
+        )
+
+    def places(self, layout: int) -> UInt64[np.ndarray, " sample"]:
+        """What each sample of a layout shares with those that must be trained on, or held back, together with it."""
+        return np.asarray(self._whole(layout, "place", np.uint64))
+
+    def positions(self, layout: int) -> Float32[np.ndarray, "sample 2"]:
+        """Longitude and latitude of each sample's centre, NaN unknown."""
+        return np.asarray(np.stack([self._whole(layout, name, np.float32) for name in ("lon", "lat")], axis=1))
+
+    def sources(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> list[str]:
+        """What samples are, for messages: `path, rows 0-127, columns 128-255`."""
+        named = []
+        for table, local in self._located(layout, rows):
+            block, row = table.at(local)
+            source, first, left = (block.batch.column(name)[row].as_py() for name in ("source", "row", "column"))
+            height, width = (int(each) for each in block.extent[row])
+            named.append(f"{source}, rows {first}-{first + height - 1}, columns {left}-{left + width - 1}")
+        return named
+
+    @cached_property
+    def _entries(self) -> tuple[tuple[ShardEntry, ...], ...]:
+        """Of each layout."""
+        of_layout: list[list[ShardEntry]] = [[] for _ in self.layouts]
+        for entry in self.manifest.shards:
+            of_layout[entry.layout].append(entry)
+        return tuple(map(tuple, of_layout))
+
+    @cached_property
+    def _ends(self) -> tuple[Int64[np.ndarray, " shard"], ...]:
+        """Of each layout the number after the last sample of each of its shards."""
+        return tuple(np.cumsum([entry.count for entry in entries], dtype=np.int64) for entries in self._entries)
+
+    def _located(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> list[tuple[Table, int]]:
+        """The table of each sample, and its row in there."""
+        ends, entries = self._ends[layout], self._entries[layout]
+        if len(rows) and not (rows.min() >= 0 and rows.max() < self.counts[layout]):
+            raise IndexError(f"samples {rows.min()} to {rows.max()} of {self.counts[layout]}")
+        shards = np.searchsorted(ends, rows, side="right")
+        return [
+            (self._table(entries[shard]), int(row - ends[shard] + entries[shard].count))
+            for shard, row in zip(shards.tolist(), rows.tolist(), strict=True)
+        ]
+
+    def _table(self, entry: ShardEntry) -> Table:
+        return self._tables.of(self.folder, entry, self.layouts[entry.layout])
+
+    def _whole(self, layout: int, name: str, dtype: Any) -> Any:
+        """A column of all samples of a layout; a file that is listed several times is read once."""
+        seen: dict[str, np.ndarray] = {}
+        for entry in self._entries[layout]:
+            if entry.file not in seen:
+                seen[entry.file] = self._table(entry).column(name).to_numpy().astype(dtype)
+        parts = [seen[entry.file] for entry in self._entries[layout]]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+
+def open_shards(folder: str | os.PathLike[str]) -> Shards:
+    """A shards folder. Only its manifest is read; files are mapped when they are first needed.
+
+    DataError when there is no manifest, or none of ours.
+    """
+    path = Path(folder)
+    return Shards(path, read_manifest(path))

@@ -1,0 +1,244 @@
+"""Which images there are in what a user names: files, products, folders of them, stacks of dates, tables."""
+
+import csv
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from spectralgpt.data.datasets import read_dataset
+from spectralgpt.data.image_source import ImageSource
+from spectralgpt.errors import InputError, RasterError
+from spectralgpt.progress import Progress, silent
+from spectralgpt.raster.handles import open_dataset
+
+RASTERS = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".dat", ".bsq", ".bil", ".bip")
+ARCHIVES = (".zip", ".tar")
+PLAIN = ("", ".raw", ".bin", ".envi")
+"""Of data files that have an ENVI header beside them."""
+
+PRODUCT = re.compile(
+    r"MTD_MSIL\w+\.xml|manifest\.safe|.*MTL\.(txt|json|xml)|HLS\.[LS]30\..*\.tiff?|.*_(sr|toa)_band\d+\.tiff?",
+    re.IGNORECASE,
+)
+"""Files by which a folder is known as one product, of Sentinel-2, Landsat or HLS."""
+
+COLUMNS = ("path", "place", "date", "bands", "clouds", "stack")
+"""Of a table; all but the first may be left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The images of the sources, and what the sources' folders are called in shards -> where they are."""
+
+    images: tuple[ImageSource, ...]
+    roots: Mapping[str, str]
+
+
+def find_images(
+    sources: Sequence[str | os.PathLike[str]],
+    stack: bool = False,
+    roots: Mapping[str, str] | None = None,
+    progress: Progress = silent,
+) -> Found:
+    """The images of files, products, folders and tables, each once, in the order of their names.
+
+    In a folder every raster is an image; a folder that holds only single-band rasters, a product, and a zip or tar are
+    one; data sets that are known by their layout are read by it. stack: the images that lie directly in a folder are
+    the dates of one place. A table (.csv) has a row an image: path, relative to the table; place, a text: images of one
+    place are trained on or held back together, and those that have a date are the dates of one stack, unless the column
+    stack says no; bands and clouds, as the options.
+
+    roots: those of an earlier run; an image below one keeps its name. RasterError for a source that is not there or
+    holds no image, and for a table that lacks the column path.
+    """
+    known = dict(roots or {})
+    found: list[ImageSource] = []
+    for source in sources:
+        path = os.path.abspath(source)
+        before = len(found)
+        if path.lower().endswith(".csv") and os.path.isfile(path):
+            root = os.path.dirname(path)
+            found += _of_table(path)
+        elif os.path.isdir(path) and not _is_product(path, os.listdir(path)):
+            root = path
+            images = []
+            for image in _walked(path):
+                images.append(image)
+                progress("finding images", len(found) + len(images), 0)
+            found += _stacked(images) if stack else images
+        elif os.path.exists(path):
+            root = os.path.dirname(path)
+            found.append(ImageSource(path, (path,)))
+        else:
+            raise RasterError(f"{source}: found nothing there; expected an image, a folder or a table. Check the path.")
+        if len(found) == before:
+            raise RasterError(
+                f"{source}: found no image ({', '.join((*RASTERS[:3], *ARCHIVES))}, a product); expected at least one."
+            )
+        _enter(root, known)
+    called = (_called(image, known) for image in found)
+    return Found(tuple({image.name: image for image in called}.values()), known)
+
+
+def _walked(folder: str) -> Iterator[ImageSource]:
+    """The images below a folder."""
+    dataset = read_dataset(folder)
+    if dataset is not None:
+        yield from dataset
+        return
+    try:
+        with os.scandir(folder) as listed:
+            entries = sorted((entry for entry in listed if not entry.name.startswith(".")), key=lambda each: each.name)
+    except OSError as error:
+        raise RasterError(
+            f"{folder}: found a folder that cannot be listed ({error.strerror}); expected images. Change its "
+            "permissions, or name folders without it."
+        ) from None
+    files = [entry.name for entry in entries if not entry.is_dir()]
+    if _is_product(folder, files):
+        yield ImageSource(folder, (folder,))
+        return
+    for path in _directly(folder, files):
+        yield ImageSource(path, (path,))
+    for entry in entries:
+        if entry.is_dir():
+            yield from _walked(entry.path)
+
+
+def _is_product(folder: str, files: Sequence[str]) -> bool:
+    return folder.upper().endswith(".SAFE") or any(map(PRODUCT.fullmatch, files))
+
+
+def _directly(folder: str, files: Sequence[str]) -> Iterator[str]:
+    """The images among the files of a folder, or the folder itself where they are its bands."""
+    paths = [os.path.join(folder, file) for file in files]
+    items = [path for path in paths if path.lower().endswith((".json", ".geojson")) and _says(path, '"stac_version"')]
+    rasters = [path for path in paths if path.lower().endswith(RASTERS) or _has_header(path)]
+    if items:
+        yield from items  # rasters beside an item are its assets
+    elif rasters and _are_bands(rasters):
+        yield folder
+    else:
+        yield from rasters
+    yield from (path for path in paths if path.lower().endswith(ARCHIVES))
+
+
+def _has_header(path: str) -> bool:
+    """Whether it is the data file of an ENVI image by a name that says nothing."""
+    stem, suffix = os.path.splitext(path)
+    return suffix.lower() in PLAIN and any(_says(each + ".hdr", "ENVI") for each in {path, stem})
+
+
+def _says(path: str, word: str) -> bool:
+    """Whether a word stands near the start of a file."""
+    try:
+        with open(path, "rb") as file:
+            return word.encode() in file.read(1 << 16)
+    except OSError:
+        return False
+
+
+def _are_bands(rasters: Sequence[str]) -> bool:
+    """Whether all have one band, of those that open; the first that has more decides."""
+    opened = 0
+    for path in rasters:
+        try:
+            with open_dataset(path) as dataset:
+                if dataset.count != 1:
+                    return False
+        except InputError:
+            continue  # said when it is its turn
+        opened += 1
+    return opened > 0
+
+
+def _stacked(images: Sequence[ImageSource]) -> list[ImageSource]:
+    """One image a folder; those of a data set stay as it says."""
+    plain: dict[str, list[str]] = {}
+    found = []
+    for image in images:
+        if image.stack or image.place:
+            found.append(image)
+        else:
+            plain.setdefault(os.path.dirname(image.name), []).append(image.paths[0])
+    return [*found, *(ImageSource(folder, tuple(paths), stack=True) for folder, paths in plain.items())]
+
+
+def _of_table(table: str) -> list[ImageSource]:
+    rows = _rows(table)
+    folder = os.path.dirname(table)
+    found: list[ImageSource] = []
+    stacks: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for row in rows:
+        path, bands = os.path.normpath(os.path.join(folder, row["path"])), row["bands"]
+        clouds = row["clouds"]
+        if clouds and clouds.lower() not in ("scl", "qa", "fmask"):
+            clouds = os.path.normpath(os.path.join(folder, clouds))
+        row |= {"path": path, "clouds": clouds}
+        if row["place"] and row["date"] and row["stack"].lower() not in ("no", "0", "false"):
+            # of one place there may be images of several sensors
+            own = clouds if os.path.basename(clouds) == clouds else "masks"
+            stacks.setdefault((row["place"], bands, own), []).append(row)
+        else:
+            dates = (row["date"],) if row["date"] else ()
+            found.append(ImageSource(path, (path,), dates, row["place"], bands or None, clouds or None))
+    for (place, bands, own), dated in stacks.items():
+        several = tuple(dict.fromkeys(row["clouds"] for row in dated))
+        name = "#".join((table, place, *filter(None, (bands, own))))
+        found.append(
+            ImageSource(
+                name=name,
+                paths=tuple(row["path"] for row in dated),
+                dates=tuple(row["date"] for row in dated),
+                place=place,
+                bands=bands or None,
+                clouds=(several[0] if len(several) == 1 else ",".join(row["clouds"] for row in dated)) or None,
+                stack=True,
+            )
+        )
+    return found
+
+
+def _rows(table: str) -> list[dict[str, str]]:
+    """With every column of COLUMNS, empty where the table lacks it."""
+    try:
+        with open(table, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
+            if "path" not in names:
+                raise RasterError(
+                    f"{table}: found the columns {', '.join(names) or 'none'}; expected path, and if known "
+                    f"{', '.join(COLUMNS[1:])}."
+                )
+            return [
+                {column: (row.get(names.get(column, "")) or "").strip() for column in COLUMNS}
+                for row in reader
+                if (row.get(names["path"]) or "").strip()
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RasterError(f"{table}: found that it cannot be read ({error}); expected a table (CSV, UTF-8).") from None
+
+
+def _enter(root: str, known: dict[str, str]) -> None:
+    """Give a root a name that no other has: its folder's, with those above it as far as needed."""
+    if any(_is_below(root, other) for other in known.values()):
+        return
+    parts = [part for part in Path(root).parts if part != os.sep] or ["images"]
+    names = ("/".join(parts[-count:]) for count in range(1, len(parts) + 1))
+    known[next((name for name in names if name not in known), root)] = root
+
+
+def _called(image: ImageSource, roots: Mapping[str, str]) -> ImageSource:
+    """The image under its name in shards."""
+
+    def name(path: str) -> str:
+        found = next((each for each in roots.items() if _is_below(path, each[1])), None)
+        return path if found is None else "/".join((found[0], *Path(path).relative_to(found[1]).parts))
+
+    return replace(image, name=name(image.name), sources=tuple(map(name, image.paths)))
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)

@@ -1,0 +1,22 @@
+"""Which samples are trained on, and which are held back: whole places, so that no neighbour is known."""
+
+import numpy as np
+from jaxtyping import Bool, Int64, UInt64
+
+from spectralgpt.data.shards import Shards
+from spectralgpt.draws import keys, uniform
+
+SEED = 0
+"""One for all runs: a place that one run holds back, all do, whatever else they draw."""
+
+
+def is_held_back(places: UInt64[np.ndarray, " sample"], share: float | int) -> Bool[np.ndarray, " sample"]:
+    """True for the samples of about this share of all places; those of a smaller share are among those of a larger."""
+    return np.asarray(uniform(keys(SEED, places.view(np.int64))) < share)
+
+
+def rows(shards: Shards, layout: int, share: float | int, *, held_back: bool) -> Int64[np.ndarray, " sample"]:
+    """Numbers of the samples of a layout that are held back, or of the others."""
+    if share == 0:
+        return np.arange(0 if held_back else shards.counts[layout])
+    return np.flatnonzero(is_held_back(shards.places(layout), share) == held_back)

@@ -1,0 +1,237 @@
+"""Writing a shards folder, so that what is finished stays, whatever happens.
+
+A shard is written as shard-00000.arrow.partial and renamed when it is whole and on the disk; then manifest.json is
+replaced. A kill loses `.partial` files, which the next start removes; a shard that was renamed and is not in the
+manifest yet is taken up by the next start.
+"""
+
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+
+from spectralgpt.data.layout import Layout
+from spectralgpt.data.manifest import NAME, Manifest, ShardEntry, read_manifest, write_manifest, written_beside
+from spectralgpt.data.statistics import BandTotals, merge, totals
+from spectralgpt.data.table import Chip, Table, layout_of, record_batch, schema
+from spectralgpt.errors import TargetError
+
+BATCH = 16_000_000
+"""Bytes of values in a record batch."""
+
+SHARD = re.compile(r"shard-(\d{5,})\.arrow")
+
+LOCK = "lock"
+"""Held by the run that writes here; the system lets go of it when that ends, however it ends."""
+
+
+class OpenShard:
+    """A shard being written. close() says what it holds; before that nothing counts."""
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self.layout, self.written, self.count = layout, 0, 0
+        self.totals: tuple[BandTotals, ...] = ()
+        self._path, self._waiting = path, list[Chip]()
+        self._most = max(1, BATCH // layout.bytes)
+        self._beside = written_beside(path)
+        self._file = self._beside.__enter__()
+        self._writer = pa.ipc.new_file(pa.PythonFile(self._file, "w"), schema(layout))
+
+    def add(self, chip: Chip) -> None:
+        self._waiting.append(chip)
+        self.count += 1
+        self.written += self.layout.bytes
+        self.totals = merge((*self.totals, *chip.totals))
+        if len(self._waiting) == self._most:
+            self._flush()
+
+    def close(self) -> tuple[str, int, int]:
+        """Name, bytes and CRC-32 of the file, which is on the disk then."""
+        self._flush()
+        self._writer.close()
+        self._beside.__exit__(None, None, None)
+        return self._path.name, *checksum(self._path)
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_batch(record_batch(self.layout, self._waiting))
+            self._waiting.clear()
+
+
+class ShardsWriter:
+    """Adds samples to a shards folder, which is made when it is not there; a context manager.
+
+    size: bytes of a shard's values, above which the next is begun. At the end of the block the open shards are
+    finished, also when an exception ends it: each sample in there is whole. TargetError when the disk refuses, another
+    run writes here, or the folder holds something else; DataError when what is there is damaged.
+    """
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self.folder, self.size = folder, size
+        self.manifest = Manifest()
+        self._open: dict[Layout, OpenShard] = {}
+        self._number = 0
+        self._lock: IO[bytes] | None = None
+
+    def __enter__(self) -> "ShardsWriter":
+        with self._refusals():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            others = [each.name for each in self.folder.iterdir() if not _is_ours(each.name)]
+            if others and not (self.folder / NAME).exists():
+                raise TargetError(
+                    f"{self.folder}: found a folder with {sorted(others)[0]} and without manifest.json; expected a "
+                    "folder of shards, an empty one, or none. Choose another."
+                )
+            self._lock = _locked(self.folder / LOCK)
+        if self._lock is None:
+            raise TargetError(
+                f"{self.folder}: found that another run writes here; expected one at a time. Wait for it, or choose "
+                "another folder."
+            )
+        try:
+            self._start()
+        except BaseException:
+            self._lock.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            if not isinstance(error, TargetError):
+                for layout in list(self._open):
+                    self._finish(layout)
+        finally:
+            if self._lock is not None:
+                self._lock.close()
+
+    def add(self, layout: Layout, chip: Chip) -> None:
+        """Store a sample; it is safe when its shard is full, or at the end."""
+        with self._refusals():
+            shard = self._open.get(layout)
+            if shard is None:
+                shard = self._open[layout] = OpenShard(self.folder / f"shard-{self._number:05d}.arrow", layout)
+                self._number += 1
+            shard.add(chip)
+        if shard.written >= self.size:
+            self._finish(layout)
+
+    def update(self, manifest: Manifest) -> None:
+        """Another manifest, written when it differs."""
+        if manifest != self.manifest or not (self.folder / NAME).exists():
+            with self._refusals():
+                write_manifest(self.folder, manifest)
+            self.manifest = manifest
+
+    def _finish(self, layout: Layout) -> None:
+        shard = self._open.pop(layout)
+        with self._refusals():
+            file, size, crc32 = shard.close()
+        self._enter(layout, file, shard.count, size, crc32, shard.totals)
+
+    def _enter(
+        self, layout: Layout, file: str, count: int, size: int, crc32: int, found: tuple[BandTotals, ...]
+    ) -> None:
+        """A finished shard into the manifest."""
+        layouts = self.manifest.layouts
+        layouts = layouts if layout in layouts else (*layouts, layout)
+        entry = ShardEntry(file, layouts.index(layout), count, size, crc32)
+        self.update(
+            replace(
+                self.manifest,
+                layouts=layouts,
+                shards=(*self.manifest.shards, entry),
+                statistics=merge((*self.manifest.statistics, *found)),
+            )
+        )
+
+    def _start(self) -> None:
+        """Remove what a killed run left; take up shards that it renamed and did not enter; forget those removed since,
+        whose samples are stored anew."""
+        if (self.folder / NAME).exists():
+            self.manifest = read_manifest(self.folder)
+        with self._refusals():
+            files = sorted(path.name for path in self.folder.iterdir() if _is_ours(path.name))
+            for file in files:
+                if file.endswith(".partial"):
+                    (self.folder / file).unlink()
+        shards = [file for file in files if SHARD.fullmatch(file)]
+        kept = tuple(entry for entry in self.manifest.shards if entry.file in shards)
+        if kept != self.manifest.shards:
+            found = (_totals_in(self._table(entry), self.manifest.layouts[entry.layout]) for entry in kept)
+            self.update(replace(self.manifest, shards=kept, statistics=merge(chain.from_iterable(found))))
+        for file in sorted(set(shards) - {entry.file for entry in kept}):
+            layout, count = layout_of(self.folder / file)
+            size, crc32 = checksum(self.folder / file)
+            table = Table(self.folder / file, layout, count, size)
+            self._enter(layout, file, count, size, crc32, _totals_in(table, layout))
+        self._number = max((int(file[len("shard-") : -len(".arrow")]) for file in shards), default=-1) + 1
+
+    def tables(self) -> Iterator[tuple[Layout, Table]]:
+        """The finished shards."""
+        for entry in self.manifest.shards:
+            yield self.manifest.layouts[entry.layout], self._table(entry)
+
+    def _table(self, entry: ShardEntry) -> Table:
+        return Table(self.folder / entry.file, self.manifest.layouts[entry.layout], entry.count, entry.bytes)
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """A full disk, or a folder that somebody removed, is the user's to mend."""
+        try:
+            yield
+        except OSError as error:
+            raise TargetError(
+                f"{self.folder}: found that it cannot be written to ({error}); expected a disk with space and "
+                "permission to write. What is in manifest.json is safe: mend it, and run this again."
+            ) from error
+
+
+def checksum(path: Path) -> tuple[int, int]:
+    """Bytes and CRC-32 of a file."""
+    size, crc32 = 0, 0
+    with open(path, "rb") as file:
+        while part := file.read(1 << 22):
+            size, crc32 = size + len(part), zlib.crc32(part, crc32)
+    return size, crc32
+
+
+def _totals_in(table: Table, layout: Layout) -> tuple[BandTotals, ...]:
+    """Statistics of what a shard holds."""
+    found: list[BandTotals] = []
+    for block in table.blocks:
+        for row in range(len(block.values)):
+            height, width = (int(each) for each in block.extent[row])
+            values, valid = block.values[row][..., :height, :width], None
+            if not block.all_valid(row):
+                true = np.unpackbits(block.packed(row), count=int(np.prod(layout.shape))).view(bool)
+                valid = true.reshape(layout.shape)[..., :height, :width]
+            found += totals(values, valid, block.scale[row], block.offset[row], layout.bands)
+    return merge(found)
+
+
+def _is_ours(name: str) -> bool:
+    name = name.removesuffix(".partial")
+    return name in (NAME, LOCK) or SHARD.fullmatch(name) is not None
+
+
+def _locked(path: Path) -> IO[bytes] | None:
+    """The file, open and locked; None when another process has it."""
+    file = path.open("ab")
+    try:
+        import fcntl
+    except ImportError:  # not on Windows: two runs at once are not noticed there
+        return file
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file

@@ -1,0 +1,30 @@
+"""Runs that one can start by name. One function `recipe` a file; a new recipe is a new file (paper_base.py is
+`paper-base`)."""
+
+import importlib
+import os
+from difflib import get_close_matches
+
+from spectralgpt.errors import OptionError
+from spectralgpt.training.recipe import Recipe
+
+__all__ = ["find", "names"]
+
+
+def names(folder: str = os.path.dirname(__file__)) -> tuple[str, ...]:
+    """Names of the recipes, sorted."""
+    files = (os.path.splitext(file) for file in os.listdir(folder))
+    return tuple(sorted(stem.replace("_", "-") for stem, ending in files if ending == ".py" and stem[0] != "_"))
+
+
+def find(name: str) -> Recipe:
+    """The recipe of this name. OptionError, with the nearest name, for another."""
+    if name not in names():
+        near = get_close_matches(name, names(), 1)
+        raise OptionError(
+            f"found the recipe {name!r}; expected one of {', '.join(names())}, or the config.json of a run."
+            + (f" Did you mean {near[0]}?" if near else "")
+        )
+    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    recipe: Recipe = module.recipe()
+    return recipe

@@ -1,0 +1,13 @@
+"""The paper's pretraining of SpectralGPT+ (Huge): paper-base with a larger model."""
+
+from dataclasses import replace
+
+from spectralgpt.recipes import paper_base
+from spectralgpt.training.recipe import Recipe
+
+
+def recipe() -> Recipe:
+    """As paper-base."""
+    base = paper_base.recipe()
+    machine = replace(base.machine, micro=32, checkpointing=True)
+    return replace(base, name="paper-huge", model=replace(base.model, size="huge"), machine=machine)

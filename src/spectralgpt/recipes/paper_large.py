@@ -1,0 +1,13 @@
+"""The paper's pretraining of SpectralGPT+ (Large): paper-base with a larger model."""
+
+from dataclasses import replace
+
+from spectralgpt.recipes import paper_base
+from spectralgpt.training.recipe import Recipe
+
+
+def recipe() -> Recipe:
+    """As paper-base."""
+    base = paper_base.recipe()
+    machine = replace(base.machine, micro=64, checkpointing=True)
+    return replace(base, name="paper-large", model=replace(base.model, size="large"), machine=machine)

@@ -1,0 +1,64 @@
+"""The figure of a pretraining run: samples, what of them the model saw, and what it made of that."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float32
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from spectralgpt.report.pictures import coloured, save_figure, stretch_of
+from spectralgpt.report.reconstruction import HIDDEN_GREY, RED_GREEN_BLUE, Image, _hidden_bands
+
+MOST_SAMPLES = 6
+
+
+def save_rebuilt_samples(
+    path: Path,
+    truth: Sequence[Float32[np.ndarray, "_ _ _"]],
+    rebuilt: Sequence[Float32[np.ndarray, "_ _ _"]],
+    hidden: Sequence[Bool[np.ndarray, "_ _ _"]],
+    wavelengths: Sequence[Sequence[float]],
+    titles: Sequence[str],
+    title: str,
+) -> None:
+    """Save the figure: a row a sample, of the first six, with input, what the model saw (hidden: grey) and rebuilt.
+
+    truth, rebuilt: reflectance [band, row, column], NaN where not valid. Samples may differ in bands and size.
+    wavelengths: nm, a list a sample. In true colour or in the nearest bands that are there; where none of those was
+    hidden, in up to three hidden ones. The three pictures of a row have one stretch, 2 % to 98 % of the truth. error:
+    the mean difference from the truth, in reflectance, over what was hidden.
+    """
+    count = min(len(truth), MOST_SAMPLES)
+    figure = Figure(figsize=(8.2, 0.7 + 2.75 * count), layout="constrained")
+    figure.suptitle(title)
+    rows = figure.subplots(count, 3, squeeze=False)
+    for axes, *sample in zip(rows, truth, rebuilt, hidden, wavelengths, titles, strict=False):
+        _draw_sample(list(axes), *sample)
+    save_figure(path, figure)
+
+
+def _draw_sample(
+    axes: Sequence[Axes],
+    truth: Image,
+    rebuilt: Image,
+    hidden: Bool[np.ndarray, "band row column"],
+    wavelengths: Sequence[float],
+    title: str,
+) -> None:
+    natural = [int(np.argmin([abs(nm - colour) for nm in wavelengths])) for colour in RED_GREEN_BLUE]
+    shown = natural if hidden[natural].any() else _hidden_bands(hidden) or natural
+    stretch = stretch_of(truth[shown])
+    unseen: NDArray[np.bool_] = np.any(hidden[shown], axis=0)
+    scored = hidden & ~np.isnan(truth) & ~np.isnan(rebuilt)
+    error = f", error {np.abs(rebuilt - truth)[scored].mean():.4f}" if scored.any() else ""
+    pictures = coloured(truth[shown], stretch), coloured(rebuilt[shown], stretch)
+    axes[0].imshow(pictures[0], interpolation="nearest")
+    axes[1].imshow(np.where(unseen[..., None], HIDDEN_GREY, pictures[0]), interpolation="nearest")
+    axes[2].imshow(pictures[1], interpolation="nearest")
+    told = ", ".join(f"{wavelengths[band]:.0f}" for band in shown)
+    for each, words in zip(axes, (title, f"seen ({told} nm)", f"rebuilt{error}"), strict=True):
+        each.set_title(words, fontsize=8)
+        each.set(xticks=[], yticks=[])

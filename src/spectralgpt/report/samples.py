@@ -1,0 +1,58 @@
+"""The figure of a data set: some of its samples, and where all of them are."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from spectralgpt.report.pictures import coloured, save_figure, stretch_of
+from spectralgpt.report.places import draw_places
+from spectralgpt.report.reconstruction import RED_GREEN_BLUE, Image
+
+MOST_SAMPLES = 24
+ACROSS = 6
+
+FAR = 60.0
+"""nm from a colour beyond which a picture is not true to it, and says what it shows."""
+
+
+def save_samples(
+    path: Path,
+    samples: Sequence[Float32[np.ndarray, "_ _ _"]],
+    wavelengths: Sequence[Sequence[float]],
+    titles: Sequence[str],
+    positions: Float32[np.ndarray, "sample 2"],
+    title: str,
+) -> None:
+    """Save the figure: the first 24 samples, six in a row, and a map below.
+
+    samples: reflectance [band, row, column], NaN where not valid; they may differ in bands and size. wavelengths: nm, a
+    list a sample. In true colour, or in the bands nearest to it, each stretched from 2 % to 98 %. positions: longitude
+    and latitude of all samples of the data set, degrees, NaN unknown.
+    """
+    rows = -(-min(len(samples), MOST_SAMPLES) // ACROSS)
+    heights = 2.5 * max(rows, 1), 4.5
+    figure = Figure(figsize=(14, 0.5 + sum(heights)), layout="constrained")
+    figure.suptitle(title)
+    above, below = figure.subfigures(2, 1, height_ratios=heights, squeeze=False)[:, 0]
+    cells = list(above.subplots(max(rows, 1), ACROSS, squeeze=False).flat)
+    for axes in cells:
+        axes.axis("off")
+    for axes, sample, nm, words in zip(cells, samples, wavelengths, titles, strict=False):
+        _draw_sample(axes, sample, nm, words)
+    draw_places(below.subplots(), positions)
+    save_figure(path, figure)
+
+
+def _draw_sample(axes: Axes, sample: Image, wavelengths: Sequence[float], title: str) -> None:
+    shown = [int(np.argmin([abs(nm - colour) for nm in wavelengths])) for colour in RED_GREEN_BLUE]
+    colours = sample[shown]
+    axes.imshow(coloured(colours, stretch_of(colours)), interpolation="nearest")
+    told = [wavelengths[band] for band in shown]
+    far = any(abs(nm - colour) > FAR for nm, colour in zip(told, RED_GREEN_BLUE, strict=True))
+    bands = ", ".join(f"{nm:.0f}" for nm in told)
+    note = "" if not far else f"\ngrey: {told[0]:.0f} nm" if len(set(shown)) == 1 else f"\nred, green, blue: {bands} nm"
+    axes.set_title(title + note, fontsize=8)

@@ -1,0 +1,289 @@
+"""Training states on disk, so that a run goes on from them, also with other numbers of processes.
+
+step-00000120/     weights, optimizer and average after step 120, by torch.distributed.checkpoint, one file a process
+    state.json     format, version, step, the run's own part, and size and CRC-32 of every other file; written last
+step-00000120.partial, step-00000080.old: being written, being removed; of no use to anybody
+
+A folder takes its own name once it is whole on the disk, and loses it before anything of it is removed: one under its
+name is whole, whenever the run is killed. A run reads its own checkpoints only: they hold pickles, which run code.
+"""
+
+import json
+import os
+import re
+import shutil
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.checkpoint.metadata import Metadata
+from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
+
+from spectralgpt.errors import DataError, TargetError
+from spectralgpt.training.distribution import Distribution, bare
+from spectralgpt.training.ema import Average
+
+FORMAT = "spectralgpt checkpoint"
+VERSION = 1
+STATE = "state.json"
+
+_NAME = re.compile(r"step-(\d{8,})")
+_LEFT = re.compile(r"step-\d{8,}\.(partial|old)")
+
+
+class DamagedError(DataError):
+    """A checkpoint that is not what was written."""
+
+
+def save_checkpoint(
+    folder: Path,
+    step: int,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    extra: dict[str, Any],
+    distribution: Distribution,
+    ema: Average | None = None,
+    *,
+    keep: int = 2,
+) -> Path:
+    """Write the state after a step, by all processes together; the checkpoint.
+
+    extra: what JSON can hold. keep: how many stay, the newest up to this step: a run that is at a step has found later
+    ones damaged. One of this step that is there and whole stays as it is. Raises TargetError when the disk refuses.
+    """
+    target = folder / f"step-{step:08d}"
+    partial = _with_suffix(target, ".partial")
+    there = False
+    if distribution.is_main:
+        with _refusals(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            _clear(folder)
+            there = target.exists() and not _damage(target)
+            if not there:
+                partial.mkdir()
+    if distribution.any(there):
+        return target
+    with _refusals(folder), _quiet():
+        save(_state(model, optimizer, ema), storage_writer=FileSystemWriter(partial))
+    # each process looks through what it wrote itself: the sums of one are the work of all
+    own = [name for name in os.listdir(partial) if name.startswith(f"__{distribution.rank}_")]
+    own += [".metadata"] if distribution.is_main else []
+    sums = distribution.gathered({name: _sum(partial / name) for name in own})
+    if distribution.is_main:
+        files = {name: each for part in sums for name, each in part.items()}
+        content = {"format": FORMAT, "version": VERSION, "step": step, "extra": extra, "files": files}
+        with _refusals(folder):
+            _write(partial / STATE, json.dumps(content) + "\n")
+            _synced(partial)
+            if target.exists():
+                _remove(target)
+            os.rename(partial, target)
+            _synced(folder)
+            every = checkpoints(folder)
+            for other in every[: every.index(target)] + every[every.index(target) + max(1, keep) :]:
+                _remove(other)
+    distribution.barrier()
+    return target
+
+
+def load_checkpoint(
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    distribution: Distribution,
+    ema: Average | None = None,
+) -> dict[str, Any]:
+    """Put a checkpoint's state into model, optimizer and average, by all processes together; its `extra`.
+
+    Raises DamagedError when it is not what was written, DataError when it is of another model.
+    """
+    extra = read_extra(path, distribution)
+    state = _state(model, optimizer, ema)
+    _load(path, state)
+    set_optimizer_state_dict(bare(model), optimizer, state["optimizer"])
+    return extra
+
+
+def read_extra(path: Path, distribution: Distribution) -> dict[str, Any]:
+    """What the run itself put into a checkpoint, all of whose files are as written; by all processes together.
+
+    Raises DamagedError when they are not.
+    """
+    return _checked(path, distribution)["extra"]  # type: ignore[no-any-return]
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """All of them, newest first; not what is being written or removed."""
+    if not folder.is_dir():
+        return []
+    steps = {int(match[1]): path for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))}
+    return [steps[step] for step in sorted(steps, reverse=True)]
+
+
+def _state(model: nn.Module, optimizer: torch.optim.Optimizer, ema: Average | None) -> dict[str, Any]:
+    """References to all that is saved, under the parameters' names: loading fills them in place."""
+    inside, fresh = bare(model), not optimizer.state
+    state = {"model": inside.state_dict(), "optimizer": get_optimizer_state_dict(inside, optimizer)}
+    if fresh:
+        # PyTorch made the moments by a step with rate 0, and counted it
+        for each in optimizer.state.values():
+            each["step"].zero_()
+    return state if ema is None else state | {"average": ema.weights}
+
+
+def _load(path: Path, state: dict[str, Any]) -> None:
+    """Fill the state. DataError when the checkpoint is of another model."""
+    found = _metadata(path)
+    wanted = dict(_tensors("", state))
+    problems = [f"no {name}" for name in wanted if name not in found]
+    problems += [
+        f"{name} of {tuple(found[name].size)} instead of {tuple(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in found and found[name].size != tensor.shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise DataError(
+            f"{path}: found {', '.join(problems[:3])}{more}; expected the state of this model. Go on with the "
+            "configuration that the run was started with, or choose another folder."
+        )
+    with _quiet():
+        try:
+            load(state, storage_reader=FileSystemReader(path))
+        except CheckpointException as error:
+            raise DamagedError(_damaged(path, f"that it cannot be read ({_cause(error)})")) from error
+
+
+def _tensors(prefix: str, state: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
+    for name, value in state.items():
+        if isinstance(value, Tensor):
+            yield prefix + name, value
+        elif isinstance(value, dict):
+            yield from _tensors(f"{prefix}{name}.", value)
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    metadata: Metadata = FileSystemReader(path).read_metadata()
+    return dict(metadata.state_dict_metadata)
+
+
+# -- whole or damaged --------------------------------------------------------------------------------------------------
+
+
+def _checked(path: Path, distribution: Distribution) -> dict[str, Any]:
+    """What state.json holds, all files compared with it by rank 0, so that all processes come to one verdict."""
+    damage = distribution.gathered(_damage(path) if distribution.is_main else "")[0]
+    if damage:
+        raise DamagedError(_damaged(path, damage))
+    content = json.loads((path / STATE).read_bytes())
+    if content["version"] != VERSION:
+        raise DataError(
+            f"{path}: found a checkpoint of version {content['version']}; expected {VERSION}. Go on with the version "
+            "of spectralgpt that wrote it."
+        )
+    return content  # type: ignore[no-any-return]
+
+
+def _damage(path: Path) -> str:
+    """What is wrong with a checkpoint, in words; empty when nothing is."""
+    try:
+        content = json.loads((path / STATE).read_bytes())
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            return f'a {STATE} of another format than "{FORMAT}"'
+        for name, wanted in {".metadata": None, **content["files"]}.items():
+            if _sum(path / name) != wanted:
+                return f"that {name} is not what was written"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"a file that cannot be read ({error})"
+    return ""
+
+
+def _damaged(path: Path, damage: str) -> str:
+    return f"{path}: found {damage}; expected a whole checkpoint. Delete this folder to go on from the one before."
+
+
+def _sum(path: Path) -> list[int]:
+    """Size and CRC-32 of a file."""
+    size = checksum = 0
+    with path.open("rb") as file:
+        while part := file.read(2**22):
+            size, checksum = size + len(part), zlib.crc32(part, checksum)
+    return [size, checksum]
+
+
+# -- on the disk -------------------------------------------------------------------------------------------------------
+
+
+def _clear(folder: Path) -> None:
+    """Remove what killed runs left."""
+    for path in folder.iterdir():
+        if _LEFT.fullmatch(path.name):
+            shutil.rmtree(path)
+
+
+def _remove(path: Path) -> None:
+    """Its name goes first: a part of a checkpoint must not look like one."""
+    old = _with_suffix(path, ".old")
+    os.rename(path, old)
+    shutil.rmtree(old)
+
+
+def _with_suffix(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _write(path: Path, text: str) -> None:
+    with path.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _synced(folder: Path) -> None:
+    """Names in the folder are on the disk; where a folder cannot be opened (Windows), the system takes care."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def _refusals(folder: Path) -> Iterator[None]:
+    """A full disk, or a folder that somebody removed, is the user's to mend."""
+    try:
+        yield
+    except (OSError, CheckpointException) as error:
+        cause = _cause(error)
+        if not isinstance(cause, OSError):
+            # a second Ctrl-C among them
+            raise cause from error
+        raise TargetError(
+            f"{folder}: found that it cannot be written to ({cause}); expected a disk with space and permission "
+            "to write. The checkpoints before are whole: the run goes on from them."
+        ) from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What happened in the first process in which something did."""
+    if isinstance(error, CheckpointException):
+        return next(each[0] for each in error.failures.values())
+    return error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """DCP warns each time that there is one process only: that is no news."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "torch.distributed is .*assuming the intent", UserWarning)
+        yield

@@ -1,0 +1,41 @@
+"""An exponential moving average of the parameters: smoother weights than those of the last step."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from spectralgpt.training.distribution import bare
+
+
+class Average:
+    """Averaged parameters by name: average <- decay x average + (1 - decay) x parameter, once a step.
+
+    weights: as DCP saves and loads them in place; they start as the model's.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.weights: dict[str, Tensor] = {
+            name: parameter.detach().clone() for name, parameter in bare(model).named_parameters()
+        }
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Take in the parameters after a step; one pass over all of them."""
+        parameters = [parameter.detach() for parameter in bare(model).parameters()]
+        torch._foreach_lerp_(list(self.weights.values()), parameters, 1 - self.decay)
+
+    @contextmanager
+    def swapped(self, model: nn.Module) -> Iterator[None]:
+        """The model with the averaged parameters inside, with its own again behind."""
+        parameters: list[Tensor] = list(bare(model).parameters())
+        own = [parameter.detach().clone() for parameter in parameters]
+        with torch.no_grad():
+            torch._foreach_copy_(parameters, list(self.weights.values()))
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                torch._foreach_copy_(parameters, own)

@@ -1,0 +1,64 @@
+"""How much a step computes, and how much the hardware could: their quotient is the model's FLOP utilization.
+
+Counted are matrix products and attention, as is usual; what is recomputed to save memory is not counted twice.
+"""
+
+import time
+
+import torch
+
+from spectralgpt.nn import ModelConfig, Precision, resolved_precision
+from spectralgpt.nn.linear import linear
+
+SIDES = {"cpu": (512, 1024), "cuda": (4096, 8192)}
+"""Sides of the square matrices that the largest speed is measured with."""
+SECONDS = 0.2
+"""Time that a measurement takes, a side."""
+
+
+def forward_flops(config: ModelConfig, *, kept: int, decoded: int, predicted: int | None = None) -> float:
+    """FLOP of a forward pass, a sample; training computes three times as much.
+
+    kept: tokens that the encoder takes. decoded: tokens that the decoder takes, the kept ones among them. predicted:
+    tokens that it gives values of, default all of `decoded`.
+    """
+    size = config.size
+    encoder = 2 * kept * config.token_values * size.dim + size.depth * _block(kept, size.dim)
+    between = 2 * kept * size.dim * size.decoder_dim
+    decoder = size.decoder_depth * _block(decoded, size.decoder_dim)
+    head = 2 * (decoded if predicted is None else predicted) * size.decoder_dim * config.token_values
+    return float(encoder + between + decoder + head)
+
+
+def _block(tokens: int, dim: int) -> int:
+    """12 dim^2 weights a token, and two products of all tokens with all."""
+    return 24 * tokens * dim**2 + 4 * tokens**2 * dim
+
+
+def matmul_peak(device: torch.device, precision: Precision = "auto") -> float:
+    """The largest FLOP/s of a product of square matrices here, in this precision, measured in half a second."""
+    dtype = torch.bfloat16 if resolved_precision(precision, device) == "bf16" else torch.float32
+    return max(_speed(side, device, dtype) for side in SIDES.get(device.type, SIDES["cpu"]))
+
+
+@torch.no_grad()
+def _speed(side: int, device: torch.device, dtype: torch.dtype) -> float:
+    """The fastest of several products: others may use the machine."""
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    bias = torch.zeros(side, device=device, dtype=dtype)
+    linear(a, b, bias)
+    _wait(device)
+    best, until = 0.0, time.perf_counter() + SECONDS
+    # a GPU is asked for several at once: waiting for it costs more than a product
+    repeats = 8 if device.type == "cuda" else 1
+    while (start := time.perf_counter()) < until:
+        for _ in range(repeats):
+            linear(a, b, bias)  # the model's own: torch.mm is slower on some CPUs
+        _wait(device)
+        best = max(best, repeats * 2 * side**3 / (time.perf_counter() - start))
+    return best
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

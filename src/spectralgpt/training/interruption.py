@@ -1,0 +1,37 @@
+"""To be asked to stop: a run then finishes its step, saves and ends well."""
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class Interruption:
+    """While it is entered, SIGTERM and the first SIGINT (Ctrl-C) only set `asked`; a second SIGINT is the usual one.
+
+    Outside of the main thread, where Python takes no signals, nothing is asked.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._interrupted = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "Interruption":
+        if threading.current_thread() is threading.main_thread():
+            for each in (signal.SIGTERM, signal.SIGINT):
+                self._before[each] = signal.signal(each, self._ask)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for each, before in self._before.items():
+            # None: a handler that Python did not set, and cannot set again
+            signal.signal(each, signal.SIG_DFL if before is None else before)
+        self._before = {}
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and self._interrupted:
+            raise KeyboardInterrupt
+        self.asked, self._interrupted = True, self._interrupted or number == signal.SIGINT

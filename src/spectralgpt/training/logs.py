@@ -1,0 +1,139 @@
+"""What a run writes down as it goes: `log.jsonl`, and for those who look at them TensorBoard and Weights & Biases.
+
+A line is a record: `step`, and numbers by name. One that is not finite is null.
+"""
+
+import importlib
+import importlib.util
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from spectralgpt.errors import DataError, OptionError, TargetError
+
+LOG = "log.jsonl"
+
+
+class RunLog:
+    """The logs in a run's folder. Only the main process's writes; the others' take records and do nothing."""
+
+    def __init__(self, folder: Path, *, tensorboard: bool = True, wandb: str | None = None, writes: bool = True):
+        """tensorboard: into folder/tensorboard, where `tensorboard` is installed. wandb: a project to log to.
+
+        Raises OptionError when W&B is asked for and not installed.
+        """
+        if wandb is not None and importlib.util.find_spec("wandb") is None:
+            raise OptionError(
+                f"--wandb {wandb}: found no package wandb; expected it for this option. Run pip install wandb, or "
+                f"leave the option out: {folder / LOG} has everything."
+            )
+        self.folder, self.writes, self.wandb = folder, writes, wandb
+        self.tensorboard = tensorboard and importlib.util.find_spec("tensorboard") is not None
+        self._from = 0
+        self._lines: IO[str] | None = None
+        self._board: Any = None
+        self._run: Any = None
+
+    def cut(self, step: int) -> None:
+        """Forget what was logged after a step, from which the run goes on, and a line that was cut off by a kill.
+
+        Before the first record. Raises DataError when the log is not one of ours.
+        """
+        path = self.folder / LOG
+        self._from = step + 1
+        if not self.writes or not path.exists():
+            return
+        new = path.with_name(path.name + ".new")
+        with _refusals(path), new.open("w") as file:
+            for record in read_log(path):
+                if not (record.get("step") or 0) > step:
+                    file.write(json.dumps(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(new, path)
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """A record everywhere; its line is in the file when this returns. Raises TargetError when the disk refuses."""
+        if not self.writes:
+            return
+        finite = {name: None if _lost(value) else value for name, value in record.items()}
+        with _refusals(self.folder / LOG):
+            if self._lines is None:
+                self._open()
+            assert self._lines is not None
+            self._lines.write(json.dumps(finite) + "\n")
+            self._lines.flush()
+        numbers = {name: each for name, each in finite.items() if name != "step" and isinstance(each, int | float)}
+        step = int(record.get("step", 0))
+        if self._board is not None:
+            for name, value in numbers.items():
+                self._board.add_scalar(name, value, step)
+        if self._run is not None:
+            self._run.log(numbers, step=step)
+
+    def close(self) -> None:
+        """Of no more records."""
+        if self._lines is not None:
+            self._lines.close()
+        if self._board is not None:
+            self._board.close()
+        if self._run is not None:
+            self._run.finish()
+        self._lines = self._board = self._run = None
+
+    def _open(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lines = (self.folder / LOG).open("a")
+        if self.tensorboard:
+            from torch.utils.tensorboard import SummaryWriter
+
+            # TensorBoard hides what a run that was killed has logged from this step on
+            self._board = SummaryWriter(self.folder / "tensorboard", purge_step=self._from)
+        if self.wandb is not None:
+            known = self.folder / "wandb-id.txt"
+            # a run that goes on is the same run there too
+            name = known.read_text().strip() if known.exists() else None
+            wandb = importlib.import_module("wandb")  # which has no types where it is not installed
+            self._run = wandb.init(
+                project=self.wandb, name=self.folder.name, dir=self.folder, id=name, resume="allow" if name else None
+            )
+            known.write_text(self._run.id + "\n")
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The records of a log. The last line may be torn, as a kill leaves it. Raises DataError for any other one."""
+    records = []
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            if number < len(lines):
+                raise DataError(
+                    f"{path}: found a line {number} that is not JSON; expected a record a line. Move the file away, "
+                    "or delete this line."
+                ) from None
+            continue
+        if not isinstance(record, dict):
+            raise DataError(f"{path}: found a line {number} that is no record; expected names and numbers in each.")
+        records.append(record)
+    return records
+
+
+def _lost(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """A full disk is the user's to mend."""
+    try:
+        yield
+    except OSError as error:
+        raise TargetError(
+            f"{path}: found that it cannot be written to ({error}); expected a disk with space and permission to write."
+        ) from error

@@ -1,0 +1,566 @@
+"""A pretraining run: stages, checkpoints, logs, validation. It can be killed at any moment and goes on.
+
+config.json        the recipe, resolved, and what it was started on; it starts the same run
+log.jsonl          a record every few steps, and one for each validation
+checkpoints/       training states (checkpoints.py)
+pictures/          what the model makes of fixed validation samples; the loss curve
+weights/           the model as users load it, after each stage
+"""
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import spectralgpt
+from spectralgpt.data import Augmentation, Loader, augmented, centred
+from spectralgpt.draws import keys
+from spectralgpt.errors import DataError, OptionError, TargetError
+from spectralgpt.nn import Cube, Reconstruction, computing_in, resolved_precision
+from spectralgpt.progress import Progress, silent
+from spectralgpt.training.checkpoints import DamagedError, checkpoints, load_checkpoint, read_extra, save_checkpoint
+from spectralgpt.training.distribution import Distribution, distributed
+from spectralgpt.training.ema import Average
+from spectralgpt.training.flops import matmul_peak
+from spectralgpt.training.interruption import Interruption
+from spectralgpt.training.local_start import start_local
+from spectralgpt.training.logs import RunLog, read_log
+from spectralgpt.training.loop import Work, train_steps
+from spectralgpt.training.meter import DivergedError, Meter
+from spectralgpt.training.optimizer import make_optimizer
+from spectralgpt.training.pretraining import Batch, Pretraining
+from spectralgpt.training.recipe import Recipe, Stage
+from spectralgpt.training.schedule import cosine
+from spectralgpt.training.settings import differences, to_plain
+from spectralgpt.training.stage_data import StageData, data_fingerprint, stage_data, statistics
+from spectralgpt.weights import SpectralGPT
+
+VALIDATED = 48
+"""About so many held-back samples are rebuilt at intervals."""
+VALIDATION = -7
+"""Of the keys of validation masks, apart from all steps."""
+
+Draw = Callable[[Path, list[Reconstruction]], None]
+"""Draws rebuilt validation samples into a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """Where a run is. step of steps, over all stages. record: the last of the log. finished: false when it was
+    interrupted and will go on. notes: what happened besides."""
+
+    step: int
+    steps: int
+    record: dict[str, Any]
+    checkpoint: Path
+    weights: Path | None
+    finished: bool
+    notes: tuple[str, ...]
+    is_main: bool
+
+
+@dataclass
+class Run:
+    """One start of a run, in one process."""
+
+    recipe: Recipe
+    data: tuple[StageData, ...]
+    out: Path
+    distribution: Distribution
+    log: RunLog
+    draw: Draw | None
+    progress: Progress
+    peak: float
+    notes: list[str] = field(default_factory=list)
+    record: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Of the checkpoints."""
+        return self.out / "checkpoints"
+
+
+def pretrain(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    *,
+    device: str = "auto",
+    draw: Draw | None = None,
+    progress: Progress = silent,
+) -> RunResult:
+    """Train a model by a recipe, or go on with what a run's folder holds; under torchrun with all its processes.
+
+    data: shards, or a folder of the shards that the recipe names. draw: for pictures of validation samples. A run that
+    was started with another recipe or on other shards is refused; `machine` may differ. SIGTERM and Ctrl-C end it after
+    the step, saved. Raises OptionError, DataError, TargetError before anything is written, DivergedError when a loss is
+    not finite.
+    """
+    with distributed(device) as distribution, Interruption() as interruption:
+        every = [recipe.model.config(stage.image) for stage in recipe.stages]
+        opened = tuple(
+            stage_data(stage, data, config.bands, recipe.held_back)
+            for stage, config in zip(recipe.stages, every, strict=True)
+        )
+        _claim(recipe, opened, data, out, distribution)
+        machine = recipe.machine
+        log = RunLog(out, tensorboard=machine.tensorboard, wandb=machine.wandb) if distribution.is_main else None
+        peak = matmul_peak(distribution.device, resolved_precision(machine.precision, distribution.device))
+        run = Run(recipe, opened, out, distribution, log, draw, progress, peak)
+        run.notes += [f"left out {each}" for data in opened for each in data.left_out]
+        try:
+            return _stages(run, interruption)
+        finally:
+            if log is not None:
+                log.close()
+
+
+def run_recipe(folder: Path) -> dict[str, Any] | None:
+    """The resolved recipe of a run's config.json as plain values; None where there is none. DataError for another file."""
+    path = folder / "config.json" if folder.is_dir() else folder
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text())
+        recipe: dict[str, Any] = content["recipe"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DataError(f"{path}: found no configuration of a run; expected the config.json that one wrote.") from None
+    return recipe
+
+
+# -- the run's folder ------------------------------------------------------------------------------------------------
+
+
+def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path, distribution: Distribution) -> None:
+    """Make the run's folder, or see that it is of the same run."""
+    problem: Exception | None = None
+    if distribution.is_main:
+        try:
+            _check_or_write(recipe, data, folder, out)
+        except (OptionError, DataError, TargetError) as error:
+            problem = error
+    # every process must end when one refuses
+    if distribution.any(problem is not None):
+        raise problem if problem is not None else OptionError("the first process refused to start.")
+
+
+def _check_or_write(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path) -> None:
+    config = {
+        "recipe": to_plain(recipe),
+        "data": os.path.abspath(folder),
+        "shards": data_fingerprint(data),
+        "samples": [each.count for each in data],
+        "versions": {"spectralgpt": spectralgpt.__version__, "torch": torch.__version__},
+    }
+    path = out / "config.json"
+    if path.exists():
+        before = run_recipe(out)
+        assert before is not None
+        old = json.loads(path.read_text())
+        changes = [each for each in differences(config["recipe"], before) if not each.startswith("machine.")]
+        if old.get("shards") != config["shards"]:
+            changes.append(f"the shards in {folder} are others than those it was started on")
+        if changes:
+            raise OptionError(
+                f"{out}: found a run of other settings ({'; '.join(changes[:6])}); expected the same to go on with it. "
+                "Choose another --out, or the same settings."
+            )
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise TargetError(f"{out}: found something that is no run; expected a new name, an empty folder, or a run.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "pictures").mkdir(exist_ok=True)
+        beside = out / ".config.json.new"
+        beside.write_text(json.dumps(config, indent=1) + "\n")
+        os.replace(beside, path)
+    except OSError as error:
+        raise TargetError(f"{out}: found that it cannot be written to ({error.strerror}); expected a folder.") from None
+
+
+# -- stages ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class State:
+    """What training changes. stage: the one that the model is made for; step: made in all."""
+
+    model: SpectralGPT
+    stage: int
+    step: int
+    optimizer: torch.optim.AdamW
+    average: Average | None
+
+
+def _stages(run: Run, interruption: Interruption) -> RunResult:
+    lengths = [_length(stage, data, run.recipe.seed) for stage, data in zip(run.recipe.stages, run.data, strict=True)]
+    state, before, finished = _resumed(run), 0, True
+    for number, length in enumerate(lengths):
+        if number > state.stage:
+            state = _started(run, _at_stage(run, state.model, number), number, before)
+        if number == state.stage:
+            finished = _train_stage(run, state, before, lengths, interruption)
+            if not finished:
+                break
+            _save_weights(run, state)
+        before += length
+    if not run.record:
+        run.record = next((each for each in reversed(read_log(run.out / "log.jsonl")) if "loss" in each), {})
+    weights = run.out / "weights"
+    return RunResult(
+        step=state.step,
+        steps=sum(lengths),
+        record=run.record,
+        checkpoint=checkpoints(run.folder)[0],
+        weights=weights if weights.exists() else None,
+        finished=finished,
+        notes=tuple(run.notes),
+        is_main=run.distribution.is_main,
+    )
+
+
+def _started(run: Run, model: SpectralGPT, number: int, step: int) -> State:
+    """A stage at its start: a new optimizer over the model of the stage before."""
+    stage = run.recipe.stages[number]
+    optimizer = make_optimizer(model, lr=stage.lr, weight_decay=stage.weight_decay, betas=stage.betas)
+    average = None if run.recipe.ema is None else Average(model, run.recipe.ema)
+    return State(model, number, step, optimizer, average)
+
+
+def _new_model(run: Run) -> SpectralGPT:
+    recipe = run.recipe
+    torch.manual_seed(recipe.seed)
+    config = recipe.model.config(recipe.stages[0].image)
+    model = SpectralGPT(config, statistics(run.data, recipe.model.normalization), _provenance(run))
+    if recipe.model.start == "local":
+        start_local(model)
+    return model.to(run.distribution.device)
+
+
+def _at_stage(run: Run, model: SpectralGPT, number: int) -> SpectralGPT:
+    """The model of the stage before, made for this stage's images; a resized table is noted."""
+    image = run.recipe.stages[number].image
+    if number == 0 or image == model.config.image:
+        return model
+    if run.recipe.model.place_nodes is None:
+        said = len(model.provenance.get("resized", []))
+        model = model.resized(image)
+        run.notes += [f"stage {number + 1}: {each}" for each in model.provenance.get("resized", [])[said:]]
+        return model
+    nodes, patch = model.config.place_nodes, model.config.patch
+    run.notes.append(
+        f"stage {number + 1}: place tables of {nodes[0]} x {nodes[1]} nodes, read at {image // patch} x {image // patch} "
+        f"places instead of {model.config.image // patch} x {model.config.image // patch}"
+    )
+    model.config = replace(model.config, image=image)
+    return model
+
+
+def _resumed(run: Run) -> State:
+    """The newest checkpoint's state, or that of a run's start."""
+    found = checkpoints(run.folder)
+    for path in found:
+        try:
+            extra = read_extra(path, run.distribution)
+            model = _new_model(run)
+            for number in range(1, extra["stage"] + 1):
+                model = _at_stage(run, model, number)
+            state = _started(run, model, extra["stage"], extra["step"])
+            load_checkpoint(path, model, state.optimizer, run.distribution, state.average)
+        except DamagedError as error:
+            if path == found[-1]:
+                raise
+            run.notes.append(f"{error} The one before is taken.")
+            continue
+        run.notes.append(f"went on from {path.name}")
+        break
+    else:
+        state = _started(run, _new_model(run), 0, 0)
+    if run.log is not None:
+        run.log.cut(state.step)
+    return state
+
+
+def _length(stage: Stage, data: StageData, seed: int) -> int:
+    """Steps of a stage."""
+    if stage.steps is not None:
+        return stage.steps
+    assert stage.epochs is not None
+    return max(
+        1,
+        math.ceil(
+            stage.epochs * _loader_of(stage, data, seed, Distribution(0, 1, torch.device("cpu"))).steps_per_epoch
+        ),
+    )
+
+
+def _loader_of(
+    stage: Stage, data: StageData, seed: int, distribution: Distribution, *, micro: int = 1, workers: int = 0
+) -> Loader:
+    return Loader(
+        data.sources,
+        batch=stage.batch,
+        micro=micro,
+        seed=seed,
+        dates=stage.dates,
+        rank=distribution.rank,
+        ranks=distribution.ranks,
+        workers=workers,
+        pin=distribution.device.type == "cuda",
+    )
+
+
+def _train_stage(run: Run, state: State, before: int, lengths: list[int], interruption: Interruption) -> bool:
+    """Train to the end of a stage; false when it was interrupted, with all saved. before: steps of earlier stages."""
+    recipe, stage, data, distribution = (
+        run.recipe,
+        run.recipe.stages[state.stage],
+        run.data[state.stage],
+        run.distribution,
+    )
+    machine, length, total, model = recipe.machine, lengths[state.stage], sum(lengths), state.model
+    if state.step == before + length:
+        return True
+    seed = int(keys(recipe.seed, state.stage)) >> 1
+    loader = _loader_of(stage, data, seed, distribution, micro=machine.micro, workers=machine.workers)
+    model.train()
+    model.set_checkpointing(machine.checkpointing)
+    if machine.compile:
+        _compile(model)
+    meter = Meter(distribution, run.peak)
+    work = _work(run, model, loader, stage, data, state.step - before)
+    steps = train_steps(
+        distribution.wrap(model),
+        state.optimizer,
+        Pretraining(
+            stage.mask_ratio, stage.mask, stage.normalized_target, stage.spectral_weight, stage.decode_fraction
+        ),
+        work,
+        lambda step: cosine(step, steps=length, warmup=stage.warmup * length, peak=stage.lr, floor=stage.lr_end),
+        distribution,
+        clip=stage.clip,
+        precision=machine.precision,
+        average=state.average,
+    )
+    # several GPUs agree on when to stop where they wait for each other anyway
+    seldom = distribution.device.type == "cuda" and distribution.ranks > 1
+    with closing(work), closing(steps):
+        for done in steps:
+            meter.add(done)
+            state.step = step = before + done.step
+            last, draws = done.step == length, step % machine.picture_every == 0
+            logs = step % machine.log_every == 0 or last
+            stops = distribution.any(interruption.asked) if logs or not seldom else False
+            saves = step % machine.save_every == 0 or last or stops
+            if logs or saves:
+                _log(run, meter, loader, state.stage, before, total)
+            if draws or last:
+                _validate(run, state, stage, data)
+            if saves:
+                kept = {"stage": state.stage, "step": step}
+                save_checkpoint(
+                    run.folder, step, model, state.optimizer, kept, distribution, state.average, keep=machine.keep
+                )
+            if saves or draws:
+                meter.skip()
+            if last or stops:
+                return last
+    raise AssertionError("a loader has no end")
+
+
+def _compile(model: SpectralGPT) -> None:
+    """Each block for itself: quick to compile, for any number of tokens."""
+    for block in [*model.encoder.blocks, *model.decoder.blocks]:
+        block.compile(dynamic=True)
+
+
+def _work(
+    run: Run, model: SpectralGPT, loader: Loader, stage: Stage, data: StageData, start: int
+) -> Generator[Work, None, None]:
+    """Steps from `start` on (0: the first); a step's number is how many are made after it."""
+    augmentation = Augmentation(
+        stage.image, stage.area, stage.aspect, stage.gsd, stage.flips, stage.turns, stage.missing_bands
+    )
+    steps = loader.steps(start)
+    try:
+        while True:
+            asked = time.perf_counter()
+            step = next(steps)
+            waited = time.perf_counter() - asked
+            own = data.own[loader.order.batch(step.number).source]
+            batches = [
+                Batch(
+                    augmented(
+                        samples,
+                        augmentation,
+                        model.config.bands,
+                        model.normalization,
+                        own=own,
+                        trained_side=model.config.image,
+                        device=run.distribution.device,
+                    ),
+                    samples.key.to(run.distribution.device, non_blocking=True),
+                    samples.draw,
+                )
+                for samples in step.micro
+            ]
+            yield Work(step.number + 1, batches, step.counted, waited, (step.number + 1) / loader.steps_per_epoch)
+    finally:
+        steps.close()
+
+
+# -- what is told ----------------------------------------------------------------------------------------------------
+
+
+def _log(run: Run, meter: Meter, loader: Loader, number: int, before: int, total: int) -> None:
+    """Read the losses of the last steps, and write them down. DivergedError names the batch."""
+    if not len(meter):
+        return
+    stage = run.recipe.stages[number]
+    try:
+        record: dict[str, Any] = dict(meter.record())
+    except DivergedError as error:
+        names = loader.names(error.step - 1)
+        saved = checkpoints(run.folder)
+        kept = f"{saved[0]} is the last good state" if saved else "no state was saved before"
+        report = {"stage": stage.name, "step": before + error.step, "losses": error.losses, "samples": names}
+        if run.distribution.is_main:
+            text = json.dumps(
+                {key: str(value) if key == "losses" else value for key, value in report.items()}, indent=1
+            )
+            (run.out / "diverged.json").write_text(text + "\n")
+        raise DivergedError(
+            f"{run.out}: stage {stage.name}, {error}; expected finite losses. The batch: {'; '.join(names[:4])}"
+            f"{f' and {len(names) - 4} more' if len(names) > 4 else ''} (all in {run.out / 'diverged.json'}). {kept}. "
+            "Start a run with a lower lr, a clip or more warmup, or look at these images.",
+            before + error.step,
+            error.losses,
+        ) from None
+    record["step"] = float(before + record["step"])
+    record = {"stage": stage.name, **record}
+    run.record = record
+    if run.log is not None:
+        run.log.write(record)
+    run.progress(_told(record, number, len(run.recipe.stages)), int(record["step"]), total)
+
+
+def _told(record: dict[str, Any], number: int, stages: int) -> str:
+    """The progress line."""
+    parts = ", ".join(f"{name} {record[name]:.3f}" for name in ("token", "spectral") if name in record)
+    utilization = f", MFU {record['utilization']:.0%}" if "utilization" in record else ""
+    return (
+        f"stage {number + 1}/{stages}: loss {record['loss']:.3f} ({parts}), {record['images_per_second']:.3g} images/s, "
+        f"{record['tokens_per_second']:.3g} tokens/s, waited {record['waited']:.0%}, {record['memory']:.1f} GB{utilization}"
+    )
+
+
+@torch.no_grad()
+def _validate(run: Run, state: State, stage: Stage, data: StageData) -> None:
+    """Loss of fixed held-back samples with fixed masks, and a picture of some of them; by the main process."""
+    if not run.distribution.is_main or not any(len(rows) for _, _, rows in data.held):
+        return
+    model, step = state.model, state.step
+    objective = Pretraining(stage.mask_ratio, "random", stage.normalized_target, stage.spectral_weight)
+    sums: dict[str, tuple[float, float]] = {}
+    rebuilt: list[Reconstruction] = []
+    model.eval()
+    with _averaged(state):
+        for cube, key in _validation_cubes(run, model, stage, data):
+            prepared = objective.prepare(model, Batch(cube, key, 0))
+            with computing_in(run.recipe.machine.precision, run.distribution.device):
+                totals = objective.totals(model, prepared)
+                if len(rebuilt) < 6:
+                    rebuilt.append(_first(model, cube, prepared.work.mask.hidden))
+            for name, total in totals.items():
+                before = sums.get(name, (0.0, 0.0))
+                sums[name] = before[0] + float(total), before[1] + float(prepared.counts[name])
+    model.train()
+    means = {f"val_{name}": total / max(count, 1.0) for name, (total, count) in sums.items()}
+    record = {"stage": stage.name, "step": float(step), "val_loss": sum(means.values()), **means}
+    if run.log is not None:
+        run.log.write(record)
+    if run.draw is not None:
+        run.draw(run.out / "pictures" / f"step-{step:08d}.png", rebuilt)
+
+
+def _validation_cubes(
+    run: Run, model: SpectralGPT, stage: Stage, data: StageData
+) -> Iterator[tuple[Cube, torch.Tensor]]:
+    """Middles of held-back samples, their first dates; keys of their masks."""
+    device = run.distribution.device
+    for samples, own in data.held_samples(VALIDATED):
+        samples = replace(
+            samples,
+            values=samples.values[:, : stage.dates],
+            valid=None if samples.valid is None else samples.valid[:, : stage.dates],
+            days=samples.days[:, : stage.dates],
+        )
+        for part in range(0, len(samples), run.recipe.machine.micro):
+            rows = slice(part, part + run.recipe.machine.micro)
+            piece = _rows(samples, rows)
+            cube = centred(
+                piece,
+                stage.image,
+                model.config.bands,
+                model.normalization,
+                own=own,
+                trained_side=model.config.image,
+                device=device,
+            )
+            key = torch.from_numpy(keys(VALIDATION, piece.number.numpy()).view(np.int64)).to(device)
+            yield cube, key
+
+
+def _rows(samples: Any, rows: slice) -> Any:
+    fields = ("values", "valid", "scale", "offset", "days", "gsd", "extent", "key", "number")
+    return replace(
+        samples, **{name: None if getattr(samples, name) is None else getattr(samples, name)[rows] for name in fields}
+    )
+
+
+def _first(model: SpectralGPT, cube: Cube, hidden: torch.Tensor) -> Reconstruction:
+    """The first sample of a batch, rebuilt."""
+    one = replace(
+        cube,
+        values=cube.values[:1],
+        valid=None if cube.valid is None else cube.valid[:1],
+        days=cube.days[:1],
+        gsd=cube.gsd[:1],
+        scaling=replace(cube.scaling, centre=cube.scaling.centre[:1], scale=cube.scaling.scale[:1]),
+    )
+    return model.reconstruct(one, hidden[:1].unflatten(1, model.grid_of(one).shape))
+
+
+def _provenance(run: Run) -> dict[str, Any]:
+    folders = {source.shards.folder: source.shards for data in run.data for source in data.sources}
+    return {
+        "recipe": run.recipe.name,
+        "data": "; ".join(
+            f"{folder.name} ({sum(each.counts)} samples, {each.fingerprint[:12]})" for folder, each in folders.items()
+        ),
+        "held_back": run.recipe.held_back,
+        "seed": run.recipe.seed,
+    }
+
+
+def _averaged(state: State) -> AbstractContextManager[None]:
+    """The model with its averaged weights inside, if there are any."""
+    return nullcontext() if state.average is None else state.average.swapped(state.model)
+
+
+def _save_weights(run: Run, state: State) -> None:
+    """After a stage, by the main process; the weights of the stage before are replaced."""
+    if run.distribution.is_main:
+        stages = [stage.name for stage in run.recipe.stages[: state.stage + 1]]
+        state.model.provenance = {**state.model.provenance, "stages": stages, "steps": state.step}
+        state.model.eval()
+        with _averaged(state):
+            state.model.save_pretrained(run.out / "weights")
+    run.distribution.barrier()

@@ -1,0 +1,216 @@
+"""Configurations as frozen dataclasses: to JSON and back, and single values changed by dotted names."""
+
+import dataclasses
+import json
+import math
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from spectralgpt.errors import OptionError
+
+Settings = TypeVar("Settings")
+
+
+def to_plain(settings: Any) -> Any:
+    """Dicts, lists and plain values, for JSON."""
+    return json.loads(json.dumps(dataclasses.asdict(settings)))
+
+
+def from_plain(kind: type[Settings], values: Any, where: str = "") -> Settings:
+    """The settings of plain values; what is left out has its default.
+
+    OptionError for an unknown name (with the nearest), a missing one, or a value of another type.
+    """
+    result: Settings = _made(kind, values, where)
+    return result
+
+
+def changed(settings: Settings, changes: Sequence[str]) -> Settings:
+    """The settings with `stages.0.lr=1e-4` and the like applied, in order; `stages.*.batch=64` changes all stages.
+
+    A value is of the type that its field has; `none` stands for None, a list is `0.2,1.0`. OptionError for an unknown
+    name or a value that does not fit.
+    """
+    plain = to_plain(settings)
+    for change in changes:
+        name, equals, text = change.partition("=")
+        if not equals:
+            raise OptionError(f"--set {change}: found no `=`; expected KEY=VALUE, like --set stages.0.lr=1e-4")
+        parts = name.strip().split(".")
+        for path in _paths(plain, parts, change):
+            kind = _kind_of(type(settings), path, change)
+            target = plain
+            for part in path[:-1]:
+                target = target[part]
+            target[path[-1]] = _parsed(kind, text.strip(), change)
+    return from_plain(type(settings), plain)
+
+
+def differences(one: Any, other: Any, where: str = "") -> Iterator[str]:
+    """`stages.0.lr: 0.001, was 0.002` for each plain value that differs."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in dict.fromkeys([*one, *other]):
+            yield from differences(one.get(key), other.get(key), f"{where}.{key}" if where else str(key))
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for number, pair in enumerate(zip(one, other, strict=True)):
+            yield from differences(*pair, f"{where}.{number}")
+    elif one != other:
+        yield f"{where}: {json.dumps(one)}, was {json.dumps(other)}"
+
+
+def _paths(plain: Any, parts: list[str], change: str) -> list[list[Any]]:
+    """Keys and indices that lead to the named value, several where a `*` stands."""
+    paths: list[list[Any]] = [[]]
+    for depth, part in enumerate(parts):
+        longer = []
+        for path in paths:
+            here = plain
+            for each in path:
+                here = here[each]
+            if isinstance(here, list):
+                longer += [[*path, index] for index in _indices(here, part, change)]
+            elif isinstance(here, dict) and part in here:
+                longer.append([*path, part])
+            else:
+                known = list(here) if isinstance(here, dict) else []
+                _refuse(".".join(parts[: depth + 1]), part, known, change)
+        paths = longer
+    return paths
+
+
+def _indices(here: list[Any], part: str, change: str) -> range:
+    if part == "*":
+        return range(len(here))
+    if not part.isdecimal() or int(part) >= len(here):
+        raise OptionError(f"--set {change}: found {part!r}; expected a number from 0 to {len(here) - 1}, or *.")
+    return range(int(part), int(part) + 1)
+
+
+def _refuse(where: str, name: str, known: Sequence[str], change: str) -> None:
+    near = get_close_matches(name, known, 1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise OptionError(
+        f"--set {change}: found the unknown name {where}; expected one of: {', '.join(known) or 'nothing below it'}."
+        f"{hint}"
+    )
+
+
+def _kind_of(kind: Any, path: Sequence[Any], change: str) -> Any:
+    for part in path:
+        kind = _without_none(kind)
+        if isinstance(part, int):
+            inner = get_args(kind)
+            kind = inner[0] if len(inner) > 1 and inner[1] is ... else inner[part]
+        else:
+            kind = get_type_hints(kind)[part]
+    if dataclasses.is_dataclass(_without_none(kind)):
+        raise OptionError(f"--set {change}: found a name with names below it; expected one of a single value.")
+    return kind
+
+
+def _parsed(kind: Any, text: str, change: str) -> Any:
+    """The plain value of a text."""
+    if text.lower() in ("none", "null", ""):
+        return None if _takes_none(kind) else _made(kind, text, f"--set {change}")
+    one = _without_none(kind)
+    if get_origin(one) is tuple:
+        words = [word for word in text.strip("[]()").split(",") if word.strip()]
+        inner = get_args(one)
+        kinds = [inner[0]] * len(words) if len(inner) > 1 and inner[1] is ... else list(inner)
+        if len(kinds) != len(words):
+            raise OptionError(f"--set {change}: found {len(words)} values; expected {len(kinds)}, with commas.")
+        return [_parsed(each, word.strip(), change) for each, word in zip(kinds, words, strict=True)]
+    if one is bool:
+        known = {
+            "true": True,
+            "yes": True,
+            "1": True,
+            "on": True,
+            "false": False,
+            "no": False,
+            "0": False,
+            "off": False,
+        }
+        if text.lower() not in known:
+            raise OptionError(f"--set {change}: found {text!r}; expected true or false.")
+        return known[text.lower()]
+    if one in (int, float):
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number) or (one is int and number != int(number)):
+            raise OptionError(
+                f"--set {change}: found {text!r}; expected {'a whole number' if one is int else 'a number'}."
+            )
+        return int(number) if one is int else number
+    return text
+
+
+def _made(kind: Any, value: Any, where: str) -> Any:
+    if value is None:
+        if _takes_none(kind):
+            return None
+        raise OptionError(f"{where}: found nothing; expected {_named(kind)}.")
+    kind = _without_none(kind)
+    if dataclasses.is_dataclass(kind):
+        return _made_dataclass(kind, value, where)
+    if get_origin(kind) is tuple:
+        inner = get_args(kind)
+        if not isinstance(value, list | tuple):
+            raise OptionError(f"{where}: found {value!r}; expected a list.")
+        kinds = [inner[0]] * len(value) if len(inner) > 1 and inner[1] is ... else list(inner)
+        if len(kinds) != len(value):
+            raise OptionError(f"{where}: found {len(value)} values; expected {len(kinds)}.")
+        return tuple(
+            _made(each, one, f"{where}.{number}") for number, (each, one) in enumerate(zip(kinds, value, strict=True))
+        )
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise OptionError(f"{where}: found {value!r}; expected one of: {', '.join(map(str, get_args(kind)))}.")
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise OptionError(f"{where}: found {value!r}; expected {_named(kind)}.")
+    return value
+
+
+def _made_dataclass(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise OptionError(f"{where or kind.__name__}: found {value!r}; expected names and values.")
+    hints = get_type_hints(kind)
+    for name in value:
+        if name not in hints:
+            near = get_close_matches(str(name), list(hints), 1)
+            raise OptionError(
+                f"{where + '.' if where else ''}{name}: found an unknown name; expected one of: {', '.join(hints)}."
+                + (f" Did you mean {near[0]}?" if near else "")
+            )
+    required = {
+        each.name
+        for each in dataclasses.fields(kind)
+        if each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+    }
+    if missing := sorted(required - set(value)):
+        raise OptionError(f"{where or kind.__name__}: found no {', '.join(missing)}; expected them.")
+    return kind(**{name: _made(hints[name], one, f"{where}.{name}" if where else name) for name, one in value.items()})
+
+
+def _without_none(kind: Any) -> Any:
+    if get_origin(kind) in (Union, types.UnionType):
+        kinds = [each for each in get_args(kind) if each is not type(None)]
+        assert len(kinds) == 1, f"a setting is of one type or None, not {kind}"
+        return kinds[0]
+    return kind
+
+
+def _takes_none(kind: Any) -> bool:
+    return get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind)
+
+
+def _named(kind: Any) -> str:
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    return names.get(_without_none(kind), str(kind))

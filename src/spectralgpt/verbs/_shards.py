@@ -1,0 +1,279 @@
+"""What a shards folder holds: the part of `inspect` that is about shards."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float32, Int32, Int64
+
+from spectralgpt.progress import Progress
+from spectralgpt.verbs.inspect import Inspected
+from spectralgpt.verbs.shard import NotStored, StoredSamples
+
+if TYPE_CHECKING:
+    from spectralgpt.data.layout import Layout
+    from spectralgpt.data.manifest import Manifest
+    from spectralgpt.data.shards import Shards
+
+FEW = 4
+"""Reasons of failures that are told in full."""
+
+MOST_BANDS = 30
+"""Bands of a sensor that are told in full; a spectrometer has hundreds."""
+
+
+@dataclass(frozen=True, slots=True)
+class BandStatistics:
+    """Of all valid pixels of a band. wavelength: nm. mean to high: reflectance; sd: its standard deviation."""
+
+    sensor: str
+    name: str
+    wavelength: float
+    pixels: int
+    mean: float
+    sd: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedShards(Inspected):
+    """What a shards folder holds.
+
+    bytes: of the shards. dates: the first and the last, ISO, empty where none is known; dated: share of the samples'
+    dates that are known. gsd: smallest and largest, metres, nan where none is known. placed: share of samples whose
+    position is known. places: how many are trained on or held back as a whole. failed: images, or dates of them, that
+    could not be stored; skipped: images of which no chip had enough valid pixels.
+    """
+
+    source: Path
+    samples: int
+    shards: int
+    bytes: int
+    layouts: tuple[StoredSamples, ...]
+    dates: tuple[str, str]
+    dated: float
+    gsd: tuple[float, float]
+    placed: float
+    places: int
+    table: tuple[BandStatistics, ...]
+    failed: tuple[NotStored, ...]
+    skipped: tuple[str, ...]
+    fingerprint: str
+    picture: Path | None
+
+    def lines(self) -> list[str]:
+        first, last = self.dates
+        when = f"{first} to {last}" if first != last else first
+        low, high = self.gsd
+        metres = f"{low:.4g} to {high:.4g} m" if high - low > 0.005 * high else f"{low:.4g} m"
+        known = f", known of {self.dated:.1%}" if first and self.dated < 1 else ""
+        shards = "1 shard" if self.shards == 1 else f"{self.shards:,} shards"
+        size = f"{self.bytes / 1e9:.3g} GB" if self.bytes >= 1e9 else f"{self.bytes / 1e6:.3g} MB"
+        return [
+            str(self.source),
+            f"samples     {self.samples:,} in {shards} of {size}",
+            *(f"layout {number:<4} {_told(layout)}" for number, layout in enumerate(self.layouts)),
+            f"dates       {when or 'unknown'}{known}",
+            f"GSD         {metres if low == low else 'unknown'}",
+            f"places      {self.places:,}; position known of {self.placed:.1%} of the samples",
+            *_table(self.table),
+            *([f"picture     {self.picture}"] if self.picture else []),
+            *_failures(self.failed),
+            *_skipped(self.skipped),
+            f"fingerprint {self.fingerprint}",
+        ]
+
+
+def are_shards(source: str | os.PathLike[str]) -> bool:
+    """Whether a folder has the manifest of shards or, without a whole one, shards.
+
+    A folder of images may have a manifest.json too, of who delivered them.
+    """
+    folder = Path(source)
+    try:
+        with (folder / "manifest.json").open("rb") as file:
+            ours = b'"spectralgpt shards"' in file.read(200)
+    except OSError:
+        ours = False
+    return ours or (folder.is_dir() and any(folder.glob("shard-*.arrow")))
+
+
+def inspect_shards(source: str | os.PathLike[str], picture: Path | None, progress: Progress) -> InspectedShards:
+    """What the folder holds; its picture is written where one is wanted. DataError for a damaged one."""
+    from spectralgpt.data.shards import open_shards
+    from spectralgpt.raster import refuse_overwriting
+
+    progress("opening", 0, 3)
+    shards = open_shards(source)
+    manifest, layouts = shards.manifest, range(len(shards.layouts))
+    if picture is not None:
+        files = ("manifest.json", *dict.fromkeys(entry.file for entry in manifest.shards))
+        refuse_overwriting([os.path.join(source, name) for name in files], (picture,))
+    progress("looking at the samples", 1, 3)
+    positions = np.concatenate([np.zeros((0, 2), np.float32), *map(shards.positions, layouts)])
+    places = np.unique(np.concatenate([np.zeros(0, np.uint64), *map(shards.places, layouts)]))
+    days, gsd = _days_and_gsd(shards)
+    known, metres = days[days >= 0], gsd[~np.isnan(gsd)]
+    if picture is not None:
+        progress("drawing", 2, 3)
+        _draw(shards, positions, picture)
+    progress("looking at the samples", 3, 3)
+    return InspectedShards(
+        source=Path(source),
+        samples=sum(shards.counts),
+        shards=len(manifest.shards),
+        bytes=sum(entry.bytes for entry in manifest.shards),
+        layouts=tuple(map(_stored, shards.layouts, shards.counts)),
+        dates=(_written(known.min()), _written(known.max())) if known.size else ("", ""),
+        dated=known.size / max(1, days.size),
+        gsd=(float(metres.min()), float(metres.max())) if metres.size else (float("nan"), float("nan")),
+        placed=float((~np.isnan(positions)).all(axis=1).sum() / max(1, len(positions))),
+        places=len(places),
+        table=_statistics(manifest),
+        failed=tuple(NotStored(each.source, _alone(each.reason, each.source)) for each in manifest.failed),
+        skipped=manifest.skipped,
+        fingerprint=shards.fingerprint,
+        picture=picture,
+    )
+
+
+def chosen(counts: Sequence[int], most: int) -> list[tuple[int, Int64[np.ndarray, " row"]]]:
+    """At most so many samples over all layouts: (layout, rows), as many of each as it has and others leave.
+
+    Of a layout they are far apart, as neighbours are chips of one image.
+    """
+    shares = [0] * len(counts)
+    for _ in range(min(most, sum(counts))):
+        left = [layout for layout, count in enumerate(counts) if shares[layout] < count]
+        # of equal shares the largest layout's first: there may be more layouts than samples wanted
+        shares[min(left, key=lambda layout: (shares[layout], -counts[layout]))] += 1
+    return [
+        (layout, ((np.arange(share) + 0.5) * count / share).astype(np.int64))
+        for layout, (share, count) in enumerate(zip(shares, counts, strict=True))
+        if share
+    ]
+
+
+def _stored(layout: "Layout", samples: int) -> StoredSamples:
+    names = tuple(band.name for band in layout.bands)
+    return StoredSamples(layout.sensor, names, layout.dtype, layout.dates, layout.side, samples)
+
+
+def _statistics(manifest: "Manifest") -> tuple[BandStatistics, ...]:
+    """Of each sensor, in the order in which they first come, by wavelength."""
+    bands = manifest.statistics
+    sensors = list(dict.fromkeys(each.band.sensor for each in bands))
+    in_order = sorted(bands, key=lambda each: (sensors.index(each.band.sensor), each.band.wavelength))
+    return tuple(
+        BandStatistics(
+            sensor=each.band.sensor,
+            name=each.band.name,
+            wavelength=float(each.band.wavelength),
+            pixels=each.count,
+            mean=each.mean,
+            sd=each.sd,
+            low=each.low,
+            high=each.high,
+        )
+        for each in in_order
+    )
+
+
+def _told(layout: StoredSamples) -> str:
+    names = ", ".join(layout.bands) if len(layout.bands) <= MOST_BANDS else f"{len(layout.bands)} bands"
+    dates = "1 date" if layout.dates == 1 else f"{layout.dates} dates"
+    return f"{layout.samples:,} of {layout.sensor}, {dates}, {layout.side} px, {layout.dtype}: {names}"
+
+
+def _days_and_gsd(shards: "Shards") -> tuple[Int32[np.ndarray, " day"], Float32[np.ndarray, " sample"]]:
+    """Of all samples in any order, and of all their dates."""
+    from spectralgpt.data.table import Table
+
+    days, gsd = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)]
+    # a file may be listed several times
+    for entry in {entry.file: entry for entry in shards.manifest.shards}.values():
+        for block in Table(shards.folder / entry.file, shards.layouts[entry.layout], entry.count, entry.bytes).blocks:
+            days.append(block.days.ravel())
+            gsd.append(block.gsd)
+    return np.concatenate(days), np.concatenate(gsd)
+
+
+def _draw(shards: "Shards", positions: Float32[np.ndarray, "sample 2"], target: Path) -> None:
+    """Of each sample its first date."""
+    from spectralgpt.report import save_samples
+    from spectralgpt.report.samples import MOST_SAMPLES
+
+    images, wavelengths, titles = [], [], []
+    for layout, rows in chosen(shards.counts, MOST_SAMPLES):
+        samples, shared = shards.read(layout, rows, np.zeros((len(rows), 1), np.int64)), shards.layouts[layout]
+        for index in range(len(rows)):
+            height, width = samples.extent[index].tolist()
+            scale, offset = (each[index].numpy()[:, None, None] for each in (samples.scale, samples.offset))
+            image = (samples.values[index, 0].numpy() * scale + offset).astype(np.float32)
+            if samples.valid is not None:
+                image[~samples.valid[index, 0].numpy()] = np.nan
+            images.append(image[:, :height, :width])
+            wavelengths.append([float(band.wavelength) for band in shared.bands])
+            titles.append(_title(shared, int(samples.days[index, 0]), float(samples.gsd[index])))
+    title = f"{shards.folder.resolve().name}: {sum(shards.counts):,} samples"
+    save_samples(target, images, wavelengths, titles, positions, title)
+
+
+def _title(layout: "Layout", day: int, gsd: float) -> str:
+    when = _written(day) or "date unknown"
+    several = f" (1 of {layout.dates})" if layout.dates > 1 else ""
+    return f"{layout.sensor}\n{when}{several}, {f'{gsd:.3g} m' if gsd == gsd else 'GSD unknown'}"
+
+
+def _written(day: int | np.integer) -> str:
+    from spectralgpt.raster.dates import written
+
+    return written(int(day))
+
+
+def _table(table: tuple[BandStatistics, ...]) -> list[str]:
+    """Sensor, band, wavelength, statistics in reflectance, in columns."""
+    if not table:
+        return []
+    width = max(len(f"{row.sensor} {row.name}") for row in table)
+    lines = [f"{'band':<{width}}  {'nm':>7}  {'mean':>8}  {'sd':>8}  {'lowest':>8}  {'highest':>8}  {'pixels':>14}"]
+    for _, of_sensor in groupby(table, key=lambda row: row.sensor):
+        rows = list(of_sensor)
+        lines += [
+            f"{f'{row.sensor} {row.name}':<{width}}  {row.wavelength:7.1f}  {row.mean:8.4f}  {row.sd:8.4f}  "
+            f"{row.low:8.4f}  {row.high:8.4f}  {row.pixels:14,}"
+            for row in rows[:MOST_BANDS]
+        ]
+        if len(rows) > MOST_BANDS:
+            lines.append(f"and {len(rows) - MOST_BANDS} more bands of {rows[0].sensor}")
+    return ["", *lines, ""]
+
+
+def _alone(reason: str, source: str) -> str:
+    """A reason without the file's path, so that the same reason of other files is the same text."""
+    path, _, rest = reason.partition(": ")
+    return rest.replace(path, "the file") if rest and path.endswith(source) else reason
+
+
+def _failures(failed: tuple[NotStored, ...]) -> list[str]:
+    """How many, then a line a reason with one of its images, the most frequent first."""
+    if not failed:
+        return []
+    reasons = Counter(each.reason for each in failed)
+    first = {each.reason: each.source for each in reversed(failed)}
+    lines = [
+        f"            {first[reason]}{f' and {count - 1:,} more' if count > 1 else ''}: {reason}"
+        for reason, count in reasons.most_common(FEW)
+    ]
+    more = [f"            and {len(reasons) - FEW:,} more reasons, which --json lists"] if len(reasons) > FEW else []
+    return [f"failed      {len(failed):,}", *lines, *more]
+
+
+def _skipped(images: tuple[str, ...]) -> list[str]:
+    return [f"skipped     {len(images):,} with too few valid pixels, like {images[0]}"] if images else []

@@ -1,0 +1,274 @@
+"""From images to shards: nothing lost or stored twice, whatever stops it; one bad file is no other's fault."""
+
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_rasters import NAMES, land, write
+
+from made_folders import contents, files_of, killed_run, scene
+from spectralgpt.data.chips import SIDES, Reading, corners, padded_side
+from spectralgpt.data.sharding import shard
+from spectralgpt.data.shards import open_shards
+from spectralgpt.data.verification import verify_shards
+from spectralgpt.errors import DataError, RasterError, TargetError
+
+READING = Reading(chip=32, least_valid=0.1, most_dates=12)
+SIZE = 200_000
+"""Bytes of a shard in these tests: 8 chips."""
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> Path:
+    """Eight images, 4 or 6 chips of 32 pixels each."""
+    folder = tmp_path_factory.mktemp("sharding") / "images"
+    for number in range(8):
+        scene(folder / f"{number:02}.tif", 40 + 5 * number, 60, number)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(images, tmp_path_factory) -> Path:
+    """The shards of all images, made at once."""
+    out = tmp_path_factory.mktemp("whole") / "shards"
+    shard([images], out, READING, size=SIZE, workers=1)
+    return out
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(8, 128))
+def test_chips_cover_every_pixel_and_no_more(height, width, chip):
+    side = padded_side(height, width, chip)
+    assert side == chip or (side in SIDES and max(height, width) <= side < chip)
+    assert all(smaller < max(height, width) for smaller in SIDES if smaller < side)
+    found = list(corners(height, width, side))
+    assert len(found) == len(set(found)) == -(-height // side) * -(-width // side)
+    covered = np.zeros((height, width), bool)
+    for row, column in found:
+        assert 0 <= row <= max(0, height - side)
+        assert 0 <= column <= max(0, width - side)
+        covered[row : row + side, column : column + side] = True
+    assert covered.all()
+
+
+def test_shards_do_not_depend_on_the_number_of_workers(images, whole, tmp_path):
+    shard([images], tmp_path / "out", READING, size=SIZE, workers=2)
+    assert files_of(tmp_path / "out") == files_of(whole)
+    assert len(files_of(whole)) > 4
+
+
+def test_a_second_run_changes_no_byte(images, whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "out")
+    (tmp_path / "out" / "shard-99999.arrow.partial").write_bytes(b"left by a kill")
+    report = shard([images], tmp_path / "out", READING, size=SIZE, workers=1)
+    assert (report.images, report.known, report.added) == (8, 8, 0)
+    assert files_of(tmp_path / "out") == files_of(whole)
+
+
+def test_images_are_added_and_other_chips_are_other_samples(images, whole, tmp_path):
+    shard([images / "03.tif"], tmp_path / "out", READING, workers=1)
+    shard([images], tmp_path / "out", READING, workers=1)
+    assert contents(tmp_path / "out") == contents(whole)
+    report = shard([images / "03.tif"], tmp_path / "out", Reading(64, 0.1, 12), workers=1)
+    assert report.added == 1
+    assert max(contents(tmp_path / "out").values()) == 1
+
+
+def killed(how: str, at: float, arguments: tuple, options: dict) -> None:
+    """Run it in another process that kills itself, as `made_folders.killed_run` says."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["spectralgpt.data.sharding"])
+    process = context.Process(target=killed_run, args=(how, at, arguments, options))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+
+
+def assert_same(out: Path, whole: Path, told: str = "") -> None:
+    """The same samples, each once, with the same statistics, and files that are what the manifest says."""
+    assert contents(out) == contents(whole), told
+    assert verify_shards(out) == len(list(out.glob("shard-*")))
+    for one, other in zip(open_shards(out).manifest.statistics, open_shards(whole).manifest.statistics, strict=True):
+        assert (one.band, one.count, one.low, one.high) == (other.band, other.count, other.low, other.high)
+        assert (one.total, one.sd) == (pytest.approx(other.total), pytest.approx(other.sd))
+        assert (one.asinh_mean, one.asinh_sd) == (pytest.approx(other.asinh_mean), pytest.approx(other.asinh_sd))
+
+
+def test_a_run_killed_at_any_moment_goes_on_where_it_was(images, whole, tmp_path):
+    out, options = tmp_path / "out", {"size": SIZE, "workers": 1}
+    start = time.perf_counter()
+    shard([images], tmp_path / "timed", READING, **options)
+    seconds = time.perf_counter() - start
+    seed = random.randrange(2**32)
+    moments = random.Random(seed)
+    for _ in range(3):
+        killed("after", moments.uniform(0.1, 0.4) * seconds, ([images], out, READING), options)
+    shard([images], out, READING, **options)
+    assert not list(out.glob("*.partial"))
+    assert_same(out, whole, f"seed {seed}")
+
+
+def test_a_run_killed_at_a_rename_goes_on_where_it_was(images, whole, tmp_path):
+    out, options = tmp_path / "out", {"size": SIZE, "workers": 1}
+    # the first rename of a new folder is that of the manifest that names the sources
+    for how, call in (("before", 2), ("before", 1), ("behind", 1), ("before", 2)):
+        killed(how, call, ([images], out, READING), options)
+    assert len(list(out.glob("shard-*.arrow"))) == 1 + len(open_shards(out).manifest.shards) == 2
+    shard([images], out, READING, **options)
+    assert_same(out, whole)
+
+
+def test_a_shard_that_was_renamed_but_not_entered_counts(images, whole, tmp_path):
+    out = shutil.copytree(whole, tmp_path / "out")
+    content = json.loads((out / "manifest.json").read_text())
+    content["shards"].pop()
+    (out / "manifest.json").write_text(json.dumps(content))
+    report = shard([images], out, READING, size=SIZE, workers=1)
+    assert report.added == 0
+    assert contents(out) == contents(whole)
+    (out / "manifest.json").unlink()  # all of it can be told from the shards
+    assert shard([images], out, READING, size=SIZE, workers=1).added == 0
+    assert_same(out, whole)
+
+
+def test_a_damaged_shard_is_named_and_made_anew_when_removed(images, whole, tmp_path):
+    out = shutil.copytree(whole, tmp_path / "out")
+    damaged, gone = out / "shard-00001.arrow", out / "shard-00002.arrow"
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    gone.unlink()
+    with pytest.raises(DataError, match=r"2 of \d+ shards .*shard-00001\.arrow \(other bytes.*shard-00002\.arrow \(No"):
+        verify_shards(out)
+    damaged.unlink()
+    shard([images], out, READING, size=SIZE, workers=1)
+    assert_same(out, whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_what_is_done(images, whole, tmp_path, number):
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if (stage, done) == ("sharding", 4):
+            os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt):
+        shard([images], tmp_path / "out", READING, workers=1, progress=interrupt)
+    assert signal.getsignal(number) is before
+    stored = contents(tmp_path / "out")
+    assert 10 < len(stored) < len(contents(whole))
+    report = shard([images], tmp_path / "out", READING, workers=1)
+    assert 4 <= report.known < 8
+    assert contents(tmp_path / "out") == contents(whole)
+
+
+def test_another_thread_may_shard(images, whole, tmp_path):
+    thread = threading.Thread(target=shard, args=([images], tmp_path / "out", READING), kwargs={"workers": 1})
+    thread.start()
+    thread.join()
+    assert contents(tmp_path / "out") == contents(whole)
+
+
+@pytest.fixture
+def with_bad_ones(images, tmp_path) -> Path:
+    folder = shutil.copytree(images, tmp_path / "images")
+    (folder / "01.tif").write_bytes(b"no image")
+    (folder / "03.tif").write_bytes((folder / "03.tif").read_bytes()[:-20_000])
+    write(folder / "05.tif", land(40, 40), names=[f"odd{index}" for index in range(13)])
+    write(folder / "06.tif", np.zeros((13, 40, 40), np.uint16), names=NAMES, nodata=0)
+    return folder
+
+
+def test_bad_files_are_reported_and_do_not_stop_the_rest(with_bad_ones, images, whole, tmp_path):
+    out = tmp_path / "out"
+    report = shard([with_bad_ones], out, READING, workers=1)
+    failed = {failure.source: failure.reason for failure in report.manifest.failed}
+    assert list(failed) == ["images/01.tif", "images/03.tif", "images/05.tif", "images/06.tif"]
+    assert all("found" in reason and "expected" in reason for reason in failed.values())
+    good = Counter({key: count for key, count in contents(whole).items() if key[0].split(",")[0] not in failed})
+    assert contents(out) == good
+    before = files_of(out)
+    assert shard([with_bad_ones], out, READING, workers=1).added == 0
+    assert files_of(out) == before
+    for name in ("01.tif", "03.tif", "05.tif", "06.tif"):
+        shutil.copy(images / name, with_bad_ones / name)
+    assert not shard([with_bad_ones], out, READING, workers=1).manifest.failed  # they are tried again
+    assert contents(out) == contents(whole)
+
+
+def test_strict_stops_at_the_first_and_keeps_what_is_done(with_bad_ones, tmp_path):
+    with pytest.raises(RasterError, match=r"01\.tif: found"):
+        shard([with_bad_ones], tmp_path / "out", READING, workers=1, strict=True)
+    assert {source.split(",")[0] for source, _ in contents(tmp_path / "out")} == {"images/00.tif"}
+
+
+def test_chips_with_few_valid_pixels_are_left_out(tmp_path):
+    values = land(64, 64)
+    values[:, :32, :32] = 0
+    values[:, 40:, :32] = 0
+    values[:, :, 32:] = 0
+    write(tmp_path / "half.tif", values, names=NAMES, nodata=0)
+    report = shard([tmp_path / "half.tif"], tmp_path / "out", READING, workers=1)
+    assert (report.added, report.left_out) == (1, 3)
+    report = shard([tmp_path / "half.tif"], tmp_path / "out", READING, workers=1)
+    assert (report.added, report.left_out) == (0, 3)
+    assert report.manifest.skipped == ()
+    report = shard([tmp_path / "half.tif"], tmp_path / "other", Reading(32, 0.5, 12), workers=1)
+    assert (report.added, report.left_out) == (0, 4)
+    assert [Path(name).name for name in report.manifest.skipped] == ["half.tif"]
+    assert shard([tmp_path / "half.tif"], tmp_path / "other", READING, workers=1).manifest.skipped == ()
+
+
+def test_a_folder_of_something_else_is_left_alone(images, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    with pytest.raises(TargetError, match=r"thesis\.txt .*expected"):
+        shard([images], tmp_path / "out", READING, workers=1)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(TargetError, match="cannot be written to"):
+        shard([images], tmp_path / "file", READING, workers=1)
+
+
+def test_two_runs_at_once_are_refused(images, tmp_path):
+    out = tmp_path / "out"
+
+    def another(stage: str, done: int, total: int) -> None:
+        if (stage, done) == ("sharding", 1):
+            with pytest.raises(TargetError, match="another run writes here"):
+                shard([images], out, READING, workers=1)
+            refused.append(True)
+
+    refused: list[bool] = []
+    shard([images], out, READING, workers=1, progress=another)
+    assert refused
+
+
+def test_a_full_disk_is_the_users_to_mend(images, tmp_path, monkeypatch):
+    def full(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(TargetError, match="No space left"):
+        shard([images], tmp_path / "out", READING, size=SIZE, workers=1)
+    monkeypatch.undo()
+    assert not shard([images], tmp_path / "out", READING, size=SIZE, workers=1).manifest.failed
+    verify_shards(tmp_path / "out")
+
+
+def test_progress_counts_images(images, tmp_path):
+    told = []
+    shard([images], tmp_path / "out", READING, workers=1, progress=lambda *each: told.append(each))
+    assert [each for each in told if each[0] == "sharding"] == [("sharding", done, 8) for done in range(9)]
+    verify_shards(tmp_path / "out", lambda *each: told.append(each))
+    assert told[-1] == ("checking shards", 1, 1)

@@ -1,0 +1,97 @@
+"""A model of seconds, its optimizer, steps that need no data, and processes that act as under torchrun."""
+
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from spectralgpt.bands import BandSet, sensor
+from spectralgpt.nn import Cube, MaskedAutoencoder, ModelConfig, Scaling, Size
+from spectralgpt.training import make_optimizer
+from spectralgpt.training.distribution import Distribution
+
+CONFIG = ModelConfig(Size(16, 1, 2, 16, 1, 2), BandSet.native(sensor("spectralgpt-12").bands), image=32)
+ALONE = Distribution(0, 1, torch.device("cpu"))
+
+
+def made(seed: int) -> tuple[MaskedAutoencoder, torch.optim.AdamW]:
+    torch.manual_seed(seed)
+    model = MaskedAutoencoder(CONFIG)
+    return model, make_optimizer(model, lr=1e-2)
+
+
+def cube_of(batch: int, seed: int = 0) -> Cube:
+    values = torch.randn(batch, 1, 12, 32, 32, generator=torch.Generator().manual_seed(seed))
+    flat = torch.zeros(batch, 1, 12)
+    days, gsd = torch.full((batch, 1), 18000, dtype=torch.int32), torch.full((batch,), 10.0)
+    return Cube(values, None, CONFIG.bands, days, gsd, Scaling("standard", flat, flat + 1))
+
+
+def make_step(model: MaskedAutoencoder, optimizer: torch.optim.Optimizer, number: int = 0) -> None:
+    generator = torch.Generator().manual_seed(number)
+    for parameter in model.parameters():
+        parameter.grad = torch.randn(parameter.shape, generator=generator)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+def differences(one: object, other: object, where: str = "") -> list[str]:
+    """Where two states are not the same to the last bit."""
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return [] if one.dtype == other.dtype and torch.equal(one, other) else [where]
+    if isinstance(one, dict) and isinstance(other, dict):
+        if set(one) != set(other):
+            return [f"{where}: {set(one) ^ set(other)}"]
+        return [each for key in one for each in differences(one[key], other[key], f"{where}.{key}")]
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
+        return [each for i in range(len(one)) for each in differences(one[i], other[i], f"{where}.{i}")]
+    return [] if one == other and type(one) is type(other) else [where]
+
+
+def run_ranks(code: str, arguments: Sequence[object] = (), ranks: int = 2) -> list[str]:
+    """What each process prints that runs the code, as torchrun would start them; shapes are checked there too."""
+    start = """
+        import sys, warnings
+        import jaxtyping
+        warnings.simplefilter("error")
+        jaxtyping.install_import_hook("spectralgpt", "beartype.beartype")
+        from made_training import *
+    """
+    text = textwrap.dedent(start) + textwrap.dedent(code)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    running = []
+    for rank in range(ranks):
+        paths = os.pathsep.join([str(Path(__file__).parent), *(each for each in sys.path if each)])
+        environment = os.environ | {
+            "RANK": str(rank),
+            "WORLD_SIZE": str(ranks),
+            "LOCAL_RANK": str(rank),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": paths,
+        }
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "-c", text, *map(str, arguments)],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    try:
+        said = [each.communicate(timeout=120) for each in running]
+    finally:
+        for each in running:
+            each.kill()
+    for each, (_, errors) in zip(running, said, strict=True):
+        assert each.returncode == 0, "\n\n".join(errors for _, errors in said)
+    return [out for out, _ in said]
