@@ -33,12 +33,12 @@ from spectralgpt.bands import BandSet
 from spectralgpt.data.augmentation import Augmentation, augmented, drawn_crops
 from spectralgpt.data.loader import Loader, Source
 from spectralgpt.data.manifest import read_manifest, write_manifest
-from spectralgpt.data.sharding import shard
 from spectralgpt.data.shards import Shards, open_shards
 from spectralgpt.nn import BandStatistics, Normalization
+from spectralgpt.verbs.shard import shard
 
-MILLION, BATCH, CHIP, IMAGE, GPU = 1_000_000, 64, 128, 96, 5000
-"""Samples; of a batch; pixels of a sample and of a crop; images a second that one GPU asks for (Base at 96 px)."""
+MILLION, CHIP, IMAGE, GPU = 1_000_000, 128, 96, 5000
+"""Samples; pixels of a sample and of a crop; images a second that one GPU asks for (Base at 96 px)."""
 WORKERS = (0, 1, 2)
 FIELDS = ("VmRSS", "RssAnon", "RssFile")
 """Of a process's memory: all of it, what is its own, and pages of files, which all processes share."""
@@ -47,7 +47,7 @@ FIELDS = ("VmRSS", "RssAnon", "RssFile")
 def sharded(folder: Path, side: int, samples: int) -> tuple[Shards, int]:
     """Shards of a scene of side x side pixels, listed so often that there are at least so many; how many there are."""
     scene = made(folder / "scene.tif", list(GSDS), side, 10)
-    shard([scene], folder / "shards", chip=CHIP, bands="s2-l2a", workers=1)
+    shard(scene, out=folder / "shards", chip=CHIP, bands="s2-l2a", workers=1)
     scene.unlink()
     manifest = read_manifest(folder / "shards")
     real = sum(entry.count for entry in manifest.shards)
@@ -55,39 +55,42 @@ def sharded(folder: Path, side: int, samples: int) -> tuple[Shards, int]:
     return open_shards(folder / "shards"), real
 
 
-def loader(shards: Shards, workers: int = 0) -> Loader:
+def loader(shards: Shards, batch: int, workers: int = 0) -> Loader:
     source = Source(shards, None, (0,), (np.arange(shards.counts[0]),))
-    return Loader([source], batch=BATCH, micro=BATCH, seed=0, dates=None, workers=workers)
+    return Loader([source], batch=batch, micro=2 * batch, seed=0, dates=None, workers=workers)
 
 
 # -- assembling --------------------------------------------------------------------------------------------------------
 
 
-def assembling(folder: Path, shards: Shards, real: int, count: int, repeats: int) -> dict[str, dict[str, float]]:
+def assembling(
+    folder: Path, shards: Shards, real: int, batch: int, count: int, repeats: int
+) -> dict[str, dict[str, float]]:
     """A row a way to get `count` batches; each time the next ones, the same for all ways."""
-    order = loader(shards).order
+    order = loader(shards, batch).order
     starts = [count * repeat for repeat in range(repeats + 1)]
     # known beforehand, so that NumPy does nothing but copy
     wanted = {start: [order.batch(start + number).positions % real for number in range(count)] for start in starts}
     stored = shards.read(0, np.arange(real)).values.numpy()
     stored.tofile(folder / "values")
     mapped = np.memmap(folder / "values", np.uint16, "r", shape=stored.shape)
-    reused = np.empty((2 * BATCH, *stored.shape[1:]), np.uint16)
+    reused = np.empty((2 * batch, *stored.shape[1:]), np.uint16)
 
     def numpy(start: int) -> None:
-        for rows in wanted[start]:
-            mapped[rows]
+        # a batch is held until the next one is there, as with ours
+        for _ in map(mapped.__getitem__, wanted[start]):
+            pass
 
     def numpy_again(start: int) -> None:
         for rows in wanted[start]:
             np.take(mapped, rows, axis=0, out=reused[: len(rows)], mode="clip")
 
     def memcpy(start: int) -> None:
-        for _ in wanted[start]:
-            np.copyto(reused[:BATCH], stored[:BATCH])
+        for first in range(0, count * batch, batch):
+            np.copyto(reused[:batch], stored[first % (real - batch + 1) :][:batch])
 
     def ours(workers: int) -> Callable[[int], None]:
-        own = loader(shards, workers)
+        own = loader(shards, batch, workers)
 
         def run(start: int) -> None:
             steps = own.steps(start)
@@ -97,19 +100,19 @@ def assembling(folder: Path, shards: Shards, real: int, count: int, repeats: int
 
         return run
 
-    for step in islice(loader(shards).steps(starts[-1]), 2):
+    for step in islice(loader(shards, batch).steps(starts[-1]), 2):
         if not np.array_equal(step.micro[0].values, mapped[wanted[starts[-1]][step.number - starts[-1]]]):
             raise AssertionError(f"batch {step.number} is not what lies in the memmap")
     ways = {"numpy": numpy, "numpy, into the same memory": numpy_again, "memcpy": memcpy}
     ways |= {f"ours, {workers} workers": ours(workers) for workers in WORKERS}
     seconds = interleaved({name: each_time(way, starts) for name, way in ways.items()}, repeats, "cpu")
-    size = count * BATCH * stored[0].nbytes
+    size = count * batch * stored[0].nbytes
     rows = {}
     for name, each in seconds.items():
         median = statistics.median(each)
         ratios = [theirs / own for theirs, own in zip(seconds["numpy"], each, strict=True)]
         rows[name] = {
-            "samples_per_s": count * BATCH / median,
+            "samples_per_s": count * batch / median,
             "gigabytes_per_s": size / median / 1e9,
             "ratio_to_numpy": statistics.median(seconds["numpy"]) / median,
             "lowest_ratio": min(ratios),
@@ -128,19 +131,19 @@ def each_time(way: Callable[[int], None], starts: list[int]) -> Callable[[], Non
 # -- opening -----------------------------------------------------------------------------------------------------------
 
 
-def opening(folder: Path) -> dict[str, float]:
+def opening(folder: Path, batch: int) -> dict[str, float]:
     """Seconds and bytes, in this process, from before the folder is opened to after its batches are read."""
-    torch.empty(BATCH).sum()
+    torch.empty(1).sum()
     before = {field: status(field) for field in FIELDS}
     start = time.perf_counter()
     shards = open_shards(folder)
-    order = loader(shards).order
+    order = loader(shards, batch).order
     order.batch(0)
     opened = time.perf_counter()
     held_back = shards.places(0) % np.uint64(20) == 0
     split = time.perf_counter()
     source = Source(shards, None, (0,), (np.flatnonzero(~held_back),))
-    steps = Loader([source], batch=BATCH, micro=BATCH, seed=0, dates=None, workers=max(WORKERS)).steps()
+    steps = Loader([source], batch=batch, micro=2 * batch, seed=0, dates=None, workers=max(WORKERS)).steps()
     next(steps)
     first = time.perf_counter()
     result: dict[str, float] = {"opening_s": opened - start, "places_s": split - opened, "first_batch_s": first - split}
@@ -153,9 +156,9 @@ def opening(folder: Path) -> dict[str, float]:
 # -- augmentation ------------------------------------------------------------------------------------------------------
 
 
-def augmenting(shards: Shards, device: str, repeats: int) -> dict[str, dict[str, float]]:
+def augmenting(shards: Shards, batch: int, device: str, repeats: int) -> dict[str, dict[str, float]]:
     """Images a second of one core, and of a GPU; what is drawn for a GPU, by one core."""
-    samples = next(loader(shards).steps()).micro[0]
+    samples = next(loader(shards, batch).steps()).micro[0]
     statistics_ = tuple(
         BandStatistics(each.band, each.asinh_mean, each.asinh_sd) for each in shards.manifest.statistics
     )
@@ -177,26 +180,29 @@ def augmenting(shards: Shards, device: str, repeats: int) -> dict[str, dict[str,
 
 def main() -> None:
     parser = options(__doc__, repeats=15)
-    parser.add_argument("--count", type=int, default=32, help=f"batches of {BATCH} a run")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--count", type=int, default=32, help="batches a run")
     parser.add_argument("--opening", metavar="SHARDS", type=Path, help="measure opening in this process, and print it")
     parser.set_defaults(threads=1)
     found = given(parser)
     if found.opening:
-        print(json.dumps(opening(found.opening)))
+        print(json.dumps(opening(found.opening, found.batch)))
         return
     side, samples = (3072, MILLION) if not found.quick else (1024, 1000)
     if found.quick:
-        found.count = 2
+        found.batch, found.count = 16, 2
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         shards, real = sharded(folder, side, samples)
-        rows = assembling(folder, shards, real, found.count, found.repeats)
-        command = [sys.executable, __file__, "--opening", str(shards.folder)]
+        rows = assembling(folder, shards, real, found.batch, found.count, found.repeats)
+        command = [sys.executable, __file__, "--opening", str(shards.folder), "--batch", str(found.batch)]
         opened = [json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout) for _ in range(3)]
-        crops = augmenting(shards, found.device, found.repeats)
+        crops = augmenting(shards, found.batch, found.device, found.repeats)
     loading = rows["ours, 0 workers"]["samples_per_s"]
     on_gpu, on_cpu = GPU / loading, GPU / loading + GPU / crops["augmentation, one core"]["samples_per_s"]
-    what = f"batches of {BATCH} of {sum(shards.counts)} samples ({real} real ones) of 12 x {CHIP} x {CHIP} uint16, "
+    what = (
+        f"batches of {found.batch} of {sum(shards.counts)} samples ({real} real ones) of 12 x {CHIP} x {CHIP} uint16, "
+    )
     result: dict[str, Any] = {
         "what": what + f"pages in memory; crops of {IMAGE} px",
         **about(found),

@@ -1,7 +1,6 @@
 """Which real images of a folder are trained on: tables of them for `spectralgpt shard`."""
 
 import csv
-import json
 import re
 import sys
 from collections import defaultdict
@@ -30,8 +29,9 @@ class Family:
     """Images that are told alike.
 
     files: globs below DATA. place: a pattern; what its groups find in an image's path is its place. bands: what
-    `--bands` says. offset: whether the +1000 of baseline 04.00 is still in its values, which no file tells. stack: whether images of a place are its dates. dates: of files whose
-    path holds the key, where neither the files nor their names tell them. clouds: what is not valid.
+    `--bands` says. stack: whether images of a place are its dates. offset: whether the +1000 of baseline 04.00 is still
+    in the values, which no file tells. dates: of files whose path holds the key, where neither the files nor their
+    names tell them. clouds: what is not valid.
     """
 
     name: str

@@ -30,7 +30,8 @@ from torch import Tensor
 
 from spectralgpt.data.augmentation import centred
 from spectralgpt.data.shards import Shards, open_shards
-from spectralgpt.draws import keys, permutation, uniform
+from spectralgpt.data.split import rows
+from spectralgpt.draws import keys, permutation
 from spectralgpt.errors import BandError
 from spectralgpt.nn import Cube, Mask, draw_mask
 from spectralgpt.nn.patches import to_slots
@@ -86,8 +87,8 @@ def guessed(scene: Scene, interpolations: Mapping[str, Weighted | Corrected]) ->
 def drawn(shards: Shards, share: float, held: bool, most: int, seed: int, *purpose: int) -> dict[int, np.ndarray]:
     """Samples by layout: all that are held back (or all others), or as many of them, drawn."""
     found = [rows(shards, layout, share, held_back=held) for layout in range(len(shards.layouts))]
-    of_layout = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
-    every = np.concatenate(rows)
+    of_layout = np.repeat(np.arange(len(found)), list(map(len, found)))
+    every = np.concatenate(found)
     chosen = np.sort(permutation(seed, *purpose, count=len(every))[:most])
     return {int(i): every[chosen][of_layout[chosen] == i] for i in np.unique(of_layout[chosen])}
 
@@ -102,10 +103,10 @@ def masked_batches(
 ) -> Iterator[Masked]:
     """The samples as cubes, each with a random mask of its own that depends on sample and seed alone."""
     config = model.config
-    for layout, rows in chosen.items():
+    for layout, every in chosen.items():
         places = shards.places(layout)
-        for start in range(0, len(rows), BATCH):
-            part = rows[start : start + BATCH]
+        for start in range(0, len(every), BATCH):
+            part = every[start : start + BATCH]
             dates = shards.layouts[layout].dates
             turns = keys(seed, 1, layout, part[:, None], np.arange(dates)).argsort(axis=1)
             samples = shards.read(layout, part, np.sort(turns[:, : given.dates], axis=1))

@@ -27,7 +27,7 @@ def keys(seed: int, *where: int | np.integer | np.ndarray) -> UInt64[np.ndarray,
     for axis in where:
         with np.errstate(over="ignore"):
             # of 64 bits first: a negative number is what its bits are
-            key = mixed(key + np.asarray(axis).astype(np.int64).astype(np.uint64))
+            key = mixed(np.asarray(key + np.asarray(axis).astype(np.int64).astype(np.uint64)))
     return np.asarray(key)
 
 

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from interpolation import GRID, Corrected, Scene, Weighted, estimated, fitted, spread  # noqa: E402
 from real_images import FAMILIES, LEFT_OUT, Family, Row, apart, with_true_places  # noqa: E402
-from real_pretraining import Errors, held_back  # noqa: E402
+from real_pretraining import Errors  # noqa: E402
 
 LENGTHS = (490.0, 560.0, 665.0, 842.0)
 WAYS = [Weighted(power=3.0, reach=0.1, spatial=1.0, temporal=1.0), Corrected(power=3.0, bands=0.5, dates=0.5)]
@@ -117,11 +117,6 @@ def test_ratios_and_their_intervals():
     assert low < noisy.told(0)["ratios"]["mean"]["ratio"] < high
     assert 0.1 < high - low < 0.4
     assert errors.of(errors.places == 3).told(0)["ratios"]["mean"]["interval"] is None
-
-
-def test_share_of_places_held_back():
-    held = held_back(np.random.default_rng(0).integers(0, 2**64, 5000, dtype=np.uint64), 0.1)
-    assert 0.08 < held.mean() < 0.12
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------

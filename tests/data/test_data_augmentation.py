@@ -54,7 +54,7 @@ def made_samples(
     extent = rng.integers(side // 2, side + 1, (batch, 2)) if padded else np.full((batch, 2), side)
     valid = rng.random(values.shape) > 0.03 if holes else None
     if valid is not None:
-        valid[0, 0, 0] = False
+        valid[0, 0, 0], valid[-1] = False, True
     return Samples(
         values=torch.from_numpy(values),
         valid=None if valid is None else torch.from_numpy(valid),
@@ -230,6 +230,19 @@ def test_what_is_not_valid_never_matters(seed, dtype, kind, holes, centre, bands
     moved = replace(samples, offset=samples.offset + 0.01)
     one, other = (augmented(each, Augmentation(24), NATIVE, STANDARD, trained_side=24) for each in (samples, moved))
     assert not torch.equal(one.values, other.values)
+
+
+@pytest.mark.parametrize("kind", NORMALIZATIONS)
+def test_a_batch_without_a_hole_under_its_crops_is_all_valid(kind):
+    samples = made_samples()
+    expected = centred(samples, 24, NATIVE, NORMALIZATIONS[kind], trained_side=24)
+    samples = replace(samples, valid=torch.ones(samples.values.shape, dtype=torch.bool))
+    assert_same(centred(samples, 24, NATIVE, NORMALIZATIONS[kind], trained_side=24), expected, atol=1e-6, rtol=1e-6)
+    samples.valid[2, :, :, 2, 2] = False
+    assert centred(samples, 24, NATIVE, NORMALIZATIONS[kind], trained_side=24).valid is None
+    samples.valid[2, :, :, 5, 6] = False
+    cube = centred(samples, 24, NATIVE, NORMALIZATIONS[kind], trained_side=24)
+    assert (~cube.valid).nonzero()[:, [0, 3, 4]].unique(dim=0).tolist() == [[2, 1, 2]]
 
 
 @settings(max_examples=10)

@@ -121,7 +121,7 @@ def test_a_run_killed_at_any_moment_goes_on_where_it_was(images, whole, tmp_path
 def test_a_run_killed_at_a_rename_goes_on_where_it_was(images, whole, tmp_path):
     out, options = tmp_path / "out", {"size": SIZE, "workers": 1}
     # the first rename of a new folder is that of the manifest that names the sources
-    for how, call in (("before", 2), ("before", 1), ("behind", 1), ("before", 2)):
+    for how, call in (("before", 2), ("before", 1), ("behind", 1), ("behind", 2)):
         killed(how, call, ([images], out, READING), options)
     assert len(list(out.glob("shard-*.arrow"))) == 1 + len(open_shards(out).manifest.shards) == 2
     shard([images], out, READING, **options)
@@ -204,6 +204,19 @@ def test_bad_files_are_reported_and_do_not_stop_the_rest(with_bad_ones, images, 
         shutil.copy(images / name, with_bad_ones / name)
     assert not shard([with_bad_ones], out, READING, workers=1).manifest.failed  # they are tried again
     assert contents(out) == contents(whole)
+
+
+def test_an_image_that_breaks_off_within_is_one_failure(tmp_path):
+    values = np.random.default_rng(0).integers(1, 9000, (13, 600, 300), np.uint16)
+    path = write(
+        tmp_path / "long.tif", values, names=NAMES, tiled=True, blockxsize=16, blockysize=16, compress="deflate"
+    )
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 20_000] = bytes(20_000)
+    path.write_bytes(content)
+    report = shard([path], tmp_path / "out", READING, workers=1)
+    (failure,) = report.manifest.failed
+    assert "long.tif: found that the pixels of rows" in failure.reason
 
 
 def test_strict_stops_at_the_first_and_keeps_what_is_done(with_bad_ones, tmp_path):

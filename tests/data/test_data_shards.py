@@ -132,6 +132,17 @@ def test_samples_that_are_all_valid_beside_others_are_valid_within_their_extent(
     assert not valid[1].all()
 
 
+def test_the_order_of_bands_in_files_does_not_matter(tmp_path):
+    values = land(64, 64)
+    turned = [*range(8), *range(9, 13), 8]  # B8A last, as EuroSAT has it
+    write(tmp_path / "a.tif", values, names=NAMES)
+    write(tmp_path / "b.tif", values[turned], names=[NAMES[index] for index in turned])
+    shards = made(tmp_path / "out", [tmp_path / "a.tif", tmp_path / "b.tif"])
+    assert shards.counts == (2,)
+    one, other = shards.read(0, np.arange(2)).values
+    assert (one == other).all()
+
+
 def test_where_samples_lie_and_what_they_share(images, tmp_path):
     shards = made(tmp_path / "out", [images / "odd.tif"])
     lon, lat = shards.positions(0).T

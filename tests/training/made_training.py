@@ -55,11 +55,13 @@ def differences(one: object, other: object, where: str = "") -> list[str]:
 
 def run_ranks(code: str, arguments: Sequence[object] = (), ranks: int = 2) -> list[str]:
     """What each process prints that runs the code, as torchrun would start them; shapes are checked there too."""
+    # only where DDP hands arguments on: to check all of the package takes seconds to import
     start = """
         import sys, warnings
         import jaxtyping
         warnings.simplefilter("error")
-        jaxtyping.install_import_hook("spectralgpt", "beartype.beartype")
+        checked = ["nn.autoencoder", "nn.encoder", "nn.decoder", "training.distribution", "training.checkpoints"]
+        jaxtyping.install_import_hook([f"spectralgpt.{each}" for each in checked], "beartype.beartype")
         from made_training import *
     """
     text = textwrap.dedent(start) + textwrap.dedent(code)

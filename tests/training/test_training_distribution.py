@@ -17,7 +17,7 @@ from spectralgpt.training.ema import Average
 from spectralgpt.training.interruption import Interruption
 
 RANKS = """
-    import json
+    import dataclasses, json
     from spectralgpt.nn import draw_mask
     from spectralgpt.training.checkpoints import DamagedError, load_checkpoint, save_checkpoint
     from spectralgpt.training.distribution import bare, distributed
@@ -29,7 +29,6 @@ RANKS = """
     def loss(model, rows):
         cube = cube_of(4)
         mask = draw_mask("random", 0.5, (4, 1, 4, 16), torch.arange(4))
-        part = lambda each: None if each is None else each[rows]
         cube = dataclasses.replace(
             cube, values=cube.values[rows], days=cube.days[rows], gsd=cube.gsd[rows],
             scaling=dataclasses.replace(cube.scaling, centre=cube.scaling.centre[rows], scale=cube.scaling.scale[rows]),
@@ -38,7 +37,6 @@ RANKS = """
         places = torch.arange(8).expand(len(cube.values), -1)
         return model(cube, mask, places).square().sum()
 
-    import dataclasses
     folder = Path(sys.argv[1])
     with distributed("cpu") as world:
         rank = world.rank
@@ -165,7 +163,6 @@ def test_a_device_that_is_not_there_is_refused():
 
 def test_the_model_inside_is_found_through_all_that_is_around():
     model, _ = made(0)
-    model.compile  # noqa: B018
     around = torch.nn.Module()
     around.module = torch.nn.Module()
     around.module._orig_mod = model

@@ -7,7 +7,7 @@ however a step's batch is cut among processes, and no step waits for a device.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 
 import numpy as np
@@ -110,7 +110,7 @@ def drawn_crops(samples: Samples, augmentation: Augmentation) -> Crops:
     Inside the extent. By area: the share is uniform; the aspect log-uniform among those with which such an area fits
     into the extent (in a narrow image, the nearest one that fits). Sides at least 8 pixels, where the image has them.
     """
-    draw = _Draws(samples.key.numpy())
+    draw = partial(_drawn, key=samples.key.numpy())
     extent = samples.extent.numpy().astype(np.float64)
     shared = draw(AREA)
     sides = _sides_by_area(extent, augmentation, shared, draw(ASPECT))
@@ -136,27 +136,22 @@ def kept_bands(bands: BandSet, draw: int, missing: float | int) -> tuple[int, ..
     time, else single bands; how many is uniform, and one at least is kept."""
     key = np.array([draw], np.int64)
     every = tuple(range(len(bands)))
-    if not _Draws(key)(LOSES)[0] < missing:
+    if not _drawn(LOSES, key)[0] < missing:
         return every
     groups = np.array(bands.group_of_band)
-    by_group = len(bands.groups) > 1 and _Draws(key)(LOSES_GROUPS)[0] < 0.5
+    by_group = len(bands.groups) > 1 and _drawn(LOSES_GROUPS, key)[0] < 0.5
     unit = groups if by_group else np.arange(len(bands))
     count = int(unit[-1]) + 1
     if count == 1:
         return every
-    lost = 1 + int(_Draws(key)(LOST)[0] * (count - 1))
-    gone = np.argsort(keys(STREAM + ORDER, draw + np.arange(count)))[:lost]
+    lost = 1 + int(_drawn(LOST, key)[0] * (count - 1))
+    gone = np.argsort(keys(STREAM + ORDER, key, np.arange(count)))[:lost]
     return tuple(i for i in every if unit[i] not in gone)
 
 
-class _Draws:
-    """Uniform numbers of keys, one for each thing that is drawn."""
-
-    def __init__(self, key: Int64[np.ndarray, " batch"]) -> None:
-        self.key = key
-
-    def __call__(self, what: int) -> Float64[np.ndarray, " batch"]:
-        return uniform(keys(STREAM + what, self.key))
+def _drawn(what: int, key: Int64[np.ndarray, " batch"]) -> Float64[np.ndarray, " batch"]:
+    """From 0 to below 1."""
+    return uniform(keys(STREAM + what, key))
 
 
 def _sides_by_area(
@@ -224,36 +219,46 @@ def _cube(
     gsd, scale, offset = (each.to(device, non_blocking=True) for each in (gsd, scale, offset))
     weights = None if plan.weights is None else torch.from_numpy(plan.weights).to(device, non_blocking=True)
     scaling = _scaling(kind, normalization, plan, (batch, dates), device)
-    # means and extremes are of the whole image; NaN of the padding would come through a product with 0
-    whole = samples.valid is not None or kind == "min_max" or (padded and samples.values.is_floating_point())
+    # extremes are of the whole image, and NaN of the padding would come through a product with 0
+    always = kind == "min_max" or (padded and samples.values.is_floating_point())
+    everything = slice(0, side), slice(0, side)
 
     samples = samples.to(device)
     resampling = crops.resampling(side, image, augmentation.kernel, augmentation.antialias, device)
     values = torch.empty((batch, dates, len(plan.bands), image, image), device=device)
-    valid = None if samples.valid is None else torch.empty_like(values, dtype=torch.bool)
+    valid = None
     with torch.autocast(device.type, enabled=False):
         for part in _parts(batch, 4 * dates * len(plan.used) * side * side, device):
             window = crops.window(part)
-            read = (slice(0, side), slice(0, side)) if whole else window
-            lines, measured = _lines(samples, part, read, plan.used, whole and padded)
+            holes = _may_have_holes(samples, part, window)
+            whole = holes or always
+            lines, measured = _lines(samples, part, everything if whole else window, plan.used, whole, padded)
             units = scale[part], offset[part]
             if weights is not None:
                 lines, measured = _merged(lines, measured, *units, weights)
                 units = torch.ones_like(units[0][:, :, :1]), torch.zeros_like(units[1][:, :, :1])
             if kind == "min_max":
                 scaling.centre[part], scaling.scale[part] = _extremes(lines, measured, *units)
-            resampled = resampling.of(part, window)
             if measured is not None:
                 lines = _filled(lines, measured)
             if whole:
                 lines = lines[:, window[0], ..., window[1]]
+            resampled = resampling.of(part, window)
             reflectance = torch.addcmul(units[1], resampled(lines), units[0], out=values[part])
             own = replace(scaling, centre=scaling.centre[part], scale=scaling.scale[part])
             values[part] = own.normalize(reflectance)
-            if valid is not None and measured is not None:
+            if holes and measured is not None:
+                valid = torch.ones_like(values, dtype=torch.bool) if valid is None else valid
                 missed = ~measured[:, window[0], ..., window[1]]
-                valid[part] = resampled.taps()(missed.float()) < 0.5  # none
+                valid[part] = resampled.taps()(missed.float()) < 0.5  # none of its taps
     return Cube(values, valid, plan.bands, samples.days, gsd, scaling)
+
+
+def _may_have_holes(samples: Samples, part: slice, window: tuple[slice, slice]) -> bool:
+    """Whether something under the crops may not be valid: mostly nothing is, but only on a CPU can one look."""
+    if samples.valid is None:
+        return False
+    return samples.valid.device.type != "cpu" or not bool(samples.valid[part, ..., *window].all())
 
 
 def _scaling(
@@ -275,13 +280,15 @@ def _parts(batch: int, size: int, device: torch.device) -> Sequence[slice]:
 
 
 def _lines(
-    samples: Samples, part: slice, window: tuple[slice, slice], used: tuple[int, ...], padded: bool
+    samples: Samples, part: slice, window: tuple[slice, slice], used: tuple[int, ...], looked: bool, padded: bool
 ) -> tuple[Float32[Tensor, "batch row date band column"], Bool[Tensor, "batch row date band column"] | None]:
     """Stored values of some bands line by line, and what of them is valid; 0 where not, None where all is.
 
-    padded: padding counts as not valid.
+    looked: whether to look at what is valid at all. padded: whether there is padding, which is not.
     """
     lines = _by_line(samples.values[part, ..., *window], used, torch.float32)
+    if not looked:
+        return lines, None
     measured = None if samples.valid is None else _by_line(samples.valid[part, ..., *window], used, torch.bool)
     if padded:
         rows, columns = (
@@ -290,8 +297,10 @@ def _lines(
         )
         inside = rows[:, :, None, None, None] & columns[:, None, None, None, :]
         measured = inside.expand_as(lines) if measured is None else measured & inside
+    if measured is None:
+        return lines, None
     # where, not a product: what is not valid may be NaN
-    return (lines if measured is None else torch.where(measured, lines, 0.0)), measured
+    return torch.where(measured, lines, 0.0), measured
 
 
 def _by_line(

@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -10,6 +11,7 @@ import numpy as np
 from rasterio.crs import CRS
 from rasterio.warp import transform as to_crs
 
+from spectralgpt.bands import Band
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import Failure
@@ -98,6 +100,10 @@ Known = frozenset[tuple[str, int, int, int]]
 """Chips of an image that are stored already: source, row, column, side."""
 
 
+Kind = tuple[frozenset[Band], tuple[int, int]]
+"""Bands, rows and columns of a date."""
+
+
 def padded_side(height: int, width: int, chip: int) -> int:
     """The side of the chips of an image: the chip's, or, for an image smaller than that, the smallest of 32, 64, 96 and
     128 that holds it."""
@@ -159,8 +165,9 @@ def _parts(image: ImageSource, runs: Sequence[Run], reading: Reading, known: Kno
     sides = [padded_side(*grid.shape, reading.chip) for grid in grids]
     cut = [list(corners(*grid.shape, side)) for grid, side in zip(grids, sides, strict=True)]
     chips = sum(map(len, cut))
+    place = _place(image, grids[0]) if grids else 0
     parts = []
-    for run, grid, side, places in zip(runs, grids, sides, cut, strict=True):
+    for run, side, places in zip(runs, sides, cut, strict=True):
         layout = _layout(_opened(run), side)
         if layout.bytes >= LARGEST:
             raise OptionError(
@@ -176,7 +183,7 @@ def _parts(image: ImageSource, runs: Sequence[Run], reading: Reading, known: Kno
                 side=side,
                 corners=tuple(left[start : start + many]),
                 chips=chips,
-                place=_place(image, grid),
+                place=place,
                 least_valid=reading.least_valid,
             )
             for start in range(0, len(left), many)
@@ -193,28 +200,42 @@ def _runs(image: ImageSource, reading: Reading, failures: list[Failure], warning
         return [run]
     masks = (clouds or "").split(",")
     masks = masks if len(masks) == len(image.paths) else [clouds or ""] * len(image.paths)
-    dated: list[tuple[int, Run]] = []
+    opened: dict[int, tuple[Run, Kind]] = {}
     for index, mask in enumerate(masks):
         run = Run((image.opened(index),), bands, mask or None, reading.gsd, image.sources[index])
         try:
             with _open(run) as raster:
                 told = check(raster, reading.trust).warnings
-                day = _day(image, index, raster, [day for day, _ in dated])
-            if dated:
-                _open(_together([dated[0][1], run]))  # refuses other bands, and another place
+                day = _day(image, index, raster, opened)
         except InputError as error:
-            failures.append(Failure(image.sources[index], str(error), image.name))
+            failures.append(Failure(run.source, str(error), image.name))
         else:
-            dated.append((day, run))
+            opened[day] = run, (frozenset(raster.bands), raster.grid.shape)
             warnings += told
-    dated.sort(key=lambda each: each[0])
+    fitting = _fitting(opened, image, failures)
     return [
-        _together([run for _, run in dated[start : start + reading.most_dates]])
-        for start in range(0, len(dated), reading.most_dates)
+        _together(fitting[start : start + reading.most_dates]) for start in range(0, len(fitting), reading.most_dates)
     ]
 
 
-def _day(image: ImageSource, index: int, raster: Raster, others: Sequence[int]) -> int:
+def _fitting(opened: Mapping[int, tuple[Run, Kind]], image: ImageSource, failures: list[Failure]) -> list[Run]:
+    """The dates in time, without those that do not fit what most of them are."""
+    if not opened:
+        return []
+    most = Counter(kind for _, kind in opened.values()).most_common(1)[0][0]
+    first = next(run for run, kind in opened.values() if kind == most)
+    fitting = []
+    for _, (run, kind) in sorted(opened.items()):
+        try:
+            if kind != most:
+                _open(_together([first, run]))  # refuses other bands, and another place
+            fitting.append(run)
+        except InputError as error:
+            failures.append(Failure(run.source, str(error), image.name))
+    return fitting
+
+
+def _day(image: ImageSource, index: int, raster: Raster, others: Container[int]) -> int:
     (day,) = raster.days
     path = image.opened(index)
     if day == UNKNOWN and len(image.paths) > 1:
@@ -237,7 +258,19 @@ def _together(runs: Sequence[Run]) -> Run:
 
 
 def _open(run: Run) -> Raster:
-    return open_raster(run.files, bands=run.bands, clouds=run.clouds, gsd=run.gsd)
+    return by_wavelength(open_raster(run.files, bands=run.bands, clouds=run.clouds, gsd=run.gsd))
+
+
+def by_wavelength(raster: Raster) -> Raster:
+    """The raster with its bands in order of wavelength: files that differ in their order only have one layout."""
+    bands = raster.bands
+    order = sorted(range(len(bands)), key=lambda index: (bands[index].wavelength, bands[index].identity))
+    return replace(
+        raster,
+        layers=tuple(tuple(of_date[index] for index in order) for of_date in raster.layers),
+        scale=tuple(raster.scale[index] for index in order),
+        offset=tuple(raster.offset[index] for index in order),
+    )
 
 
 @lru_cache(maxsize=2)

@@ -11,7 +11,7 @@ from spectralgpt.bands import Band
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Bands in the file's order, the type in which values are stored, number of dates, side in pixels.
+    """Bands in order of wavelength, the type in which values are stored, number of dates, side in pixels.
 
     Samples of one layout can be one batch.
     """

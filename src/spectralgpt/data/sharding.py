@@ -13,7 +13,11 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, TypeVar
 
-from spectralgpt.data.chips import SIDES, Cut, Reading, look, read_part
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spectralgpt.data.chips import SIDES, Cut, Known, Reading, look, read_part
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.manifest import NAME, Failure, Manifest, read_manifest
 from spectralgpt.data.sources import find_images
@@ -42,8 +46,6 @@ class ShardingReport:
 
 T = TypeVar("T")
 Submit = Callable[..., "Future[Any]"]
-Stored = dict[str, dict[tuple[str, int, int, int], int]]
-"""image -> (source, row, column, side) of its chips -> into how many the image was cut."""
 
 
 def shard(
@@ -74,19 +76,19 @@ def shard(
     found = find_images(sources, stack, roots, progress)
     with ShardsWriter(folder, size) as writer, _interrupts() as interrupted:
         writer.update(replace(writer.manifest, roots=tuple(found.roots.items())))
-        stored = _stored(writer)
-        left = [image for image in found.images if not _is_whole(stored.get(image.name, {}), reading.chip)]
+        stored = _stored(writer, reading.chip)
+        left = [image for image in found.images if image.name not in stored.whole]
         known = len(found.images) - len(left)
         outcome = Outcome(writer.manifest)
         progress("sharding", known, len(found.images))
         with _submitting(workers or _cores()) as (submit, ahead):
-            for cut, is_last in _cuts(left, reading, stored, submit, ahead):
+            for cut, is_last in _cuts(left, reading, stored.parts, submit, ahead):
                 for chip in cut.chips:
                     assert cut.layout is not None, "chips have a layout"
                     writer.add(cut.layout, chip)
                 outcome.add(cut)
                 if is_last:
-                    outcome.end(cut.image, bool(stored.get(cut.image)))
+                    outcome.end(cut.image, cut.image in stored.parts)
                     progress("sharding", known + outcome.done, len(found.images))
                 if interrupted() or (strict and cut.failures):
                     break
@@ -127,9 +129,12 @@ class Outcome:
         self._having[cut.image] += len(cut.chips)
         self.added, self.left_out = self.added + len(cut.chips), self.left_out + cut.left_out
         self.warnings += cut.warnings
-        if cut.failures:
-            self.failed.setdefault(cut.image, []).extend(cut.failures)
-            self.latest = cut.failures[-1]
+        for failure in cut.failures:
+            self.latest = failure
+            known = self.failed.setdefault(cut.image, [])
+            # a file whose pixels cannot be read fails in each part
+            if failure.source not in {each.source for each in known}:
+                known.append(failure)
 
     def end(self, image: str, was_there: bool) -> None:
         """All parts of an image have been added."""
@@ -141,12 +146,12 @@ class Outcome:
 
 
 def _cuts(
-    images: Iterable[ImageSource], reading: Reading, stored: Stored, submit: Submit, ahead: int
+    images: Iterable[ImageSource], reading: Reading, stored: Mapping[str, Known], submit: Submit, ahead: int
 ) -> Iterator[tuple[Cut, bool]]:
     """What came of each part of each image, in order; whether it was the image's last."""
 
     def parts() -> Iterator["Future[Cut]"]:
-        looks = (submit(look, image, reading, frozenset(stored.get(image.name, ()))) for image in images)
+        looks = (submit(look, image, reading, stored.get(image.name, frozenset())) for image in images)
         for looked in _in_order(looks, ahead):
             first: Future[Cut] = Future()
             first.set_result(looked.first)
@@ -251,23 +256,37 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _stored(writer: ShardsWriter) -> Stored:
-    """What the folder holds."""
-    found: Stored = {}
-    for layout, table in writer.tables():
-        columns = [table.column(name).to_pylist() for name in ("image", "source", "row", "column", "chips")]
-        for image, source, row, column, chips in zip(*columns, strict=True):
-            found.setdefault(image, {})[source, row, column, layout.side] = chips
-    return found
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the folder holds of images: those with all their chips, and the chips of the others."""
+
+    whole: frozenset[str]
+    parts: Mapping[str, Known]
 
 
-def _is_whole(stored: Mapping[tuple[str, int, int, int], int], chip: int) -> bool:
-    """Whether all chips of an image are there, of the side that it would be cut into now."""
-    sides: dict[int, list[tuple[str, int, int, int]]] = {}
-    for key in stored:
-        sides.setdefault(key[3], []).append(key)
-    for side, keys in sides.items():
-        same = side == chip or (side < chip and side in SIDES and all(key[1:3] == (0, 0) for key in keys))
-        if same and len(keys) == stored[keys[0]]:
-            return True
-    return False
+def _stored(writer: ShardsWriter, chip: int) -> Stored:
+    """By the columns of the shards. An image is whole with as many chips as it was cut into, of the side that it would
+    be cut into now."""
+    names = ("image", "source", "row", "column", "chips")
+    tables = [
+        pa.table([*map(table.column, names), pa.array(np.full(len(table), layout.side))], [*names, "side"])
+        for layout, table in writer.tables()
+    ]
+    if not tables:
+        return Stored(frozenset(), {})
+    rows = pa.concat_tables(tables)
+    sums = [("chips", "count"), ("chips", "max"), ("row", "max"), ("column", "max")]
+    images = rows.group_by(["image", "side"]).aggregate(sums)
+    side, count, chips, row, column = (
+        images.column(name).to_numpy() for name in ("side", "chips_count", "chips_max", "row_max", "column_max")
+    )
+    alike = (side == chip) | ((side < chip) & np.isin(side, SIDES) & (row == 0) & (column == 0))
+    whole = pa.array(alike & (count == chips))
+    done = images.column("image").filter(whole)
+    left = rows.filter(pc.invert(pc.is_in(rows.column("image"), value_set=done))).select(
+        ["image", "source", "row", "column", "side"]
+    )
+    parts: dict[str, set[tuple[str, int, int, int]]] = {}
+    for image, *key in zip(*(column.to_pylist() for column in left.columns), strict=True):
+        parts.setdefault(image, set()).add(tuple(key))
+    return Stored(frozenset(done.to_pylist()), {image: frozenset(keys) for image, keys in parts.items()})

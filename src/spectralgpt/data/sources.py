@@ -42,7 +42,8 @@ def find_images(
     roots: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> Found:
-    """The images of files, products, folders and tables, each once, in the order of their names.
+    """The images of files, products, folders and tables, each once, in the order of the sources and of
+    the names below them.
 
     In a folder every raster is an image; a folder that holds only single-band rasters, a product, and a zip or tar are
     one; data sets that are known by their layout are read by it. stack: the images that lie directly in a folder are
@@ -61,7 +62,7 @@ def find_images(
         if path.lower().endswith(".csv") and os.path.isfile(path):
             root = os.path.dirname(path)
             found += _of_table(path)
-        elif os.path.isdir(path) and not _is_product(path, os.listdir(path)):
+        elif os.path.isdir(path) and not _is_product(path, [entry.name for entry in _entries(path)]):
             root = path
             images = []
             for image in _walked(path):
@@ -82,29 +83,36 @@ def find_images(
     return Found(tuple({image.name: image for image in called}.values()), known)
 
 
-def _walked(folder: str) -> Iterator[ImageSource]:
-    """The images below a folder."""
+def _walked(folder: str, above: frozenset[str] = frozenset()) -> Iterator[ImageSource]:
+    """The images below a folder. above: the folders around it, into which a link may lead back."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    entries = _entries(folder)
+    files = [entry.name for entry in entries if not entry.is_dir()]
     dataset = read_dataset(folder)
     if dataset is not None:
         yield from dataset
-        return
+    elif _is_product(folder, files):
+        yield ImageSource(folder, (folder,))
+    else:
+        for path in _directly(folder, files):
+            yield ImageSource(path, (path,))
+        for entry in entries:
+            if entry.is_dir():
+                yield from _walked(entry.path, above | {real})
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """What is in a folder, sorted, without what is hidden."""
     try:
         with os.scandir(folder) as listed:
-            entries = sorted((entry for entry in listed if not entry.name.startswith(".")), key=lambda each: each.name)
+            return sorted((each for each in listed if not each.name.startswith(".")), key=lambda each: each.name)
     except OSError as error:
         raise RasterError(
             f"{folder}: found a folder that cannot be listed ({error.strerror}); expected images. Change its "
             "permissions, or name folders without it."
         ) from None
-    files = [entry.name for entry in entries if not entry.is_dir()]
-    if _is_product(folder, files):
-        yield ImageSource(folder, (folder,))
-        return
-    for path in _directly(folder, files):
-        yield ImageSource(path, (path,))
-    for entry in entries:
-        if entry.is_dir():
-            yield from _walked(entry.path)
 
 
 def _is_product(folder: str, files: Sequence[str]) -> bool:
@@ -159,10 +167,10 @@ def _stacked(images: Sequence[ImageSource]) -> list[ImageSource]:
     plain: dict[str, list[str]] = {}
     found = []
     for image in images:
-        if image.stack or image.place:
-            found.append(image)
-        else:
+        if image == ImageSource(image.name, image.paths):
             plain.setdefault(os.path.dirname(image.name), []).append(image.paths[0])
+        else:
+            found.append(image)
     return [*found, *(ImageSource(folder, tuple(paths), stack=True) for folder, paths in plain.items())]
 
 

@@ -153,10 +153,12 @@ class Table:
             ) from None
         except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path}: found a file that is no shard ({error}); expected an Arrow file.") from None
-        self.ends = np.cumsum([batch.num_rows for batch in batches], dtype=np.int64).tolist()
-        found = self.ends[-1] if self.ends else 0
-        if found != count:
-            raise DataError(f"{path}: found {found} samples; expected {count}, as manifest.json says.")
+        self.ends: list[int] = np.cumsum([batch.num_rows for batch in batches], dtype=np.int64).tolist()
+        if len(self) != count:
+            raise DataError(f"{path}: found {len(self)} samples; expected {count}, as manifest.json says.")
+
+    def __len__(self) -> int:
+        return self.ends[-1] if self.ends else 0
 
     def at(self, row: int) -> tuple[Block, int]:
         """The block that holds a row, and the row within it."""

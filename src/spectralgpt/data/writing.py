@@ -29,7 +29,7 @@ BATCH = 16_000_000
 
 SHARD = re.compile(r"shard-(\d{5,})\.arrow")
 
-LOCK = "lock"
+LOCK = ".lock"
 """Held by the run that writes here; the system lets go of it when that ends, however it ends."""
 
 

@@ -43,7 +43,8 @@ class Distribution:
         if self.ranks == 1:
             return model
         # no device_ids: inputs are on the device, and are dataclasses that DDP passes on as they are
-        return DistributedDataParallel(model, broadcast_buffers=False, gradient_as_bucket_view=True)
+        # (our models have no buffers that would go around at each step)
+        return DistributedDataParallel(model, gradient_as_bucket_view=True)
 
     def accumulating(self, model: nn.Module, last: bool) -> AbstractContextManager[Any]:
         """A micro-batch's forward and backward: gradients go around with the last one of a step only."""

@@ -54,7 +54,7 @@ class DataChoice:
     """
 
     shards: str = "."
-    weight: float | None = None
+    weight: float | int | None = None
     sensors: tuple[str, ...] = ()
     least_dates: int = 1
     bands_as: Literal["model", "own"] = "model"
@@ -77,25 +77,25 @@ class Stage:
     image: int = 96
     dates: int = 1
     batch: int = 4096
-    epochs: float | None = None
+    epochs: float | int | None = None
     steps: int | None = None
-    lr: float = 3.2e-3
-    lr_end: float = 0.0
-    warmup: float = 0.1
-    weight_decay: float = 0.05
-    betas: tuple[float, float] = (0.9, 0.95)
-    clip: float | None = None
+    lr: float | int = 3.2e-3
+    lr_end: float | int = 0.0
+    warmup: float | int = 0.1
+    weight_decay: float | int = 0.05
+    betas: tuple[float | int, float | int] = (0.9, 0.95)
+    clip: float | int | None = None
     mask: MaskKind = "random"
-    mask_ratio: float = 0.9
-    decode_fraction: float = 1.0
+    mask_ratio: float | int = 0.9
+    decode_fraction: float | int = 1.0
     normalized_target: bool = False
-    spectral_weight: float | None = None
-    area: tuple[float, float] = (0.2, 1.0)
-    aspect: tuple[float, float] = (3 / 4, 4 / 3)
-    gsd: tuple[float, float] | None = None
+    spectral_weight: float | int | None = None
+    area: tuple[float | int, float | int] = (0.2, 1.0)
+    aspect: tuple[float | int, float | int] = (3 / 4, 4 / 3)
+    gsd: tuple[float | int, float | int] | None = None
     flips: bool = True
     turns: bool = True
-    missing_bands: float = 0.0
+    missing_bands: float | int = 0.0
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
@@ -167,8 +167,8 @@ class Recipe:
     stages: tuple[Stage, ...]
     model: ModelChoice = field(default_factory=ModelChoice)
     seed: int = 0
-    held_back: float = 0.02
-    ema: float | None = None
+    held_back: float | int = 0.02
+    ema: float | int | None = None
     machine: Machine = field(default_factory=Machine)
 
     def __post_init__(self) -> None:

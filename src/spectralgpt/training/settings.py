@@ -202,6 +202,8 @@ def _made_dataclass(kind: Any, value: Any, where: str) -> Any:
 def _without_none(kind: Any) -> Any:
     if get_origin(kind) in (Union, types.UnionType):
         kinds = [each for each in get_args(kind) if each is not type(None)]
+        if float in kinds:
+            return float  # a number, which may be written as a whole one
         assert len(kinds) == 1, f"a setting is of one type or None, not {kind}"
         return kinds[0]
     return kind

@@ -27,7 +27,7 @@ class StageData:
 
     sources: tuple[Source, ...]
     own: tuple[bool, ...]
-    held: tuple[tuple[int, int, Int64[np.ndarray, " sample"]], ...]
+    held: tuple[tuple[int, int, Int64[np.ndarray, "..."]], ...]
     left_out: tuple[str, ...]
 
     @property

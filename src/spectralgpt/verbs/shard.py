@@ -94,7 +94,7 @@ def shard(
     trust_input: bool = False,
     strict: bool = False,
     verify: bool = False,
-    shard_size: float = 256,
+    shard_size: float = 256.0,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Sharded:
@@ -186,7 +186,7 @@ def shard(
     )
 
 
-def _check(option: str, value: float, low: float, high: float, unit: str) -> None:
+def _check(option: str, value: float | int, low: float | int, high: float | int, unit: str) -> None:
     from spectralgpt.errors import OptionError
 
     if not low <= value <= high:  # also of NaN

@@ -1,0 +1,52 @@
+"""Every recipe that ships is one that can run, and the paper's are the paper's."""
+
+import pytest
+import torch
+
+from spectralgpt import recipes
+from spectralgpt.bands import sensor
+from spectralgpt.errors import OptionError
+from spectralgpt.nn import MaskedAutoencoder
+from spectralgpt.training import Recipe, cosine, from_plain, to_plain
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_recipe_has_the_name_of_its_file_and_builds_its_model(name):
+    recipe = recipes.find(name)
+    assert recipe.name == name
+    assert from_plain(Recipe, to_plain(recipe)) == recipe
+    for stage in recipe.stages:
+        with torch.device("meta"):
+            model = MaskedAutoencoder(recipe.model.config(stage.image))
+        assert model.config.image == stage.image
+        assert stage.image % model.config.patch == 0
+
+
+def test_what_ships():
+    assert set(recipes.names()) == {"multi-sensor", "own", "paper-base", "paper-huge", "paper-large", "smoke"}
+
+
+@pytest.mark.parametrize(("name", "millions"), [("paper-base", 98.5), ("paper-large", 316.1), ("paper-huge", 643.8)])
+def test_the_papers_runs(name, millions):
+    """fMoW-Sentinel at 96 px, then BigEarthNet at 128: 200 epochs, 20 of warm-up, 4096 samples a step, 90 % hidden."""
+    recipe = recipes.find(name)
+    first, second = recipe.stages
+    for stage in recipe.stages:
+        assert (stage.epochs, stage.warmup * stage.epochs, stage.batch) == (200, pytest.approx(20), 4096)
+        assert (stage.mask, stage.mask_ratio, stage.normalized_target) == ("random", 0.9, False)
+        assert (stage.betas, stage.weight_decay, stage.lr_end, stage.clip) == ((0.9, 0.95), 0.05, 0.0, None)
+        assert (stage.area, stage.flips, stage.turns) == ((0.2, 1.0), True, False)
+    assert (first.image, first.lr, second.image, second.lr) == (96, 3.2e-3, 128, 1.6e-3)
+    assert cosine(20, steps=200, warmup=20, peak=first.lr) == first.lr
+    assert recipe.model.normalization == "min_max"
+    with torch.device("meta"):
+        model = MaskedAutoencoder(recipe.model.config(128))
+    # of the published count; ours has tables of time and scale besides
+    assert sum(p.numel() for p in model.parameters()) / 1e6 == pytest.approx(millions, rel=0.01)
+    assert model.config.place_nodes == (16, 16)
+    assert model.config.bands.bands == sensor("spectralgpt-12").bands
+
+
+def test_an_unknown_name_comes_with_the_nearest():
+    with pytest.raises(OptionError, match=r"paper-bse.*Did you mean paper-base\?"):
+        recipes.find("paper-bse")

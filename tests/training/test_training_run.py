@@ -1,0 +1,322 @@
+"""A run goes on where it stopped, as if it had not; it refuses what is not its own; nothing held back is trained on."""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from made_runs import COUNTS, furthest, made_recipe, made_shards, records_of, state_of, written_recipe
+from made_training import ALONE, differences
+from spectralgpt.cli import main
+from spectralgpt.data import Loader, open_shards, split
+from spectralgpt.errors import OptionError, TargetError
+from spectralgpt.training import DivergedError, Recipe, RunResult, checkpoints, pretrain, read_log, run
+from spectralgpt.training.checkpoints import read_extra
+from spectralgpt.weights import SpectralGPT
+
+
+class Killed(BaseException):
+    """As if the process ended here."""
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory) -> Path:
+    return made_shards(tmp_path_factory.mktemp("shards") / "made")
+
+
+@pytest.fixture(scope="module")
+def straight(shards, tmp_path_factory) -> Path:
+    """A run from start to end, which logs and saves as made_recipe says."""
+    out = tmp_path_factory.mktemp("straight") / "run"
+    assert started(shards, out).finished
+    return out
+
+
+@pytest.fixture(scope="module")
+def detailed(shards, tmp_path_factory) -> Path:
+    """The same run, which logs each step."""
+    out = tmp_path_factory.mktemp("detailed") / "run"
+    assert started(shards, out, made_recipe(log_every=1)).finished
+    return out
+
+
+def started(shards: Path, out: Path, recipe: Recipe | None = None, **options) -> RunResult:
+    return pretrain(recipe or made_recipe(), shards, out, device="cpu", **options)
+
+
+def stopped(shards: Path, out: Path, step: int, recipe: Recipe) -> RunResult:
+    """A start of a run that logs each step, asked to stop while a step is computed."""
+
+    def progress(text: str, done: int, steps: int) -> None:
+        if done == step - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return started(shards, out, recipe, progress=progress)
+
+
+# -- going on ----------------------------------------------------------------------------------------------------------
+
+
+def test_stopped_again_and_again_it_ends_the_same(shards, detailed, tmp_path):
+    recipe, out = made_recipe(log_every=1), tmp_path / "run"
+    # in the middle of an epoch, where a checkpoint is due, at the first step of the second stage, and before the last
+    for step in (2, 6, 9, 13):
+        result = stopped(shards, out, step, recipe)
+        assert (result.step, result.steps, result.finished) == (step, 14, False)
+        assert result.checkpoint == out / "checkpoints" / f"step-{step:08d}"
+        assert result.record["step"] == step
+        assert read_extra(result.checkpoint, ALONE) == {"stage": int(step > 8), "step": step}
+        assert (result.weights is None) == (step < 8)
+    assert "went on from step-00000009" in result.notes
+    result = started(shards, out, recipe)
+    assert (result.step, result.finished) == (14, True)
+    assert not differences(state_of(out), state_of(detailed))
+    assert records_of(out) == records_of(detailed)
+    assert weights_of(out) == weights_of(detailed)
+
+
+@pytest.mark.parametrize("step", [8, 14])
+def test_asked_in_the_last_step_of_a_stage(shards, detailed, step, tmp_path):
+    """It makes one step of the next stage; at the end of all there is nothing to stop."""
+    recipe = made_recipe(log_every=1)
+    result = stopped(shards, tmp_path / "run", step, recipe)
+    assert (result.step, result.finished) == (min(step + 1, 14), step == 14)
+    assert started(shards, tmp_path / "run", recipe).finished
+    assert records_of(tmp_path / "run") == records_of(detailed)
+    assert not differences(state_of(tmp_path / "run"), state_of(detailed))
+
+
+def test_a_finished_run_started_again_does_nothing(shards, straight):
+    before, log, weights = checkpoints(straight / "checkpoints"), records_of(straight), weights_of(straight)
+    result = started(shards, straight)
+    assert (result.finished, result.step, result.record["step"]) == (True, 14, 14)
+    assert result.record["loss"] == log[-2]["loss"]
+    assert (checkpoints(straight / "checkpoints"), records_of(straight)) == (before, log)
+    assert weights_of(straight) == weights
+
+
+PLACES = (
+    ("os.replace", 0),  # config.json
+    ("save_checkpoint", 0),
+    ("save_checkpoint", 2),  # at the end of the first stage, logged and validated
+    ("_save_weights", 0),  # saved, without weights
+    ("_save_weights", 1),
+    ("_at_stage", 0),
+    ("RunLog.cut", 0),
+    ("make_optimizer", 1),
+)
+
+
+@pytest.mark.parametrize(("name", "count"), PLACES)
+def test_ended_wherever_it_is_it_goes_on(shards, straight, tmp_path, monkeypatch, name, count):
+    owner, attribute = (run, name) if "." not in name else (getattr(run, name.split(".")[0]), name.split(".")[1])
+    plain, calls = getattr(owner, attribute), []
+
+    def ended(*arguments, **options):
+        calls.append(name)
+        if len(calls) == count + 1:
+            raise Killed
+        return plain(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, attribute, ended)
+        with pytest.raises(Killed):
+            started(shards, tmp_path / "run")
+    assert started(shards, tmp_path / "run").finished
+    assert not differences(state_of(tmp_path / "run"), state_of(straight))
+    assert records_of(tmp_path / "run") == records_of(straight)
+    assert weights_of(tmp_path / "run") == weights_of(straight)
+
+
+def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(shards, straight, tmp_path):
+    stopped(shards, tmp_path / "run", 10, made_recipe(log_every=1))
+    newest, before = checkpoints(tmp_path / "run/checkpoints")
+    next(newest.glob("*.distcp")).write_bytes(b"")
+    result = started(shards, tmp_path / "run")
+    assert any(f"{newest}: found that" in note and "The one before is taken" in note for note in result.notes)
+    assert f"went on from {before.name}" in result.notes
+    assert not differences(state_of(tmp_path / "run"), state_of(straight))
+
+
+def test_other_machine_settings_change_the_rounding_only(shards, detailed, tmp_path):
+    """How much is computed at once and who reads it, also from one start to the next."""
+    for step, micro, workers in ((4, 2, 2), (10, 64, 1), (14, 1, 3)):
+        stopped(shards, tmp_path / "run", step, made_recipe(log_every=1, micro=micro, workers=workers, keep=1))
+    assert furthest(records_of(tmp_path / "run"), records_of(detailed)) < 1e-5
+    assert furthest(state_of(tmp_path / "run"), state_of(detailed)) < 1e-3
+    assert len(checkpoints(tmp_path / "run/checkpoints")) == 1
+
+
+def weights_of(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (out / "weights").iterdir()}
+
+
+# -- whose run it is ---------------------------------------------------------------------------------------------------
+
+
+def test_its_config_starts_the_same_run(shards, straight, tmp_path, monkeypatch, capsys):
+    code, out, err = command(
+        monkeypatch, capsys, straight / "config.json", "--data", shards, "--out", tmp_path / "other", "--json"
+    )
+    assert code == 0, err
+    told = json.loads(out.splitlines()[-1])
+    assert (told["finished"], told["step"], told["checkpoint"]) == (
+        *(True, 14),
+        str(tmp_path / "other/checkpoints/step-00000014"),
+    )
+    assert told["loss"] == records_of(straight)[-2]["loss"]
+    assert told["val_loss"] == records_of(straight)[-1]["val_loss"]
+    assert not differences(state_of(tmp_path / "other"), state_of(straight))
+    assert weights_of(tmp_path / "other") == weights_of(straight)
+    pictures = {path.name for path in (tmp_path / "other/pictures").iterdir()}
+    assert pictures == {"step-00000008.png", "step-00000014.png", "loss.png"}
+
+
+def test_another_recipe_is_refused_and_named(shards, straight):
+    recipe = made_recipe()
+    stages = (replace(recipe.stages[0], lr=2e-3), recipe.stages[1])
+    for other, found in (
+        (replace(recipe, stages=stages), r"stages\.0\.lr: 0\.002, was 0\.003"),
+        (replace(recipe, seed=4), "seed: 4, was 3"),
+        (replace(recipe, stages=recipe.stages[:1]), "stages: "),
+        (replace(recipe, held_back=0.3), r"held_back: 0\.3, was 0\.15"),
+    ):
+        before = {path: path.read_bytes() for path in straight.rglob("*") if path.is_file()}
+        with pytest.raises(OptionError, match=rf"^{straight}: found a run of other settings \({found}.*--out"):
+            started(shards, straight, other)
+        assert {path: path.read_bytes() for path in straight.rglob("*") if path.is_file()} == before
+
+
+def test_other_shards_are_refused_and_the_same_elsewhere_are_not(shards, straight, tmp_path, monkeypatch, capsys):
+    other = made_shards(tmp_path / "other", seed=1)
+    with pytest.raises(OptionError, match=f"the shards in {other} are others than those it was started on"):
+        started(other, straight)
+    code, _, err = command(monkeypatch, capsys, straight / "config.json", "--data", other, "--out", straight)
+    assert code == 2
+    assert "are others than those it was started on" in err
+    assert "Traceback" not in err
+    os.symlink(shards, tmp_path / "moved")
+    assert started(tmp_path / "moved", straight).finished
+
+
+def test_what_is_no_run_is_left_alone(shards, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").write_text("mine")
+    with pytest.raises(TargetError, match="found something that is no run"):
+        started(shards, tmp_path / "mine")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(TargetError, match="found something that is no run"):
+        started(shards, tmp_path / "file")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+def command(monkeypatch, capsys, *arguments: object) -> tuple[int, str, str]:
+    """`spectralgpt pretrain` as the shell would run it: exit code, output, errors."""
+    monkeypatch.setattr(sys, "argv", ["spectralgpt", "pretrain", *map(str, arguments)])
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0), *capsys.readouterr()
+
+
+# -- a loss that is lost -----------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_finite_names_the_step_and_its_samples(shards, tmp_path, monkeypatch, capsys):
+    recipe = made_recipe(held_back=0.0, log_every=4)
+    loader = first_loader(shards, recipe)
+    # the sample that comes last in the first epoch, among those of the layout whose samples can be broken
+    firsts = {name: step for step in reversed(range(loader.steps_per_epoch)) for name in loader.names(step)}
+    step, name = max((step, name) for name, step in firsts.items() if "/0-" in name)
+    assert step >= 3
+    broken = made_shards(tmp_path / "broken", broken=int(name.split("/0-")[1].split(".")[0]))
+    with pytest.raises(DivergedError, match=rf"^{tmp_path}/run: stage small, step {step + 1}: found loss") as caught:
+        started(broken, tmp_path / "run", recipe)
+    assert caught.value.step == step + 1
+    report = json.loads((tmp_path / "run/diverged.json").read_text())
+    assert (report["stage"], report["step"], report["samples"]) == ("small", step + 1, loader.names(step))
+    assert name in report["samples"]
+    newest = checkpoints(tmp_path / "run/checkpoints")[0]
+    assert read_extra(newest, ALONE)["step"] == step // 3 * 3
+    assert f"{newest} is the last good state" in str(caught.value)
+    assert all(bool(each.isfinite().all()) for each in state_of(tmp_path / "run")["model"].values())
+    assert max(record["step"] for record in read_log(tmp_path / "run/log.jsonl")) <= step
+
+    # it goes on from there, and comes to the same
+    written = written_recipe(tmp_path / "recipe.json", recipe)
+    code, _, err = command(monkeypatch, capsys, written, "--data", broken, "--out", tmp_path / "run")
+    assert code == 2
+    assert f"step {step + 1}: found loss" in err
+    assert "Traceback" not in err
+
+
+def test_a_rate_that_is_too_high_is_told_before_anything_is_saved(shards, tmp_path):
+    recipe = made_recipe(save_every=1)
+    stages = tuple(replace(stage, lr=1e18, clip=None) for stage in recipe.stages)
+    with pytest.raises(DivergedError, match="no state was saved before|is the last good state"):
+        started(shards, tmp_path / "run", replace(recipe, stages=stages))
+    for path in checkpoints(tmp_path / "run/checkpoints"):
+        assert read_extra(path, ALONE)["step"] < 3
+
+
+def first_loader(shards: Path, recipe: Recipe) -> Loader:
+    """As the first stage's."""
+    opened = run.stage_data(recipe.stages[0], shards, recipe.model.config(16).bands, recipe.held_back)
+    seed = int(run.keys(recipe.seed, 0)) >> 1
+    return Loader(opened.sources, batch=recipe.stages[0].batch, micro=3, seed=seed, dates=recipe.stages[0].dates)
+
+
+# -- held back ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_held_back_is_validated_and_never_trained_on(shards, straight, tmp_path, monkeypatch):
+    seen: dict[str, set[int]] = {"augmented": set(), "centred": set()}
+    for name, numbers in seen.items():
+
+        def noted(samples, *arguments, plain=getattr(run, name), numbers=numbers, **options):
+            numbers.update(samples.number.tolist())
+            return plain(samples, *arguments, **options)
+
+        monkeypatch.setattr(run, name, noted)
+    assert started(shards, tmp_path / "run", made_recipe(picture_every=4)).finished
+    opened = open_shards(shards)
+    assert opened.counts == COUNTS
+    held = [split.rows(opened, layout, 0.15, held_back=True) for layout in range(3)]
+    assert [len(rows) for rows in held] == [4, 2, 0], "the test needs some"
+    numbers = set(np.concatenate([rows + sum(COUNTS[:layout]) for layout, rows in enumerate(held)]).tolist())
+    assert seen["augmented"] == set(range(sum(COUNTS))) - numbers, "every other sample, as there are several epochs"
+    # validation reads by layout, where samples have their number in it
+    assert seen["centred"] == {int(row) for rows in held for row in rows}
+
+    # how often it validates changes nothing: the same weights have the same loss
+    often, seldom = ({r["step"]: r["val_loss"] for r in records_of(out) if "val_loss" in r} for out in both(tmp_path, straight))
+    assert set(often) == {4, 8, 12, 14}
+    assert set(seldom) == {8, 14}
+    assert {step: often[step] for step in seldom} == seldom
+    assert not differences(state_of(tmp_path / "run"), state_of(straight))
+
+
+def both(tmp_path: Path, straight: Path) -> tuple[Path, Path]:
+    return tmp_path / "run", straight
+
+
+def test_without_anything_held_back_there_is_no_validation(shards, tmp_path):
+    recipe = made_recipe(held_back=0.0, steps=(2, 2))
+    assert started(shards, tmp_path / "run", recipe).finished
+    assert not any("val_loss" in record for record in records_of(tmp_path / "run"))
+
+
+def test_the_weights_are_the_average_s_and_load(straight):
+    model = SpectralGPT.from_pretrained(straight / "weights")
+    state = state_of(straight)
+    assert not differences(dict(model.state_dict()), dict(state["average"]))
+    assert differences(dict(model.state_dict()), dict(state["model"]))
+    assert model.provenance["stages"] == ["small", "larger"]
+    assert model.provenance["steps"] == 14
+    assert isinstance(state["model"]["decoder.mask_token"], torch.Tensor)

@@ -1,0 +1,112 @@
+"""Settings to JSON and back, and single values changed by name."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from spectralgpt.errors import OptionError
+from spectralgpt.training import DataChoice, Machine, ModelChoice, Recipe, Stage, changed, from_plain, to_plain
+from spectralgpt.training.settings import differences
+
+RECIPE = Recipe(
+    "made",
+    (
+        Stage("one", (DataChoice("a", 0.3), DataChoice("b", 0.7, ("s2-l2a",), 2, "own")), 64, steps=9, gsd=(5.0, 20.0)),
+        Stage("two", image=96, epochs=2.5, clip=1.0),
+    ),
+    ModelChoice("tiny"),
+    ema=0.99,
+)
+
+
+def test_json_and_back():
+    assert from_plain(Recipe, json.loads(json.dumps(to_plain(RECIPE)))) == RECIPE
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("stages.0.lr=1e-4", lambda r: r.stages[0].lr == 1e-4 and r.stages[1].lr == RECIPE.stages[1].lr),
+        ("stages.*.batch=7", lambda r: [stage.batch for stage in r.stages] == [7, 7]),
+        ("stages.1.area=0.5, 0.9", lambda r: r.stages[1].area == (0.5, 0.9)),
+        ("stages.0.gsd=none", lambda r: r.stages[0].gsd is None),
+        ("stages.1.gsd=(10,10)", lambda r: r.stages[1].gsd == (10.0, 10.0)),
+        ("stages.0.turns=false", lambda r: r.stages[0].turns is False),
+        ("stages.0.data.1.sensors=s2-l1c,hls-s30", lambda r: r.stages[0].data[1].sensors == ("s2-l1c", "hls-s30")),
+        ("stages.0.data.0.weight=2", lambda r: r.stages[0].data[0].weight == 2.0),
+        ("model.size=small", lambda r: r.model.size == "small"),
+        ("ema=none", lambda r: r.ema is None),
+        ("seed=5", lambda r: r.seed == 5),
+        ("machine.wandb=my=project", lambda r: r.machine.wandb == "my=project"),
+    ],
+)
+def test_a_value_by_its_name(change, expected):
+    result = changed(RECIPE, [change])
+    assert expected(result)
+    key = re.escape(change.partition("=")[0]).replace(r"\*", r"\d")
+    others = [each for each in differences(to_plain(result), to_plain(RECIPE)) if not re.match(rf"{key}(\.\d)?: ", each)]
+    assert not others, "nothing else changes"
+
+
+def test_changes_apply_in_order_and_are_checked_together():
+    """Epochs go and steps come: neither alone would be a stage."""
+    result = changed(RECIPE, ["stages.1.epochs=none", "stages.1.steps=5", "stages.1.steps=6"])
+    assert (result.stages[1].epochs, result.stages[1].steps) == (None, 6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("stages.0.lr", "no `=`"),
+        ("stages.0.lrr=1", r"stages\.0\.lrr.*Did you mean lr\?"),
+        ("optimizer.lr=1", "optimizer.*expected one of: name, stages"),
+        ("stages.2.lr=1", "'2'; expected a number from 0 to 1"),
+        ("stages.0=1", "names below it"),
+        ("model=tiny", "names below it"),
+        ("stages.0.lr.x=1", "nothing below it"),
+        ("stages.0.lr=fast", "'fast'; expected a number"),
+        ("stages.0.lr=nan", "expected a number"),
+        ("stages.0.batch=2.5", "expected a whole number"),
+        ("stages.0.batch=none", "found nothing|'none'"),
+        ("stages.0.turns=perhaps", "true or false"),
+        ("stages.0.area=0.5", "1 values; expected 2"),
+        ("stages.0.mask=half", "'half'; expected one of: random, place"),
+        ("model.size=giant", "'giant'; expected one of: tiny"),
+        ("stages.0.mask_ratio=1", "mask_ratio: found 1.0; expected between 0 and 1"),
+        ("stages.0.epochs=3", "epochs 3.0 and steps 9; expected one"),
+        ("stages.0.area=0.9,0.5", "area"),
+        ("stages.0.image=100", "multiple of the patch, 8 pixels"),
+        ("stages.0.warmup=1", "warmup"),
+        ("machine.micro=0", r"machine\.micro: found 0"),
+        ("held_back=1", "held_back"),
+        ("ema=1", "ema"),
+    ],
+)
+def test_what_does_not_fit_is_told(change, message):
+    with pytest.raises(OptionError, match=message):
+        changed(RECIPE, [change])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda plain: plain | {"deptth": 3}, "deptth: found an unknown name"),
+        (lambda plain: {key: value for key, value in plain.items() if key != "stages"}, "no stages"),
+        (lambda plain: plain | {"stages": []}, "no stage"),
+        (lambda plain: plain | {"stages": "one"}, "stages: found 'one'; expected a list"),
+        (lambda plain: plain | {"seed": "0"}, "seed: found '0'; expected a whole number"),
+        (lambda plain: plain | {"seed": True}, "seed: found True"),
+        (lambda plain: plain | {"machine": 3}, "machine: found 3; expected names and values"),
+        (lambda plain: [], "names and values"),
+    ],
+)
+def test_a_damaged_configuration_is_refused(damage, message):
+    with pytest.raises(OptionError, match=message):
+        from_plain(Recipe, damage(to_plain(RECIPE)))
+
+
+def test_differences_are_told_with_both_values():
+    other = replace(RECIPE, seed=3, machine=Machine(micro=5))
+    assert list(differences(to_plain(other), to_plain(RECIPE))) == ["seed: 3, was 0", "machine.micro: 5, was 64"]

@@ -1,0 +1,146 @@
+"""`spectralgpt shard`: images in, shards out."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from made_rasters import NAMES, land, write
+
+import spectralgpt as package
+from spectralgpt.data.shards import open_shards
+from spectralgpt.verbs.shard import grouped
+
+
+@pytest.fixture
+def images(tmp_path) -> Path:
+    for number in range(3):
+        path = tmp_path / "images" / f"{number}.tif"
+        path.parent.mkdir(exist_ok=True)
+        write(path, land(70, 60, number), names=NAMES)
+    return tmp_path / "images"
+
+
+def test_images_become_shards_and_the_result_says_what_is_there(spectralgpt, images, tmp_path):
+    out = tmp_path / "out"
+    (images / "bad_1.tif").write_bytes(b"none")
+    (images / "bad_2.tif").write_bytes(b"none")
+    ended = spectralgpt("shard", images, "--out", out, "--chip", "64", "--workers", "1", "--json", "--verify")
+    assert ended.code == 0, ended.err
+    told = ended.json
+    assert (told["samples"], told["added"], told["images"], told["known"], told["shards"], told["verified"]) == (
+        *(6, 6, 5, 0, 1, 1),
+    )
+    assert told["folder"] == str(out)
+    assert [each["source"] for each in told["failed"]] == ["images/bad_1.tif", "images/bad_2.tif"]
+    assert told["layouts"][0] | {"bands": None} == {
+        **{"sensor": "s2-l1c", "bands": None, "dtype": "uint16", "dates": 1, "side": 64, "samples": 6},
+    }
+    assert told["bytes"] == (out / "shard-00000.arrow").stat().st_size
+    text = spectralgpt("shard", images, "--out", out, "--chip", "64", "--workers", "1")
+    assert f"{out}: 6 samples in 1 shard of" in text.out
+    assert "6 x s2-l1c: 13 bands, 64 pixels, 1 date, uint16" in text.out
+    assert "0 added from 5 images, 3 known" in text.out
+    assert "not stored: 2" in text.out
+    assert "bad_1.tif: found" in text.out
+    assert "(and 1 like it)" in text.out
+
+
+def test_a_wish_that_cannot_be_met_is_refused_before_any_work(spectralgpt, images, tmp_path):
+    out = tmp_path / "out"
+    for words, found in (
+        ((), "SOURCE: found none; expected images"),
+        ((images, "--chip", "4"), "--chip 4: expected 8 to"),
+        ((images, "--least-valid", "1.5"), "--least-valid 1.5: expected 0 to 1"),
+        ((images, "--least-valid", "nan"), "--least-valid nan"),
+        ((images, "--workers", "0"), "--workers 0: expected 1 to"),
+        ((images, "--most-dates", "0"), "--most-dates 0"),
+        ((images, "--shard-size", "0"), "--shard-size 0"),
+        ((tmp_path / "nowhere",), "nowhere: found nothing there"),
+        (("--verify",), "found no such folder"),
+    ):
+        ended = spectralgpt("shard", *words, "--out", out)
+        assert ended.code == 2, words
+        assert found in ended.err
+        assert not out.exists()
+
+
+def test_nothing_stored_at_all_is_an_error(spectralgpt, tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"none")
+    ended = spectralgpt("shard", tmp_path / "a.tif", "--out", tmp_path / "out", "--workers", "1")
+    assert ended.code == 2
+    assert "found 1 images, of which none could be stored" in ended.err
+    assert "a.tif: found no image" in ended.err
+
+
+def test_strict_ends_at_the_first_bad_file(spectralgpt, images, tmp_path):
+    (images / "1.tif").write_bytes(b"none")
+    ended = spectralgpt("shard", images, "--out", tmp_path / "out", "--strict", "--workers", "1")
+    assert ended.code == 2
+    assert "1.tif: found" in ended.err
+    assert open_shards(tmp_path / "out").counts == (1,)
+
+
+def test_verify_alone_names_what_is_damaged(spectralgpt, images, tmp_path):
+    out = tmp_path / "out"
+    assert spectralgpt("shard", images, "--out", out, "--workers", "1", "--quiet").code == 0
+    assert spectralgpt("shard", "--out", out, "--verify", "--json").json["verified"] == 1
+    content = bytearray((out / "shard-00000.arrow").read_bytes())
+    content[-len(content) // 3] ^= 4
+    (out / "shard-00000.arrow").write_bytes(content)
+    ended = spectralgpt("shard", "--out", out, "--verify")
+    assert ended.code == 2
+    assert "shard-00000.arrow (other bytes" in ended.err
+
+
+def test_options_reach_the_reading(images, tmp_path):
+    shutil.copy(images / "0.tif", tmp_path / "x.tif")
+    told = package.shard(tmp_path / "x.tif", out=tmp_path / "out", gsd=20.0, bands="s2-l1c:B2,B3", workers=1)
+    (layout,) = told.layouts
+    assert (layout.bands, layout.side) == (("B2", "B3"), 64)
+    samples = open_shards(tmp_path / "out").read(0, np.array([0]))
+    assert samples.gsd[0] == pytest.approx(20, rel=0.01)
+    assert samples.extent.tolist() == [[35, 30]]
+    values = np.full((13, 40, 40), 1, np.uint16)  # a reflectance of 0.0001 is none
+    write(tmp_path / "dark.tif", values, names=NAMES)
+    assert package.shard(tmp_path / "dark.tif", out=tmp_path / "dark", trust_input=True, workers=1).samples == 1
+
+
+def test_messages_of_one_kind_are_told_once():
+    assert grouped(["/a/1.tif: found 3 bands", "/a/2.tif: found 12.5 bands", "/b.tif: no image", "odd"]) == (
+        "/a/1.tif: found 3 bands (and 1 like it)",
+        "/b.tif: no image",
+        "odd",
+    )
+
+
+def test_real_images_of_many_kinds_become_shards(spectralgpt, shared, tmp_path):
+    data = shared / "data"
+    folders = ("s2_l1c_scenes", "hls", "s2_pairs/38D_378R_2_3", "timeseries/cbers4_cerrado")
+    sources = [sorted((data / folder).glob("*.tif"))[0] for folder in folders]
+    sources[2] = sources[2].parent
+    ended = spectralgpt("shard", *sources, "--out", tmp_path / "out", "--chip", "96", "--workers", "1", "--json")
+    assert ended.code == 0, ended.err
+    told = ended.json
+    assert {layout["sensor"] for layout in told["layouts"]} >= {"s2-l1c", "s2-l2a", "hls-l30", "cbers4-awfi"}
+    assert told["samples"] >= 30
+    shards = open_shards(tmp_path / "out")
+    for layout, count in enumerate(shards.counts):
+        named = shards.sources(layout, np.array([count - 1]))[0]
+        source, rows, columns = named.rsplit(", ", 2)
+        path = next(data.rglob(Path(source).name))
+        top, left = (int(each.split(" ")[1].split("-")[0]) for each in (rows, columns))
+        samples = shards.read(layout, np.array([count - 1]))
+        height, width = samples.extent[0].tolist()
+        with rasterio.open(path) as dataset:
+            stored = dataset.read()[:, top : top + height, left : left + width]
+        values = samples.values[0, 0, :, :height, :width].numpy()
+        if len(stored) == len(values) and values.dtype == stored.dtype:
+            true = np.ones(values.shape, bool)
+            if samples.valid is not None:
+                true = samples.valid[0, 0, :, :height, :width].numpy()
+            np.testing.assert_array_equal(values[true], stored[true])
+    for band in shards.manifest.statistics:
+        assert -0.2 < band.low <= band.mean <= band.high < 7
+        assert 0 < band.sd < 1
