@@ -21,10 +21,13 @@ FITTED = 400
 LEAST = 1e-9
 """No sum of weights that is there is less; rounding leaves less."""
 
-POWERS = (2.0, 3.0, 4.0, 5.0)
+SWEEPS = 64
+"""By which the spatial estimate is made smooth."""
+
+POWERS = (3.0, 4.0)
 GRID = {
     "reach": (0.02, 0.1, 0.3, 1.0),
-    "spatial": (1.0, 3.0, 10.0, 30.0, 100.0),
+    "spatial": (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0),
     "temporal": (0.0, 0.3, 1.0, 3.0, 10.0),
     "bands": (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     "dates": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
@@ -49,9 +52,10 @@ class Estimates:
 
     spectral: linear in ln wavelength between the visible bands of the pixel, `distance` from the nearest, infinite
     where there is none. spatial: mean of the visible pixels of the band, of weights 1 / (1 + d^2) ** (power / 2) for
-    distances of d pixels, whose sum is density. temporal: mean of the other dates of which the band is visible there;
-    dated: 1 where there are any. off_bands, off_dates: what the first and the third of these are above the same of
-    values that are estimated from their neighbours in space only, as if they were hidden; 0 where there are none.
+    distances of d pixels, whose sum is density; then made smooth. temporal: mean of the other dates of which the band
+    is visible there; dated: 1 where there are any. off_bands, off_dates: what the first and the third of these are
+    above the same of values that are estimated from their neighbours in space only, as if they were hidden; 0 where
+    there are none.
     """
 
     spectral: Tensor
@@ -137,6 +141,7 @@ def estimated(scene: Scene, power: float, at: Tensor) -> Estimates:
     others = seen.sum(dim=1, keepdim=True) - seen.int()
     temporal = (known.sum(dim=1, keepdim=True) - known) / others.clamp(min=1)
     spectral, distance = between(known, seen, x)
+    spatial = torch.where(density > 0, smoothed(spatial, known, seen), 0.0)
     off_bands, _ = between(off, told, x)
     found = spectral, distance, spatial, density, temporal, (others > 0).float(), off_bands, off_dates
     return Estimates(*(each[at] for each in found))
@@ -166,6 +171,17 @@ def spread(known: Tensor, seen: Tensor, power: float, patch: int) -> tuple[Tenso
     spatial = torch.where(density > LEAST, total / density.clamp(min=LEAST), 0.0)
     as_hidden = torch.where(outside > LEAST, (total - of_own) / outside.clamp(min=LEAST), torch.nan)
     return spatial.float(), torch.where(density > LEAST, density, 0.0).float(), as_hidden.float()
+
+
+def smoothed(spatial: Tensor, known: Tensor, seen: Tensor) -> Tensor:
+    """Nearer to what is the mean of its four neighbours wherever nothing is seen (by Jacobi's sweeps)."""
+    result = torch.where(seen, known, spatial).flatten(0, 1)
+    known, seen = known.flatten(0, 1), seen.flatten(0, 1)
+    for _ in range(SWEEPS):
+        near = torch.nn.functional.pad(result, (1, 1, 1, 1), mode="replicate")
+        around = near[..., :-2, 1:-1] + near[..., 2:, 1:-1] + near[..., 1:-1, :-2] + near[..., 1:-1, 2:]
+        result = torch.where(seen, known, around / 4)
+    return result.reshape(spatial.shape)
 
 
 def between(known: Tensor, seen: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,9 @@
 """The tables of real images hold all that may be trained on; the baselines are fair and strong; both commands run."""
 
+import argparse
+import csv
 import itertools
+import json
 import sys
 import tomllib
 from dataclasses import replace
@@ -9,13 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_rasters import NAMES, land, write
+
+from spectralgpt.bands import BandSet, sensor
+from spectralgpt.data.shards import open_shards
+from spectralgpt.nn import BandStatistics, ModelConfig, Normalization, Size
+from spectralgpt.verbs.shard import shard
+from spectralgpt.weights import SpectralGPT
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from interpolation import GRID, Corrected, Scene, Weighted, estimated, fitted, spread  # noqa: E402
+from interpolation import FITTED, GRID, Corrected, Scene, Weighted, estimated, fitted, spread  # noqa: E402
 from real_images import FAMILIES, LEFT_OUT, Family, Row, apart, with_true_places  # noqa: E402
-from real_pretraining import Errors  # noqa: E402
+from real_pretraining import METHODS, Errors, drawn, evaluate, masked_batches, rebuilt  # noqa: E402
 
 LENGTHS = (490.0, 560.0, 665.0, 842.0)
 WAYS = [Weighted(power=3.0, reach=0.1, spatial=1.0, temporal=1.0), Corrected(power=3.0, bands=0.5, dates=0.5)]
@@ -88,7 +98,8 @@ def test_nothing_seen_is_the_mean_of_all(way):
 
 def test_constants_are_fitted_to_what_tells():
     """Where dates are alike and bands are not, dates tell most; bands where these share their detail."""
-    of_dates = made_scene(noise(1, 1, 4, 16, 16).expand(1, 2, 4, 16, 16))
+    of_dates = made_scene(noise(1, 1, 4, 8, 8).expand(1, 2, 4, 8, 8))
+    assert of_dates.hidden.sum() < FITTED, "all values are fitted to"
     found = fitted([of_dates], seed=0)
     assert found["interpolation"][0].temporal == max(GRID["temporal"])
     assert found["corrected"][0].dates > found["corrected"][0].bands
@@ -117,6 +128,63 @@ def test_ratios_and_their_intervals():
     assert low < noisy.told(0)["ratios"]["mean"]["ratio"] < high
     assert 0.1 < high - low < 0.4
     assert errors.of(errors.places == 3).told(0)["ratios"]["mean"]["interval"] is None
+
+
+# -- evaluation --------------------------------------------------------------------------------------------------------
+
+
+def small_model() -> SpectralGPT:
+    bands = sensor("s2-l2a").bands
+    torch.manual_seed(0)
+    normalization = Normalization("standard", tuple(BandStatistics(band, 2.5, 0.5) for band in bands))
+    return SpectralGPT(ModelConfig(Size(32, 2, 2, 48, 1, 3), BandSet.native(bands), image=16), normalization).eval()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> argparse.Namespace:
+    """Shards of 8 places (4 chips of each of 2 images, or of their stack), weights, and what is asked."""
+    folder = tmp_path_factory.mktemp("made")
+    bands = [name for name in NAMES if name != "B10"]
+    with (folder / "table.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["path", "place", "date", "bands"])
+        for number in range(16):
+            path = write(folder / f"{number}.tif", land(40, 33, number, 12), names=bands, nodata=0)
+            table.writerow([path, number // 2, f"2020-0{1 + number % 2}-01" if number >= 8 else "", "s2-l2a"])
+    shard(folder / "table.csv", out=folder / "shards", chip=32, workers=1)
+    small_model().save_pretrained(folder / "weights")
+    asked = {"shards": folder / "shards", "weights": folder / "weights", "picture": folder / "picture.png"}
+    return argparse.Namespace(**asked, held_back=0.5, image=16, dates=2, samples=12, seeds=2, ratio=[0.75])
+
+
+def test_evaluation(made):
+    result = evaluate(made)
+    assert json.loads(json.dumps(result)) == result
+    assert [case["seed"] for case in result["cases"]] == [0, 1]
+    for case in result["cases"]:
+        assert case["errors"].keys() == {"model", *METHODS}
+        assert case["errors"]["interpolation"] < case["errors"]["mean"] / 2
+        assert case["samples"] == 12
+        assert case["sensors"].keys() == {"s2-l2a"}
+    assert result["cases"][0]["errors"] != result["cases"][1]["errors"]
+    assert made.picture.stat().st_size > 0
+
+
+def test_only_held_back_places_and_the_error_of_the_loss(made):
+    shards, model = open_shards(made.shards), small_model()
+    places = [
+        {place for layout, rows in drawn(shards, 0.5, held, 99, 0).items() for place in shards.places(layout)[rows]}
+        for held in (True, False)
+    ]
+    assert all(places)
+    assert not places[0] & places[1]
+    for masked in masked_batches(shards, drawn(shards, 0.5, True, 4, 0), model, made, 0.75, 0):
+        with torch.no_grad():
+            loss = model.losses(masked.cube, masked.mask, model(masked.cube, masked.mask))["token"]
+        found = (rebuilt(model, masked)[masked.scene.hidden] - masked.truth).square()
+        assert len(found) == int(loss.count)
+        assert float(found.mean()) == pytest.approx(float(loss.mean), rel=1e-5)
+        assert not (masked.scene.seen & masked.scene.hidden).any()
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------

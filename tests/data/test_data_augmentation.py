@@ -112,7 +112,7 @@ def assert_same(one: Cube, other: Cube, **tolerance: float) -> None:
     torch.testing.assert_close(one.gsd, other.gsd, equal_nan=True)
 
 
-@settings(max_examples=40)
+@settings(max_examples=24)
 @given(
     seeds,
     st.sampled_from(["bicubic", "bilinear"]),
@@ -148,7 +148,7 @@ def test_a_crop_knows_nothing_outside():
     assert torch.equal(same[0, :, 3:10], torch.eye(7))
 
 
-@settings(max_examples=25)
+@settings(max_examples=16)
 @given(
     seeds,
     st.sampled_from(["uint16", "int16", "float32", "uint8"]),
@@ -182,7 +182,7 @@ def test_a_cube_is_the_crop_of_the_whole_images_cube(seed, dtype, kind, padded, 
         torch.testing.assert_close(cube.values[i][valid], expected[valid], atol=2e-5, rtol=2e-5)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(seeds, st.sampled_from(list(NORMALIZATIONS)), st.booleans(), st.sampled_from([BANDS, NARROW]))
 def test_a_pixel_is_valid_when_all_that_counts_in_it_was(seed, kind, antialias, bands):
     samples = made_samples(seed, bands=bands, holes=True, padded=True)
@@ -199,7 +199,7 @@ def test_a_pixel_is_valid_when_all_that_counts_in_it_was(seed, kind, antialias, 
         assert torch.equal(cube.valid[i], ~(missed.mT if crops.turned[i] else missed))
 
 
-@settings(max_examples=25)
+@settings(max_examples=16)
 @given(
     seeds,
     st.sampled_from(["uint16", "float32", "float64"]),
@@ -306,7 +306,7 @@ def test_areas_aspects_and_places_are_drawn_evenly():
     assert not uniform_to(height * width / 1e6, 0.25, 1.0)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     st.integers(1, 200), st.integers(1, 200), st.booleans(), st.floats(0.01, 1), st.floats(0.1, 1), st.floats(0.1, 100)
 )

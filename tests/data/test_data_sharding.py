@@ -206,17 +206,19 @@ def test_bad_files_are_reported_and_do_not_stop_the_rest(with_bad_ones, images, 
     assert contents(out) == contents(whole)
 
 
-def test_an_image_that_breaks_off_within_is_one_failure(tmp_path):
-    values = np.random.default_rng(0).integers(1, 9000, (13, 600, 300), np.uint16)
-    path = write(
-        tmp_path / "long.tif", values, names=NAMES, tiled=True, blockxsize=16, blockysize=16, compress="deflate"
-    )
+def test_an_image_damaged_where_the_check_does_not_look_is_one_failure(tmp_path):
+    values = np.random.default_rng(0).integers(1, 9000, (13, 1600, 160), np.uint16)
+    tiles = {"tiled": True, "blockxsize": 16, "blockysize": 16, "compress": "deflate", "interleave": "pixel"}
+    path = write(tmp_path / "long.tif", values, names=NAMES, **tiles)
     content = bytearray(path.read_bytes())
-    content[len(content) // 2 : len(content) // 2 + 20_000] = bytes(20_000)
+    for row in (250, 500):  # in the second and the third part of 32 chips
+        at = len(content) * row // 1600
+        content[at : at + 20_000] = bytes(20_000)
     path.write_bytes(content)
     report = shard([path], tmp_path / "out", READING, workers=1)
     (failure,) = report.manifest.failed
     assert "long.tif: found that the pixels of rows" in failure.reason
+    assert 32 * 6 < report.added < 250  # all parts but those two
 
 
 def test_strict_stops_at_the_first_and_keeps_what_is_done(with_bad_ones, tmp_path):

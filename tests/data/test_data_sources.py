@@ -191,3 +191,9 @@ def test_a_folder_of_bands_is_one_image(tmp_path):
     shards = open_shards(out)
     assert [band.name for band in shards.layouts[0].bands] == ["B2", "B3", "B4", "B8"]
     np.testing.assert_array_equal(shards.read(0, np.array([0])).values[0, 0, :, :48, :48], land(48, 48, 3, 4))
+
+
+def test_a_preview_beside_bands_is_no_image(demo_scene):
+    """The demo's scene: 13 bands and a preview of three."""
+    (image,) = find_images([demo_scene]).images
+    assert image.paths == (str(demo_scene),)

@@ -19,7 +19,6 @@ from spectralgpt.data.manifest import Manifest
 from spectralgpt.data.statistics import totals
 from spectralgpt.data.table import Chip
 from spectralgpt.data.writing import ShardsWriter
-from spectralgpt.errors import TargetError
 from spectralgpt.nn import Size
 from spectralgpt.training import Machine, ModelChoice, Recipe, Stage, checkpoints, read_log
 

@@ -90,10 +90,12 @@ def run_ranks(code: str, arguments: Sequence[object] = (), ranks: int = 2) -> li
             )
         )
     try:
-        said = [each.communicate(timeout=120) for each in running]
+        # long: other tests may have the machine
+        said = [each.communicate(timeout=600) for each in running]
     finally:
         for each in running:
             each.kill()
+            each.wait()
     for each, (_, errors) in zip(running, said, strict=True):
         assert each.returncode == 0, "\n\n".join(errors for _, errors in said)
     return [out for out, _ in said]

@@ -46,7 +46,9 @@ def test_a_value_by_its_name(change, expected):
     result = changed(RECIPE, [change])
     assert expected(result)
     key = re.escape(change.partition("=")[0]).replace(r"\*", r"\d")
-    others = [each for each in differences(to_plain(result), to_plain(RECIPE)) if not re.match(rf"{key}(\.\d)?: ", each)]
+    others = [
+        each for each in differences(to_plain(result), to_plain(RECIPE)) if not re.match(rf"{key}(\.\d)?: ", each)
+    ]
     assert not others, "nothing else changes"
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
@@ -113,7 +113,7 @@ class Loader:
     def steps_per_epoch(self) -> int:
         return self.order.steps_per_epoch
 
-    def steps(self, start: int = 0) -> Iterator[Step]:
+    def steps(self, start: int = 0) -> Generator[Step, None, None]:
         """The steps from one on. What a source raises surfaces here; closing the iterator ends the threads."""
         plans = map(self._plan, itertools.count(start))
         tasks = ((plan, places) for plan in plans for places in plan.pieces)

@@ -1,6 +1,7 @@
 """A batch on its way from shards to the model: stored values, nothing worked out yet."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float32, Float64, Int32, Int64, Shaped
@@ -36,9 +37,20 @@ class Samples:
 
     def to(self, device: torch.device | str) -> "Samples":
         """The samples on a device; a copy from pinned memory does not wait."""
-        moved = {
+        moved: dict[str, Any] = {
             field.name: value.to(device, non_blocking=True)
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), Tensor)
         }
         return replace(self, **moved)
+
+    def part(self, rows: slice, dates: int | None = None) -> "Samples":
+        """Some of the samples; their first so many dates, None all."""
+        until = slice(dates)
+        return replace(
+            self,
+            values=self.values[rows, until],
+            valid=None if self.valid is None else self.valid[rows, until],
+            days=self.days[rows, until],
+            **{name: getattr(self, name)[rows] for name in ("scale", "offset", "gsd", "extent", "key", "number")},
+        )

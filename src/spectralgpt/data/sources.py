@@ -24,6 +24,9 @@ PRODUCT = re.compile(
 )
 """Files by which a folder is known as one product, of Sentinel-2, Landsat or HLS."""
 
+PREVIEW = re.compile(r"(.*[_.-])?(preview|thumb|thumbnail|quicklook|browse|tci)([_.-].*)?", re.IGNORECASE)
+"""Names of pictures that lie beside bands: no images to train on, and no reason why a folder of bands is none."""
+
 COLUMNS = ("path", "place", "date", "bands", "clouds", "stack")
 """Of a table; all but the first may be left out."""
 
@@ -45,11 +48,11 @@ def find_images(
     """The images of files, products, folders and tables, each once, in the order of the sources and of
     the names below them.
 
-    In a folder every raster is an image; a folder that holds only single-band rasters, a product, and a zip or tar are
-    one; data sets that are known by their layout are read by it. stack: the images that lie directly in a folder are
-    the dates of one place. A table (.csv) has a row an image: path, relative to the table; place, a text: images of one
-    place are trained on or held back together, and those that have a date are the dates of one stack, unless the column
-    stack says no; bands and clouds, as the options.
+    In a folder every raster but a preview is an image; a folder that holds only single-band rasters, a product, and a
+    zip or tar are one; data sets that are known by their layout are read by it. stack: the images that lie directly in
+    a folder are the dates of one place. A table (.csv) has a row an image: path, relative to the table; place, a text:
+    images of one place are trained on or held back together, and those that have a date are the dates of one stack,
+    unless the column stack says no; bands and clouds, as the options.
 
     roots: those of an earlier run; an image below one keeps its name. RasterError for a source that is not there or
     holds no image, and for a table that lacks the column path.
@@ -123,7 +126,11 @@ def _directly(folder: str, files: Sequence[str]) -> Iterator[str]:
     """The images among the files of a folder, or the folder itself where they are its bands."""
     paths = [os.path.join(folder, file) for file in files]
     items = [path for path in paths if path.lower().endswith((".json", ".geojson")) and _says(path, '"stac_version"')]
-    rasters = [path for path in paths if path.lower().endswith(RASTERS) or _has_header(path)]
+    rasters = [
+        path
+        for path in paths
+        if (path.lower().endswith(RASTERS) or _has_header(path)) and not PREVIEW.fullmatch(Path(path).stem)
+    ]
     if items:
         yield from items  # rasters beside an item are its assets
     elif rasters and _are_bands(rasters):

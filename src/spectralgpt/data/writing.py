@@ -23,6 +23,7 @@ from spectralgpt.data.manifest import NAME, Manifest, ShardEntry, read_manifest,
 from spectralgpt.data.statistics import BandTotals, merge, totals
 from spectralgpt.data.table import Chip, Table, layout_of, record_batch, schema
 from spectralgpt.errors import TargetError
+from spectralgpt.lock import locked
 
 BATCH = 16_000_000
 """Bytes of values in a record batch."""
@@ -90,7 +91,7 @@ class ShardsWriter:
                     f"{self.folder}: found a folder with {sorted(others)[0]} and without manifest.json; expected a "
                     "folder of shards, an empty one, or none. Choose another."
                 )
-            self._lock = _locked(self.folder / LOCK)
+            self._lock = locked(self.folder / LOCK)
         if self._lock is None:
             raise TargetError(
                 f"{self.folder}: found that another run writes here; expected one at a time. Wait for it, or choose "
@@ -220,18 +221,3 @@ def _totals_in(table: Table, layout: Layout) -> tuple[BandTotals, ...]:
 def _is_ours(name: str) -> bool:
     name = name.removesuffix(".partial")
     return name in (NAME, LOCK) or SHARD.fullmatch(name) is not None
-
-
-def _locked(path: Path) -> IO[bytes] | None:
-    """The file, open and locked; None when another process has it."""
-    file = path.open("ab")
-    try:
-        import fcntl
-    except ImportError:  # not on Windows: two runs at once are not noticed there
-        return file
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file

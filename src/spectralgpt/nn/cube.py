@@ -86,6 +86,17 @@ class Cube:
             scaling=replace(self.scaling, centre=self.scaling.centre[:, one], scale=self.scaling.scale[:, one]),
         )
 
+    def part(self, samples: slice) -> "Cube":
+        """The cube of some of its samples."""
+        return replace(
+            self,
+            values=self.values[samples],
+            valid=None if self.valid is None else self.valid[samples],
+            days=self.days[samples],
+            gsd=self.gsd[samples],
+            scaling=replace(self.scaling, centre=self.scaling.centre[samples], scale=self.scaling.scale[samples]),
+        )
+
     def stacks_with(self, other: "Cube") -> bool:
         """Whether both can be one batch."""
         units = (self.scaling.kind, self.scaling.eight_bit) == (other.scaling.kind, other.scaling.eight_bit)

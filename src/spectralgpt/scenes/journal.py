@@ -21,6 +21,7 @@ from typing import IO, BinaryIO
 import numpy as np
 
 from spectralgpt.errors import TargetError
+from spectralgpt.lock import locked
 from spectralgpt.raster import check_target
 from spectralgpt.scenes.plan import Plan
 
@@ -48,7 +49,7 @@ class Journal:
         """
         with self._refusals():
             self.folder.mkdir(exist_ok=True)
-            self._lock = _locked(self.folder / "lock")
+            self._lock = locked(self.folder / "lock")
             if self._lock is None:
                 raise TargetError(
                     f"{self.folder}: found that another run writes to this target; expected one at a time. Wait for "
@@ -159,21 +160,6 @@ def _is_ours(path: Path) -> bool:
     if path.name == "writing":
         return path.is_dir() and not path.is_symlink()
     return _NAMES.fullmatch(path.name) is not None and not path.is_dir()
-
-
-def _locked(path: Path) -> IO[bytes] | None:
-    """The file, open and locked; None when another process has it."""
-    file = path.open("ab")
-    try:
-        import fcntl
-    except ImportError:  # not on Windows: two runs at once are not noticed there
-        return file
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from spectralgpt.training.objective import Objective, Prepared
 from spectralgpt.training.optimizer import make_optimizer, parameter_groups
 from spectralgpt.training.pretraining import Batch, Pretraining
 from spectralgpt.training.recipe import DataChoice, Machine, ModelChoice, Recipe, Stage
-from spectralgpt.training.run import RunResult, pretrain, run_recipe
+from spectralgpt.training.run import RunResult, pretrain
+from spectralgpt.training.run_folder import run_recipe
 from spectralgpt.training.schedule import cosine
 from spectralgpt.training.settings import changed, from_plain, to_plain
 from spectralgpt.training.single_image import random_crops, train, train_on_image

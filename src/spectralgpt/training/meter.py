@@ -4,6 +4,8 @@ import math
 import resource
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -77,9 +79,12 @@ class Meter:
         assert all(math.isfinite(value) for value in record.values())
         return record
 
-    def skip(self) -> None:
-        """What is done now is no part of the steps' time: a checkpoint, a picture."""
-        self._since = time.perf_counter()
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is done meanwhile is no part of the steps' time: a checkpoint, a picture."""
+        start = time.perf_counter()
+        yield
+        self._since += time.perf_counter() - start
 
 
 def memory(device: torch.device) -> float:

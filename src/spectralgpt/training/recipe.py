@@ -12,11 +12,12 @@ from spectralgpt.nn import SIZES, SPECTRUM_NODES, MaskKind, ModelConfig, Precisi
 class ModelChoice:
     """The model of a run.
 
-    size: tiny, small, base, large or huge. bands: the sensor whose bands are its own, in groups of `slots`. place_nodes:
-    rows and columns of its place tables; None: one node a place of the stage's images, as the released models, whose
-    tables are resized from stage to stage. spectrum: `shared` has the 12 nodes of our own models, `groups` one a group,
-    as the released ones. normalization: `standard` by statistics of the shards, `min_max` as the released ones.
-    start: `random`, as the paper's; `local` for runs of minutes, whose decoder looks at its neighbours from the start.
+    size: tiny, small, base, large or huge. bands: the sensor whose bands are its own, in groups of `slots`.
+    place_nodes: rows and columns of its place tables; None: one node a place of the stage's images, as the released
+    models, whose tables are resized from stage to stage. spectrum: `shared` has the 12 nodes of our own models,
+    `groups` one a group, as the released ones. normalization: `standard` by statistics of the shards, `min_max` as the
+    released ones. start: `random`, as the paper's; `local` for runs of minutes, whose decoder looks at its neighbours
+    from the start.
     """
 
     size: Literal["tiny", "small", "base", "large", "huge"] = "base"

@@ -9,22 +9,18 @@ weights/           the model as users load it, after each stage
 
 import json
 import math
-import os
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-import spectralgpt
-from spectralgpt.data import Augmentation, Loader, augmented, centred
+from spectralgpt.data import Augmentation, Loader, augmented
 from spectralgpt.draws import keys
-from spectralgpt.errors import DataError, OptionError, TargetError
-from spectralgpt.nn import Cube, Reconstruction, computing_in, resolved_precision
+from spectralgpt.nn import Reconstruction, resolved_precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.training.checkpoints import DamagedError, checkpoints, load_checkpoint, read_extra, save_checkpoint
 from spectralgpt.training.distribution import Distribution, distributed
@@ -38,15 +34,11 @@ from spectralgpt.training.meter import DivergedError, Meter
 from spectralgpt.training.optimizer import make_optimizer
 from spectralgpt.training.pretraining import Batch, Pretraining
 from spectralgpt.training.recipe import Recipe, Stage
+from spectralgpt.training.run_folder import claimed
 from spectralgpt.training.schedule import cosine
-from spectralgpt.training.settings import differences, to_plain
-from spectralgpt.training.stage_data import StageData, data_fingerprint, stage_data, statistics
+from spectralgpt.training.stage_data import StageData, stage_data, statistics
+from spectralgpt.training.validation import validate
 from spectralgpt.weights import SpectralGPT
-
-VALIDATED = 48
-"""About so many held-back samples are rebuilt at intervals."""
-VALIDATION = -7
-"""Of the keys of validation masks, apart from all steps."""
 
 Draw = Callable[[Path, list[Reconstruction]], None]
 """Draws rebuilt validation samples into a file."""
@@ -110,79 +102,14 @@ def pretrain(
             stage_data(stage, data, config.bands, recipe.held_back)
             for stage, config in zip(recipe.stages, every, strict=True)
         )
-        _claim(recipe, opened, data, out, distribution)
-        machine = recipe.machine
-        log = RunLog(out, tensorboard=machine.tensorboard, wandb=machine.wandb) if distribution.is_main else None
-        peak = matmul_peak(distribution.device, resolved_precision(machine.precision, distribution.device))
-        run = Run(recipe, opened, out, distribution, log, draw, progress, peak)
-        run.notes += [f"left out {each}" for data in opened for each in data.left_out]
-        try:
-            return _stages(run, interruption)
-        finally:
-            if log is not None:
-                log.close()
-
-
-def run_recipe(folder: Path) -> dict[str, Any] | None:
-    """The resolved recipe of a run's config.json as plain values; None where there is none. DataError for another file."""
-    path = folder / "config.json" if folder.is_dir() else folder
-    if not path.is_file():
-        return None
-    try:
-        content = json.loads(path.read_text())
-        recipe: dict[str, Any] = content["recipe"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise DataError(f"{path}: found no configuration of a run; expected the config.json that one wrote.") from None
-    return recipe
-
-
-# -- the run's folder ------------------------------------------------------------------------------------------------
-
-
-def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path, distribution: Distribution) -> None:
-    """Make the run's folder, or see that it is of the same run."""
-    problem: Exception | None = None
-    if distribution.is_main:
-        try:
-            _check_or_write(recipe, data, folder, out)
-        except (OptionError, DataError, TargetError) as error:
-            problem = error
-    # every process must end when one refuses
-    if distribution.any(problem is not None):
-        raise problem if problem is not None else OptionError("the first process refused to start.")
-
-
-def _check_or_write(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path) -> None:
-    config = {
-        "recipe": to_plain(recipe),
-        "data": os.path.abspath(folder),
-        "shards": data_fingerprint(data),
-        "samples": [each.count for each in data],
-        "versions": {"spectralgpt": spectralgpt.__version__, "torch": torch.__version__},
-    }
-    path = out / "config.json"
-    if path.exists():
-        before = run_recipe(out)
-        assert before is not None
-        old = json.loads(path.read_text())
-        changes = [each for each in differences(config["recipe"], before) if not each.startswith("machine.")]
-        if old.get("shards") != config["shards"]:
-            changes.append(f"the shards in {folder} are others than those it was started on")
-        if changes:
-            raise OptionError(
-                f"{out}: found a run of other settings ({'; '.join(changes[:6])}); expected the same to go on with it. "
-                "Choose another --out, or the same settings."
-            )
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise TargetError(f"{out}: found something that is no run; expected a new name, an empty folder, or a run.")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "pictures").mkdir(exist_ok=True)
-        beside = out / ".config.json.new"
-        beside.write_text(json.dumps(config, indent=1) + "\n")
-        os.replace(beside, path)
-    except OSError as error:
-        raise TargetError(f"{out}: found that it cannot be written to ({error.strerror}); expected a folder.") from None
+        with claimed(recipe, opened, data, out, distribution):
+            machine = recipe.machine
+            log = RunLog(out, tensorboard=machine.tensorboard, wandb=machine.wandb, writes=distribution.is_main)
+            peak = matmul_peak(distribution.device, resolved_precision(machine.precision, distribution.device))
+            run = Run(recipe, opened, out, distribution, log, draw, progress, peak)
+            run.notes += [f"left out {each}" for stage in opened for each in stage.left_out]
+            with closing(log):
+                return _stages(run, interruption)
 
 
 # -- stages ----------------------------------------------------------------------------------------------------------
@@ -256,8 +183,8 @@ def _at_stage(run: Run, model: SpectralGPT, number: int) -> SpectralGPT:
         return model
     nodes, patch = model.config.place_nodes, model.config.patch
     run.notes.append(
-        f"stage {number + 1}: place tables of {nodes[0]} x {nodes[1]} nodes, read at {image // patch} x {image // patch} "
-        f"places instead of {model.config.image // patch} x {model.config.image // patch}"
+        f"stage {number + 1}: place tables of {nodes[0]} x {nodes[1]} nodes, read at {image // patch} x "
+        f"{image // patch} places instead of {model.config.image // patch} x {model.config.image // patch}"
     )
     model.config = replace(model.config, image=image)
     return model
@@ -283,8 +210,7 @@ def _resumed(run: Run) -> State:
         break
     else:
         state = _started(run, _new_model(run), 0, 0)
-    if run.log is not None:
-        run.log.cut(state.step)
+    run.log.cut(state.step)
     return state
 
 
@@ -361,15 +287,14 @@ def _train_stage(run: Run, state: State, before: int, lengths: list[int], interr
             saves = step % machine.save_every == 0 or last or stops
             if logs or saves:
                 _log(run, meter, loader, state.stage, before, total)
-            if draws or last:
-                _validate(run, state, stage, data)
-            if saves:
-                kept = {"stage": state.stage, "step": step}
-                save_checkpoint(
-                    run.folder, step, model, state.optimizer, kept, distribution, state.average, keep=machine.keep
-                )
-            if saves or draws:
-                meter.skip()
+            with meter.paused():
+                if draws or last:
+                    _validate(run, state, stage, data)
+                if saves:
+                    kept = {"stage": state.stage, "step": step}
+                    save_checkpoint(
+                        run.folder, step, model, state.optimizer, kept, distribution, state.average, keep=machine.keep
+                    )
             if last or stops:
                 return last
     raise AssertionError("a loader has no end")
@@ -446,96 +371,31 @@ def _log(run: Run, meter: Meter, loader: Loader, number: int, before: int, total
     record["step"] = float(before + record["step"])
     record = {"stage": stage.name, **record}
     run.record = record
-    if run.log is not None:
-        run.log.write(record)
+    run.log.write(record)
     run.progress(_told(record, number, len(run.recipe.stages)), int(record["step"]), total)
 
 
 def _told(record: dict[str, Any], number: int, stages: int) -> str:
     """The progress line."""
     parts = ", ".join(f"{name} {record[name]:.3f}" for name in ("token", "spectral") if name in record)
+    speeds = f"{record['images_per_second']:.3g} images/s, {record['tokens_per_second']:.3g} tokens/s"
     utilization = f", MFU {record['utilization']:.0%}" if "utilization" in record else ""
     return (
-        f"stage {number + 1}/{stages}: loss {record['loss']:.3f} ({parts}), {record['images_per_second']:.3g} images/s, "
-        f"{record['tokens_per_second']:.3g} tokens/s, waited {record['waited']:.0%}, {record['memory']:.1f} GB{utilization}"
+        f"stage {number + 1}/{stages}: loss {record['loss']:.3f} ({parts}), {speeds}, waited {record['waited']:.0%}, "
+        f"{record['memory']:.1f} GB{utilization}"
     )
 
 
-@torch.no_grad()
 def _validate(run: Run, state: State, stage: Stage, data: StageData) -> None:
-    """Loss of fixed held-back samples with fixed masks, and a picture of some of them; by the main process."""
-    if not run.distribution.is_main or not any(len(rows) for _, _, rows in data.held):
+    """Log and draw the validation, by the main process."""
+    if not run.distribution.is_main or not data.held_count:
         return
-    model, step = state.model, state.step
-    objective = Pretraining(stage.mask_ratio, "random", stage.normalized_target, stage.spectral_weight)
-    sums: dict[str, tuple[float, float]] = {}
-    rebuilt: list[Reconstruction] = []
-    model.eval()
     with _averaged(state):
-        for cube, key in _validation_cubes(run, model, stage, data):
-            prepared = objective.prepare(model, Batch(cube, key, 0))
-            with computing_in(run.recipe.machine.precision, run.distribution.device):
-                totals = objective.totals(model, prepared)
-                if len(rebuilt) < 6:
-                    rebuilt.append(_first(model, cube, prepared.work.mask.hidden))
-            for name, total in totals.items():
-                before = sums.get(name, (0.0, 0.0))
-                sums[name] = before[0] + float(total), before[1] + float(prepared.counts[name])
-    model.train()
-    means = {f"val_{name}": total / max(count, 1.0) for name, (total, count) in sums.items()}
-    record = {"stage": stage.name, "step": float(step), "val_loss": sum(means.values()), **means}
-    if run.log is not None:
-        run.log.write(record)
+        found = validate(state.model, stage, data, run.recipe.machine.micro, run.recipe.machine.precision)
+    state.model.train()
+    run.log.write({"stage": stage.name, "step": float(state.step), **found.losses})
     if run.draw is not None:
-        run.draw(run.out / "pictures" / f"step-{step:08d}.png", rebuilt)
-
-
-def _validation_cubes(
-    run: Run, model: SpectralGPT, stage: Stage, data: StageData
-) -> Iterator[tuple[Cube, torch.Tensor]]:
-    """Middles of held-back samples, their first dates; keys of their masks."""
-    device = run.distribution.device
-    for samples, own in data.held_samples(VALIDATED):
-        samples = replace(
-            samples,
-            values=samples.values[:, : stage.dates],
-            valid=None if samples.valid is None else samples.valid[:, : stage.dates],
-            days=samples.days[:, : stage.dates],
-        )
-        for part in range(0, len(samples), run.recipe.machine.micro):
-            rows = slice(part, part + run.recipe.machine.micro)
-            piece = _rows(samples, rows)
-            cube = centred(
-                piece,
-                stage.image,
-                model.config.bands,
-                model.normalization,
-                own=own,
-                trained_side=model.config.image,
-                device=device,
-            )
-            key = torch.from_numpy(keys(VALIDATION, piece.number.numpy()).view(np.int64)).to(device)
-            yield cube, key
-
-
-def _rows(samples: Any, rows: slice) -> Any:
-    fields = ("values", "valid", "scale", "offset", "days", "gsd", "extent", "key", "number")
-    return replace(
-        samples, **{name: None if getattr(samples, name) is None else getattr(samples, name)[rows] for name in fields}
-    )
-
-
-def _first(model: SpectralGPT, cube: Cube, hidden: torch.Tensor) -> Reconstruction:
-    """The first sample of a batch, rebuilt."""
-    one = replace(
-        cube,
-        values=cube.values[:1],
-        valid=None if cube.valid is None else cube.valid[:1],
-        days=cube.days[:1],
-        gsd=cube.gsd[:1],
-        scaling=replace(cube.scaling, centre=cube.scaling.centre[:1], scale=cube.scaling.scale[:1]),
-    )
-    return model.reconstruct(one, hidden[:1].unflatten(1, model.grid_of(one).shape))
+        run.draw(run.out / "pictures" / f"step-{state.step:08d}.png", found.rebuilt)
 
 
 def _provenance(run: Run) -> dict[str, Any]:
@@ -559,7 +419,9 @@ def _save_weights(run: Run, state: State) -> None:
     """After a stage, by the main process; the weights of the stage before are replaced."""
     if run.distribution.is_main:
         stages = [stage.name for stage in run.recipe.stages[: state.stage + 1]]
-        state.model.provenance = {**state.model.provenance, "stages": stages, "steps": state.step}
+        # behind what is told already, as if this stage were the first of this start
+        told = {name: each for name, each in state.model.provenance.items() if name not in ("stages", "steps")}
+        state.model.provenance = {**told, "stages": stages, "steps": state.step}
         state.model.eval()
         with _averaged(state):
             state.model.save_pretrained(run.out / "weights")

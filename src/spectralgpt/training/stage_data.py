@@ -35,6 +35,11 @@ class StageData:
         """Samples that are trained on."""
         return sum(len(rows) for source in self.sources for rows in source.rows)
 
+    @property
+    def held_count(self) -> int:
+        """Samples that are held back."""
+        return sum(len(rows) for _, _, rows in self.held)
+
     def held_samples(self, most: int) -> Iterator[tuple[Samples, bool]]:
         """Up to about so many held-back samples, the same in every run, from all layouts alike; with `own`."""
         share = -(-most // max(1, len(self.held)))
@@ -57,8 +62,8 @@ def stage_data(stage: Stage, folder: Path, bands: BandSet, held_back: float) -> 
             told = "; ".join(unknown) or f"sensors {', '.join(dict.fromkeys(each.sensor for each in shards.layouts))}"
             raise DataError(
                 f"{shards.folder}: found no samples for stage {stage.name} ({told}); expected some of "
-                f"{', '.join(choice.sensors) or 'any sensor'}, of {choice.least_dates} dates or more, that are not held "
-                "back. Look with: spectralgpt inspect " + str(shards.folder)
+                f"{', '.join(choice.sensors) or 'any sensor'}, of {choice.least_dates} dates or more, that are not "
+                f"held back. Look with: spectralgpt inspect {shards.folder}"
             )
         sources.append(Source(shards, choice.weight, layouts, rows))
         own.append(choice.bands_as == "own")
