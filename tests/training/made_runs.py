@@ -123,7 +123,28 @@ def state_of(run: Path, number: int = 0) -> dict[str, Any]:
 
 def records_of(run: Path) -> list[dict[str, Any]]:
     """The log without what it tells of the machine."""
-    return [{name: each for name, each in record.items() if name not in PLAIN} for record in read_log(run / "log.jsonl")]
+    return [
+        {name: each for name, each in record.items() if name not in PLAIN} for record in read_log(run / "log.jsonl")
+    ]
+
+
+def weights_of(run: Path) -> dict[str, bytes]:
+    """The files that users load."""
+    return {path.name: path.read_bytes() for path in (run / "weights").iterdir()}
+
+
+def without_key_biases(state: dict[str, Any]) -> dict[str, Any]:
+    """A state less what no loss depends on: their gradients are rounding errors, of which Adam makes whole steps."""
+    return {
+        part: {name: each for name, each in state[part].items() if not name.endswith("qkv.bias")}
+        | {
+            f"{name} {i}": each.chunk(3)[i]
+            for name, each in state[part].items()
+            if name.endswith("qkv.bias")
+            for i in (0, 2)
+        }
+        for part in ("model", "average")
+    }
 
 
 def furthest(one: Any, other: Any) -> float:

@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 import pytest
 import torch
-from made_training import ALONE, CONFIG, cube_of
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from made_training import ALONE, CONFIG, cube_of
 from spectralgpt.nn import Cube, MaskedAutoencoder, MaskKind
 from spectralgpt.training import make_optimizer
 from spectralgpt.training.ema import Average

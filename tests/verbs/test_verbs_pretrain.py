@@ -44,9 +44,8 @@ def test_images_to_weights(images, tmp_path, spectralgpt):
     assert model.provenance["stages"] == ["32 px", "64 px, two dates"]
     assert {each.band.sensor for each in model.normalization.statistics} == {"s2-l1c"}
     # what the run wrote is a weights folder as any other
-    rebuilt = spectralgpt(
-        "reconstruct", images / "a" / "2020-05-01.tif", tmp_path / "out.tif", "--bands", "s2-l1c", "--weights", run / "weights"
-    )
+    scene, as_l1c = images / "a" / "2020-05-01.tif", ("--bands", "s2-l1c")
+    rebuilt = spectralgpt("reconstruct", scene, tmp_path / "out.tif", *as_l1c, "--weights", run / "weights")
     assert rebuilt.code == 0, rebuilt.err
     # again: nothing is left to do, and it says where it is
     again = spectralgpt("pretrain", "smoke", "--data", shards, "--out", run, "--json", *QUICK)

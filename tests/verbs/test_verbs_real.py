@@ -8,7 +8,7 @@ import rasterio
 from made_rasters import NAMES, land, listing, write
 from rio_cogeo.cogeo import cog_validate
 
-from spectralgpt import embed, inspect, reconstruct
+from spectralgpt import embed, inspect, pretrain, reconstruct, shard
 from spectralgpt.cli.docstring import parse
 
 
@@ -69,12 +69,14 @@ def test_demo_and_the_examples_of_help_and_readme(tmp_path, spectralgpt, monkeyp
     lines = [
         line
         for line in readme.splitlines()
-        if line.startswith(tuple(f"spectralgpt {verb} " for verb in ("embed", "reconstruct", "inspect")))
+        if line.startswith(tuple(f"spectralgpt {verb} " for verb in ("embed", "reconstruct", "inspect", "shard")))
     ]
-    assert len(lines) == 4
-    helps = [line for verb in (embed, reconstruct, inspect) for line in parse(verb.__doc__).example.splitlines()]
-    assert len(helps) == 4
-    for example in (*lines, *helps):
+    assert len(lines) == 6
+    helps = [line for verb in (embed, reconstruct, shard, inspect) for line in parse(verb.__doc__).example.splitlines()]
+    assert len(helps) == 6
+    *_, trained = parse(pretrain.__doc__).example.splitlines()
+    quick = "--set stages.*.steps=2 --set stages.*.batch=2 --set model.size=tiny"
+    for example in (*sorted(lines, key=lambda line: "inspect shards" in line), *helps, f"{trained} {quick}"):
         ended = spectralgpt(*shlex.split(example)[1:])
         assert ended.code == 0, ended.err
     python = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from spectralgpt.training.recipe import DataChoice, Machine, ModelChoice, Recipe, Stage
+from spectralgpt.training.recipe import Machine, ModelChoice, Recipe, Stage
 
 
 def recipe() -> Recipe:
@@ -28,9 +28,7 @@ def recipe() -> Recipe:
         stages=(
             one,
             replace(one, name="one date, 128 px", image=128, epochs=50, lr=8e-4),
-            replace(
-                one, name="four dates, 128 px", image=128, dates=4, batch=512, epochs=50, lr=4e-4, data=(DataChoice(),)
-            ),
+            replace(one, name="four dates, 128 px", image=128, dates=4, batch=512, epochs=50, lr=4e-4),
         ),
         ema=0.999,
         machine=Machine(micro=64, workers=8, save_every=500),

@@ -3,9 +3,9 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 
@@ -48,23 +48,20 @@ def claimed(
     all processes.
     """
     problem: InputError | None = None
-    lock: IO[bytes] | None = None
-    if distribution.is_main:
-        try:
-            lock = _claim(recipe, data, folder, out)
-        except InputError as error:
-            problem = error
-    # every process must end when one refuses
-    if distribution.any(problem is not None):
-        raise problem or OptionError("the first process refused to start.")
-    try:
+    with ExitStack() as held:
+        if distribution.is_main:
+            try:
+                _claim(recipe, data, folder, out, held)
+            except InputError as error:
+                problem = error
+        # every process must end when one refuses
+        if distribution.any(problem is not None):
+            raise problem or OptionError("the first process refused to start.")
         yield
-    finally:
-        if lock is not None:
-            lock.close()
 
 
-def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path) -> IO[bytes]:
+def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path, held: ExitStack) -> None:
+    """held: takes the lock."""
     config = {
         "recipe": to_plain(recipe),
         "data": os.path.abspath(folder),
@@ -95,10 +92,10 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path)
                 f"{out}: found that another process trains there; expected one run at a time. Wait for it, or choose "
                 "another --out."
             )
+        held.enter_context(lock)
         # first of all: a run that is killed before it has this is none, and starts anew
         with written_beside(path) as file:
             file.write((json.dumps(config, indent=1) + "\n").encode())
         (out / "pictures").mkdir(exist_ok=True)
     except OSError as error:
         raise TargetError(f"{out}: found that it cannot be written to ({error.strerror}); expected a folder.") from None
-    return lock

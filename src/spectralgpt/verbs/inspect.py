@@ -171,6 +171,7 @@ def inspect(
     Example:
         spectralgpt inspect demo-output/part.tif
         spectralgpt inspect demo-output/weights
+        spectralgpt inspect shards
     """
     from spectralgpt.errors import check_choice
 
