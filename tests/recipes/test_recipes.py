@@ -38,7 +38,7 @@ def test_the_papers_runs(name, millions):
         assert (stage.area, stage.flips, stage.turns) == ((0.2, 1.0), True, False)
     assert (first.image, first.lr, second.image, second.lr) == (96, 3.2e-3, 128, 1.6e-3)
     assert cosine(20, steps=200, warmup=20, peak=first.lr) == first.lr
-    assert recipe.model.normalization == "min_max"
+    assert (recipe.model.normalization, recipe.model.time_and_scale) == ("min_max", False)
     with torch.device("meta"):
         model = MaskedAutoencoder(recipe.model.config(128))
     # of the published count; ours has tables of time and scale besides

@@ -97,6 +97,10 @@ class Cube:
             scaling=replace(self.scaling, centre=self.scaling.centre[samples], scale=self.scaling.scale[samples]),
         )
 
+    def without_time_and_scale(self) -> "Cube":
+        """The cube with its days and GSD unknown."""
+        return replace(self, days=torch.full_like(self.days, -1), gsd=torch.full_like(self.gsd, torch.nan))
+
     def stacks_with(self, other: "Cube") -> bool:
         """Whether both can be one batch."""
         units = (self.scaling.kind, self.scaling.eight_bit) == (other.scaling.kind, other.scaling.eight_bit)

@@ -32,7 +32,9 @@ def recipe() -> Recipe:
     )
     return Recipe(
         name="paper-base",
-        model=ModelChoice(size="base", place_nodes=None, spectrum="groups", normalization="min_max"),
+        model=ModelChoice(
+            size="base", place_nodes=None, spectrum="groups", normalization="min_max", time_and_scale=False
+        ),
         stages=(first, second),
         held_back=0.0,
         machine=Machine(micro=128, workers=8, save_every=500),

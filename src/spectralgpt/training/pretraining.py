@@ -63,14 +63,16 @@ class Pretraining:
         counts = scored.counts()
         if self._spectral_weight == 0:
             counts = {"token": counts["token"]}
-        seen = mask.kept + (0 if places is None else places.shape[1] * grid.dates * grid.groups)
-        decoded = grid.dates * grid.groups * grid.places if places is None else seen
+        # the decoder sees all tokens, or the kept ones and those of the drawn places, of which it says something
+        predicted = grid.dates * grid.groups * (grid.places if places is None else places.shape[1])
+        decoded = predicted if places is None else mask.kept + predicted
+        flops = forward_flops(model.config, kept=mask.kept, decoded=decoded, predicted=predicted)
         return Prepared(
             counts=counts,
             work=Masked(cube, mask, places, targets[0], scored),
             samples=cube.shape[0],
             tokens=cube.shape[0] * (mask.kept + decoded),
-            flops=3 * cube.shape[0] * forward_flops(model.config, kept=mask.kept, decoded=decoded),
+            flops=3 * cube.shape[0] * flops,
         )
 
     def totals(self, model: nn.Module, prepared: Prepared) -> Mapping[str, Tensor]:

@@ -17,7 +17,7 @@ class ModelChoice:
     models, whose tables are resized from stage to stage. spectrum: `shared` has the 12 nodes of our own models,
     `groups` one a group, as the released ones. normalization: `standard` by statistics of the shards, `min_max` as the
     released ones. start: `random`, as the paper's; `local` for runs of minutes, whose decoder looks at its neighbours
-    from the start.
+    from the start. time_and_scale: whether it is told dates and GSD; the paper's is not, and its tables of them stay 0.
     """
 
     size: Literal["tiny", "small", "base", "large", "huge"] = "base"
@@ -28,6 +28,7 @@ class ModelChoice:
     spectrum: Literal["shared", "groups"] = "shared"
     normalization: Literal["standard", "min_max"] = "standard"
     start: Literal["random", "local"] = "random"
+    time_and_scale: bool = True
     shape: Size | None = None
     """Another size than the five, for tests; then `size` does not count."""
 

@@ -320,22 +320,21 @@ def _work(
             step = next(steps)
             waited = time.perf_counter() - asked
             own = data.own[loader.order.batch(step.number).source]
-            batches = [
-                Batch(
-                    augmented(
-                        samples,
-                        augmentation,
-                        model.config.bands,
-                        model.normalization,
-                        own=own,
-                        trained_side=model.config.image,
-                        device=run.distribution.device,
-                    ),
-                    samples.key.to(run.distribution.device, non_blocking=True),
-                    samples.draw,
+            batches = []
+            for samples in step.micro:
+                cube = augmented(
+                    samples,
+                    augmentation,
+                    model.config.bands,
+                    model.normalization,
+                    own=own,
+                    trained_side=model.config.image,
+                    device=run.distribution.device,
                 )
-                for samples in step.micro
-            ]
+                if not run.recipe.model.time_and_scale:
+                    cube = cube.without_time_and_scale()
+                key = samples.key.to(run.distribution.device, non_blocking=True)
+                batches.append(Batch(cube, key, samples.draw))
             yield Work(step.number + 1, batches, step.counted, waited, (step.number + 1) / loader.steps_per_epoch)
     finally:
         steps.close()
