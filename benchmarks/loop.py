@@ -14,6 +14,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,14 +151,11 @@ def loop_runs(made: Case) -> dict[str, Callable[[], object]]:
 
 def step_runs(made: Case) -> dict[str, Callable[[], object]]:
     """One step on cubes that are there: by how much is decoded, and of four micro-batches."""
-    runs: dict[str, Callable[[], object]] = {}
-    one = itertools.repeat(Work(1, made.batches[:1]))
-    for fraction in FRACTIONS:
-        runs[f"decode {fraction:g}"] = lambda steps=made.steps(one, fraction): next(steps)
-    four = [made.batches[i % made.every] for i in range(MICRO)]
-    runs["accumulated"] = lambda steps=made.steps(itertools.repeat(Work(1, four))): next(steps)
-    runs["as many bare"] = lambda: [bare_step(made, batch) for batch in four]
-    return runs
+    one, four = made.batches[:1], [made.batches[i % made.every] for i in range(MICRO)]
+    decoding = {f"decode {f:g}": made.steps(itertools.repeat(Work(1, one)), f) for f in FRACTIONS}
+    endless = decoding | {"accumulated": made.steps(itertools.repeat(Work(1, four)))}
+    runs: dict[str, Callable[[], object]] = {name: partial(next, steps) for name, steps in endless.items()}
+    return runs | {"as many bare": lambda: [bare_step(made, batch) for batch in four]}
 
 
 def checkpoint_runs(made: Case, folder: Path) -> dict[str, Callable[[], object]]:
@@ -224,10 +222,14 @@ def main() -> None:
         for size in [found.size] if found.size else BATCHES:
             batch = 2 if found.quick else BATCHES[size]
             made = case(size, batch, image, every, shards, folder / size, found.device)
-            results[f"{size}, batch {batch}"] = measured(made, folder / size / "checkpoints", found.repeats, found.device)
+            results[f"{size}, batch {batch}"] = measured(
+                made, folder / size / "checkpoints", found.repeats, found.device
+            )
             made.run.log.close()
     precision = resolved_precision("auto", torch.device(found.device))
-    what = f"the loop around a pretraining step: {image} px from samples of 128 px x 12 bands, {RATIO} hidden, {precision}"
+    what = (
+        f"the loop around a pretraining step: {image} px from samples of 128 px x 12 bands, {RATIO} hidden, {precision}"
+    )
     bars = {
         name: {"bare step": 1.0, "whole loop": each["bare_by_whole"]["median"]}
         | {f"decoding {f}": ratio["median"] for f, ratio in each["speed_by_decode_fraction"].items() if f != "1"}

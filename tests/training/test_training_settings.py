@@ -81,6 +81,8 @@ def test_changes_apply_in_order_and_are_checked_together():
         ("stages.0.area=0.9,0.5", "area"),
         ("stages.0.image=100", "multiple of the patch, 8 pixels"),
         ("stages.0.warmup=1", "warmup"),
+        ("model.patch=0", r"model\.patch: found 0"),
+        ("model.place_nodes=0", r"model\.place_nodes: found 0"),
         ("machine.micro=0", r"machine\.micro: found 0"),
         ("held_back=1", "held_back"),
         ("ema=1", "ema"),

@@ -68,6 +68,12 @@ def test_images_to_weights(images, tmp_path, spectralgpt):
         (["smoke", "--data", "images", "--out", "run"], "no manifest.json"),
         (["smoke", "--data", "nowhere", "--out", "run", "--set", "stages.0.step=3"], "Did you mean steps?"),
         (["paper-base", "--data", "nowhere", "--out", "run"], "nowhere/fmow-sentinel: found no such folder"),
+        (
+            ["smoke", "--data", "nowhere", "--out", "run", "--set", "model.slots=5"],
+            "12 bands do not divide into groups of 5",
+        ),
+        (["smoke", "--data", "nowhere", "--out", "run", "--set", "model.bands=s9"], "s9"),
+        (["smoke", "--data", "nowhere", "--out", "run", "--weights", "nothing.pth"], "nothing.pth"),
         (["here.json", "--data", "nowhere", "--out", "run"], "here.json: found no configuration of a run"),
         (["smoke", "--data", "nowhere", "--out", "run", "--precision", "half"], "'half'; expected one of"),
     ],

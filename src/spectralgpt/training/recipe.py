@@ -18,6 +18,8 @@ class ModelChoice:
     `groups` one a group, as the released ones. normalization: `standard` by statistics of the shards, `min_max` as the
     released ones. start: `random`, as the paper's; `local` for runs of minutes, whose decoder looks at its neighbours
     from the start. time_and_scale: whether it is told dates and GSD; the paper's is not, and its tables of them stay 0.
+    weights: to go on from (a folder, a .pth, a name on the hub); then size, bands, spectrum, normalization and start
+    are theirs and do not count here.
     """
 
     size: Literal["tiny", "small", "base", "large", "huge"] = "base"
@@ -29,12 +31,23 @@ class ModelChoice:
     normalization: Literal["standard", "min_max"] = "standard"
     start: Literal["random", "local"] = "random"
     time_and_scale: bool = True
+    weights: str | None = None
     shape: Size | None = None
     """Another size than the five, for tests; then `size` does not count."""
 
+    def __post_init__(self) -> None:
+        for name in ("slots", "patch"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"model.{name}: found {getattr(self, name)}; expected 1 or more.")
+        if self.place_nodes is not None and self.place_nodes < 1:
+            raise OptionError(f"model.place_nodes: found {self.place_nodes}; expected 1 or more, or none.")
+
     def config(self, image: int) -> ModelConfig:
         """The model's configuration for images of this side (pixels)."""
-        bands = BandSet.native(sensor(self.bands).bands, self.slots)
+        try:
+            bands = BandSet.native(sensor(self.bands).bands, self.slots)
+        except ValueError as error:
+            raise OptionError(f"model.slots: found that {error}; expected a number that divides them.") from None
         nodes = self.place_nodes or image // self.patch
         return ModelConfig(
             size=self.shape or SIZES[self.size],

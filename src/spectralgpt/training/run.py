@@ -7,6 +7,7 @@ pictures/          what the model makes of fixed validation samples; the loss cu
 weights/           the model as users load it, after each stage
 """
 
+import copy
 import json
 import math
 import time
@@ -20,6 +21,7 @@ import torch
 
 from spectralgpt.data import Augmentation, Loader, augmented
 from spectralgpt.draws import keys
+from spectralgpt.errors import DataError
 from spectralgpt.nn import Reconstruction, resolved_precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.training.checkpoints import DamagedError, checkpoints, load_checkpoint, read_extra, save_checkpoint
@@ -28,7 +30,7 @@ from spectralgpt.training.ema import Average
 from spectralgpt.training.flops import matmul_peak
 from spectralgpt.training.interruption import Interruption
 from spectralgpt.training.local_start import start_local
-from spectralgpt.training.logs import RunLog, read_log
+from spectralgpt.training.logs import LOG, RunLog, read_log
 from spectralgpt.training.loop import Work, train_steps
 from spectralgpt.training.meter import DivergedError, Meter
 from spectralgpt.training.optimizer import make_optimizer
@@ -65,6 +67,7 @@ class Run:
 
     recipe: Recipe
     data: tuple[StageData, ...]
+    start: SpectralGPT | None
     out: Path
     distribution: Distribution
     log: RunLog
@@ -97,16 +100,15 @@ def pretrain(
     not finite.
     """
     with distributed(device) as distribution, Interruption() as interruption:
-        every = [recipe.model.config(stage.image) for stage in recipe.stages]
-        opened = tuple(
-            stage_data(stage, data, config.bands, recipe.held_back)
-            for stage, config in zip(recipe.stages, every, strict=True)
-        )
+        weights = recipe.model.weights
+        start = None if weights is None else SpectralGPT.from_pretrained(weights)
+        bands = (recipe.model.config(recipe.stages[0].image) if start is None else start.config).bands
+        opened = tuple(stage_data(stage, data, bands, recipe.held_back) for stage in recipe.stages)
         with claimed(recipe, opened, data, out, distribution):
             machine = recipe.machine
             log = RunLog(out, tensorboard=machine.tensorboard, wandb=machine.wandb, writes=distribution.is_main)
             peak = matmul_peak(distribution.device, resolved_precision(machine.precision, distribution.device))
-            run = Run(recipe, opened, out, distribution, log, draw, progress, peak)
+            run = Run(recipe, opened, start, out, distribution, log, draw, progress, peak)
             run.notes += [f"left out {each}" for stage in opened for each in stage.left_out]
             with closing(log):
                 return _stages(run, interruption)
@@ -131,7 +133,7 @@ def _stages(run: Run, interruption: Interruption) -> RunResult:
     state, before, finished = _resumed(run), 0, True
     for number, length in enumerate(lengths):
         if number > state.stage:
-            state = _started(run, _at_stage(run, state.model, number), number, before)
+            state = _started(run, _at_image(run, state.model, number), number, before)
         if number == state.stage:
             finished = _train_stage(run, state, before, lengths, interruption)
             if not finished:
@@ -162,7 +164,15 @@ def _started(run: Run, model: SpectralGPT, number: int, step: int) -> State:
 
 
 def _new_model(run: Run) -> SpectralGPT:
+    """The model with which a run begins, made for the images of its first stage."""
     recipe = run.recipe
+    if run.start is not None:
+        model = _at_image(run, copy.deepcopy(run.start), 0)
+        before = {
+            key: value for key, value in model.provenance.items() if key in ("recipe", "data", "license", "steps")
+        }
+        model.provenance = {**_provenance(run), "from": {"weights": run.start.fingerprint(), **before}}
+        return model.to(run.distribution.device)
     torch.manual_seed(recipe.seed)
     config = recipe.model.config(recipe.stages[0].image)
     model = SpectralGPT(config, statistics(run.data, recipe.model.normalization), _provenance(run))
@@ -171,10 +181,10 @@ def _new_model(run: Run) -> SpectralGPT:
     return model.to(run.distribution.device)
 
 
-def _at_stage(run: Run, model: SpectralGPT, number: int) -> SpectralGPT:
+def _at_image(run: Run, model: SpectralGPT, number: int) -> SpectralGPT:
     """The model of the stage before, made for this stage's images; a resized table is noted."""
     image = run.recipe.stages[number].image
-    if number == 0 or image == model.config.image:
+    if image == model.config.image:
         return model
     if run.recipe.model.place_nodes is None:
         said = len(model.provenance.get("resized", []))
@@ -198,7 +208,7 @@ def _resumed(run: Run) -> State:
             extra = read_extra(path, run.distribution)
             model = _new_model(run)
             for number in range(1, extra["stage"] + 1):
-                model = _at_stage(run, model, number)
+                model = _at_image(run, model, number)
             state = _started(run, model, extra["stage"], extra["step"])
             load_checkpoint(path, model, state.optimizer, run.distribution, state.average)
         except DamagedError as error:
@@ -209,9 +219,21 @@ def _resumed(run: Run) -> State:
         run.notes.append(f"went on from {path.name}")
         break
     else:
+        _refuse_lost(run)
         state = _started(run, _new_model(run), 0, 0)
     run.log.cut(state.step)
     return state
+
+
+def _refuse_lost(run: Run) -> None:
+    """DataError when a run without a checkpoint has a log that tells of one: a new start would cut the log, too."""
+    log = run.out / LOG
+    saved = [record["saved"] for record in read_log(log) if "saved" in record] if log.exists() else []
+    if saved:
+        raise DataError(
+            f"{run.folder}: found no checkpoint, though {log} tells of {saved[-1]}; expected it. Put it back, or start "
+            "anew in another --out."
+        )
 
 
 def _length(stage: Stage, data: StageData, seed: int) -> int:
@@ -292,9 +314,10 @@ def _train_stage(run: Run, state: State, before: int, lengths: list[int], interr
                     _validate(run, state, stage, data)
                 if saves:
                     kept = {"stage": state.stage, "step": step}
-                    save_checkpoint(
+                    path = save_checkpoint(
                         run.folder, step, model, state.optimizer, kept, distribution, state.average, keep=machine.keep
                     )
+                    run.log.write({"stage": stage.name, "step": float(step), "saved": path.name})
             if last or stops:
                 return last
     raise AssertionError("a loader has no end")

@@ -56,6 +56,7 @@ def pretrain(
     *,
     data: str | os.PathLike[str],
     out: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | None = None,
     set: Sequence[str] = (),
     seed: int | None = None,
     precision: str | None = None,
@@ -72,6 +73,8 @@ def pretrain(
             (does it work? a minute), or the config.json of a run.
         data: Shards, or a folder of the shards that the recipe names.
         out: The run's folder: config.json, log.jsonl, checkpoints, pictures, weights.
+        weights: Go on from these (a folder, a .pth, a name on the hub) instead of a new model; their size, bands and
+            units are kept.
         set: Another value for a setting of the recipe, like stages.0.lr=1e-4, stages.*.batch=64 or model.size=small;
             may be given several times.
         seed: Of everything that is drawn; the recipe's if not told.
@@ -89,11 +92,9 @@ def pretrain(
     from spectralgpt.training import pretrain as run_pretraining
 
     start = time.perf_counter()
-    extra = [
-        *([] if seed is None else [f"seed={seed}"]),
-        *([] if precision is None else [f"machine.precision={precision}"]),
-    ]
-    chosen = changed(_recipe(os.fspath(recipe)), [*set, *extra])
+    told = {"seed": seed, "machine.precision": precision, "model.weights": None if weights is None else _found(weights)}
+    options = [f"{name}={value}" for name, value in told.items() if value is not None]
+    chosen = changed(_recipe(os.fspath(recipe)), [*set, *options])
     folder = Path(out)
     result = run_pretraining(chosen, Path(data), folder, device=device, draw=_draw, progress=progress)
     records = read_log(folder / "log.jsonl")
@@ -131,6 +132,11 @@ def _recipe(name: str) -> "Recipe":
         if plain is not None:
             return from_plain(Recipe, plain)
     return find(name)
+
+
+def _found(weights: str | os.PathLike[str]) -> str:
+    """Where they are, for the next start too, which may be from elsewhere; a name on the hub as it is."""
+    return os.path.abspath(weights) if os.path.exists(weights) else os.fspath(weights)
 
 
 def _draw(path: Path, samples: "list[Reconstruction]") -> None:
