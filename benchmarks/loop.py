@@ -99,7 +99,17 @@ def case(size: str, batch: int, image: int, every: int, shards: Shards, out: Pat
     recipe = Recipe("loop", (stage,), ModelChoice(size), held_back=0.0, machine=machine)
     distribution = Distribution(0, 1, torch.device(device))
     data = stage_data(stage, shards.folder, recipe.model.config(image).bands, recipe.held_back)
-    run = running.Run(recipe, (data,), out, distribution, RunLog(out), None, silent, matmul_peak(distribution.device))
+    run = running.Run(
+        recipe=recipe,
+        data=(data,),
+        start=None,
+        out=out,
+        distribution=distribution,
+        log=RunLog(out),
+        draw=None,
+        progress=silent,
+        peak=matmul_peak(distribution.device),
+    )
     model = running._new_model(run).train()
     loader = running._loader_of(stage, data, recipe.seed, distribution, micro=batch)
     optimizer = make_optimizer(model, lr=RATE)

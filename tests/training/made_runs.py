@@ -122,10 +122,9 @@ def state_of(run: Path, number: int = 0) -> dict[str, Any]:
 
 
 def records_of(run: Path) -> list[dict[str, Any]]:
-    """The log without what it tells of the machine."""
-    return [
-        {name: each for name, each in record.items() if name not in PLAIN} for record in read_log(run / "log.jsonl")
-    ]
+    """The log without what it tells of the machine and of checkpoints."""
+    every = [record for record in read_log(run / "log.jsonl") if "saved" not in record]
+    return [{name: each for name, each in record.items() if name not in PLAIN} for record in every]
 
 
 def weights_of(run: Path) -> dict[str, bytes]:

@@ -116,7 +116,7 @@ def test_ended_wherever_it_is_it_goes_on(shards, straight, tmp_path, monkeypatch
         (run, "save_checkpoint", 0, None),  # three steps made and logged
         (run, "save_checkpoint", 2, 6),  # the first stage made, logged and validated
         (run, "_save_weights", 0, 8),
-        (run, "_at_stage", 0, 8),
+        (run, "_at_image", 0, 8),
         (run, "make_optimizer", 1, 8),
         (run, "save_checkpoint", 1, 9),
         (RunLog, "cut", 0, 9),
