@@ -3,10 +3,10 @@
 
 import importlib
 import os
-from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
-from spectralgpt.errors import OptionError
-from spectralgpt.training.recipe import Recipe
+if TYPE_CHECKING:
+    from spectralgpt.training.recipe import Recipe
 
 __all__ = ["find", "names"]
 
@@ -17,8 +17,12 @@ def names(folder: str = os.path.dirname(__file__)) -> tuple[str, ...]:
     return tuple(sorted(stem.replace("_", "-") for stem, ending in files if ending == ".py" and stem[0] != "_"))
 
 
-def find(name: str) -> Recipe:
+def find(name: str) -> "Recipe":
     """The recipe of this name. OptionError, with the nearest name, for another."""
+    from difflib import get_close_matches
+
+    from spectralgpt.errors import OptionError
+
     if name not in names():
         near = get_close_matches(name, names(), 1)
         raise OptionError(

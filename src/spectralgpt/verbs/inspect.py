@@ -147,7 +147,7 @@ def inspect(
     trust_input: bool = False,
     progress: Progress = silent,
 ) -> Inspected:
-    """Say what an image is and whether its values can be right; or what weights are, or shards hold.
+    """Say what an image, weights or shards are, and whether an image can be right.
 
     Of an image: sensor, level, bands, units, dates, grid, statistics of each band, what is suspected, and which of the
     model's bands it feeds. Of weights: kind, size, bands, units, parameters, fingerprint. Of shards: samples, their

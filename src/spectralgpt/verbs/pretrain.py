@@ -82,7 +82,6 @@ def pretrain(
         device: cpu, cuda, or auto, which takes a GPU when there is one.
 
     Example:
-        spectralgpt shard demo-output/part.tif --out shards
         spectralgpt pretrain smoke --data shards --out run
     """
     import time
