@@ -23,7 +23,8 @@ def mixed(key: UInt64[np.ndarray, "*axes"]) -> UInt64[np.ndarray, "*axes"]:
 
 def keys(seed: int, *where: int | np.integer | np.ndarray) -> UInt64[np.ndarray, "..."]:
     """Keys of places (epoch, step, position ...): whole numbers or arrays of them, which are broadcast."""
-    key = np.full((), seed % 2**64, np.uint64)
+    # mixed first: seed 1 at step 2 is not seed 2 at step 1
+    key = mixed(np.full((), seed % 2**64, np.uint64))
     for axis in where:
         with np.errstate(over="ignore"):
             # of 64 bits first: a negative number is what its bits are

@@ -9,7 +9,7 @@ from spectralgpt.bands import Band
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import Manifest, ShardEntry
 from spectralgpt.data.samples import Samples
-from spectralgpt.data.shards import Shards
+from spectralgpt.data.shards import Memory, Shards
 
 
 def made_layout(side: int = 2, dates: int = 1) -> Layout:
@@ -26,16 +26,20 @@ class MadeShards(Shards):
         super().__init__(Path(folder), Manifest(layouts, entries))
         object.__setattr__(self, "fails", fails)  # which row is damaged
 
-    def read(self, layout: int, rows: np.ndarray, dates: np.ndarray | None = None) -> Samples:
+    def read(
+        self, layout: int, rows: np.ndarray, dates: np.ndarray | None = None, memory: Memory = np.empty
+    ) -> Samples:
         if self.fails is not None and self.fails in rows:
             raise OSError(f"row {self.fails} is damaged")
         shape, size = self.layouts[layout], len(rows)
         days = np.tile(np.arange(shape.dates), (size, 1)) if dates is None else dates
         values = 100 * rows[:, None, None] + 10 * days[:, :, None] + np.arange(len(shape.bands))
         filled = np.broadcast_to(values[..., None, None], (*values.shape, shape.side, shape.side))
+        stored = memory(filled.shape, "uint16")
+        stored[...] = filled
         zeros = torch.zeros(size, dtype=torch.int64)
         return Samples(
-            values=torch.from_numpy(filled.astype(np.uint16)),
+            values=torch.from_numpy(stored),
             valid=None,
             scale=torch.full((size, len(shape.bands)), 1e-4, dtype=torch.float64),
             offset=torch.zeros((size, len(shape.bands)), dtype=torch.float64),

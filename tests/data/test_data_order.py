@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spectralgpt.data.order import GlobalBatch, Order, apportioned
+from spectralgpt.draws import keys
 from spectralgpt.errors import OptionError
 
 COUNTS = st.lists(st.lists(st.integers(0, 60), min_size=1, max_size=3).filter(sum), min_size=1, max_size=4)
@@ -97,9 +98,9 @@ def test_the_order_is_the_one_it_was():
     order = Order([[7, 9], [20]], None, 4, 0)
     found = [(each.source, each.layout, each.positions.tolist()) for each in map(order.batch, (0, 1, 9, 12))]
     assert order.steps_per_epoch == 9
-    assert found == [(1, 0, [14, 4, 1, 5]), (0, 0, [1, 4, 3, 5]), (1, 0, [13, 4, 8, 7]), (1, 0, [14, 19, 16, 9])]
+    assert found == [(0, 0, [1, 6, 4]), (0, 1, [5, 7, 0, 1]), (0, 0, [6, 5, 4]), (1, 0, [18, 10, 7, 9])]
     weighted = Order([[7, 9], [20]], [3, 1], 4, 5)
-    assert [weighted.batch(step).source for step in range(18)] == [0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1]
+    assert [weighted.batch(step).source for step in range(18)] == [0, 1, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0]
 
 
 @given(WEIGHTS, st.integers(0, 500))
@@ -164,3 +165,10 @@ def test_a_million_samples_take_bounded_memory():
     tracemalloc.stop()
     assert kept < 10e6
     assert peak < 80e6
+
+
+def test_seeds_that_follow_each_other_draw_nothing_alike():
+    """A run of seed 1 is no run of seed 0 that began a step later."""
+    places = np.arange(4)
+    for first, second in ((keys(0, 1, places), keys(1, 0, places)), (keys(3, places), keys(4, places - 1))):
+        assert not np.isin(first, second).any()

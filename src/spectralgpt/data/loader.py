@@ -1,21 +1,23 @@
 """From shards to the micro-batches of one process, in the order of the run."""
 
 import itertools
+import math
+import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Int64, UInt64
-from torch import Tensor
 
 from spectralgpt.data.order import GlobalBatch, Order
 from spectralgpt.data.samples import Samples
-from spectralgpt.data.shards import Shards
+from spectralgpt.data.shards import Memory, Shards
 from spectralgpt.draws import keys
 from spectralgpt.errors import DataError, OptionError
 
@@ -90,9 +92,20 @@ class Loader:
         workers: int = 0,
         pin: bool = False,
     ) -> None:
-        _check_least(1, batch=batch, micro=micro, dates=1 if dates is None else dates, ranks=ranks)
+        _check_least(
+            1,
+            batch=batch,
+            micro=micro,
+            dates=1 if dates is None else dates,
+            ranks=ranks,
+        )
         _check_least(0, rank=rank, workers=workers)
-        self.sources, self.micro, self.seed, self.dates = tuple(sources), micro, seed, dates
+        self.sources, self.micro, self.seed, self.dates = (
+            tuple(sources),
+            micro,
+            seed,
+            dates,
+        )
         self.rank, self.ranks, self.workers, self.pin = rank, ranks, workers, pin
         if rank >= ranks:
             raise ValueError(f"found rank {rank} of {ranks}; expected at most {ranks - 1}")
@@ -102,6 +115,7 @@ class Loader:
         weights = [source.weight for source in self.sources if source.weight is not None]
         if weights and len(weights) < len(self.sources):
             raise OptionError("weights: found sources with and without one; expected a weight for all or for none.")
+        self.memory: Memory = pinned if pin else Used()
         counts = [[len(rows) for rows in source.rows] for source in self.sources]
         self.order = Order(counts, weights or None, batch, seed)
         # by source and layout: the number of its first sample among all samples of all sources
@@ -142,13 +156,14 @@ class Loader:
         layout = source.layouts[plan.batch.layout]
         rows = source.rows[plan.batch.layout][plan.batch.positions[places.start : places.stop]]
         key = keys(self.seed, plan.number, np.arange(places.start, places.stop))
+        dates = drawn_dates(key, source.shards.layouts[layout].dates, self.dates)
         samples = replace(
-            source.shards.read(layout, rows, drawn_dates(key, source.shards.layouts[layout].dates, self.dates)),
+            source.shards.read(layout, rows, dates, self.memory),
             key=torch.from_numpy(key.view(np.int64)),
             draw=int(keys(self.seed, plan.number)) >> 1,
             number=torch.from_numpy(rows + self.firsts[plan.batch.source][layout]),
         )
-        return plan, pinned(samples) if self.pin else samples
+        return plan, samples
 
 
 def parts(count: int, rank: int, ranks: int, micro: int) -> tuple[range, ...]:
@@ -175,11 +190,33 @@ def drawn_dates(
     return np.sort(np.argsort(turns, axis=1, kind="stable")[:, :most], axis=1)
 
 
-def pinned(samples: Samples) -> Samples:
-    """The samples in memory from which a GPU copies without waiting."""
-    values = ((field.name, getattr(samples, field.name)) for field in fields(samples))
-    moved: dict[str, Any] = {name: value.pin_memory() for name, value in values if isinstance(value, Tensor)}
-    return replace(samples, **moved)
+class Used:
+    """Memory that is used again when no array or tensor holds it any more. Safe in threads.
+
+    The system gives large memory page by page, filled with zeros, and takes it back: beyond 32 MB that takes longer
+    than copying a batch.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[np.ndarray] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        with self._lock:
+            fits = [index for index, memory in enumerate(self._free) if memory.nbytes >= size]
+            if not fits:
+                self._free.clear()  # too small for what comes now
+            memory = self._free.pop(fits[0]) if fits else np.empty(size, np.uint8)
+        # every view of it, and every tensor made of one, holds this array, not the memory itself
+        held = np.frombuffer(memory.data, np.uint8, size)
+        weakref.finalize(held, self._free.append, memory).atexit = False
+        return held.view(dtype).reshape(shape)
+
+
+def pinned(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Memory from which a GPU copies without waiting; torch keeps it for the next time."""
+    return np.asarray(torch.empty(shape, dtype=getattr(torch, dtype), pin_memory=True).numpy())
 
 
 def ahead(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Generator[Result, None, None]:

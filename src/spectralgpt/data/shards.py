@@ -17,14 +17,17 @@ from jaxtyping import Float32, Int64, UInt64
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import Manifest, ShardEntry, read_manifest
 from spectralgpt.data.samples import Samples
-from spectralgpt.data.table import Table
+from spectralgpt.data.table import Block, Table
+
+Memory = Callable[[tuple[int, ...], str], np.ndarray]
+"""Makes an array of a shape and type, of any content: np.empty, or what gives used memory again."""
 
 
 class Tables:
     """The mapped files of a folder, each opened when it is first asked for; a pickled copy starts with none."""
 
     def __init__(self) -> None:
-        self._tables: dict[str, Table] = {}
+        self.opened: dict[str, Table] = {}
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Callable[[], "Tables"], tuple[()]]:
@@ -32,12 +35,12 @@ class Tables:
 
     def of(self, folder: Path, entry: ShardEntry, layout: Layout) -> Table:
         """The table of a shard, the same for all threads."""
-        table = self._tables.get(entry.file)
+        table = self.opened.get(entry.file)
         if table is None:
             with self._lock:
-                table = self._tables.get(entry.file)
+                table = self.opened.get(entry.file)
                 if table is None:
-                    table = self._tables[entry.file] = Table(folder / entry.file, layout, entry.count, entry.bytes)
+                    table = self.opened[entry.file] = Table(folder / entry.file, layout, entry.count, entry.bytes)
         return table
 
 
@@ -72,30 +75,36 @@ class Shards:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def read(
-        self, layout: int, rows: Int64[np.ndarray, " batch"], dates: Int64[np.ndarray, "batch chosen"] | None = None
+        self,
+        layout: int,
+        rows: Int64[np.ndarray, " batch"],
+        dates: Int64[np.ndarray, "batch chosen"] | None = None,
+        memory: Memory = np.empty,
     ) -> Samples:
         """Samples of a layout by number, in this order; dates: which of each, None all.
 
-        number is rows; key and draw are 0, to be filled by who knows step and place. IndexError for a number that is
-        not there.
+        memory: makes the array of values. number is rows; key and draw are 0, to be filled by who knows step and place.
+        IndexError for a number that is not there.
         """
         shared = self.layouts[layout]
         batch, kept = len(rows), shared.dates if dates is None else dates.shape[1]
-        values = np.empty((batch, kept, *shared.shape[1:]), shared.dtype)
-        scale, offset = (np.empty((batch, len(shared.bands))) for _ in range(2))
-        days, extent = np.empty((batch, kept), np.int32), np.empty((batch, 2), np.int32)
-        gsd = np.empty(batch, np.float32)
+        located = self._located(layout, rows)
+        scale = np.array([block.scale[row] for block, row in located])
+        offset = np.array([block.offset[row] for block, row in located])
+        days = np.array([block.days[row] for block, row in located])
+        extent = np.array([block.extent[row] for block, row in located], np.int32)
+        gsd = np.array([block.gsd[row] for block, row in located])
+        # values by themselves: each sample pushes all else out of the processor's caches
+        values = memory((batch, kept, *shared.shape[1:]), shared.dtype)
+        if dates is None:
+            np.stack([block.values[row] for block, row in located], out=values)
+        else:
+            days = np.take_along_axis(days, dates, axis=1)
+            chosen = zip(located, dates.tolist(), strict=True)
+            stored = [block.values[row, date] for (block, row), several in chosen for date in several]
+            np.stack(stored, out=values.reshape(-1, *shared.shape[1:]))
         valid: np.ndarray | None = None
-        for number, (table, local) in enumerate(self._located(layout, rows)):
-            block, row = table.at(local)
-            if dates is None:
-                values[number], days[number] = block.values[row], block.days[row]
-            else:
-                for index, date in enumerate(dates[number]):
-                    values[number, index] = block.values[row, date]
-                days[number] = block.days[row, dates[number]]
-            scale[number], offset[number] = block.scale[row], block.offset[row]
-            extent[number], gsd[number] = block.extent[row], block.gsd[row]
+        for number, (block, row) in enumerate(located):
             if not block.all_valid(row):
                 if valid is None:
                     valid = np.ones(values.shape, bool)
@@ -126,13 +135,17 @@ class Shards:
 
     def positions(self, layout: int) -> Float32[np.ndarray, "sample 2"]:
         """Longitude and latitude of each sample's centre, NaN unknown."""
-        return np.asarray(np.stack([self._whole(layout, name, np.float32) for name in ("lon", "lat")], axis=1))
+        return np.asarray(
+            np.stack(
+                [self._whole(layout, name, np.float32) for name in ("lon", "lat")],
+                axis=1,
+            )
+        )
 
     def sources(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> list[str]:
         """What samples are, for messages: `path, rows 0-127, columns 128-255`."""
         named = []
-        for table, local in self._located(layout, rows):
-            block, row = table.at(local)
+        for block, row in self._located(layout, rows):
             source, first, left = (block.batch.column(name)[row].as_py() for name in ("source", "row", "column"))
             height, width = (int(each) for each in block.extent[row])
             named.append(f"{source}, rows {first}-{first + height - 1}, columns {left}-{left + width - 1}")
@@ -151,16 +164,19 @@ class Shards:
         """Of each layout the number after the last sample of each of its shards."""
         return tuple(np.cumsum([entry.count for entry in entries], dtype=np.int64) for entries in self._entries)
 
-    def _located(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> list[tuple[Table, int]]:
-        """The table of each sample, and its row in there."""
+    def _located(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> list[tuple[Block, int]]:
+        """The block of each sample, and its row in there."""
         ends, entries = self._ends[layout], self._entries[layout]
         if len(rows) and not (rows.min() >= 0 and rows.max() < self.counts[layout]):
             raise IndexError(f"samples {rows.min()} to {rows.max()} of {self.counts[layout]}")
         shards = np.searchsorted(ends, rows, side="right")
-        return [
-            (self._table(entries[shard]), int(row - ends[shard] + entries[shard].count))
-            for shard, row in zip(shards.tolist(), rows.tolist(), strict=True)
-        ]
+        after = (ends[shards] - rows).tolist()
+        located, opened = [], self._tables.opened
+        for shard, left in zip(shards.tolist(), after, strict=True):
+            entry = entries[shard]
+            table = opened.get(entry.file) or self._table(entry)
+            located.append(table.at(entry.count - left))
+        return located
 
     def _table(self, entry: ShardEntry) -> Table:
         return self._tables.of(self.folder, entry, self.layouts[entry.layout])

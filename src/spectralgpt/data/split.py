@@ -4,15 +4,15 @@ import numpy as np
 from jaxtyping import Bool, Int64, UInt64
 
 from spectralgpt.data.shards import Shards
-from spectralgpt.draws import keys, uniform
-
-SEED = 0
-"""One for all runs: a place that one run holds back, all do, whatever else they draw."""
+from spectralgpt.draws import mixed, uniform
 
 
 def is_held_back(places: UInt64[np.ndarray, " sample"], share: float | int) -> Bool[np.ndarray, " sample"]:
-    """True for the samples of about this share of all places; those of a smaller share are among those of a larger."""
-    return np.asarray(uniform(keys(SEED, places.view(np.int64))) < share)
+    """True for the samples of about this share of all places; those of a smaller share are among those of a larger.
+
+    No seed: a place that one run holds back, all do, whatever else they draw.
+    """
+    return np.asarray(uniform(mixed(places)) < share)
 
 
 def rows(shards: Shards, layout: int, share: float | int, *, held_back: bool) -> Int64[np.ndarray, " sample"]:
