@@ -95,9 +95,6 @@ def test_a_step_reads_nothing(kind, decode_fraction, holes):
 @pytest.mark.parametrize(
     ("objective", "clip"), [(Pretraining(decode_fraction=0.5), 1.0), (Pretraining(normalized=True), None)]
 )
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="nn/positions.py and nn/slots.py copy small tables and wait for them"
-)
 def test_nothing_is_copied_to_the_device_so_that_the_host_waits(objective, clip):
     """On `meta`, where tensors have shapes and no values: without a GPU, no other device is apart from the host."""
     cubes = [on("meta", cube_of(2), 10, True)]

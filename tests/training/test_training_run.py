@@ -26,10 +26,23 @@ from made_runs import (
     written_recipe,
 )
 from made_training import ALONE, differences
+from spectralgpt.bands import BandSet, sensor
 from spectralgpt.cli import main
 from spectralgpt.data import Loader, open_shards, split
-from spectralgpt.errors import OptionError, TargetError
-from spectralgpt.training import DivergedError, Recipe, RunResult, checkpoints, pretrain, read_log, run, validation
+from spectralgpt.errors import DataError, OptionError, TargetError
+from spectralgpt.lock import locked
+from spectralgpt.training import (
+    DataChoice,
+    DivergedError,
+    ModelChoice,
+    Recipe,
+    RunResult,
+    checkpoints,
+    pretrain,
+    read_log,
+    run,
+    validation,
+)
 from spectralgpt.training.checkpoints import read_extra
 from spectralgpt.training.logs import LOG, RunLog
 from spectralgpt.weights import SpectralGPT
@@ -83,16 +96,15 @@ def assert_same(out: Path, other: Path) -> None:
 
 def test_stopped_again_and_again_it_ends_the_same(shards, straight, tmp_path):
     out = tmp_path / "run"
-    # in the middle of an epoch; where a checkpoint is due anyway; in the last step of a stage, after which one of the
-    # next is made; before the last
-    for asked, step in ((2, 2), (6, 6), (8, 9), (13, 13)):
-        result = stopped(shards, out, asked)
+    # in the middle of an epoch; where a checkpoint is due anyway; in the last step of a stage; before the last
+    for step in (2, 6, 8, 13):
+        result = stopped(shards, out, step)
         assert (result.step, result.steps, result.finished) == (step, 14, False)
         assert result.checkpoint == out / "checkpoints" / f"step-{step:08d}"
         assert result.record["step"] == step
         assert read_extra(result.checkpoint, ALONE) == {"stage": int(step > 8), "step": step}
         assert (result.weights is None) == (step < 8)
-    assert "went on from step-00000009" in result.notes
+    assert "went on from step-00000008" in result.notes
     # there is nothing to stop at the end
     result = stopped(shards, out, 14)
     assert (result.step, result.finished) == (14, True)
@@ -330,3 +342,84 @@ def test_the_weights_are_the_average_s_and_load(straight):
     assert model.provenance["stages"] == ["small", "larger"]
     assert model.provenance["steps"] == 14
     assert isinstance(state["model"]["decoder.mask_token"], torch.Tensor)
+
+
+def test_checkpoints_that_somebody_removed_are_missed(shards, straight, tmp_path):
+    """A start from the beginning would cut the log, the last that is left of the run."""
+    out = tmp_path / "run"
+    shutil.copytree(straight, out)
+    for path in checkpoints(out / "checkpoints"):
+        shutil.rmtree(path)
+    before = (out / LOG).read_text()
+    with pytest.raises(DataError, match=r"found no checkpoint, though .*log.jsonl tells of step-00000014"):
+        started(shards, out)
+    assert (out / LOG).read_text() == before
+
+
+def test_two_runs_in_one_folder_do_not_mix(shards, straight, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(straight, out)
+    lock = locked(out / ".lock")
+    assert lock is not None
+    with lock, pytest.raises(TargetError, match="another process trains there"):
+        started(shards, out)
+    assert started(shards, out).finished
+
+
+# -- models ------------------------------------------------------------------------------------------------------------
+
+
+def test_weights_to_go_on_from_keep_what_they_are(shards, straight, tmp_path):
+    """Their size, bands and units, not those that the recipe says; and what they have learned."""
+    weights = SpectralGPT.from_pretrained(straight / "weights")
+    other = replace(RECIPE, seed=9, model=ModelChoice("base", place_nodes=None, weights=str(straight / "weights")))
+    started(shards, tmp_path / "run", other)
+    model = SpectralGPT.from_pretrained(tmp_path / "run" / "weights")
+    assert (model.config, model.normalization) == (weights.config, weights.normalization)
+    assert model.provenance["from"]["weights"] == weights.fingerprint()
+    assert model.provenance["from"]["recipe"] == "made"
+    first, learned = (next(each for each in records_of(out) if "loss" in each) for out in (straight, tmp_path / "run"))
+    assert learned["loss"] < 0.9 * first["loss"]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_papers_models_are_not_told_dates_and_gsd(told, shards, straight, tmp_path):
+    out = straight
+    if not told:
+        out = tmp_path / "run"
+        started(shards, out, replace(RECIPE, model=replace(RECIPE.model, time_and_scale=False)))
+    model = SpectralGPT.from_pretrained(out / "weights")
+    for positions in (model.encoder.positions, model.decoder.positions):
+        for name in ("season", "scale"):
+            assert bool(positions.get_parameter(name).any()) is told
+
+
+# -- data --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_source_takes_the_samples_that_it_names(shards):
+    bands = RECIPE.model.config(16).bands
+
+    def counts(**choice) -> list[int]:
+        stage = replace(RECIPE.stages[0], data=(DataChoice(**choice),))
+        (source,) = run.stage_data(stage, shards, bands, 0.0).sources
+        return [len(rows) for rows in source.rows]
+
+    assert counts() == list(COUNTS)
+    assert counts(sensors=("landsat8-c2l2",)) == [COUNTS[2]]
+    assert counts(least_dates=2) == [COUNTS[1]]
+    with pytest.raises(DataError, match=r"no samples for stage small .*expected some of hls-s30, of 1 dates or more"):
+        counts(sensors=("hls-s30",))
+
+
+def test_bands_that_the_model_does_not_know_are_left_out_and_told(shards):
+    """A model of one red band; with bands_as they form groups of their own."""
+    red = BandSet.native(sensor("s2-l2a").bands[3:4], 1)
+    stage = replace(RECIPE.stages[0], data=(DataChoice(sensors=("s2-l2a", "landsat8-c2l2")),))
+    assert run.stage_data(stage, shards, red, 0.0).left_out == ()
+    blue = BandSet.native(sensor("s2-l2a").bands[8:9], 1)  # water vapour, which Landsat does not have
+    found = run.stage_data(stage, shards, blue, 0.0)
+    assert [len(rows) for rows in found.sources[0].rows] == list(COUNTS[:2])
+    assert found.left_out == (f"{shards}: landsat8-c2l2, whose bands the model does not know (bands_as=own)",)
+    own = replace(stage, data=(DataChoice(bands_as="own"),))
+    assert [len(rows) for rows in run.stage_data(own, shards, blue, 0.0).sources[0].rows] == list(COUNTS)

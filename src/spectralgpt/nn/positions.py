@@ -70,7 +70,7 @@ class Positions(nn.Module):
         return name
 
     def _nodes_of(self, bands: BandSet) -> Float[Tensor, " group"]:
-        return spectrum_nodes_of(bands, self.spectrum_nodes).to(self.season.device)
+        return spectrum_nodes_of(bands, self.spectrum_nodes).to(self.season.device, non_blocking=True)
 
     def of_samples(
         self, days: Int[Tensor, "batch date"], gsd: Float[Tensor, " batch"]

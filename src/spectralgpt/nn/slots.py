@@ -54,7 +54,7 @@ def band_valid_in_slots(
     feeds = [(matrix > 0).astype(np.float64) for matrix in slot_matrices(bands)]
     target = np.array([flag for group in bands.groups for flag in group.targets()])
     scored = _apply(feeds, (~valid).float()) == 0
-    scored = scored & torch.from_numpy(target).to(valid.device)[:, None, None]
+    scored = scored & torch.from_numpy(target).to(valid.device, non_blocking=True)[:, None, None]
     return scored.reshape(n, t, len(bands.groups), bands.slots, h, w)
 
 
@@ -73,5 +73,5 @@ def _apply(
         return values
     # group by group: in one block-diagonal product, 0 * NaN would take what is hidden in one group to all others
     parts = torch.split(values, [matrix.shape[1] for matrix in matrices], dim=2)
-    weights = (torch.from_numpy(matrix).to(values.device, values.dtype) for matrix in matrices)
+    weights = (torch.from_numpy(matrix).to(values.device, values.dtype, non_blocking=True) for matrix in matrices)
     return torch.cat([torch.einsum("sb,ntbhw->ntshw", *each) for each in zip(weights, parts, strict=True)], dim=2)

@@ -88,7 +88,7 @@ class Meter:
 
 
 def memory(device: torch.device) -> float:
-    """GB, the most that was used at any time: of the GPU, else of this process."""
+    """GB, the most that was used at any time: of the GPU, else of this process, mapped shards included."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
     # kilobytes, but bytes on macOS

@@ -139,6 +139,9 @@ def _stages(run: Run, interruption: Interruption) -> RunResult:
             if not finished:
                 break
             _save_weights(run, state)
+            if number + 1 < len(lengths) and run.distribution.any(interruption.asked):
+                finished = False
+                break
         before += length
     if not run.record:
         run.record = next((each for each in reversed(read_log(run.out / "log.jsonl")) if "loss" in each), {})
