@@ -414,12 +414,12 @@ def test_a_source_takes_the_samples_that_it_names(shards):
 
 def test_bands_that_the_model_does_not_know_are_left_out_and_told(shards):
     """A model of one red band; with bands_as they form groups of their own."""
-    red = BandSet.native(sensor("s2-l2a").bands[3:4], 1)
+    red = BandSet.native([sensor("s2-l2a").band("B4")], 1)
     stage = replace(RECIPE.stages[0], data=(DataChoice(sensors=("s2-l2a", "landsat8-c2l2")),))
     assert run.stage_data(stage, shards, red, 0.0).left_out == ()
-    blue = BandSet.native(sensor("s2-l2a").bands[8:9], 1)  # water vapour, which Landsat does not have
-    found = run.stage_data(stage, shards, blue, 0.0)
+    vapour = BandSet.native([sensor("s2-l2a").band("B9")], 1)  # Landsat has no such band
+    found = run.stage_data(stage, shards, vapour, 0.0)
     assert [len(rows) for rows in found.sources[0].rows] == list(COUNTS[:2])
     assert found.left_out == (f"{shards}: landsat8-c2l2, whose bands the model does not know (bands_as=own)",)
     own = replace(stage, data=(DataChoice(bands_as="own"),))
-    assert [len(rows) for rows in run.stage_data(own, shards, blue, 0.0).sources[0].rows] == list(COUNTS)
+    assert [len(rows) for rows in run.stage_data(own, shards, vapour, 0.0).sources[0].rows] == list(COUNTS)
