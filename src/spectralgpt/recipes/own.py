@@ -12,7 +12,7 @@ def recipe() -> Recipe:
         name="64 px",
         image=64,
         batch=16,
-        epochs=100,
+        epochs=30,
         lr=1e-3,
         warmup=0.05,
         clip=1.0,
@@ -23,7 +23,7 @@ def recipe() -> Recipe:
     return Recipe(
         name="own",
         model=ModelChoice(size="tiny", start="local"),
-        stages=(first, replace(first, name="96 px, two dates", image=96, dates=2, batch=8, epochs=40, lr=5e-4)),
+        stages=(first, replace(first, name="96 px, two dates", image=96, dates=2, batch=8, epochs=40, lr=8e-4)),
         held_back=0.1,
         machine=Machine(micro=16, workers=1, save_every=200, picture_every=1000),
     )
