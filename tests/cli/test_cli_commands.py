@@ -1,5 +1,6 @@
 """The commands made of small verbs, which a test writes into a package of its own."""
 
+import dataclasses
 import json
 import shlex
 import subprocess
@@ -256,3 +257,24 @@ def test_one_path_where_two_are_needed(tmp_path):
     assert done.stderr.strip() == (
         "spectralgpt embed: found only scene.tif; expected SOURCE... TARGET, the last one to be written."
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """What one of several processes gives."""
+
+    is_main: bool
+    warnings: tuple[str, ...] = ("something",)
+
+
+def share(place: str) -> Share:
+    """Do a share."""
+    return Share(place == "first")
+
+
+def test_of_several_processes_one_speaks():
+    app = build({"share": share})
+    spoken = {place: CliRunner().invoke(app, ["share", place, "--json"]) for place in ("first", "second")}
+    assert json.loads(spoken["first"].stdout)["is_main"]
+    assert "warning: something" in spoken["first"].stderr
+    assert (spoken["second"].exit_code, spoken["second"].output) == (0, "")

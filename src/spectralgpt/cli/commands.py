@@ -130,6 +130,8 @@ def add_command(app: typer.Typer, name: str, verb: Verb) -> None:
         except KeyboardInterrupt:
             print(f"spectralgpt {name}: interrupted.", file=sys.stderr)
             raise typer.Exit(130) from None
+        if not getattr(result, "is_main", True):
+            return  # one of several processes of one run: another says it
         if not quiet:
             for warning in getattr(result, "warnings", ()):
                 print(f"warning: {warning}", file=sys.stderr)

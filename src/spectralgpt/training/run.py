@@ -108,7 +108,8 @@ def pretrain(
             machine = recipe.machine
             log = RunLog(out, tensorboard=machine.tensorboard, wandb=machine.wandb, writes=distribution.is_main)
             peak = matmul_peak(distribution.device, resolved_precision(machine.precision, distribution.device))
-            run = Run(recipe, opened, start, out, distribution, log, draw, progress, peak)
+            shown = progress if distribution.is_main else silent
+            run = Run(recipe, opened, start, out, distribution, log, draw, shown, peak)
             run.notes += [f"left out {each}" for stage in opened for each in stage.left_out]
             with closing(log):
                 return _stages(run, interruption)

@@ -19,7 +19,7 @@ class Pretrained:
 
     loss: the mean of the last steps logged; val_loss: of the held-back samples, None without any. step of steps, over
     all stages. finished: false where it was interrupted; the same command goes on. weights: None before the first
-    stage's end.
+    stage's end. is_main: false in all processes of a run but one, which tells the result.
     """
 
     folder: Path
@@ -34,6 +34,7 @@ class Pretrained:
     checkpoint: Path
     weights: Path | None
     seconds: float
+    is_main: bool = True
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -118,6 +119,7 @@ def pretrain(
         checkpoint=result.checkpoint,
         weights=result.weights,
         seconds=time.perf_counter() - start,
+        is_main=result.is_main,
         warnings=result.notes,
     )
 
