@@ -101,7 +101,7 @@ def are_shards(source: str | os.PathLike[str]) -> bool:
             ours = b'"spectralgpt shards"' in file.read(200)
     except OSError:
         ours = False
-    return ours or (folder.is_dir() and any(folder.glob("shard-*.arrow")))
+    return ours or (os.path.isdir(folder) and any(folder.glob("shard-*.arrow")))
 
 
 def inspect_shards(source: str | os.PathLike[str], picture: Path | None, progress: Progress) -> InspectedShards:
