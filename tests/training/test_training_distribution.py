@@ -10,11 +10,11 @@ import torch
 
 from made_training import ALONE, cube_of, differences, made, make_step, run_ranks
 from spectralgpt.errors import OptionError
+from spectralgpt.interruption import Interruption
 from spectralgpt.nn import draw_mask
 from spectralgpt.training import bare, distributed
 from spectralgpt.training.checkpoints import load_checkpoint, save_checkpoint
 from spectralgpt.training.ema import Average
-from spectralgpt.training.interruption import Interruption
 
 RANKS = """
     import dataclasses, json

@@ -29,8 +29,8 @@ from made_training import ALONE, differences
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.cli import main
 from spectralgpt.data import Loader, open_shards, split
+from spectralgpt.disk import locked
 from spectralgpt.errors import DataError, OptionError, TargetError
-from spectralgpt.lock import locked
 from spectralgpt.training import (
     DataChoice,
     DivergedError,

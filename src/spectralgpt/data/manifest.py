@@ -1,15 +1,12 @@
 """manifest.json of a shards folder: what lies in it, and what could not be stored."""
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.statistics import BandTotals
+from spectralgpt.disk import written_beside
 from spectralgpt.errors import DataError
 
 NAME, FORMAT, VERSION = "manifest.json", "spectralgpt shards", 1
@@ -106,20 +103,3 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace it at once. OSError when the disk refuses."""
     with written_beside(folder / NAME) as file:
         file.write(manifest.to_json().encode())
-
-
-@contextmanager
-def written_beside(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, as PATH.partial, which takes its name when it is on the disk and the block ends well."""
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-    if os.name == "posix":  # a rename is on the disk when its folder is
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -23,6 +23,7 @@ from spectralgpt.data.manifest import NAME, Failure, Manifest, read_manifest
 from spectralgpt.data.sources import find_images
 from spectralgpt.data.writing import ShardsWriter
 from spectralgpt.errors import RasterError
+from spectralgpt.interruption import Interruption
 from spectralgpt.progress import Progress, silent
 
 MEGABYTE = 1_000_000
@@ -74,7 +75,7 @@ def shard(
     folder = Path(out)
     roots = dict(read_manifest(folder).roots) if (folder / NAME).exists() else {}
     found = find_images(sources, stack, roots, progress)
-    with ShardsWriter(folder, size) as writer, _interrupts() as interrupted:
+    with ShardsWriter(folder, size) as writer, Interruption() as interruption:
         writer.update(replace(writer.manifest, roots=tuple(found.roots.items())))
         stored = _stored(writer, reading.chip)
         left = [image for image in found.images if image.name not in stored.whole]
@@ -90,13 +91,13 @@ def shard(
                 if is_last:
                     outcome.end(cut.image, cut.image in stored.parts)
                     progress("sharding", known + outcome.done, len(found.images))
-                if interrupted() or (strict and cut.failures):
+                if interruption.asked or (strict and cut.failures):
                     break
     told = tuple(failure for failures in outcome.failed.values() for failure in failures)
     writer.update(replace(writer.manifest, failed=told, skipped=tuple(outcome.skipped)))
     if strict and outcome.latest is not None:
         raise RasterError(outcome.latest.reason)
-    if interrupted():
+    if interruption.asked:
         raise KeyboardInterrupt
     return ShardingReport(
         manifest=writer.manifest,
@@ -224,31 +225,6 @@ def _start_worker() -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Whether the user asked to end, by Ctrl-C or SIGTERM; a second time ends at once."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set  # signals are handled in the main thread only
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def note(number: int, frame: object) -> None:
-        asked.set()
-        restore()
-
-    for number in before:
-        signal.signal(number, note)
-    try:
-        yield asked.is_set
-    finally:
-        restore()
 
 
 def _cores() -> int:

@@ -19,11 +19,11 @@ import numpy as np
 import pyarrow as pa
 
 from spectralgpt.data.layout import Layout
-from spectralgpt.data.manifest import NAME, Manifest, ShardEntry, read_manifest, write_manifest, written_beside
+from spectralgpt.data.manifest import NAME, Manifest, ShardEntry, read_manifest, write_manifest
 from spectralgpt.data.statistics import BandTotals, merge, totals
 from spectralgpt.data.table import Chip, Table, layout_of, record_batch, schema
+from spectralgpt.disk import locked, written_beside
 from spectralgpt.errors import TargetError
-from spectralgpt.lock import locked
 
 BATCH = 16_000_000
 """Bytes of values in a record batch."""

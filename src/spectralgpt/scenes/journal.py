@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO
 
 import numpy as np
 
+from spectralgpt.disk import locked, written_beside
 from spectralgpt.errors import TargetError
-from spectralgpt.lock import locked
 from spectralgpt.raster import check_target
 from spectralgpt.scenes.plan import Plan
 
@@ -56,12 +56,12 @@ class Journal:
                     "it, or choose another TARGET."
                 )
             self._clear(keep={"lock"})
-            with _beside(self.folder / "plan.json") as file:
+            with written_beside(self.folder / "plan.json", ".new", durable=False) as file:
                 file.write(self._text.encode())
 
     def save(self, index: int, stored: np.ndarray) -> None:
         """Keep block row `index`. Raises TargetError when the disk refuses."""
-        with self._refusals(), _beside(self._path(index)) as file:
+        with self._refusals(), written_beside(self._path(index), ".new", durable=False) as file:
             np.save(file, stored, allow_pickle=False)
 
     def blocks(self) -> Iterator[np.ndarray]:
@@ -160,12 +160,3 @@ def _is_ours(path: Path) -> bool:
     if path.name == "writing":
         return path.is_dir() and not path.is_symlink()
     return _NAMES.fullmatch(path.name) is not None and not path.is_dir()
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes its name once it is whole."""
-    new = path.with_name(path.name + ".new")
-    with open(new, "wb") as file:
-        yield file
-    os.replace(new, path)

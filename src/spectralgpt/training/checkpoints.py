@@ -28,6 +28,7 @@ from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, se
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
+from spectralgpt.disk import synced, written_beside
 from spectralgpt.errors import DataError, TargetError
 from spectralgpt.training.distribution import Distribution, bare
 from spectralgpt.training.ema import Average
@@ -82,12 +83,12 @@ def save_checkpoint(
         files = {name: each for part in sums for name, each in part.items()}
         content = {"format": FORMAT, "version": VERSION, "step": step, "extra": extra, "files": files}
         with _refusals(folder):
-            _write(partial / STATE, json.dumps(content) + "\n")
-            _synced(partial)
+            with written_beside(partial / STATE) as file:
+                file.write((json.dumps(content) + "\n").encode())
             if target.exists():
                 _remove(target)
             os.rename(partial, target)
-            _synced(folder)
+            synced(folder)
             every = checkpoints(folder)
             for other in every[: every.index(target)] + every[every.index(target) + max(1, keep) :]:
                 _remove(other)
@@ -239,23 +240,6 @@ def _remove(path: Path) -> None:
 
 def _with_suffix(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _synced(folder: Path) -> None:
-    """Names in the folder are on the disk; where a folder cannot be opened (Windows), the system takes care."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 @contextmanager

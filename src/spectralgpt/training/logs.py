@@ -7,12 +7,12 @@ import importlib
 import importlib.util
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from spectralgpt.disk import written_beside
 from spectralgpt.errors import DataError, OptionError, TargetError
 
 LOG = "log.jsonl"
@@ -47,14 +47,10 @@ class RunLog:
         self._from = step + 1
         if not self.writes or not path.exists():
             return
-        new = path.with_name(path.name + ".new")
-        with _refusals(path), new.open("w") as file:
+        with _refusals(path), written_beside(path) as file:
             for record in read_log(path):
                 if not (record.get("step") or 0) > step:
-                    file.write(json.dumps(record) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(new, path)
+                    file.write((json.dumps(record) + "\n").encode())
 
     def write(self, record: Mapping[str, Any]) -> None:
         """A record everywhere; its line is in the file when this returns. Raises TargetError when the disk refuses."""

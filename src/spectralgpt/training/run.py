@@ -22,13 +22,13 @@ import torch
 from spectralgpt.data import Augmentation, Loader, augmented
 from spectralgpt.draws import keys
 from spectralgpt.errors import DataError
+from spectralgpt.interruption import Interruption
 from spectralgpt.nn import Reconstruction, resolved_precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.training.checkpoints import DamagedError, checkpoints, load_checkpoint, read_extra, save_checkpoint
 from spectralgpt.training.distribution import Distribution, distributed
 from spectralgpt.training.ema import Average
 from spectralgpt.training.flops import matmul_peak
-from spectralgpt.training.interruption import Interruption
 from spectralgpt.training.local_start import start_local
 from spectralgpt.training.logs import LOG, RunLog, read_log
 from spectralgpt.training.loop import Work, train_steps

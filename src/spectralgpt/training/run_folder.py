@@ -10,9 +10,8 @@ from typing import Any
 import torch
 
 import spectralgpt
-from spectralgpt.data.manifest import written_beside
+from spectralgpt.disk import locked, written_beside
 from spectralgpt.errors import DataError, InputError, OptionError, TargetError
-from spectralgpt.lock import locked
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.recipe import Recipe
 from spectralgpt.training.settings import differences, to_plain

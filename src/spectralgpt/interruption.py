@@ -1,4 +1,4 @@
-"""To be asked to stop: a run then finishes its step, saves and ends well."""
+"""To be asked to stop: long work then finishes what it is at, saves and ends well."""
 
 import signal
 import threading
