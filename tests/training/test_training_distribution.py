@@ -37,8 +37,7 @@ RANKS = """
         places = torch.arange(8).expand(len(cube.values), -1)
         return model(cube, mask, places).square().sum()
 
-    folder = Path(sys.argv[1])
-    with distributed("cpu") as world:
+    def measured(world, folder):
         rank = world.rank
         said = {"is_main": world.is_main, "rank": rank, "ranks": world.ranks, "device": str(world.device)}
         said["sum"] = world.sum_(torch.tensor([1.0 + rank, 10.0])).tolist()
@@ -77,6 +76,11 @@ RANKS = """
         except DamagedError as error:
             said["damaged"] = str(error)
         world.barrier()
+        return said
+
+    # what DDP holds is gone before its processes part, as in a run
+    with distributed("cpu") as world:
+        said = measured(world, Path(sys.argv[1]))
     print(json.dumps(said))
 """
 
