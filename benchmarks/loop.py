@@ -111,7 +111,7 @@ def case(size: str, batch: int, image: int, every: int, shards: Shards, out: Pat
         peak=matmul_peak(distribution.device),
     )
     model = running._new_model(run).train()
-    loader = running._loader_of(stage, data, recipe.seed, distribution, micro=batch)
+    loader = running._loader_of(stage, data, recipe.seed, distribution, micro=batch, workers=0)
     optimizer = make_optimizer(model, lr=RATE)
     samples = [step.micro[0] for step in itertools.islice(loader.steps(), every)]
     made = Case(run, model, optimizer, loader, every, samples, ())

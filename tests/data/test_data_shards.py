@@ -14,7 +14,9 @@ from made_rasters import NAMES, land, write
 from spectralgpt.data.chips import Reading
 from spectralgpt.data.sharding import shard
 from spectralgpt.data.shards import Shards, open_shards
+from spectralgpt.data.statistics import KNEE
 from spectralgpt.errors import DataError
+from spectralgpt.nn.normalization import ASINH_REFLECTANCE
 from spectralgpt.raster import Window, open_raster
 
 
@@ -241,3 +243,8 @@ def test_a_damaged_manifest_is_named(tmp_path, text):
         open_shards(tmp_path)
     with pytest.raises(DataError, match="found no such folder; expected shards"):
         open_shards(tmp_path / "nowhere")
+
+
+def test_statistics_are_of_what_the_model_normalizes_by():
+    """The number stands twice, as those who write shards know no torch."""
+    assert KNEE == ASINH_REFLECTANCE

@@ -92,20 +92,9 @@ class Loader:
         workers: int = 0,
         pin: bool = False,
     ) -> None:
-        _check_least(
-            1,
-            batch=batch,
-            micro=micro,
-            dates=1 if dates is None else dates,
-            ranks=ranks,
-        )
+        _check_least(1, batch=batch, micro=micro, dates=1 if dates is None else dates, ranks=ranks)
         _check_least(0, rank=rank, workers=workers)
-        self.sources, self.micro, self.seed, self.dates = (
-            tuple(sources),
-            micro,
-            seed,
-            dates,
-        )
+        self.sources, self.micro, self.seed, self.dates = tuple(sources), micro, seed, dates
         self.rank, self.ranks, self.workers, self.pin = rank, ranks, workers, pin
         if rank >= ranks:
             raise ValueError(f"found rank {rank} of {ranks}; expected at most {ranks - 1}")

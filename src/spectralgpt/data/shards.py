@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64, UInt64
+from jaxtyping import Float32, Int32, Int64, Shaped, UInt64
 
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import Manifest, ShardEntry, read_manifest
@@ -131,16 +131,19 @@ class Shards:
 
     def places(self, layout: int) -> UInt64[np.ndarray, " sample"]:
         """What each sample of a layout shares with those that must be trained on, or held back, together with it."""
-        return np.asarray(self._whole(layout, "place", np.uint64))
+        return self._whole(layout, "place", np.uint64)
 
     def positions(self, layout: int) -> Float32[np.ndarray, "sample 2"]:
         """Longitude and latitude of each sample's centre, NaN unknown."""
-        return np.asarray(
-            np.stack(
-                [self._whole(layout, name, np.float32) for name in ("lon", "lat")],
-                axis=1,
-            )
-        )
+        return np.stack([self._whole(layout, name, np.float32) for name in ("lon", "lat")], axis=1)
+
+    def gsd(self, layout: int) -> Float32[np.ndarray, " sample"]:
+        """Metres on the ground of each sample's pixels, NaN unknown."""
+        return self._whole(layout, "gsd", np.float32)
+
+    def days(self, layout: int) -> Int32[np.ndarray, "sample date"]:
+        """Of each sample's dates, since 1970, -1 unknown."""
+        return self._whole(layout, "days", np.int32)
 
     def sources(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> list[str]:
         """What samples are, for messages: `path, rows 0-127, columns 128-255`."""
@@ -181,14 +184,13 @@ class Shards:
     def _table(self, entry: ShardEntry) -> Table:
         return self._tables.of(self.folder, entry, self.layouts[entry.layout])
 
-    def _whole(self, layout: int, name: str, dtype: Any) -> Any:
+    def _whole(self, layout: int, name: str, dtype: type[Any]) -> Shaped[np.ndarray, "sample *value"]:
         """A column of all samples of a layout; a file that is listed several times is read once."""
-        seen: dict[str, np.ndarray] = {}
-        for entry in self._entries[layout]:
-            if entry.file not in seen:
-                seen[entry.file] = self._table(entry).column(name).to_numpy().astype(dtype)
-        parts = [seen[entry.file] for entry in self._entries[layout]]
-        return np.concatenate(parts) if parts else np.zeros(0, dtype)
+        entries = self._entries[layout]
+        seen = {entry.file: self._table(entry).whole(name).astype(dtype) for entry in entries}
+        # a layout whose shards somebody removed has none
+        none = np.zeros((0, self.layouts[layout].dates) if name == "days" else 0, dtype)
+        return np.concatenate([none, *(seen[entry.file] for entry in entries)])
 
 
 def open_shards(folder: str | os.PathLike[str]) -> Shards:

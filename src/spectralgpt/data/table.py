@@ -165,6 +165,12 @@ class Table:
         index = bisect.bisect_right(self.ends, row)
         return self.blocks[index], row - (self.ends[index - 1] if index else 0)
 
+    def whole(self, name: str) -> Shaped[np.ndarray, "row *value"]:
+        """A column of numbers, or of as many numbers in each row, as an array."""
+        parts = [block.batch.column(name) for block in self.blocks]
+        listed = pa.types.is_fixed_size_list(parts[0].type)
+        return np.concatenate([p.values.to_numpy().reshape(len(p), -1) if listed else p.to_numpy() for p in parts])
+
     def column(self, name: str) -> pa.ChunkedArray:
         """A column of plain values."""
         return pa.chunked_array([block.batch.column(name) for block in self.blocks])

@@ -14,6 +14,8 @@ from spectralgpt.bands import Band
 
 ScalingKind = Literal["standard", "min_max", "two_sigma"]
 ASINH_REFLECTANCE = 0.02
+SMALLEST_SD = 1e-3
+"""Of statistics: a constant band (a test image, a sensor's fault) must not divide by zero."""
 SMALLEST_RANGE = 1e-14
 """Keeps a constant band finite (it becomes 0): the released 1e-10 of stored values, in reflectance."""
 
@@ -169,8 +171,7 @@ class Normalization:
         statistics = []
         for column, band in enumerate(bands):
             seen = values[valid[:, column], column]
-            # a constant band (a test image, a sensor's fault) must not divide by zero
-            statistics.append(BandStatistics(band, float(seen.mean()), max(float(seen.std()), 1e-3)))
+            statistics.append(BandStatistics(band, float(seen.mean()), max(float(seen.std()), SMALLEST_SD)))
         return cls("standard", tuple(statistics))
 
 

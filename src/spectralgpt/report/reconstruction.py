@@ -37,7 +37,7 @@ def save_reconstruction(
     of its three colours was hidden.
     """
     natural = [int(np.argmin([abs(w - colour) for w in wavelengths])) for colour in RED_GREEN_BLUE]
-    shown = natural if hidden[natural].any() else _hidden_bands(hidden) or natural
+    shown = natural if hidden[natural].any() else hidden_bands(hidden) or natural
     places = _places(truth, hidden, patch)
     figure = Figure(figsize=(17, 8.6 if places else 5.4), layout="constrained")
     figure.suptitle(title)
@@ -76,7 +76,7 @@ def save_reconstruction(
     save_figure(path, figure)
 
 
-def _hidden_bands(hidden: Bool[np.ndarray, "band row column"]) -> list[int]:
+def hidden_bands(hidden: Bool[np.ndarray, "band row column"]) -> list[int]:
     """Up to three bands of which something was hidden, the longest first; a lone one thrice."""
     found = [int(band) for band in np.flatnonzero(hidden.any(axis=(1, 2)))[::-1]]
     return (found * 3)[:3] if len(found) < 3 else [found[0], found[len(found) // 2], found[-1]]

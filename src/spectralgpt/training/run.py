@@ -130,7 +130,7 @@ class State:
 
 
 def _stages(run: Run, interruption: Interruption) -> RunResult:
-    lengths = [_length(stage, data, run.recipe.seed) for stage, data in zip(run.recipe.stages, run.data, strict=True)]
+    lengths = [_length(stage, data) for stage, data in zip(run.recipe.stages, run.data, strict=True)]
     state, before, finished = _resumed(run), 0, True
     for number, length in enumerate(lengths):
         if number > state.stage:
@@ -240,21 +240,17 @@ def _refuse_lost(run: Run) -> None:
         )
 
 
-def _length(stage: Stage, data: StageData, seed: int) -> int:
+def _length(stage: Stage, data: StageData) -> int:
     """Steps of a stage."""
     if stage.steps is not None:
         return stage.steps
     assert stage.epochs is not None
-    return max(
-        1,
-        math.ceil(
-            stage.epochs * _loader_of(stage, data, seed, Distribution(0, 1, torch.device("cpu"))).steps_per_epoch
-        ),
-    )
+    loader = Loader(data.sources, batch=stage.batch, micro=1, seed=0, dates=stage.dates)
+    return max(1, math.ceil(stage.epochs * loader.steps_per_epoch))
 
 
 def _loader_of(
-    stage: Stage, data: StageData, seed: int, distribution: Distribution, *, micro: int = 1, workers: int = 0
+    stage: Stage, data: StageData, seed: int, distribution: Distribution, *, micro: int, workers: int
 ) -> Loader:
     return Loader(
         data.sources,

@@ -14,10 +14,8 @@ from spectralgpt.data import BandTotals, Samples, Shards, Source, merge, open_sh
 from spectralgpt.draws import permutation
 from spectralgpt.errors import BandError, DataError
 from spectralgpt.nn import BandStatistics, Normalization
+from spectralgpt.nn.normalization import SMALLEST_SD
 from spectralgpt.training.recipe import DataChoice, Stage
-
-SMALLEST_SD = 1e-3
-"""A constant band (a test image, a sensor's fault) must not divide by zero."""
 
 
 @dataclass(frozen=True)

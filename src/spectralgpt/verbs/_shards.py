@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float32, Int32, Int64
+from jaxtyping import Float32, Int64
 
 from spectralgpt.progress import Progress
 from spectralgpt.verbs.inspect import Inspected
@@ -118,7 +118,9 @@ def inspect_shards(source: str | os.PathLike[str], picture: Path | None, progres
     progress("looking at the samples", 1, 3)
     positions = np.concatenate([np.zeros((0, 2), np.float32), *map(shards.positions, layouts)])
     places = np.unique(np.concatenate([np.zeros(0, np.uint64), *map(shards.places, layouts)]))
-    days, gsd = _days_and_gsd(shards)
+    layouts = range(len(shards.layouts))
+    days = np.concatenate([shards.days(layout).ravel() for layout in layouts])
+    gsd = np.concatenate([shards.gsd(layout) for layout in layouts])
     known, metres = days[days >= 0], gsd[~np.isnan(gsd)]
     if picture is not None:
         progress("drawing", 2, 3)
@@ -189,19 +191,6 @@ def _told(layout: StoredSamples) -> str:
     names = ", ".join(layout.bands) if len(layout.bands) <= MOST_BANDS else f"{len(layout.bands)} bands"
     dates = "1 date" if layout.dates == 1 else f"{layout.dates} dates"
     return f"{layout.samples:,} of {layout.sensor}, {dates}, {layout.side} px, {layout.dtype}: {names}"
-
-
-def _days_and_gsd(shards: "Shards") -> tuple[Int32[np.ndarray, " day"], Float32[np.ndarray, " sample"]]:
-    """Of all samples in any order, and of all their dates."""
-    from spectralgpt.data.table import Table
-
-    days, gsd = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)]
-    # a file may be listed several times
-    for entry in {entry.file: entry for entry in shards.manifest.shards}.values():
-        for block in Table(shards.folder / entry.file, shards.layouts[entry.layout], entry.count, entry.bytes).blocks:
-            days.append(block.days.ravel())
-            gsd.append(block.gsd)
-    return np.concatenate(days), np.concatenate(gsd)
 
 
 def _draw(shards: "Shards", positions: Float32[np.ndarray, "sample 2"], target: Path) -> None:
