@@ -91,7 +91,6 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
         RunLog(tmp_path / "run", tensorboard=False).write(record(1))
 
 
-@pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="tensorboard is not installed")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorBoard's own
 def test_tensorboard_gets_the_numbers_and_forgets_those_that_a_kill_left(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
