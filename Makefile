@@ -29,8 +29,8 @@ demo: .venv/.scene ## train, rebuild and embed a real scene into demo-output/ (a
 	@echo "demo: trains a tiny model, rebuilds a part of a real scene and embeds all of it; about 5 minutes on 2 cores"
 	@$(BIN)/spectralgpt demo demo-output
 
-test: .venv/.scene ## run the tests (about 6 minutes on 2 cores)
-	@echo "test: about 6 minutes on 2 cores"
+test: .venv/.scene ## run the tests (about 8 minutes on 2 cores)
+	@echo "test: about 8 minutes on 2 cores"
 	@$(BIN)/pytest
 
 test-long: .venv/.scene ## run the tests that take minutes each
