@@ -178,11 +178,11 @@ def test_a_million_samples_open_at_once(images, tmp_path):
     content["shards"] = content["shards"] * 170_000  # of six samples
     content["shards"] = content["shards"][:20_000]
     manifest.write_text(json.dumps(content))
-    start = time.perf_counter()
+    start = time.process_time()
     many = open_shards(tmp_path / "out")
     assert many.counts == (120_000,)
     assert len(many.places(0)) == 120_000
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert (many.read(0, np.array([119_999])).values == shards.read(0, np.array([5])).values).all()
 
 
