@@ -185,9 +185,9 @@ def test_numbered_stages(tmp_path, figures):
 
 
 @pytest.mark.parametrize(
-    ("last", "scale"), [(0.5, "log"), (0.0, "linear"), (-1.0, "linear"), (float("nan"), "log"), (None, "log")]
+    ("last", "scale"), [(0.5, "log"), (0.0, "log"), (-1.0, "linear"), (float("nan"), "log"), (None, "log")]
 )
-def test_a_logarithmic_axis_only_for_what_is_above_0(tmp_path, figures, last, scale):
+def test_a_logarithmic_axis_where_nothing_is_below_0(tmp_path, figures, last, scale):
     records = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}, {"step": 3, "loss": last}]
     save_loss_curve(tmp_path / "out.png", records, ("loss",), "title")
     assert figures[0].axes[0].get_yscale() == scale

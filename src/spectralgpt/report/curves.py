@@ -29,7 +29,7 @@ Stage = tuple[str, float | int, float | int]
 
 
 def save_loss_curve(path: Path, records: Sequence[Mapping[str, Any]], losses: Sequence[str], title: str) -> None:
-    """Losses over steps, on a logarithmic axis when all are above 0.
+    """Losses over steps, on a logarithmic axis when none is below 0; one that is 0 is a gap there.
 
     records: of a training log, in order, each with `step`; one may lack a loss. All losses that begin with `val_` are
     drawn besides, dashed, in the colour of the same loss in training. Where records have a `stage` (a name or number)
@@ -45,8 +45,9 @@ def save_loss_curve(path: Path, records: Sequence[Mapping[str, Any]], losses: Se
         colour = colours.get(name.removeprefix(VALIDATION), colours[name])
         _draw_curve(axes, name, curve, colour, [start for _, start, _ in stages[1:]])
     axes.set(xlabel="step", ylabel="loss (normalized units)", title=title)
-    if all((curve[1] > 0).all() for curve in curves.values()):
-        axes.set_yscale("log")
+    if all((curve[1] >= 0).all() and curve[1].any() for curve in curves.values()):
+        # the spectral loss of a batch without a complete group of bands is 0
+        axes.set_yscale("log", nonpositive="mask")
     axes.grid(True, which="both", alpha=0.3)
     if stages:
         _draw_stages(axes, stages)
