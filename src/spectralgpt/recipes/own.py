@@ -6,8 +6,8 @@ from spectralgpt.training.recipe import Machine, ModelChoice, Recipe, Stage
 
 
 def recipe() -> Recipe:
-    """For an hour or a night on a laptop; more epochs with --set stages.*.epochs=400, other sizes with --set
-    model.size=small."""
+    """For two hours (1,400 samples, two cores) or a night on a laptop; more epochs with --set stages.*.epochs=400,
+    other sizes with --set model.size=small."""
     first = Stage(
         name="64 px",
         image=64,
