@@ -174,6 +174,28 @@ def test_damaged(made, tmp_path, spectralgpt, damage):
     assert not (tmp_path / "look.png").exists()
 
 
+def test_a_folder_in_which_nothing_could_be_stored(tmp_path, spectralgpt):
+    (tmp_path / "bad.tif").write_bytes(b"no image")
+    assert spectralgpt("shard", tmp_path / "bad.tif", "--out", tmp_path / "shards").code == 2
+    ended = spectralgpt("inspect", tmp_path / "shards", "--picture", tmp_path / "look.png", "--json")
+    assert ended.code == 0, ended.err
+    assert (ended.json["samples"], ended.json["dates"], ended.json["gsd"]) == (0, ["", ""], [None, None])
+    assert [Path(each["source"]).name for each in ended.json["failed"]] == ["bad.tif"]
+    assert (tmp_path / "look.png").exists()
+
+
+def test_a_layout_whose_shards_were_removed(made, tmp_path, spectralgpt):
+    folder = tmp_path / "shards"
+    shutil.copytree(made, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["shards"] = [each for each in manifest["shards"] if each["layout"] == 0]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    ended = spectralgpt("inspect", folder, "--json")
+    assert ended.code == 0, ended.err
+    assert sorted(each["samples"] for each in ended.json["layouts"]) == sorted([0, sum(open_shards(folder).counts)])
+    assert [open_shards(folder).days(layout).shape[0] for layout in (0, 1)] == list(open_shards(folder).counts)
+
+
 def test_a_shard_is_not_drawn_over(made, spectralgpt):
     before = {path.name: path.read_bytes() for path in made.iterdir()}
     ended = spectralgpt("inspect", made, "--picture", made / "manifest.json")

@@ -144,7 +144,7 @@ class Shards:
 
     def days(self, layout: int) -> Int32[np.ndarray, "sample date"]:
         """Of each sample's dates, since 1970, -1 unknown."""
-        return self._whole(layout, "days", np.int32)
+        return self._whole(layout, "days", np.int32).reshape(-1, self.layouts[layout].dates)
 
     def sources(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> list[str]:
         """What samples are, for messages: `path, rows 0-127, columns 128-255`."""
@@ -185,13 +185,12 @@ class Shards:
     def _table(self, entry: ShardEntry) -> Table:
         return self._tables.of(self.folder, entry, self.layouts[entry.layout])
 
-    def _whole(self, layout: int, name: str, dtype: type[Any]) -> Shaped[np.ndarray, "sample *value"]:
-        """A column of all samples of a layout; a file that is listed several times is read once."""
+    def _whole(self, layout: int, name: str, dtype: type[Any]) -> Shaped[np.ndarray, " value"]:
+        """A column of all samples of a layout, flat; a file that is listed several times is read once."""
         entries = self._entries[layout]
         seen = {entry.file: self._table(entry).whole(name).astype(dtype) for entry in entries}
         # a layout whose shards somebody removed has none
-        none = np.zeros((0, self.layouts[layout].dates) if name == "days" else 0, dtype)
-        return np.concatenate([none, *(seen[entry.file] for entry in entries)])
+        return np.concatenate([np.zeros(0, dtype), *(seen[entry.file] for entry in entries)])
 
 
 def _copy(stored: Shaped[np.ndarray, "..."], out: Shaped[np.ndarray, "..."]) -> None:

@@ -165,11 +165,11 @@ class Table:
         index = bisect.bisect_right(self.ends, row)
         return self.blocks[index], row - (self.ends[index - 1] if index else 0)
 
-    def whole(self, name: str) -> Shaped[np.ndarray, "row *value"]:
-        """A column of numbers, or of as many numbers in each row, as an array."""
+    def whole(self, name: str) -> Shaped[np.ndarray, " value"]:
+        """A column of numbers, or of as many numbers in each row, one row's after the other's."""
         parts = [block.batch.column(name) for block in self.blocks]
         listed = pa.types.is_fixed_size_list(parts[0].type)
-        return np.concatenate([p.values.to_numpy().reshape(len(p), -1) if listed else p.to_numpy() for p in parts])
+        return np.concatenate([(part.values if listed else part).to_numpy() for part in parts])
 
     def column(self, name: str) -> pa.ChunkedArray:
         """A column of plain values."""

@@ -1,6 +1,7 @@
 """Arrays as they are, as PNG; and figures saved whole or not at all."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
 SMALLEST_SIDE = 768
+RED_GREEN_BLUE = (665.0, 560.0, 490.0)
+"""Wavelengths of true colour, nm."""
 
 Stretch = tuple[Float32[np.ndarray, " colour"], Float32[np.ndarray, " colour"]]
 """The reflectance shown black, and the one shown white, a colour."""
@@ -27,6 +30,11 @@ def save_figure(path: Path, figure: Figure) -> None:
     beside = _beside(path)
     figure.savefig(beside, format="png", dpi=110)
     os.replace(beside, path)
+
+
+def natural(wavelengths: Sequence[float]) -> list[int]:
+    """The bands nearest to red, green and blue."""
+    return [int(np.argmin([abs(nm - colour) for nm in wavelengths])) for colour in RED_GREEN_BLUE]
 
 
 def stretch_of(colours: Float32[np.ndarray, "colour row column"]) -> Stretch:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from spectralgpt.report.pictures import coloured, save_figure, stretch_of
-from spectralgpt.report.reconstruction import HIDDEN_GREY, RED_GREEN_BLUE, Image, hidden_bands
+from spectralgpt.report.reconstruction import HIDDEN_GREY, Image, shown_bands
 
 MOST_SAMPLES = 6
 
@@ -48,8 +48,7 @@ def _draw_sample(
     wavelengths: Sequence[float],
     title: str,
 ) -> None:
-    natural = [int(np.argmin([abs(nm - colour) for nm in wavelengths])) for colour in RED_GREEN_BLUE]
-    shown = natural if hidden[natural].any() else hidden_bands(hidden) or natural
+    shown = shown_bands(wavelengths, hidden)
     stretch = stretch_of(truth[shown])
     unseen: NDArray[np.bool_] = np.any(hidden[shown], axis=0)
     scored = hidden & ~np.isnan(truth) & ~np.isnan(rebuilt)

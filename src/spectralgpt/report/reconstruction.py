@@ -9,9 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from spectralgpt.report.pictures import coloured, save_figure, stretch_of
+from spectralgpt.report.pictures import coloured, natural, save_figure, stretch_of
 
-RED_GREEN_BLUE = (665.0, 560.0, 490.0)
 HIDDEN_GREY = 0.55
 PLACES = 4
 MARKS = ("tab:red", "tab:orange", "tab:blue", "tab:green")
@@ -36,16 +35,15 @@ def save_reconstruction(
     red. Both have one stretch, 2 % to 98 % of the truth. In the picture of what the model saw a place is grey where one
     of its three colours was hidden.
     """
-    natural = [int(np.argmin([abs(w - colour) for w in wavelengths])) for colour in RED_GREEN_BLUE]
-    shown = natural if hidden[natural].any() else hidden_bands(hidden) or natural
+    colours, shown = natural(wavelengths), shown_bands(wavelengths, hidden)
     places = _places(truth, hidden, patch)
     figure = Figure(figsize=(17, 8.6 if places else 5.4), layout="constrained")
     figure.suptitle(title)
     parts = figure.subfigures(2 if places else 1, 1, height_ratios=(1.55, 1) if places else None, squeeze=False)
     pictures = parts[0, 0]
     axes = pictures.subplots(1, 4)
-    unseen: NDArray[np.bool_] = np.any(hidden[natural], axis=0)
-    seen = np.where(unseen[..., None], HIDDEN_GREY, coloured(truth[natural], stretch_of(truth[natural])))
+    unseen: NDArray[np.bool_] = np.any(hidden[colours], axis=0)
+    seen = np.where(unseen[..., None], HIDDEN_GREY, coloured(truth[colours], stretch_of(truth[colours])))
     stretch = stretch_of(truth[shown])
     told = f"red, green, blue: {', '.join(names[i] for i in shown)}"
     axes[0].imshow(coloured(truth[shown], stretch))
@@ -76,8 +74,11 @@ def save_reconstruction(
     save_figure(path, figure)
 
 
-def hidden_bands(hidden: Bool[np.ndarray, "band row column"]) -> list[int]:
-    """Up to three bands of which something was hidden, the longest first; a lone one thrice."""
+def shown_bands(wavelengths: Sequence[float], hidden: Bool[np.ndarray, "band row column"]) -> list[int]:
+    """True colour; where nothing of it was hidden up to three bands that were, the longest first, a lone one thrice."""
+    colours = natural(wavelengths)
+    if hidden[colours].any() or not hidden.any():
+        return colours
     found = [int(band) for band in np.flatnonzero(hidden.any(axis=(1, 2)))[::-1]]
     return (found * 3)[:3] if len(found) < 3 else [found[0], found[len(found) // 2], found[-1]]
 

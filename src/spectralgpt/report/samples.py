@@ -8,9 +8,9 @@ from jaxtyping import Float32
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spectralgpt.report.pictures import coloured, save_figure, stretch_of
+from spectralgpt.report.pictures import RED_GREEN_BLUE, coloured, natural, save_figure, stretch_of
 from spectralgpt.report.places import draw_places
-from spectralgpt.report.reconstruction import RED_GREEN_BLUE, Image
+from spectralgpt.report.reconstruction import Image
 
 MOST_SAMPLES = 24
 ACROSS = 6
@@ -48,7 +48,7 @@ def save_samples(
 
 
 def _draw_sample(axes: Axes, sample: Image, wavelengths: Sequence[float], title: str) -> None:
-    shown = [int(np.argmin([abs(nm - colour) for nm in wavelengths])) for colour in RED_GREEN_BLUE]
+    shown = natural(wavelengths)
     colours = sample[shown]
     axes.imshow(coloured(colours, stretch_of(colours)), interpolation="nearest")
     told = [wavelengths[band] for band in shown]

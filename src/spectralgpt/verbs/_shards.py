@@ -118,9 +118,8 @@ def inspect_shards(source: str | os.PathLike[str], picture: Path | None, progres
     progress("looking at the samples", 1, 3)
     positions = np.concatenate([np.zeros((0, 2), np.float32), *map(shards.positions, layouts)])
     places = np.unique(np.concatenate([np.zeros(0, np.uint64), *map(shards.places, layouts)]))
-    layouts = range(len(shards.layouts))
-    days = np.concatenate([shards.days(layout).ravel() for layout in layouts])
-    gsd = np.concatenate([shards.gsd(layout) for layout in layouts])
+    days = np.concatenate([np.zeros(0, np.int32), *(shards.days(layout).ravel() for layout in layouts)])
+    gsd = np.concatenate([np.zeros(0, np.float32), *map(shards.gsd, layouts)])
     known, metres = days[days >= 0], gsd[~np.isnan(gsd)]
     if picture is not None:
         progress("drawing", 2, 3)
