@@ -26,6 +26,7 @@ from torch import nn
 from spectralgpt.data import Augmentation, Loader, Samples, Shards, augmented
 from spectralgpt.nn import computing_in, random_mask, resolved_precision
 from spectralgpt.progress import silent
+from spectralgpt.tasks import Batch, Pretraining
 from spectralgpt.training import run as running
 from spectralgpt.training.checkpoints import save_checkpoint
 from spectralgpt.training.distribution import Distribution
@@ -34,7 +35,6 @@ from spectralgpt.training.logs import RunLog
 from spectralgpt.training.loop import Done, Work, train_steps
 from spectralgpt.training.meter import Meter
 from spectralgpt.training.optimizer import make_optimizer
-from spectralgpt.training.pretraining import Batch, Pretraining
 from spectralgpt.training.recipe import Machine, ModelChoice, Recipe, Stage
 from spectralgpt.training.stage_data import StageData, stage_data
 from spectralgpt.weights import SpectralGPT

@@ -8,17 +8,8 @@ import torch
 from torch import Tensor
 
 from made_cubes import NATIVE, SIZE
-from spectralgpt.nn import (
-    Backbone,
-    ChangeConfig,
-    ChangeDetection,
-    Classification,
-    Cube,
-    DenseConfig,
-    ModelConfig,
-    PooledConfig,
-    Segmentation,
-)
+from spectralgpt.nn import Backbone, Cube, DenseConfig, ModelConfig, PooledConfig
+from spectralgpt.tasks import ChangeConfig, ChangeDetection, Classification, Segmentation
 
 # two channels a group of the levels' norms: with one, a bias in front of a norm has no effect
 SMALL: dict[str, Any] = {"widths": (64, 64, 64, 64), "levels": (16, 32, 48), "channels": 32}

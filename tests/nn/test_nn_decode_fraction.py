@@ -9,7 +9,7 @@ import torch
 from made_cubes import made_cube, made_keys, small_model
 from spectralgpt.nn import random_mask
 from spectralgpt.nn.masks import tokens_of_places
-from spectralgpt.training import Batch, Pretraining
+from spectralgpt.tasks import Batch, Pretraining
 
 
 def hole(cube):

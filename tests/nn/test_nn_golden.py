@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from spectralgpt import tasks
 from spectralgpt.nn import MaskedAutoencoder, kept_count, normalized_target, random_mask, resize_table
 from spectralgpt.nn.patches import to_slots, to_tokens
 from spectralgpt.nn.slots import to_bands, to_slots_of_groups
@@ -32,7 +33,7 @@ def official_gradients(model: MaskedAutoencoder) -> dict[str, Tensor]:
     tables = ("season", "elapsed", "scale")
     return to_released(
         {k: torch.zeros_like(p) if k.endswith(tables) else p.grad for k, p in model.named_parameters()},
-        Released(model.config),
+        Released(tasks.find("pretraining"), model.config),
     )
 
 
@@ -178,7 +179,7 @@ def test_training_trace():
         optimizer.zero_grad()
         seen["loss"].backward()
         optimizer.step()
-    after = to_released(_without_own_tables(model), Released(model.config))
+    after = to_released(_without_own_tables(model), Released(tasks.find("pretraining"), model.config))
     for name, (total, norm) in trace["after"].items():
         assert float(after[name].sum()) == pytest.approx(total, abs=1e-8), name
         assert float(after[name].norm()) == pytest.approx(norm, abs=1e-8), name
@@ -233,7 +234,7 @@ def test_initialization(variant):
     shapes = {name: torch.empty(shape, device="meta") for name, shape in keys.items()}
     torch.manual_seed(0)
     model = MaskedAutoencoder(describe_released(shapes, variant).config)
-    state = to_released(model.state_dict(), Released(model.config))
+    state = to_released(model.state_dict(), Released(tasks.find("pretraining"), model.config))
     assert {name: list(tensor.shape) for name, tensor in state.items()} == keys
     for name, values in state.items():
         if "pos_embed" in name or name == "mask_token":
@@ -251,7 +252,7 @@ def test_initialization(variant):
             assert values.abs().max() <= bound, name
             assert values.abs().max() > 0.97 * bound, name
             assert values.std() == pytest.approx(bound / 3**0.5, rel=0.02), name
-    assert [each.name for each in Released(model.config).layout] == list(keys)
+    assert [each.name for each in Released(tasks.find("pretraining"), model.config).layout] == list(keys)
 
 
 def test_decayed_parameters_are_the_released_ones():
@@ -264,7 +265,7 @@ def test_decayed_parameters_are_the_released_ones():
     }
     found = {name: torch.full_like(p, rates[id(p)]) for name, p in model.named_parameters()}
     found |= {name: torch.zeros_like(p) for name, p in found.items() if name.endswith(("season", "elapsed", "scale"))}
-    released = to_released(found, Released(model.config))
+    released = to_released(found, Released(tasks.find("pretraining"), model.config))
     compared = released.keys() & decay.keys()
     assert len(compared) == 47
     assert {name: float(released[name].max()) for name in compared} == pytest.approx({n: decay[n] for n in compared})

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spectralgpt.nn import ChangeDetection, Classification, Cube, ModelConfig, Segmentation
-from spectralgpt.nn.attention import drop_path_rates
+from spectralgpt.nn import Cube, ModelConfig
+from spectralgpt.nn.dropping import drop_path_rates
+from spectralgpt.tasks import ChangeDetection, Classification, Segmentation
 from spectralgpt.training import make_optimizer
 from spectralgpt.weights import Released, describe_released, from_released, to_released
 from spectralgpt.weights.layout import OWN_TABLES
-from spectralgpt.weights.released import make_model
 
 pytestmark = golden.needed
 SMALL = ["cls_joint", "change_small", "segment_small"]
@@ -40,7 +40,7 @@ def small(case: str, dtype: torch.dtype) -> tuple[dict, dict, nn.Module, Release
 
 def built(state: dict[str, Tensor], case: str, kind: str, dtype: torch.dtype, heads: int | None = None):
     released = describe_released(state, case, kind=kind, heads=heads)
-    model = make_model(released.config, released.head)
+    model = released.task.made(released.config, released.head)
     model.load_state_dict(from_released(state, released, case))
     return model.to(dtype).eval(), released
 

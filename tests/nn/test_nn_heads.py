@@ -11,18 +11,10 @@ from torch import Tensor, nn
 from made_cubes import MIN_MAX, NATIVE, SIZE, made_cube, made_pixels, narrow_bands, small_model, with_valid
 from made_heads import ABSENT, CHANGE, DENSE, HEADS, SMALL, holes, made, taken, with_dates
 from spectralgpt.errors import OptionError
-from spectralgpt.nn import (
-    ChangeDetection,
-    Cube,
-    DenseConfig,
-    DenseHead,
-    ModelConfig,
-    PooledConfig,
-    Segmentation,
-    make_cube,
-)
-from spectralgpt.nn.attention import drop_path
+from spectralgpt.nn import Cube, DenseConfig, DenseHead, ModelConfig, PooledConfig, make_cube
+from spectralgpt.nn.dropping import drop_path
 from spectralgpt.nn.heads import Merge, Merged, PooledHead, dense
+from spectralgpt.tasks import ChangeDetection, Segmentation
 
 MODELS = {name: made(name) for name in HEADS}
 each_head = pytest.mark.parametrize("name", HEADS)

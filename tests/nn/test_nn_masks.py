@@ -10,7 +10,7 @@ from made_cubes import NATIVE, made_cube, made_keys, small_model
 from spectralgpt.draws import mixed, uniform
 from spectralgpt.errors import BandError, OptionError
 from spectralgpt.nn import Hide, draw_mask, given_mask, hidden_tokens, kept_count, random_mask, scene_hidden
-from spectralgpt.nn.masks import PLACES, TOKENS, noise_of
+from spectralgpt.nn.noise import PLACES, TOKENS, noise_of
 
 shapes = st.tuples(*[st.integers(1, 3)] * 3, st.integers(1, 30))  # batch, dates, groups, places
 ratios = st.floats(0.05, 0.95)

@@ -7,7 +7,9 @@ from spectralgpt import recipes
 from spectralgpt.bands import sensor
 from spectralgpt.errors import OptionError
 from spectralgpt.nn import MaskedAutoencoder
-from spectralgpt.training import Recipe, cosine, from_plain, to_plain
+from spectralgpt.plain import from_plain, to_plain
+from spectralgpt.tasks import Pretraining
+from spectralgpt.training import Recipe, cosine
 
 
 @pytest.mark.parametrize("name", recipes.names())
@@ -17,9 +19,9 @@ def test_a_recipe_has_the_name_of_its_file_and_builds_its_model(name):
     assert from_plain(Recipe, to_plain(recipe)) == recipe
     for stage in recipe.stages:
         with torch.device("meta"):
-            model = MaskedAutoencoder(recipe.model.config(stage.image))
-        assert model.config.image == stage.image
-        assert stage.image % model.config.patch == 0
+            model = MaskedAutoencoder(recipe.model.config(stage.augmentation.image))
+        assert model.config.image == stage.augmentation.image
+        assert stage.augmentation.image % model.config.patch == 0
 
 
 def test_what_ships():
@@ -32,12 +34,14 @@ def test_the_papers_runs(name, millions):
     recipe = recipes.find(name)
     first, second = recipe.stages
     for stage in recipe.stages:
-        assert (stage.epochs, stage.warmup * stage.epochs, stage.batch) == (200, pytest.approx(20), 4096)
-        assert (stage.mask, stage.mask_ratio, stage.normalized_target) == ("random", 0.9, False)
-        assert (stage.betas, stage.weight_decay, stage.lr_end, stage.clip) == ((0.9, 0.95), 0.05, 0.0, None)
-        assert (stage.area, stage.flips, stage.turns) == ((0.2, 1.0), True, False)
-    assert (first.image, first.lr, second.image, second.lr) == (96, 3.2e-3, 128, 1.6e-3)
-    assert cosine(20, steps=200, warmup=20, peak=first.lr) == first.lr
+        plan, drawn = stage.schedule, stage.augmentation
+        assert (plan.epochs, plan.warmup * plan.epochs, stage.data.batch) == (200, pytest.approx(20), 4096)
+        assert stage.task == Pretraining(mask="random", mask_ratio=0.9, normalized_target=False)
+        assert (plan.betas, plan.weight_decay, plan.lr_end, plan.clip) == ((0.9, 0.95), 0.05, 0.0, None)
+        assert (drawn.area, drawn.flips, drawn.turns) == ((0.2, 1.0), True, False)
+    assert (first.augmentation.image, first.schedule.lr) == (96, 3.2e-3)
+    assert (second.augmentation.image, second.schedule.lr) == (128, 1.6e-3)
+    assert cosine(20, steps=200, warmup=20, peak=first.schedule.lr) == first.schedule.lr
     assert (recipe.model.normalization, recipe.model.time_and_scale) == ("min_max", False)
     with torch.device("meta"):
         model = MaskedAutoencoder(recipe.model.config(128))

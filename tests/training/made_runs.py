@@ -5,7 +5,6 @@ import os
 import tempfile
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,15 @@ import torch
 from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
 
 from spectralgpt.bands import sensor
+from spectralgpt.data import Augmentation
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import Manifest
 from spectralgpt.data.statistics import totals
 from spectralgpt.data.table import Chip
 from spectralgpt.data.writing import ShardsWriter
 from spectralgpt.nn import Size
-from spectralgpt.training import Machine, ModelChoice, Recipe, Stage, checkpoints, read_log
+from spectralgpt.tasks import Pretraining
+from spectralgpt.training import Machine, Mixture, ModelChoice, Recipe, Schedule, Stage, checkpoints, read_log
 
 SIDE = 28
 COUNTS = (16, 8, 1)
@@ -90,16 +91,12 @@ def made_recipe(*, steps: Sequence[int] = (8, 6), batch: int = 5, held_back: flo
     """Two stages, 16 and 24 pixels, the second with two dates; masks of all kinds; a few hundred milliseconds."""
     first = Stage(
         name="small",
-        image=16,
-        batch=batch,
-        steps=steps[0],
-        lr=3e-3,
-        clip=1.0,
-        mask="mixed",
-        mask_ratio=0.6,
-        missing_bands=0.3,
+        task=Pretraining(mask="mixed", mask_ratio=0.6),
+        augmentation=Augmentation(image=16, missing_bands=0.3),
+        schedule=Schedule(steps=steps[0], lr=3e-3, clip=1.0),
+        data=Mixture(batch=batch),
     )
-    second = replace(first, name="larger", image=24, dates=2, steps=steps[1], lr=1e-3, decode_fraction=0.7)
+    second = first.but(name="larger", image=24, dates=2, steps=steps[1], lr=1e-3, decode_fraction=0.7)
     fitting = {"micro": 3, "workers": 0, "precision": "fp32", "log_every": 2, "save_every": 3, "picture_every": 1000}
     return Recipe(
         name="made",
@@ -163,7 +160,7 @@ def furthest(one: Any, other: Any) -> float:
 
 def written_recipe(path: Path, recipe: Recipe) -> Path:
     """As a config.json from which the command line starts it."""
-    from spectralgpt.training import to_plain
+    from spectralgpt.plain import to_plain
 
     path.write_text(json.dumps({"recipe": to_plain(recipe)}))
     return path

@@ -26,7 +26,7 @@ RUNS = """
     import torch
     import torch.distributed as dist
     from made_runs import made_recipe
-    from spectralgpt.training import DivergedError, Distribution, pretrain
+    from spectralgpt.training import Distribution, DivergedError, run_training
 
     shards, broken, folder = map(Path, sys.argv[1:4])
     steps = json.loads(sys.argv[4])
@@ -58,7 +58,7 @@ RUNS = """
         # nodes of a fixed number: then both stages train, and wrap, the same model
         recipe = replace(recipe, model=replace(recipe.model, place_nodes=4))
         try:
-            result = pretrain(recipe, data, out, device="cpu")
+            result = run_training(recipe, data, out, device="cpu")
             said = {"step": result.step, "notes": result.notes}
         except DivergedError as error:
             said = {"diverged": error.step}

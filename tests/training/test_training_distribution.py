@@ -11,8 +11,8 @@ import torch
 from made_training import ALONE, cube_of, differences, made, make_step, run_ranks
 from spectralgpt.errors import OptionError
 from spectralgpt.interruption import Interruption
-from spectralgpt.nn import draw_mask
-from spectralgpt.training import bare, distributed
+from spectralgpt.nn import bare, draw_mask
+from spectralgpt.training import distributed
 from spectralgpt.training.checkpoints import load_checkpoint, save_checkpoint
 from spectralgpt.training.ema import Average
 
@@ -20,7 +20,8 @@ RANKS = """
     import dataclasses, json
     from spectralgpt.nn import draw_mask
     from spectralgpt.training.checkpoints import DamagedError, load_checkpoint, save_checkpoint
-    from spectralgpt.training.distribution import bare, distributed
+    from spectralgpt.nn import bare
+    from spectralgpt.training.distribution import distributed
     from spectralgpt.training.ema import Average
 
     def gradients(model):

@@ -8,9 +8,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from made_training import CONFIG, cube_of
-from spectralgpt.nn import SIZES, MaskedAutoencoder, ModelConfig, Size, draw_mask, draw_places
+from spectralgpt.nn import SIZES, MaskedAutoencoder, ModelConfig, Size, draw_mask, draw_places, forward_flops
 from spectralgpt.training import flops
-from spectralgpt.training.flops import forward_flops
 
 
 @pytest.mark.parametrize("size", [CONFIG.size, Size(48, 3, 4, 32, 2, 4), SIZES["tiny"]])

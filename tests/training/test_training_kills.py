@@ -22,7 +22,7 @@ KILLED = """
     warnings.simplefilter("error")
     from pathlib import Path
     from made_runs import made_recipe
-    from spectralgpt.training import pretrain
+    from spectralgpt.training import run_training
 
     shards, folder = map(Path, sys.argv[1:3])
     steps, kills, writes = map(json.loads, sys.argv[3:])
@@ -33,7 +33,7 @@ KILLED = """
         if child:
             return child
         try:
-            pretrain(made_recipe(steps=steps), shards, out, device="cpu")
+            run_training(made_recipe(steps=steps), shards, out, device="cpu")
         except BaseException:
             traceback.print_exc()
             os._exit(1)

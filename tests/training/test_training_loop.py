@@ -9,7 +9,8 @@ from made_rasters import NAMES, land
 
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.nn import Cube, MaskedAutoencoder, ModelConfig, Scaling, Size
-from spectralgpt.training import DivergedError, Prepared, Pretraining, cosine, make_optimizer, random_crops, train
+from spectralgpt.tasks import Prepared, Pretraining
+from spectralgpt.training import DivergedError, cosine, make_optimizer, random_crops, train
 
 CONFIG = ModelConfig(Size(48, 2, 4, 32, 1, 4), BandSet.native(sensor("spectralgpt-12").bands))
 
@@ -86,7 +87,7 @@ def test_a_loss_that_is_not_finite_stops_the_run():
 
 @pytest.mark.parametrize("normalized", [False, True])
 def test_normalized_targets_leave_the_spectral_loss_out(normalized):
-    objective = Pretraining(normalized=normalized)
+    objective = Pretraining(normalized_target=normalized)
     model = MaskedAutoencoder(CONFIG)
     prepared = objective.prepare(model, next(random_crops(image(True), 24, 2, 0)))
     losses = objective.totals(model, prepared)

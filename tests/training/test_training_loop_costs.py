@@ -11,12 +11,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from made_training import ALONE, CONFIG, cube_of
 from spectralgpt.nn import Cube, MaskedAutoencoder, MaskKind
+from spectralgpt.tasks import Batch, Pretraining
 from spectralgpt.training import make_optimizer
 from spectralgpt.training.ema import Average
 from spectralgpt.training.loop import Done, Work, train_steps
 from spectralgpt.training.meter import Meter
 from spectralgpt.training.optimizer import parameter_groups
-from spectralgpt.training.pretraining import Batch, Pretraining
 
 READS = ("_local_scalar_dense", "is_nonzero", "equal", "nonzero", "masked_select", "_unique2", "unique_dim", "bincount")
 """Operators whose result, or its size, the host must read back."""
@@ -93,7 +93,7 @@ def test_a_step_reads_nothing(kind, decode_fraction, holes):
 
 
 @pytest.mark.parametrize(
-    ("objective", "clip"), [(Pretraining(decode_fraction=0.5), 1.0), (Pretraining(normalized=True), None)]
+    ("objective", "clip"), [(Pretraining(decode_fraction=0.5), 1.0), (Pretraining(normalized_target=True), None)]
 )
 def test_nothing_is_copied_to_the_device_so_that_the_host_waits(objective, clip):
     """On `meta`, where tensors have shapes and no values: without a GPU, no other device is apart from the host."""

@@ -38,9 +38,9 @@ from spectralgpt.training import (
     Recipe,
     RunResult,
     checkpoints,
-    pretrain,
     read_log,
     run,
+    run_training,
     validation,
 )
 from spectralgpt.training.checkpoints import read_extra
@@ -68,7 +68,7 @@ def straight(shards, tmp_path_factory) -> Path:
 
 
 def started(shards: Path, out: Path, recipe: Recipe | None = None, **options) -> RunResult:
-    return pretrain(recipe or RECIPE, shards, out, device="cpu", **options)
+    return run_training(recipe or RECIPE, shards, out, device="cpu", **options)
 
 
 def stopped(shards: Path, out: Path, step: int, recipe: Recipe = RECIPE) -> RunResult:

@@ -6,15 +6,23 @@ from dataclasses import replace
 
 import pytest
 
+from spectralgpt.data import Augmentation
 from spectralgpt.errors import OptionError
-from spectralgpt.training import DataChoice, Machine, ModelChoice, Recipe, Stage, changed, from_plain, to_plain
-from spectralgpt.training.settings import differences
+from spectralgpt.plain import changed, differences, from_plain, to_plain
+from spectralgpt.tasks import Pretraining
+from spectralgpt.training import DataChoice, Machine, Mixture, ModelChoice, Recipe, Schedule, Stage
 
 RECIPE = Recipe(
     "made",
     (
-        Stage("one", (DataChoice("a", 0.3), DataChoice("b", 0.7, ("s2-l2a",), 2, "own")), 64, steps=9, gsd=(5.0, 20.0)),
-        Stage("two", image=96, epochs=2.5, clip=1.0),
+        Stage(
+            "one",
+            Pretraining(),
+            Augmentation(64, gsd=(5.0, 20.0)),
+            Schedule(steps=9),
+            Mixture((DataChoice("a", 0.3), DataChoice("b", 0.7, ("s2-l2a",), 2, "own"))),
+        ),
+        Stage("two", Pretraining(), Augmentation(96), Schedule(epochs=2.5, clip=1.0)),
     ),
     ModelChoice("tiny"),
     ema=0.99,
@@ -28,14 +36,19 @@ def test_json_and_back():
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ("stages.0.lr=1e-4", lambda r: r.stages[0].lr == 1e-4 and r.stages[1].lr == RECIPE.stages[1].lr),
-        ("stages.*.batch=7", lambda r: [stage.batch for stage in r.stages] == [7, 7]),
-        ("stages.1.area=0.5, 0.9", lambda r: r.stages[1].area == (0.5, 0.9)),
-        ("stages.0.gsd=none", lambda r: r.stages[0].gsd is None),
-        ("stages.1.gsd=(10,10)", lambda r: r.stages[1].gsd == (10.0, 10.0)),
-        ("stages.0.turns=false", lambda r: r.stages[0].turns is False),
-        ("stages.0.data.1.sensors=s2-l1c,hls-s30", lambda r: r.stages[0].data[1].sensors == ("s2-l1c", "hls-s30")),
-        ("stages.0.data.0.weight=2", lambda r: r.stages[0].data[0].weight == 2.0),
+        ("stages.0.lr=1e-4", lambda r: r.stages[0].schedule.lr == 1e-4 and r.stages[1] == RECIPE.stages[1]),
+        ("stages.0.schedule.lr=1e-4", lambda r: r.stages[0].schedule.lr == 1e-4),
+        ("stages.*.batch=7", lambda r: [stage.data.batch for stage in r.stages] == [7, 7]),
+        ("stages.1.area=0.5, 0.9", lambda r: r.stages[1].augmentation.area == (0.5, 0.9)),
+        ("stages.0.gsd=none", lambda r: r.stages[0].augmentation.gsd is None),
+        ("stages.1.gsd=(10,10)", lambda r: r.stages[1].augmentation.gsd == (10.0, 10.0)),
+        ("stages.0.turns=false", lambda r: r.stages[0].augmentation.turns is False),
+        (
+            "stages.0.data.sources.1.sensors=s2-l1c,hls-s30",
+            lambda r: r.stages[0].data.sources[1].sensors == ("s2-l1c", "hls-s30"),
+        ),
+        ("stages.0.data.sources.0.weight=2", lambda r: r.stages[0].data.sources[0].weight == 2.0),
+        ("stages.0.mask=place", lambda r: r.stages[0].task.mask == "place"),
         ("model.size=small", lambda r: r.model.size == "small"),
         ("ema=none", lambda r: r.ema is None),
         ("seed=5", lambda r: r.seed == 5),
@@ -45,7 +58,10 @@ def test_json_and_back():
 def test_a_value_by_its_name(change, expected):
     result = changed(RECIPE, [change])
     assert expected(result)
-    key = re.escape(change.partition("=")[0]).replace(r"\*", r"\d")
+    # the part that owns the field may be left out
+    *path, field = change.partition("=")[0].split(".")
+    key = r"(\.\w+)?\.".join([r"\.".join(r"\d" if each == "*" else each for each in path), field]).removeprefix(".")
+    key = key if path else field
     others = [
         each for each in differences(to_plain(result), to_plain(RECIPE)) if not re.match(rf"{key}(\.\d)?: ", each)
     ]
@@ -55,7 +71,7 @@ def test_a_value_by_its_name(change, expected):
 def test_changes_apply_in_order_and_are_checked_together():
     """Epochs go and steps come: neither alone would be a stage."""
     result = changed(RECIPE, ["stages.1.epochs=none", "stages.1.steps=5", "stages.1.steps=6"])
-    assert (result.stages[1].epochs, result.stages[1].steps) == (None, 6)
+    assert (result.stages[1].schedule.epochs, result.stages[1].schedule.steps) == (None, 6)
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,8 @@ from typing import Any
 import torch
 
 from spectralgpt.bands import BandSet, sensor
-from spectralgpt.nn import (
-    BandStatistics,
-    ChangeConfig,
-    DenseConfig,
-    ModelConfig,
-    Normalization,
-    PooledConfig,
-    Size,
-)
+from spectralgpt.nn import BandStatistics, DenseConfig, ModelConfig, Normalization, PooledConfig, Size
+from spectralgpt.tasks import ChangeConfig
 from spectralgpt.weights import ChangeDetector, Classifier, Pretrained, Segmenter, SpectralGPT
 
 BANDS = sensor("spectralgpt-12").bands

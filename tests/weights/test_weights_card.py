@@ -122,7 +122,7 @@ def test_it_says_what_the_weights_are(tmp_path, kind):
     assert card.data.license == "apache-2.0"
     assert card.data.library_name == "spectralgpt"
     assert {"remote-sensing", "sentinel-2"} <= set(card.data.tags)
-    for part in (model.fingerprint(), model.kind, "made \\| up", "B8A", "standard"):
+    for part in (model.fingerprint(), model.task.name, "made \\| up", "B8A", "standard"):
         assert part in card.text
     type(model).from_pretrained(tmp_path / "one").save_pretrained(tmp_path / "two")
     assert (tmp_path / "two/README.md").read_text() == (tmp_path / "one/README.md").read_text()

@@ -43,7 +43,7 @@ def test_there_and_back(hub, kind, tmp_path):
     assert not back.training
     assert type(open_weights("me/model")) is type(model)
     other = Classifier if kind != "classification" else SpectralGPT
-    with pytest.raises(WeightsError, match=f"found weights of the kind {model.kind}; expected {other.kind}"):
+    with pytest.raises(WeightsError, match=f"found weights for {model.task.name}; expected {other.task.name}"):
         other.from_pretrained("me/model")
 
 

@@ -45,7 +45,7 @@ def entry(name: str) -> dict[str, list[int]]:
 
 
 def pretraining(model: SpectralGPT) -> Released:
-    return Released(model.config)
+    return Released(model.task, model.config)
 
 
 @golden.needed
@@ -92,7 +92,7 @@ def test_official_keys_map_with_nothing_left_over(name):
     state = {key: pattern(key, shape, torch.int8) for key, shape in keys.items()}
     released = describe_released(state, name)
     hyper = about["hyper"]
-    assert released.kind == KINDS[name]
+    assert released.task.name == KINDS[name]
     assert released.config.image == hyper["img_size"]
     assert released.config.size.heads == hyper["num_heads"]
     if released.head is not None:
@@ -248,8 +248,8 @@ def test_no_state_dict(tmp_path, content):
 
 @pytest.mark.parametrize("kind", ["classification", "segmentation", "change"])
 def test_a_checkpoint_of_another_kind_than_told(kind):
-    with pytest.raises(WeightsError, match=f"here: found a checkpoint of the kind pretraining; expected {kind}"):
-        describe_released(small_state(), "here", kind=kind)
+    with pytest.raises(WeightsError, match=f"here: found a checkpoint for pretraining; expected one for {kind}"):
+        describe_released(small_state(), "here", task=kind)
 
 
 def test_something_else():

@@ -11,16 +11,24 @@ from safetensors.torch import load_file, save_file
 from made_weights import BANDS, DENSE, SIZE, of_all_kinds, small_weights
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.errors import TargetError, WeightsError
-from spectralgpt.nn import ChangeConfig, Normalization, PooledConfig
+from spectralgpt.nn import Normalization, PooledConfig
 from spectralgpt.raster import Pixels
+from spectralgpt.tasks import ChangeConfig
 from spectralgpt.weights import ChangeDetector, Classifier, SpectralGPT, fingerprint, open_weights
 from spectralgpt.weights.released import released_normalization
+from spectralgpt.weights.store import checksum
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
 
 
 def files_of(folder) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def saved_tensors(tensors, folder) -> None:
+    """Other tensors in the place of those that are there, with their checksum."""
+    save_file(tensors, folder / TENSORS)
+    edit_config(folder, checksum=checksum(folder / TENSORS))
 
 
 def edit_config(folder, **changes) -> None:
@@ -64,7 +72,7 @@ def test_fingerprint_is_of_what_the_weights_do(tmp_path):
     back.provenance = {"steps": 99, "data": "other"}
     back.save_pretrained(tmp_path / "one")
     assert SpectralGPT.from_pretrained(tmp_path / "one").fingerprint() == print_of == small_weights().fingerprint()
-    config, tensors = model._config_json(), model.state_dict()
+    config, tensors = model._contents().arrangement(), model.state_dict()
     assert fingerprint(config, dict(reversed(tensors.items()))) == print_of, "of tensors by name, not by order"
     stored = {name: tensor.double() for name, tensor in tensors.items()}
     assert fingerprint(config, stored) == print_of
@@ -105,7 +113,7 @@ def test_strict_loading_names_every_tensor_that_does_not_fit(saved):
     del tensors["decoder.mask_token"], tensors["encoder.blocks.1.attn.qkv.weight"]
     tensors["encoder.extra"], tensors["head.bias"] = torch.zeros(2), torch.zeros(3)
     tensors["encoder.positions.place"] = torch.zeros(15, 16, 32)
-    save_file(tensors, saved / TENSORS)
+    saved_tensors(tensors, saved)
     with pytest.raises(WeightsError) as error:
         SpectralGPT.from_pretrained(saved)
     for part in (
@@ -120,7 +128,7 @@ def test_strict_loading_names_every_tensor_that_does_not_fit(saved):
 
 
 def test_half_precision_is_read_as_float32(saved):
-    save_file({name: tensor.half() for name, tensor in load_file(saved / TENSORS).items()}, saved / TENSORS)
+    saved_tensors({name: tensor.half() for name, tensor in load_file(saved / TENSORS).items()}, saved)
     model = SpectralGPT.from_pretrained(saved)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
     assert model.fingerprint() == SpectralGPT.from_pretrained(saved).fingerprint() != small_weights().fingerprint()
@@ -294,21 +302,27 @@ def test_extremes_of_what_is_hidden_never_reach_a_prediction():
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("head", {"classes": "many"}),
-        ("head", {"classs": 3}),
+        ("head", {"type": "pooled", "classes": "many"}),
+        ("head", {"type": "pooled", "classs": 3}),
+        ("head", {"type": "dense", "classes": 4}),
         ("head", None),
-        ("kind", "foo"),
-        ("unknown", 1),
-        ("image", "a"),
-        ("image", 0),
-        ("patch", 0),
+        ("task", "foo"),
+        ("task", "pretraining"),
+        ("classes", [{"name": "forest"}]),
+        ("classes", [{"name": "forest"}] * 4),
+        ("classes", [{"name": "abcd"[i], "colour": "green"} for i in range(4)]),
+        ("model.unknown", 1),
+        ("model.image", "a"),
+        ("model.image", 0),
+        ("model.patch", 0),
     ],
 )
 def test_a_head_that_makes_no_model(tmp_path, key, value):
     of_all_kinds()["classification"].save_pretrained(tmp_path / "one")
     path = tmp_path / "one/config.json"
     config = json.loads(path.read_text())
-    config["model"][key] = value
+    part, _, name = key.rpartition(".")
+    (config[part] if part else config)[name] = value
     path.write_text(json.dumps(config))
     with pytest.raises(WeightsError, match="makes no model"):
         open_weights(tmp_path / "one")
@@ -318,7 +332,7 @@ def test_levels_of_a_dense_head_that_are_too_few(tmp_path):
     of_all_kinds()["segmentation"].save_pretrained(tmp_path / "one")
     path = tmp_path / "one/config.json"
     config = json.loads(path.read_text())
-    config["model"]["head"]["widths"] = [32, 32]
+    config["head"]["widths"] = [32, 32]
     path.write_text(json.dumps(config))
     with pytest.raises(WeightsError, match="makes no model"):
         open_weights(tmp_path / "one")

@@ -1,10 +1,14 @@
 """The model: cubes, normalization, tokens, positions, masks, attention, encoder, decoder, losses, sizes."""
 
+from spectralgpt.nn.attention import Block
 from spectralgpt.nn.autoencoder import MaskedAutoencoder, Reconstruction, Scored
-from spectralgpt.nn.backbone import Backbone, Per, TokenGrid
+from spectralgpt.nn.backbone import Backbone, Per, TokenGrid, bare, initialize
 from spectralgpt.nn.cube import Cube, PixelsLike, aligned_reflectance, make_cube
-from spectralgpt.nn.heads import DenseConfig, DenseHead, PooledConfig, PooledHead
+from spectralgpt.nn.dropping import Key
+from spectralgpt.nn.flops import forward_flops
+from spectralgpt.nn.heads import DenseConfig, DenseHead, Merge, Merged, PooledConfig, PooledHead
 from spectralgpt.nn.hiding import Hide, hidden_tokens
+from spectralgpt.nn.local_start import start_local
 from spectralgpt.nn.losses import LossTerm, normalized_target, spectral_loss, token_loss
 from spectralgpt.nn.masks import (
     Mask,
@@ -16,29 +20,31 @@ from spectralgpt.nn.masks import (
     random_mask,
     scene_hidden,
 )
+from spectralgpt.nn.noise import other_key
 from spectralgpt.nn.normalization import BandStatistics, Normalization, Scaling, ScalingKind
 from spectralgpt.nn.positions import Positions, resize_table
 from spectralgpt.nn.precision import Precision, computing_in, resolved_precision
+from spectralgpt.nn.prediction import Prediction, cropped
+from spectralgpt.nn.read_out import ReadOut, ReadOutConfig
 from spectralgpt.nn.sizes import SIZES, SPECTRUM_NODES, ModelConfig, Size
-from spectralgpt.nn.tasks import ChangeConfig, ChangeDetection, Classification, Combine, Prediction, Segmentation
 
 __all__ = [
     "SIZES",
     "SPECTRUM_NODES",
     "Backbone",
     "BandStatistics",
-    "ChangeConfig",
-    "ChangeDetection",
-    "Classification",
-    "Combine",
+    "Block",
     "Cube",
     "DenseConfig",
     "DenseHead",
     "Hide",
+    "Key",
     "LossTerm",
     "Mask",
     "MaskKind",
     "MaskedAutoencoder",
+    "Merge",
+    "Merged",
     "ModelConfig",
     "Normalization",
     "Per",
@@ -48,26 +54,33 @@ __all__ = [
     "Positions",
     "Precision",
     "Prediction",
+    "ReadOut",
+    "ReadOutConfig",
     "Reconstruction",
     "Scaling",
     "ScalingKind",
     "Scored",
-    "Segmentation",
     "Size",
     "TokenGrid",
     "aligned_reflectance",
+    "bare",
     "computing_in",
+    "cropped",
     "draw_mask",
     "draw_places",
+    "forward_flops",
     "given_mask",
     "hidden_tokens",
+    "initialize",
     "kept_count",
     "make_cube",
     "normalized_target",
+    "other_key",
     "random_mask",
     "resize_table",
     "resolved_precision",
     "scene_hidden",
     "spectral_loss",
+    "start_local",
     "token_loss",
 ]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from spectralgpt.nn.blocked import blocked_attention
 from spectralgpt.nn.cpu import BLOCKS_IN_BF16
+from spectralgpt.nn.dropping import Key, drop_path
 from spectralgpt.nn.linear import Linear
 
 NORM_EPS = 1e-6
@@ -67,36 +68,28 @@ class Mlp(nn.Module):
         return self.fc2(F.gelu(self.fc1(x)))  # type: ignore[no-any-return]
 
 
-def drop_path_rates(depth: int, rate: float) -> list[float]:
-    """Rate of each block: linear from 0 at the first to `rate` at the last."""
-    return [rate * block / max(1, depth - 1) for block in range(depth)]
-
-
-def drop_path(branch: Float[Tensor, "batch token dim"], rate: float) -> Float[Tensor, "batch token dim"]:
-    """The branch left out in a share `rate` of the samples, drawn anew; in the others divided by 1 - rate."""
-    kept = torch.rand(branch.shape[0], 1, 1, device=branch.device) >= rate
-    return torch.where(kept, branch / (1 - rate), 0.0)
-
-
 class Block(nn.Module):
     """x + Attention(LN(x)), then x + MLP(LN(x)).
 
-    drop_path: share of the samples whose branches are left out, in training only.
+    drop_path: share of the samples whose branches are left out, in training only. number: which block it is, from 0.
     """
 
-    def __init__(self, dim: int, heads: int):
+    def __init__(self, dim: int, heads: int, number: int = 0):
         super().__init__()
         self.norm1 = nn.LayerNorm(dim, eps=NORM_EPS)
         self.attn = Attention(dim, heads)
         self.norm2 = nn.LayerNorm(dim, eps=NORM_EPS)
         self.mlp = Mlp(dim)
-        self.drop_path = 0.0
+        self.drop_path, self.number = 0.0, number
 
     def forward(
-        self, x: Float[Tensor, "batch token dim"], keys: KeyMask | None = None
+        self, x: Float[Tensor, "batch token dim"], keys: KeyMask | None = None, key: Key | None = None
     ) -> Float[Tensor, "batch token dim"]:
-        x = x + self._dropped(self.attn(self.norm1(x), keys))
-        return x + self._dropped(self.mlp(self.norm2(x)))
+        """keys: tokens that may be attended to. key: of each sample, of which drop path draws."""
+        x = x + self._dropped(self.attn(self.norm1(x), keys), key, 2 * self.number)
+        return x + self._dropped(self.mlp(self.norm2(x)), key, 2 * self.number + 1)
 
-    def _dropped(self, branch: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
-        return drop_path(branch, self.drop_path) if self.training and self.drop_path else branch
+    def _dropped(
+        self, branch: Float[Tensor, "batch token dim"], key: Key | None, layer: int
+    ) -> Float[Tensor, "batch token dim"]:
+        return drop_path(branch, self.drop_path, key, layer) if self.training and self.drop_path else branch

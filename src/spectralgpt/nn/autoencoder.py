@@ -11,6 +11,7 @@ from spectralgpt.errors import OptionError
 from spectralgpt.nn.backbone import Backbone, initialize
 from spectralgpt.nn.cube import Cube
 from spectralgpt.nn.decoder import Decoder
+from spectralgpt.nn.dropping import Key
 from spectralgpt.nn.hiding import Hide, hidden_tokens
 from spectralgpt.nn.losses import (
     LossTerm,
@@ -95,11 +96,12 @@ class MaskedAutoencoder(Backbone):
         mask: Mask,
         places: Int[Tensor, "batch drawn"] | None = None,
         tokens: Float[Tensor, "batch token value"] | None = None,
+        key: Key | None = None,
     ) -> Float[Tensor, "batch predicted value"]:
         """Predictions in slots, normalized: of all tokens, or of all dates and groups at the drawn places only.
 
-        With places the decoder sees the kept tokens and those of the places: less work a step. tokens: the cube's, from
-        `targets`, if they are there already.
+        With places the decoder sees the kept tokens and those of the places: less work per step. tokens: the cube's,
+        from `targets`, if they are there already. key: of each sample, of which drop path draws.
         """
         tokens, present = self._tokens(cube) if tokens is None else tokens, self._present(cube)
         grid, index = self.grid_of(cube), mask.index
@@ -108,7 +110,7 @@ class MaskedAutoencoder(Backbone):
         if mask.seen is not None:
             # attention gives surplus tokens weight 0, and 0 * NaN would pass on what stands in them
             kept = torch.where(mask.seen[..., None], kept, 0.0)
-        encoded = self.encoder(kept, mask.seen, self.encoder.positions(*where, index))[-1]
+        encoded = self.encoder(kept, mask.seen, self.encoder.positions(*where, index), key=key)[-1]
         if places is None:
             return self.decoder(encoded, mask, present, self.decoder.positions(*where))  # type: ignore[no-any-return]
         chosen = tokens_of_places(places, grid.dates * grid.groups, grid.places)

@@ -9,10 +9,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from spectralgpt.errors import OptionError
-from spectralgpt.nn.attention import Block, drop_path_rates
+from spectralgpt.nn.attention import Block
 from spectralgpt.nn.cube import Cube
+from spectralgpt.nn.dropping import Key, drop_path_rates
 from spectralgpt.nn.encoder import Encoder
 from spectralgpt.nn.patches import pad, present_tokens, to_tokens
+from spectralgpt.nn.read_out import ReadOut, default_scale
 from spectralgpt.nn.sizes import ModelConfig
 from spectralgpt.nn.slots import present_in_groups, to_slots_of_groups
 
@@ -44,6 +46,8 @@ class Backbone(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)
+        self.read_out: ReadOut | None = None
+        """How features become embeddings, where that was measured."""
 
     def grid_of(self, cube: Cube) -> TokenGrid:
         """The token grid of a cube, its sides rounded up to whole patches."""
@@ -74,25 +78,43 @@ class Backbone(nn.Module):
             raise OptionError(f"found blocks {list(at)}; expected increasing numbers from 1 to {depth}")
         return self._encoded(cube, at)[0]
 
-    def embed(self, cube: Cube, per: Per = "image") -> Float[Tensor, "batch *axes dim"]:
-        """Embeddings: the last block's normed features, averaged over present tokens; 0 where there are none.
+    def embed(self, cube: Cube, per: Per = "image") -> Float[Tensor, "batch *axes value"]:
+        """Embeddings, by the read-out where there is one: else the last block's normed features, averaged over present
+        tokens; 0 where there are none.
 
-        per: image (batch, dim); place (batch, row, column, dim); group or date (batch, that, row, column, dim). Raises
-        OptionError for another.
+        per: image (batch, value); place (batch, row, column, value); group or date (batch, that, row, column, dim),
+        never by the read-out. Raises OptionError for another.
         """
         pooled = {"image": (1, 2, 3, 4), "place": (1, 2), "group": (1,), "date": (2,)}
         if per not in pooled:
             raise OptionError(f"found an embedding per {per!r}; expected one of {', '.join(pooled)}")
+        if self.read_out is not None and per == "place":
+            return self.read_out.of_places(self._encoded(cube, self.read_out.config.place)[0], self.present(cube))
+        if self.read_out is not None and per == "image":
+            return self._image_read_out(cube, self.read_out)
         (features,) = self.features(cube, at=(self.config.size.depth,))
         axes = pooled[per]
         count = self.present(cube).sum(dim=axes).clamp(min=1)
         return features.sum(dim=axes) / count[..., None]
+
+    @property
+    def embedding_values(self) -> int:
+        """Length of a place's embedding."""
+        return self.config.size.dim if self.read_out is None else self.read_out.config.values
+
+    @property
+    def embedding_scale(self) -> Float[Tensor, " value"]:
+        """Scale of each value of a place's embedding as int8: value = code x scale."""
+        return default_scale(self.encoder.norm) if self.read_out is None else self.read_out.scale
 
     # -- for training ------------------------------------------------------------------------------------------------
 
     def set_checkpointing(self, on: bool) -> None:
         """Recompute the blocks in the backward pass: less memory, more time, the same gradients."""
         self.encoder.checkpointing = on
+
+    def start_head(self) -> None:
+        """Draw a new head's numbers as a fine-tuning starts with them; nothing where they are so already."""
 
     def set_drop_path(self, rate: float) -> None:
         """In training, leave out branches of the encoder's blocks: none of the first block's, `rate` of the last's.
@@ -123,23 +145,37 @@ class Backbone(nn.Module):
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _encoded(
-        self, cube: Cube, at: Sequence[int], *, normed: bool = True
+        self, cube: Cube, at: Sequence[int], *, normed: bool = True, key: Key | None = None
     ) -> tuple[
         list[Float[Tensor, "batch date group row column dim"]], Bool[Tensor, "batch date group row column"] | None
     ]:
         """Features after the blocks `at`, 0 where absent, and which tokens are present (None: all).
 
-        normed: the final norm is applied to the last block's.
+        normed: the final norm is applied to the last block's. key: of each sample, of which drop path draws.
         """
         tokens, present = self._tokens(cube), self._present(cube)
         grid = self.grid_of(cube)
         positions = self.encoder.positions(cube.bands, grid.rows, grid.columns, cube.days, cube.gsd)
-        outputs = [output.to(tokens.dtype) for output in self.encoder(tokens, present, positions, at, normed=normed)]
+        encoded = self.encoder(tokens, present, positions, at, normed=normed, key=key)
+        outputs = [output.to(tokens.dtype) for output in encoded]
         if present is not None:
             outputs = [torch.where(present[..., None], output, 0.0) for output in outputs]
         return [output.unflatten(1, grid.shape) for output in outputs], (
             None if present is None else present.reshape(-1, *grid.shape)
         )
+
+    def _image_read_out(self, cube: Cube, read_out: ReadOut) -> Float[Tensor, "batch value"]:
+        """Of the model's own groups; those that a cube lacks are 0, and a cube of other groups has its places' mean."""
+        numbers = [group.native for group in cube.bands.groups]
+        if None in numbers:
+            places, there = self.embed(cube, "place"), self.present(cube).any(dim=2).any(dim=1)
+            return places.sum(dim=(1, 2)) / there.sum(dim=(1, 2)).clamp(min=1)[:, None]
+        features, present = self._encoded(cube, read_out.config.image)[0], self.present(cube)
+        index = torch.tensor(numbers, device=present.device)
+        shape = (*present.shape[:2], len(self.config.bands.groups), *present.shape[3:])
+        all_present = present.new_zeros(shape).index_copy(2, index, present)
+        every = [each.new_zeros(*shape, each.shape[-1]).index_copy(2, index, each) for each in features]
+        return read_out.of_images(every, all_present)
 
     def _valid(self, cube: Cube) -> Bool[Tensor, "batch date band rows columns"]:
         return pad(cube.all_valid(), self.config.patch, value=0.0)
@@ -154,6 +190,13 @@ class Backbone(nn.Module):
         if cube.valid is None:
             return None
         return present_tokens(present_in_groups(self._valid(cube), cube.bands), self.config.patch)
+
+
+def bare(model: nn.Module) -> nn.Module:
+    """The model inside of what distributes or compiles it."""
+    while isinstance(inner := getattr(model, "module", None) or getattr(model, "_orig_mod", None), nn.Module):
+        model = inner
+    return model
 
 
 def initialize(model: nn.Module) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from spectralgpt.nn.attention import NORM_EPS, Block, key_mask
+from spectralgpt.nn.dropping import Key
 from spectralgpt.nn.linear import linear
 from spectralgpt.nn.positions import Positions
 from spectralgpt.nn.sizes import ModelConfig
@@ -33,7 +34,7 @@ class Encoder(nn.Module):
         size = config.size
         self.embedding = Embedding(config.token_values, size.dim)
         self.positions = Positions(size.dim, config.place_nodes, config.spectrum_nodes, joint=config.joint_positions)
-        self.blocks = nn.ModuleList(Block(size.dim, size.heads) for _ in range(size.depth))
+        self.blocks = nn.ModuleList(Block(size.dim, size.heads, number) for number in range(size.depth))
         self.norm = nn.LayerNorm(size.dim, eps=NORM_EPS)
         self.checkpointing = False
 
@@ -45,24 +46,29 @@ class Encoder(nn.Module):
         at: Collection[int] = (),
         *,
         normed: bool = True,
+        key: Key | None = None,
     ) -> list[Float[Tensor, "batch token dim"]]:
-        """Outputs of the blocks `at` (1-based, in order), the last block's normed unless told; none named: the last.
+        """Outputs of the blocks `at` (1-based, in order; 0: what goes into the first), the last block's normed unless
+        `normed` is false; none named: the last.
 
-        tokens: those to encode, with their positions; present: which of them may be attended to, None for all.
-        Blocks behind the last named one are not computed.
+        tokens: those to encode, with their positions; present: which of them may be attended to, None for all. key: of
+        each sample, of which drop path draws. Blocks behind the last named one are not computed.
         """
         depth = len(self.blocks)
         wanted = set(at or (depth,))
-        x, keys, outputs = self.embedding(tokens) + positions, key_mask(present), []
+        x, keys = self.embedding(tokens) + positions, key_mask(present)
+        outputs = [x] if 0 in wanted else []
         for number, block in enumerate(self.blocks[: max(wanted)], start=1):
-            x = run_block(block, x, keys, self.checkpointing)
+            x = run_block(block, x, keys, self.checkpointing, key)
             if number in wanted:
                 outputs.append(self.norm(x) if normed and number == depth else x)
         return outputs
 
 
-def run_block(block: nn.Module, x: Tensor, keys: Tensor | None, checkpointing: bool) -> Tensor:
+def run_block(
+    block: nn.Module, x: Tensor, keys: Tensor | None, checkpointing: bool, key: Tensor | None = None
+) -> Tensor:
     """The block, its activations kept or recomputed in the backward pass."""
     if checkpointing and x.requires_grad:
-        return checkpoint(block, x, keys, use_reentrant=False)  # type: ignore[no-any-return]
-    return block(x, keys)  # type: ignore[no-any-return]
+        return checkpoint(block, x, keys, key, use_reentrant=False)  # type: ignore[no-any-return]
+    return block(x, keys, key)  # type: ignore[no-any-return]

@@ -10,14 +10,12 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int, Int64
+from jaxtyping import Bool, Float, Int, Int64
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spectralgpt.draws import FIRST, GOLDEN, SECOND, keys, mixed, uniform
-
-TOKENS, PLACES = 1, 2
-"""What numbers are drawn for: a sample's key gives others for each."""
+from spectralgpt.draws import keys, mixed, uniform
+from spectralgpt.nn.noise import PLACES, TOKENS, noise_of
 
 MaskKind = Literal["random", "place", "group", "date", "mixed"]
 
@@ -102,14 +100,6 @@ def draw_places(key: Int64[Tensor, " batch"], places: int, fraction: float) -> I
     return noise_of(key, PLACES, places).argsort(dim=1)[:, : max(1, int(places * fraction))]
 
 
-def noise_of(key: Int64[Tensor, " batch"], purpose: int, items: int) -> Float32[Tensor, "batch item"]:
-    """Numbers from 0 to below 1 that depend on a sample's key, the purpose and the item only; on the key's device."""
-    item = torch.arange(items, device=key.device)
-    noise = _mixed(_mixed(key + purpose)[:, None] + item)
-    # the upper 24 bits, what a float32 holds
-    return _shifted(noise, 40).float() * 2.0**-24
-
-
 def given_mask(hidden: Bool[Tensor, "batch token"], present: Bool[Tensor, "batch token"] | None = None) -> Mask:
     """The mask that hides just these tokens; it keeps up to the batch's largest count of the others, in their order."""
     visible = ~hidden if present is None else ~hidden & present
@@ -134,20 +124,3 @@ def scene_hidden(
     """
     grid = np.ix_(np.arange(dates), np.arange(groups), rows, columns)
     return np.asarray(uniform(keys(seed, *grid)) < share)
-
-
-def _mixed(key: Int64[Tensor, "*axes"]) -> Int64[Tensor, "*axes"]:
-    """`draws.mixed` of the same bits: products of int64 wrap around as those of uint64 do."""
-    key = (key + 1) * _signed(GOLDEN)
-    key = (key ^ _shifted(key, 30)) * _signed(FIRST)
-    key = (key ^ _shifted(key, 27)) * _signed(SECOND)
-    return key ^ _shifted(key, 31)
-
-
-def _shifted(key: Int64[Tensor, "*axes"], bits: int) -> Int64[Tensor, "*axes"]:
-    """To the right, zeros from the left: int64 would bring its sign."""
-    return (key >> bits) & ((1 << (64 - bits)) - 1)
-
-
-def _signed(number: int) -> int:
-    return number - 2**64 if number >= 2**63 else number

@@ -1,8 +1,8 @@
 """A small run for a folder of shards of your own: a tiny model, 64 pixels, then 96 with two dates."""
 
-from dataclasses import replace
-
-from spectralgpt.training.recipe import Machine, ModelChoice, Recipe, Stage
+from spectralgpt.data import Augmentation
+from spectralgpt.tasks import Pretraining
+from spectralgpt.training import Machine, Mixture, ModelChoice, Recipe, Schedule, Stage
 
 
 def recipe() -> Recipe:
@@ -10,20 +10,15 @@ def recipe() -> Recipe:
     other sizes with --set model.size=small."""
     first = Stage(
         name="64 px",
-        image=64,
-        batch=16,
-        epochs=30,
-        lr=1e-3,
-        warmup=0.05,
-        clip=1.0,
-        mask_ratio=0.75,
-        spectral_weight=0.1,
-        missing_bands=0.1,
+        task=Pretraining(mask_ratio=0.75, spectral_weight=0.1),
+        augmentation=Augmentation(image=64, missing_bands=0.1),
+        schedule=Schedule(epochs=30, lr=1e-3, warmup=0.05, clip=1.0),
+        data=Mixture(batch=16),
     )
     return Recipe(
         name="own",
         model=ModelChoice(size="tiny", start="local"),
-        stages=(first, replace(first, name="96 px, two dates", image=96, dates=2, batch=8, epochs=40, lr=8e-4)),
+        stages=(first, first.but(name="96 px, two dates", image=96, dates=2, batch=8, epochs=40, lr=8e-4)),
         held_back=0.1,
         machine=Machine(micro=16, workers=1, save_every=200, picture_every=1000),
     )

@@ -4,32 +4,22 @@ Hong et al., IEEE TPAMI 2024, and the authors' description: 200 epochs with 20 o
 AdamW (0.9, 0.95), 90 % hidden; the second stage at half of the rate. Weights of their shape, in their units.
 """
 
-from spectralgpt.training.recipe import DataChoice, Machine, ModelChoice, Recipe, Stage
+from spectralgpt.data import Augmentation
+from spectralgpt.tasks import Pretraining
+from spectralgpt.training import DataChoice, Machine, Mixture, ModelChoice, Recipe, Schedule, Stage
 
 
 def recipe() -> Recipe:
     """Expects the folders `fmow-sentinel` and `bigearthnet` of shards below --data."""
     first = Stage(
         name="fmow-sentinel",
-        data=(DataChoice("fmow-sentinel"),),
-        image=96,
-        batch=4096,
-        epochs=200,
-        warmup=0.1,
-        lr=3.2e-3,
+        task=Pretraining(),
         # as their code: rows stay rows, and columns are mirrored half of the time
-        turns=False,
+        augmentation=Augmentation(image=96, turns=False),
+        schedule=Schedule(epochs=200, warmup=0.1, lr=3.2e-3),
+        data=Mixture((DataChoice("fmow-sentinel"),), batch=4096),
     )
-    second = Stage(
-        name="bigearthnet",
-        data=(DataChoice("bigearthnet"),),
-        image=128,
-        batch=4096,
-        epochs=200,
-        warmup=0.1,
-        lr=1.6e-3,
-        turns=False,
-    )
+    second = first.but(name="bigearthnet", image=128, lr=1.6e-3, sources=(DataChoice("bigearthnet"),))
     return Recipe(
         name="paper-base",
         model=ModelChoice(

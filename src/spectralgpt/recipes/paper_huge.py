@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from spectralgpt.recipes import paper_base
-from spectralgpt.training.recipe import Recipe
+from spectralgpt.training import Recipe
 
 
 def recipe() -> Recipe:

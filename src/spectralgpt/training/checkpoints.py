@@ -30,7 +30,8 @@ from torch.distributed.checkpoint.state_dict_saver import save
 
 from spectralgpt.disk import synced, written_beside
 from spectralgpt.errors import DataError, TargetError
-from spectralgpt.training.distribution import Distribution, bare
+from spectralgpt.nn import bare
+from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.ema import Average
 
 FORMAT = "spectralgpt checkpoint"

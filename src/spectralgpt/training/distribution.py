@@ -5,7 +5,7 @@ much (a sum is the mean times their number).
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 from jaxtyping import Shaped
 from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.nn.parallel import DistributedDataParallel
 
 from spectralgpt.errors import OptionError
@@ -38,13 +39,24 @@ class Distribution:
         """Whether this process writes the logs, the pictures and what is said."""
         return self.rank == 0
 
-    def wrap(self, model: nn.Module) -> nn.Module:
-        """The model, on its device already, as all processes train it; they start from the weights of rank 0."""
+    def made(
+        self, model: nn.Module, optimizer: Callable[[nn.Module], torch.optim.Optimizer]
+    ) -> tuple[nn.Module, torch.optim.Optimizer]:
+        """The model, on its device already, as all processes train it, and its optimizer; they start from the weights
+        of rank 0. optimizer: makes it of the model, once what it steps over is as it is trained.
+        """
         if self.ranks == 1:
-            return model
-        # no device_ids: inputs are on the device, and are dataclasses that DDP passes on as they are
-        # (our models have no buffers that would go around at each step)
-        return DistributedDataParallel(model, gradient_as_bucket_view=True)
+            return model, optimizer(model)
+        # no device_ids: inputs are on the device, and are dataclasses that DDP passes on as they are; buffers (of a
+        # read-out) do not change
+        wrapped = DistributedDataParallel(model, gradient_as_bucket_view=True, broadcast_buffers=False)
+        return wrapped, optimizer(model)
+
+    def whole(self, model: nn.Module) -> dict[str, Tensor]:
+        """All numbers of a bare model, also where each process holds a part of them; by all processes together."""
+        options = StateDictOptions(full_state_dict=True)
+        state: dict[str, Any] = get_model_state_dict(model, options=options) if self.ranks > 1 else model.state_dict()
+        return state
 
     def accumulating(self, model: nn.Module, last: bool) -> AbstractContextManager[Any]:
         """A micro-batch's forward and backward: gradients go around with the last one of a step only."""
@@ -110,13 +122,6 @@ def distributed(device: str = "auto") -> Iterator[Distribution]:
         yield Distribution(rank, ranks, place)
     finally:
         dist.destroy_process_group()
-
-
-def bare(model: nn.Module) -> nn.Module:
-    """The model inside of what distributes or compiles it."""
-    while isinstance(inner := getattr(model, "module", None) or getattr(model, "_orig_mod", None), nn.Module):
-        model = inner
-    return model
 
 
 def _place(device: str, local: int) -> torch.device:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from spectralgpt.training.distribution import bare
+from spectralgpt.nn import bare
 
 
 class Average:

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spectralgpt.nn import Precision, computing_in
-from spectralgpt.training.distribution import Distribution, bare
+from spectralgpt.nn import Precision, bare, computing_in
+from spectralgpt.tasks import Objective
+from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.ema import Average
-from spectralgpt.training.objective import Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def train_steps(
 ) -> Generator[Done, None, None]:
     """Train the model in place, a step each time the iterator is asked.
 
-    model: as `distribution` wrapped it, in training mode. schedule: step to learning rate; a group's is this times its
+    model: as `distribution` made it, in training mode. schedule: step to learning rate; a group's is this times its
     `lr_scale`. clip: largest norm of all gradients together. Losses divide by what counts in the whole step, over its
     batches and all processes: one process with all the samples makes the same step.
     """

@@ -1,11 +1,14 @@
 """A run described whole: a model, and the stages in which it is trained, each from where the one before ended."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from spectralgpt.bands import BandSet, sensor
+from spectralgpt.data import Augmentation
 from spectralgpt.errors import OptionError
-from spectralgpt.nn import SIZES, SPECTRUM_NODES, MaskKind, ModelConfig, Precision, Size
+from spectralgpt.nn import SIZES, SPECTRUM_NODES, ModelConfig, Precision, Size
+from spectralgpt.tasks import Objective, Task, find
+from spectralgpt.training.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +19,9 @@ class ModelChoice:
     place_nodes: rows and columns of its place tables; None: one node a place of the stage's images, as the released
     models, whose tables are resized from stage to stage. spectrum: `shared` has the 12 nodes of our own models,
     `groups` one a group, as the released ones. normalization: `standard` by statistics of the shards, `min_max` as the
-    released ones. start: `random`, as the paper's; `local` for runs of minutes, whose decoder looks at its neighbours
-    from the start. time_and_scale: whether it is told dates and GSD; the paper's is not, and its tables of them stay 0.
+    released ones. start: `random`, as the paper's, or another start of the first stage's task; `local` of pretraining
+    is for runs of minutes: its decoder looks at its neighbours from the start. time_and_scale: whether it is given
+    dates and GSD; the paper's is not, and its tables of them stay 0.
     weights: to go on from (a folder, a .pth, a name on the hub); then size, bands, spectrum, normalization and start
     are theirs and do not count here.
     """
@@ -29,7 +33,7 @@ class ModelChoice:
     place_nodes: int | None = 16
     spectrum: Literal["shared", "groups"] = "shared"
     normalization: Literal["standard", "min_max"] = "standard"
-    start: Literal["random", "local"] = "random"
+    start: str = "random"
     time_and_scale: bool = True
     weights: str | None = None
     shape: Size | None = None
@@ -38,9 +42,9 @@ class ModelChoice:
     def __post_init__(self) -> None:
         for name in ("slots", "patch"):
             if getattr(self, name) < 1:
-                raise OptionError(f"model.{name}: found {getattr(self, name)}; expected 1 or more.")
+                raise OptionError(f"{name}: found {getattr(self, name)}; expected 1 or more.")
         if self.place_nodes is not None and self.place_nodes < 1:
-            raise OptionError(f"model.place_nodes: found {self.place_nodes}; expected 1 or more, or none.")
+            raise OptionError(f"place_nodes: found {self.place_nodes}; expected 1 or more, or none.")
 
     def config(self, image: int) -> ModelConfig:
         """The model's configuration for images of this side (pixels)."""
@@ -76,69 +80,50 @@ class DataChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """A part of a run.
+class Mixture:
+    """What a stage is trained on. sources: of its samples. dates: at most so many of a sample. batch: samples per step,
+    over all processes and accumulation.
 
-    image: side in pixels after the crop. dates: at most so many of a sample. batch: samples a step, over all processes
-    and accumulation. epochs or steps: its length. lr: the peak of a cosine after `warmup`, a share of the length, down
-    to `lr_end`. clip: largest gradient norm, None for no limit.
-    gsd: lowest and highest ground sampling distance (m) after the crop; None: crops of a drawn share `area` of the
-    image. aspect: of the crop. missing_bands: share of the steps in which drawn bands are missing.
-    mask, mask_ratio, decode_fraction, normalized_target, spectral_weight: what is hidden and rebuilt (Pretraining).
+    Raises OptionError for values that make no mixture.
+    """
+
+    sources: tuple[DataChoice, ...] = (DataChoice(),)
+    dates: int = 1
+    batch: int = 4096
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            raise OptionError("data: found no sources; expected at least one.")
+        for name in ("dates", "batch"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"{name}: found {getattr(self, name)}; expected 1 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of a run: what it minimizes, on which samples, how they are drawn, and for how long.
+
+    Each part owns its fields; `but`, and --set, find a field by its name alone where only one part has it.
     """
 
     name: str
-    data: tuple[DataChoice, ...] = (DataChoice(),)
-    image: int = 96
-    dates: int = 1
-    batch: int = 4096
-    epochs: float | int | None = None
-    steps: int | None = None
-    lr: float | int = 3.2e-3
-    lr_end: float | int = 0.0
-    warmup: float | int = 0.1
-    weight_decay: float | int = 0.05
-    betas: tuple[float | int, float | int] = (0.9, 0.95)
-    clip: float | int | None = None
-    mask: MaskKind = "random"
-    mask_ratio: float | int = 0.9
-    decode_fraction: float | int = 1.0
-    normalized_target: bool = False
-    spectral_weight: float | int | None = None
-    area: tuple[float | int, float | int] = (0.2, 1.0)
-    aspect: tuple[float | int, float | int] = (3 / 4, 4 / 3)
-    gsd: tuple[float | int, float | int] | None = None
-    flips: bool = True
-    turns: bool = True
-    missing_bands: float | int = 0.0
+    task: Objective
+    augmentation: Augmentation
+    schedule: Schedule
+    data: Mixture = Mixture()
 
-    def __post_init__(self) -> None:
-        if (self.epochs is None) == (self.steps is None):
-            raise OptionError(f"stage {self.name}: found epochs {self.epochs} and steps {self.steps}; expected one.")
-        limits: tuple[tuple[str, float, bool, str], ...] = (
-            ("image", self.image, self.image >= 8, "8 or more pixels"),
-            ("dates", self.dates, self.dates >= 1, "1 or more"),
-            ("batch", self.batch, self.batch >= 1, "1 or more"),
-            ("epochs", self.epochs or 1, (self.epochs or 1) > 0, "more than 0"),
-            ("steps", self.steps or 1, (self.steps if self.steps is not None else 1) >= 1, "1 or more"),
-            ("lr", self.lr, self.lr > 0, "more than 0"),
-            ("lr_end", self.lr_end, 0 <= self.lr_end <= self.lr, "from 0 to lr"),
-            ("warmup", self.warmup, 0 <= self.warmup < 1, "a share from 0 to below 1"),
-            ("weight_decay", self.weight_decay, self.weight_decay >= 0, "0 or more"),
-            ("clip", self.clip or 1, self.clip is None or self.clip > 0, "more than 0, or none"),
-            ("mask_ratio", self.mask_ratio, 0 < self.mask_ratio < 1, "between 0 and 1"),
-            ("decode_fraction", self.decode_fraction, 0 < self.decode_fraction <= 1, "above 0 and up to 1"),
-            ("missing_bands", self.missing_bands, 0 <= self.missing_bands <= 1, "from 0 to 1"),
-            ("area", self.area[0], 0 < self.area[0] <= self.area[1] <= 1, "two shares up to 1, the smaller first"),
-            ("aspect", self.aspect[0], 0 < self.aspect[0] <= self.aspect[1], "two ratios, the smaller first"),
-            ("gsd", 0, self.gsd is None or 0 < self.gsd[0] <= self.gsd[1], "two numbers of metres, the smaller first"),
-        )
-        for name, value, fits, expected in limits:
-            if not fits:
-                found = getattr(self, name) if name in ("area", "aspect", "gsd") else value
-                raise OptionError(f"stage {self.name}, {name}: found {found}; expected {expected}.")
-        if not self.data:
-            raise OptionError(f"stage {self.name}: found no data; expected at least one source.")
+    def but(self, **changes: Any) -> "Stage":
+        """A copy with other values of its own fields, or of its parts' (`lr`, `image`). TypeError for another name."""
+        parts: dict[str, dict[str, Any]] = {}
+        for name, value in changes.items():
+            if name in self.__slots__:
+                continue
+            owners = [part for part in self.__slots__[1:] if name in getattr(self, part).__slots__]
+            if len(owners) != 1:
+                raise TypeError(f"found the name {name} in {owners or 'no part'} of a stage; expected it in one")
+            parts.setdefault(owners[0], {})[name] = value
+        own = {name: value for name, value in changes.items() if name in self.__slots__}
+        return replace(self, **own, **{part: replace(getattr(self, part), **values) for part, values in parts.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +150,9 @@ class Machine:
     def __post_init__(self) -> None:
         for name in ("micro", "log_every", "save_every", "picture_every", "keep"):
             if getattr(self, name) < 1:
-                raise OptionError(f"machine.{name}: found {getattr(self, name)}; expected 1 or more.")
+                raise OptionError(f"{name}: found {getattr(self, name)}; expected 1 or more.")
         if self.workers < 0:
-            raise OptionError(f"machine.workers: found {self.workers}; expected 0 or more.")
+            raise OptionError(f"workers: found {self.workers}; expected 0 or more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +178,23 @@ class Recipe:
             raise OptionError(f"held_back: found {self.held_back}; expected a share from 0 to below 1.")
         if self.ema is not None and not 0 < self.ema < 1:
             raise OptionError(f"ema: found {self.ema}; expected a decay between 0 and 1, or none.")
+        first, starts = self.stages[0].task, ("random", *self.task.starts)
+        if self.model.start not in starts:
+            raise OptionError(f"model.start: found {self.model.start!r}; expected one of: {', '.join(starts)}.")
         for stage in self.stages:
-            if stage.image % self.model.patch:
+            image = stage.augmentation.image
+            if image % self.model.patch:
                 raise OptionError(
-                    f"stage {stage.name}, image: found {stage.image}; expected a multiple of the patch, "
+                    f"stage {stage.name}, image: found {image}; expected a multiple of the patch, "
                     f"{self.model.patch} pixels."
                 )
+            if (stage.task.task, stage.task.head_config()) != (first.task, first.head_config()):
+                raise OptionError(
+                    f"stage {stage.name}: found the task {stage.task.task}; expected that of the first stage, "
+                    f"{first.task}, with the same head, as all stages train one model."
+                )
+
+    @property
+    def task(self) -> Task:
+        """The task of the model."""
+        return find(self.stages[0].task.task)

@@ -1,4 +1,4 @@
-"""A pretraining run: stages, checkpoints, logs, validation. It can be killed at any moment and goes on.
+"""A training run: stages, checkpoints, logs, validation. It can be killed at any moment and goes on.
 
 config.json        the recipe, resolved, and what it was started on; it starts the same run
 log.jsonl          a record every few steps, and one for each validation
@@ -9,41 +9,36 @@ weights/           the model as users load it, after each stage
 
 import copy
 import json
-import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from spectralgpt.data import Augmentation, Loader, augmented
+from spectralgpt.data import Loader, augmented
 from spectralgpt.draws import keys
 from spectralgpt.errors import DataError
 from spectralgpt.interruption import Interruption
-from spectralgpt.nn import Reconstruction, resolved_precision
+from spectralgpt.nn import Block, resolved_precision
 from spectralgpt.progress import Progress, silent
+from spectralgpt.tasks import Batch
 from spectralgpt.training.checkpoints import DamagedError, checkpoints, load_checkpoint, read_extra, save_checkpoint
 from spectralgpt.training.distribution import Distribution, distributed
 from spectralgpt.training.ema import Average
 from spectralgpt.training.flops import matmul_peak
-from spectralgpt.training.local_start import start_local
 from spectralgpt.training.logs import LOG, RunLog, read_log
 from spectralgpt.training.loop import Work, train_steps
 from spectralgpt.training.meter import DivergedError, Meter
 from spectralgpt.training.optimizer import make_optimizer
-from spectralgpt.training.pretraining import Batch, Pretraining
 from spectralgpt.training.recipe import Recipe, Stage
 from spectralgpt.training.run_folder import claimed
-from spectralgpt.training.schedule import cosine
 from spectralgpt.training.stage_data import StageData, stage_data, statistics
 from spectralgpt.training.validation import validate
-from spectralgpt.weights import SpectralGPT
-
-Draw = Callable[[Path, list[Reconstruction]], None]
-"""Draws rebuilt validation samples into a file."""
+from spectralgpt.weights import Pretrained, new_weights, on_encoder, open_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +62,10 @@ class Run:
 
     recipe: Recipe
     data: tuple[StageData, ...]
-    start: SpectralGPT | None
+    start: Pretrained | None
     out: Path
     distribution: Distribution
     log: RunLog
-    draw: Draw | None
     progress: Progress
     peak: float
     notes: list[str] = field(default_factory=list)
@@ -83,33 +77,32 @@ class Run:
         return self.out / "checkpoints"
 
 
-def pretrain(
+def run_training(
     recipe: Recipe,
     data: Path,
     out: Path,
     *,
     device: str = "auto",
-    draw: Draw | None = None,
     progress: Progress = silent,
 ) -> RunResult:
     """Train a model by a recipe, or go on with what a run's folder holds; under torchrun with all its processes.
 
-    data: shards, or a folder of the shards that the recipe names. draw: for pictures of validation samples. A run that
-    was started with another recipe or on other shards is refused; `machine` may differ. SIGTERM and Ctrl-C end it after
-    the step, saved. Raises OptionError, DataError, TargetError before anything is written, DivergedError when a loss is
-    not finite.
+    data: shards, or a folder of the shards that the recipe names. A run that was started with another recipe or on
+    other shards is refused; `machine` may differ. SIGTERM and Ctrl-C end it after the step, saved. Raises OptionError,
+    DataError, TargetError before anything is written, DivergedError when a loss is not finite.
     """
     with distributed(device) as distribution, Interruption() as interruption:
         weights = recipe.model.weights
-        start = None if weights is None else SpectralGPT.from_pretrained(weights)
-        bands = (recipe.model.config(recipe.stages[0].image) if start is None else start.config).bands
+        start = None if weights is None else open_weights(weights)
+        image = recipe.stages[0].augmentation.image
+        bands = (recipe.model.config(image) if start is None else start.config).bands
         opened = tuple(stage_data(stage, data, bands, recipe.held_back) for stage in recipe.stages)
         with claimed(recipe, opened, data, out, distribution):
             machine = recipe.machine
             log = RunLog(out, tensorboard=machine.tensorboard, wandb=machine.wandb, writes=distribution.is_main)
             peak = matmul_peak(distribution.device, resolved_precision(machine.precision, distribution.device))
             shown = progress if distribution.is_main else silent
-            run = Run(recipe, opened, start, out, distribution, log, draw, shown, peak)
+            run = Run(recipe, opened, start, out, distribution, log, shown, peak)
             run.notes += [f"left out {each}" for stage in opened for each in stage.left_out]
             with closing(log):
                 return _stages(run, interruption)
@@ -120,12 +113,14 @@ def pretrain(
 
 @dataclass
 class State:
-    """What training changes. stage: the one that the model is made for; step: made in all."""
+    """What training changes. model: the bare one; trained: as the processes train it. stage: the one that the model is
+    made for; step: made in all."""
 
-    model: SpectralGPT
+    model: Pretrained
+    trained: nn.Module
     stage: int
     step: int
-    optimizer: torch.optim.AdamW
+    optimizer: torch.optim.Optimizer
     average: Average | None
 
 
@@ -159,35 +154,51 @@ def _stages(run: Run, interruption: Interruption) -> RunResult:
     )
 
 
-def _started(run: Run, model: SpectralGPT, number: int, step: int) -> State:
+def _started(run: Run, model: Pretrained, number: int, step: int) -> State:
     """A stage at its start: a new optimizer over the model of the stage before."""
-    stage = run.recipe.stages[number]
-    optimizer = make_optimizer(model, lr=stage.lr, weight_decay=stage.weight_decay, betas=stage.betas)
+    schedule = run.recipe.stages[number].schedule
     average = None if run.recipe.ema is None else Average(model, run.recipe.ema)
-    return State(model, number, step, optimizer, average)
+
+    def optimizer(made: nn.Module) -> torch.optim.Optimizer:
+        return make_optimizer(made, lr=schedule.lr, weight_decay=schedule.weight_decay, betas=schedule.betas)
+
+    trained, made = run.distribution.made(model, optimizer)
+    return State(model, trained, number, step, made, average)
 
 
-def _new_model(run: Run) -> SpectralGPT:
+def _new_model(run: Run) -> Pretrained:
     """The model with which a run begins, made for the images of its first stage."""
     recipe = run.recipe
     if run.start is not None:
-        model = _at_image(run, copy.deepcopy(run.start), 0)
-        before = {
-            key: value for key, value in model.provenance.items() if key in ("recipe", "data", "license", "steps")
-        }
-        model.provenance = {**_provenance(run), "from": {"weights": run.start.fingerprint(), **before}}
-        return model.to(run.distribution.device)
+        return _going_on(run, run.start).to(run.distribution.device)
     torch.manual_seed(recipe.seed)
-    config = recipe.model.config(recipe.stages[0].image)
-    model = SpectralGPT(config, statistics(run.data, recipe.model.normalization), _provenance(run))
-    if recipe.model.start == "local":
-        start_local(model)
+    config = recipe.model.config(recipe.stages[0].augmentation.image)
+    units, head = statistics(run.data, recipe.model.normalization), recipe.stages[0].task.head_config()
+    model = new_weights(recipe.task.name, config, head, units, _provenance(run))
+    if recipe.model.start != "random":
+        recipe.task.starts[recipe.model.start](model)
     return model.to(run.distribution.device)
 
 
-def _at_image(run: Run, model: SpectralGPT, number: int) -> SpectralGPT:
+def _going_on(run: Run, start: Pretrained) -> Pretrained:
+    """A copy of given weights; of another task, or with another head, a new model on their encoder."""
+    task, head = run.recipe.task, run.recipe.stages[0].task.head_config()
+    if start.task.name == task.name and start.head_config == head:
+        model = copy.deepcopy(start)
+    else:
+        torch.manual_seed(run.recipe.seed)
+        model = on_encoder(start, task.name, head)
+    # what was measured of the features before
+    model.read_out = None
+    model = _at_image(run, model, 0)
+    before = {key: value for key, value in start.provenance.items() if key in ("recipe", "data", "license", "steps")}
+    model.provenance = {**_provenance(run), "from": {"weights": start.fingerprint(), **before}}
+    return model
+
+
+def _at_image(run: Run, model: Pretrained, number: int) -> Pretrained:
     """The model of the stage before, made for this stage's images; a resized table is noted."""
-    image = run.recipe.stages[number].image
+    image = run.recipe.stages[number].augmentation.image
     if image == model.config.image:
         return model
     if run.recipe.model.place_nodes is None:
@@ -242,11 +253,8 @@ def _refuse_lost(run: Run) -> None:
 
 def _length(stage: Stage, data: StageData) -> int:
     """Steps of a stage."""
-    if stage.steps is not None:
-        return stage.steps
-    assert stage.epochs is not None
-    loader = Loader(data.sources, batch=stage.batch, micro=1, seed=0, dates=stage.dates)
-    return max(1, math.ceil(stage.epochs * loader.steps_per_epoch))
+    loader = Loader(data.sources, batch=stage.data.batch, micro=1, seed=0, dates=stage.data.dates)
+    return stage.schedule.length(loader.steps_per_epoch)
 
 
 def _loader_of(
@@ -254,10 +262,10 @@ def _loader_of(
 ) -> Loader:
     return Loader(
         data.sources,
-        batch=stage.batch,
+        batch=stage.data.batch,
         micro=micro,
         seed=seed,
-        dates=stage.dates,
+        dates=stage.data.dates,
         rank=distribution.rank,
         ranks=distribution.ranks,
         workers=workers,
@@ -285,15 +293,13 @@ def _train_stage(run: Run, state: State, before: int, lengths: list[int], interr
     meter = Meter(distribution, run.peak)
     work = _work(run, model, loader, stage, data, state.step - before)
     steps = train_steps(
-        distribution.wrap(model),
+        state.trained,
         state.optimizer,
-        Pretraining(
-            stage.mask_ratio, stage.mask, stage.normalized_target, stage.spectral_weight, stage.decode_fraction
-        ),
+        stage.task,
         work,
-        lambda step: cosine(step, steps=length, warmup=stage.warmup * length, peak=stage.lr, floor=stage.lr_end),
+        lambda step: stage.schedule.rate(step, length),
         distribution,
-        clip=stage.clip,
+        clip=stage.schedule.clip,
         precision=machine.precision,
         average=state.average,
     )
@@ -323,19 +329,17 @@ def _train_stage(run: Run, state: State, before: int, lengths: list[int], interr
     raise AssertionError("a loader has no end")
 
 
-def _compile(model: SpectralGPT) -> None:
+def _compile(model: Pretrained) -> None:
     """Each block for itself: quick to compile, for any number of tokens."""
-    for block in [*model.encoder.blocks, *model.decoder.blocks]:
-        block.compile(dynamic=True)
+    for block in model.modules():
+        if isinstance(block, Block):
+            block.compile(dynamic=True)
 
 
 def _work(
-    run: Run, model: SpectralGPT, loader: Loader, stage: Stage, data: StageData, start: int
+    run: Run, model: Pretrained, loader: Loader, stage: Stage, data: StageData, start: int
 ) -> Generator[Work, None, None]:
     """Steps from `start` on (0: the first); a step's number is how many are made after it."""
-    augmentation = Augmentation(
-        stage.image, stage.area, stage.aspect, stage.gsd, stage.flips, stage.turns, stage.missing_bands
-    )
     steps = loader.steps(start)
     try:
         while True:
@@ -347,7 +351,7 @@ def _work(
             for samples in step.micro:
                 cube = augmented(
                     samples,
-                    augmentation,
+                    stage.augmentation,
                     model.config.bands,
                     model.normalization,
                     own=own,
@@ -363,7 +367,7 @@ def _work(
         steps.close()
 
 
-# -- what is told ----------------------------------------------------------------------------------------------------
+# -- what is said ----------------------------------------------------------------------------------------------------
 
 
 def _log(run: Run, meter: Meter, loader: Loader, number: int, before: int, total: int) -> None:
@@ -399,7 +403,10 @@ def _log(run: Run, meter: Meter, loader: Loader, number: int, before: int, total
 
 def _told(record: dict[str, Any], number: int, stages: int) -> str:
     """The progress line."""
-    parts = ", ".join(f"{name} {record[name]:.3f}" for name in ("token", "spectral") if name in record)
+    names = list(record)
+    # the loss's parts stand between it and the rate
+    losses = names[names.index("loss") + 1 : names.index("lr")]
+    parts = ", ".join(f"{name} {record[name]:.3f}" for name in losses)
     speeds = f"{record['images_per_second']:.3g} images/s, {record['tokens_per_second']:.3g} tokens/s"
     utilization = f", MFU {record['utilization']:.0%}" if "utilization" in record else ""
     return (
@@ -409,15 +416,18 @@ def _told(record: dict[str, Any], number: int, stages: int) -> str:
 
 
 def _validate(run: Run, state: State, stage: Stage, data: StageData) -> None:
-    """Log and draw the validation, by the main process."""
-    if not run.distribution.is_main or not data.held_count:
+    """Log and draw the validation, by all processes together."""
+    if not data.held_count:
         return
+    machine = run.recipe.machine
     with _averaged(state):
-        found = validate(state.model, stage, data, run.recipe.machine.micro, run.recipe.machine.precision)
+        found = validate(state.model, stage, data, machine.micro, machine.precision, run.distribution)
     state.model.train()
     run.log.write({"stage": stage.name, "step": float(state.step), **found.losses})
-    if run.draw is not None:
-        run.draw(run.out / "pictures" / f"step-{state.step:08d}.png", found.rebuilt)
+    if run.distribution.is_main and found.samples:
+        name = f"step-{state.step:08d}"
+        title = f"held-back samples after {name.replace('-', ' ')}"
+        stage.task.draw(run.out / "pictures" / f"{name}.png", found.samples, title)
 
 
 def _provenance(run: Run) -> dict[str, Any]:
@@ -438,13 +448,13 @@ def _averaged(state: State) -> AbstractContextManager[None]:
 
 
 def _save_weights(run: Run, state: State) -> None:
-    """After a stage, by the main process; the weights of the stage before are replaced."""
-    if run.distribution.is_main:
-        stages = [stage.name for stage in run.recipe.stages[: state.stage + 1]]
-        # behind what is told already, as if this stage were the first of this start
-        told = {name: each for name, each in state.model.provenance.items() if name not in ("stages", "steps")}
-        state.model.provenance = {**told, "stages": stages, "steps": state.step}
-        state.model.eval()
-        with _averaged(state):
-            state.model.save_pretrained(run.out / "weights")
+    """After a stage, by all processes together; the weights of the stage before are replaced."""
+    with _averaged(state):
+        tensors = run.distribution.whole(state.model)
+        if run.distribution.is_main:
+            stages = [stage.name for stage in run.recipe.stages[: state.stage + 1]]
+            # behind what is said already, as if this stage were the first of this start
+            said = {name: each for name, each in state.model.provenance.items() if name not in ("stages", "steps")}
+            state.model.provenance = {**said, "stages": stages, "steps": state.step}
+            state.model.with_tensors(tensors).save_pretrained(run.out / "weights")
     run.distribution.barrier()

@@ -12,9 +12,10 @@ import torch
 import spectralgpt
 from spectralgpt.disk import locked, written_beside
 from spectralgpt.errors import DataError, InputError, OptionError, TargetError
+from spectralgpt.plain import differences, to_plain
 from spectralgpt.training.distribution import Distribution
+from spectralgpt.training.flat_stage import with_parts
 from spectralgpt.training.recipe import Recipe
-from spectralgpt.training.settings import differences, to_plain
 from spectralgpt.training.stage_data import StageData, data_fingerprint
 
 
@@ -25,7 +26,7 @@ def run_recipe(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         content = json.loads(path.read_text())
-        recipe: dict[str, Any] = content["recipe"]
+        recipe: dict[str, Any] = with_parts(content["recipe"])
     except (OSError, ValueError, KeyError, TypeError):
         raise DataError(f"{path}: found no configuration of a run; expected the config.json that one wrote.") from None
     return recipe

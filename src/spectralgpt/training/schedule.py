@@ -1,6 +1,54 @@
-"""Learning rates as pure functions of the step."""
+"""How long a stage trains and at which rates: pure functions of the step."""
 
 import math
+from dataclasses import dataclass
+
+from spectralgpt.errors import OptionError
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """epochs or steps: the length. lr: the peak of a cosine after `warmup`, a share of the length, down to `lr_end`.
+    weight_decay, betas: of AdamW. clip: largest gradient norm, None for no limit.
+
+    Raises OptionError for values that make no schedule.
+    """
+
+    epochs: float | int | None = None
+    steps: int | None = None
+    lr: float | int = 3.2e-3
+    lr_end: float | int = 0.0
+    warmup: float | int = 0.1
+    weight_decay: float | int = 0.05
+    betas: tuple[float | int, float | int] = (0.9, 0.95)
+    clip: float | int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.steps is None):
+            raise OptionError(f"schedule: found epochs {self.epochs} and steps {self.steps}; expected one.")
+        limits: tuple[tuple[str, object, bool, str], ...] = (
+            ("epochs", self.epochs, self.epochs is None or self.epochs > 0, "more than 0"),
+            ("steps", self.steps, self.steps is None or self.steps >= 1, "1 or more"),
+            ("lr", self.lr, self.lr > 0, "more than 0"),
+            ("lr_end", self.lr_end, 0 <= self.lr_end <= self.lr, "from 0 to lr"),
+            ("warmup", self.warmup, 0 <= self.warmup < 1, "a share from 0 to below 1"),
+            ("weight_decay", self.weight_decay, self.weight_decay >= 0, "0 or more"),
+            ("clip", self.clip, self.clip is None or self.clip > 0, "more than 0, or none"),
+        )
+        for name, value, fits, expected in limits:
+            if not fits:
+                raise OptionError(f"{name}: found {value}; expected {expected}.")
+
+    def length(self, steps_per_epoch: float) -> int:
+        """Steps of the stage."""
+        if self.steps is not None:
+            return self.steps
+        assert self.epochs is not None, "a schedule has epochs or steps"
+        return max(1, math.ceil(self.epochs * steps_per_epoch))
+
+    def rate(self, step: int, length: int) -> float:
+        """Learning rate of a step, from 1 on, of `length`."""
+        return cosine(step, steps=length, warmup=self.warmup * length, peak=self.lr, floor=self.lr_end)
 
 
 def cosine(step: float | int, *, steps: float | int, warmup: float | int, peak: float, floor: float = 0.0) -> float:

@@ -16,15 +16,22 @@ from torch import Tensor, nn
 from spectralgpt.bands import BandSet, align, sensor
 from spectralgpt.draws import keys
 from spectralgpt.errors import RasterError
-from spectralgpt.nn import SIZES, Cube, ModelConfig, Normalization, PixelsLike, Precision, aligned_reflectance
+from spectralgpt.nn import (
+    SIZES,
+    Cube,
+    ModelConfig,
+    Normalization,
+    PixelsLike,
+    Precision,
+    aligned_reflectance,
+    start_local,
+)
 from spectralgpt.progress import Progress, silent
+from spectralgpt.tasks import Batch, Objective, Pretraining
 from spectralgpt.training.distribution import Distribution
-from spectralgpt.training.local_start import start_local
 from spectralgpt.training.loop import Work, train_steps
 from spectralgpt.training.meter import Meter
-from spectralgpt.training.objective import Objective
 from spectralgpt.training.optimizer import make_optimizer
-from spectralgpt.training.pretraining import Batch, Pretraining
 from spectralgpt.training.schedule import cosine
 from spectralgpt.weights import SpectralGPT
 

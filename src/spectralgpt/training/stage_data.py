@@ -50,7 +50,7 @@ class StageData:
 def stage_data(stage: Stage, folder: Path, bands: BandSet, held_back: float) -> StageData:
     """Open a stage's shards. DataError when they are missing or nothing of them can be trained on."""
     sources, own, held, left_out = [], [], [], []
-    for number, choice in enumerate(stage.data):
+    for number, choice in enumerate(stage.data.sources):
         shards = open_shards(folder / choice.shards)
         layouts, unknown = _layouts(shards, choice, bands)
         left_out += unknown

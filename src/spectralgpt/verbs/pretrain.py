@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from spectralgpt.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from spectralgpt.nn import Reconstruction
     from spectralgpt.training import Recipe
 
 
@@ -87,16 +86,16 @@ def pretrain(
     """
     import time
 
+    from spectralgpt.plain import changed
     from spectralgpt.report import save_loss_curve
-    from spectralgpt.training import changed, read_log
-    from spectralgpt.training import pretrain as run_pretraining
+    from spectralgpt.training import read_log, run_training
 
     start = time.perf_counter()
     told = {"seed": seed, "machine.precision": precision, "model.weights": None if weights is None else _found(weights)}
     options = [f"{name}={value}" for name, value in told.items() if value is not None]
     chosen = changed(_recipe(os.fspath(recipe)), [*set, *options])
     folder = Path(out)
-    result = run_pretraining(chosen, Path(data), folder, device=device, draw=_draw, progress=progress)
+    result = run_training(chosen, Path(data), folder, device=device, progress=progress)
     records = read_log(folder / "log.jsonl")
     if result.is_main:
         save_loss_curve(
@@ -125,8 +124,9 @@ def pretrain(
 
 
 def _recipe(name: str) -> "Recipe":
+    from spectralgpt.plain import from_plain
     from spectralgpt.recipes import find
-    from spectralgpt.training import Recipe, from_plain, run_recipe
+    from spectralgpt.training import Recipe, run_recipe
 
     if name.endswith(".json") or os.path.isdir(name):
         plain = run_recipe(Path(name))
@@ -138,22 +138,3 @@ def _recipe(name: str) -> "Recipe":
 def _found(weights: str | os.PathLike[str]) -> str:
     """Where they are, for the next start too, which may be from elsewhere; a name on the hub as it is."""
     return os.path.abspath(weights) if os.path.exists(weights) else os.fspath(weights)
-
-
-def _draw(path: Path, samples: "list[Reconstruction]") -> None:
-    """Each sample's first date."""
-    from spectralgpt.report import save_rebuilt_samples
-
-    truth = [each.cube.reflectance()[0, 0].cpu().numpy() for each in samples]
-    rebuilt = [each.reflectance()[0, 0].cpu().numpy() for each in samples]
-    hidden = [each.hidden[0, 0].cpu().numpy() for each in samples]
-    bands = [each.cube.bands.bands for each in samples]
-    save_rebuilt_samples(
-        path,
-        truth,
-        rebuilt,
-        hidden,
-        [[band.wavelength for band in every] for every in bands],
-        [every[0].sensor for every in bands],
-        f"held-back samples after {path.stem.replace('-', ' ')}",
-    )

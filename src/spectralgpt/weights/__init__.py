@@ -2,11 +2,18 @@
 
 from spectralgpt.weights.card import Description, describe
 from spectralgpt.weights.loading import load_model, open_weights
+from spectralgpt.weights.models import (
+    ChangeDetector,
+    Classifier,
+    Segmenter,
+    SpectralGPT,
+    class_of,
+    new_weights,
+    on_encoder,
+)
 from spectralgpt.weights.pretrained import Pretrained
 from spectralgpt.weights.released import Released, describe_released, from_released, read_released, to_released
-from spectralgpt.weights.spectralgpt import SpectralGPT
 from spectralgpt.weights.store import check_weights_target, fingerprint
-from spectralgpt.weights.tasks import ChangeDetector, Classifier, Segmenter
 
 __all__ = [
     "ChangeDetector",
@@ -17,11 +24,14 @@ __all__ = [
     "Segmenter",
     "SpectralGPT",
     "check_weights_target",
+    "class_of",
     "describe",
     "describe_released",
     "fingerprint",
     "from_released",
     "load_model",
+    "new_weights",
+    "on_encoder",
     "open_weights",
     "read_released",
     "to_released",

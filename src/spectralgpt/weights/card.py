@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import ModelCardData
 
+import spectralgpt
 from spectralgpt.bands import Band
-from spectralgpt.nn import SIZES, BandStatistics, ChangeConfig, DenseConfig, ModelConfig, Normalization, PooledConfig
+from spectralgpt.nn import SIZES, BandStatistics, ModelConfig, Normalization
+from spectralgpt.tasks import Task, find
 
 if TYPE_CHECKING:
     from spectralgpt.weights.pretrained import Pretrained
@@ -16,38 +18,20 @@ if TYPE_CHECKING:
 CARD = "README.md"
 MARK = "<!-- written by spectralgpt: remove this line to keep your own text when weights are saved again -->"
 
-PURPOSES = {
-    "pretraining": "rebuilds what is hidden of an image, gives features and embeddings",
-    "classification": "a label, or several, for an image",
-    "segmentation": "a class for each pixel",
-    "change": "what changed at each pixel between two times",
-}
-CLASS_NAMES = {
-    "pretraining": "SpectralGPT",
-    "classification": "Classifier",
-    "segmentation": "Segmenter",
-    "change": "ChangeDetector",
-}
-PIPELINES = {
-    "pretraining": "image-feature-extraction",
-    "classification": "image-classification",
-    "segmentation": "image-segmentation",
-    "change": "image-segmentation",
-}
-"""What the hub calls such models; it has no word for change detection."""
-
 
 @dataclass(frozen=True, slots=True)
 class Description:
     """What weights are. `str` is the text for a person.
 
-    size: its name, or WIDTH x DEPTH. decoder: in words, None without one. image: side it was trained at, patch: side of
-    a patch, both in pixels. groups: the names of bands that share a token. classes, head: None for pretraining.
-    normalization: in words; statistics: its numbers a band. positions: the encoder's tables, in words. licence, data:
+    kind: the task's name, purpose what such models do. size: its name, or WIDTH x DEPTH. decoder: in words, None
+    without one. image: side it was trained at, patch: side of a patch, both in pixels. groups: the names of bands that
+    share a token. classes, head: None without one; class_names: where they are known. normalization: in words;
+    statistics: its numbers per band. positions: the encoder's tables, in words. licence, data:
     None where the weights do not say. provenance: everything else they say of where they come from, a line each.
     """
 
     kind: str
+    purpose: str
     size: str
     width: int
     depth: int
@@ -58,6 +42,7 @@ class Description:
     bands: tuple[Band, ...]
     groups: tuple[tuple[str, ...], ...]
     classes: int | None
+    class_names: tuple[str, ...]
     head: str | None
     normalization: str
     statistics: tuple[BandStatistics, ...]
@@ -74,12 +59,14 @@ class Description:
     @property
     def rows(self) -> list[tuple[str, str]]:
         """The facts, each with its label."""
-        rest = "decoder" if self.classes is None else "head"
+        rest = "head" if self.head is not None else "decoder" if self.decoder is not None else "read-out"
         sensors = ", ".join(dict.fromkeys(band.sensor for band in self.bands))
         groups = " | ".join(", ".join(group) for group in self.groups)
-        answers = [] if self.head is None else [("head", self.head), ("classes", str(self.classes))]
+        named = f"{self.classes}: {', '.join(self.class_names)}" if self.class_names else str(self.classes)
+        answers = [] if self.head is None else [("head", self.head)]
+        answers += [] if self.classes is None else [("classes", named)]
         return [
-            ("kind", f"{self.kind}: {PURPOSES[self.kind]}"),
+            ("kind", f"{self.kind}: {self.purpose}"),
             ("size", f"{self.size} (width {self.width}, {self.depth} blocks, {self.heads} heads)"),
             *([] if self.decoder is None else [("decoder", self.decoder)]),
             ("images", f"{self.image} x {self.image} pixels in patches of {self.patch} x {self.patch}"),
@@ -119,28 +106,30 @@ def describe(model: "Pretrained", fingerprint: str | None = None) -> Description
     config, size, provenance = model.config, model.config.size, model.provenance
     said = {key: _words(value) for key, value in provenance.items()}
     data, licence = said.pop("data", None), said.pop("license", None)
-    pretraining = model.head_config is None
+    head, decoder = model.head_config, hasattr(model, "decoder")
     return Description(
-        kind=model.kind,
-        size=_size_name(config, pretraining),
+        kind=model.task.name,
+        purpose=model.task.purpose,
+        size=_size_name(config, decoder),
         width=size.dim,
         depth=size.depth,
         heads=size.heads,
         decoder=f"width {size.decoder_dim}, {size.decoder_depth} blocks, {size.decoder_heads} heads"
-        if pretraining
+        if decoder
         else None,
         image=config.image,
         patch=config.patch,
         bands=config.bands.bands,
         groups=tuple(tuple(band.name for band in group.bands) for group in config.bands.groups),
-        classes=None if model.head_config is None else model.head_config.classes,
-        head=None if model.head_config is None else _head(model.head_config, size.depth),
+        classes=getattr(head, "classes", None),
+        class_names=tuple(each.name for each in model.classes),
+        head=None if head is None else head.words(size.depth),
         normalization=_normalization(model.normalization),
         statistics=model.normalization.statistics,
         positions=_positions(model),
         parameters=sum(each.numel() for each in model.parameters()),
         encoder_parameters=sum(each.numel() for each in model.encoder.parameters()),
-        read_out=_read_out(model.read_out),
+        read_out=_read_out(model),
         fingerprint=fingerprint or model.fingerprint(),
         data=data or None,
         licence=licence or None,
@@ -151,24 +140,25 @@ def describe(model: "Pretrained", fingerprint: str | None = None) -> Description
 
 def model_card(description: Description) -> str:
     """Markdown with front matter for the hub; the same for the same weights, whenever and wherever it is written."""
+    task = find(description.kind)
     name = f"SpectralGPT {description.size}, {description.kind}"
     return "\n".join(
         [
             "---",
-            _front_matter(description),
+            _front_matter(description, task),
             "---",
             # behind the front matter: the hub reads that on the first line only
             MARK,
             "",
             f"# {name}",
             "",
-            f"Weights for spectral images: {PURPOSES[description.kind]}. Made with the Python package spectralgpt.",
+            f"Weights for spectral images: {task.purpose}. Made with the Python package spectralgpt.",
             "",
             *_table(("", ""), [(label, _cell(text)) for label, text in description.rows]),
             "",
             "## Use",
             "",
-            *_use(description),
+            *_use(description, task),
             "",
             "## Bands",
             "",
@@ -202,12 +192,11 @@ def model_card(description: Description) -> str:
     )
 
 
-def _front_matter(description: Description) -> str:
+def _front_matter(description: Description, task: Task) -> str:
     tags = ["remote-sensing", "multispectral"]
     if all(band.sensor.startswith("s2-") for band in description.bands):
         tags.append("sentinel-2")
-    tags += ["masked-autoencoder"] if description.kind == "pretraining" else []
-    tags += ["change-detection"] if description.kind == "change" else []
+    tags += task.tags
     licence = (description.licence or "unknown").lower()
     # the hub's own identifiers have no spaces; a licence that is written otherwise goes by a name
     known = re.fullmatch(r"[a-z0-9][a-z0-9.-]*", licence) is not None
@@ -215,29 +204,31 @@ def _front_matter(description: Description) -> str:
         library_name="spectralgpt",
         license=licence if known else "other",
         license_name=None if known else re.sub(r"[^a-z0-9.]+", "-", licence).strip("-") or None,
-        pipeline_tag=PIPELINES[description.kind],
+        pipeline_tag=task.pipeline,
         tags=tags,
     ).to_yaml(line_break="\n")
 
 
-def _use(description: Description) -> list[str]:
+def _use(description: Description, task: Task) -> list[str]:
     """Python that runs beside the weights and a scene."""
-    name, side = CLASS_NAMES[description.kind], description.image
-    source = '"scene.tif"'
-    if description.kind == "change":
-        source = '["before.tif@2020-05-01", "after.tif@2021-05-01"]'
-    last = "classes = model.predict(cube).classes  # of each pixel"
-    if description.kind == "pretraining":
-        last = f'embedding = model.embed(cube, "place")  # {description.width} values for each patch'
-    if description.kind == "classification":
-        last = "classes = model.predict(cube).classes  # of the image"
+    side = description.image
+    sources = ", ".join(f'"{source}"' for source in task.sources)
+    opened = [
+        f"from spectralgpt import {task.class_name}, Window, open_raster",
+        f'model = {task.class_name}.from_pretrained(".")  # this folder, or its name on the Hugging Face hub',
+    ]
+    if task.class_name not in spectralgpt.__all__:
+        opened = [
+            "from spectralgpt import Window, open_raster",
+            "from spectralgpt.weights import open_weights",
+            'model = open_weights(".")  # this folder, or its name on the Hugging Face hub',
+        ]
     return [
         "```python",
-        f"from spectralgpt import {name}, Window, open_raster",
-        f'model = {name}.from_pretrained(".")  # this folder, or its name on the Hugging Face hub',
-        f"with open_raster({source}) as scene:",
+        *opened,
+        f"with open_raster({sources if len(task.sources) == 1 else f'[{sources}]'}) as scene:",
         f"    cube = model.cube(scene.read(Window(0, 0, {side}, {side})))",
-        last,
+        task.example,
         "```",
     ]
 
@@ -268,25 +259,13 @@ def _words(value: Any) -> str:
     return " ".join(str(value).split())
 
 
-def _size_name(config: ModelConfig, pretraining: bool) -> str:
+def _size_name(config: ModelConfig, decoder: bool) -> str:
     size = config.size
     for name, each in SIZES.items():
-        # a model with a head has no decoder, whatever its configuration says of one
-        if size == each or (
-            not pretraining and (size.dim, size.depth, size.heads) == (each.dim, each.depth, each.heads)
-        ):
+        # a model without a decoder, whatever its configuration says of one
+        if size == each or (not decoder and (size.dim, size.depth, size.heads) == (each.dim, each.depth, each.heads)):
             return name
     return f"{size.dim} x {size.depth}"
-
-
-def _head(head: PooledConfig | DenseConfig, depth: int) -> str:
-    if isinstance(head, PooledConfig):
-        layer = f"MLP with {head.hidden} hidden values" if head.hidden else "linear"
-        first = ", without the first" if head.skip_first else ""
-        several = "; several labels may hold at once" if head.several else ""
-        return f"{layer}, on the mean over present tokens{first}{several}"
-    levels = f"four levels of features, pyramid pooling and fusion, on block {head.block or depth}"
-    return f"{levels}, of the {head.combine} of both times" if isinstance(head, ChangeConfig) else levels
 
 
 def _normalization(normalization: Normalization) -> str:
@@ -308,12 +287,10 @@ def _positions(model: "Pretrained") -> tuple[str, ...]:
     )
 
 
-def _read_out(read_out: Mapping[str, Any]) -> str:
+def _read_out(model: "Pretrained") -> str:
     """place and image: how features become the embedding of each."""
-    said = {
-        what: f"block {', '.join(map(str, how['blocks']))}, {how['norm']} norm, {how['pool']} over present tokens"
-        for what, how in read_out.items()
-    }
-    if len(set(said.values())) == 1:
-        return next(iter(said.values()))
-    return "; ".join(f"{what}: {how}" for what, how in said.items())
+    if model.read_out is None:
+        return f"block {model.config.size.depth}, final norm, mean over present tokens"
+    config = model.read_out.config
+    place, image = (", ".join(map(str, blocks)) for blocks in (config.place, config.image))
+    return f"measured: {config.values} values of blocks {place}; of an image, blocks {image}"

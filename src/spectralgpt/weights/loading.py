@@ -6,28 +6,22 @@ import re
 import torch
 
 from spectralgpt.errors import OptionError, WeightsError
+from spectralgpt.weights.models import class_of
 from spectralgpt.weights.pretrained import Pretrained, read_contents
-from spectralgpt.weights.released import Kind
-from spectralgpt.weights.spectralgpt import SpectralGPT
-from spectralgpt.weights.tasks import ChangeDetector, Classifier, Segmenter
-
-CLASSES: dict[Kind, type[Pretrained]] = {
-    each.kind: each for each in (SpectralGPT, Classifier, Segmenter, ChangeDetector)
-}
 
 
-def open_weights(name: str | os.PathLike[str], kind: Kind | None = None) -> Pretrained:
-    """The model of any weights, of the class of their kind, in evaluation mode.
+def open_weights(name: str | os.PathLike[str], task: str | None = None) -> Pretrained:
+    """The model of any weights, of the class of their task, in evaluation mode.
 
-    name: a folder, a released checkpoint (.pth) or a hub id. kind: for checkpoints that do not tell (two classes for
-    each pixel). Raises WeightsError, also for weights of another kind than `kind`.
+    name: a folder, a released checkpoint (.pth) or a hub id. task: for checkpoints that do not say (two classes for
+    each pixel). Raises WeightsError, also for weights of another task than `task`.
     """
-    contents = read_contents(name, kind)
-    return CLASSES[kind or contents.kind].from_contents(contents)
+    contents = read_contents(name, task)
+    return class_of(task or contents.task.name).from_contents(contents)
 
 
-def load_model(weights: str | os.PathLike[str] | None, device: str = "auto", kind: Kind | None = None) -> Pretrained:
-    """The model of --weights on --device, in evaluation mode; of this kind only, if one is named.
+def load_model(weights: str | os.PathLike[str] | None, device: str = "auto", task: str | None = None) -> Pretrained:
+    """The model of --weights on --device, in evaluation mode; of this task only, if one is named.
 
     device: a PyTorch name; auto takes a GPU when there is one. Raises WeightsError, also when none are given, and
     OptionError for a device that is not there.
@@ -48,4 +42,4 @@ def load_model(weights: str | os.PathLike[str] | None, device: str = "auto", kin
         raise OptionError(
             f"--device {device}: found no such device here ({reason}); expected cpu, cuda or auto."
         ) from None
-    return open_weights(weights, kind).to(place)
+    return open_weights(weights, task).to(place)

@@ -1,10 +1,10 @@
 """What all public models share: loading, saving, the hub, cubes in their units, and what they are."""
 
 import copy
-import json
 import os
 import re
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -21,24 +21,31 @@ from spectralgpt.nn import (
     Normalization,
     PixelsLike,
     Positions,
+    ReadOut,
     Scaling,
     make_cube,
 )
+from spectralgpt.tasks import Class, HeadConfig, Task
 from spectralgpt.weights.card import Description, describe, model_card
+from spectralgpt.weights.contents import Contents, from_json
 from spectralgpt.weights.released import (
-    HEADS,
-    HeadConfig,
-    Kind,
     Released,
     describe_released,
     from_released,
-    kind_of,
     read_released,
     released_normalization,
     to_released,
     write_released,
 )
-from spectralgpt.weights.store import CONFIG, TENSORS, check_tensors, fingerprint, read_weights, write_weights
+from spectralgpt.weights.store import (
+    CONFIG,
+    TENSORS,
+    check_sum,
+    check_tensors,
+    fingerprint,
+    read_weights,
+    write_weights,
+)
 
 HUB_ERRORS: tuple[type[BaseException], ...] = (
     HfHubHTTPError,
@@ -53,51 +60,36 @@ httpx), whichever its version takes: a line that breaks raises one of those."""
 Model = TypeVar("Model", bound="Pretrained")
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """All that weights hold, before a model is made of them. read_out: None where the format has none."""
-
-    config: ModelConfig
-    head: HeadConfig | None
-    normalization: Normalization
-    provenance: dict[str, Any]
-    read_out: dict[str, Any] | None
-    tensors: dict[str, Tensor]
-    source: str
-
-    @property
-    def kind(self) -> Kind:
-        """By its head."""
-        return kind_of(self.head)
-
-
 class Pretrained(Backbone, ModelHubMixin):
-    """A backbone with all that its weights mean; the public models are this with what their kind adds.
+    """A backbone with all that its weights mean; the public models are this with what their task adds.
 
-    normalization: the units of its input. provenance: where it came from (data, licence, steps, source); no part of the
-    fingerprint.
+    normalization: the units of its input. head_config: what its head is, None without one. classes: the names and
+    colours of the head's classes, where they are known. provenance: where it came from (data, licence, steps, source);
+    no part of the fingerprint.
     """
 
-    kind: ClassVar[Kind]
-    normalization: Normalization
-    provenance: dict[str, Any]
+    task: ClassVar[Task]
+    head_config: HeadConfig | None
+    classes: tuple[Class, ...]
+
+    def __init__(self, config: ModelConfig, normalization: Normalization, provenance: dict[str, Any] | None = None):
+        super().__init__(config)
+        self._means(None, normalization, provenance, ())
+
+    def _means(
+        self,
+        head: HeadConfig | None,
+        normalization: Normalization,
+        provenance: dict[str, Any] | None,
+        classes: Sequence[Class],
+    ) -> None:
+        self.head_config, self.normalization, self.provenance = head, normalization, provenance or {}
+        self.classes = tuple(classes)
 
     @property
     def device(self) -> torch.device:
         """Where the model is; cubes are made there."""
         return self.encoder.embedding.bias.device
-
-    @property
-    def head_config(self) -> HeadConfig | None:
-        """What its head is; None for pretraining."""
-        return None
-
-    @property
-    def read_out(self) -> dict[str, Any]:
-        """Which features are the embedding of a place and of an image: the last block's, normed, averaged over present
-        tokens."""
-        how = {"blocks": [self.config.size.depth], "norm": "final", "pool": "mean"}
-        return {"place": how, "image": how}
 
     def cube(
         self,
@@ -129,7 +121,7 @@ class Pretrained(Backbone, ModelHubMixin):
 
     def fingerprint(self) -> str:
         """What these weights are, in 64 hex digits; the same after saving and loading."""
-        return fingerprint(self._config_json(), self.state_dict())
+        return fingerprint(self._contents().arrangement(), self.state_dict())
 
     # -- in ----------------------------------------------------------------------------------------------------------
 
@@ -146,7 +138,7 @@ class Pretrained(Backbone, ModelHubMixin):
 
     @classmethod
     def _from_pretrained(cls: type[Model], *, model_id: str, **hub: Any) -> Model:
-        return cls.from_contents(read_contents(model_id, cls.kind, **hub))
+        return cls.from_contents(read_contents(model_id, cls.task.name, **hub))
 
     @classmethod
     def from_released(
@@ -156,24 +148,22 @@ class Pretrained(Backbone, ModelHubMixin):
         heads: int | None = None,
         decoder_heads: int | None = None,
     ) -> Model:
-        """The model of a released checkpoint, of this class's kind; heads only for widths that no released size has."""
-        return cls.from_contents(read_released_contents(Path(path), cls.kind, heads, decoder_heads))
+        """The model of a released checkpoint, of this class's task; heads only for widths that no released size has."""
+        return cls.from_contents(read_released_contents(Path(path), cls.task.name, heads, decoder_heads))
 
     @classmethod
     def from_contents(cls: type[Model], contents: Contents) -> Model:
         """The model of weights that were read, in evaluation mode. Raises WeightsError where they do not fit."""
-        if contents.kind != cls.kind:
+        if contents.task.name != cls.task.name:
             raise WeightsError(
-                f"{contents.source}: found weights of the kind {contents.kind}; expected {cls.kind}. Open them with "
-                "the class of their kind: SpectralGPT (pretraining), Classifier, Segmenter, ChangeDetector."
+                f"{contents.source}: found weights for {contents.task.name}; expected {cls.task.name}. Open them with "
+                f"their class, {contents.task.class_name}."
             )
         try:
             with torch.device("meta"):
-                model = cls._made(contents.config, contents.head, contents.normalization, contents.provenance)
+                model = cls._made(contents)
         except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, InputError) as error:
             raise WeightsError(f"{contents.source}: found a configuration that makes no model ({error}).") from None
-        if contents.read_out not in (None, model.read_out):
-            raise WeightsError(f"{contents.source}: found read-out {contents.read_out}; expected {model.read_out}.")
         expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
         found = {name: tuple(tensor.shape) for name, tensor in contents.tensors.items()}
         check_tensors(expected, found, contents.source)
@@ -182,16 +172,14 @@ class Pretrained(Backbone, ModelHubMixin):
         return model.requires_grad_(True).eval()
 
     @classmethod
-    def _made(
-        cls: type[Model],
-        config: ModelConfig,
-        head: HeadConfig | None,
-        normalization: Normalization,
-        provenance: dict[str, Any],
-    ) -> Model:
-        """A new model; subclasses' constructors take a head or none."""
-        parts = (config, normalization, provenance) if head is None else (config, head, normalization, provenance)
-        return cls(*parts)
+    def _made(cls: type[Model], contents: Contents) -> Model:
+        parts = (contents.config, contents.normalization, contents.provenance)
+        model = cls(*parts) if contents.head is None else cls(parts[0], contents.head, *parts[1:])  # type: ignore[arg-type, call-arg]
+        model.classes = contents.classes
+        if contents.read_out is not None:
+            config = contents.config
+            model.read_out = ReadOut(contents.read_out, config.size.dim, len(config.bands.groups))
+        return model
 
     # -- out ---------------------------------------------------------------------------------------------------------
 
@@ -217,8 +205,26 @@ class Pretrained(Backbone, ModelHubMixin):
         return self.push_to_hub(repo_id or folder.name, **hub) if push_to_hub else None
 
     def _save_pretrained(self, save_directory: Path, description: Description | None = None) -> None:
-        config = {**self._config_json(), "provenance": self.provenance}
+        config = self._readable()
         write_weights(save_directory, config, self.state_dict(), model_card(description or describe(self)))
+
+    def _readable(self) -> dict[str, Any]:
+        """The content of config.json. WeightsError for a model that could not be read back from it."""
+        contents = self._contents()
+        try:
+            config = contents.to_json()
+            tensors = {name: tensor.to("meta") for name, tensor in self.state_dict().items()}
+            back = from_json(config, tensors, "the model")
+            # also what is not in config.json itself: whether the tensors are those of the model that it describes
+            type(self).from_contents(back)
+            same = back.to_json() == config and back.arrangement() == contents.arrangement()
+        except (TypeError, ValueError, InputError) as error:
+            raise WeightsError(
+                f"found a model that could not be read back once it is saved ({error}); expected one for "
+                f"{self.task.name} of which all is as its class makes it."
+            ) from None
+        assert same, "what is read back is what was saved"
+        return config
 
     def push_to_hub(self, repo_id: str, **hub: Any) -> str:
         """Upload the weights with their card to the Hugging Face hub; the commit's address.
@@ -236,9 +242,13 @@ class Pretrained(Backbone, ModelHubMixin):
 
     def save_released(self, path: str | os.PathLike[str]) -> None:
         """Write a checkpoint in the released format. Raises WeightsError when the format cannot hold the model."""
-        released = Released(self.config, self.head_config)
+        released = Released(self.task, self.config, self.head_config)
         tensors = to_released(self.state_dict(), released, self.normalization)  # first: it may refuse
         write_released(Path(path), tensors)
+
+    def with_tensors(self: Model, tensors: Mapping[str, Tensor]) -> Model:
+        """The same weights with these numbers, which are not copied. WeightsError where they do not fit."""
+        return type(self).from_contents(replace(self._contents(), tensors=dict(tensors), source="the model"))
 
     # -- another size ------------------------------------------------------------------------------------------------
 
@@ -270,62 +280,52 @@ class Pretrained(Backbone, ModelHubMixin):
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _config_json(self) -> dict[str, Any]:
-        model = self.config.to_dict()
-        bands = model.pop("bands")
-        if self.head_config is not None:
-            model |= {"kind": self.kind, "head": asdict(self.head_config)}
-        config = {
-            "model": model,
-            "bands": bands,
-            "normalization": self.normalization.to_dict(),
-            "read_out": self.read_out,
-        }
-        plain: dict[str, Any] = json.loads(json.dumps(config))  # tuples are lists, as in the file
-        return plain
+    def _contents(self) -> Contents:
+        return Contents(
+            task=self.task,
+            config=self.config,
+            head=self.head_config,
+            normalization=self.normalization,
+            provenance=self.provenance,
+            classes=self.classes,
+            read_out=None if self.read_out is None else self.read_out.config,
+            tensors={},
+            source="",
+        )
 
 
-def read_contents(name: str | os.PathLike[str], kind: Kind | None = None, **hub: Any) -> Contents:
-    """The weights of a folder, a released checkpoint (.pth) or a hub id. kind: for checkpoints that do not tell; what
+def read_contents(name: str | os.PathLike[str], task: str | None = None, **hub: Any) -> Contents:
+    """The weights of a folder, a released checkpoint (.pth) or a hub id. task: for checkpoints that do not say; what
     a folder says of itself may be another. Raises WeightsError for anything else.
     """
     path = Path(name)
     if path.suffix.lower() == ".pth":
-        return read_released_contents(path, kind)
+        return read_released_contents(path, task)
     if not os.path.isdir(path):
         path = _downloaded(os.fspath(name), hub)
     config, tensors = read_weights(path)
-    try:
-        model = dict(config["model"])
-        found: Kind = model.pop("kind", "pretraining")
-        values = model.pop("head", None)
-        head = None
-        if values is not None or found != "pretraining":
-            # tuples come back as lists
-            plain: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-            }
-            head = HEADS[found](**plain)
-        model_config = ModelConfig.from_dict({**model, "bands": config["bands"]})
-        normalization = Normalization.from_dict(config["normalization"])
-        for key, side in (("patch", model_config.patch), ("image", model_config.image)):
-            if not isinstance(side, int) or side < 1:
-                raise ValueError(f"found {key} {side!r}; expected a side in pixels")
-        provenance = dict(config["provenance"] or {})
-    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, InputError) as error:
-        raise WeightsError(f"{path}: found a configuration that makes no model ({error!r}).") from None
-    return Contents(model_config, head, normalization, provenance, config["read_out"], tensors, str(path))
+    contents = from_json(config, tensors, str(path))
+    check_sum(path, config)
+    return contents
 
 
 def read_released_contents(
-    path: Path, kind: Kind | None = None, heads: int | None = None, decoder_heads: int | None = None
+    path: Path, task: str | None = None, heads: int | None = None, decoder_heads: int | None = None
 ) -> Contents:
     """The same of a released checkpoint."""
     state = read_released(path)
-    released = describe_released(state, str(path), kind=kind, heads=heads, decoder_heads=decoder_heads)
-    tensors = from_released(state, released, str(path))
-    provenance = {"converted_from": path.name}
-    return Contents(released.config, released.head, released_normalization(), provenance, None, tensors, str(path))
+    released = describe_released(state, str(path), task=task, heads=heads, decoder_heads=decoder_heads)
+    return Contents(
+        task=released.task,
+        config=released.config,
+        head=released.head,
+        normalization=released_normalization(),
+        provenance={"converted_from": path.name},
+        classes=(),
+        read_out=None,
+        tensors=from_released(state, released, str(path)),
+        source=str(path),
+    )
 
 
 def _downloaded(name: str, hub: dict[str, Any]) -> Path:

@@ -10,27 +10,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.errors import OptionError, TargetError, WeightsError
-from spectralgpt.nn import (
-    Backbone,
-    BandStatistics,
-    ChangeConfig,
-    ChangeDetection,
-    Classification,
-    DenseConfig,
-    MaskedAutoencoder,
-    ModelConfig,
-    Normalization,
-    PooledConfig,
-    Segmentation,
-    Size,
-)
+from spectralgpt.nn import BandStatistics, DenseConfig, ModelConfig, Normalization, PooledConfig, Size
+from spectralgpt.tasks import ChangeConfig, HeadConfig, Task, find
 from spectralgpt.weights.layout import OWN_TABLES, Stored, classification_layout, dense_layout, pretraining_layout
 from spectralgpt.weights.store import check_tensors
 
@@ -53,15 +40,8 @@ STATISTICS = {
 }
 """Mean and standard deviation of fMoW-Sentinel, Level-1C, in stored values (reflectance x 10000)."""
 
-Kind = Literal["pretraining", "classification", "segmentation", "change"]
-HeadConfig = PooledConfig | DenseConfig  # ChangeConfig is a DenseConfig
-
-HEADS: dict[Kind, type[HeadConfig]] = {
-    "classification": PooledConfig,
-    "segmentation": DenseConfig,
-    "change": ChangeConfig,
-}
-"""Kinds of models that have a head; the other kind is pretraining."""
+KINDS = ("pretraining", "classification", "segmentation", "change")
+"""The tasks of which the format has checkpoints."""
 
 SEGMENTED_BLOCK = 12
 """The released segmentation reads this block, however deep its encoder is."""
@@ -75,13 +55,9 @@ _PRETRAINING_DECODER = (512, 4, 16)
 class Released:
     """What a checkpoint of the released format holds, besides its numbers."""
 
+    task: Task
     config: ModelConfig
     head: HeadConfig | None = None
-
-    @property
-    def kind(self) -> Kind:
-        """By its head."""
-        return kind_of(self.head)
 
     @property
     def layout(self) -> list[Stored]:
@@ -96,22 +72,8 @@ class Released:
     def our_shapes(self) -> dict[str, tuple[int, ...]]:
         """Our tensors of the same model."""
         with torch.device("meta"):
-            state = make_model(self.config, self.head).state_dict()
+            state = self.task.made(self.config, self.head).state_dict()
         return {name: tuple(tensor.shape) for name, tensor in state.items()}
-
-
-def kind_of(head: HeadConfig | None) -> Kind:
-    """What a model with this head does; without one it is for pretraining."""
-    return next((kind for kind, config in HEADS.items() if type(head) is config), "pretraining")
-
-
-def make_model(config: ModelConfig, head: HeadConfig | None) -> Backbone:
-    """The model that a head makes of a backbone; without one, the masked autoencoder."""
-    if head is None:
-        return MaskedAutoencoder(config)
-    if isinstance(head, PooledConfig):
-        return Classification(config, head)
-    return ChangeDetection(config, head) if isinstance(head, ChangeConfig) else Segmentation(config, head)
 
 
 def read_released(path: Path) -> dict[str, Tensor]:
@@ -151,16 +113,17 @@ def describe_released(
     state: Mapping[str, Tensor],
     source: str,
     *,
-    kind: Kind | None = None,
+    task: str | None = None,
     heads: int | None = None,
     decoder_heads: int | None = None,
 ) -> Released:
     """What a released state dict is, read off its names and shapes.
 
-    kind: for the dense models, which share all names; untold, two classes are change detection. heads, decoder_heads:
-    for widths that none of the released sizes has. WeightsError for anything that is not one of the four kinds.
+    task: for the dense models, which share all names; without it, two classes are change detection. heads,
+    decoder_heads: for widths that none of the released sizes has. WeightsError for anything that is not one of the four
+    kinds of checkpoints.
     """
-    kind = _kind(state, source, kind)
+    kind = _kind(state, source, task)
     bands, depth = sensor("spectralgpt-12").bands, _depth(state, "")
     try:
         dim, _, slots, patch, _ = state["patch_embed.proj.weight"].shape
@@ -202,30 +165,30 @@ def describe_released(
         spectrum_nodes=tuple(group.wavelength for group in bandset.groups),
         joint_positions=joint,
     )
-    return Released(config, head)
+    return Released(find(kind), config, head)
 
 
-def _kind(state: Mapping[str, Tensor], source: str, told: Kind | None) -> Kind:
+def _kind(state: Mapping[str, Tensor], source: str, asked: str | None) -> str:
     if "decoder_pred.weight" in state and "pos_embed_spatial" in state:
-        found: Kind = "pretraining"
+        found = "pretraining"
     elif "head.weight" in state and "pos_embed" in state:
         found = "classification"
     elif "cls_seg.0.weight" in state and "fc.0.weight" in state:
         found = "change" if state["cls_seg.0.weight"].shape[0] == 2 else "segmentation"
         # their names are the same
-        found = told if told in ("change", "segmentation") else found
+        found = asked if asked in ("change", "segmentation") else found
     else:
         raise WeightsError(
             f"{source}: found something else with {len(state)} tensors; expected a SpectralGPT checkpoint: pretraining "
             "(`decoder_pred.weight`), classification (`head.weight`, `pos_embed`), segmentation or change detection "
             "(`cls_seg.0.weight`, `fc.0.weight`)."
         )
-    if told not in (None, found):
-        raise WeightsError(f"{source}: found a checkpoint of the kind {found}; expected {told}.")
+    if asked not in (None, found):
+        raise WeightsError(f"{source}: found a checkpoint for {found}; expected one for {asked}.")
     return found
 
 
-def _head(state: Mapping[str, Tensor], kind: Kind, depth: int) -> HeadConfig | None:
+def _head(state: Mapping[str, Tensor], kind: str, depth: int) -> HeadConfig | None:
     if kind == "pretraining":
         return None
     if kind == "classification":
@@ -276,13 +239,15 @@ def to_released(
     """
     problems = _problems(released, normalization)
     used = [name for name in ours if name.endswith(OWN_TABLES) and bool(ours[name].any())]
+    if any(name.startswith("read_out.") for name in ours):
+        problems.append("a measured read-out")
     if used:
         problems.append(f"tables for dates and scale that are in use ({', '.join(used)})")
     if problems:
         raise WeightsError(
             f"found {'; '.join(problems)}: the released format cannot hold this. Save to a folder instead."
         )
-    if released.kind == "classification" and not released.config.joint_positions:
+    if released.task.name == "classification" and not released.config.joint_positions:
         place, spectrum = ours["encoder.positions.place"], ours["encoder.positions.spectrum"]
         ours = {**ours, "encoder.positions.joint": spectrum[:, None, None] + place}
     tensors = {}
@@ -296,17 +261,19 @@ def to_released(
 def _problems(released: Released, normalization: Normalization | None) -> list[str]:
     """Why the released format cannot hold such a model, whatever its numbers."""
     config, head, problems = released.config, released.head, []
+    if released.task.name not in KINDS or isinstance(head, PooledConfig | DenseConfig) != bool(released.task.heads):
+        return [f"a model for {released.task.name} with a head of its own"]
     if config.bands.bands != sensor("spectralgpt-12").bands:
         problems.append(f"bands {', '.join(config.bands.names)} instead of the 12 of Sentinel-2")
     if config.spectrum_nodes != tuple(group.wavelength for group in config.bands.groups):
         problems.append(f"{len(config.spectrum_nodes)} spectrum nodes instead of one for each band group")
     if config.place_nodes[0] != config.place_nodes[1]:
         problems.append(f"a place table of {config.place_nodes[0]} x {config.place_nodes[1]} instead of a square one")
-    if config.joint_positions and released.kind != "classification":
+    if config.joint_positions and released.task.name != "classification":
         problems.append("a joint position table, which only classifiers have")
     size = config.size
     sides = [(ENCODER_HEADS, size.dim, size.heads)]
-    if released.kind == "pretraining":
+    if released.task.name == "pretraining":
         sides.append((DECODER_HEADS, size.decoder_dim, size.decoder_heads))
     for known, width, heads in sides:
         if known.get(width, heads) != heads:
@@ -314,11 +281,9 @@ def _problems(released: Released, normalization: Normalization | None) -> list[s
     if isinstance(head, PooledConfig) and (head.hidden or not head.skip_first):
         problems.append("a head with a hidden layer, or whose mean takes the first token")
     if isinstance(head, DenseConfig):
-        if (head.classes == 2) != (released.kind == "change"):
-            problems.append(
-                f"{head.classes} classes of the kind {released.kind}: two are read back as change detection"
-            )
-        read = SEGMENTED_BLOCK if released.kind == "segmentation" and size.depth > SEGMENTED_BLOCK else size.depth
+        if (head.classes == 2) != (released.task.name == "change"):
+            problems.append(f"{head.classes} classes for {released.task.name}: two are read back as change detection")
+        read = SEGMENTED_BLOCK if released.task.name == "segmentation" and size.depth > SEGMENTED_BLOCK else size.depth
         if (head.block or size.depth) != read:
             problems.append(f"a head on block {head.block} instead of {read}")
         if isinstance(head, ChangeConfig) and head.combine != "difference":

@@ -20,14 +20,14 @@ from spectralgpt.weights.card import CARD, MARK
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
 PARTS = ("model", "bands", "normalization", "read_out")
-"""What makes a model, besides its tensors; provenance tells where it came from."""
+"""What makes a model, besides its tensors."""
 
 
 def fingerprint(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 (hex) over the canonical JSON of model, bands, normalization and read-out, and the tensors by name.
 
-    Tensors count as float32, so that storing them in another way, or saving them again, changes nothing. Provenance is
-    outside.
+    config: in the arrangement of version 1 (Contents.arrangement). Tensors count as float32, so that storing them in
+    another way, or saving them again, changes nothing. Provenance is outside.
     """
     digest = hashlib.sha256(json.dumps({part: config[part] for part in PARTS}, sort_keys=True).encode())
     for name in sorted(tensors):
@@ -76,7 +76,10 @@ def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str,
             partial = Path(beside) / "weights"
             partial.mkdir()
             save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial / TENSORS)
-            (partial / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+            # it comes out readable by its owner alone, which no other file of a user's is
+            (partial / TENSORS).chmod(0o644)
+            content = {**config, "checksum": checksum(partial / TENSORS)}
+            (partial / CONFIG).write_text(json.dumps(content, indent=2) + "\n")
             (partial / CARD).write_bytes(text)
             if folder.exists():
                 # aside, not removed: there is no moment without the old or the new weights
@@ -91,6 +94,22 @@ def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str,
         raise TargetError(
             f"{folder}: found that it cannot be written ({error}); expected a folder to write to."
         ) from None
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_sum(folder: Path, config: Mapping[str, Any]) -> None:
+    """WeightsError when the tensors are not those that were written with config.json; version 1 does not say."""
+    wanted = config.get("checksum")
+    if wanted is not None and checksum(folder / TENSORS) != wanted:
+        raise WeightsError(
+            f"{folder / TENSORS}: found a file that is not the one that was written with {CONFIG} (its checksum "
+            "differs); expected whole weights. Fetch them again."
+        )
 
 
 def read_weights(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

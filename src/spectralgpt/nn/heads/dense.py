@@ -1,5 +1,6 @@
 """The paper's dense head: one answer for a pixel."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from spectralgpt.errors import OptionError
+from spectralgpt.nn.dropping import Dropout, Key, number_dropouts
 from spectralgpt.nn.heads.merge import Merged
 
 POOLED_SIDES = (1, 2, 3, 6)
@@ -45,6 +47,20 @@ class DenseConfig:
                 "dropouts from 0 to below 1."
             )
 
+    def blocks(self, depth: int) -> tuple[int, ...]:
+        """The blocks whose features it reads, 1-based, of an encoder of `depth`. OptionError where one is not there."""
+        if self.block > depth:
+            raise OptionError(f"found a head on block {self.block}; expected one of the model's {depth}.")
+        return (self.block or depth,)
+
+    def make(self, dim: int, patch: int) -> "DenseHead":
+        """The head on maps of `dim` values per place, patches of `patch` pixels."""
+        return DenseHead(self, dim, patch)
+
+    def words(self, depth: int) -> str:
+        """The head, for people."""
+        return f"four levels of features, pyramid pooling and fusion, on block {self.block or depth}"
+
 
 class DenseHead(nn.Module):
     """Four levels from one map of features, pyramid pooling of the coarsest, fusion from coarse to fine, logits at full
@@ -74,27 +90,36 @@ class DenseHead(nn.Module):
         self.fusions = nn.ModuleList(Layer(channels, channels, config.dropout) for _ in config.levels)
         self.fuse_all = Layer((1 + len(config.levels)) * channels, channels, config.dropout)
         self.classify = nn.Conv2d(channels, config.classes, 3, padding=1)
+        number_dropouts(self)
 
-    def forward(self, merged: Merged) -> Float[Tensor, "batch class height width"]:
-        """Logits of all pixels of the places; arbitrary, but finite, where no token is."""
+    def forward(self, maps: Sequence[Merged], key: Key | None = None) -> Float[Tensor, "batch class height width"]:
+        """Logits of all pixels of the places; arbitrary, but finite, where no token is.
+
+        maps: of the blocks that the configuration names, here one. key: of each sample, for dropout.
+        """
+        (merged,) = maps
         where = None if merged.present is None else merged.present[:, None]
-        finest, fine, middle, coarse = (level(merged.features, where) for level in self.levels)
-        x = self._pyramid_pooling(coarse, where)
+        finest, fine, middle, coarse = (level(merged.features, where, key) for level in self.levels)
+        x = self._pyramid_pooling(coarse, where, key)
         fused = [(x, where)]
         for number, (level, lateral, fusion) in enumerate(
             zip((middle, fine, finest), self.laterals, self.fusions, strict=True)
         ):
             there, shape = _enlarged(where, level), (level.shape[-2], level.shape[-1])
             x = resize(x, shape, fused[-1][1])
-            x = fusion((self.top(x) if number == 0 else x) + lateral(level, there), there)
+            x = fusion((self.top(x) if number == 0 else x) + lateral(level, there, key), there, key)
             fused.append((x, there))
         *coarser, (last, place) = fused
         shape = (finest.shape[-2], finest.shape[-1])
-        x = self.fuse_all(torch.cat([*(resize(each, shape, there) for each, there in coarser), last], dim=1), place)
+        x = torch.cat([*(resize(each, shape, there) for each, there in coarser), last], dim=1)
+        x = self.fuse_all(x, place, key)
         return self.classify(x if place is None else torch.where(place, x, 0.0))  # type: ignore[no-any-return]
 
     def _pyramid_pooling(
-        self, coarse: Float[Tensor, "batch width row column"], where: Bool[Tensor, "batch 1 row column"] | None
+        self,
+        coarse: Float[Tensor, "batch width row column"],
+        where: Bool[Tensor, "batch 1 row column"] | None,
+        key: Key | None,
     ) -> Float[Tensor, "batch channel row column"]:
         shape = (coarse.shape[-2], coarse.shape[-1])
         seen = coarse if where is None else coarse.masked_fill(~where, -torch.inf)
@@ -105,7 +130,7 @@ class DenseHead(nn.Module):
             if known is not None:
                 pooled = torch.where(known, pooled, 0.0)
             parts.append(resize(conv(pooled), shape, known))
-        return self.pool_fusion(torch.cat([*parts, coarse], dim=1), where)  # type: ignore[no-any-return]
+        return self.pool_fusion(torch.cat([*parts, coarse], dim=1), where, key)  # type: ignore[no-any-return]
 
 
 class Layer(nn.Module):
@@ -115,12 +140,15 @@ class Layer(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(into, out, 1)
         self.norm = nn.GroupNorm(HEAD_GROUPS, out, eps=1e-5)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
-        self, x: Float[Tensor, "batch into height width"], where: Bool[Tensor, "batch 1 height width"] | None
+        self,
+        x: Float[Tensor, "batch into height width"],
+        where: Bool[Tensor, "batch 1 height width"] | None,
+        key: Key | None = None,
     ) -> Float[Tensor, "batch out height width"]:
-        return self.dropout(F.gelu(group_norm(self.conv(x), self.norm, where)))  # type: ignore[no-any-return]
+        return self.dropout(F.gelu(group_norm(self.conv(x), self.norm, where)), key)  # type: ignore[no-any-return]
 
 
 class Level(nn.Module):
@@ -132,13 +160,16 @@ class Level(nn.Module):
         self.conv = nn.Conv2d(into, width, 1)
         self.norm = nn.GroupNorm(LEVEL_GROUPS, width, eps=1e-5)
         self.enlarge = None if out is None else nn.ConvTranspose2d(width, out, factor, stride=factor)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
-        self, x: Float[Tensor, "batch into row column"], where: Bool[Tensor, "batch 1 row column"] | None
+        self,
+        x: Float[Tensor, "batch into row column"],
+        where: Bool[Tensor, "batch 1 row column"] | None,
+        key: Key | None = None,
     ) -> Float[Tensor, "batch out height width"]:
         x = F.gelu(group_norm(self.conv(x), self.norm, where))
-        return self.dropout(x if self.enlarge is None else self.enlarge(x))  # type: ignore[no-any-return]
+        return self.dropout(x if self.enlarge is None else self.enlarge(x), key)  # type: ignore[no-any-return]
 
 
 def group_norm(

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from spectralgpt.errors import OptionError
+from spectralgpt.nn.dropping import Dropout, Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,13 @@ class PooledConfig:
                 "one class, a width of 0 or more, a dropout from 0 to below 1."
             )
 
+    def words(self, depth: int) -> str:
+        """The head, for people. depth: blocks of the encoder."""
+        layer = f"MLP with {self.hidden} hidden values" if self.hidden else "linear"
+        first = ", without the first" if self.skip_first else ""
+        several = "; several labels may hold at once" if self.several else ""
+        return f"{layer}, on the mean over present tokens{first}{several}"
+
 
 class PooledHead(nn.Module):
     """Mean over present tokens, norm, dropout, linear or MLP: the paper's classifier (Hong et al., IEEE TPAMI 2024).
@@ -41,7 +49,7 @@ class PooledHead(nn.Module):
     def __init__(self, config: PooledConfig, dim: int):
         super().__init__()
         self.config = config
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.hidden = nn.Linear(dim, config.hidden) if config.hidden else None
         self.out = nn.Linear(config.hidden or dim, config.classes)
         nn.init.normal_(self.out.weight, std=0.02)
@@ -51,9 +59,10 @@ class PooledHead(nn.Module):
         features: Float[Tensor, "batch token dim"],
         present: Bool[Tensor, "batch token"] | None,
         norm: nn.Module,
+        key: Key | None = None,
     ) -> Float[Tensor, "batch class"]:
-        """Logits. features: of the last block, without its norm, 0 where absent."""
-        pooled = self.dropout(norm(self.pool(features, present)))
+        """Logits. features: of the last block, without its norm, 0 where absent. key: of each sample, for dropout."""
+        pooled = self.dropout(norm(self.pool(features, present)), key)
         if self.hidden is not None:
             pooled = nn.functional.gelu(self.hidden(pooled))
         return self.out(pooled)  # type: ignore[no-any-return]

@@ -8,8 +8,8 @@ is that of Trockman and Kolter, Mimetic Initialization of Self-Attention Layers,
 import torch
 from torch import Tensor
 
-from spectralgpt.nn import MaskedAutoencoder
 from spectralgpt.nn.attention import Block
+from spectralgpt.nn.autoencoder import MaskedAutoencoder
 from spectralgpt.nn.positions import Positions
 
 PLACES, GROUPS, MASK_TOKEN = 1.2, 1.2, 0.5

@@ -13,9 +13,36 @@ from spectralgpt.errors import OptionError
 Settings = TypeVar("Settings")
 
 
+class Family:
+    """Settings of which a field may hold any of several types; plain values name it."""
+
+    @classmethod
+    def type_name(cls) -> str:
+        """The name of this type."""
+        raise NotImplementedError
+
+    @classmethod
+    def of_type(cls, name: str) -> type[Any]:
+        """The type of this name. OptionError where there is none."""
+        raise NotImplementedError
+
+
+TYPE = "type"
+"""Names which of several settings stands there, of a field that may hold any of a family (Objective)."""
+
+
 def to_plain(settings: Any) -> Any:
-    """Dicts, lists and plain values, for JSON."""
-    return json.loads(json.dumps(dataclasses.asdict(settings)))
+    """Dicts, lists and plain values, for JSON; settings of a family with their `type`."""
+    return json.loads(json.dumps(_plain(settings)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if not dataclasses.is_dataclass(value):
+        return value
+    plain = {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    return {TYPE: value.type_name(), **plain} if isinstance(value, Family) else plain
 
 
 def from_plain(kind: type[Settings], values: Any, where: str = "") -> Settings:
@@ -28,7 +55,8 @@ def from_plain(kind: type[Settings], values: Any, where: str = "") -> Settings:
 
 
 def changed(settings: Settings, changes: Sequence[str]) -> Settings:
-    """The settings with `stages.0.lr=1e-4` and the like applied, in order; `stages.*.batch=64` changes all stages.
+    """The settings with `stages.0.schedule.lr=1e-4` and the like applied, in order; `stages.*.data.batch=64` changes
+    all stages. A name that only one part has may stand without the part's: `stages.0.lr`.
 
     A value is of the type that its field has; `none` stands for None, a list is `0.2,1.0`. OptionError for an unknown
     name or a value that does not fit.
@@ -40,7 +68,7 @@ def changed(settings: Settings, changes: Sequence[str]) -> Settings:
             raise OptionError(f"--set {change}: found no `=`; expected KEY=VALUE, like --set stages.0.lr=1e-4")
         parts = name.strip().split(".")
         for path in _paths(plain, parts, change):
-            kind = _kind_of(type(settings), path, change)
+            kind = _kind_of(type(settings), plain, path, change)
             target = plain
             for part in path[:-1]:
                 target = target[part]
@@ -71,13 +99,26 @@ def _paths(plain: Any, parts: list[str], change: str) -> list[list[Any]]:
                 here = here[each]
             if isinstance(here, list):
                 longer += [[*path, index] for index in _indices(here, part, change)]
-            elif isinstance(here, dict) and part in here:
+            elif isinstance(here, dict) and part in here and part != TYPE:
                 longer.append([*path, part])
+            elif isinstance(here, dict) and len(owners := _owners(here, part)) == 1:
+                longer.append([*path, owners[0], part])
             else:
-                known = list(here) if isinstance(here, dict) else []
+                known = [name for name in _names(here) if name != TYPE] if isinstance(here, dict) else []
                 _refuse(".".join(parts[: depth + 1]), part, known, change)
         paths = longer
     return paths
+
+
+def _owners(here: dict[str, Any], name: str) -> list[str]:
+    """The parts below that have a field of this name."""
+    return [part for part, value in here.items() if isinstance(value, dict) and name in value and name != TYPE]
+
+
+def _names(here: dict[str, Any]) -> list[str]:
+    """Those that stand here, and in the parts below."""
+    below = [name for value in here.values() if isinstance(value, dict) for name in value]
+    return list(dict.fromkeys([*here, *below]))
 
 
 def _indices(here: list[Any], part: str, change: str) -> range:
@@ -97,15 +138,19 @@ def _refuse(where: str, name: str, known: Sequence[str], change: str) -> None:
     )
 
 
-def _kind_of(kind: Any, path: Sequence[Any], change: str) -> Any:
+def _kind_of(kind: Any, plain: Any, path: Sequence[Any], change: str) -> Any:
+    """The type of the field at a path of the plain values."""
     for part in path:
         kind = _without_none(kind)
+        if _is_family(kind):
+            kind = kind.of_type(plain[TYPE])
+        plain = plain[part]
         if isinstance(part, int):
             inner = get_args(kind)
             kind = inner[0] if len(inner) > 1 and inner[1] is ... else inner[part]
         else:
             kind = get_type_hints(kind)[part]
-    if dataclasses.is_dataclass(_without_none(kind)):
+    if dataclasses.is_dataclass(_without_none(kind)) or _is_family(_without_none(kind)):
         raise OptionError(f"--set {change}: found a name with names below it; expected one of a single value.")
     return kind
 
@@ -155,6 +200,11 @@ def _made(kind: Any, value: Any, where: str) -> Any:
             return None
         raise OptionError(f"{where}: found nothing; expected {_named(kind)}.")
     kind = _without_none(kind)
+    if _is_family(kind):
+        if not isinstance(value, Mapping) or not isinstance(value.get(TYPE), str):
+            raise OptionError(f"{where}: found {value!r}; expected names and values, `{TYPE}` among them.")
+        value = dict(value)
+        return _made_dataclass(kind.of_type(value.pop(TYPE)), value, where)
     if dataclasses.is_dataclass(kind):
         return _made_dataclass(kind, value, where)
     if get_origin(kind) is tuple:
@@ -196,7 +246,17 @@ def _made_dataclass(kind: Any, value: Any, where: str) -> Any:
     }
     if missing := sorted(required - set(value)):
         raise OptionError(f"{where or kind.__name__}: found no {', '.join(missing)}; expected them.")
-    return kind(**{name: _made(hints[name], one, f"{where}.{name}" if where else name) for name, one in value.items()})
+    fields = {name: _made(hints[name], one, f"{where}.{name}" if where else name) for name, one in value.items()}
+    try:
+        return kind(**fields)
+    except OptionError as error:
+        # settings check themselves, and know their own names only
+        raise OptionError(f"{where}.{error}" if where else str(error)) from None
+
+
+def _is_family(kind: Any) -> bool:
+    """Whether a field of this type holds settings of one of several types, which the plain values name."""
+    return isinstance(kind, type) and issubclass(kind, Family) and not dataclasses.is_dataclass(kind)
 
 
 def _without_none(kind: Any) -> Any:

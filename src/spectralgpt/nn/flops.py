@@ -1,0 +1,23 @@
+"""How much the model computes: matrix products and attention, as is usual; what is recomputed to save memory is not
+counted twice."""
+
+from spectralgpt.nn.sizes import ModelConfig
+
+
+def forward_flops(config: ModelConfig, *, kept: int, decoded: int, predicted: int | None = None) -> float:
+    """FLOP of a forward pass, a sample; training computes three times as much.
+
+    kept: tokens that the encoder takes. decoded: tokens that the decoder takes, the kept ones among them. predicted:
+    tokens that it gives values of, default all of `decoded`.
+    """
+    size = config.size
+    encoder = 2 * kept * config.token_values * size.dim + size.depth * _block(kept, size.dim)
+    between = 2 * kept * size.dim * size.decoder_dim
+    decoder = size.decoder_depth * _block(decoded, size.decoder_dim)
+    head = 2 * (decoded if predicted is None else predicted) * size.decoder_dim * config.token_values
+    return float(encoder + between + decoder + head)
+
+
+def _block(tokens: int, dim: int) -> int:
+    """12 dim^2 weights a token, and two products of all tokens with all."""
+    return 24 * tokens * dim**2 + 4 * tokens**2 * dim

@@ -1,0 +1,107 @@
+"""The read-out: how the features of tokens become the embedding of a place and of an image.
+
+Weights that were measured bring one, with numbers of its own. Without one an embedding is the last block's features,
+normed, averaged over present tokens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+SMALLEST_DEVIATION = 1e-6
+"""Added to a deviation before its logarithm."""
+
+Features = Sequence[Float[Tensor, "batch date group row column dim"]]
+Present = Bool[Tensor, "batch date group row column"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOutConfig:
+    """What a measured read-out reads.
+
+    place, image: the blocks whose features are read for each, increasing, 0 for what goes into the first. values:
+    length of a place's vector.
+
+    Raises ValueError for blocks that are not increasing, or no values.
+    """
+
+    place: tuple[int, ...]
+    image: tuple[int, ...]
+    values: int
+
+    def __post_init__(self) -> None:
+        for blocks in (self.place, self.image):
+            if not blocks or list(blocks) != sorted(set(blocks)) or blocks[0] < 0:
+                raise ValueError(f"found blocks {list(blocks)} of a read-out; expected increasing numbers from 0")
+        if self.values < 1:
+            raise ValueError(f"found {self.values} values of a read-out; expected at least 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; from_dict is the inverse."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "ReadOutConfig":
+        """What to_dict wrote. ValueError, KeyError or TypeError for anything else."""
+        unknown = set(values) - set(cls.__slots__)
+        if unknown:
+            raise ValueError(f"found the unknown keys {sorted(unknown)} in the read-out")
+        return cls(tuple(values["place"]), tuple(values["image"]), values["values"])
+
+
+class ReadOut(nn.Module):
+    """A measured read-out; its numbers are part of the weights, and not trained.
+
+    Of a place: the mean over its present tokens (groups, dates) after each block, concatenated, standardized,
+    projected. Of an image: after each block and of each of the model's groups the mean and the logarithm of the
+    deviation over present tokens, standardized; 0 for a group without two present tokens.
+    """
+
+    place_mean: Tensor
+    place_deviation: Tensor
+    projection: Tensor
+    scale: Tensor
+    image_mean: Tensor
+    image_deviation: Tensor
+
+    def __init__(self, config: ReadOutConfig, dim: int, groups: int):
+        super().__init__()
+        self.config = config
+        read, seen = len(config.place) * dim, len(config.image) * groups * 2 * dim
+        self.register_buffer("place_mean", torch.zeros(read))
+        self.register_buffer("place_deviation", torch.ones(read))
+        self.register_buffer("projection", torch.eye(read, config.values))
+        self.register_buffer("scale", torch.ones(config.values))
+        self.register_buffer("image_mean", torch.zeros(seen))
+        self.register_buffer("image_deviation", torch.ones(seen))
+
+    def of_places(self, features: Features, present: Present) -> Float[Tensor, "batch row column value"]:
+        """Vectors of the places, 0 where nothing is present. features: after the blocks of `config.place`."""
+        count = present.sum(dim=(1, 2)).clamp(min=1)[..., None]
+        means = torch.cat([each.sum(dim=(1, 2)) / count for each in features], dim=-1)
+        vectors = ((means - self.place_mean) / self.place_deviation) @ self.projection
+        return torch.where(present.any(dim=2).any(dim=1)[..., None], vectors, 0.0)
+
+    def of_images(self, features: Features, present: Present) -> Float[Tensor, "batch value"]:
+        """Vectors of the images. features: after the blocks of `config.image`, of the model's own groups."""
+        axes = (1, 3, 4)
+        count = present.sum(dim=axes)
+        parts = []
+        for each in features:
+            mean = each.sum(dim=axes) / count.clamp(min=1)[..., None]
+            centred = torch.where(present[..., None], each - mean[:, None, :, None, None], 0.0)
+            variance = centred.square().sum(dim=axes) / count.clamp(min=1)[..., None]
+            parts.append(torch.cat([mean, (variance.sqrt() + SMALLEST_DEVIATION).log()], dim=-1))
+        vectors = (torch.stack(parts, dim=1).flatten(1) - self.image_mean) / self.image_deviation
+        known = (count > 1)[:, None, :, None].expand(-1, len(parts), -1, parts[0].shape[-1]).flatten(1)
+        return torch.where(known, vectors, 0.0)
+
+
+def default_scale(norm: nn.LayerNorm) -> Float[Tensor, " value"]:
+    """The int8 scale of embeddings without a measured read-out: (4 |w| + |b|) / 127 of the final norm's weight and
+    bias, as what is normed has about one unit of spread before these."""
+    return (4 * norm.weight.detach().abs() + norm.bias.detach().abs()) / 127

@@ -1,0 +1,52 @@
+"""Tasks: one file each, a value that says all that the other rooms need to know about it."""
+
+import importlib
+import pkgutil
+from difflib import get_close_matches
+
+from spectralgpt.errors import OptionError
+from spectralgpt.tasks.change import ChangeConfig, ChangeDetection, Combine
+from spectralgpt.tasks.classification import Classification
+from spectralgpt.tasks.embedding import Embedding, Embeddings
+from spectralgpt.tasks.pretraining import Pretraining
+from spectralgpt.tasks.segmentation import Segmentation
+from spectralgpt.tasks.task import Answers, AnswersOf, Batch, Class, HeadConfig, Objective, Prepared, Task
+
+__all__ = [
+    "Answers",
+    "AnswersOf",
+    "Batch",
+    "ChangeConfig",
+    "ChangeDetection",
+    "Class",
+    "Classification",
+    "Combine",
+    "Embedding",
+    "Embeddings",
+    "HeadConfig",
+    "Objective",
+    "Prepared",
+    "Pretraining",
+    "Segmentation",
+    "Task",
+    "find",
+    "names",
+]
+
+
+def names() -> list[str]:
+    """The tasks: all modules here but the one that says what a task is."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "task")
+
+
+def find(name: str) -> Task:
+    """The task of this name. OptionError, with the nearest, for another."""
+    known = names()
+    if name not in known:
+        near = get_close_matches(name, known, 1)
+        raise OptionError(
+            f"found no task {name!r}; expected one of: {', '.join(known)}."
+            + (f" Did you mean {near[0]}?" if near else "")
+        )
+    task: Task = importlib.import_module(f"spectralgpt.tasks.{name}").TASK
+    return task

@@ -1,0 +1,129 @@
+"""Change detection: what changed at each pixel between two times."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spectralgpt.errors import OptionError
+from spectralgpt.nn import (
+    Backbone,
+    Cube,
+    DenseConfig,
+    Key,
+    Merge,
+    Merged,
+    ModelConfig,
+    Prediction,
+    cropped,
+    initialize,
+    other_key,
+)
+from spectralgpt.tasks.task import Task
+
+Combine = Literal["difference", "concatenation"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeConfig(DenseConfig):
+    """A dense head on two times. combine: it sees their difference, before less after (the paper's), or both."""
+
+    classes: int = 2
+    level_dropout: float = 0.0
+    combine: Combine = "difference"
+
+    def words(self, depth: int) -> str:
+        """The head, for people."""
+        # not super(): a dataclass with slots is another class than the one that the compiler saw
+        return f"{DenseConfig.words(self, depth)}, of the {self.combine} of both times"
+
+
+class ChangeDetection(Backbone):
+    """The backbone, on each of two times alone, with the dense head on what they have in common or not."""
+
+    def __init__(self, config: ModelConfig, head: ChangeConfig):
+        super().__init__(config)
+        if head.combine not in get_args(Combine):
+            raise OptionError(f"found {head.combine!r} of two times; expected one of {', '.join(get_args(Combine))}.")
+        self.combine = head.combine
+        self.blocks = head.blocks(config.size.depth)
+        dim = config.size.dim
+        self.merge = Merge(tuple(group.wavelength for group in config.bands.groups), dim)
+        self.head = head.make(dim if head.combine == "difference" else 2 * dim, config.patch)
+        initialize(self.encoder)
+
+    def forward(
+        self, cube: Cube, after: Cube | None = None, key: Key | None = None
+    ) -> Float[Tensor, "batch class height width"]:
+        """Logits of every pixel; their log-softmax is the released model's output.
+
+        cube: two dates, before and after; or, with `after`, all that is known of the time before: any dates, bands that
+        may be others, on the same pixels. key: of each sample, of which dropout and drop path draw in training. Raises
+        OptionError for anything else.
+        """
+        before, after = both_times(cube, after)
+        if before.stacks_with(after):
+            # one pass for both
+            keys = None if key is None else torch.cat([key, other_key(key)])
+            times = [_halves(stacked) for stacked in self._merged(before.stacked(after), keys)]
+        else:
+            other = None if key is None else other_key(key)
+            times = list(zip(self._merged(before, key), self._merged(after, other), strict=True))
+        return cropped(self.head([self._combined(*each) for each in times], key), before)
+
+    @torch.no_grad()
+    def predict(self, cube: Cube, after: Cube | None = None) -> Prediction:
+        """Classes of the pixels (in the released model 0 is no change, 1 change); nothing where one of the times has no
+        valid band."""
+        logits = self(cube, after)
+        there = [each.valid.flatten(1, 2).any(dim=1) for each in both_times(cube, after) if each.valid is not None]
+        return Prediction(logits, torch.stack(there).all(dim=0) if there else None)
+
+    def _merged(self, cube: Cube, key: Key | None) -> list[Merged]:
+        features, present = self._encoded(cube, self.blocks, normed=False, key=key)
+        return [self.merge(each, present, cube.bands) for each in features]
+
+    def _combined(self, before: Merged, after: Merged) -> Merged:
+        there = [each.present for each in (before, after) if each.present is not None]
+        if self.combine == "difference":
+            features = before.features - after.features
+        else:
+            features = torch.cat([before.features, after.features], dim=1)
+        present = torch.stack(there).all(dim=0) if there else None
+        return Merged(features if present is None else torch.where(present[:, None], features, 0.0), present)
+
+
+def both_times(cube: Cube, after: Cube | None) -> tuple[Cube, Cube]:
+    """Before and after, from one cube of two dates or from two cubes. OptionError for anything else."""
+    if after is None:
+        if cube.shape[1] != 2:
+            raise OptionError(f"found {cube.shape[1]} dates; expected 2, before and after. For more, give two cubes.")
+        return cube.at_date(0), cube.at_date(1)
+    if (cube.shape[0], *cube.shape[-2:]) != (after.shape[0], *after.shape[-2:]):
+        raise OptionError(
+            f"found {cube.shape[0]} images of {cube.shape[-2]} x {cube.shape[-1]} pixels before and {after.shape[0]} "
+            f"of {after.shape[-2]} x {after.shape[-1]} after; expected the same places at the same size."
+        )
+    return cube, after
+
+
+def _halves(stacked: Merged) -> tuple[Merged, Merged]:
+    """The maps of both times, of a batch in which the second stands behind the first."""
+    before, after = stacked.features.chunk(2)
+    present = (None, None) if stacked.present is None else stacked.present.chunk(2)
+    return Merged(before, present[0]), Merged(after, present[1])
+
+
+TASK = Task(
+    name="change",
+    model=ChangeDetection,
+    heads={"dense": ChangeConfig},
+    class_name="ChangeDetector",
+    purpose="what changed at each pixel between two times",
+    pipeline="image-segmentation",  # the hub has no word for change detection
+    tags=("change-detection",),
+    example="classes = model.predict(cube).classes  # of each pixel",
+    sources=("before.tif@2020-05-01", "after.tif@2021-05-01"),
+)

@@ -1,0 +1,149 @@
+"""Masked pretraining: rebuild what is hidden of an image."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from spectralgpt.errors import OptionError
+from spectralgpt.nn import (
+    Cube,
+    Key,
+    Mask,
+    MaskedAutoencoder,
+    MaskKind,
+    Reconstruction,
+    Scored,
+    bare,
+    draw_mask,
+    draw_places,
+    forward_flops,
+    start_local,
+)
+from spectralgpt.tasks.task import Batch, Objective, Prepared, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A batch whose mask is drawn."""
+
+    cube: Cube
+    mask: Mask
+    places: Tensor | None
+    tokens: Tensor
+    scored: Scored
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Pretraining(Objective):
+    """Rebuild what a drawn mask hides: the token and the spectral loss.
+
+    mask_ratio: share hidden. mask: what is hidden together. normalized_target: the token loss in each token's own
+    units. spectral_weight: default 1, but 0 with normalized targets, as the spectral loss is in the cube's units and
+    one prediction cannot have both. decode_fraction: share of the places that the decoder sees besides the kept tokens,
+    and that count; below 1 a step costs less and its losses are noisier.
+
+    Raises OptionError for values that make no objective.
+    """
+
+    task: ClassVar[str] = "pretraining"
+    mask_ratio: float | int = 0.9
+    mask: MaskKind = "random"
+    decode_fraction: float | int = 1.0
+    normalized_target: bool = False
+    spectral_weight: float | int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.mask_ratio < 1:
+            raise OptionError(f"mask_ratio: found {self.mask_ratio}; expected between 0 and 1.")
+        if not 0 < self.decode_fraction <= 1:
+            raise OptionError(f"decode_fraction: found {self.decode_fraction}; expected above 0 and up to 1.")
+
+    @torch.no_grad()
+    def prepare(self, model: nn.Module, batch: Batch) -> Prepared:
+        """The mask, the targets, and how many values count."""
+        assert isinstance(model, MaskedAutoencoder)
+        cube, grid = batch.cube, model.grid_of(batch.cube)
+        present = None if cube.valid is None else model.present(cube).flatten(1)
+        shape = (cube.shape[0], grid.dates, grid.groups, grid.places)
+        mask = draw_mask(self.mask, self.mask_ratio, shape, batch.key, present, batch.draw)
+        places = draw_places(batch.key, grid.places, self.decode_fraction) if self.decode_fraction < 1 else None
+        targets = model.targets(cube)
+        scored = model.scored(cube, mask, targets, places)
+        counts = scored.counts()
+        if self._spectral_weight == 0:
+            counts = {"token": counts["token"]}
+        # the decoder sees all tokens, or the kept ones and those of the drawn places, of which it says something
+        predicted = grid.dates * grid.groups * (grid.places if places is None else places.shape[1])
+        decoded = predicted if places is None else mask.kept + predicted
+        flops = forward_flops(model.config, kept=mask.kept, decoded=decoded, predicted=predicted)
+        return Prepared(
+            counts=counts,
+            work=Masked(cube, mask, places, targets[0], scored, batch.key),
+            samples=cube.shape[0],
+            tokens=cube.shape[0] * (mask.kept + decoded),
+            flops=3 * cube.shape[0] * flops,
+        )
+
+    def totals(self, model: nn.Module, prepared: Prepared) -> Mapping[str, Tensor]:
+        """Sums of squares: of the token loss, and of the spectral loss times its weight."""
+        work: Masked = prepared.work
+        predicted = model(work.cube, work.mask, work.places, work.tokens, work.key)
+        inner = bare(model)
+        assert isinstance(inner, MaskedAutoencoder)
+        losses = inner.losses(
+            work.cube, work.mask, predicted, normalized=self.normalized_target, places=work.places, scored=work.scored
+        )
+        if self._spectral_weight == 0:
+            return {"token": losses["token"].total}
+        return {"token": losses["token"].total, "spectral": losses["spectral"].total * self._spectral_weight}
+
+    def validating(self) -> "Pretraining":
+        """With random masks and the whole decoder: the same question for all kinds of masks."""
+        return replace(self, mask="random", decode_fraction=1.0)
+
+    def sample(self, model: nn.Module, prepared: Prepared) -> Reconstruction:
+        """The first sample, rebuilt from what its mask left."""
+        assert isinstance(model, MaskedAutoencoder)
+        work: Masked = prepared.work
+        one = work.cube.part(slice(1))
+        return model.reconstruct(one, work.mask.hidden[:1].reshape(1, *model.grid_of(one).shape))
+
+    def draw(self, path: Path, samples: Sequence[Reconstruction], title: str) -> None:
+        """Each sample's first date: input, what is left, rebuilt."""
+        from spectralgpt.report import save_rebuilt_samples
+
+        bands = [each.cube.bands.bands for each in samples]
+        save_rebuilt_samples(
+            path,
+            [each.cube.reflectance()[0, 0].cpu().numpy() for each in samples],
+            [each.reflectance()[0, 0].cpu().numpy() for each in samples],
+            [each.hidden[0, 0].cpu().numpy() for each in samples],
+            [[band.wavelength for band in every] for every in bands],
+            [every[0].sensor for every in bands],
+            title,
+        )
+
+    @property
+    def _spectral_weight(self) -> float:
+        if self.spectral_weight is not None:
+            return self.spectral_weight
+        return 0.0 if self.normalized_target else 1.0
+
+
+TASK = Task(
+    name="pretraining",
+    model=MaskedAutoencoder,
+    heads={},
+    class_name="SpectralGPT",
+    purpose="rebuilds what is hidden of an image, gives features and embeddings",
+    pipeline="image-feature-extraction",
+    tags=("masked-autoencoder",),
+    example='embedding = model.embed(cube, "place")  # a vector for each patch',
+    objective=Pretraining,
+    starts={"local": start_local},
+)

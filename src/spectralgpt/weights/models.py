@@ -1,0 +1,143 @@
+"""The public models: SpectralGPT, Classifier, Segmenter, ChangeDetector, and a class for every other task."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from spectralgpt.nn import Cube, Hide, MaskedAutoencoder, ModelConfig, Normalization, Reconstruction, Scaling
+from spectralgpt.tasks import ChangeDetection, Class, Classification, HeadConfig, Segmentation, Task, find
+from spectralgpt.weights.contents import checked_classes
+from spectralgpt.weights.pretrained import Pretrained
+
+WithHead = TypeVar("WithHead", bound="Headed")
+Headless = TypeVar("Headless", bound="HeadlessModel")
+
+
+class HeadlessModel(Pretrained):
+    """What models without a head share."""
+
+    @classmethod
+    def from_encoder(cls: type[Headless], model: Pretrained) -> Headless:
+        """A copy of a model's encoder, with its bands, units, positions and read-out; what the task adds is new."""
+        new = cls(model.config, model.normalization, {**model.provenance, "encoder": model.fingerprint()})
+        new.encoder, new.read_out = copy.deepcopy(model.encoder), copy.deepcopy(model.read_out)
+        return new.train(model.training).to(model.encoder.embedding.bias)
+
+
+class SpectralGPT(HeadlessModel, MaskedAutoencoder):
+    """The masked autoencoder, which rebuilds what is hidden and gives features and embeddings."""
+
+    task = find("pretraining")
+
+    @torch.no_grad()
+    def reconstruct(
+        self, cube: Cube, hide: str | float | Hide | Bool[Tensor, "batch date group row column"] = 0.75, seed: int = 0
+    ) -> Reconstruction:
+        """Images rebuilt from what is left visible (MaskedAutoencoder.reconstruct).
+
+        A cube that was scaled by its own extremes is scaled by fixed statistics first: extremes know what is hidden.
+        """
+        if cube.scaling.kind == "min_max":
+            bands = cube.bands.bands
+            fixed = torch.from_numpy(self.normalization.fixed("two_sigma", bands, [[band] for band in bands])).float()
+            centre, scale = (each.to(cube.values.device).expand(cube.shape[:3]) for each in fixed)
+            scaling = Scaling("two_sigma", centre, scale, self.normalization.eight_bit)
+            cube = replace(cube, values=scaling.normalize(cube.scaling.reflectance(cube.values)), scaling=scaling)
+        return super().reconstruct(cube, hide, seed)
+
+
+class Headed(Pretrained):
+    """What models with a head share."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        head: HeadConfig,
+        normalization: Normalization,
+        provenance: dict[str, Any] | None = None,
+        classes: Sequence[Class] = (),
+    ):
+        """Raises OptionError for a head that is not one of the task's, ValueError for classes that do not fit it."""
+        self.task.head_type(head)
+        # of the task's model, beside which this stands
+        super(Pretrained, self).__init__(config, head)  # type: ignore[call-arg]
+        self._means(head, normalization, provenance, checked_classes(tuple(classes), head))
+
+    @classmethod
+    def from_encoder(
+        cls: type[WithHead], model: Pretrained, head: HeadConfig, classes: Sequence[Class] = ()
+    ) -> WithHead:
+        """A new head on a copy of a model's encoder, in training mode: bands, units and positions are the model's.
+
+        classes: names and colours of the head's. Raises OptionError for a head that is not one of the task's.
+        """
+        # its own fingerprint last: the model may have been made from another's encoder
+        provenance = {**model.provenance, "encoder": model.fingerprint()}
+        new = cls(model.config, head, model.normalization, provenance, classes)
+        new.encoder = copy.deepcopy(model.encoder)
+        new.start_head()
+        # encoder and head in one mode, on one device, in one type
+        return new.train().to(model.encoder.embedding.bias)
+
+
+class Classifier(Headed, Classification):
+    """A label, or several, for an image."""
+
+    task = find("classification")
+
+
+class Segmenter(Headed, Segmentation):
+    """A class for each pixel."""
+
+    task = find("segmentation")
+
+
+class ChangeDetector(Headed, ChangeDetection):
+    """What changed at each pixel between two times."""
+
+    task = find("change")
+
+
+@cache
+def class_of(name: str) -> type[Pretrained]:
+    """The class of the models of a task: the public one, or for a task without one a class of its own."""
+    for public in (SpectralGPT, Classifier, Segmenter, ChangeDetector):
+        if public.task.name == name:
+            return public
+    task: Task = find(name)
+    base = Headed if task.heads else HeadlessModel
+    made: type[Pretrained] = type(task.class_name, (base, task.model), {"task": task, "__doc__": f"{task.purpose}."})
+    return made
+
+
+def new_weights(
+    task: str,
+    config: ModelConfig,
+    head: HeadConfig | None,
+    normalization: Normalization,
+    provenance: dict[str, Any] | None = None,
+) -> Pretrained:
+    """A new model for a task, its numbers drawn by PyTorch. OptionError for a head that is not one of the task's."""
+    kind = class_of(task)
+    if issubclass(kind, Headed):
+        assert head is not None, f"{task} has heads"
+        return kind(config, head, normalization, provenance)
+    kind.task.head_type(head)
+    return kind(config, normalization, provenance)
+
+
+def on_encoder(model: Pretrained, task: str, head: HeadConfig | None) -> Pretrained:
+    """A new model for a task on a copy of a model's encoder. OptionError for a head that is not one of the task's."""
+    kind = class_of(task)
+    if issubclass(kind, Headed):
+        assert head is not None, f"{task} has heads"
+        return kind.from_encoder(model, head)
+    assert issubclass(kind, HeadlessModel), "a model has a head or none"
+    kind.task.head_type(head)
+    return kind.from_encoder(model)
