@@ -35,7 +35,8 @@ from spectralgpt.training.logs import RunLog
 from spectralgpt.training.loop import Done, Work, train_steps
 from spectralgpt.training.meter import Meter
 from spectralgpt.training.optimizer import make_optimizer
-from spectralgpt.training.recipe import Machine, ModelChoice, Recipe, Stage
+from spectralgpt.training.recipe import Machine, Mixture, ModelChoice, Recipe, Stage
+from spectralgpt.training.schedule import Schedule
 from spectralgpt.training.stage_data import StageData, stage_data
 from spectralgpt.weights import SpectralGPT
 
@@ -72,7 +73,7 @@ class Case:
         return self.run.data[0]
 
     def objective(self, decode_fraction: float = 1.0) -> Pretraining:
-        return Pretraining(self.stage.mask_ratio, decode_fraction=decode_fraction)
+        return Pretraining(RATIO, decode_fraction=decode_fraction)
 
     def steps(self, work: Iterator[Work], decode_fraction: float = 1.0) -> Iterator[Done]:
         """The run's loop over such work."""
@@ -84,7 +85,7 @@ class Case:
         device, config = self.run.distribution.device, self.model.config
         cube = augmented(
             samples,
-            Augmentation(self.stage.image),
+            self.stage.augmentation,
             config.bands,
             self.model.normalization,
             trained_side=config.image,
@@ -94,7 +95,8 @@ class Case:
 
 
 def case(size: str, batch: int, image: int, every: int, shards: Shards, out: Path, device: str) -> Case:
-    stage = Stage("loop", image=image, batch=batch, steps=10**6, lr=RATE, clip=CLIP, mask_ratio=RATIO)
+    schedule = Schedule(steps=10**6, lr=RATE, clip=CLIP)
+    stage = Stage("loop", Pretraining(RATIO), Augmentation(image), schedule, Mixture(batch=batch))
     machine = Machine(micro=batch, workers=0)
     recipe = Recipe("loop", (stage,), ModelChoice(size), held_back=0.0, machine=machine)
     distribution = Distribution(0, 1, torch.device(device))
@@ -106,7 +108,6 @@ def case(size: str, batch: int, image: int, every: int, shards: Shards, out: Pat
         out=out,
         distribution=distribution,
         log=RunLog(out),
-        draw=None,
         progress=silent,
         peak=matmul_peak(distribution.device),
     )

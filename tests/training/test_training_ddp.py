@@ -31,7 +31,7 @@ RUNS = """
     shards, broken, folder = map(Path, sys.argv[1:4])
     steps = json.loads(sys.argv[4])
     counts, rounds, asked = [], [], []
-    sums, wraps = Distribution.sum_, Distribution.wrap
+    sums, makes = Distribution.sum_, Distribution.made
 
     def summed(self, tensor):
         counts.append(tensor.tolist())
@@ -39,17 +39,17 @@ RUNS = """
             os.kill(os.getpid(), signal.SIGTERM)
         return sums(self, tensor)
 
-    def wrapped(self, model):
-        ddp = wraps(self, model)
+    def wrapped(self, model, optimizer):
+        ddp, made = makes(self, model, optimizer)
         if ddp is not model:
             def around(_, bucket):
                 rounds.append(len(counts))
                 parts = dist.all_reduce(bucket.buffer().div_(self.ranks), async_op=True).get_future()
                 return parts.then(lambda done: done.value()[0])
             ddp.register_comm_hook(None, around)
-        return ddp
+        return ddp, made
 
-    Distribution.sum_, Distribution.wrap = summed, wrapped
+    Distribution.sum_, Distribution.made = summed, wrapped
 
     def train(data, out, rank, ranks, stop=None):
         # one of them is asked while it computes the step, and both stop after it

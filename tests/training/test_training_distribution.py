@@ -48,7 +48,7 @@ RANKS = """
         said["gathered"] = world.gathered({"rank": rank})
 
         inside, optimizer = made(rank)
-        model = world.wrap(inside)
+        model, optimizer = world.made(inside, lambda _: optimizer)
         said["inside"] = bare(model) is inside and model is not inside
 
         # rank 0 has samples 0, 1 and 2, rank 1 sample 3, and nothing in its first micro-batch
@@ -68,7 +68,7 @@ RANKS = """
             torch.save([inside.state_dict(), optimizer.state_dict()], folder / "two.pt")
 
         other, other_optimizer = made(5 + rank)
-        wrapped = world.wrap(other)
+        wrapped, other_optimizer = world.made(other, lambda _: other_optimizer)
         said["extra"] = load_checkpoint(folder / "one/step-00000003", wrapped, other_optimizer, world)
         wanted = torch.load(folder / "one.pt")
         said["differences"] = differences(wanted, [other.state_dict(), other_optimizer.state_dict()])
@@ -145,12 +145,19 @@ def test_all_of_them_refuse_what_is_damaged(two):
     assert all("step-00000003: found that __0_0.distcp is not what was written" in each["damaged"] for each in said)
 
 
+def make_optimizer_of(model):
+    return torch.optim.AdamW(model.parameters())
+
+
 def test_one_alone_does_the_same_without_processes():
     model, _ = made(0)
     with distributed("cpu") as world:
         assert not torch.distributed.is_initialized()
         assert (world.rank, world.ranks, world.device.type, world.is_main) == (0, 1, "cpu", True)
-        assert bare(world.wrap(model)) is world.wrap(model) is model
+        trained, optimizer = world.made(model, make_optimizer_of)
+        assert bare(trained) is trained is model
+        assert optimizer.param_groups[0]["params"][0] is next(iter(model.parameters()))
+        assert world.whole(model).keys() == model.state_dict().keys()
         with world.accumulating(model, last=False):
             pass
         tensor = torch.tensor([1.0, 2.0])

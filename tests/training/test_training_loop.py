@@ -9,7 +9,7 @@ from made_rasters import NAMES, land
 
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.nn import Cube, MaskedAutoencoder, ModelConfig, Scaling, Size
-from spectralgpt.tasks import Prepared, Pretraining
+from spectralgpt.tasks import Objective, Prepared, Pretraining
 from spectralgpt.training import DivergedError, cosine, make_optimizer, random_crops, train
 
 CONFIG = ModelConfig(Size(48, 2, 4, 32, 1, 4), BandSet.native(sensor("spectralgpt-12").bands))
@@ -66,7 +66,7 @@ def test_the_learning_rate_is_the_schedule_s():
 
 
 def test_a_loss_that_is_not_finite_stops_the_run():
-    class Broken:
+    class Broken(Objective):
         """Fine in the first step, broken from the second on."""
 
         steps = 0

@@ -199,9 +199,9 @@ def test_its_config_starts_the_same_run(shards, straight, tmp_path, monkeypatch,
 
 def test_another_recipe_is_refused_and_named(shards, straight):
     recipe = RECIPE
-    stages = (replace(recipe.stages[0], lr=2e-3), recipe.stages[1])
+    stages = (recipe.stages[0].but(lr=2e-3), recipe.stages[1])
     for other, found in (
-        (replace(recipe, stages=stages), r"stages\.0\.lr: 0\.002, was 0\.003"),
+        (replace(recipe, stages=stages), r"stages\.0\.schedule\.lr: 0\.002, was 0\.003"),
         (replace(recipe, seed=4), "seed: 4, was 3"),
         (replace(recipe, stages=recipe.stages[:1]), "stages: "),
         (replace(recipe, held_back=0.3), r"held_back: 0\.3, was 0\.15"),
@@ -277,7 +277,7 @@ def test_a_loss_that_is_not_finite_names_the_step_and_its_samples(shards, tmp_pa
 
 def test_a_rate_that_is_too_high_is_told_before_anything_is_saved(shards, tmp_path):
     recipe = made_recipe(save_every=1)
-    stages = tuple(replace(stage, lr=1e18, clip=None) for stage in recipe.stages)
+    stages = tuple(stage.but(lr=1e18, clip=None) for stage in recipe.stages)
     with pytest.raises(DivergedError, match=r"no state was saved before|is the last good state"):
         started(shards, tmp_path / "run", replace(recipe, stages=stages))
     for path in checkpoints(tmp_path / "run/checkpoints"):
@@ -288,7 +288,9 @@ def first_loader(shards: Path, recipe: Recipe) -> Loader:
     """As the first stage's."""
     opened = run.stage_data(recipe.stages[0], shards, recipe.model.config(16).bands, recipe.held_back)
     seed = int(run.keys(recipe.seed, 0)) >> 1
-    return Loader(opened.sources, batch=recipe.stages[0].batch, micro=3, seed=seed, dates=recipe.stages[0].dates)
+    return Loader(
+        opened.sources, batch=recipe.stages[0].data.batch, micro=3, seed=seed, dates=recipe.stages[0].data.dates
+    )
 
 
 # -- held back ---------------------------------------------------------------------------------------------------------
@@ -401,7 +403,7 @@ def test_a_source_takes_the_samples_that_it_names(shards):
     bands = RECIPE.model.config(16).bands
 
     def counts(**choice) -> list[int]:
-        stage = replace(RECIPE.stages[0], data=(DataChoice(**choice),))
+        stage = RECIPE.stages[0].but(sources=(DataChoice(**choice),))
         (source,) = run.stage_data(stage, shards, bands, 0.0).sources
         return [len(rows) for rows in source.rows]
 
@@ -415,11 +417,11 @@ def test_a_source_takes_the_samples_that_it_names(shards):
 def test_bands_that_the_model_does_not_know_are_left_out_and_told(shards):
     """A model of one red band; with bands_as they form groups of their own."""
     red = BandSet.native([sensor("s2-l2a").band("B4")], 1)
-    stage = replace(RECIPE.stages[0], data=(DataChoice(sensors=("s2-l2a", "landsat8-c2l2")),))
+    stage = RECIPE.stages[0].but(sources=(DataChoice(sensors=("s2-l2a", "landsat8-c2l2")),))
     assert run.stage_data(stage, shards, red, 0.0).left_out == ()
     vapour = BandSet.native([sensor("s2-l2a").band("B9")], 1)  # Landsat has no such band
     found = run.stage_data(stage, shards, vapour, 0.0)
     assert [len(rows) for rows in found.sources[0].rows] == list(COUNTS[:2])
     assert found.left_out == (f"{shards}: landsat8-c2l2, whose bands the model does not know (bands_as=own)",)
-    own = replace(stage, data=(DataChoice(bands_as="own"),))
+    own = stage.but(sources=(DataChoice(bands_as="own"),))
     assert [len(rows) for rows in run.stage_data(own, shards, vapour, 0.0).sources[0].rows] == list(COUNTS)

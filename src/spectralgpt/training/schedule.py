@@ -39,7 +39,7 @@ class Schedule:
             if not fits:
                 raise OptionError(f"{name}: found {value}; expected {expected}.")
 
-    def length(self, steps_per_epoch: float) -> int:
+    def length(self, steps_per_epoch: float | int) -> int:
         """Steps of the stage."""
         if self.steps is not None:
             return self.steps
