@@ -9,7 +9,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from real_images import real
+from real_rasters import real
 
 from spectralgpt.bands import (
     BandSet,

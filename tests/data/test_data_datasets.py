@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_rasters import land, write
-from real_images import BOTH, IMAGES, SHARED
+from real_rasters import BOTH, IMAGES, SHARED
 
 from made_folders import bands_of, scene
 from spectralgpt.data.chips import Reading

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from made_rasters import PLACE, UTM, distinct, write
 from rasterio.crs import CRS
 from rasterio.warp import transform as to_crs
-from real_images import BOTH
+from real_rasters import BOTH
 
 from spectralgpt.errors import OptionError
 from spectralgpt.raster import Grid, Window, open_raster

@@ -10,7 +10,7 @@ import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_rasters import write
-from real_images import real, real_all
+from real_rasters import real, real_all
 
 from spectralgpt.bands import Band, sensor
 from spectralgpt.errors import RasterError

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 from made_rasters import distinct, write
-from real_images import real
+from real_rasters import real
 
 from spectralgpt.errors import RasterError
 from spectralgpt.raster import open_raster

@@ -8,7 +8,7 @@ import pytest
 import rasterio
 from made_rasters import write
 from rasterio.errors import NotGeoreferencedWarning
-from real_images import real
+from real_rasters import real
 
 from spectralgpt.bands import BandSet, align, sensor
 from spectralgpt.nn import BandStatistics, Normalization, make_cube

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 from made_rasters import distinct, write
-from real_images import IMAGES, real
+from real_rasters import IMAGES, real
 
 from spectralgpt.errors import RasterError
 from spectralgpt.raster import open_raster

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_rasters import PLACE, UTM, distinct, write
 from rasterio.warp import reproject, transform
-from real_images import real, real_all
+from real_rasters import real, real_all
 
 from spectralgpt.errors import BandError, RasterError
 from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Pixels, Window, check, open_raster

@@ -15,7 +15,7 @@ from rasterio.io import MemoryFile
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform as to_crs
 from rasterio.warp import transform_bounds
-from real_images import real
+from real_rasters import real
 
 from spectralgpt.errors import OptionError
 from spectralgpt.raster import Grid, Window, open_raster

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import rasterio
 from made_rasters import NAMES, write
-from real_images import IMAGES, real
+from real_rasters import IMAGES, real
 
 from made_safe import (
     BAND_ID,

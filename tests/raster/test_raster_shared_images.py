@@ -17,7 +17,7 @@ import pytest
 import rasterio
 from made_rasters import NAMES, write
 from rasterio.errors import NotGeoreferencedWarning
-from real_images import BOTH, IMAGES, SHARED, real
+from real_rasters import BOTH, IMAGES, SHARED, real
 
 from spectralgpt.errors import InputError
 from spectralgpt.raster import Raster, Verdict, check, open_raster

@@ -11,7 +11,7 @@ import pytest
 import rasterio
 from affine import Affine
 from made_rasters import distinct, write
-from real_images import IMAGES
+from real_rasters import IMAGES
 
 from spectralgpt.errors import RasterError
 from spectralgpt.raster import open_raster

@@ -1,9 +1,6 @@
 """The demo's two scenes, and the demo from training to its pictures."""
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 import rasterio
 from rasterio.windows import from_bounds
 
@@ -13,22 +10,20 @@ CROP = sg.Window(292, 467, 516, 516)  # of the large scene's pixels of 10 m
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
 
 
-@pytest.fixture(scope="module")
-def packaged() -> Path:
-    return Path(sg.__path__[0]) / "demo_scene"
+def test_packaged_scene_has_the_values_of_the_large_one(demo_scene, large_scene):
+    for band in BANDS:
+        with (
+            rasterio.open(demo_scene / f"s2_{band}.tif") as crop,
+            rasterio.open(large_scene / f"s2_{band}.jp2") as large,
+        ):
+            window = from_bounds(*crop.bounds, large.transform)
+            assert all(float(number).is_integer() for number in window.flatten())
+            assert (crop.crs, crop.res, crop.dtypes) == (large.crs, large.res, large.dtypes), band
+            np.testing.assert_array_equal(crop.read(1), large.read(1, window=window), err_msg=band)
 
 
-@pytest.mark.parametrize("band", BANDS)
-def test_packaged_scene_has_the_values_of_the_large_one(packaged, demo_scene, band):
-    with rasterio.open(packaged / f"s2_{band}.tif") as crop, rasterio.open(demo_scene / f"s2_{band}.jp2") as large:
-        window = from_bounds(*crop.bounds, large.transform)
-        assert all(float(number).is_integer() for number in window.flatten())
-        assert (crop.crs, crop.res, crop.dtypes) == (large.crs, large.res, large.dtypes)
-        np.testing.assert_array_equal(crop.read(1), large.read(1, window=window))
-
-
-def test_packaged_scene_opens_like_the_large_one(packaged, demo_scene):
-    with sg.open_raster(packaged) as crop, sg.open_raster(demo_scene) as large:
+def test_packaged_scene_opens_like_the_large_one(demo_scene, large_scene):
+    with sg.open_raster(demo_scene) as crop, sg.open_raster(large_scene) as large:
         assert (crop.sensor, crop.bands) == (large.sensor, large.bands)
         assert (crop.scale, crop.offset) == (large.scale, large.offset)
         assert (crop.nodata, crop.dtype) == (large.nodata, large.dtype)
@@ -39,5 +34,5 @@ def test_packaged_scene_opens_like_the_large_one(packaged, demo_scene):
         np.testing.assert_allclose(crop.read(inside).values.astype(int), there.astype(int), rtol=0, atol=1)
 
 
-def test_packaged_scene_is_small(packaged):
-    assert sum(file.stat().st_size for file in packaged.iterdir()) < 2_000_000
+def test_packaged_scene_is_small(demo_scene):
+    assert sum(file.stat().st_size for file in demo_scene.iterdir()) < 2_000_000

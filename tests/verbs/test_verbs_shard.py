@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 from made_rasters import NAMES, land, write
-from real_images import IMAGES, real
+from real_rasters import IMAGES, real
 
 import spectralgpt as package
 from spectralgpt.data.shards import open_shards
