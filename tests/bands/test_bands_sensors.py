@@ -9,6 +9,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from real_rasters import real
 
 from spectralgpt.bands import (
     BandSet,
@@ -76,8 +77,8 @@ def test_sentinel_2_has_the_bands_of_the_product_metadata():
     assert (l1c.scale, l1c.offset, l1c.nodata, l1c.level) == (1e-4, 0, 0, "L1C")
 
 
-def test_the_wavelengths_are_those_of_a_real_product(shared):
-    file = next((shared / "data" / "metadata_fixtures" / "sentinel2").glob("S2A_MSIL1C*.SAFE")) / "MTD_MSIL1C.xml"
+def test_the_wavelengths_are_those_of_a_real_product():
+    file = real("metadata_fixtures/sentinel2/S2A_MSIL1C*.SAFE") / "MTD_MSIL1C.xml"
     entry = r'<Spectral_Information bandId="\d+" physicalBand="(\w+)">.*?<CENTRAL unit="nm">([\d.]+)</CENTRAL>'
     found = re.findall(entry, file.read_text(), re.DOTALL)
     assert {name: float(centre) for name, centre in found} == {b.name: b.wavelength for b in sensor("s2-l1c").bands}
@@ -324,8 +325,8 @@ def test_what_the_levels_lack_they_do_not_know():
     assert not sensor("s2-l2a").knows("rededge"), "there are three"
 
 
-def test_common_names_and_wavelengths_of_real_stac_items(shared):
-    items = (shared / "data" / "metadata_fixtures").rglob("*.json")
+def test_common_names_and_wavelengths_of_real_stac_items():
+    items = real("metadata_fixtures").rglob("*.json")
     seen = set()
     for item in items:
         assets = json.loads(item.read_text()).get("assets", {})
@@ -579,8 +580,8 @@ def test_a_wrong_list_of_wavelengths_is_refused(tmp_path, text, says):
         ("hyperspectral_more/houston2018", 48, 380, 1050, 0),
     ],
 )
-def test_real_imaging_spectrometers(shared, place, count, first, last, steps_back):
-    found = read_wavelengths(shared / "data" / place / "wavelengths.csv")
+def test_real_imaging_spectrometers(place, count, first, last, steps_back):
+    found = read_wavelengths(real(f"{place}/wavelengths.csv"))
     centres = [band.wavelength for band in found.bands]
     assert len(centres) == count
     assert centres[0] == first

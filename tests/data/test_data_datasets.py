@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_rasters import land, write
+from real_rasters import BOTH, IMAGES, SHARED
 
 from made_folders import bands_of, scene
 from spectralgpt.data.chips import Reading
@@ -80,14 +81,16 @@ def test_a_folder_of_images_is_no_data_set(tmp_path):
     assert read_dataset(str(tmp_path / "train")) is None
 
 
-def test_real_bigearthnet_patches_are_images(shared, tmp_path):
-    folders = [shared / "data" / "bigearthnet_samples", shared / "data" / "s2_format_samples" / "BigEarthNet-v2"]
+@pytest.mark.parametrize("data", BOTH)
+def test_real_bigearthnet_patches_are_images(data, tmp_path):
+    folders = [data / "bigearthnet_samples", data / "s2_format_samples" / "BigEarthNet-v2"]
+    count = {IMAGES: 2, SHARED: 11}[data]
     report = shard([folders[0], folders[1] / "BigEarthNet-S2"], tmp_path / "out", Reading(120, 0.1, 12), workers=1)
     shards = open_shards(tmp_path / "out")
-    assert (shards.counts, report.left_out) == ((11,), 0)
+    assert (shards.counts, report.left_out) == ((count,), 0)
     (layout,) = shards.layouts
     assert (layout.sensor, len(layout.bands), layout.side, layout.dates) == ("s2-l2a", 12, 120, 1)
     lon, lat = shards.positions(0).T
     assert ((lat > 36) & (lat < 70) & (lon > -10) & (lon < 32)).all()  # the ten countries
-    days = shards.read(0, np.arange(11)).days.numpy()
+    days = shards.read(0, np.arange(count)).days.numpy()
     assert ((days > 17317) & (days < 17683)).all()  # June 2017 to May 2018

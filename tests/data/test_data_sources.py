@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_rasters import NAMES, land, write
+from made_rasters import NAMES, distinct, land, write
 
 from made_folders import bands_of, contents, scene
 from spectralgpt.data.chips import Reading
@@ -193,7 +193,10 @@ def test_a_folder_of_bands_is_one_image(tmp_path):
     np.testing.assert_array_equal(shards.read(0, np.array([0])).values[0, 0, :, :48, :48], land(48, 48, 3, 4))
 
 
-def test_a_preview_beside_bands_is_no_image(demo_scene):
-    """The demo's scene: 13 bands and a preview of three."""
-    (image,) = find_images([demo_scene]).images
-    assert image.paths == (str(demo_scene),)
+def test_a_preview_beside_bands_is_no_image(demo_scene, tmp_path):
+    """A scene of 13 bands on three grids and a preview of three."""
+    folder = tmp_path / "scene"
+    shutil.copytree(demo_scene, folder)
+    write(folder / "preview.tif", distinct(3, 43, 43, "uint8"))
+    (image,) = find_images([folder]).images
+    assert image.paths == (str(folder),)

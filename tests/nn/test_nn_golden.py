@@ -1,6 +1,6 @@
-"""The released pretraining model, number by number. Tolerances and their reasons: the golden folder's README."""
+"""The released pretraining model, number by number. Tolerances and their reasons: tests/golden/README.md."""
 
-import golden
+import golden_numbers as golden
 import numpy as np
 import pytest
 import torch
@@ -14,7 +14,6 @@ from spectralgpt.training import cosine, make_optimizer
 from spectralgpt.weights import Released, describe_released, from_released, to_released
 from spectralgpt.weights.released import STATISTICS
 
-pytestmark = golden.needed
 CASES = ["mae_main", "mae_normpix"]
 
 
@@ -229,7 +228,7 @@ def test_schedule():
 
 @pytest.mark.parametrize("variant", ["base_patch8_96", "base_patch8_128"])
 def test_initialization(variant):
-    """Standard deviations and bounds of a new model are those that MATH.md 4 states."""
+    """Standard deviations and bounds of a new model are those that section 4 of docs/mathematics.md states."""
     keys = golden.load_json("official_keys.json")["models"][f"pretrain/mae_vit_{variant}"]["keys"]
     shapes = {name: torch.empty(shape, device="meta") for name, shape in keys.items()}
     torch.manual_seed(0)

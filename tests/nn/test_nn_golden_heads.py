@@ -1,10 +1,10 @@
-"""The released fine-tuned models, number by number. Tolerances and their reasons: the golden folder's README."""
+"""The released fine-tuned models, number by number. Tolerances and their reasons: tests/golden/README.md."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import golden
+import golden_numbers as golden
 import numpy as np
 import pytest
 import torch
@@ -18,7 +18,6 @@ from spectralgpt.training import make_optimizer
 from spectralgpt.weights import Released, describe_released, from_released, to_released
 from spectralgpt.weights.layout import OWN_TABLES
 
-pytestmark = golden.needed
 SMALL = ["cls_joint", "change_small", "segment_small"]
 FULL = ["full_cls_base_128", "full_change_base_128", "full_segment_base_128"]
 GRADIENT = {"cls_joint": 2e-5, "change_small": 6e-5, "segment_small": 3e-4}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from made_rasters import PLACE, UTM, distinct, write
 from rasterio.crs import CRS
 from rasterio.warp import transform as to_crs
+from real_rasters import BOTH
 
 from spectralgpt.errors import OptionError
 from spectralgpt.raster import Grid, Window, open_raster
@@ -277,9 +278,10 @@ def test_an_image_is_cut_to_an_area(tmp_path):
     assert 0.4 < coarse.valid.mean() < 0.6
 
 
-def test_real_areas_hold_their_scenes(shared):
+@pytest.mark.parametrize("data", BOTH)
+def test_real_areas_hold_their_scenes(data):
     """The outlines beside the scenes, from which these were cut."""
-    for folder in sorted((shared / "data" / "oscd").glob("*/")):
+    for folder in sorted((data / "oscd").glob("*/")):
         with rasterio.open(next((folder / "imgs_1").glob("*_B02.tif"))) as dataset:
             grid = Grid(dataset.crs.to_wkt(), dataset.transform, *dataset.shape)
         window, area = read_area(str(folder / f"{folder.name}.geojson"), grid)

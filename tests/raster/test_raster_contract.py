@@ -10,6 +10,7 @@ import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_rasters import write
+from real_rasters import real, real_all
 
 from spectralgpt.bands import Band, sensor
 from spectralgpt.errors import RasterError
@@ -340,14 +341,14 @@ TOA_WITHOUT_CIRRUS = [name for name in TOA.names if name != "B10"]
     ("path", "bands"),
     [
         ("s2_pairs/282D_485L_3_3/282D_485L_3_3_S2L1C.tif", None),
-        ("s2_pairs/609U_541L_3_0/609U_541L_3_0_S2L1C.tif", None),
+        pytest.param("s2_pairs/609U_541L_3_0/609U_541L_3_0_S2L1C.tif", None, marks=pytest.mark.long),
         ("landcover/sentinel2_l2a_rstoolbox/image.tif", "s2-l2a"),
     ],
 )
-def test_scenes_with_1000_added_are_suspected(shared, path, bands, tmp_path):
-    with open_raster(shared / "data" / path, bands=bands) as raster:
+def test_scenes_with_1000_added_are_suspected(path, bands, tmp_path):
+    with open_raster(real(path), bands=bands) as raster:
         assert "offset" in [flag.kind for flag in check(raster).flags]
-    with rasterio.open(shared / "data" / path) as dataset:
+    with rasterio.open(real(path)) as dataset:
         stored, names = dataset.read(), dataset.descriptions
     count = len(stored)
     told = write(tmp_path / "told.tif", stored, names=names, scales=[1e-4] * count, offsets=[-0.1] * count)
@@ -362,18 +363,16 @@ def test_scenes_with_1000_added_are_suspected(shared, path, bands, tmp_path):
         ("eurosat_ms/River/*.tif", "eurosat"),
         ("s2_l1c_scenes/*.tif", None),  # deserts, saturated roofs
         ("s2_pairs/*/*L2A.tif", None),  # snow
-        ("s2_more/biomassters*.tif", None),  # snow, low sun
+        pytest.param("s2_more/biomassters*.tif", None, marks=pytest.mark.long),  # snow, low sun
         ("worldcereal_ts/wc_be_a/wc_be_a_201[78]-1*.tif", None),  # cloud, haze
         ("bark_beetle_s2/images_2019/geojson_2[01]*.tif", "s2-l2a"),
     ],
 )
-def test_clean_images_are_not_suspected(shared, pattern, bands):
-    paths = sorted((shared / "data").glob(pattern))
-    assert paths
+def test_clean_images_are_not_suspected(pattern, bands):
     found = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        for path in paths:
+        for path in real_all(pattern):
             with open_raster(path, bands=bands) as raster:
                 found[path.name] = [flag.text for flag in check(raster).flags if flag.kind != "absent"]
     assert not {name: flags for name, flags in found.items() if flags}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 from made_rasters import distinct
+from real_rasters import real
 
 from spectralgpt.errors import RasterError
 from spectralgpt.raster import open_raster
@@ -65,8 +66,8 @@ def reflectance(product: Product) -> np.ndarray:
 
 @pytest.mark.parametrize("interleave", ORDERS)
 @pytest.mark.parametrize("unit", ["Nanometers", "Micrometers", ""])
-def test_jasper_ridge(shared, tmp_path, interleave, unit):
-    folder = shared / "data" / "hyperspectral_more" / "jasper_ridge"
+def test_jasper_ridge(tmp_path, interleave, unit):
+    folder = real("hyperspectral_more/jasper_ridge")
     with rasterio.open(folder / "jasper_ridge.tif") as dataset:
         values = dataset.read()
     with open(folder / "wavelengths.csv") as file:
@@ -98,9 +99,9 @@ def test_jasper_ridge(shared, tmp_path, interleave, unit):
         assert product.warnings == ()
 
 
-def test_radiance_is_not_taken_for_reflectance(shared, tmp_path):
+def test_radiance_is_not_taken_for_reflectance(tmp_path):
     """Indian Pines holds radiance; gains of a header give radiance too unless the key says reflectance."""
-    with rasterio.open(shared / "data" / "hyperspectral" / "indian_pines" / "indian_pines.tif") as dataset:
+    with rasterio.open(real("hyperspectral/indian_pines/indian_pines.tif")) as dataset:
         values = dataset.read([1, 50, 100])
     gains = f"data gain values = {{{', '.join(['0.002'] * 3)}}}"
     product = opened(envi(tmp_path / "pines.dat", values, gains, "data offset values = {-2, -2, -2}"))

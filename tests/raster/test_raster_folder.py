@@ -180,12 +180,14 @@ def test_integers_are_rounded_not_cut(tmp_path):
         assert raster.read().values[0, 1].tolist() == [[10, 11, 12, 13]] * 4
 
 
-def test_the_demos_scene(demo_scene):
-    with open_raster(demo_scene, bands="s2-l1c") as raster:
-        assert raster.shape == (1, 13, 1947, 1933)
-        assert raster.read(Window(900, 900, 64, 64)).valid is None
+@pytest.mark.parametrize(("scene", "height", "width"), [("demo_scene", 516, 516), ("large_scene", 1947, 1933)])
+def test_the_demos_scene(request, scene, height, width):
+    """Bands of three grids; of the large scene they share neither origin nor extent."""
+    with open_raster(request.getfixturevalue(scene), bands="s2-l1c") as raster:
+        assert raster.shape == (1, 13, height, width)
+        assert raster.read(Window(height // 2, width // 2, 64, 64)).valid is None
         corner = raster.read(Window(0, 0, 8, 8))
-        whole = raster.read(Window(0, 0, 300, 1933))
+        whole = raster.read(Window(0, 0, 300, width))
         assert np.array_equal(corner.values, whole.values[..., :8, :8])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 from made_rasters import distinct, write
+from real_rasters import real
 
 from spectralgpt.errors import RasterError
 from spectralgpt.raster import open_raster
@@ -53,8 +54,8 @@ def cloudy(product: Product, value: int) -> bool:
         ("hlss30_romania_52002694", S30, "hls-s30", "2018-12-31", "B02 B03 B04 B08 B11 B12"),
     ],
 )
-def test_real_chips_as_granules(shared, tmp_path, chip, name, sensor, day, bands):
-    source = shared / "data" / "hls" / f"{chip}.tif"
+def test_real_chips_as_granules(tmp_path, chip, name, sensor, day, bands):
+    source = real(f"hls/{chip}.tif")
     read = found(split(source, tmp_path / name, name))
     assert (read.sensor, written(read.day), read.missing, read.warnings) == (sensor, day, (), ())
     assert " ".join(band.name for band in read.bands) == bands

@@ -2,22 +2,19 @@
 
 import math
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 from made_rasters import write
 from rasterio.errors import NotGeoreferencedWarning
+from real_rasters import real
 
 from spectralgpt.bands import BandSet, align, sensor
 from spectralgpt.nn import BandStatistics, Normalization, make_cube
 from spectralgpt.raster import open_raster
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
 MODEL = sensor("spectralgpt-12").bands
-
-real = pytest.mark.skipif(not SHARED.exists(), reason="the shared images are not beside the checkout")
 
 
 def wavelengths_of(path):
@@ -56,13 +53,12 @@ def as_sentinel(raster):
     return dict(zip(cube.bands.names, values, strict=True))
 
 
-@real
 @pytest.mark.parametrize(
     ("image", "fed"),
     [("hyperspectral/indian_pines/indian_pines.tif", 12), ("hyperspectral_more/jasper_ridge/jasper_ridge.tif", 12)],
 )
 def test_a_spectrometer_becomes_sentinel_2(tmp_path, image, fed):
-    path = SHARED / image
+    path = real(image)
     wavelengths = wavelengths_of(path.parent / "wavelengths.csv")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -88,10 +84,9 @@ def test_a_spectrometer_becomes_sentinel_2(tmp_path, image, fed):
         assert again[name] == pytest.approx(found[name], rel=1e-6, abs=1e-7), name
 
 
-@real
 def test_digital_numbers_of_a_spectrometer_are_refused():
     with pytest.raises(Exception, match="digital numbers"):
-        open_raster(SHARED / "hyperspectral/indian_pines/indian_pines.tif")
+        open_raster(real("hyperspectral/indian_pines/indian_pines.tif"))
 
 
 def test_a_list_of_wavelengths_names_the_bands(tmp_path):

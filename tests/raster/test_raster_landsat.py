@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 from made_rasters import distinct, write
+from real_rasters import IMAGES, real
 
 from spectralgpt.errors import RasterError
 from spectralgpt.raster import open_raster
@@ -22,6 +23,8 @@ from spectralgpt.raster.product import CloudLayer, Product
 SCENE = "LC09_L1TP_195025_20230707_20230708_02_T1"
 
 BANDS = {8: {1, 2, 3, 4, 5, 6, 7, 8, 9}, 7: {1, 2, 3, 4, 5, 7, 8}, 5: {1, 2, 3, 4, 5, 7}}
+
+FIXTURES = IMAGES / "metadata_fixtures"
 
 
 def groups(**changes: str | None) -> dict[str, dict[str, str]]:
@@ -114,13 +117,9 @@ def in_text(text: str, key: str) -> float:
     return float(re.search(rf"\b{key} = (\S+)", text)[1])
 
 
-def fixtures(shared: Path) -> Path:
-    return shared / "data" / "metadata_fixtures"
-
-
 @pytest.mark.parametrize(("folder", "satellite"), [("LC08_L1TP_195025_20130707", 8), ("LE07_L1TP_195025_20010730", 7)])
-def test_whole_real_products_have_the_reflectance_that_their_metadata_imply(shared, folder, satellite):
-    path = fixtures(shared) / "landsat_c1_l1tp" / folder
+def test_whole_real_products_have_the_reflectance_that_their_metadata_imply(folder, satellite):
+    path = FIXTURES / "landsat_c1_l1tp" / folder
     text = next(path.glob("*_MTL.txt")).read_text()
     read = found(path)
     assert read.sensor == f"landsat{satellite}-l1"
@@ -142,9 +141,9 @@ def test_whole_real_products_have_the_reflectance_that_their_metadata_imply(shar
     assert by_file.bands == read.bands
 
 
-def test_three_syntaxes_of_real_metadata_say_the_same(shared):
+def test_three_syntaxes_of_real_metadata_say_the_same():
     several = 0
-    for path in sorted((fixtures(shared) / "landsat_c2").rglob("*_MTL.xml")):
+    for path in sorted((FIXTURES / "landsat_c2").rglob("*_MTL.xml")):
         first = read_mtl(path.read_text(), str(path))
         for suffix in (".txt", ".json"):
             other = path.with_suffix(suffix)
@@ -154,8 +153,8 @@ def test_three_syntaxes_of_real_metadata_say_the_same(shared):
     assert several == 6
 
 
-def test_real_level_2_metadata(shared):
-    for path in (fixtures(shared) / "landsat_c2").rglob("*_L2S*_MTL.*"):
+def test_real_level_2_metadata():
+    for path in (FIXTURES / "landsat_c2").rglob("*_L2S*_MTL.*"):
         mtl = read_mtl(path.read_text(), path.name)
         assert mtl.family == f"landsat{path.name[3]}"
         assert mtl.level == "c2l2"
@@ -166,8 +165,8 @@ def test_real_level_2_metadata(shared):
         assert {reflectance(mtl, number) for number in numbers} == {(2.75e-5, -0.2)}
 
 
-def test_multispectral_scanners_are_refused(shared):
-    for path in (fixtures(shared) / "landsat_c2" / "mss").glob("*_MTL.xml"):
+def test_multispectral_scanners_are_refused():
+    for path in (FIXTURES / "landsat_c2" / "mss").glob("*_MTL.xml"):
         with pytest.raises(RasterError, match=r"found LANDSAT_\d MSS; expected TM of Landsat 4 or 5"):
             _ = read_mtl(path.read_text(), str(path)).family
 
@@ -183,11 +182,11 @@ def split(source: Path, folder: Path, names: dict[str, str]) -> None:
                 write(folder / name, dataset.read([index]), **how)
 
 
-def test_a_real_level_2_product_put_together_again(shared, tmp_path):
+def test_a_real_level_2_product_put_together_again(tmp_path):
     scene = "LC08_L2SP_008059_20191201_20200825_02_T1"
-    pixels = shared / "data" / "landsat_more" / "c2l2_decimated"
+    pixels = real("landsat_more/c2l2_decimated")
     for suffix in ("txt", "xml", "json"):
-        shutil.copy(fixtures(shared) / "landsat_c2" / "assets3" / f"{scene}_MTL.{suffix}", tmp_path)
+        shutil.copy(FIXTURES / "landsat_c2" / "assets3" / f"{scene}_MTL.{suffix}", tmp_path)
     names = {name: f"{scene}_{name}.TIF" for name in (*(f"SR_B{n}" for n in range(1, 8)), "ST_B10")}
     split(pixels / f"{scene}_crop256.tif", tmp_path, names)
     split(pixels / f"{scene}_crop256_QA_PIXEL.tif", tmp_path, {"QA_PIXEL": f"{scene}_QA_PIXEL.TIF"})
@@ -205,16 +204,16 @@ def test_a_real_level_2_product_put_together_again(shared, tmp_path):
     assert cloudy > 0.5, "its README: mostly cloud"
 
 
-def test_real_numbers_become_the_reflectance_that_others_made_of_them(shared, tmp_path):
-    real = shared / "data" / "landsat_more" / "mendoza_oli8"
+def test_real_numbers_become_the_reflectance_that_others_made_of_them(tmp_path):
+    pixels = real("landsat_more/mendoza_oli8")
     scene = "LC82320832016040LGN00"
-    shutil.copy(fixtures(shared) / "landsat_precollection" / f"{scene}_MTL.txt", tmp_path)
-    split(real / "mendoza_oli8_DN_2016-02-09.tif", tmp_path, {f"B{n}": f"{scene}_B{n}.TIF" for n in range(1, 12)})
+    shutil.copy(FIXTURES / "landsat_precollection" / f"{scene}_MTL.txt", tmp_path)
+    split(pixels / "mendoza_oli8_DN_2016-02-09.tif", tmp_path, {f"B{n}": f"{scene}_B{n}.TIF" for n in range(1, 12)})
     read = found(tmp_path)
     assert read.sensor == "landsat8-l1"
     assert {name for name, _ in read.missing} == {"B8", "qa"}
     made = to_reflectance(read)
-    with rasterio.open(real / "mendoza_oli8_TOA_2016-02-09.tif") as dataset:
+    with rasterio.open(pixels / "mendoza_oli8_TOA_2016-02-09.tif") as dataset:
         for index, description in enumerate(dataset.descriptions, 1):
             name = description.split()[0]
             if name in made:
@@ -224,13 +223,13 @@ def test_real_numbers_become_the_reflectance_that_others_made_of_them(shared, tm
 
 
 @pytest.mark.parametrize(("kinds", "sensor"), [(("SR", "TOA"), "landsat8-c1sr"), (("TOA",), "landsat8-toa")])
-def test_real_reflectance_of_espa(shared, tmp_path, kinds, sensor):
-    real, scene = shared / "data" / "landsat_more" / "mendoza_oli8", "LC82320832016040LGN00"
-    shutil.copy(fixtures(shared) / "landsat_precollection" / f"{scene}.xml", tmp_path)
-    shutil.copy(fixtures(shared) / "landsat_precollection" / f"{scene}_MTL.txt", tmp_path)
+def test_real_reflectance_of_espa(tmp_path, kinds, sensor):
+    pixels, scene = real("landsat_more/mendoza_oli8"), "LC82320832016040LGN00"
+    shutil.copy(FIXTURES / "landsat_precollection" / f"{scene}.xml", tmp_path)
+    shutil.copy(FIXTURES / "landsat_precollection" / f"{scene}_MTL.txt", tmp_path)
     for kind in kinds:
         names = {f"B{n}": f"{scene}_{kind.lower()}_band{n}.tif" for n in range(1, 12)}
-        split(real / f"mendoza_oli8_{kind}_2016-02-09.tif", tmp_path, names)
+        split(pixels / f"mendoza_oli8_{kind}_2016-02-09.tif", tmp_path, names)
     write(tmp_path / f"{scene}_cfmask.tif", distinct(1, 3, 3, "uint8"))
     read = espa.read(str(tmp_path), None)
     assert read.sensor == sensor
@@ -243,7 +242,7 @@ def test_real_reflectance_of_espa(shared, tmp_path, kinds, sensor):
     assert len(read.warnings) == len(kinds) - 1
     assert any("thermal" in fact for fact in read.facts)
     values = to_reflectance(read)["B4"]
-    expected = stored(str(real / f"mendoza_oli8_{kinds[0]}_2016-02-09.tif"), 4) * 1e-4
+    expected = stored(str(pixels / f"mendoza_oli8_{kinds[0]}_2016-02-09.tif"), 4) * 1e-4
     np.testing.assert_array_max_ulp(values, expected.astype(np.float32), maxulp=1)
 
 
@@ -287,8 +286,8 @@ def test_broken_espa(tmp_path, files, text, says):
         espa.read(str(tmp_path), None)
 
 
-def test_numbers_of_before_the_reflectance_coefficients(shared, tmp_path):
-    text = (fixtures(shared) / "landsat_precollection" / "L7.MTL.txt").read_text()
+def test_numbers_of_before_the_reflectance_coefficients(tmp_path):
+    text = (FIXTURES / "landsat_precollection" / "L7.MTL.txt").read_text()
     assert "REFLECTANCE" not in text
     (tmp_path / "L7.MTL.txt").write_text(text)
     for band in ("B1", "B3", "B6_VCID_1", "B8"):
@@ -332,9 +331,9 @@ def test_metadata_of_before_2012():
     assert (255 * scale + offset) / (scale + offset) == pytest.approx(264.0 / -1.170)
 
 
-def test_irradiance_and_distance_agree_with_real_coefficients(shared):
+def test_irradiance_and_distance_agree_with_real_coefficients():
     compared = set()
-    for path in fixtures(shared).rglob("*MTL.*"):
+    for path in FIXTURES.rglob("*MTL.*"):
         mtl = read_mtl(path.read_text(), str(path))
         told = mtl.number("EARTH_SUN_DISTANCE")
         if told is None or mtl.get("SENSOR_ID") == "MSS":

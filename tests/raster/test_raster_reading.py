@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_rasters import PLACE, UTM, distinct, write
 from rasterio.warp import reproject, transform
+from real_rasters import real, real_all
 
 from spectralgpt.errors import BandError, RasterError
 from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Pixels, Window, check, open_raster
@@ -280,24 +281,21 @@ def test_a_date_in_another_crs_stays_in_its_place(tmp_path):
     assert pixels.valid is None or pixels.valid[1, 0, 5:-5, 5:-5].all()
 
 
-def test_many_files_hold_what_rasterio_reads(shared):
+def test_many_files_hold_what_rasterio_reads():
     """Real files: an L1C scene, an L2A patch, a HLS chip are covered by their band names or refused by one message."""
-    folder = shared / "data" / "s2_l1c_scenes"
-    paths = sorted(folder.glob("*.tif"))[:3]
-    assert paths
-    for path in paths:
+    for path in real_all("s2_l1c_scenes/*.tif")[:3]:
         with open_raster(path) as raster, rasterio.open(path) as dataset:
             assert raster.sensor.name == "s2-l1c"
             assert np.array_equal(raster.read().values[0], dataset.read())
             assert raster.gsd == pytest.approx(10, rel=0.3)
             assert raster.dates != ("",)
             assert check(raster)
-    with open_raster(sorted((shared / "data" / "eurosat_ms").glob("*/*.tif"))[0], bands="eurosat") as raster:
+    with open_raster(real("eurosat_ms/*/*.tif"), bands="eurosat") as raster:
         pixels = raster.read()
         names = [band.name for band in raster.bands]
         mean = dict(zip(names, pixels.values[0].mean(axis=(1, 2)), strict=True))
         assert mean["B10"] < 60 < mean["B9"], "cirrus is dark, water vapour is not"
-    with open_raster(sorted((shared / "data" / "s2_l2a_patches").glob("eotdl_ship*.tif"))[0]) as raster:
+    with open_raster(real("s2_l2a_patches/eotdl_ship*.tif")) as raster:
         assert raster.sensor.name == "s2-l2a"
         assert raster.dates[0].startswith("2022-08")
 

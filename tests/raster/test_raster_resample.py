@@ -15,6 +15,7 @@ from rasterio.io import MemoryFile
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform as to_crs
 from rasterio.warp import transform_bounds
+from real_rasters import real
 
 from spectralgpt.errors import OptionError
 from spectralgpt.raster import Grid, Window, open_raster
@@ -66,12 +67,11 @@ def inner(at: Places, source: Grid) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def city(shared):
+def city():
     """Bands of 10, 20 and 60 m of a real scene, as they are."""
     found = {}
     for name in ("B02", "B05", "B01"):
-        (path,) = (shared / "data" / "oscd" / "bercy" / "imgs_1").glob(f"*_{name}.tif")
-        with rasterio.open(path) as dataset:
+        with rasterio.open(real(f"oscd/bercy/imgs_1/*_{name}.tif")) as dataset:
             found[name] = dataset.read(1), Grid(dataset.crs.to_wkt(), dataset.transform, *dataset.shape)
     return found
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import rasterio
 from made_rasters import NAMES, write
+from real_rasters import IMAGES, real
 
 from made_safe import (
     BAND_ID,
@@ -37,9 +38,8 @@ from spectralgpt.raster.formats import safe as reader
 from spectralgpt.raster.product import Product
 from spectralgpt.raster.sentinel2 import NATIVE, read_metadata
 
-FIXTURES = Path(__file__).parents[3] / "shared" / "data" / "metadata_fixtures" / "sentinel2"
-FOLDERS = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir()) if FIXTURES.is_dir() else []
-needed = pytest.mark.skipif(not FOLDERS, reason="the metadata fixtures are not beside the checkout")
+FIXTURES = IMAGES / "metadata_fixtures" / "sentinel2"
+FOLDERS = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())
 
 L1C_0301 = "S2A_MSIL1C_20210908T042701_N0301_R133_T46RER_20210908T070248.SAFE"
 L2A_0212 = "S2A_MSIL2A_20190212T192651_N0212_R013_T07HFE_20201007T160857.SAFE"
@@ -94,7 +94,6 @@ def copy(l2a: Path, tmp_path: Path) -> Path:
 # What metadata state
 
 
-@needed
 @pytest.mark.parametrize(
     ("name", "level", "baseline", "offset", "day_told", "platform"),
     [
@@ -124,7 +123,6 @@ def test_real_metadata_by_hand(name, level, baseline, offset, day_told, platform
     assert len(told.images) == (14 if level == "L1C" else 35 if baseline < "04" else 36)  # since then B1 at 20 m
 
 
-@needed
 @pytest.mark.parametrize("name", FOLDERS)
 def test_real_metadata_agree_with_the_stac_items_beside_them(name):
     """Scale, offset and nodata of each band, and the day, as another reader found them."""
@@ -390,15 +388,14 @@ def test_a_tile_of_aws(tmp_path):
 # Values
 
 
-@needed
 @pytest.mark.parametrize(("name", "added"), [(L1C_0301, 0), (L2A_0212, 0), (L2A_0400, -1000), (L2A_0509, -1000)])
-def test_reflectance_of_real_scenes_under_real_metadata(name, added, shared, tmp_path):
+def test_reflectance_of_real_scenes_under_real_metadata(name, added, tmp_path):
     """(stored + added) / 10000 to the last digit of float32, of each image as rasterio reads it."""
     text = metadata_file(FIXTURES / name).read_text(encoding="utf-8")
-    files = {band: next((shared / "data/oscd/bercy/imgs_1").glob(f"*_B{band[1:].zfill(2)}.tif")) for band in BAND_ID}
+    files = {band: real(f"oscd/bercy/imgs_1/*_B{band[1:].zfill(2)}.tif") for band in BAND_ID}
     if "L2A" in name:
-        folder = shared / "data/s2_format_samples/Major-TOM/S2L2A/199U_1099R/2020-02-23"
-        files = {band: folder / f"B{band[1:].zfill(2)}.tif" for band in BAND_ID if band != "B10"}
+        folder = "s2_format_samples/BigEarthNet-v2/BigEarthNet-S2/*/*"
+        files = {band: real(f"{folder}/*_B{band[1:].zfill(2)}.tif") for band in BAND_ID if band != "B10"}
     images = real_images(files)
     product = make_safe(tmp_path, text, images)
     assert product.name == name
@@ -477,7 +474,6 @@ def test_opening_is_quick(l2a):
 # What is refused
 
 
-@needed
 @pytest.mark.parametrize("name", FOLDERS)
 def test_skeletons_of_metadata(name):
     message = refused(FIXTURES / name, "a metadata skeleton")
@@ -613,7 +609,7 @@ def test_links_that_make_loops(copy):
     assert time.perf_counter() - start < 2
 
 
-def test_other_things_are_left_to_other_formats(tmp_path, shared):
+def test_other_things_are_left_to_other_formats(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.xml").write_text("<a/>")
     (tmp_path / "GRANULE" / "mine").mkdir(parents=True)
@@ -621,7 +617,7 @@ def test_other_things_are_left_to_other_formats(tmp_path, shared):
         packed.writestr("a.txt", "a")
     here = [*tmp_path.iterdir(), tmp_path / "GRANULE" / "mine", "nothing/here", "/", "https://a.b/c.SAFE"]
     folders = ("oscd/bercy/imgs_1", "landsat", "hls", "hls/hlsl30_texas.tif", "metadata_fixtures/landsat_c2")
-    for path in (*here, *(shared / "data" / folder for folder in folders)):
+    for path in (*here, *map(real, folders)):
         assert reader.read(str(path), None) is None, path
 
 

@@ -11,13 +11,14 @@ import pytest
 import rasterio
 from affine import Affine
 from made_rasters import distinct, write
+from real_rasters import IMAGES
 
 from spectralgpt.errors import RasterError
 from spectralgpt.raster import open_raster
 from spectralgpt.raster.formats.stac import read, read_item
 from spectralgpt.raster.product import Product, StoredBand
 
-FIXTURES = "data/metadata_fixtures/"
+FIXTURES = "metadata_fixtures/"
 PLANETARY = FIXTURES + "stac/odc-stac/S2B_MSIL2A_20190629T212529_R043_T06VVN_20201006T080531_raster_ext.json"
 EARTH_SEARCH_V0 = FIXTURES + "stac/odc-stac/S2A_28QCH_20200714_0_L2A.json"
 L1C = FIXTURES + "sentinel2/S2A_MSIL1C_20210908T042701_N0301_R133_T46RER_20210908T070248.SAFE/expected_output.json"
@@ -41,8 +42,8 @@ def day(text: str) -> int:
     return (date.fromisoformat(text) - date(1970, 1, 1)).days
 
 
-def load(shared: Path, name: str) -> Item:
-    item: Item = json.loads((shared / name).read_text())
+def load(name: str) -> Item:
+    item: Item = json.loads((IMAGES / name).read_text())
     return item
 
 
@@ -113,10 +114,10 @@ def refused(item: Item | str, tmp_path: Path, says: str) -> None:
         (L2A_7000, "s2-l2a", "2022-04-01", -0.7),
     ],
 )
-def test_sentinel2_reflectance(shared, tmp_path, name, sensor, when, offset, how):
+def test_sentinel2_reflectance(tmp_path, name, sensor, when, offset, how):
     if how == "beside" and name not in (PLANETARY, EARTH_SEARCH_V0):
         how = "relative"  # its files are remote in these two only
-    path, pixels = with_pixels(load(shared, name), tmp_path / "Straße mit Leerzeichen", how)
+    path, pixels = with_pixels(load(name), tmp_path / "Straße mit Leerzeichen", how)
     product = opened(path)
     assert (product.sensor, product.day, product.missing) == (sensor, day(when), ())
     bands = named(product)
@@ -136,14 +137,12 @@ def test_sentinel2_reflectance(shared, tmp_path, name, sensor, when, offset, how
             assert dataset.transform.a == 20
 
 
-def test_a_band_at_its_own_resolution(shared, tmp_path):
+def test_a_band_at_its_own_resolution(tmp_path):
     """B01 measures 60 m: its 20 m file is a copy, not a finer measurement."""
-    path, _ = with_pixels(load(shared, L2A_0509), tmp_path / "all")
+    path, _ = with_pixels(load(L2A_0509), tmp_path / "all")
     sizes = {name: band.grid.transform.a for name, band in named(opened(path)).items()}
     assert (sizes["B01"], sizes["B02"], sizes["B8A"]) == (60, 10, 20)
-    (
-        tmp_path / "all" / "pixels" / Path(load(shared, L2A_0509)["assets"]["blue"]["href"]).with_suffix(".tif").name
-    ).unlink()
+    (tmp_path / "all" / "pixels" / Path(load(L2A_0509)["assets"]["blue"]["href"]).with_suffix(".tif").name).unlink()
     product = opened(path)
     assert named(product)["B02"].grid.transform.a == 20
     assert any("B02" in warning for warning in product.warnings)
@@ -160,8 +159,8 @@ def test_a_band_at_its_own_resolution(shared, tmp_path):
         (MSS, "landsat_1", "1972-09-08", 4),
     ],
 )
-def test_landsat(shared, tmp_path, name, sensor, when, count):
-    path, pixels = with_pixels(load(shared, name), tmp_path / "scene")
+def test_landsat(tmp_path, name, sensor, when, count):
+    path, pixels = with_pixels(load(name), tmp_path / "scene")
     product = opened(path)
     assert (product.sensor, product.day, len(product.bands)) == (sensor, day(when), count)
     assert all(band.scale is None for band in product.bands)  # the collection's own, which the sensor knows
@@ -475,8 +474,8 @@ def test_read_item_opens_nothing():
         (OLI, 2.75e-5, -0.2, {"B1": "coastal", "B5": "nir08", "B7": "swir22"}),
     ],
 )
-def test_through_open_raster(shared, tmp_path, name, scale, offset, keys):
-    path, pixels = with_pixels(load(shared, name), tmp_path / "scene")
+def test_through_open_raster(tmp_path, name, scale, offset, keys):
+    path, pixels = with_pixels(load(name), tmp_path / "scene")
     with open_raster(path) as raster:
         read_all = raster.read()
     assert raster.sensor.name == {L2A_0509: "s2-l2a", OLI: "landsat8-c2l2"}[name]

@@ -3,7 +3,7 @@
 import argparse
 import shutil
 
-import golden
+import golden_numbers as golden
 import pytest
 import torch
 from made_rasters import listing
@@ -12,7 +12,6 @@ from spectralgpt.nn import MaskedAutoencoder
 from spectralgpt.weights import ChangeDetector, Segmenter, SpectralGPT
 
 
-@golden.needed
 def test_released_there_and_back(tmp_path, spectralgpt):
     shapes = golden.load_json("official_keys.json")["models"]["pretrain/mae_vit_base_patch8_96"]["keys"]
     torch.manual_seed(0)
@@ -58,7 +57,6 @@ def test_a_copy_is_the_same_weights(weights, tmp_path, spectralgpt):
         torch.testing.assert_close(one.encoder.norm.bias, one.encoder.norm.weight)
 
 
-@golden.needed
 @pytest.mark.parametrize(
     ("variant", "kind", "classes"),
     [
@@ -130,7 +128,6 @@ def test_the_source_is_never_overwritten(weights, tmp_path, spectralgpt):
     assert {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()} == before
 
 
-@golden.needed
 def test_two_classes_are_what_one_says(tmp_path, spectralgpt):
     keys = golden.load_json("official_keys.json")["models"]["change/vit_base_patch16"]["keys"]
     torch.save({name: torch.zeros(shape) for name, shape in keys.items()}, tmp_path / "two.pth")

@@ -106,10 +106,12 @@ def test_an_image_that_is_not_there_is_no_name_on_the_hub(tmp_path, spectralgpt,
         assert "expected an image" in ended.err, ended.err
 
 
-def test_the_demo_scene_in_three_seconds_without_torch(demo_scene):
+@pytest.mark.parametrize("scene", ["demo_scene", pytest.param("large_scene", marks=pytest.mark.long)])
+def test_the_demo_scene_in_three_seconds_without_torch(request, scene):
+    folder = str(request.getfixturevalue(scene))
     code = (
         "import sys, time; start = time.perf_counter(); from spectralgpt.verbs.inspect import inspect; "
-        f"found = inspect({str(demo_scene)!r}); assert 'torch' not in sys.modules; assert not found.flags; "
+        f"found = inspect({folder!r}); assert 'torch' not in sys.modules; assert not found.flags; "
         "assert found.sensor == 's2-l1c'; print(time.perf_counter() - start)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

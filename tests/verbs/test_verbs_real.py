@@ -4,6 +4,7 @@ import re
 import shlex
 
 import numpy as np
+import pytest
 import rasterio
 from made_rasters import NAMES, land, listing, write
 from rio_cogeo.cogeo import cog_validate
@@ -38,13 +39,22 @@ def test_two_dates_of_a_city(shared, weights, tmp_path, spectralgpt):
         assert cog_validate(path, strict=True)[0], path
 
 
-def test_a_folder_on_three_grids(demo_scene, weights, tmp_path, spectralgpt):
-    """The demo's scene: bands of 10, 20 and 60 m that share neither origin nor extent."""
-    ended = spectralgpt("embed", demo_scene, tmp_path / "out.tif", "--weights", weights, "--overlap", "0", "--json")
+@pytest.mark.parametrize(
+    ("scene", "places", "west", "north"),
+    [
+        ("demo_scene", (65, 65), 440400, 4176540),
+        # its bands share neither origin nor extent
+        pytest.param("large_scene", (244, 242), 435730, 4179460, marks=pytest.mark.long),
+    ],
+)
+def test_a_folder_on_three_grids(request, scene, places, west, north, weights, tmp_path, spectralgpt):
+    """The demo's scene: bands of 10, 20 and 60 m."""
+    folder = request.getfixturevalue(scene)
+    ended = spectralgpt("embed", folder, tmp_path / "out.tif", "--weights", weights, "--overlap", "0", "--json")
     assert ended.code == 0, ended.err
-    assert (ended.json["rows"], ended.json["columns"]) == (244, 242)
+    assert (ended.json["rows"], ended.json["columns"]) == places
     with rasterio.open(tmp_path / "out.tif") as dataset:
-        assert dataset.transform[:6] == (80.0, 0.0, 435730.0, 0.0, -80.0, 4179460.0)
+        assert dataset.transform[:6] == (80.0, 0.0, west, 0.0, -80.0, north)
         assert np.isfinite(dataset.read()).all()
 
 

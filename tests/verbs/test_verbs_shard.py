@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 from made_rasters import NAMES, land, write
+from real_rasters import IMAGES, real
 
 import spectralgpt as package
 from spectralgpt.data.shards import open_shards
@@ -115,10 +116,9 @@ def test_messages_of_one_kind_are_told_once():
     )
 
 
-def test_real_images_of_many_kinds_become_shards(spectralgpt, shared, tmp_path):
-    data = shared / "data"
+def test_real_images_of_many_kinds_become_shards(spectralgpt, tmp_path):
     folders = ("s2_l1c_scenes", "hls", "s2_pairs/38D_378R_2_3", "timeseries/cbers4_cerrado")
-    sources = [sorted((data / folder).glob("*.tif"))[0] for folder in folders]
+    sources = [real(f"{folder}/*.tif") for folder in folders]
     sources[2] = sources[2].parent
     ended = spectralgpt("shard", *sources, "--out", tmp_path / "out", "--chip", "96", "--workers", "1", "--json")
     assert ended.code == 0, ended.err
@@ -129,7 +129,7 @@ def test_real_images_of_many_kinds_become_shards(spectralgpt, shared, tmp_path):
     for layout, count in enumerate(shards.counts):
         named = shards.sources(layout, np.array([count - 1]))[0]
         source, rows, columns = named.rsplit(", ", 2)
-        path = next(data.rglob(Path(source).name))
+        path = next(IMAGES.rglob(Path(source).name))
         top, left = (int(each.split(" ")[1].split("-")[0]) for each in (rows, columns))
         samples = shards.read(layout, np.array([count - 1]))
         height, width = samples.extent[0].tolist()

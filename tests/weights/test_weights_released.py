@@ -7,7 +7,7 @@ import random
 from contextlib import suppress
 from functools import lru_cache
 
-import golden
+import golden_numbers as golden
 import numpy as np
 import pytest
 import torch
@@ -48,7 +48,6 @@ def pretraining(model: SpectralGPT) -> Released:
     return Released(model.task, model.config)
 
 
-@golden.needed
 def test_the_variants_are_all_that_there_are():
     assert list(KINDS) == list(golden.load_json("official_keys.json")["models"])
 
@@ -83,7 +82,6 @@ def released_like(**options) -> SpectralGPT:
     return model
 
 
-@golden.needed
 @pytest.mark.parametrize("name", KINDS)
 def test_official_keys_map_with_nothing_left_over(name):
     """Both ways: every tensor once, with the same names in the same order, shapes and values."""
@@ -106,7 +104,6 @@ def test_official_keys_map_with_nothing_left_over(name):
         assert torch.equal(back[key], state[key]), key
 
 
-@golden.needed
 def test_a_real_file_of_the_base_size(tmp_path):
     state = {
         key: pattern(key, shape, torch.float32).clone()

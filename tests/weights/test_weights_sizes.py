@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-import golden
+import golden_numbers as golden
 import numpy as np
 import pytest
 import torch
@@ -105,11 +105,10 @@ def test_at_the_trained_side_the_table_is_read_as_it_stands():
         assert torch.isfinite(model.embed(model.cube(pixels(side)))).all()
 
 
-@golden.needed
-def test_the_same_ground_at_96_and_128_px():
+def test_the_same_ground_at_96_and_128_px(shared):
     """Real patches of 96 px, and the same enlarged to 128 px: their embeddings are alike, more than those of others."""
     model = converted_like()
-    folder = golden.FOLDER.parent / "data" / "s2_l1c_scenes"
+    folder = shared / "data" / "s2_l1c_scenes"
     found = []
     for path in sorted(folder.rglob("oscd_*.tif"))[:8]:
         with open_raster(path) as raster:
