@@ -1,12 +1,14 @@
-"""Models for scenes: functions that give back what the scene holds."""
+"""Models for scenes: functions that give back what the scene holds, and makers of functions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 
-from spectralgpt.raster import Window
-from spectralgpt.scenes import Plan
+from spectralgpt.raster import Grid, Layout, Window
+from spectralgpt.scenes import Notes, Piece, Plan
 
 Given = tuple[np.ndarray, np.ndarray]
 
@@ -43,6 +45,69 @@ class Identity:
 @pytest.fixture(scope="session")
 def identity() -> Callable[..., Identity]:
     return Identity
+
+
+@dataclass
+class FunctionMaker:
+    """A maker of functions.
+
+    apply: windows to values and valid. compose: window, values and valid of a piece to what is stored. made: the
+    layout, and of what is stored the grid and bands, too; layout_of: all block rows, where it depends on them. encode:
+    of a block row and the layout. kept: the type that is stored. read_as: what happens at a read. note: of a piece's
+    window and what is stored of it. Notes are lists, so that the order in which they were joined shows.
+    """
+
+    apply: Callable[[Sequence[Window]], Given]
+    compose: Callable[[Window, np.ndarray, np.ndarray], np.ndarray]
+    made: Layout
+    layout_of: Callable[[Iterable[np.ndarray]], Layout] | None = None
+    encode: Callable[[np.ndarray, Layout], np.ndarray] | None = None
+    kept: Any = None
+    read_as: Callable[[Sequence[Window]], None] = lambda windows: None
+    note: Callable[[Window, np.ndarray], list[Any]] = lambda window, stored: []
+    merge: Callable[[list[Any]], Any] = lambda notes: notes
+
+    @property
+    def grid(self) -> Grid:
+        return self.made.grid
+
+    @property
+    def bands(self) -> int:
+        return self.made.count
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.made.dtype if self.kept is None else self.kept)
+
+    def read(self, windows: Sequence[Window]) -> list[Window]:
+        self.read_as(windows)
+        return list(windows)
+
+    def compute(self, pixels: list[Window]) -> Given:
+        return self.apply(pixels)
+
+    def stored(self, piece: Piece[list[Window]]) -> np.ndarray:
+        return self.compose(piece.window, piece.values, piece.valid)
+
+    def notes(self, piece: Piece[list[Window]], stored: np.ndarray) -> Notes:
+        return {"all": self.note(piece.window, stored)}
+
+    def joined(self, notes: Iterable[Notes]) -> Notes:
+        return {"all": [each for part in notes for each in part["all"]]}
+
+    def merged(self, notes: Iterable[Notes], rows: Sequence[np.ndarray]) -> tuple[Any, Sequence[np.ndarray]]:
+        return self.merge(self.joined(notes)["all"]), rows
+
+    def layout(self, summary: tuple[Any, Sequence[np.ndarray]]) -> Layout:
+        return self.made if self.layout_of is None else self.layout_of(summary[1])
+
+    def encoded(self, stored: np.ndarray, layout: Layout) -> np.ndarray:
+        return stored if self.encode is None else self.encode(stored, layout)
+
+
+@pytest.fixture(scope="session")
+def maker_of() -> Callable[..., FunctionMaker]:
+    return FunctionMaker
 
 
 def _made_scene(channels: int, height: int, width: int) -> np.ndarray:

@@ -128,11 +128,17 @@ def test_block_rows_partition_the_output_and_are_final(arguments):
     assert (width - 1) * plan.reduce < plan.width <= width * plan.reduce
     assert len(plan.block_rows) == len(plan.rows)
     assert [row for start, stop in plan.block_rows for row in range(start, stop)] == list(range(height))
-    for index, (start, stop) in enumerate(plan.block_rows):
-        assert start < stop
-        assert start * plan.reduce == plan.rows[index]
-        assert stop * plan.reduce <= plan.rows[index] + plan.side_rows, "this row of windows reaches to its end"
-        assert all(row >= stop * plan.reduce for row in plan.rows[index + 1 :]), "no later one changes it"
+    assert len(plan.block_columns) == len(plan.columns)
+    assert [column for start, stop in plan.block_columns for column in range(start, stop)] == list(range(width))
+    for blocks, offsets, side in (
+        (plan.block_rows, plan.rows, plan.side_rows),
+        (plan.block_columns, plan.columns, plan.side_columns),
+    ):
+        for index, (start, stop) in enumerate(blocks):
+            assert start < stop
+            assert start * plan.reduce == offsets[index]
+            assert stop * plan.reduce <= offsets[index] + side, "this row, or column, of windows reaches to its end"
+            assert all(offset >= stop * plan.reduce for offset in offsets[index + 1 :]), "no later one changes it"
 
 
 @settings(max_examples=150)

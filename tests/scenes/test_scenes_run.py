@@ -2,17 +2,23 @@
 
 import json
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rasterio.crs import CRS
 
 from spectralgpt.errors import InputError, TargetError
 from spectralgpt.raster import Grid, Layout, Window, open_raster, write_raster
 from spectralgpt.scenes import check_scene_target, partial_of, plan_scene, run_scene
+from spectralgpt.scenes.journal import MOST_NOTES, VERSION, Journal
+from spectralgpt.scenes.rows import RowFile
 
 UTM = CRS.from_epsg(32632).to_wkt()
 
@@ -34,7 +40,7 @@ def layout_of(
 
 
 def as_stored(window: Window, values: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """compose: uint16, 0 where not valid."""
+    """Stored as uint16, 0 where not valid."""
     assert values.shape == valid.shape
     assert values.shape[1:] == (window.height, window.width)
     return np.where(valid, np.rint(values), 0).astype(np.uint16)
@@ -48,7 +54,7 @@ def read(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.9])
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 9), (129, 127), (101, 97), (200, 136)])
-def test_a_raster_goes_through_windows(tmp_path, made_scene, height, width, overlap):
+def test_a_raster_goes_through_windows(tmp_path, made_scene, maker_of, height, width, overlap):
     """From file to file: windows beyond the scene are read where there is something, and are not valid elsewhere."""
     scene = made_scene(2, height, width) % 60000 + 1
     scene[:, height // 3 : height // 2, width // 4 : width // 2] = 0
@@ -68,7 +74,7 @@ def test_a_raster_goes_through_windows(tmp_path, made_scene, height, width, over
                 valid[index, :, :rows, :columns] = True if pixels.valid is None else pixels.valid[0]
             return values, valid
 
-        run_scene(plan, apply, as_stored, layout, tmp_path / "out.tif", {})
+        run_scene(plan, maker_of(apply, as_stored, layout), tmp_path / "out.tif", {})
     with open_raster(tmp_path / "in.tif") as before, open_raster(tmp_path / "out.tif") as after:
         np.testing.assert_array_equal(after.read().values[0], scene)
         assert (after.grid, after.bands, after.scale) == (before.grid, before.bands, before.scale)
@@ -85,32 +91,35 @@ def small(made_scene, identity):
     return plan, scene, layout_of(scene.shape, nodata=None), identity(plan, scene)
 
 
-def test_one_pixel_a_place(tmp_path, identity, made_scene):
+def test_one_pixel_a_place(tmp_path, identity, made_scene, maker_of):
     plan = plan_scene(101, 203, patch=8, side=64, overlap=0.5, batch=4, reduce=8)
     scene = made_scene(3, 13, 26)
-    run_scene(plan, identity(plan, scene), as_stored, layout_of(scene.shape, gsd=80.0), tmp_path / "out.tif", {})
+    maker = maker_of(identity(plan, scene), as_stored, layout_of(scene.shape, gsd=80.0))
+    run_scene(plan, maker, tmp_path / "out.tif", {})
     np.testing.assert_array_equal(read(tmp_path / "out.tif"), scene)
 
 
-def test_order_of_work(tmp_path, small):
-    """Every window once, in groups; block rows from the top; progress counts both."""
+def test_order_of_work(tmp_path, small, maker_of):
+    """Every window read and computed once, in groups; pieces of block rows from the top; progress counts both."""
     plan, scene, layout, apply = small
-    blocks, steps = [], []
+    read_windows, pieces, steps = [], [], []
 
     def compose(window, values, valid):
-        blocks.append((window.row, window.row + window.height))
+        pieces.append(((window.row, window.end_row), (window.column, window.end_column)))
         return as_stored(window, values, valid)
 
-    run_scene(plan, apply, compose, layout, tmp_path / "o.tif", {}, progress=lambda *step: steps.append(step))
-    assert apply.asked == [window for row in range(3) for group in plan.groups(row) for window in group]
-    assert tuple(blocks) == plan.block_rows
+    maker = maker_of(apply, compose, layout, read_as=read_windows.append)
+    run_scene(plan, maker, tmp_path / "o.tif", {}, progress=lambda *step: steps.append(step))
+    assert read_windows == [group for row in range(3) for group in plan.groups(row)]
+    assert apply.asked == [window for group in read_windows for window in group]
+    assert pieces == [(rows, columns) for rows in plan.block_rows for columns in plan.block_columns]
     windows = [(done, total) for stage, done, total in steps if stage == "windows"]
     assert windows == [(done, 12) for done in (0, 2, 4, 6, 8, 10, 12)]
     assert [(done, total) for stage, done, total in steps if stage == "writing"] == [(n, 3) for n in range(4)]
     np.testing.assert_array_equal(read(tmp_path / "o.tif"), scene)
 
 
-def test_integers_scaled_by_all_that_is_stored(tmp_path, small):
+def test_integers_scaled_by_all_that_is_stored(tmp_path, small, maker_of):
     """A scale a band can be known at the end only: the layout is made from all block rows, then they are encoded."""
     plan, scene, _, apply = small
 
@@ -128,7 +137,8 @@ def test_integers_scaled_by_all_that_is_stored(tmp_path, small):
     def encode(stored, layout):
         return np.rint(stored / np.array(layout.scale)[:, None, None]).astype(np.int8)
 
-    run_scene(plan, apply, compose, layout, tmp_path / "out.tif", {}, encode=encode)
+    maker = maker_of(apply, compose, layout_of(scene.shape), layout, encode, np.float32)
+    run_scene(plan, maker, tmp_path / "out.tif", {})
     with rasterio.open(tmp_path / "out.tif") as file:
         values, scale = file.read(), np.array(file.scales).reshape(2, 1, 1)
     assert values.dtype == np.int8
@@ -136,8 +146,9 @@ def test_integers_scaled_by_all_that_is_stored(tmp_path, small):
     np.testing.assert_allclose(values * scale, scene, atol=scale.max() / 2 * 1.001)
 
 
-def test_the_journal_says_what_was_done(tmp_path, small):
-    """While it works: plan.json from the start, whole block rows, no file half written, and no TARGET."""
+def test_the_journal_says_what_was_done(tmp_path, small, maker_of):
+    """While it works: plan.json from the start, whole block rows with their notes, one that is written beside its
+    place, and no TARGET."""
     plan, scene, layout, apply = small
     seen = []
 
@@ -145,76 +156,111 @@ def test_the_journal_says_what_was_done(tmp_path, small):
         folder = partial_of(tmp_path / "o.tif")
         assert not (tmp_path / "o.tif").exists()
         content = json.loads((folder / "plan.json").read_text())
+        assert content["version"] == VERSION
         seen.append((content["journal"], content["plan"]["rows"], sorted(p.name for p in folder.iterdir())))
-        for (start, stop), path in zip(plan.block_rows, sorted(folder.glob("rows-*")), strict=False):
+        for (start, stop), path in zip(plan.block_rows, sorted(folder.glob("rows-*.npy")), strict=False):
             np.testing.assert_array_equal(np.load(path), scene[:, start:stop])
+            notes = json.loads((folder / path.name.replace("rows", "notes").replace("npy", "json")).read_text())
+            assert notes == {"all": [[start, *columns] for columns in plan.block_columns]}
         return as_stored(window, values, valid)
 
     journal = {"sources": ["a.tif"], "fingerprint": "0f", "overlap": 0.25}
-    run_scene(plan, apply, compose, layout, tmp_path / "o.tif", journal)
-    names = ["lock", "plan.json", "rows-000000.npy", "rows-000001.npy"]
-    assert seen == [(journal, list(plan.rows), names[: 2 + index]) for index in range(3)]
+    maker = maker_of(apply, compose, layout, note=lambda window, _: [[window.row, window.column, window.end_column]])
+    run_scene(plan, maker, tmp_path / "o.tif", journal)
+    names = [
+        sorted(
+            [
+                "lock",
+                "plan.json",
+                *(name for row in range(done) for name in (f"notes-00000{row}.json", f"rows-00000{row}.npy")),
+                f"rows-00000{done}.npy.new",
+            ]
+        )
+        for done in range(3)
+    ]
+    assert seen == [(journal, list(plan.rows), names[row]) for row in range(3) for _ in plan.columns]
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
 
 
-PLACES = ["apply", "compose", "layout", "encode"]
+PLACES = ["read", "compute", "stored", "notes", "merged", "layout", "encoded"]
 
 
-def fails_in(place, error, small):
-    """Arguments of run_scene where the function `place` raises at its second call (layout: its only one)."""
+def fails_in(place, error, small, maker_of):
+    """Plan and maker, where the function `place` raises at its second call (stored, notes: of a block row; merged,
+    layout: its only one)."""
     plan, _, layout, apply = small
     calls = dict.fromkeys(PLACES, 0)
 
     def step(name):
         calls[name] += 1
-        if name == place and (calls[name] == 2 or name == "layout"):
+        if name == place and (calls[name] == 2 or name in ("merged", "layout")):
             raise error
 
     def failing_apply(windows):
-        step("apply")
+        step("compute")
         return apply(windows)
 
     def failing_compose(window, values, valid):
-        step("compose")
+        if window.column == 0:
+            step("stored")
         return as_stored(window, values, valid)
 
-    def failing_layout(blocks):
+    def failing_note(window, stored):
+        if window.column == 0:
+            step("notes")
+        return []
+
+    def failing_merge(notes):
+        step("merged")
+        return notes
+
+    def failing_layout(rows):
         step("layout")
         return layout
 
     def failing_encode(stored, layout):
-        step("encode")
+        step("encoded")
         return stored
 
-    return (plan, failing_apply, failing_compose, failing_layout), {"encode": failing_encode}
+    return plan, maker_of(
+        failing_apply,
+        failing_compose,
+        layout,
+        failing_layout,
+        failing_encode,
+        read_as=lambda windows: step("read"),
+        note=failing_note,
+        merge=failing_merge,
+    )
 
 
 @pytest.mark.parametrize("before", [None, b"what was there"])
 @pytest.mark.parametrize("place", PLACES)
-def test_wrong_input_leaves_nothing(tmp_path, small, place, before):
+def test_wrong_input_leaves_nothing(tmp_path, small, maker_of, place, before):
     target = tmp_path / "o.tif"
     if before:
         target.write_bytes(before)
-    arguments, options = fails_in(place, InputError("in.tif: found half an image"), small)
+    arguments = fails_in(place, InputError("in.tif: found half an image"), small, maker_of)
     with pytest.raises(InputError, match="half an image"):
-        run_scene(*arguments, target, {}, **options)
+        run_scene(*arguments, target, {})
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == ({"o.tif": before} if before else {})
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("ours"), MemoryError(), OSError("disk")])
 @pytest.mark.parametrize("place", PLACES)
-def test_our_fault_leaves_the_journal_alone(tmp_path, small, place, error):
+def test_our_fault_leaves_the_journal_alone(tmp_path, small, maker_of, place, error):
     target = tmp_path / "o.tif"
     target.write_bytes(b"what was there")
-    arguments, options = fails_in(place, error, small)
+    arguments = fails_in(place, error, small, maker_of)
     with pytest.raises(type(error)):
-        run_scene(*arguments, target, {}, **options)
+        run_scene(*arguments, target, {})
     assert target.read_bytes() == b"what was there"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o.tif", "o.tif.partial"]
-    rows = {"apply": 0, "compose": 1, "layout": 3, "encode": 3}[place]
+    rows = {"read": 0, "compute": 0, "stored": 1, "notes": 1, "merged": 3, "layout": 3, "encoded": 3}[place]
     left = {"plan.json", *(f"rows-{row:06d}.npy" for row in range(rows))} | (
-        {"writing"} if place == "encode" else set()
+        {"writing"} if place == "encoded" else set()
     )
+    left |= {f"notes-{row:06d}.json" for row in range(rows)}
     assert {path.name for path in partial_of(target).iterdir()} == left
 
     # the next run finds its folder, replaces it, and TARGET only at its end
@@ -224,22 +270,27 @@ def test_our_fault_leaves_the_journal_alone(tmp_path, small, place, error):
         assert target.read_bytes() == b"what was there"
         return as_stored(window, values, valid)
 
-    run_scene(plan, apply, compose, layout, target, {})
+    run_scene(plan, maker_of(apply, compose, layout), target, {})
     np.testing.assert_array_equal(read(target), scene)
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
 
 
-def test_a_run_replaced_by_a_wrong_one_is_gone(tmp_path, small):
+def test_a_run_replaced_by_a_wrong_one_is_gone(tmp_path, small, maker_of):
     """The .partial that a killed run left is this run's once it started: wrong input leaves nothing of both."""
     for error in (KeyboardInterrupt(), InputError("wrong")):
-        arguments, options = fails_in("apply", error, small)
+        arguments = fails_in("compute", error, small, maker_of)
         with pytest.raises(type(error)):
-            run_scene(*arguments, tmp_path / "o.tif", {}, **options)
+            run_scene(*arguments, tmp_path / "o.tif", {})
     assert list(tmp_path.iterdir()) == []
 
 
 def untouched(windows):
     raise AssertionError("the scene was read")
+
+
+def unread(maker_of, layout):
+    """A maker that must not be asked for a window."""
+    return maker_of(untouched, as_stored, layout, read_as=untouched)
 
 
 def make_foreign(folder: Path, kind: str) -> None:
@@ -263,13 +314,13 @@ def make_foreign(folder: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     "kind", ["file", "link", "photos", "no plan", "other plan", "broken", "more in it", "folder in it"]
 )
-def test_a_foreign_partial_is_refused_and_kept(tmp_path, small, kind):
+def test_a_foreign_partial_is_refused_and_kept(tmp_path, small, maker_of, kind):
     plan, _, layout, _ = small
     make_foreign(tmp_path / "o.tif.partial", kind)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for call in (
         lambda: check_scene_target(tmp_path / "o.tif"),
-        lambda: run_scene(plan, untouched, as_stored, layout, tmp_path / "o.tif", {}),
+        lambda: run_scene(plan, unread(maker_of, layout), tmp_path / "o.tif", {}),
     ):
         with pytest.raises(TargetError, match=r"o\.tif\.partial: found .*; expected .*Move it away"):
             call()
@@ -278,44 +329,67 @@ def test_a_foreign_partial_is_refused_and_kept(tmp_path, small, kind):
 
 
 @pytest.mark.parametrize("at", ["made", "named", "written"])
-def test_whatever_a_kill_left_is_replaced(tmp_path, small, at):
+def test_whatever_a_kill_left_is_replaced(tmp_path, small, maker_of, at):
     plan, scene, layout, apply = small
     target = tmp_path / "o.tif"
     partial_of(target).mkdir()
     if at == "named":
         (partial_of(target) / "plan.json.new").write_text('{"for')
     if at == "written":  # with the last block row, and with what CogWriter had begun
-        (partial_of(target) / "plan.json").write_text('{"format": "spectralgpt scene", "version": 0}')
+        (partial_of(target) / "plan.json").write_text(f'{{"format": "spectralgpt scene", "version": {VERSION}}}')
+        (partial_of(target) / "notes-000006.json").write_bytes(b"{}")
+        (partial_of(target) / "notes-000007.json.new").write_bytes(b"{")
         (partial_of(target) / "rows-000007.npy.new").write_bytes(b"half")
         (partial_of(target) / "writing" / ".o.tif.x").mkdir(parents=True)
         (partial_of(target) / "writing" / ".o.tif.x" / "rows.tif").write_bytes(b"half")
-    run_scene(plan, apply, as_stored, layout, target, {})
+    run_scene(plan, maker_of(apply, as_stored, layout), target, {})
     np.testing.assert_array_equal(read(target), scene)
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
 
 
-def test_a_file_put_there_meanwhile_is_kept(tmp_path, small):
+@pytest.mark.parametrize("version", ["1", "3", "null"])
+def test_the_partial_of_another_version_is_refused_in_one_sentence(tmp_path, small, maker_of, version):
+    """Version 1 kept no notes: what its rows' errors and samples were is not known."""
+    plan, _, layout, _ = small
+    folder = tmp_path / "o.tif.partial"
+    folder.mkdir()
+    (folder / "plan.json").write_text(f'{{"format": "spectralgpt scene", "version": {version}}}')
+    np.save(folder / "rows-000000.npy", np.zeros((2, 24, 90), np.uint16))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for call in (
+        lambda: check_scene_target(tmp_path / "o.tif"),
+        lambda: run_scene(plan, unread(maker_of, layout), tmp_path / "o.tif", {}),
+    ):
+        with pytest.raises(TargetError, match=r"o\.tif\.partial: found .*; expected 2.*delete the folder") as refused:
+            call()
+        said = str(refused.value).removeprefix(str(folder))
+        assert said.count(". ") == 0, "one sentence"
+        assert said.endswith(".")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_file_put_there_meanwhile_is_kept(tmp_path, small, maker_of):
     plan, scene, layout, apply = small
 
     def compose(window, values, valid):
         (tmp_path / "o.tif.partial" / "notes.txt").write_text("mine")
         return as_stored(window, values, valid)
 
-    run_scene(plan, apply, compose, layout, tmp_path / "o.tif", {})
+    run_scene(plan, maker_of(apply, compose, layout), tmp_path / "o.tif", {})
     np.testing.assert_array_equal(read(tmp_path / "o.tif"), scene)
     assert [path.name for path in (tmp_path / "o.tif.partial").iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize("target", ["nowhere/o.tif", "folder"])
-def test_target_is_tested_before_anything_is_read(tmp_path, small, target):
+def test_target_is_tested_before_anything_is_read(tmp_path, small, maker_of, target):
     plan, _, layout, _ = small
     (tmp_path / "folder").mkdir()
     with pytest.raises(TargetError):
-        run_scene(plan, untouched, as_stored, layout, tmp_path / target, {})
+        run_scene(plan, unread(maker_of, layout), tmp_path / target, {})
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
-def test_results_that_do_not_fit_are_told_early(tmp_path, small):
+def test_results_that_do_not_fit_are_told_early(tmp_path, small, maker_of):
     plan, _, layout, apply = small
     target = tmp_path / "o.tif"
 
@@ -325,22 +399,25 @@ def test_results_that_do_not_fit_are_told_early(tmp_path, small):
     def cropped(window, values, valid):
         return as_stored(window, values, valid)[:, 1:]
 
-    with pytest.raises(ValueError, match="compose returned 2 bands of float64; expected 2 of uint16"):
-        run_scene(plan, apply, floats, layout, target, {})
-    with pytest.raises(ValueError, match=r"compose returned .* \(2, 23, 90\); expected \(band, 24, 90\)"):
-        run_scene(plan, apply, cropped, layout, target, {})
-    with pytest.raises(ValueError, match="encode returned 2 bands of float64; expected 2 of uint16"):
-        run_scene(plan, apply, floats, layout, target, {}, encode=lambda stored, layout: stored)
-    with pytest.raises(ValueError, match="apply returned 1 values"):
-        run_scene(plan, lambda windows: tuple(a[:1] for a in apply(windows)), floats, layout, target, {})
-    with pytest.raises(ValueError, match=r"layout of \(70, 91\).*expected .*\(70, 90\)"):
-        run_scene(plan, untouched, floats, layout_of((2, 70, 91)), target, {})
+    def first_only(windows):
+        return tuple(each[:1] for each in apply(windows))
+
+    with pytest.raises(ValueError, match="stored returned 2 bands of float64; expected 2 of uint16"):
+        run_scene(plan, maker_of(apply, floats, layout), target, {})
+    with pytest.raises(ValueError, match=r"stored returned .* \(2, 23, 24\); expected \(band, 24, 24\)"):
+        run_scene(plan, maker_of(apply, cropped, layout), target, {})
+    with pytest.raises(ValueError, match="encoded returned 2 bands of float64; expected 2 of uint16"):
+        run_scene(plan, maker_of(apply, floats, layout, kept=np.float64), target, {})
+    with pytest.raises(ValueError, match="compute returned 1 values"):
+        run_scene(plan, maker_of(first_only, floats, layout), target, {})
+    with pytest.raises(ValueError, match=r"grid of \(70, 91\).*expected .*\(70, 90\)"):
+        run_scene(plan, unread(maker_of, layout_of((2, 70, 91))), target, {})
     with pytest.raises(TypeError):
-        run_scene(plan, untouched, floats, layout, target, {"source": tmp_path})
+        run_scene(plan, unread(maker_of, layout), target, {"source": tmp_path})
     assert not target.exists()
 
 
-def test_memory_does_not_grow_with_the_scene(tmp_path):
+def test_memory_does_not_grow_with_the_scene(tmp_path, maker_of):
     """Of arrays: the file's own caches are GDAL's and are bounded in the raster room."""
     peaks = []
     for height in (256, 2048):
@@ -350,22 +427,197 @@ def test_memory_does_not_grow_with_the_scene(tmp_path):
             return np.ones((len(windows), 2, 64, 64), np.float32), np.ones((len(windows), 1, 64, 64), bool)
 
         tracemalloc.start()
-        run_scene(plan, apply, as_stored, layout_of((2, height, 128)), tmp_path / f"{height}.tif", {})
+        maker = maker_of(apply, as_stored, layout_of((2, height, 128)))
+        run_scene(plan, maker, tmp_path / f"{height}.tif", {})
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.3 * peaks[0], f"8 times the scene took {peaks} bytes"
 
 
-def test_two_runs_on_one_target(tmp_path, small):
+def test_memory_per_column_is_what_two_rows_of_windows_share(tmp_path, maker_of, monkeypatch):
+    """And the block row that TARGET's writer takes at once; none of float64 besides."""
+    monkeypatch.setattr("spectralgpt.scenes.rows.CHUNK", 2**16)
+    peaks = []
+    for width in (512, 4096):
+        plan = plan_scene(128, width, patch=8, side=64, batch=2)
+
+        def apply(windows):
+            return np.ones((len(windows), 2, 64, 64), np.float32), np.ones((len(windows), 1, 64, 64), bool)
+
+        tracemalloc.start()
+        maker = maker_of(apply, as_stored, layout_of((2, 128, width)))
+        run_scene(plan, maker, tmp_path / f"{width}.tif", {})
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    shared = max(before + 64 - after for before, after in pairwise(plan.rows))
+    per_column = (peaks[1] - peaks[0]) / (4096 - 512)
+    assert per_column < 1.2 * max(3 * 8 * shared, 2 * 2 * 48), f"{per_column} bytes per column"
+
+
+def test_two_runs_on_one_target(tmp_path, small, maker_of):
     """The second is told to wait, and the first is not disturbed."""
     plan, scene, layout, apply = small
 
     def second(windows):
         with pytest.raises(TargetError, match="another run"):
-            run_scene(plan, apply, as_stored, layout, tmp_path / "o.tif", {})
+            run_scene(plan, maker_of(apply, as_stored, layout), tmp_path / "o.tif", {})
         return apply(windows)
 
-    run_scene(plan, second, as_stored, layout, tmp_path / "o.tif", {})
+    run_scene(plan, maker_of(second, as_stored, layout), tmp_path / "o.tif", {})
     with rasterio.open(tmp_path / "o.tif") as dataset:
         np.testing.assert_array_equal(dataset.read(), scene)
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
+
+
+# -- notes ------------------------------------------------------------------------------------------------
+
+
+def test_the_summary_is_what_the_disk_says(tmp_path, small, maker_of):
+    """Notes and rows are read back, from the top and from left to right, whatever was in memory."""
+    plan, scene, layout, apply = small
+
+    def note(window, stored):
+        if window == last:
+            # what a run noted before this one went on: it counts, not what is remembered
+            path = partial_of(tmp_path / "o.tif") / "notes-000000.json"
+            path.write_text('{"all": ["from the disk"]}')
+        return [[window.row, window.column, int(stored.sum())]]
+
+    (top, _), (left, _) = plan.block_rows[-1], plan.block_columns[-1]
+    last = Window(top, left, 70 - top, 90 - left)
+    looked_at = []
+
+    def layout_of_rows(rows):
+        looked_at.append(np.concatenate([*rows[:2], rows[2]], axis=1))
+        return layout
+
+    summary, rows = run_scene(
+        plan, maker_of(apply, as_stored, layout, layout_of_rows, note=note), tmp_path / "o.tif", {}
+    )
+    assert len(rows) == len(plan.rows)
+    np.testing.assert_array_equal(looked_at[0], scene)
+    assert summary == ["from the disk"] + [
+        [top, left, int(scene[:, top:bottom, left:right].sum())]
+        for top, bottom in plan.block_rows[1:]
+        for left, right in plan.block_columns
+    ]
+
+
+@pytest.mark.parametrize("gone", ["rows-000001.npy", "notes-000001.json"])
+def test_a_row_without_its_notes_is_not_done(tmp_path, small, maker_of, gone):
+    """Nor notes without their row."""
+    plan, _, layout, apply = small
+    journal = Journal(tmp_path / "o.tif", plan, {})
+    done = []
+
+    def note(window, stored):
+        if window.column == 0:
+            done.append(journal.done)
+        return [window.row]
+
+    def stopped(notes):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_scene(plan, maker_of(apply, as_stored, layout, note=note, merge=stopped), tmp_path / "o.tif", {})
+    assert done == [0, 1, 2]
+    assert journal.done == len(journal.rows()) == len(list(journal.notes())) == 3
+    (journal.folder / gone).unlink()
+    assert journal.done == len(journal.rows()) == len(list(journal.notes())) == 1, "nor is what follows it"
+
+
+def test_notes_come_before_their_row(tmp_path, small, monkeypatch, maker_of):
+    """Where a kill falls between them, the row is not done."""
+    plan, _, layout, apply = small
+    target = tmp_path / "o.tif"
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spectralgpt.scenes.rows.RowFile.finish", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_scene(plan, maker_of(apply, as_stored, layout), target, {})
+    assert {path.name for path in partial_of(target).iterdir()} == {"plan.json", "notes-000000.json"}
+    assert Journal(target, plan, {}).done == 0
+
+
+def test_notes_of_more_than_a_megabyte_are_our_fault(tmp_path, small, maker_of):
+    plan, _, layout, apply = small
+    maker = maker_of(apply, as_stored, layout, note=lambda window, stored: ["x" * (MOST_NOTES // 3)])
+    with pytest.raises(ValueError, match=rf"notes of \d+ bytes for block row 0; expected at most {MOST_NOTES}"):
+        run_scene(plan, maker, tmp_path / "o.tif", {})
+    with pytest.raises(TypeError):
+        run_scene(plan, maker_of(apply, as_stored, layout, note=lambda window, _: [window]), tmp_path / "p.tif", {})
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"plan.json"}
+
+
+def test_numbers_in_notes_keep_every_bit(tmp_path, small, maker_of):
+    plan, _, layout, apply = small
+    numbers = [0.1, 1 / 3, 5e-324, 1.7976931348623157e308, -0.0, float("inf"), 2**53 + 1]
+    maker = maker_of(apply, as_stored, layout, note=lambda window, _: numbers if window == first else [])
+    first = Window(0, 0, 24, 24)
+    summary, _ = run_scene(plan, maker, tmp_path / "o.tif", {})
+    assert [repr(each) for each in summary] == [repr(each) for each in numbers]
+
+
+# -- block rows on disk -----------------------------------------------------------------------------------
+
+
+@settings(max_examples=50)
+@given(
+    bands=st.integers(1, 3),
+    height=st.integers(1, 4),
+    widths=st.lists(st.integers(1, 9), min_size=1, max_size=6),
+    dtype=st.sampled_from(["uint8", "int16", "float32", ">f8"]),
+    chunk=st.integers(1, 400),
+    turned=st.booleans(),
+)
+def test_a_row_written_in_pieces_is_the_row_saved(tmp_path_factory, bands, height, widths, dtype, chunk, turned):
+    folder = tmp_path_factory.mktemp("rows")
+    whole = (np.arange(bands * height * sum(widths)) % 251).reshape(bands, height, -1).astype(dtype)
+    with (
+        mock.patch("spectralgpt.scenes.rows.CHUNK", chunk),
+        RowFile(folder / "rows.npy", whole.shape, whole.dtype) as row,
+    ):
+        for start, width in zip(np.cumsum([0, *widths]), widths, strict=False):
+            piece = whole[:, :, start : start + width]
+            row.write(np.asfortranarray(piece) if turned else piece)
+        assert not (folder / "rows.npy").exists()
+        row.finish()
+    np.save(folder / "saved.npy", whole)
+    assert (folder / "rows.npy").read_bytes() == (folder / "saved.npy").read_bytes()
+    assert {path.name for path in folder.iterdir()} == {"rows.npy", "saved.npy"}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "match"),
+    [
+        ([np.zeros((1, 1, 2), np.uint8)], "found 2 columns written; expected 3"),
+        ([np.zeros((1, 1, 2), np.uint8)] * 2, "found 4 columns; expected 3"),
+        ([np.zeros((1, 2, 1), np.uint8)], "expected uint8"),
+        ([np.zeros((1, 1, 1), np.int8)], "found int8"),
+    ],
+)
+def test_a_row_that_is_not_whole_is_not_there(tmp_path, monkeypatch, pieces, match):
+    monkeypatch.setattr("spectralgpt.scenes.rows.CHUNK", 1)
+
+    def write():
+        with RowFile(tmp_path / "rows.npy", (1, 1, 3), np.dtype(np.uint8)) as row:
+            for piece in pieces:
+                row.write(piece)
+            row.finish()
+
+    with pytest.raises(ValueError, match=match):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_the_user_s(tmp_path, small, maker_of):
+    plan, _, layout, apply = small
+
+    def full(self, *_):
+        raise OSError(28, "No space left on device")
+
+    with mock.patch("numpy.lib.format.write_array_header_1_0", full), pytest.raises(TargetError, match="No space left"):
+        run_scene(plan, maker_of(apply, as_stored, layout), tmp_path / "o.tif", {})
+    assert list(tmp_path.iterdir()) == []

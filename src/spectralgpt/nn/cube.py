@@ -144,20 +144,23 @@ def make_cube(
     trained_side: int,
     *,
     own: bool = False,
+    alignment: Alignment | None = None,
     reconstructing: bool = False,
     image_side: int | None = None,
     scaling: Scaling | None = None,
 ) -> Cube:
     """Pixels aligned with the model's bands and normalized.
 
-    own: the file's bands in groups of their own instead of the model's. reconstructing: parts will be hidden
+    own: the file's bands in groups of their own instead of the model's. alignment: of these bands, where it is planned
+    already, as for windows of one image. reconstructing: parts will be hidden
     (Normalization). image_side: the longer side of the image, pixels, when these are a window of it. scaling: another
     cube's, for windows of one image whose extremes were taken from the whole.
     Several file bands in one model band: their mean over valid values with the alignment's weights.
     Floats that are not finite, or above 1e30, are not valid. Raises BandError when the model knows none of the bands,
     RasterError when the fields do not fit together.
     """
-    alignment = align(pixels.bands, model_bands, own=own)
+    if alignment is None:
+        alignment = align(pixels.bands, model_bands, own=own)
     reflectance, valid = aligned_reflectance(pixels, alignment)
     if scaling is None:
         side = image_side or max(reflectance.shape[-2:])

@@ -1,29 +1,40 @@
-"""Scenes larger than the model's window: plan, blend, run.
+"""Scenes larger than the model's window: plan, read, compute, blend, run.
 
 `plan_scene` works out windows, tapers and block rows from numbers; `Blender` makes one scene of overlapping windows;
-`run_scene` computes, keeps finished block rows in TARGET.partial and writes TARGET. These know no model: what the
-result of a window is, functions say. `embed_scene` and `reconstruct_scene` are such functions of a model.
+`run_scene` drives a `Maker` over them, keeps finished block rows and their notes in TARGET.partial and writes TARGET.
+These know no model: what a window, a block row and TARGET are, the maker says. `map_scene` makes a map of what a model
+answers, whatever its task (`embed_scene` is one), and `reconstruct_scene` the scene rebuilt from what is left visible.
 """
 
+from spectralgpt.scenes.answers import AnswerMaker, MapAnswers, MapClass, MapSummary, SceneMap, map_scene
 from spectralgpt.scenes.blend import Blender
-from spectralgpt.scenes.embeddings import SceneEmbeddings, embed_scene
-from spectralgpt.scenes.journal import check_scene_target, partial_of
+from spectralgpt.scenes.embeddings import EmbeddingAnswers, SceneEmbeddings, embed_scene
+from spectralgpt.scenes.journal import Journal, check_scene_target, partial_of
+from spectralgpt.scenes.maker import Maker, Notes, Piece
 from spectralgpt.scenes.plan import Plan, plan_scene, taper
-from spectralgpt.scenes.reconstruction import Sample, SceneReconstruction, reconstruct_scene
-from spectralgpt.scenes.run import Apply, Compose, Encode, LayoutOf, run_scene
+from spectralgpt.scenes.reconstruction import ReconstructionMaker, Sample, SceneReconstruction, reconstruct_scene
+from spectralgpt.scenes.run import run_scene
 
 __all__ = [
-    "Apply",
+    "AnswerMaker",
     "Blender",
-    "Compose",
-    "Encode",
-    "LayoutOf",
+    "EmbeddingAnswers",
+    "Journal",
+    "Maker",
+    "MapAnswers",
+    "MapClass",
+    "MapSummary",
+    "Notes",
+    "Piece",
     "Plan",
+    "ReconstructionMaker",
     "Sample",
     "SceneEmbeddings",
+    "SceneMap",
     "SceneReconstruction",
     "check_scene_target",
     "embed_scene",
+    "map_scene",
     "partial_of",
     "plan_scene",
     "reconstruct_scene",

@@ -1,4 +1,4 @@
-"""Overlapping windows become one scene: weighted sums, a row of windows at a time."""
+"""Overlapping windows become one scene: weighted sums, which slide along a row of windows."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
@@ -8,80 +8,104 @@ from spectralgpt.scenes.plan import Plan
 
 
 class Blender:
-    """Sums the windows of a plan, row of windows by row of windows, and hands out block rows as they become final.
+    """Sums the windows of a plan, in its order, and hands out pieces of block rows as they become final.
 
     The result at an output pixel is the mean of its valid values, with the weights of the plan's tapers; it is valid
     where any window is. Where one window covers a pixel its value comes back exactly, as its weight is 1.0.
 
-    It holds float64 sums of values and of weights for one row of windows, side rows by the padded width, and nothing
-    that grows with the height of the scene. Sums are taken in the order of the calls: the same order, the same bits.
+    It holds float64 sums of values and of weights for one window, and of the rows that the next row of windows overlaps
+    over the padded width; nothing that grows with the height of the scene. At each pixel sums are taken row of windows
+    by row of windows, from left to right: the same order, the same bits.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._taper_rows, self._taper_columns = plan.taper_rows, plan.taper_columns
-        self._blocks = plan.block_rows
-        self._row = 0
+        self._rows, self._columns = plan.block_rows, plan.block_columns
+        self._row = self._column = 0
         # how many channels there are is known with the first window
-        self._sums = self._weights = np.zeros((0, 0, 0))
+        self._sums: _Sums | None = None
+        self._weights: _Sums | None = None
 
     def add(
-        self,
-        column: int,
-        values: Float[np.ndarray, "channel row column"],
-        valid: Bool[np.ndarray, "#channel row column"],
-    ) -> None:
-        """Add window number `column` (from the left) of the row of windows that is not finished.
+        self, values: Float[np.ndarray, "channel row column"], valid: Bool[np.ndarray, "#channel row column"]
+    ) -> tuple[
+        Window, Float64[np.ndarray, "channel endedrow endedcolumn"], Bool[np.ndarray, "channel endedrow endedcolumn"]
+    ]:
+        """Add the next window, from left to right, row of windows by row of windows. Returns the piece that it ends.
 
         values: output pixels of the whole window, any unit; what they are where not valid, NaN or infinity too, does
-        not count. valid: a channel each, or one for all channels; the same choice in every window.
+        not count. valid: per channel, or one for all channels; the same choice in every window.
+
+        The piece, as the plan's block_rows and block_columns have it: window of the output grid, blended values (0
+        where not valid), and what is valid. The arrays are the caller's, except that `valid` cannot be written to.
 
         Raises ValueError where shapes differ from the plan's or from the first window's.
         """
-        self._check(values, valid)
-        taper = np.multiply.outer(self._taper_rows[self._row], self._taper_columns[column])
+        assert self._row < len(self._rows), "a window was added after the plan's last one"
+        sums, weights = self._checked(values, valid)
+        taper = np.multiply.outer(self._taper_rows[self._row], self._taper_columns[self._column])
         # where, not a product: 0 * NaN is NaN
-        weighted = np.multiply(values, taper, where=valid, out=np.zeros(values.shape))
-        first = self._plan.columns[column] // self._plan.reduce
-        covered = slice(first, first + taper.shape[1])
-        self._sums[:, :, covered] += weighted
-        self._weights[:, :, covered] += np.where(valid, taper, 0.0)
+        sums.add(self._row, self._column, np.multiply(values, taper, where=valid, out=np.zeros(values.shape)))
+        weights.add(self._row, self._column, np.where(valid, taper, 0.0))
+        (top, bottom), (left, right) = self._rows[self._row], self._columns[self._column]
+        piece = Window(top, left, bottom - top, right - left)
+        return piece, *self._ended(piece, sums, weights)
 
-    def finish(
-        self,
-    ) -> tuple[Window, Float64[np.ndarray, "channel row column"], Bool[np.ndarray, "channel row column"]]:
-        """End the row of windows: its block row, blended, as window of the output grid, values and what is valid.
+    def _ended(
+        self, piece: Window, sums: "_Sums", weights: "_Sums"
+    ) -> tuple[Float64[np.ndarray, "channel row column"], Bool[np.ndarray, "channel row column"]]:
+        """Blended values and what is valid of the piece; the next window follows."""
+        total, weight = (each.here[:, : piece.height, : piece.width] for each in (sums, weights))
+        valid = np.broadcast_to(weight > 0, total.shape)
+        values = np.divide(total, weight, where=valid, out=np.zeros(total.shape))
+        self._column += 1
+        if self._column == len(self._columns):
+            self._row, self._column = self._row + 1, 0
+        return values, valid
 
-        Values are 0 where not valid. The arrays are the caller's, except that `valid` cannot be written to.
-        """
-        assert self._sums.size, "a row of windows was finished before any of its windows was added"
-        start, stop = self._blocks[self._row]
-        width = self._plan.output_shape[1]
-        sums, weights = self._sums[:, : stop - start, :width], self._weights[:, : stop - start, :width]
-        valid = np.broadcast_to(weights > 0, sums.shape)
-        values = np.divide(sums, weights, where=valid, out=np.zeros(sums.shape))
-        self._row += 1
-        for buffer in (self._sums, self._weights):
-            _move_up(buffer, stop - start)
-        return Window(start, 0, stop - start, width), values, valid
-
-    def _check(self, values: np.ndarray, valid: np.ndarray) -> None:
-        rows, columns = self._taper_rows.shape[1], self._taper_columns.shape[1]
-        if not self._sums.size:
-            width = self._plan.columns[-1] // self._plan.reduce + columns
-            self._sums = np.zeros((values.shape[0], rows, width))
-            self._weights = np.zeros((valid.shape[0], rows, width))
-        expected = (self._sums.shape[0], rows, columns), (self._weights.shape[0], rows, columns)
+    def _checked(self, values: np.ndarray, valid: np.ndarray) -> tuple["_Sums", "_Sums"]:
+        side = self._taper_rows.shape[1], self._taper_columns.shape[1]
+        if self._sums is None or self._weights is None:
+            self._sums, self._weights = (_Sums(self._plan, side, len(each)) for each in (values, valid))
+        expected = self._sums.here.shape, self._weights.here.shape
         if (values.shape, valid.shape) != expected:
             raise ValueError(
                 f"found a window with values of shape {values.shape} and valid of {valid.shape}; "
                 f"expected {expected[0]} and {expected[1]}, as the plan and the first window have it"
             )
+        return self._sums, self._weights
 
 
-def _move_up(buffer: np.ndarray, rows: int) -> None:
-    """Drop the first rows, and follow the others by rows of zeros: in place, as a copy would double the memory."""
-    kept = buffer.shape[1] - rows
-    for row in range(kept):
-        buffer[:, row] = buffer[:, row + rows]
-    buffer[:, kept:] = 0
+class _Sums:
+    """Sums under one window, which slide along a row of windows, and those that the next row of windows goes on with.
+
+    here: [channel, row, column] of the last window.
+    """
+
+    def __init__(self, plan: Plan, side: tuple[int, int], channels: int) -> None:
+        self._rows = [row // plan.reduce for row in plan.rows]
+        self._columns = [column // plan.reduce for column in plan.columns]
+        self.here = np.zeros((channels, *side))
+        most = max((self._shared(self._rows, row, side[0]) for row in range(1, len(self._rows))), default=0)
+        self._below = np.zeros((channels, most, self._columns[-1] + side[1]))
+
+    def add(self, row: int, column: int, weighted: Float64[np.ndarray, "channel row column"]) -> None:
+        """Slide over the window, with the sums of those above and left of it, and add what it gives."""
+        rows, columns = self.here.shape[1:]
+        above, left = self._shared(self._rows, row, rows), self._shared(self._columns, column, columns)
+        first = self._columns[column]
+        self.here[:, :, :left] = self.here[:, :, columns - left :]
+        self.here[:, :above, left:] = self._below[:, :above, first + left : first + columns]
+        self.here[:, above:, left:] = 0
+        self.here += weighted
+        # what is read above lies right of all that is written here: one buffer serves both rows of windows
+        last = column + 1 == len(self._columns)
+        ended = columns if last else columns - self._shared(self._columns, column + 1, columns)
+        below = 0 if row + 1 == len(self._rows) else self._shared(self._rows, row + 1, rows)
+        self._below[:, :below, first : first + ended] = self.here[:, rows - below :, :ended]
+
+    @staticmethod
+    def _shared(starts: list[int], index: int, side: int) -> int:
+        """Pixels that a window shares with the one before it along an axis."""
+        return starts[index - 1] + side - starts[index] if index else 0

@@ -1,11 +1,13 @@
 """`TARGET.partial/`: the finished block rows of a scene and what they were made from, until TARGET is there.
 
-plan.json             format, version, the plan and the caller's journal: what a later run must have alike to go on
-rows-000000.npy ...   block row by block row, as composed
-writing/              what CogWriter keeps until TARGET is whole; of no use to a later run
-lock                  held by the run that writes here; the system lets go of it when that ends, however it ends
+plan.json               format, version, the plan and the caller's journal: what a later run must have alike to go on
+notes-000000.json ...   block row by block row, the maker's notes
+rows-000000.npy ...     block row by block row, as stored; a row is done when it is there with its notes
+writing/                what CogWriter keeps until TARGET is whole; of no use to a later run
+lock                    held by the run that writes here; the system lets go of it when that ends, however it ends
 
 Each file is written beside, as NAME.new, and renamed: a file under its own name is whole, whenever the run is killed.
+Version 1 had no notes: what earlier runs knew of their rows went with them.
 """
 
 import json
@@ -13,22 +15,26 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
 from spectralgpt.disk import locked, written_beside
 from spectralgpt.errors import TargetError
 from spectralgpt.raster import check_target
+from spectralgpt.scenes.maker import Notes
 from spectralgpt.scenes.plan import Plan
+from spectralgpt.scenes.rows import RowFile, StoredRows, refusals
 
 FORMAT = "spectralgpt scene"
-VERSION = 1
+VERSION = 2
 
-_NAMES = re.compile(r"(plan\.json|rows-\d{6,}\.npy)(\.new)?|lock")
+MOST_NOTES = 2**20
+"""Most bytes of a block row's notes: they are for sums and samples, and all of them are read at the end."""
+
+_NAMES = re.compile(r"(plan\.json|rows-\d{6,}\.npy|notes-\d{6,}\.json)(\.new)?|lock")
 
 
 class Journal:
@@ -47,7 +53,7 @@ class Journal:
 
         Raises TargetError when another run writes there, or the disk refuses.
         """
-        with self._refusals():
+        with refusals(self.folder):
             self.folder.mkdir(exist_ok=True)
             self._lock = locked(self.folder / "lock")
             if self._lock is None:
@@ -59,15 +65,43 @@ class Journal:
             with written_beside(self.folder / "plan.json", ".new", durable=False) as file:
                 file.write(self._text.encode())
 
-    def save(self, index: int, stored: np.ndarray) -> None:
-        """Keep block row `index`. Raises TargetError when the disk refuses."""
-        with self._refusals(), written_beside(self._path(index), ".new", durable=False) as file:
-            np.save(file, stored, allow_pickle=False)
+    def row(self, index: int, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> RowFile:
+        """Block row `index`, to be written in a with block that ends with `finish`."""
+        return RowFile(self._row(index), shape, dtype)
 
-    def blocks(self) -> Iterator[np.ndarray]:
-        """All block rows from the top, one in memory at a time."""
+    def finish(self, index: int, row: RowFile, notes: Notes) -> None:
+        """Keep the notes of a block row, and then the row: it is done.
+
+        Raises TargetError when the disk refuses; ValueError for notes that are larger than MOST_NOTES, and TypeError
+        for what JSON cannot hold, which are the maker's faults.
+        """
+        text = json.dumps(notes)
+        if len(text) > MOST_NOTES:
+            raise ValueError(
+                f"found notes of {len(text)} bytes for block row {index}; expected at most {MOST_NOTES}: what grows "
+                "with the scene is stored in rows"
+            )
+        with refusals(self.folder), written_beside(self._notes(index), ".new", durable=False) as file:
+            file.write(text.encode())
+        row.finish()
+
+    @property
+    def done(self) -> int:
+        """Number of block rows, from the top, that are there with their notes."""
         for index in range(self._count):
-            yield np.load(self._path(index), allow_pickle=False)
+            if not (self._row(index).exists() and self._notes(index).exists()):
+                return index
+        return self._count
+
+    def rows(self) -> StoredRows:
+        """What is stored of the block rows that are done."""
+        return StoredRows([self._row(index) for index in range(self.done)])
+
+    def notes(self) -> Iterator[Notes]:
+        """The notes of the block rows that are done, one after the other."""
+        for index in range(self.done):
+            notes: Notes = json.loads(self._notes(index).read_bytes())
+            yield notes
 
     def writing(self) -> Path:
         """The folder for temporary files of TARGET: here, so that those of a killed run are found and removed."""
@@ -100,19 +134,11 @@ class Journal:
             else:
                 path.unlink()
 
-    @contextmanager
-    def _refusals(self) -> Iterator[None]:
-        """A full disk, or a folder that somebody removed, is the user's to mend."""
-        try:
-            yield
-        except OSError as error:
-            raise TargetError(
-                f"{self.folder}: found that it cannot be written to ({error}); expected a disk with space and "
-                "permission to write."
-            ) from error
-
-    def _path(self, index: int) -> Path:
+    def _row(self, index: int) -> Path:
         return self.folder / f"rows-{index:06d}.npy"
+
+    def _notes(self, index: int) -> Path:
+        return self.folder / f"notes-{index:06d}.json"
 
 
 def partial_of(target: Path) -> Path:
@@ -135,6 +161,12 @@ def check_scene_target(target: Path) -> None:
             f"{partial}: found {found}; expected no such file, or the folder that a killed run left, as the blocks of "
             f"{target.name} are kept there until it is whole. Move it away, or choose another target."
         )
+    version = _version(partial)
+    if version != VERSION:
+        raise TargetError(
+            f"{partial}: found what another version of spectralgpt kept of an unfinished scene (format {version}; "
+            f"expected {VERSION}), which this one cannot go on with: delete the folder and start again."
+        )
 
 
 def _foreign(partial: Path) -> str:
@@ -153,6 +185,12 @@ def _foreign(partial: Path) -> str:
         return f"a folder without a plan.json that can be read ({error})"
     ours = isinstance(content, dict) and content.get("format") == FORMAT
     return "" if ours else f'a folder with a plan.json of another format than "{FORMAT}"'
+
+
+def _version(partial: Path) -> object:
+    """Of the format of a folder that is ours; this one where a run was killed before it said anything."""
+    plan = partial / "plan.json"
+    return json.loads(plan.read_bytes()).get("version") if plan.exists() else VERSION
 
 
 def _is_ours(path: Path) -> bool:

@@ -58,6 +58,16 @@ class Plan:
         return tuple(pairwise([*starts, self.output_shape[0]]))
 
     @property
+    def block_columns(self) -> tuple[tuple[int, int], ...]:
+        """First output column and the one after the last, of the piece of a block row that each window ends.
+
+        In a row of windows, window i ends what lies left of window i + 1; the last one ends the rest. So each piece
+        lies in its window, and starts where that does.
+        """
+        starts = [column // self.reduce for column in self.columns]
+        return tuple(pairwise([*starts, self.output_shape[1]]))
+
+    @property
     def taper_rows(self) -> Float64[np.ndarray, "window pixel"]:
         """Weight of each output row of each row of windows, as `taper` gives it."""
         return taper([row // self.reduce for row in self.rows], self.side_rows // self.reduce)

@@ -1,33 +1,37 @@
 """A scene rebuilt from what is left visible."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Float64, Shaped
 from numpy.typing import NDArray
 
 from spectralgpt.bands import Alignment, BandSet
-from spectralgpt.nn import Hide, Precision, aligned_reflectance, computing_in, hidden_tokens
+from spectralgpt.nn import Hide, PixelsLike, Precision, aligned_reflectance, computing_in, hidden_tokens
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import Layout, Raster, Verdict, Window
-from spectralgpt.scenes.plan import plan_scene
+from spectralgpt.raster import Grid, Layout, Raster, Verdict, Window
+from spectralgpt.scenes.maker import Notes, Piece
+from spectralgpt.scenes.plan import Plan, plan_scene
 from spectralgpt.scenes.provenance import scene_provenance
 from spectralgpt.scenes.run import run_scene
-from spectralgpt.scenes.windows import read_windows, scene_alignment
+from spectralgpt.scenes.windows import WindowBatch, read_windows, scene_alignment
 from spectralgpt.weights import SpectralGPT
 
 SAMPLE_SIDE = 512
-"""Largest side of the part of a scene that is kept for a figure, pixels."""
+"""Largest side of the part of a scene that a figure shows, pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """The middle of a scene on one date, in reflectance (NaN where not valid), for a figure."""
+    """The middle of a scene on one date, in reflectance (NaN where not valid), for a figure.
+
+    rebuilt: the truth where visible, the prediction where hidden, as it is stored (rounded and clipped to its type).
+    """
 
     bands: BandSet
     truth: Float32[np.ndarray, "band row column"]
@@ -74,41 +78,14 @@ def reconstruct_scene(
     and the place on the scene only. Raises InputError for what the user can mend.
     """
     alignment = scene_alignment(raster, model, own)
-    bandset, dates, patch = alignment.bandset, raster.shape[0], model.config.patch
-    wanted = Hide.parse(hide, bandset, raster.days)
-    side = model.config.window(len(bandset.groups), dates)
-    plan = plan_scene(*raster.grid.shape, patch=patch, side=side, overlap=overlap, batch=batch)
-    writing = _Writing.of(raster, alignment)
-    found = _Errors(len(bandset))
-    sample = _SampleRows(raster, patch, dates_hidden=wanted.dates)
-
-    def hidden_at(window: Window) -> Bool[np.ndarray, "date group row column"]:
-        rows = np.arange(window.row // patch, -(-window.end_row // patch))
-        columns = np.arange(window.column // patch, -(-window.end_column // patch))
-        return hidden_tokens(wanted, seed, dates, len(bandset.groups), rows, columns)
-
-    def apply(windows: Sequence[Window]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        pixels = read_windows(raster, windows)
-        hidden = torch.from_numpy(np.stack([hidden_at(window) for window in windows])).to(model.device)
-        with torch.inference_mode(), computing_in(precision, model.device):
-            cube = model.cube(pixels, own=own, reconstructing=True)
-            rebuilt = model.reconstruct(cube, hidden)
-            reflectance = cube.scaling.reflectance(rebuilt.predicted.float())
-            scored = rebuilt.hidden if cube.valid is None else rebuilt.hidden & cube.valid
-        return reflectance.flatten(1, 2).float().cpu().numpy(), scored.flatten(1, 2).cpu().numpy()
-
-    def compose(window: Window, predicted: NDArray[np.float64], _: NDArray[np.bool_]) -> NDArray[Any]:
-        pixels = raster.read(window)
-        reflectance, valid = aligned_reflectance(pixels, alignment)
-        truth = reflectance[0].numpy()
-        known = np.ones(truth.shape, bool) if valid is None else valid[0].numpy()
-        tokens = hidden_at(window)[:, bandset.group_of_band]
-        hidden = tokens.repeat(patch, axis=-2).repeat(patch, axis=-1)[..., : window.height, : window.width]
-        prediction = predicted.reshape(truth.shape)
-        found.add(truth, prediction, hidden & known, known)
-        sample.add(window, truth, np.where(hidden, prediction, truth), hidden, known)
-        return writing.stored(pixels.values, truth, prediction, hidden, known).reshape(-1, *window.shape)
-
+    plan = plan_scene(
+        *raster.grid.shape,
+        patch=model.config.patch,
+        side=model.config.window(len(alignment.bandset.groups), raster.shape[0]),
+        overlap=overlap,
+        batch=batch,
+    )
+    wanted = Hide.parse(hide, alignment.bandset, raster.days)
     provenance = scene_provenance(
         raster,
         model,
@@ -120,28 +97,48 @@ def reconstruct_scene(
         precision=precision,
         verb={"verb": "reconstruct", "hide": hide, "seed": seed},
     )
-    tags = {**raster.tags, **provenance.tags}
+    maker = ReconstructionMaker(
+        raster=raster,
+        model=model,
+        plan=plan,
+        alignment=alignment,
+        hide=wanted,
+        seed=seed,
+        own=own,
+        precision=precision,
+        kept_as=StoredAs.of(raster, alignment),
+        tags={**raster.tags, **provenance.tags},
+    )
+    summary = run_scene(plan, maker, target, provenance.journal, progress=progress)
+    error, spread = summary.sums.by_band(alignment.bandset.names, wanted.bands)
+    return SceneReconstruction(
+        provenance.fingerprint, alignment, error, spread, summary.sums.hidden_share, summary.sample
+    )
 
-    def layout(_: Iterable[NDArray[Any]]) -> Layout:
-        return writing.layout(raster, bandset, tags)
 
-    run_scene(plan, apply, compose, layout, target, provenance.journal, progress=progress)
-    error, spread = found.by_band(bandset.names, wanted.bands)
-    return SceneReconstruction(provenance.fingerprint, alignment, error, spread, found.share, sample.sample(bandset))
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """Pixels of windows, and what the model will not see of them."""
+
+    pixels: WindowBatch
+    hidden: Bool[np.ndarray, "batch date group row column"]
 
 
-class _Writing:
-    """How values are stored: as the input stores them, or as float32 reflectance where that cannot be."""
+@dataclass(frozen=True, slots=True)
+class StoredAs:
+    """How values are stored: as the input stores them, or as float32 reflectance where that cannot be.
 
-    def __init__(
-        self, dtype: np.dtype[Any], scale: float, offset: float, nodata: float | None, taken: tuple[int, ...] | None
-    ):
-        self.dtype, self.scale, self.offset, self.taken = dtype, scale, offset, taken
-        self.told = nodata
-        self.invalid_seen = False
+    declared: the input's nodata. taken: for each band the one of the file that it is, None where reflectance is stored.
+    """
+
+    dtype: np.dtype[Any]
+    scale: float
+    offset: float
+    declared: float | None
+    taken: tuple[int, ...] | None
 
     @classmethod
-    def of(cls, raster: Raster, alignment: Alignment) -> "_Writing":
+    def of(cls, raster: Raster, alignment: Alignment) -> "StoredAs":
         taken, units = alignment.taken_alone, set(zip(raster.scale, raster.offset, strict=True))
         if taken is None or len(units) > 1:
             return cls(np.dtype(np.float32), 1.0, 0.0, math.nan, None)
@@ -153,20 +150,20 @@ class _Writing:
     @property
     def nodata(self) -> float:
         """The input's, else the number at the end of the type that least images use."""
-        if self.told is not None:
-            return self.told
+        if self.declared is not None:
+            return self.declared
         limits = np.iinfo(self.dtype)
         return float(limits.max if limits.min == 0 else limits.min)
 
     def stored(
         self,
-        values: NDArray[Any],
-        truth: NDArray[np.float32],
-        prediction: NDArray[np.float64],
-        hidden: NDArray[np.bool_],
-        known: NDArray[np.bool_],
-    ) -> NDArray[Any]:
-        """[date, band, row, column] in the result's dtype."""
+        values: Shaped[np.ndarray, "date file row column"],
+        truth: Float32[np.ndarray, "date band row column"],
+        prediction: Float64[np.ndarray, "date band row column"],
+        hidden: Bool[np.ndarray, "date band row column"],
+        known: Bool[np.ndarray, "date band row column"],
+    ) -> Shaped[np.ndarray, "date band row column"]:
+        """The result's values, of those that the file stores, the truth and the prediction (both reflectance)."""
         visible = truth if self.taken is None else values[:, self.taken]
         predicted = (prediction - self.offset) / self.scale
         if self.dtype.kind != "f":
@@ -177,89 +174,223 @@ class _Writing:
             # what happens to be the nodata value would be lost: a prediction, or a value beside a mask
             result[known & (result == self.nodata)] = self.nodata + (1 if self.nodata < limits.max else -1)
         if not known.all():
-            self.invalid_seen = True
             result[~known] = self.nodata
         return result
 
-    def layout(self, raster: Raster, bandset: BandSet, tags: dict[str, str]) -> Layout:
-        dates, count = raster.shape[0], len(bandset)
-        names = [date or f"date {number}" for number, date in enumerate(raster.dates, 1)]
-        plain = (self.scale, self.offset) == (1.0, 0.0)
-        return Layout(
-            grid=raster.grid,
-            count=dates * count,
-            dtype=self.dtype.name,
-            # an input that tells no nodata and is valid everywhere has no need of one
-            nodata=self.nodata if self.told is not None or self.invalid_seen else None,
-            descriptions=tuple(band if dates == 1 else f"{band}, {name}" for name in names for band in bandset.names),
-            scale=() if plain else (self.scale,) * (dates * count),
-            offset=() if plain else (self.offset,) * (dates * count),
-            tags=tags,
-            interleave="band",
-        )
+    def reflectance(self, stored: Shaped[np.ndarray, "*axes"]) -> Float32[np.ndarray, "*axes"]:
+        """Of what is stored; junk where it is nodata."""
+        return (stored.astype(np.float64) * self.scale + self.offset).astype(np.float32)
 
 
-class _Errors:
-    """Sums over the hidden valid pixels of each band, block row by block row."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ErrorSums:
+    """Sums over the hidden valid pixels per band: of 1, the truth, its square, and the squared error. known: valid
+    pixels of all bands; all_known: whether every pixel of the scene is."""
 
-    def __init__(self, bands: int):
-        self._sums = np.zeros((4, bands))
-        self._known = 0
+    sums: Float64[np.ndarray, "4 band"]
+    known: int
+    all_known: bool
 
-    def add(
-        self,
-        truth: NDArray[np.float32],
-        prediction: NDArray[np.float64],
-        scored: NDArray[np.bool_],
-        known: NDArray[np.bool_],
-    ) -> None:
+    @classmethod
+    def of(
+        cls,
+        truth: Float32[np.ndarray, "date band row column"],
+        prediction: Float64[np.ndarray, "date band row column"],
+        hidden: Bool[np.ndarray, "date band row column"],
+        known: Bool[np.ndarray, "date band row column"],
+    ) -> "ErrorSums":
         exact = truth.astype(np.float64)
         terms = (np.ones_like(exact), exact, exact**2, (prediction - exact) ** 2)
-        self._sums += [np.where(scored, term, 0.0).sum(axis=(0, 2, 3)) for term in terms]
-        self._known += int(known.sum())
+        sums = np.array([np.where(hidden & known, term, 0.0).sum(axis=(0, 2, 3)) for term in terms])
+        return cls(sums, int(known.sum()), bool(known.all()))
+
+    @classmethod
+    def from_notes(cls, notes: Notes) -> "ErrorSums":
+        return cls(np.array(notes["sums"], np.float64), notes["known"], notes["all_known"])
 
     @property
-    def share(self) -> float:
-        return float(self._sums[0].sum() / max(1, self._known))
+    def notes(self) -> Notes:
+        return {"sums": self.sums.tolist(), "known": self.known, "all_known": self.all_known}
+
+    def __add__(self, other: "ErrorSums") -> "ErrorSums":
+        return ErrorSums(self.sums + other.sums, self.known + other.known, self.all_known and other.all_known)
+
+    @property
+    def hidden_share(self) -> float:
+        """Of the valid pixels."""
+        return float(self.sums[0].sum() / max(1, self.known))
 
     def by_band(self, names: Sequence[str], first: Sequence[str]) -> tuple[dict[str, float], dict[str, float]]:
         """Error and spread of the bands of which something was hidden."""
         error, spread = {}, {}
         for name in (*first, *(name for name in names if name not in first)):
-            count, total, squares, errors = self._sums[:, names.index(name)]
+            count, total, squares, errors = self.sums[:, names.index(name)]
             if count:
                 error[name] = math.sqrt(errors / count)
                 spread[name] = math.sqrt(max(0.0, squares / count - (total / count) ** 2))
         return error, spread
 
 
-class _SampleRows:
-    """Keeps the middle of the scene on the first date of which something is hidden."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ReconstructionSummary:
+    sums: ErrorSums
+    sample: Sample
 
-    def __init__(self, raster: Raster, patch: int, dates_hidden: tuple[int, ...]):
-        height, width = raster.grid.shape
-        rows, columns = min(height, SAMPLE_SIDE), min(width, SAMPLE_SIDE)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReconstructionMaker:
+    """The maker of a rebuilt scene."""
+
+    raster: Raster
+    model: SpectralGPT
+    plan: Plan
+    alignment: Alignment
+    hide: Hide
+    seed: int
+    own: bool
+    precision: Precision
+    kept_as: StoredAs
+    tags: Mapping[str, str]
+
+    @property
+    def grid(self) -> Grid:
+        return self.raster.grid
+
+    @property
+    def bands(self) -> int:
+        return self.raster.shape[0] * len(self.alignment.bandset)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.kept_as.dtype
+
+    def read(self, windows: Sequence[Window]) -> Shown:
+        hidden = np.stack([self._hidden(window) for window in windows])
+        return Shown(read_windows(self.raster, windows), hidden)
+
+    def compute(
+        self, pixels: Shown
+    ) -> tuple[Float32[np.ndarray, "window channel row column"], Bool[np.ndarray, "window 1 row column"]]:
+        """The prediction in reflectance, where it is asked for; 0 elsewhere.
+
+        What is hidden and valid is so in every window: so the weights need not be kept per channel.
+        """
+        hidden = torch.from_numpy(pixels.hidden).to(self.model.device)
+        with torch.inference_mode(), computing_in(self.precision, self.model.device):
+            cube = self.model.cube(pixels.pixels, own=self.own, alignment=self.alignment, reconstructing=True)
+            rebuilt = self.model.reconstruct(cube, hidden)
+            reflectance = cube.scaling.reflectance(rebuilt.predicted.float())
+            scored = rebuilt.hidden if cube.valid is None else rebuilt.hidden & cube.valid
+            values = torch.where(scored, reflectance, 0.0).flatten(1, 2)
+        return values.float().cpu().numpy(), np.ones((len(values), 1, *values.shape[2:]), bool)
+
+    def stored(self, piece: Piece[Shown]) -> Shaped[np.ndarray, "band row column"]:
+        truth, known = self._truth(piece)
+        values = piece.pixels.pixels.corner(piece.index, *piece.window.shape).values[0]
+        stored = self.kept_as.stored(
+            values, truth, piece.values.reshape(truth.shape), self._hidden_pixels(piece), known
+        )
+        return stored.reshape(-1, *piece.window.shape)
+
+    def notes(self, piece: Piece[Shown], stored: Shaped[np.ndarray, "band row column"]) -> Notes:
+        truth, known = self._truth(piece)
+        return ErrorSums.of(truth, piece.values.reshape(truth.shape), self._hidden_pixels(piece), known).notes
+
+    def joined(self, notes: Iterable[Notes]) -> Notes:
+        return self._sums(notes).notes
+
+    def merged(self, notes: Iterable[Notes], rows: Sequence[NDArray[Any]]) -> ReconstructionSummary:
+        return ReconstructionSummary(self._sums(notes), self._sample(rows))
+
+    def layout(self, summary: ReconstructionSummary) -> Layout:
+        kept_as, bandset = self.kept_as, self.alignment.bandset
+        dates, count = self.raster.shape[0], len(bandset)
+        names = [date or f"date {number}" for number, date in enumerate(self.raster.dates, 1)]
+        plain = (kept_as.scale, kept_as.offset) == (1.0, 0.0)
+        return Layout(
+            grid=self.grid,
+            count=dates * count,
+            dtype=kept_as.dtype.name,
+            # an input that declares no nodata and is valid everywhere has no need of one
+            nodata=None if kept_as.declared is None and summary.sums.all_known else kept_as.nodata,
+            descriptions=tuple(band if dates == 1 else f"{band}, {name}" for name in names for band in bandset.names),
+            scale=() if plain else (kept_as.scale,) * (dates * count),
+            offset=() if plain else (kept_as.offset,) * (dates * count),
+            tags=self.tags,
+            interleave="band",
+        )
+
+    def encoded(self, stored: NDArray[Any], layout: Layout) -> NDArray[Any]:
+        return stored
+
+    def _truth(
+        self, piece: Piece[Shown]
+    ) -> tuple[Float32[np.ndarray, "date band row column"], Bool[np.ndarray, "date band row column"]]:
+        """Reflectance of the piece, and where it is valid."""
+        return _aligned(piece.pixels.pixels.corner(piece.index, *piece.window.shape), self.alignment)
+
+    def _hidden_pixels(self, piece: Piece[Shown]) -> Bool[np.ndarray, "date band row column"]:
+        return self._pixels_of(piece.pixels.hidden[piece.index], *piece.window.shape)
+
+    def _hidden(self, window: Window) -> Bool[np.ndarray, "date group row column"]:
+        """The hidden tokens of a window that starts on whole patches."""
+        patch = self.plan.patch
+        rows = np.arange(window.row // patch, -(-window.end_row // patch))
+        columns = np.arange(window.column // patch, -(-window.end_column // patch))
+        return hidden_tokens(
+            self.hide, self.seed, self.raster.shape[0], len(self.alignment.bandset.groups), rows, columns
+        )
+
+    def _pixels_of(
+        self, tokens: Bool[np.ndarray, "date group row column"], height: int, width: int
+    ) -> Bool[np.ndarray, "date band height width"]:
+        """The first pixels of the tokens, a band each."""
+        patch = self.plan.patch
+        tokens = tokens[:, self.alignment.bandset.group_of_band, : -(-height // patch), : -(-width // patch)]
+        return tokens.repeat(patch, axis=-2).repeat(patch, axis=-1)[..., :height, :width]
+
+    @staticmethod
+    def _sums(notes: Iterable[Notes]) -> ErrorSums:
+        first, *others = (ErrorSums.from_notes(each) for each in notes)
+        return sum(others, first)
+
+    def _sample(self, rows: Sequence[NDArray[Any]]) -> Sample:
+        """The middle of the scene on the first date of which something is hidden: the truth read again, the rest from
+        what is stored."""
+        height, width = self.grid.shape
+        shown_rows, shown_columns = min(height, SAMPLE_SIDE), min(width, SAMPLE_SIDE)
         # on whole patches: a figure speaks of places
-        top, left = ((side - part) // 2 // patch * patch for side, part in ((height, rows), (width, columns)))
-        self._part = Window(top, left, rows, columns)
-        self._date = dates_hidden[0] if dates_hidden else 0
-        self._rows: list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]] = []
+        patch = self.plan.patch
+        top, left = (
+            (side - shown) // 2 // patch * patch for side, shown in ((height, shown_rows), (width, shown_columns))
+        )
+        part, date = Window(top, left, shown_rows, shown_columns), min(self.hide.dates, default=0)
+        pixels = self.raster.read(part)
+        one = slice(date, date + 1)
+        valid = None if pixels.valid is None else pixels.valid[one]
+        pixels = replace(pixels, values=pixels.values[one], valid=valid, days=pixels.days[one])
+        (truth,), (known,) = _aligned(pixels, self.alignment)
+        hidden = self._pixels_of(self._hidden(part)[one], *part.shape)[0]
+        stored = self._stored_part(rows, part).reshape(self.raster.shape[0], *truth.shape)[date]
+        rebuilt = np.where(hidden, self.kept_as.reflectance(stored), truth)
+        truth, rebuilt = (np.where(known, each, np.nan).astype(np.float32) for each in (truth, rebuilt))
+        return Sample(self.alignment.bandset, truth, rebuilt, hidden)
 
-    def add(
-        self,
-        window: Window,
-        truth: NDArray[np.float32],
-        rebuilt: NDArray[np.float64],
-        hidden: NDArray[np.bool_],
-        known: NDArray[np.bool_],
-    ) -> None:
-        inside = self._part.intersection(window)
-        if inside is not None:
-            rows, columns = inside.seen_from(window).slices
-            there = (self._date, slice(None), rows, columns)
-            values = (np.where(known[there], each[there], np.nan).astype(np.float32) for each in (truth, rebuilt))
-            self._rows.append((*values, hidden[there]))  # type: ignore[arg-type]
+    def _stored_part(self, rows: Sequence[NDArray[Any]], part: Window) -> Shaped[np.ndarray, "band row column"]:
+        parts = []
+        for index, (start, stop) in enumerate(self.plan.block_rows):
+            block = Window(start, 0, stop - start, self.grid.width)
+            inside = part.intersection(block)
+            if inside is not None:
+                there = inside.seen_from(block).slices
+                parts.append(rows[index][:, *there].copy())  # a view would hold the whole block row
+        return np.concatenate(parts, axis=1)
 
-    def sample(self, bandset: BandSet) -> Sample:
-        truth, rebuilt, hidden = (np.concatenate(each, axis=1) for each in zip(*self._rows, strict=True))
-        return Sample(bandset, truth, rebuilt, hidden)
+
+def _aligned(
+    pixels: PixelsLike, alignment: Alignment
+) -> tuple[Float32[np.ndarray, "date band row column"], Bool[np.ndarray, "date band row column"]]:
+    """Reflectance of the model's bands of one window, and where it is valid."""
+    reflectance, valid = aligned_reflectance(pixels, alignment)
+    truth = reflectance[0].numpy()
+    return truth, np.ones(truth.shape, bool) if valid is None else valid[0].numpy()

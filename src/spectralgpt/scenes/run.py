@@ -1,6 +1,6 @@
 """A scene, window by window, into one GeoTIFF: in bounded memory, and never half a TARGET."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,62 +9,38 @@ from numpy.typing import NDArray
 
 from spectralgpt.errors import InputError
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import CogWriter, Layout, Window
+from spectralgpt.raster import CogWriter, Grid, Layout
 from spectralgpt.scenes.blend import Blender
 from spectralgpt.scenes.journal import Journal, check_scene_target
+from spectralgpt.scenes.maker import Maker, Notes, P, Piece, S
 from spectralgpt.scenes.plan import Plan
-
-Apply = Callable[[Sequence[Window]], tuple[NDArray[np.floating[Any]], NDArray[np.bool_]]]
-"""Windows on the padded grid -> values [window, channel, row, column], and valid of that shape or with one channel."""
-
-Compose = Callable[[Window, NDArray[np.float64], NDArray[np.bool_]], NDArray[Any]]
-"""A block row: window of the output grid, values, valid [channel, row, column] -> what is kept, [band, row, column]."""
-
-Encode = Callable[[NDArray[Any], Layout], NDArray[Any]]
-"""What `compose` stored of a block row, and the layout -> what TARGET holds, [band, row, column]."""
-
-LayoutOf = Callable[[Iterable[NDArray[Any]]], Layout]
-"""All stored block rows from the top, one at a time -> the layout, where it depends on them all."""
 
 
 def run_scene(
-    plan: Plan,
-    apply: Apply,
-    compose: Compose,
-    layout: Layout | LayoutOf,
-    target: Path,
-    journal: Mapping[str, object],
-    *,
-    encode: Encode | None = None,
-    progress: Progress = silent,
-) -> None:
-    """Write TARGET: `apply` of every window, blended, `compose` of every block row, and at last `encode`.
+    plan: Plan, maker: Maker[P, S], target: Path, journal: Mapping[str, object], *, progress: Progress = silent
+) -> S:
+    """Write TARGET: every window read and computed, blended, stored with its notes, and at last encoded.
 
-    apply: one call a group of windows. They lie on the padded grid and may go beyond the scene: what lies there is the
-    caller's to fill, and not valid. Its results have side / reduce rows and columns; values that are not valid do not
-    count. compose: one call a block row, clipped to the scene; values are 0 where not valid. Its results, all of one
-    dtype, are kept on disk as they are. layout: the result's; or a function that makes it from all that is stored, such
-    as a scale a band for integers, which is read twice then. encode: makes what TARGET holds from what was stored;
-    without it both are the same. journal: what the result depends on besides the plan (inputs, fingerprint of weights,
-    parameters), as JSON has it; kept in plan.json. progress: stages "windows" and "writing".
+    Returns what the maker knows of the whole scene. journal: what the result depends on besides the plan (inputs,
+    fingerprint of weights, parameters), as JSON has it; kept in plan.json. progress: stages "windows" and "writing".
 
-    Memory depends on window, group and block row, not on the scene's height. TARGET is tested for writing before
-    `apply` is called. Until TARGET is whole, finished block rows lie in TARGET.partial; what was TARGET before stays,
-    until the new one replaces it at once.
+    Memory depends on window and group, per column on the rows that two rows of windows share and on what TARGET holds
+    of a block row, and not on the scene's height. TARGET is tested for writing before anything is read. Until TARGET is
+    whole, finished block rows and their notes lie in TARGET.partial; what was TARGET before stays, until the new one
+    replaces it at once.
 
     Raises TargetError where TARGET cannot be written, another run writes it, or TARGET.partial is not ours. After an
-    InputError, from here or from a function given, nothing of this run is left. After any other exception what
-    TARGET.partial keeps is left, and the next run replaces it; so does one after a kill. ValueError: a function
-    returned another shape or dtype than the plan and the layout ask for, which is no user's fault.
+    InputError, from here or from the maker, nothing of this run is left. After any other exception what TARGET.partial
+    keeps is left, and the next run replaces it; so does one after a kill. ValueError: the maker returned another shape
+    or dtype than the plan and itself ask for, or more notes than a row may have, which is no user's fault.
     """
-    if isinstance(layout, Layout):
-        _check_grid(layout, plan)
+    _check_grid(maker.grid, plan)
     check_scene_target(target)
     partial = Journal(target, plan, journal)
     try:
         partial.start()
-        _compute(plan, apply, compose, layout if encode is None else None, partial, progress)
-        _write(plan, layout, target, partial, encode, progress)
+        _make_rows(plan, maker, partial, progress)
+        summary = _write(plan, maker, target, partial, progress)
     except InputError:
         partial.remove()
         raise
@@ -72,76 +48,86 @@ def run_scene(
         partial.remove()
     finally:
         partial.release()
+    return summary
 
 
-def _compute(
-    plan: Plan,
-    apply: Apply,
-    compose: Compose,
-    stored_as: Layout | LayoutOf | None,
-    partial: Journal,
-    progress: Progress,
-) -> None:
-    """Every block row of the plan into the journal; checked against `stored_as` where it is a layout."""
+def _make_rows(plan: Plan, maker: Maker[P, S], partial: Journal, progress: Progress) -> None:
+    """Every block row into the journal."""
     blender = Blender(plan)
-    done = 0
-    progress("windows", done, plan.count)
+    progress("windows", 0, plan.count)
     for row in range(len(plan.rows)):
-        column = 0
+        _make_row(row, plan, maker, blender, partial, progress)
+
+
+def _make_row(row: int, plan: Plan, maker: Maker[P, S], blender: Blender, partial: Journal, progress: Progress) -> None:
+    """A block row into the journal, with its notes."""
+    start, stop = plan.block_rows[row]
+    done = row * len(plan.columns)
+    with partial.row(row, (maker.bands, stop - start, plan.output_shape[1]), maker.dtype) as file:
+        notes: list[Notes] = []
         for group in plan.groups(row):
-            values, valid = apply(group)
-            if len(values) != len(group) or len(valid) != len(group):
-                raise ValueError(
-                    f"apply returned {len(values)} values and {len(valid)} valid; expected {len(group)} each"
-                )
-            for index in range(len(group)):
-                blender.add(column + index, values[index], valid[index])
-            column += len(group)
+            for piece in _pieces(maker, blender, maker.read(group), len(group)):
+                stored = maker.stored(piece)
+                _check_stored(stored, piece, maker)
+                file.write(stored)
+                notes.append(maker.notes(piece, stored))
+            # group by group: all of a wide scene's pieces would take memory
+            notes = [maker.joined(notes)]
             done += len(group)
             progress("windows", done, plan.count)
-        window, blended, known = blender.finish()
-        stored = compose(window, blended, known)
-        if stored.shape[1:] != (window.height, window.width):
-            raise ValueError(
-                f"compose returned an array of shape {stored.shape}; expected (band, {window.height}, {window.width})"
-            )
-        if isinstance(stored_as, Layout):
-            _check_stored("compose", stored, stored_as)
-        partial.save(row, stored)
+        partial.finish(row, file, notes[0])
 
 
-def _write(
-    plan: Plan,
-    layout: Layout | LayoutOf,
-    target: Path,
-    partial: Journal,
-    encode: Encode | None,
-    progress: Progress,
-) -> None:
+def _pieces(maker: Maker[P, S], blender: Blender, pixels: P, count: int) -> Iterator[Piece[P]]:
+    """The pieces that a group of `count` windows ends."""
+    values, valid = maker.compute(pixels)
+    if len(values) != count or len(valid) != count:
+        raise ValueError(f"compute returned {len(values)} values and {len(valid)} valid; expected {count} each")
+    for index in range(count):
+        window, blended, known = blender.add(values[index], valid[index])
+        yield Piece(window, blended, known, pixels, index)
+
+
+def _write(plan: Plan, maker: Maker[P, S], target: Path, partial: Journal, progress: Progress) -> S:
     """All block rows of the journal into TARGET, which is replaced at the end."""
-    if not isinstance(layout, Layout):
-        layout = layout(partial.blocks())
-        _check_grid(layout, plan)
+    assert partial.done == len(plan.rows), "a block row is written before it is made"
+    rows = partial.rows()
+    summary = maker.merged(partial.notes(), rows)
+    layout = maker.layout(summary)
+    _check_grid(layout.grid, plan)
     total = len(plan.rows)
     progress("writing", 0, total)
     with CogWriter(target, layout, partial.writing()) as writer:
-        for index, ((start, _), stored) in enumerate(zip(plan.block_rows, partial.blocks(), strict=True)):
-            values = stored if encode is None else encode(stored, layout)
-            _check_stored("compose" if encode is None else "encode", values, layout)
+        for index, (start, _) in enumerate(plan.block_rows):
+            values = maker.encoded(rows[index], layout)
+            _check_encoded(values, layout)
             writer.write(start, values)
             progress("writing", index + 1, total)
+    return summary
 
 
-def _check_grid(layout: Layout, plan: Plan) -> None:
-    """Raises ValueError where the layout's grid is not the plan's output."""
-    shape = (layout.grid.height, layout.grid.width)
-    if shape != plan.output_shape:
-        raise ValueError(f"found a layout of {shape} rows, columns; expected the plan's {plan.output_shape}")
+def _check_grid(grid: Grid, plan: Plan) -> None:
+    """Raises ValueError where TARGET's grid is not the plan's output."""
+    if grid.shape != plan.output_shape:
+        raise ValueError(f"found a grid of {grid.shape} rows, columns; expected the plan's {plan.output_shape}")
 
 
-def _check_stored(source: str, values: NDArray[Any], layout: Layout) -> None:
-    """Raises ValueError where bands or dtype are not the layout's: at the first block row, not after an hour."""
+def _check_stored(stored: NDArray[Any], piece: Piece[P], maker: Maker[P, S]) -> None:
+    """Raises ValueError where a piece is not of the maker's bands, type or size: at the first, not after an hour."""
+    if stored.shape[1:] != piece.window.shape:
+        raise ValueError(
+            f"stored returned an array of shape {stored.shape}; expected (band, {piece.window.height}, "
+            f"{piece.window.width})"
+        )
+    if len(stored) != maker.bands or stored.dtype != maker.dtype:
+        raise ValueError(
+            f"stored returned {len(stored)} bands of {stored.dtype}; expected {maker.bands} of {maker.dtype}"
+        )
+
+
+def _check_encoded(values: NDArray[Any], layout: Layout) -> None:
+    """Raises ValueError where bands or type are not the layout's."""
     if len(values) != layout.count or values.dtype != np.dtype(layout.dtype):
         raise ValueError(
-            f"{source} returned {len(values)} bands of {values.dtype}; expected {layout.count} of {layout.dtype}"
+            f"encoded returned {len(values)} bands of {values.dtype}; expected {layout.count} of {layout.dtype}"
         )

@@ -1,7 +1,7 @@
 """Windows of a raster as one batch of pixels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int32, Shaped
@@ -24,6 +24,11 @@ class WindowBatch:
     bands: tuple[Band, ...]
     days: Int32[np.ndarray, " date"]
     gsd: float
+
+    def corner(self, index: int, height: int, width: int) -> "WindowBatch":
+        """A batch of one: the first rows and columns of one of the windows."""
+        part = np.s_[index : index + 1, :, :, :height, :width]
+        return replace(self, values=self.values[part], valid=None if self.valid is None else self.valid[part])
 
 
 def read_windows(raster: Raster, windows: Sequence[Window]) -> WindowBatch:

@@ -1,0 +1,253 @@
+"""A scene into a map of what a model answers, whatever its task."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Float64, Shaped, UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spectralgpt.bands import Alignment, BandSet
+from spectralgpt.nn import Cube, Precision, Scaling, computing_in
+from spectralgpt.progress import Progress, silent
+from spectralgpt.raster import Grid, Layout, Raster, Verdict, Window
+from spectralgpt.scenes.maker import Notes, Piece
+from spectralgpt.scenes.picture import component_picture
+from spectralgpt.scenes.plan import Plan, plan_scene
+from spectralgpt.scenes.provenance import scene_provenance
+from spectralgpt.scenes.run import run_scene
+from spectralgpt.scenes.windows import WindowBatch, read_windows, scene_alignment, scene_scaling
+from spectralgpt.weights import Pretrained
+
+INT8_NODATA = -128
+CLASSES_TAG = "SPECTRALGPT_CLASSES"
+"""The classes of a map, as JSON: a list of name and colour, by value."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapClass:
+    """What a value of a class map stands for. colour: red, green and blue, 0 to 255; None: not chosen."""
+
+    name: str
+    colour: tuple[int, int, int] | None = None
+
+
+@runtime_checkable
+class MapAnswers(Protocol):
+    """What a map of a task's answers contains, on any scene."""
+
+    @property
+    def reduce(self) -> int:
+        """Scene pixels along one pixel of the map: 1, or the model's patch for one answer per place."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the map."""
+
+    @property
+    def nodata(self) -> float | None:
+        """What stands in the map where nothing is known."""
+
+    @property
+    def classes(self) -> tuple[MapClass, ...]:
+        """What the values stand for, from 0; empty where they are no classes."""
+
+    def names(self, bands: BandSet, dates: Sequence[str]) -> tuple[str, ...]:
+        """The map's bands. bands: the scene's, as the model takes them; dates: ISO, empty where unknown."""
+
+    def answer(
+        self, model: Any, cube: Cube
+    ) -> tuple[Float[Tensor, "batch channel row column"], Bool[Tensor, "batch #channel row column"]]:
+        """What is blended where windows overlap (features, logits), per pixel of the map, and what of it is valid.
+
+        model: the one that the map is made with.
+        """
+
+    def stored(
+        self, values: Float64[np.ndarray, "channel row column"], valid: Bool[np.ndarray, "channel row column"]
+    ) -> Shaped[np.ndarray, "band row column"]:
+        """The map's values of what was blended; it is 0 where not valid."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapSummary:
+    """largest: magnitude per band, of an int8 map. picture: (row, column, RGBA), where one was asked for."""
+
+    largest: Float32[np.ndarray, " band"] | None
+    picture: UInt8[np.ndarray, "row column 4"] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnswerMaker:
+    """The maker of a map.
+
+    int8: float answers become codes from -127 to 127 with a scale per band, its largest magnitude / 127, and the nodata
+    -128. picture: of the first three principal components of float answers. names: of the map's bands. The other fields
+    as the scene has them.
+    """
+
+    raster: Raster
+    model: Pretrained
+    answers: MapAnswers
+    names: tuple[str, ...]
+    plan: Plan
+    alignment: Alignment
+    scaling: Scaling | None
+    own: bool
+    precision: Precision
+    tags: Mapping[str, str]
+    int8: bool = False
+    picture: bool = False
+
+    @property
+    def grid(self) -> Grid:
+        return self.raster.grid.coarsened(self.plan.reduce)
+
+    @property
+    def bands(self) -> int:
+        return len(self.names)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.answers.dtype
+
+    def read(self, windows: Sequence[Window]) -> WindowBatch:
+        return read_windows(self.raster, windows)
+
+    def compute(
+        self, pixels: WindowBatch
+    ) -> tuple[Float[np.ndarray, "window channel row column"], Bool[np.ndarray, "window #channel row column"]]:
+        with torch.inference_mode(), computing_in(self.precision, self.model.device):
+            cube = self.model.cube(
+                pixels,
+                own=self.own,
+                alignment=self.alignment,
+                image_side=max(self.raster.grid.shape),
+                scaling=self.scaling,
+            )
+            values, valid = self.answers.answer(self.model, cube)
+        return values.float().cpu().numpy(), valid.cpu().numpy()
+
+    def stored(self, piece: Piece[WindowBatch]) -> Shaped[np.ndarray, "band row column"]:
+        return self.answers.stored(piece.values, piece.valid)
+
+    def notes(self, piece: Piece[WindowBatch], stored: Shaped[np.ndarray, "band row column"]) -> Notes:
+        if not self.int8:
+            return {}
+        return {"largest": np.nanmax(np.abs(stored), axis=(1, 2), initial=0.0).tolist()}
+
+    def joined(self, notes: Iterable[Notes]) -> Notes:
+        if not self.int8:
+            return {}
+        # the shortest digits that make the same float32: maps of embeddings may have many thousand bands
+        return {"largest": [float(str(value)) for value in self._largest(notes)]}
+
+    def merged(self, notes: Iterable[Notes], rows: Sequence[NDArray[Any]]) -> MapSummary:
+        return MapSummary(
+            self._largest(notes) if self.int8 else None,
+            component_picture(rows, self.plan.output_shape) if self.picture else None,
+        )
+
+    def layout(self, summary: MapSummary) -> Layout:
+        classes = [asdict(each) for each in self.answers.classes]
+        places = self.plan.reduce > 1
+        return Layout(
+            grid=self.grid,
+            count=self.bands,
+            dtype="int8" if self.int8 else self.dtype.name,
+            nodata=INT8_NODATA if self.int8 else self.answers.nodata,
+            descriptions=self.names,
+            scale=() if summary.largest is None else tuple(float(value) / 127 or 1.0 for value in summary.largest),
+            tags={**self.tags, CLASSES_TAG: json.dumps(classes)} if classes else self.tags,
+            # all values of a place are read together
+            interleave="pixel" if places else "band",
+            block=128 if places else 512,
+            resampling="nearest" if classes else "average",
+        )
+
+    def encoded(self, stored: NDArray[Any], layout: Layout) -> NDArray[Any]:
+        if not self.int8:
+            return stored
+        scale = np.array(layout.scale, np.float32)[:, None]
+        codes = np.empty(stored.shape, np.int8)
+        for row in range(stored.shape[1]):  # at once it would take several times the block row
+            scaled = np.rint(stored[:, row] / scale)
+            codes[:, row] = np.where(np.isnan(scaled), INT8_NODATA, np.clip(scaled, -127, 127))
+        return codes
+
+    def _largest(self, notes: Iterable[Notes]) -> Float32[np.ndarray, " band"]:
+        largest = np.zeros(self.bands, np.float32)
+        for each in notes:
+            largest = np.fmax(largest, np.array(each["largest"], np.float32))
+        return largest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SceneMap:
+    """What was written: by which weights, of which bands; rows, columns and bands of the map; its picture, where one
+    was asked for (row, column, RGBA)."""
+
+    fingerprint: str
+    alignment: Alignment
+    rows: int
+    columns: int
+    bands: int
+    picture: UInt8[np.ndarray, "row column 4"] | None
+
+
+def map_scene(
+    raster: Raster,
+    model: Pretrained,
+    answers: MapAnswers,
+    target: Path,
+    *,
+    verdict: Verdict,
+    verb: Mapping[str, object],
+    dtype: Literal["int8"] | None = None,
+    picture: bool = False,
+    own: bool = False,
+    overlap: float = 0.25,
+    batch: int = 8,
+    precision: Precision = "auto",
+    progress: Progress = silent,
+) -> SceneMap:
+    """Write the map of the model's answers.
+
+    verb: its name and parameters, for the tags. dtype: int8 stores float answers as codes with a scale per band;
+    default the answers' own. picture: draw their first three principal components. Raises InputError for what the user
+    can mend: bands, dates too many, an unwritable target.
+    """
+    alignment = scene_alignment(raster, model, own)
+    plan = plan_scene(
+        *raster.grid.shape,
+        patch=model.config.patch,
+        side=model.config.window(len(alignment.bandset.groups), raster.shape[0]),
+        overlap=overlap,
+        batch=batch,
+        reduce=answers.reduce,
+    )
+    scaling = scene_scaling(raster, model, own)
+    provenance = scene_provenance(
+        raster, model, verdict, alignment, plan, own=own, overlap=overlap, precision=precision, verb=verb
+    )
+    maker = AnswerMaker(
+        raster=raster,
+        model=model,
+        answers=answers,
+        names=answers.names(alignment.bandset, raster.dates),
+        plan=plan,
+        alignment=alignment,
+        scaling=scaling,
+        own=own,
+        precision=precision,
+        tags=provenance.tags,
+        int8=dtype == "int8",
+        picture=picture,
+    )
+    summary = run_scene(plan, maker, target, provenance.journal, progress=progress)
+    return SceneMap(provenance.fingerprint, alignment, *plan.output_shape, maker.bands, summary.picture)
