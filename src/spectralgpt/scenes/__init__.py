@@ -6,9 +6,9 @@ These know no model: what a window, a block row and TARGET are, the maker says. 
 answers, whatever its task (`embed_scene` is one), and `reconstruct_scene` the scene rebuilt from what is left visible.
 """
 
-from spectralgpt.scenes.answers import AnswerMaker, MapAnswers, MapClass, MapSummary, SceneMap, map_scene
+from spectralgpt.scenes.answers import AnswerMaker, MapSummary, SceneMap, map_scene
 from spectralgpt.scenes.blend import Blender
-from spectralgpt.scenes.embeddings import EmbeddingAnswers, SceneEmbeddings, embed_scene
+from spectralgpt.scenes.embeddings import SceneEmbeddings, embed_scene
 from spectralgpt.scenes.journal import Journal, check_scene_target, partial_of
 from spectralgpt.scenes.maker import Maker, Notes, Piece
 from spectralgpt.scenes.plan import Plan, plan_scene, taper
@@ -18,11 +18,8 @@ from spectralgpt.scenes.run import run_scene
 __all__ = [
     "AnswerMaker",
     "Blender",
-    "EmbeddingAnswers",
     "Journal",
     "Maker",
-    "MapAnswers",
-    "MapClass",
     "MapSummary",
     "Notes",
     "Piece",

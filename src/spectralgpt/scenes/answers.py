@@ -4,16 +4,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Float64, Shaped, UInt8
+from jaxtyping import Bool, Float, Float32, Shaped, UInt8
 from numpy.typing import NDArray
-from torch import Tensor
 
-from spectralgpt.bands import Alignment, BandSet
-from spectralgpt.nn import Cube, Precision, Scaling, computing_in
+from spectralgpt.bands import Alignment
+from spectralgpt.nn import Precision, Scaling, computing_in
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Layout, Raster, Verdict, Window
 from spectralgpt.scenes.maker import Notes, Piece
@@ -22,56 +21,12 @@ from spectralgpt.scenes.plan import Plan, plan_scene
 from spectralgpt.scenes.provenance import scene_provenance
 from spectralgpt.scenes.run import run_scene
 from spectralgpt.scenes.windows import WindowBatch, read_windows, scene_alignment, scene_scaling
+from spectralgpt.tasks import Answers
 from spectralgpt.weights import Pretrained
 
 INT8_NODATA = -128
 CLASSES_TAG = "SPECTRALGPT_CLASSES"
 """The classes of a map, as JSON: a list of name and colour, by value."""
-
-
-@dataclass(frozen=True, slots=True)
-class MapClass:
-    """What a value of a class map stands for. colour: red, green and blue, 0 to 255; None: not chosen."""
-
-    name: str
-    colour: tuple[int, int, int] | None = None
-
-
-@runtime_checkable
-class MapAnswers(Protocol):
-    """What a map of a task's answers contains, on any scene."""
-
-    @property
-    def reduce(self) -> int:
-        """Scene pixels along one pixel of the map: 1, or the model's patch for one answer per place."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the map."""
-
-    @property
-    def nodata(self) -> float | None:
-        """What stands in the map where nothing is known."""
-
-    @property
-    def classes(self) -> tuple[MapClass, ...]:
-        """What the values stand for, from 0; empty where they are no classes."""
-
-    def names(self, bands: BandSet, dates: Sequence[str]) -> tuple[str, ...]:
-        """The map's bands. bands: the scene's, as the model takes them; dates: ISO, empty where unknown."""
-
-    def answer(
-        self, model: Any, cube: Cube
-    ) -> tuple[Float[Tensor, "batch channel row column"], Bool[Tensor, "batch #channel row column"]]:
-        """What is blended where windows overlap (features, logits), per pixel of the map, and what of it is valid.
-
-        model: the one that the map is made with.
-        """
-
-    def stored(
-        self, values: Float64[np.ndarray, "channel row column"], valid: Bool[np.ndarray, "channel row column"]
-    ) -> Shaped[np.ndarray, "band row column"]:
-        """The map's values of what was blended; it is 0 where not valid."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +48,7 @@ class AnswerMaker:
 
     raster: Raster
     model: Pretrained
-    answers: MapAnswers
+    answers: Answers
     names: tuple[str, ...]
     plan: Plan
     alignment: Alignment
@@ -203,7 +158,7 @@ class SceneMap:
 def map_scene(
     raster: Raster,
     model: Pretrained,
-    answers: MapAnswers,
+    answers: Answers,
     target: Path,
     *,
     verdict: Verdict,

@@ -10,11 +10,10 @@ from spectralgpt.tasks.classification import Classification
 from spectralgpt.tasks.embedding import Embedding, Embeddings
 from spectralgpt.tasks.pretraining import Pretraining
 from spectralgpt.tasks.segmentation import Segmentation
-from spectralgpt.tasks.task import Answers, AnswersOf, Batch, Class, HeadConfig, Objective, Prepared, Task
+from spectralgpt.tasks.task import Answers, Batch, Class, HeadConfig, Objective, Prepared, Task
 
 __all__ = [
     "Answers",
-    "AnswersOf",
     "Batch",
     "ChangeConfig",
     "ChangeDetection",

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float, Float32, Float64
 from torch import Tensor
 
-from spectralgpt.bands import Alignment
+from spectralgpt.bands import BandSet
 from spectralgpt.nn import Backbone, Cube, ModelConfig, initialize
 from spectralgpt.tasks.task import Class, Task
 
@@ -29,43 +28,54 @@ class Embedding(Backbone):
 class Embeddings:
     """A map of embeddings, one pixel per place: means over present groups and dates, or those kept apart and stacked.
 
-    names: of the values. reduce: the patch, pixels. per: all, or what is kept apart.
+    reduce: the model's patch, pixels. values: of a vector. per: all, or what is kept apart.
     """
 
-    names: tuple[str, ...]
     reduce: int
+    values: int
     per: Stacked = "all"
-    dtype: str = "float32"
-    nodata: float = math.nan
-    classes: tuple[Class, ...] = ()
 
     @classmethod
-    def of(cls, model: Backbone, alignment: Alignment, dates: Sequence[str], per: Stacked = "all") -> "Embeddings":
-        """What the map of a scene holds: `e0`, or with the first band of the group, or with the date."""
-        values = range(model.embedding_values if per == "all" else model.config.size.dim)
+    def of(cls, model: Backbone, per: Stacked = "all") -> "Embeddings":
+        """What a model gives."""
+        return cls(model.config.patch, model.embedding_values if per == "all" else model.config.size.dim, per)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.float32)
+
+    @property
+    def nodata(self) -> float:
+        return math.nan
+
+    @property
+    def classes(self) -> tuple[Class, ...]:
+        return ()
+
+    def names(self, bands: BandSet, dates: Sequence[str]) -> tuple[str, ...]:
+        """`e0`, or with the first band of the group, or with the date."""
         parts = {
             "all": [""],
-            "group": [f"{group.bands[0].name}+ " for group in alignment.bandset.groups],
+            "group": [f"{group.bands[0].name}+ " for group in bands.groups],
             "date": [f"{date or f'date {number}'} " for number, date in enumerate(dates, 1)],
         }
-        return cls(tuple(f"{part}e{i}" for part in parts[per] for i in values), model.config.patch, per)
+        return tuple(f"{part}e{i}" for part in parts[self.per] for i in range(self.values))
 
     def answer(
         self, model: Backbone, cube: Cube
-    ) -> tuple[Float[Tensor, "batch channel row column"], Bool[Tensor, "batch channels row column"]]:
-        """Vectors, and at which places there is anything: a channel for all of them, or one for each."""
+    ) -> tuple[Float[Tensor, "batch channel row column"], Bool[Tensor, "batch #channel row column"]]:
+        """Vectors, and at which places there is anything: for all of their values at once, or for each."""
         vectors = model.embed(cube, "place" if self.per == "all" else self.per)
         present = model.present(cube)
         if self.per == "all":
-            return vectors.permute(0, 3, 1, 2).float(), present.any(dim=2).any(dim=1)[:, None]
+            return vectors.permute(0, 3, 1, 2), present.any(dim=(1, 2))[:, None]
         known = present.any(dim=1 if self.per == "group" else 2)
-        values = vectors.permute(0, 1, 4, 2, 3).flatten(1, 2).float()
-        return values, known.repeat_interleave(vectors.shape[-1], dim=1)
+        return vectors.permute(0, 1, 4, 2, 3).flatten(1, 2), known.repeat_interleave(self.values, dim=1)
 
     def stored(
-        self, values: Float[np.ndarray, "channel row column"], valid: Bool[np.ndarray, "channels row column"]
-    ) -> NDArray[Any]:
-        """float32, NaN where nothing is."""
+        self, values: Float64[np.ndarray, "channel row column"], valid: Bool[np.ndarray, "channel row column"]
+    ) -> Float32[np.ndarray, "channel row column"]:
+        """NaN where nothing is."""
         return np.where(valid, values, np.nan).astype(np.float32)
 
 

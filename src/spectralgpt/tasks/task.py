@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float, Float64, Int64, Shaped
 from torch import Tensor, nn
 
-from spectralgpt.bands import Alignment
+from spectralgpt.bands import BandSet
 from spectralgpt.errors import OptionError
 from spectralgpt.nn import Backbone, Cube, ModelConfig
 from spectralgpt.plain import Family
@@ -128,41 +127,39 @@ class Objective(Family, ABC):
 
 @runtime_checkable
 class Answers(Protocol):
-    """What a map of a task's answers holds, for one model and one scene."""
-
-    @property
-    def names(self) -> Sequence[str | None]:
-        """Of the map's bands."""
+    """What a map of a task's answers holds, on any scene."""
 
     @property
     def reduce(self) -> int:
-        """Pixels of the scene along a pixel of the map: 1, or the patch."""
+        """Scene pixels along one pixel of the map: 1, or the model's patch for one answer per place."""
 
     @property
-    def dtype(self) -> str:
-        """Of the stored values."""
+    def dtype(self) -> np.dtype[Any]:
+        """Of the map."""
 
     @property
-    def nodata(self) -> float:
-        """What stands where there is no answer."""
+    def nodata(self) -> float | None:
+        """What stands in the map where nothing is known."""
 
     @property
-    def classes(self) -> Sequence[Class]:
-        """Whose codes the map's values are; empty where they are numbers."""
+    def classes(self) -> tuple[Class, ...]:
+        """What the values stand for, from 0; empty where they are numbers."""
+
+    def names(self, bands: BandSet, dates: Sequence[str]) -> tuple[str, ...]:
+        """The map's bands. bands: the scene's, as the model takes them; dates: ISO, empty where unknown."""
 
     def answer(
-        self, model: Backbone, cube: Cube
+        self, model: Any, cube: Cube
     ) -> tuple[Float[Tensor, "batch channel row column"], Bool[Tensor, "batch #channel row column"]]:
-        """Values that can be averaged over overlapping windows, and where they are valid."""
+        """What is blended where windows overlap (features, logits), per pixel of the map, and what of it is valid.
+
+        model: the one that the map is made with.
+        """
 
     def stored(
-        self, values: Float[np.ndarray, "channel row column"], valid: Bool[np.ndarray, "#channel row column"]
-    ) -> NDArray[Any]:
-        """The map's bands, [band, row, column], of blended values."""
-
-
-AnswersOf = Callable[[Backbone, Alignment, Sequence[str]], Answers]
-"""Model, how the scene's bands are taken, its dates as ISO texts (empty where unknown) -> what its map holds."""
+        self, values: Float64[np.ndarray, "channel row column"], valid: Bool[np.ndarray, "channel row column"]
+    ) -> Shaped[np.ndarray, "band row column"]:
+        """The map's values of what was blended; it is 0 where not valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +168,7 @@ class Task:
 
     model: the class of its models, made of a configuration and, where there are heads, a head's configuration. heads:
     configurations by the type under which they are stored; the first is what weights of version 1 mean. objective: of
-    its training; answers: what its maps hold; None where there is none yet.
+    its training; answers: what the maps of a model hold; None where there is none yet.
 
     class_name: of its public models. purpose: what they do. pipeline, tags: the hub's words. example, sources: the last
     line of the card's example, and the images that it opens. starts: ways of drawing a new model's numbers besides the
@@ -188,7 +185,7 @@ class Task:
     tags: Sequence[str] = ()
     sources: Sequence[str] = ("scene.tif",)
     objective: type[Objective] | None = None
-    answers: AnswersOf | None = None
+    answers: Callable[[Any], Answers] | None = None
     starts: Mapping[str, Callable[[Any], None]] = field(default_factory=dict)
 
     def made(self, config: ModelConfig, head: HeadConfig | None) -> Backbone:
