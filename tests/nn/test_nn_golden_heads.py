@@ -38,7 +38,7 @@ def small(case: str, dtype: torch.dtype) -> tuple[dict, dict, nn.Module, Release
 
 
 def built(state: dict[str, Tensor], case: str, kind: str, dtype: torch.dtype, heads: int | None = None):
-    released = describe_released(state, case, kind=kind, heads=heads)
+    released = describe_released(state, case, task=kind, heads=heads)
     model = released.task.made(released.config, released.head)
     model.load_state_dict(from_released(state, released, case))
     return model.to(dtype).eval(), released
@@ -98,7 +98,7 @@ def watched(model: nn.Module) -> Iterator[dict[str, Tensor]]:
 def run(model: nn.Module, images: list[Tensor], config: ModelConfig) -> dict[str, Tensor]:
     with watched(model) as seen:
         logits = model(cube_of(images, config))
-        if isinstance(model, Segmentation) and model.block < config.size.depth:
+        if isinstance(model, Segmentation) and model.blocks[-1] < config.size.depth:
             # the released code computes the blocks behind the one that it reads, too
             model.features(cube_of(images, config), at=(config.size.depth,))
     output = logits.log_softmax(dim=1) if isinstance(model, ChangeDetection) else logits
@@ -272,4 +272,4 @@ def test_drop_path_rates():
 def test_the_segmentation_reads_block_12_of_a_deeper_encoder():
     _, _, model, _ = small("segment_small", torch.float32)
     assert isinstance(model, Segmentation)
-    assert (model.block, model.config.size.depth) == (12, 13)
+    assert (model.blocks, model.config.size.depth) == ((12,), 13)

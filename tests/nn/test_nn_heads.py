@@ -12,7 +12,7 @@ from made_cubes import MIN_MAX, NATIVE, SIZE, made_cube, made_pixels, narrow_ban
 from made_heads import ABSENT, CHANGE, DENSE, HEADS, SMALL, holes, made, taken, with_dates
 from spectralgpt.errors import OptionError
 from spectralgpt.nn import Cube, DenseConfig, DenseHead, ModelConfig, PooledConfig, make_cube
-from spectralgpt.nn.dropping import drop_path
+from spectralgpt.nn.dropping import Dropout, drop_path
 from spectralgpt.nn.heads import Merge, Merged, PooledHead, dense
 from spectralgpt.tasks import ChangeDetection, Segmentation
 
@@ -140,7 +140,7 @@ def at_present(logits: Tensor, present: Tensor) -> Tensor:
 
 def test_present_everywhere_is_nothing_absent():
     head, features, present = map_with_holes(torch.float64)
-    close(head(Merged(features, torch.ones_like(present))), head(Merged(features, None)), 1e-10)
+    close(head([Merged(features, torch.ones_like(present))]), head([Merged(features, None)]), 1e-10)
 
 
 @pytest.mark.parametrize("broken", [None, "group_norm", "where"])
@@ -153,7 +153,7 @@ def test_features_at_absent_places_change_no_pixel_at_present_ones(broken, monke
     found = []
     for constant in (0.0, 100.0, -3.0):
         filled = torch.where(present[:, None], features, constant).requires_grad_()
-        logits = at_present(head(Merged(filled, told)), present)
+        logits = at_present(head([Merged(filled, told)]), present)
         logits.square().sum().backward()
         found.append((logits, torch.where(present[:, None], 0.0, filled.grad)))
     assert all(torch.isfinite(logits).all() for logits, _ in found)
@@ -200,11 +200,11 @@ def test_pooling_is_over_present_places():
     """A maximum of negative values is not the zero of an absent place."""
     head, _, present = map_with_holes()
     coarse = torch.full((2, 64, 7, 5), -4.0)
-    wanted = head._pyramid_pooling(coarse, None)
+    wanted = head._pyramid_pooling(coarse, None, None)
     filled = [torch.where(present[:, None], coarse, junk) for junk in (0.0, 100.0)]
     seen: list[Tensor] = []
     hooks = [conv.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])) for conv in head.pooled]
-    one, other = (head._pyramid_pooling(each, present[:, None]) for each in filled)
+    one, other = (head._pyramid_pooling(each, present[:, None], None) for each in filled)
     for hook in hooks:
         hook.remove()
     inside = present[:, None].expand_as(one)
@@ -220,7 +220,7 @@ def test_a_hole_of_all_bands_stays_a_hole():
     valid = torch.ones(cube.shape, dtype=torch.bool)
     valid[:, :, :, 8:16, 8:24] = False
     seen = []
-    hook = model.head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    hook = model.head.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs[0]))
     model(with_valid(cube, valid))
     hook.remove()
     assert torch.equal(seen[0].present[0], valid[0, 0, 0, ::8, ::8])
@@ -475,7 +475,7 @@ def test_a_trained_mask_comes_back_in_place():
 
 def head_input(model: ChangeDetection, *cubes: Cube) -> Merged:
     seen: list[Merged] = []
-    hook = model.head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    hook = model.head.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs[0]))
     with torch.no_grad():
         model(*cubes)
     hook.remove()
@@ -499,7 +499,7 @@ def test_no_change_is_the_logits_of_nothing():
     merged = head_input(model, cube, cube)
     close(merged.features, torch.zeros_like(merged.features))
     with torch.no_grad():
-        close(model(cube, cube), model.head(Merged(torch.zeros_like(merged.features), None))[..., :24, :32], 1e-4)
+        close(model(cube, cube), model.head([Merged(torch.zeros_like(merged.features), None)])[..., :24, :32], 1e-4)
 
 
 @each_change
@@ -608,8 +608,8 @@ def test_drop_path_and_dropout_are_in_training_only(name):
     assert [block.drop_path for block in model.encoder.blocks] == [0.0, 0.5]
     assert torch.equal(run(), wanted), "nothing is dropped in evaluation"
     for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
+        if isinstance(module, Dropout):
+            module.rate = 0.0
     model.train()
     torch.manual_seed(0)
     assert len({float(run().double().sum()) for _ in range(8)}) > 2

@@ -47,10 +47,9 @@ class Distribution:
         """
         if self.ranks == 1:
             return model, optimizer(model)
-        # no device_ids: inputs are on the device, and are dataclasses that DDP passes on as they are; buffers (of a
-        # read-out) do not change
-        wrapped = DistributedDataParallel(model, gradient_as_bucket_view=True, broadcast_buffers=False)
-        return wrapped, optimizer(model)
+        # no device_ids: inputs are on the device, and are dataclasses that DDP passes on as they are
+        # (models in training have no buffers that would go around at each step)
+        return DistributedDataParallel(model, gradient_as_bucket_view=True), optimizer(model)
 
     def whole(self, model: nn.Module) -> dict[str, Tensor]:
         """All numbers of a bare model, also where each process holds a part of them; by all processes together."""
