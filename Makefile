@@ -26,7 +26,7 @@ demo: setup ## train, rebuild and embed a real scene into demo-output/ (about 5 
 
 test: setup ## run the tests (about 8 minutes on 2 cores)
 	@echo "test: about 8 minutes on 2 cores"
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadscope
 
 test-long: setup ## run the tests that take minutes each
 	@echo "test-long: only what 'make test' leaves out, minutes each"

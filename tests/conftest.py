@@ -7,6 +7,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# One thread per process, also in those that tests start: two workers whose threads wait for each other by spinning take
+# several times as long. Before torch is imported, which reads it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # No deadline: the machine may be busy. In CI the drawn cases are the same every time, so that a failure is a change's.
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
