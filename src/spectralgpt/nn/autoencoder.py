@@ -204,7 +204,8 @@ class MaskedAutoencoder(Backbone):
                 for days in cube.days.tolist()
             ]
             hidden = torch.from_numpy(np.stack([hidden_tokens(each, *where) for each in wanted])).to(cube.values.device)
-        predicted = self.forward(cube, given_mask(hidden.flatten(1), self._present(cube)))
+        # not self.forward: what spreads a model over processes gathers its numbers when it is called
+        predicted = self(cube, given_mask(hidden.flatten(1), self._present(cube)))
         patch, height, width = self.config.patch, *cube.shape[-2:]
         slots = to_slots(predicted.to(cube.values.dtype), patch, *grid.shape)
         pixels = hidden.repeat_interleave(patch, dim=-2).repeat_interleave(patch, dim=-1)

@@ -15,6 +15,7 @@ import torch.distributed as dist
 from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from spectralgpt.errors import OptionError
@@ -60,6 +61,10 @@ class Distribution:
     def accumulating(self, model: nn.Module, last: bool) -> AbstractContextManager[Any]:
         """A micro-batch's forward and backward: gradients go around with the last one of a step only."""
         return nullcontext() if last or not isinstance(model, DistributedDataParallel) else model.no_sync()
+
+    def gathered_tensor(self, tensor: Tensor) -> Tensor:
+        """A tensor as one process has it, also where each holds a part of it; by all processes together."""
+        return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
     def sum_(self, tensor: Shaped[Tensor, "..."]) -> Shaped[Tensor, "..."]:
         """The tensor, its sum over the processes put into it; the host does not wait for a GPU."""

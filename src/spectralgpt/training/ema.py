@@ -1,6 +1,6 @@
 """An exponential moving average of the parameters: smoother weights than those of the last step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -32,10 +32,15 @@ class Average:
         """The model with the averaged parameters inside, with its own again behind."""
         parameters: list[Tensor] = list(bare(model).parameters())
         own = [parameter.detach().clone() for parameter in parameters]
-        with torch.no_grad():
-            torch._foreach_copy_(parameters, list(self.weights.values()))
+        _copy(parameters, self.weights.values())
         try:
             yield
         finally:
-            with torch.no_grad():
-                torch._foreach_copy_(parameters, own)
+            _copy(parameters, own)
+
+
+@torch.no_grad()
+def _copy(parameters: Iterable[Tensor], values: Iterable[Tensor]) -> None:
+    # one by one: PyTorch has no _foreach_copy_ of parameters that are spread over processes
+    for parameter, value in zip(parameters, values, strict=True):
+        parameter.copy_(value)

@@ -98,7 +98,7 @@ def train_steps(
             step=each.step,
             epoch=each.epoch,
             losses={"loss": losses.sum(), **dict(zip(names, losses, strict=True))},
-            gradient=gradient.detach(),
+            gradient=distribution.gathered_tensor(gradient.detach()),
             lr=rate,
             samples=sum(one.samples for one in prepared) * each.counted,
             tokens=sum(one.tokens for one in prepared) * each.counted,

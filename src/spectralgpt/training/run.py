@@ -157,12 +157,13 @@ def _stages(run: Run, interruption: Interruption) -> RunResult:
 def _started(run: Run, model: Pretrained, number: int, step: int) -> State:
     """A stage at its start: a new optimizer over the model of the stage before."""
     schedule = run.recipe.stages[number].schedule
-    average = None if run.recipe.ema is None else Average(model, run.recipe.ema)
 
     def optimizer(made: nn.Module) -> torch.optim.Optimizer:
         return make_optimizer(made, lr=schedule.lr, weight_decay=schedule.weight_decay, betas=schedule.betas)
 
     trained, made = run.distribution.made(model, optimizer)
+    # of the model as it is trained: each process averages what it holds
+    average = None if run.recipe.ema is None else Average(model, run.recipe.ema)
     return State(model, trained, number, step, made, average)
 
 
