@@ -12,7 +12,7 @@ import torch
 import spectralgpt
 from spectralgpt.disk import locked, written_beside
 from spectralgpt.errors import DataError, InputError, OptionError, TargetError
-from spectralgpt.plain import differences, to_plain
+from spectralgpt.plain import differences, from_plain, to_plain
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.flat_stage import with_parts
 from spectralgpt.training.recipe import Recipe
@@ -71,8 +71,8 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
     }
     path = out / "config.json"
     if path.exists():
-        before = run_recipe(out)
-        assert before is not None
+        # as this version has it: settings that came since have their defaults
+        before = to_plain(from_plain(Recipe, run_recipe(out)))
         old = json.loads(path.read_text())
         changes = [each for each in differences(config["recipe"], before) if not each.startswith("machine.")]
         if old.get("shards") != config["shards"]:
