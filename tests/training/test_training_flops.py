@@ -12,7 +12,9 @@ from spectralgpt.nn import SIZES, MaskedAutoencoder, ModelConfig, Size, draw_mas
 from spectralgpt.training import flops
 
 
-@pytest.mark.parametrize("size", [CONFIG.size, Size(48, 3, 4, 32, 2, 4), SIZES["tiny"]])
+@pytest.mark.parametrize(
+    "size", [CONFIG.size, Size(48, 3, 4, 32, 2, 4), pytest.param(SIZES["tiny"], marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize(("ratio", "fraction"), [(0.9, 1.0), (0.5, 1.0), (0.75, 0.25), (0.0, 0.5)])
 def test_a_pass_computes_what_is_counted(size, ratio, fraction, monkeypatch):
     # the counter knows neither an operator of our own nor the CPU's attention, but the products that it is made of

@@ -48,6 +48,7 @@ from spectralgpt.training.logs import LOG, RunLog
 from spectralgpt.weights import SpectralGPT
 
 RECIPE = made_recipe(log_every=1)
+SHORT = made_recipe(log_every=1, steps=(2, 2))
 
 
 class Killed(BaseException):
@@ -374,7 +375,8 @@ def test_two_runs_in_one_folder_do_not_mix(shards, straight, tmp_path):
 def test_weights_to_go_on_from_keep_what_they_are(shards, straight, tmp_path):
     """Their size, bands and units, not those that the recipe says; and what they have learned."""
     weights = SpectralGPT.from_pretrained(straight / "weights")
-    other = replace(RECIPE, seed=9, model=ModelChoice("base", place_nodes=None, weights=str(straight / "weights")))
+    choice = ModelChoice("base", place_nodes=None, weights=str(straight / "weights"))
+    other = replace(SHORT, seed=9, model=choice)
     started(shards, tmp_path / "run", other)
     model = SpectralGPT.from_pretrained(tmp_path / "run" / "weights")
     assert (model.config, model.normalization) == (weights.config, weights.normalization)
@@ -389,7 +391,7 @@ def test_the_papers_models_are_not_told_dates_and_gsd(told, shards, straight, tm
     out = straight
     if not told:
         out = tmp_path / "run"
-        started(shards, out, replace(RECIPE, model=replace(RECIPE.model, time_and_scale=False)))
+        started(shards, out, replace(SHORT, model=replace(SHORT.model, time_and_scale=False)))
     model = SpectralGPT.from_pretrained(out / "weights")
     for positions in (model.encoder.positions, model.decoder.positions):
         for name in ("season", "scale"):

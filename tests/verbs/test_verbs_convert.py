@@ -1,6 +1,7 @@
 """Weights there and back, through the command line."""
 
 import argparse
+import re
 import shutil
 
 import golden_numbers as golden
@@ -60,8 +61,9 @@ def test_a_copy_is_the_same_weights(weights, tmp_path, spectralgpt):
 @pytest.mark.parametrize(
     ("variant", "kind", "classes"),
     [
-        ("classify/vit_base_patch8", "classification", 10),
-        ("segment/vit_base_patch8", "segmentation", 13),
+        # two of the three are long: the formats themselves are compared in test_weights_released.py
+        pytest.param("classify/vit_base_patch8", "classification", 10, marks=pytest.mark.long),
+        pytest.param("segment/vit_base_patch8", "segmentation", 13, marks=pytest.mark.long),
         ("change/vit_base_patch16", "change", 2),
     ],
 )
@@ -130,7 +132,10 @@ def test_the_source_is_never_overwritten(weights, tmp_path, spectralgpt):
 
 def test_two_classes_are_what_one_says(tmp_path, spectralgpt):
     keys = golden.load_json("official_keys.json")["models"]["change/vit_base_patch16"]["keys"]
-    torch.save({name: torch.zeros(shape) for name, shape in keys.items()}, tmp_path / "two.pth")
+    # two of twelve blocks: the depth is not the point
+    shallow = {name: shape for name, shape in keys.items() if not re.match(r"blocks\.(?![01]\.)", name)}
+    assert 0 < len(shallow) < len(keys)
+    torch.save({name: torch.zeros(shape) for name, shape in shallow.items()}, tmp_path / "two.pth")
     for options, kind in (
         ((), "change"),
         (("--kind", "segmentation"), "segmentation"),

@@ -105,6 +105,7 @@ def test_at_the_trained_side_the_table_is_read_as_it_stands():
         assert torch.isfinite(model.embed(model.cube(pixels(side)))).all()
 
 
+@pytest.mark.long
 def test_the_same_ground_at_96_and_128_px(shared):
     """Real patches of 96 px, and the same enlarged to 128 px: their embeddings are alike, more than those of others."""
     model = converted_like()
