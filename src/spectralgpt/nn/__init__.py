@@ -6,7 +6,7 @@ from spectralgpt.nn.backbone import Backbone, Per, TokenGrid, bare, initialize
 from spectralgpt.nn.cube import Cube, PixelsLike, aligned_reflectance, make_cube
 from spectralgpt.nn.dropping import Key
 from spectralgpt.nn.flops import forward_flops
-from spectralgpt.nn.heads import DenseConfig, DenseHead, Merge, Merged, PooledConfig, PooledHead
+from spectralgpt.nn.heads import DenseConfig, DenseHead, MapHeadConfig, Merge, Merged, PooledConfig, PooledHead
 from spectralgpt.nn.hiding import Hide, hidden_tokens
 from spectralgpt.nn.local_start import start_local
 from spectralgpt.nn.losses import LossTerm, normalized_target, spectral_loss, token_loss
@@ -40,6 +40,7 @@ __all__ = [
     "Hide",
     "Key",
     "LossTerm",
+    "MapHeadConfig",
     "Mask",
     "MaskKind",
     "MaskedAutoencoder",

@@ -4,14 +4,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spectralgpt.nn import Backbone, Cube, DenseConfig, Key, Merge, ModelConfig, Prediction, cropped, initialize
+from spectralgpt.nn import (
+    Backbone,
+    Cube,
+    DenseConfig,
+    Key,
+    MapHeadConfig,
+    Merge,
+    ModelConfig,
+    Prediction,
+    cropped,
+    initialize,
+)
 from spectralgpt.tasks.task import Task
 
 
 class Segmentation(Backbone):
-    """The backbone with the dense head: a class for each pixel. Several dates become one map."""
+    """The backbone with a head on maps: a class for each pixel. Several dates become one map."""
 
-    def __init__(self, config: ModelConfig, head: DenseConfig):
+    def __init__(self, config: ModelConfig, head: MapHeadConfig):
         super().__init__(config)
         self.blocks = head.blocks(config.size.depth)
         self.merge = Merge(tuple(group.wavelength for group in config.bands.groups), config.size.dim)

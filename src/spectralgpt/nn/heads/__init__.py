@@ -1,7 +1,7 @@
 """The layers that answer a task: pooled (a label an image) and dense (a label a pixel)."""
 
 from spectralgpt.nn.heads.dense import DenseConfig, DenseHead
-from spectralgpt.nn.heads.merge import Merge, Merged
+from spectralgpt.nn.heads.merge import MapHeadConfig, Merge, Merged
 from spectralgpt.nn.heads.pooled import PooledConfig, PooledHead
 
-__all__ = ["DenseConfig", "DenseHead", "Merge", "Merged", "PooledConfig", "PooledHead"]
+__all__ = ["DenseConfig", "DenseHead", "MapHeadConfig", "Merge", "Merged", "PooledConfig", "PooledHead"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,6 +18,28 @@ class Merged:
 
     features: Float[Tensor, "batch dim row column"]
     present: Bool[Tensor, "batch row column"] | None
+
+
+@runtime_checkable
+class MapHeadConfig(Protocol):
+    """What a head on maps is: a frozen dataclass that names the blocks it reads and makes the head.
+
+    The head takes the maps of those blocks, in order, and each sample's key (None outside of a training); it gives
+    logits of all pixels of the places.
+    """
+
+    @property
+    def classes(self) -> int:
+        """How many."""
+
+    def blocks(self, depth: int) -> tuple[int, ...]:
+        """The blocks whose features it reads, increasing, 1-based, of an encoder of `depth`."""
+
+    def make(self, dim: int, patch: int) -> nn.Module:
+        """The head on maps of `dim` values per place, patches of `patch` pixels."""
+
+    def words(self, depth: int) -> str:
+        """The head, for people. depth: blocks of the encoder."""
 
 
 class Merge(nn.Module):
