@@ -8,7 +8,9 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("name", ["encoder", "pretrain_step", "memory"])
+@pytest.mark.parametrize(
+    "name", ["encoder", *(pytest.param(name, marks=pytest.mark.long) for name in ("pretrain_step", "memory"))]
+)
 def test_runs_quickly_and_is_equal_to_the_textbook(name, root, tmp_path):
     command = [sys.executable, str(root / "benchmarks" / f"{name}.py"), "--quick", "--out", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(root / "src")}

@@ -275,10 +275,9 @@ def test_the_order_of_unknown_dates_does_not_matter(name):
         close(one, other, 2e-5)
 
 
-@each_head
+# "skip first" leaves out the first token that is present, so it is another one
+@pytest.mark.parametrize("name", [name for name in HEADS if name != "skip first"])
 def test_absent_dates_count_nothing(name):
-    if name == "skip first":
-        pytest.skip("the first token is skipped where it is present, so it is another one")
     model, cube = MODELS[name], made_cube(dates=3)
     valid = torch.ones(cube.shape, dtype=torch.bool)
     valid[:, 1] = False

@@ -164,14 +164,15 @@ def test_every_file_belongs_to_one_family(data):
         assert not [pattern for family in FAMILIES for pattern in family["files"] if not any(data.glob(pattern))]
 
 
-@pytest.mark.parametrize(("family", "read"), READS)
-def test_what_an_image_is(family, read, tmp_path):
+@pytest.mark.parametrize("family", [pytest.param(each, id=each["files"][0]) for each in FAMILIES if "read" in each])
+def test_what_an_image_is(family, tmp_path):
     data = IMAGES if files_of(family, IMAGES) else SHARED
     paths = files_of(family, data, OPENED)
     if not paths:
         pytest.skip("in ../shared only, as it is large or not ours to pass on; that folder is not here")
-    wrong = tried(read, tmp_path, paths, files_of(family, data, LOOKED_AT))
-    assert not wrong, f"{len(wrong)} of {len(paths)} ({family['why']}):\n" + "\n".join(wrong[:6])
+    for read in family["read"]:
+        wrong = tried(read, tmp_path, paths, files_of(family, data, LOOKED_AT))
+        assert not wrong, f"{read}: {len(wrong)} of {len(paths)} ({family['why']}):\n" + "\n".join(wrong[:6])
 
 
 @pytest.mark.long
