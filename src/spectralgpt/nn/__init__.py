@@ -4,7 +4,7 @@ from spectralgpt.nn.attention import Block
 from spectralgpt.nn.autoencoder import MaskedAutoencoder, Reconstruction, Scored
 from spectralgpt.nn.backbone import Backbone, Per, TokenGrid, bare, initialize
 from spectralgpt.nn.cube import Cube, PixelsLike, aligned_reflectance, make_cube
-from spectralgpt.nn.dropping import Key
+from spectralgpt.nn.dropping import Dropout, Key
 from spectralgpt.nn.flops import forward_flops
 from spectralgpt.nn.heads import DenseConfig, DenseHead, MapHeadConfig, Merge, Merged, PooledConfig, PooledHead
 from spectralgpt.nn.hiding import Hide, hidden_tokens
@@ -37,6 +37,7 @@ __all__ = [
     "Cube",
     "DenseConfig",
     "DenseHead",
+    "Dropout",
     "Hide",
     "Key",
     "LossTerm",
