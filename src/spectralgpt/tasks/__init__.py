@@ -4,7 +4,6 @@ import importlib
 import pkgutil
 from difflib import get_close_matches
 
-from spectralgpt.errors import OptionError
 from spectralgpt.tasks.change import ChangeConfig, ChangeDetection, Combine
 from spectralgpt.tasks.classification import Classification
 from spectralgpt.tasks.embedding import Embedding, Embeddings
@@ -40,6 +39,8 @@ def names() -> list[str]:
 
 def find(name: str) -> Task:
     """The task of this name. OptionError, with the nearest, for another."""
+    from spectralgpt.errors import OptionError
+
     known = names()
     if name not in known:
         near = get_close_matches(name, known, 1)
