@@ -13,6 +13,7 @@ from huggingface_hub import ModelHubMixin, snapshot_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 from torch import Tensor
 
+from spectralgpt.bands import Alignment
 from spectralgpt.errors import InputError, OptionError, TargetError, WeightsError
 from spectralgpt.nn import (
     Backbone,
@@ -107,12 +108,14 @@ class Pretrained(Backbone, ModelHubMixin):
         reconstructing: bool = False,
         image_side: int | None = None,
         scaling: Scaling | None = None,
+        alignment: Alignment | None = None,
     ) -> Cube:
         """Pixels aligned with the model's bands and normalized, on the model's device.
 
         pixels: Pixels, or anything with its fields, batched or not. own: the file's bands in groups of their own.
         reconstructing: parts will be hidden, so extremes of the image do not count. image_side: the longer side of the
-        image (pixels) when these are a window of it. scaling: another cube's, for windows of one image.
+        image (pixels) when these are a window of it. scaling: another cube's, for windows of one image. alignment: of
+        these bands with the model's, where it is known; then `own` does not count.
         Raises BandError when the model knows none of the bands.
         """
         cube = make_cube(
@@ -124,6 +127,7 @@ class Pretrained(Backbone, ModelHubMixin):
             reconstructing=reconstructing,
             image_side=image_side,
             scaling=scaling,
+            alignment=alignment,
         )
         return cube.to(self.device)
 
