@@ -36,3 +36,12 @@ def test_no_path_of_a_machine(tracked, root):
                 f"{path.relative_to(root)}:{n}: {line}" for n, line in enumerate(lines, 1) if MACHINE.search(line)
             ]
     assert not found, "\n".join(found)
+
+
+def test_every_image_of_the_tests_has_its_licence_named(root):
+    folder = root / "tests" / "images"
+    readme = (folder / "README.md").read_text()
+    listed = re.findall(r"^\| `([^`]+)` \|", readme, re.MULTILINE)
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    assert not [name for name in names if name != "README.md" and not name.startswith(tuple(listed))]
+    assert not [each for each in listed if not any(name.startswith(each) for name in names)]
