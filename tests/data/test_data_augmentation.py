@@ -1,7 +1,9 @@
 """Crops as matrix products, what is drawn, and cubes made of stored values."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import interpolate
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from spectralgpt.bands import Band, BandSet, sensor
 from spectralgpt.data.augmentation import Augmentation, augmented, centred, drawn_crops, kept_bands
 from spectralgpt.data.crops import Crops, crop_matrix
 from spectralgpt.data.samples import Samples
 from spectralgpt.draws import keys
-from spectralgpt.errors import BandError
+from spectralgpt.errors import BandError, OptionError
 from spectralgpt.nn import BandStatistics, Cube, Normalization, make_cube
 
 SENTINEL = {band.name: band for band in sensor("s2-l1c").bands}
@@ -146,6 +149,98 @@ def test_a_crop_knows_nothing_outside():
         torch.testing.assert_close(matrix.sum(dim=-1), torch.ones(1, 12))
     same = crop_matrix(torch.tensor([3]), torch.tensor([7]), 20, 7, "bicubic", True)
     assert torch.equal(same[0, :, 3:10], torch.eye(7))
+
+
+STORED = {
+    "uint16": {},
+    "int16": {"dtype": "int16"},
+    "uint32": {"dtype": "uint32"},
+    "float32": {"dtype": "float32"},
+    "float64": {"dtype": "float64"},
+    "float32 with NaN": {"dtype": "float32", "junk": True},
+    "float64 with NaN": {"dtype": "float64", "junk": True},
+    "holes": {"holes": True},
+    "holes with NaN": {"dtype": "float32", "junk": True, "holes": True},
+    "merged": {"bands": NARROW},
+    "merged with holes": {"bands": NARROW, "holes": True},
+    "merged with NaN": {"bands": NARROW, "dtype": "float32", "junk": True},
+}
+
+
+def odd_samples(seed: int, junk: bool = False, **options: Any) -> Samples:
+    """Samples with a constant band, and perhaps floats that are no reflectance and are not declared as such."""
+    samples = made_samples(seed, batch=3, **options)
+    samples.values[:, :, 2] = 777
+    if junk:
+        odd = torch.tensor([math.nan, math.inf, 3.4e38, -1e35], dtype=samples.values.dtype)
+        where = torch.from_numpy(np.random.default_rng(seed).random(samples.values.shape) < 0.02)
+        where[1], where[2, 0, 3] = False, True
+        samples.values[where] = odd[torch.arange(int(where.sum())) % 4]
+    return samples
+
+
+@pytest.mark.parametrize("trained_side", [32, 15], ids=["min_max", "two_sigma"])
+@pytest.mark.parametrize("kind", NORMALIZATIONS)
+@pytest.mark.parametrize("stored", STORED)
+def test_a_crop_that_resamples_nothing_is_what_make_cube_gives(stored, kind, trained_side):
+    """To the last bit, what is not valid and what is behind it included: training and use are one pipeline."""
+    samples = odd_samples(4, **STORED[stored])
+    made = [make_cube(OneImage(samples, i), NATIVE, NORMALIZATIONS[kind], trained_side) for i in range(3)]
+    options = {"trained_side": trained_side}
+    whole = centred(samples, 32, NATIVE, NORMALIZATIONS[kind], **options)
+    unmoved = Augmentation(32, area=(1.0, 1.0), flips=False, turns=False, missing_bands=1)
+    some = augmented(samples, unmoved, NATIVE, NORMALIZATIONS[kind], **options)
+    assert whole.bands == made[0].bands
+    assert 0 < len(some.bands) < len(whole.bands)
+    assert (whole.valid is None) == all(each.valid is None for each in made)
+    assert (
+        whole.scaling.kind
+        == {"standard": "standard", "min_max": "min_max" if trained_side == 32 else "two_sigma"}[kind]
+    )
+    for cube in (whole, some):
+        index = [whole.bands.names.index(name) for name in cube.bands.names]
+        for i, each in enumerate(made):
+            assert torch.equal(cube.values[i], each.values[0][:, index])
+            assert torch.equal(cube.all_valid()[i], each.all_valid()[0][:, index])
+            assert torch.equal(cube.scaling.centre[i], each.scaling.centre[0][:, index])
+            assert torch.equal(cube.scaling.scale[i], each.scaling.scale[0][:, index])
+            assert torch.equal(cube.days[i], each.days[0])
+            assert torch.equal(cube.gsd[i], each.gsd[0])
+
+
+class Waits(TorchDispatchMode):
+    """Copies to another device for which the host would wait. (What is read from `meta` raises an error anyway.)"""
+
+    found: list[str]
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__
+        if name in ("_to_copy", "copy_"):
+            source, flag = (args[0], (kwargs or {}).get("non_blocking")) if name == "_to_copy" else (args[1], args[2:3])
+            if source.device != result.device and flag not in (True, (True,)):
+                self.found.append(name)
+        return result
+
+
+@pytest.mark.parametrize("kind", NORMALIZATIONS)
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("stored", ["uint16", "float32", "holes", "holes with NaN", "merged", "merged with NaN"])
+def test_no_step_waits_for_the_device(stored, padded, kind, monkeypatch):
+    """`meta` has shapes and no values: what was looked at would have to be there."""
+    # there is no autocast on meta
+    monkeypatch.setattr("spectralgpt.data.augmentation.computing_in", lambda *_: nullcontext())
+    samples = odd_samples(4, padded=padded, **STORED[stored])
+    Waits.found = []
+    with Waits():
+        cube = augmented(samples, Augmentation(24), NATIVE, NORMALIZATIONS[kind], trained_side=24, device="meta")
+    assert not Waits.found
+    assert {each.device.type for each in (cube.values, cube.days, cube.gsd, cube.scaling.centre)} == {"meta"}
+    # where nothing can be missing, attention needs no mask
+    assert (cube.valid is None) == (stored in ("uint16", "float32", "merged"))
+    with Waits():
+        torch.zeros(2).to("meta"), torch.zeros(2).to("meta", non_blocking=True)
+    assert Waits.found == ["_to_copy"]
 
 
 @settings(max_examples=16)
@@ -450,7 +545,7 @@ def test_no_known_band_is_an_error():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"image": 0},
+        {"image": 7},
         {"image": 8, "area": (0.5, 1.5)},
         {"image": 8, "area": (0.0, 1.0)},
         {"image": 8, "aspect": (2.0, 1.0)},
@@ -459,5 +554,5 @@ def test_no_known_band_is_an_error():
     ],
 )
 def test_what_cannot_be_drawn_is_refused(wrong):
-    with pytest.raises(ValueError, match="expected"):
+    with pytest.raises(OptionError, match=rf"augmentation\.{list(wrong)[-1]}: found .*; expected"):
         Augmentation(**wrong)

@@ -22,8 +22,8 @@ from made_cubes import (
     sentinel_bands,
     small_model,
 )
-from spectralgpt.bands import Band, BandSet
-from spectralgpt.errors import BandError
+from spectralgpt.bands import Band, BandSet, align
+from spectralgpt.errors import BandError, RasterError
 from spectralgpt.nn import BandStatistics, Normalization, Scaling, make_cube
 from spectralgpt.nn.slots import band_valid_in_slots, to_bands, to_slots_of_groups
 
@@ -294,6 +294,67 @@ def test_stored_types_and_layouts(dtype):
     tensor = torch.from_numpy(stored.astype(stored.dtype.newbyteorder("=")))
     for values in (stored, turned, frozen, tensor):
         assert_same_cube(make_cube(replace(plain, values=values), NATIVE, STANDARD, 128), expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("bands", [NATIVE.bands, narrow_bands(90)], ids=["alone", "merged"])
+def test_what_is_no_reflectance_is_not_valid(dtype, bands):
+    """1e30 is of reflectance, in stored values of any scale."""
+    pixels = made_pixels(bands, 6, 5)
+    limit = np.array([10 ** (3 * (i % 3) + 30.0) for i in range(len(bands))])
+    values = pixels.values.astype(dtype)
+    values[0, 0, :, 0, 0], values[0, 0, :, 0, 1], values[0, 0, :, 0, 2] = 0.9 * limit, 1.1 * limit, -1.1 * limit
+    values[0, 0, :, 0, 3], values[0, 0, :, 0, 4] = np.nan, -np.inf
+    pixels = replace(pixels, values=values, scale=1e30 / limit, offset=np.zeros(len(bands)))
+    for normalization in (STANDARD, MIN_MAX):
+        cube = make_cube(pixels, NATIVE, normalization, 128)
+        assert cube.valid is not None
+        assert cube.valid[0, 0, :, 0].all(dim=0).tolist() == [True, False, False, False, False]
+        assert not cube.valid[0, 0, :, 0, 1:].any()
+        assert cube.valid.sum() == cube.valid.numel() - 4 * len(cube.bands)
+        assert torch.isfinite(cube.values).all()
+    # a hole in a band that is not taken is none
+    if bands == NATIVE.bands:
+        other = replace(pixels, bands=(*bands[:-1], SENTINEL["B10"]))
+        values[:, :, :-1] = 0.5
+        assert make_cube(other, NATIVE, STANDARD, 128).valid is None
+
+
+def test_extremes_are_of_reflectance():
+    """Also where the scale is negative, and where nothing is valid."""
+    pixels = made_pixels(NATIVE.bands, 6, 5)
+    valid = scattered(0, pixels.values.shape)
+    valid[:, :, 3] = False
+    pixels = replace(pixels, valid=valid, scale=1e-4 * np.where(np.arange(12) % 2, 1, -1))
+    scaling = make_cube(pixels, NATIVE, MIN_MAX, 128).scaling
+    reflectance = (pixels.values * pixels.scale[:, None, None] - 0.004).astype(np.float32)
+    low = np.where(valid, reflectance, np.inf).min(axis=(-2, -1))
+    high = np.where(valid, reflectance, -np.inf).max(axis=(-2, -1))
+    low[:, :, 3], high[:, :, 3] = 0, 1
+    np.testing.assert_array_equal(scaling.centre, low)
+    np.testing.assert_array_equal(scaling.scale, high - low)
+
+
+def test_an_alignment_that_is_known_is_taken():
+    pixels = made_pixels(FILES["narrow"], 8, 8)
+    alignment = align(pixels.bands, NATIVE)
+    assert_same_cube(
+        make_cube(pixels, NATIVE, STANDARD, 128, alignment=alignment), make_cube(pixels, NATIVE, STANDARD, 128)
+    )
+    own = make_cube(pixels, NATIVE, STANDARD, 128, alignment=align(pixels.bands, NATIVE, own=True))
+    assert_same_cube(own, make_cube(pixels, NATIVE, STANDARD, 128, own=True))
+    with pytest.raises(RasterError, match="alignment of 90 bands"):
+        make_cube(made_pixels(FILES["few"], 8, 8), NATIVE, STANDARD, 128, alignment=alignment)
+
+
+@pytest.mark.parametrize("bands", [NATIVE.bands, narrow_bands(90)], ids=["alone", "merged"])
+def test_a_large_image_is_the_sum_of_its_parts(bands):
+    """It is worked on in strips."""
+    whole = made_pixels(bands, 90, 300)
+    whole = replace(whole, valid=scattered(1, whole.values.shape, 0.1))
+    cube = make_cube(whole, NATIVE, STANDARD, 128)
+    part = replace(whole, values=whole.values[..., 37:80, :], valid=whole.valid[..., 37:80, :])
+    assert torch.equal(make_cube(part, NATIVE, STANDARD, 128).values, cube.values[..., 37:80, :])
 
 
 def test_a_window_takes_the_whole_images_scaling():

@@ -4,22 +4,22 @@ What is drawn is a function of each sample's key, and drawn on the host before a
 however a step's batch is cut among processes, and no step waits for a device.
 """
 
-import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import groupby
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Float64, Int64, Shaped
-from torch import Tensor
+from jaxtyping import Float64, Int64
 
 from spectralgpt.bands import Alignment, Band, BandSet, align
-from spectralgpt.data.crops import Crops, Kernel, centred_crops
+from spectralgpt.data.crops import Crops, Kernel, Resampling, Shown, centred_crops
 from spectralgpt.data.samples import Samples
 from spectralgpt.draws import keys, uniform
-from spectralgpt.nn import Cube, Normalization, Scaling, ScalingKind
+from spectralgpt.errors import OptionError
+from spectralgpt.nn import Cube, Normalization, Scaling, computing_in
+from spectralgpt.nn.pipeline import Feeding, Stored, fixed_scaling, normalized, surely_finite
 
 AREA, ASPECT, ROW, COLUMN, TURN, FLIP_ROWS, FLIP_COLUMNS, LOSES, LOSES_GROUPS, LOST, ORDER = range(11)
 """What is drawn, as a part of the keys."""
@@ -52,16 +52,24 @@ class Augmentation:
     antialias: bool = True
 
     def __post_init__(self) -> None:
-        if self.image < 1:
-            raise ValueError(f"found an image of {self.image} pixels; expected at least 1")
-        for name in ("area", "aspect", "gsd"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value[0] <= value[1] < math.inf:
-                raise ValueError(f"found {name} {value}; expected a low and a high end above 0")
-        if self.area[1] > 1:
-            raise ValueError(f"found area {self.area}; expected shares of the image, at most 1")
-        if not 0 <= self.missing_bands <= 1:
-            raise ValueError(f"found missing_bands {self.missing_bands}; expected a share from 0 to 1")
+        limits: tuple[tuple[str, bool, str], ...] = (
+            ("image", self.image >= SMALLEST, f"{SMALLEST} or more pixels"),
+            ("area", _ordered(self.area, 1.0), "two shares above 0 and up to 1, the smaller first"),
+            ("aspect", _ordered(self.aspect, sys.float_info.max), "two ratios above 0, the smaller first"),
+            (
+                "gsd",
+                self.gsd is None or _ordered(self.gsd, sys.float_info.max),
+                "two numbers of metres above 0, the smaller first, or none",
+            ),
+            ("missing_bands", 0 <= self.missing_bands <= 1, "a share from 0 to 1"),
+        )
+        for name, fits, expected in limits:
+            if not fits:
+                raise OptionError(f"augmentation.{name}: found {getattr(self, name)}; expected {expected}.")
+
+
+def _ordered(ends: tuple[float | int, float | int], most: float) -> bool:
+    return 0 < ends[0] <= ends[1] <= most
 
 
 def augmented(
@@ -81,8 +89,16 @@ def augmented(
     BandError when the model knows none of the bands.
     """
     kept = kept_bands(_aligned(samples.bands, model_bands, own).bandset, samples.draw, augmentation.missing_bands)
-    plan = _plan(samples.bands, model_bands, own, kept)
-    return _cube(samples, drawn_crops(samples, augmentation), augmentation, plan, normalization, trained_side, device)
+    crops = drawn_crops(samples, augmentation)
+    resampling = crops.resampling(
+        samples.values.shape[-1],
+        augmentation.image,
+        augmentation.kernel,
+        augmentation.antialias,
+        samples.values.device if device is None else torch.device(device),
+    )
+    feeding = _feeding(samples.bands, model_bands, own, kept)
+    return _cube(samples, crops, resampling, feeding, normalization, trained_side)
 
 
 def centred(
@@ -99,9 +115,10 @@ def centred(
 
     Of a sample that is smaller, the largest square in its middle, resampled. samples, device, errors: as of augmented.
     """
-    plan = _plan(samples.bands, model_bands, own, tuple(range(len(_aligned(samples.bands, model_bands, own).bandset))))
     crops = centred_crops(samples.extent, image)
-    return _cube(samples, crops, Augmentation(image), plan, normalization, trained_side, device)
+    device = samples.values.device if device is None else torch.device(device)
+    resampling = crops.resampling(samples.values.shape[-1], image, "bicubic", True, device)
+    return _cube(samples, crops, resampling, _feeding(samples.bands, model_bands, own), normalization, trained_side)
 
 
 def drawn_crops(samples: Samples, augmentation: Augmentation) -> Crops:
@@ -169,190 +186,62 @@ def _sides_by_area(
     return np.stack([np.sqrt(area / drawn), np.sqrt(area * drawn)], axis=1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """bands: the cube's. used: the file's bands that are read. sources: the file's bands behind each of the cube's.
-    weights: of the used ones in each of the cube's, rows summing to 1; None when each is one of them, in this order."""
-
-    bands: BandSet
-    used: tuple[int, ...]
-    sources: tuple[tuple[Band, ...], ...]
-    weights: Float32[np.ndarray, "band used"] | None
-
-
 @lru_cache(maxsize=64)
 def _aligned(bands: tuple[Band, ...], model_bands: BandSet, own: bool) -> Alignment:
     return align(bands, model_bands, own)
 
 
 @lru_cache(maxsize=256)
-def _plan(bands: tuple[Band, ...], model_bands: BandSet, own: bool, kept: tuple[int, ...]) -> _Plan:
-    alignment = _aligned(bands, model_bands, own)
-    bandset = alignment.bandset if len(kept) == len(alignment.bandset) else alignment.bandset.subset(kept)
-    feeding = [alignment.feeding[i] for i in kept]
-    sources = tuple(tuple(bands[i] for i in fed) for fed in feeding)
-    if all(len(fed) == 1 for fed in feeding):
-        return _Plan(bandset, tuple(fed[0] for fed in feeding), sources, None)
-    # in wavelength order, so that sums have one order whatever the file's is
-    used = sorted({i for fed in feeding for i in fed}, key=lambda i: (bands[i].wavelength, bands[i].name))
-    weights = alignment.matrix[np.ix_(kept, used)]
-    return _Plan(bandset, tuple(used), sources, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
+def _feeding(bands: tuple[Band, ...], model_bands: BandSet, own: bool, kept: tuple[int, ...] | None = None) -> Feeding:
+    return Feeding.of(bands, _aligned(bands, model_bands, own), kept)
 
 
 @torch.no_grad()
 def _cube(
     samples: Samples,
     crops: Crops,
-    augmentation: Augmentation,
-    plan: _Plan,
+    resampling: Resampling,
+    feeding: Feeding,
     normalization: Normalization,
     trained_side: int,
-    device: torch.device | str | None,
 ) -> Cube:
-    image, (batch, dates, _, _, side) = augmentation.image, samples.values.shape
-    device = samples.values.device if device is None else torch.device(device)
-    kind = normalization.kind_for(side, trained_side, False)
+    (batch, dates, _, _, side), image = samples.values.shape, resampling.side
+    device = resampling.rows.device
     # what looks into tensors, and indices by lists, come first: they are still on the host
-    padded = bool((samples.extent < side).any())
-    gsd = (samples.gsd.double() * crops.area().sqrt() / image).float()
-    scale, offset = (each[:, None, plan.used, None, None].float() for each in (samples.scale, samples.offset))
-    gsd, scale, offset = (each.to(device, non_blocking=True) for each in (gsd, scale, offset))
-    weights = None if plan.weights is None else torch.from_numpy(plan.weights).to(device, non_blocking=True)
-    scaling = _scaling(kind, normalization, plan, (batch, dates), device)
-    # extremes are of the whole image, and NaN of the padding would come through a product with 0
-    always = kind == "min_max" or (padded and samples.values.is_floating_point())
-    everything = slice(0, side), slice(0, side)
-
-    samples = samples.to(device)
-    resampling = crops.resampling(side, image, augmentation.kernel, augmentation.antialias, device)
-    values = torch.empty((batch, dates, len(plan.bands), image, image), device=device)
+    gsd = (samples.gsd.double() * crops.area().sqrt() / image).float().to(device, non_blocking=True)
+    stored = _stored(samples, feeding, device).to(device)
+    kind = normalization.kind_for(side, trained_side, False)
+    scaling = fixed_scaling(kind, normalization, feeding, (batch, dates), device)
+    shape = batch, dates, len(feeding.bands)
+    values = torch.empty((*shape, image, image), device=device)
+    made = scaling or Scaling("min_max", *torch.empty((2, *shape), device=device))
     valid = None
-    with torch.autocast(device.type, enabled=False):
-        for part in _parts(batch, 4 * dates * len(plan.used) * side * side, device):
+    with computing_in("fp32", device):
+        for part in _parts(batch, 4 * dates * len(feeding.used) * side * side, device):
             window = crops.window(part)
-            holes = _may_have_holes(samples, part, window)
-            whole = holes or always
-            lines, measured = _lines(samples, part, everything if whole else window, plan.used, whole, padded)
-            units = scale[part], offset[part]
-            if weights is not None:
-                lines, measured = _merged(lines, measured, *units, weights)
-                units = torch.ones_like(units[0][:, :, :1]), torch.zeros_like(units[1][:, :, :1])
-            if kind == "min_max":
-                scaling.centre[part], scaling.scale[part] = _extremes(lines, measured, *units)
-            if measured is not None:
-                lines = _filled(lines, measured)
-            if whole:
-                lines = lines[:, window[0], ..., window[1]]
-            resampled = resampling.of(part, window)
-            reflectance = torch.addcmul(units[1], resampled(lines), units[0], out=values[part])
-            own = replace(scaling, centre=scaling.centre[part], scale=scaling.scale[part])
-            values[part] = own.normalize(reflectance)
-            if holes and measured is not None:
+            units = None if scaling is None else replace(made, centre=made.centre[part], scale=made.scale[part])
+            shown = Shown(window, resampling.of(part, window))
+            _, seen, own = normalized(stored.part(part), units, shown, out=values[part])
+            if scaling is None:
+                made.centre[part], made.scale[part] = own.centre, own.scale
+            if seen is not None:
                 valid = torch.ones_like(values, dtype=torch.bool) if valid is None else valid
-                missed = ~measured[:, window[0], ..., window[1]]
-                valid[part] = resampled.taps()(missed.float()) < 0.5  # none of its taps
-    return Cube(values, valid, plan.bands, samples.days, gsd, scaling)
+                valid[part] = seen
+    return Cube(values, valid, feeding.bands, samples.days.to(device, non_blocking=True), gsd, made)
 
 
-def _may_have_holes(samples: Samples, part: slice, window: tuple[slice, slice]) -> bool:
-    """Whether something under the crops may not be valid: mostly nothing is, but only on a CPU can one look."""
-    if samples.valid is None:
-        return False
-    return samples.valid.device.type != "cpu" or not bool(samples.valid[part, ..., *window].all())
-
-
-def _scaling(
-    kind: ScalingKind, normalization: Normalization, plan: _Plan, shape: tuple[int, int], device: torch.device
-) -> Scaling:
-    """By statistics; of min_max the tensors that take the extremes."""
-    centre, scale = torch.empty((2, *shape, len(plan.bands)), device=device)
-    if kind != "min_max":
-        fixed = torch.from_numpy(normalization.fixed(kind, plan.bands.bands, plan.sources)).float()
-        fixed = fixed.to(device, non_blocking=True)
-        centre, scale = fixed[0].expand_as(centre), fixed[1].expand_as(scale)
-    return Scaling(kind, centre, scale, kind == "two_sigma" and normalization.eight_bit)
+def _stored(samples: Samples, feeding: Feeding, device: torch.device) -> Stored:
+    """The samples on the host. For another device it is found here whether something may not be valid."""
+    used = list(feeding.used)
+    scale, offset = (each[:, None, used, None, None] for each in (samples.scale, samples.offset))
+    extent = samples.extent if bool((samples.extent < samples.values.shape[-1]).any()) else None
+    holes = None
+    if device.type != "cpu":
+        holes = samples.valid is not None or not surely_finite(samples.values, (samples.scale, samples.offset))
+    return Stored(samples.values, samples.valid, scale, offset, feeding, extent, holes)
 
 
 def _parts(batch: int, size: int, device: torch.device) -> Sequence[slice]:
     """Slices of the batch; size: bytes of one sample as float32."""
     count = max(1, CHUNK // size) if device.type == "cpu" else batch
     return [slice(start, start + count) for start in range(0, batch, count)]
-
-
-def _lines(
-    samples: Samples, part: slice, window: tuple[slice, slice], used: tuple[int, ...], looked: bool, padded: bool
-) -> tuple[Float32[Tensor, "batch row date band column"], Bool[Tensor, "batch row date band column"] | None]:
-    """Stored values of some bands line by line, and what of them is valid; 0 where not, None where all is.
-
-    looked: whether to look at what is valid at all. padded: whether there is padding, which is not.
-    """
-    lines = _by_line(samples.values[part, ..., *window], used, torch.float32)
-    if not looked:
-        return lines, None
-    measured = None if samples.valid is None else _by_line(samples.valid[part, ..., *window], used, torch.bool)
-    if padded:
-        rows, columns = (
-            torch.arange(size, device=lines.device) < ends[part, None]
-            for size, ends in zip((lines.shape[1], lines.shape[4]), samples.extent.unbind(1), strict=True)
-        )
-        inside = rows[:, :, None, None, None] & columns[:, None, None, None, :]
-        measured = inside.expand_as(lines) if measured is None else measured & inside
-    if measured is None:
-        return lines, None
-    # where, not a product: what is not valid may be NaN
-    return torch.where(measured, lines, 0.0), measured
-
-
-def _by_line(
-    values: Shaped[Tensor, "batch date file row column"], used: tuple[int, ...], dtype: torch.dtype
-) -> Shaped[Tensor, "batch row date band column"]:
-    batch, dates, _, height, width = values.shape
-    lines = torch.empty((batch, height, dates, len(used), width), dtype=dtype, device=values.device)
-    into, first = lines.permute(0, 2, 3, 1, 4), 0
-    # copies of neighbouring bands and not one index: of uint16, CUDA knows little more than copies to other types
-    for _, run in groupby(enumerate(used), key=lambda pair: pair[1] - pair[0]):
-        bands = [band for _, band in run]
-        into[:, :, first : first + len(bands)].copy_(values[:, :, bands[0] : bands[-1] + 1])
-        first += len(bands)
-    return lines
-
-
-def _merged(
-    lines: Float32[Tensor, "batch row date used column"],
-    measured: Bool[Tensor, "batch row date used column"] | None,
-    scale: Float32[Tensor, "batch 1 used 1 1"],
-    offset: Float32[Tensor, "batch 1 used 1 1"],
-    weights: Float32[Tensor, "band used"],
-) -> tuple[Float32[Tensor, "batch row date band column"], Bool[Tensor, "batch row date band column"] | None]:
-    """Reflectance: weighted means over valid values."""
-    reflectance = torch.addcmul(offset.transpose(2, 3), lines, scale.transpose(2, 3))
-    if measured is None:
-        return weights @ reflectance, None
-    weight = weights @ measured.float()
-    total = weights @ torch.where(measured, reflectance, 0.0)
-    return total / torch.where(weight > 0, weight, 1.0), weight > 0
-
-
-def _extremes(
-    lines: Float32[Tensor, "batch row date band column"],
-    measured: Bool[Tensor, "batch row date band column"] | None,
-    scale: Float32[Tensor, "batch 1 #band 1 1"],
-    offset: Float32[Tensor, "batch 1 #band 1 1"],
-) -> tuple[Float32[Tensor, "batch date band"], Float32[Tensor, "batch date band"]]:
-    """Centre and scale of min_max, in reflectance: of the whole image, before it is cropped."""
-    low = lines if measured is None else lines.masked_fill(~measured, torch.inf)
-    high = lines if measured is None else lines.masked_fill(~measured, -torch.inf)
-    ends = torch.stack([low.amin(dim=(1, 4)), high.amax(dim=(1, 4))])
-    ends = torch.where(ends[0] <= ends[1], ends, 0.0) * scale[..., 0, 0] + offset[..., 0, 0]
-    low, high = ends.amin(dim=0), ends.amax(dim=0)
-    # a constant band becomes 0; resampled, it is constant but for rounding, which must not be divided by nothing
-    constant = high - low <= 1e-6 * torch.maximum(high.abs(), low.abs())
-    return low, torch.where(constant, 1.0, high - low)
-
-
-def _filled(
-    lines: Float32[Tensor, "batch row date band column"], measured: Bool[Tensor, "batch row date band column"]
-) -> Float32[Tensor, "batch row date band column"]:
-    """With the band's mean where not measured, so that no edge is resampled; values there are 0."""
-    mean = lines.sum(dim=(1, 4), keepdim=True) / measured.sum(dim=(1, 4), keepdim=True).clamp(min=1)
-    return torch.where(measured, lines, mean)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float32, Float64, Int, Int32, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int, Int32, Int64
 from torch import Tensor
 
 Kernel = Literal["bicubic", "bilinear"]
@@ -39,10 +39,10 @@ class Crops:
         self, source: int, target: int, kernel: Kernel, antialias: bool, device: torch.device
     ) -> "Resampling":
         """From source x source to target x target pixels."""
-        backwards = self.reversed.to(device, non_blocking=True)
-        rows, columns = (each.to(device, non_blocking=True) for each in (self.rows, self.columns))
-        to_rows = crop_matrix(rows[:, 0], rows[:, 1], source, target, kernel, antialias, backwards[:, 0])
-        to_columns = crop_matrix(columns[:, 0], columns[:, 1], source, target, kernel, antialias, backwards[:, 1])
+        # both axes at once: the number of operations is what it costs
+        start, length = torch.cat([self.rows, self.columns]).to(device, non_blocking=True).unbind(1)
+        backwards = torch.cat(self.reversed.unbind(1)).to(device, non_blocking=True)
+        to_rows, to_columns = crop_matrix(start, length, source, target, kernel, antialias, backwards).chunk(2)
         return Resampling(to_rows, to_columns, self.turned)
 
 
@@ -57,6 +57,11 @@ class Resampling:
     columns: Float32[Tensor, "batch width column"]
     turned: Bool[Tensor, " batch"]
 
+    @property
+    def side(self) -> int:
+        """Pixels of the crops."""
+        return self.rows.shape[1]
+
     def of(self, part: slice, window: tuple[slice, slice]) -> "Resampling":
         """For a part of the batch, from a window of the images that holds its crops."""
         return Resampling(self.rows[part, :, window[0]], self.columns[part, :, window[1]], self.turned[part])
@@ -66,21 +71,42 @@ class Resampling:
         return Resampling((self.rows != 0).float(), (self.columns != 0).float(), self.turned)
 
     def __call__(
-        self, lines: Float32[Tensor, "batch row date band column"]
-    ) -> Float32[Tensor, "batch date band height width"]:
+        self, lines: Float[Tensor, "batch row date band column"]
+    ) -> Float[Tensor, "batch date band height width"]:
         """The crops, not contiguous. lines: the images line by line, or each axis would not be one product."""
         batch, _, dates, bands, width = lines.shape
-        height = self.rows.shape[1]
-        halfway = torch.bmm(self.rows, lines.flatten(2)).view(batch, height * dates * bands, width)
-        crop = torch.bmm(halfway, self.columns.mT).view(batch, height, dates, bands, -1).permute(0, 2, 3, 1, 4)
+        rows, columns = self.rows.to(lines.dtype), self.columns.to(lines.dtype)
+        height = self.side
+        halfway = torch.bmm(rows, lines.flatten(2)).view(batch, height * dates * bands, width)
+        crop = torch.bmm(halfway, columns.mT).view(batch, height, dates, bands, -1).permute(0, 2, 3, 1, 4)
         if not self.turned.any():
             return crop
         turned = self.turned[:, None, None, None, None].to(crop.device, non_blocking=True)
         return crop.mT if self.turned.all() else torch.where(turned, crop.mT, crop)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The crops of a part of a batch, as the pipeline takes them (its Crop): from the window that holds them all."""
+
+    window: tuple[slice, slice]
+    resampling: Resampling
+
+    def values(
+        self, images: Float[Tensor, "batch date band row column"]
+    ) -> Float[Tensor, "batch date band height width"]:
+        """The crops, resampled."""
+        return self.resampling(images.permute(0, 3, 1, 2, 4))
+
+    def valid(self, images: Bool[Tensor, "batch date band row column"]) -> Bool[Tensor, "batch date band height width"]:
+        """Where all that counts in a pixel is valid."""
+        missed = 1 - images.view(torch.uint8).float().permute(0, 3, 1, 2, 4)  # bytes: booleans are read slowly
+        return self.resampling.taps()(missed) < 0.5
+
+
 def _around(crops: Int64[Tensor, "batch 2"]) -> slice:
-    return slice(int(crops[:, 0].min()), int(crops.sum(dim=1).max()))
+    pairs = crops.tolist()
+    return slice(min(start for start, _ in pairs), max(start + length for start, length in pairs))
 
 
 def centred_crops(extent: Int32[Tensor, "batch 2"], image: int) -> Crops:

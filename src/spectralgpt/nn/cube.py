@@ -11,10 +11,8 @@ from torch import Tensor
 
 from spectralgpt.bands import Alignment, Band, BandSet, align
 from spectralgpt.errors import RasterError
-from spectralgpt.nn.normalization import Normalization, Scaling, ScalingKind, extremes
-
-LARGEST = 1e30
-"""No reflectance is above: the normalization would overflow, and attention spread it to all its neighbours."""
+from spectralgpt.nn.normalization import Normalization, Scaling
+from spectralgpt.nn.pipeline import Feeding, Stored, fixed_scaling, normalized, reflectance
 
 
 @runtime_checkable
@@ -144,37 +142,36 @@ def make_cube(
     trained_side: int,
     *,
     own: bool = False,
-    alignment: Alignment | None = None,
     reconstructing: bool = False,
     image_side: int | None = None,
     scaling: Scaling | None = None,
+    alignment: Alignment | None = None,
 ) -> Cube:
     """Pixels aligned with the model's bands and normalized.
 
-    own: the file's bands in groups of their own instead of the model's. alignment: of these bands, where it is planned
-    already, as for windows of one image. reconstructing: parts will be hidden
+    own: the file's bands in groups of their own instead of the model's. reconstructing: parts will be hidden
     (Normalization). image_side: the longer side of the image, pixels, when these are a window of it. scaling: another
-    cube's, for windows of one image whose extremes were taken from the whole.
+    cube's, for windows of one image whose extremes were taken from the whole. alignment: of these bands with the
+    model's, where it is known; then `own` does not count.
     Several file bands in one model band: their mean over valid values with the alignment's weights.
     Floats that are not finite, or above 1e30, are not valid. Raises BandError when the model knows none of the bands,
     RasterError when the fields do not fit together.
     """
-    if alignment is None:
-        alignment = align(pixels.bands, model_bands, own=own)
-    reflectance, valid = aligned_reflectance(pixels, alignment)
+    stored = _stored(pixels, alignment or align(pixels.bands, model_bands, own=own))
+    batch, dates, *sides = stored.values.shape
+    device = stored.values.device
     if scaling is None:
-        side = image_side or max(reflectance.shape[-2:])
-        kind = normalization.kind_for(side, trained_side, reconstructing)
-        scaling = _scaling(kind, normalization, reflectance, valid, pixels.bands, alignment)
-    batch = reflectance.shape[0]
-    days = torch.as_tensor(np.asarray(pixels.days), dtype=torch.int32).reshape(-1, reflectance.shape[1])
+        kind = normalization.kind_for(image_side or max(sides[-2:]), trained_side, reconstructing)
+        scaling = fixed_scaling(kind, normalization, stored.feeding, (batch, dates), device)
+    values, valid, scaling = normalized(stored, scaling)
+    days = torch.as_tensor(np.asarray(pixels.days), dtype=torch.int32).reshape(-1, dates)
     gsd = torch.as_tensor(np.asarray(pixels.gsd), dtype=torch.float32).reshape(-1)
     return Cube(
-        values=scaling.normalize(reflectance),
+        values=values,
         valid=valid,
-        bands=alignment.bandset,
-        days=days.expand(batch, -1).to(reflectance.device),
-        gsd=gsd.expand(batch).to(reflectance.device),
+        bands=stored.feeding.bands,
+        days=days.expand(batch, -1).to(device),
+        gsd=gsd.expand(batch).to(device),
         scaling=scaling,
     )
 
@@ -183,35 +180,33 @@ def aligned_reflectance(
     pixels: PixelsLike, alignment: Alignment
 ) -> tuple[Float[Tensor, "batch date band height width"], Bool[Tensor, "batch date band height width"] | None]:
     """Reflectance of the alignment's bands, and where it is valid; 0 where not, None where all is."""
-    return _take(*_reflectance(pixels), pixels.bands, alignment)
+    return reflectance(_stored(pixels, alignment))
 
 
-def _reflectance(
-    pixels: PixelsLike,
-) -> tuple[Float[Tensor, "batch date band height width"], Bool[Tensor, "batch date band height width"] | None]:
+def _stored(pixels: PixelsLike, alignment: Alignment) -> Stored:
     values: Shaped[Tensor, "*axes"] = _tensor(pixels.values)
     values = values[None] if values.ndim == 4 else values
-    _check(pixels, values)
-    # double, so that the last float32 digit is that of the exact product
-    scale = torch.as_tensor(pixels.scale, dtype=torch.float64, device=values.device)[:, None, None]
-    offset = torch.as_tensor(pixels.offset, dtype=torch.float64, device=values.device)[:, None, None]
-    reflectance = (values.double() * scale + offset).float()
+    _check(pixels, values, alignment)
+    feeding = Feeding.of(pixels.bands, alignment)
+    scale, offset = (
+        torch.as_tensor(each, dtype=torch.float64)[None, None, list(feeding.used), None, None].to(values.device)
+        for each in (pixels.scale, pixels.offset)
+    )
     valid = None if pixels.valid is None else _tensor(pixels.valid).reshape(values.shape).bool()
-    if values.is_floating_point():
-        # Pixels tell NaN and forgotten fills (3.4e38) as not valid; other sources of arrays may not
-        finite = reflectance.abs() < LARGEST
-        valid = finite if valid is None else valid & finite
-    if valid is None:
-        return reflectance, None
-    return torch.where(valid, reflectance, 0.0), None if bool(valid.all()) else valid
+    return Stored(values, valid, scale, offset, feeding)
 
 
-def _check(pixels: PixelsLike, values: Shaped[Tensor, "*axes"]) -> None:
+def _check(pixels: PixelsLike, values: Shaped[Tensor, "*axes"], alignment: Alignment) -> None:
     """RasterError when the fields do not fit together."""
     if values.ndim != 5 or values.shape[2] != len(pixels.bands):
         raise RasterError(
             f"found values of shape {tuple(values.shape)} for {len(pixels.bands)} bands; expected ([batch,] date, "
             "band, row, column)."
+        )
+    if alignment.matrix.shape[1] != len(pixels.bands):
+        raise RasterError(
+            f"found an alignment of {alignment.matrix.shape[1]} bands for pixels of {len(pixels.bands)}; expected that "
+            "of their bands."
         )
     batch, dates = values.shape[:2]
     days, valid = np.asarray(pixels.days), pixels.valid
@@ -226,46 +221,3 @@ def _tensor(values: Any) -> Tensor:
         # torch takes neither steps backwards (a mirrored image) nor foreign byte order, and warns of read-only memory
         values = np.require(values, values.dtype.newbyteorder("="), ["C", "W"])
     return torch.as_tensor(values)
-
-
-def _take(
-    reflectance: Float[Tensor, "batch date file height width"],
-    valid: Bool[Tensor, "batch date file height width"] | None,
-    bands: Sequence[Band],
-    alignment: Alignment,
-) -> tuple[Float[Tensor, "batch date band height width"], Bool[Tensor, "batch date band height width"] | None]:
-    if alignment.taken_alone is not None:
-        index = torch.tensor(alignment.taken_alone, device=reflectance.device)
-        return reflectance[:, :, index], None if valid is None else valid[:, :, index]
-    # in wavelength order, so that sums have one order whatever the file's is
-    order = sorted(range(len(bands)), key=lambda i: (bands[i].wavelength, bands[i].name))
-    weights = torch.from_numpy(alignment.matrix[:, order]).to(reflectance.device)
-    index = torch.tensor(order, device=reflectance.device)
-    values = reflectance[:, :, index].double()
-    if valid is None:
-        total = torch.einsum("bf,ntfhw->ntbhw", weights, values)
-        return (total / weights.sum(dim=1)[:, None, None]).float(), None
-    measured = valid[:, :, index]
-    total = torch.einsum("bf,ntfhw->ntbhw", weights, torch.where(measured, values, 0.0))
-    weight = torch.einsum("bf,ntfhw->ntbhw", weights, measured.double())
-    some = weight > 0
-    return (total / torch.where(some, weight, 1.0)).float(), some
-
-
-def _scaling(
-    kind: ScalingKind,
-    normalization: Normalization,
-    reflectance: Float[Tensor, "batch date band height width"],
-    valid: Bool[Tensor, "batch date band height width"] | None,
-    bands: Sequence[Band],
-    alignment: Alignment,
-) -> Scaling:
-    if kind == "min_max":
-        return Scaling(kind, *extremes(reflectance, valid))
-    sources = [[bands[i] for i in fed] for fed in alignment.feeding]
-    centre, scale = torch.from_numpy(normalization.fixed(kind, alignment.bandset.bands, sources)).float()
-    shape = reflectance.shape[:3]
-    eight_bit = kind == "two_sigma" and normalization.eight_bit
-    return Scaling(
-        kind, centre.expand(shape).to(reflectance.device), scale.expand(shape).to(reflectance.device), eight_bit
-    )

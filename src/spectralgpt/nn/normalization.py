@@ -16,8 +16,6 @@ ScalingKind = Literal["standard", "min_max", "two_sigma"]
 ASINH_REFLECTANCE = 0.02
 SMALLEST_SD = 1e-3
 """Of statistics: a constant band (a test image, a sensor's fault) must not divide by zero."""
-SMALLEST_RANGE = 1e-14
-"""Keeps a constant band finite (it becomes 0): the released 1e-10 of stored values, in reflectance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +41,21 @@ class Scaling:
         self, reflectance: Float[Tensor, "batch date band height width"]
     ) -> Float[Tensor, "batch date band height width"]:
         """Normalized values, without unit."""
+        return self.normalize_(reflectance.clone())
+
+    def normalize_(
+        self, reflectance: Float[Tensor, "batch date band height width"]
+    ) -> Float[Tensor, "batch date band height width"]:
+        """The same in the reflectance's place, which saves a batch its memory."""
         centre, scale = self._axes(reflectance)
         if self.kind == "standard":
-            return _asinh(reflectance / ASINH_REFLECTANCE).sub_(centre).div_(scale)
-        values = (reflectance - centre) / scale
+            return _asinh_(reflectance.div_(ASINH_REFLECTANCE)).sub_(centre).div_(scale)
+        values = reflectance.sub_(centre).div_(scale)
         if self.kind == "two_sigma":
-            values = values.clamp(0, 1)
-            # torch.floor of the 8-bit value: the released images are truncated, not rounded
-            return (values * 255).floor() / 255 if self.eight_bit else values
+            values.clamp_(0, 1)
+            if self.eight_bit:
+                # torch.floor of the 8-bit value: the released images are truncated, not rounded
+                values.mul_(255).floor_().div_(255)
         return values
 
     def reflectance(
@@ -66,14 +71,15 @@ class Scaling:
         return centre[..., None, None], scale[..., None, None]
 
 
-def _asinh(x: Tensor) -> Tensor:
-    """torch.asinh to a rounding (1e-7), in a third of its time on CPUs, where it would be a third of all augmentation.
+def _asinh_(x: Tensor) -> Tensor:
+    """torch.asinh_ to a rounding (1e-7), in a third of its time on CPUs, where it would be a third of all augmentation.
 
     asinh x = log1p(x + x^2 / (1 + sqrt(1 + x^2))) for x >= 0; x (x / ...) is finite where x^2 is not.
     """
     size = x.abs()
     root = (size * size).add_(1).sqrt_().add_(1)
-    return (size / root).mul_(size).add_(size).log1p_().copysign_(x)
+    result = torch.div(size, root, out=root).mul_(size).add_(size).log1p_()
+    return torch.copysign(result, x, out=x)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,18 +179,3 @@ class Normalization:
             seen = values[valid[:, column], column]
             statistics.append(BandStatistics(band, float(seen.mean()), max(float(seen.std()), SMALLEST_SD)))
         return cls("standard", tuple(statistics))
-
-
-def extremes(
-    reflectance: Float[Tensor, "batch date band height width"],
-    valid: Bool[Tensor, "batch date band height width"] | None,
-) -> tuple[Float[Tensor, "batch date band"], Float[Tensor, "batch date band"]]:
-    """Centre and scale of min_max: the smallest valid value and the range of each band, date and image."""
-    if valid is None:
-        low, high = reflectance.amin(dim=(-2, -1)), reflectance.amax(dim=(-2, -1))
-    else:
-        low = reflectance.masked_fill(~valid, torch.inf).amin(dim=(-2, -1))
-        high = reflectance.masked_fill(~valid, -torch.inf).amax(dim=(-2, -1))
-        some = valid.any(dim=-1).any(dim=-1)
-        low, high = torch.where(some, low, 0.0), torch.where(some, high, 1.0)
-    return low, high - low + SMALLEST_RANGE

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spectralgpt.bands import BandSet, align, sensor
+from spectralgpt.bands import Alignment, BandSet, align, sensor
 from spectralgpt.draws import keys
 from spectralgpt.errors import RasterError
 from spectralgpt.nn import SIZES, Cube, ModelConfig, Normalization, PixelsLike, Precision, aligned_reflectance
+from spectralgpt.nn.pipeline import Feeding
 from spectralgpt.progress import Progress, silent
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.local_start import start_local
@@ -51,10 +52,11 @@ def train_on_image(
     the same weights on the same machine. Statistics of the normalization come from the image.
     """
     bands = BandSet.native(sensor("spectralgpt-12").bands)
+    alignment = align(pixels.bands, bands)
     torch.manual_seed(seed)
-    model = SpectralGPT(ModelConfig(SIZES["tiny"], bands), _statistics(pixels, bands), provenance | {"seed": seed})
+    model = SpectralGPT(ModelConfig(SIZES["tiny"], bands), _statistics(pixels, alignment), provenance | {"seed": seed})
     start_local(model)
-    cube = model.cube(pixels)
+    cube = model.cube(pixels, alignment=alignment)
     objective = Pretraining(MASK_RATIO, "mixed", spectral_weight=SPECTRAL_WEIGHT)
 
     def run(trained: SpectralGPT, steps: int, **how: Any) -> list[dict[str, float]]:
@@ -149,19 +151,13 @@ def random_crops(cube: Cube, side: int, batch: int, seed: int) -> Iterator[Batch
         step += 1
 
 
-def _statistics(pixels: PixelsLike, bands: BandSet) -> Normalization:
+def _statistics(pixels: PixelsLike, alignment: Alignment) -> Normalization:
     """Statistics of the file's bands that the model takes, over every hundredth pixel."""
-    alignment = align(pixels.bands, bands)
     reflectance, valid = aligned_reflectance(pixels, alignment)
     sample = (0, 0, slice(None), slice(None, None, 10), slice(None, None, 10))
     values = reflectance[sample].flatten(1).T.numpy()
     known = np.ones(values.shape, bool) if valid is None else valid[sample].flatten(1).T.numpy()
-    # the sensor's own name for a band, as statistics are looked up by it; the model's where several make one
-    named = [
-        pixels.bands[fed[0]] if len(fed) == 1 else band
-        for fed, band in zip(alignment.feeding, alignment.bandset.bands, strict=True)
-    ]
     try:
-        return Normalization.fitted(named, values, known)
+        return Normalization.fitted(Feeding.of(pixels.bands, alignment).named, values, known)
     except ValueError as error:
         raise RasterError(f"the part to train on: {error}; expected some in every band.") from None

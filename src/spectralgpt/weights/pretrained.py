@@ -105,17 +105,17 @@ class Pretrained(Backbone, ModelHubMixin):
         pixels: PixelsLike,
         *,
         own: bool = False,
-        alignment: Alignment | None = None,
         reconstructing: bool = False,
         image_side: int | None = None,
         scaling: Scaling | None = None,
+        alignment: Alignment | None = None,
     ) -> Cube:
         """Pixels aligned with the model's bands and normalized, on the model's device.
 
         pixels: Pixels, or anything with its fields, batched or not. own: the file's bands in groups of their own.
-        alignment: of these bands, where it is planned already. reconstructing: parts will be hidden, so extremes of the
-        image do not count. image_side: the longer side of the image (pixels) when these are a window of it. scaling:
-        another cube's, for windows of one image.
+        reconstructing: parts will be hidden, so extremes of the image do not count. image_side: the longer side of the
+        image (pixels) when these are a window of it. scaling: another cube's, for windows of one image. alignment: of
+        these bands with the model's, where it is known; then `own` does not count.
         Raises BandError when the model knows none of the bands.
         """
         cube = make_cube(
@@ -124,10 +124,10 @@ class Pretrained(Backbone, ModelHubMixin):
             self.normalization,
             self.config.image,
             own=own,
-            alignment=alignment,
             reconstructing=reconstructing,
             image_side=image_side,
             scaling=scaling,
+            alignment=alignment,
         )
         return cube.to(self.device)
 
