@@ -186,7 +186,7 @@ def map_scene(
         batch=batch,
         reduce=answers.reduce,
     )
-    scaling = scene_scaling(raster, model, own)
+    scaling = scene_scaling(raster, model, alignment, own)
     provenance = scene_provenance(
         raster, model, verdict, alignment, plan, own=own, overlap=overlap, precision=precision, verb=verb
     )

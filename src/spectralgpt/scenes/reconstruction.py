@@ -118,9 +118,14 @@ def reconstruct_scene(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """Pixels of windows, and what the model will not see of them."""
+    """Pixels of windows, and what the model will not see of them.
+
+    truth, known: their reflectance in the model's bands, and where it is valid. hidden: tokens.
+    """
 
     pixels: WindowBatch
+    truth: Float32[np.ndarray, "batch date band height width"]
+    known: Bool[np.ndarray, "batch date band height width"]
     hidden: Bool[np.ndarray, "batch date group row column"]
 
 
@@ -265,8 +270,9 @@ class ReconstructionMaker:
         return self.kept_as.dtype
 
     def read(self, windows: Sequence[Window]) -> Shown:
+        pixels = read_windows(self.raster, windows)
         hidden = np.stack([self._hidden(window) for window in windows])
-        return Shown(read_windows(self.raster, windows), hidden)
+        return Shown(pixels, *_aligned(pixels, self.alignment), hidden)
 
     def compute(
         self, pixels: Shown
@@ -285,16 +291,13 @@ class ReconstructionMaker:
         return values.float().cpu().numpy(), np.ones((len(values), 1, *values.shape[2:]), bool)
 
     def stored(self, piece: Piece[Shown]) -> Shaped[np.ndarray, "band row column"]:
-        truth, known = self._truth(piece)
-        values = piece.pixels.pixels.corner(piece.index, *piece.window.shape).values[0]
-        stored = self.kept_as.stored(
-            values, truth, piece.values.reshape(truth.shape), self._hidden_pixels(piece), known
-        )
-        return stored.reshape(-1, *piece.window.shape)
+        height, width = piece.window.shape
+        values = piece.pixels.pixels.values[piece.index, :, :, :height, :width]
+        truth, prediction, hidden, known = self._parts(piece)
+        return self.kept_as.stored(values, truth, prediction, hidden, known).reshape(-1, height, width)
 
     def notes(self, piece: Piece[Shown], stored: Shaped[np.ndarray, "band row column"]) -> Notes:
-        truth, known = self._truth(piece)
-        return ErrorSums.of(truth, piece.values.reshape(truth.shape), self._hidden_pixels(piece), known).notes
+        return ErrorSums.of(*self._parts(piece)).notes
 
     def joined(self, notes: Iterable[Notes]) -> Notes:
         return self._sums(notes).notes
@@ -323,14 +326,19 @@ class ReconstructionMaker:
     def encoded(self, stored: NDArray[Any], layout: Layout) -> NDArray[Any]:
         return stored
 
-    def _truth(
+    def _parts(
         self, piece: Piece[Shown]
-    ) -> tuple[Float32[np.ndarray, "date band row column"], Bool[np.ndarray, "date band row column"]]:
-        """Reflectance of the piece, and where it is valid."""
-        return _aligned(piece.pixels.pixels.corner(piece.index, *piece.window.shape), self.alignment)
-
-    def _hidden_pixels(self, piece: Piece[Shown]) -> Bool[np.ndarray, "date band row column"]:
-        return self._pixels_of(piece.pixels.hidden[piece.index], *piece.window.shape)
+    ) -> tuple[
+        Float32[np.ndarray, "date band row column"],
+        Float64[np.ndarray, "date band row column"],
+        Bool[np.ndarray, "date band row column"],
+        Bool[np.ndarray, "date band row column"],
+    ]:
+        """Truth, prediction (both reflectance), what is hidden, and where the truth is known."""
+        shown, (height, width) = piece.pixels, piece.window.shape
+        truth, known = (each[piece.index, :, :, :height, :width] for each in (shown.truth, shown.known))
+        hidden = self._pixels_of(shown.hidden[piece.index], height, width)
+        return truth, piece.values.reshape(truth.shape), hidden, known
 
     def _hidden(self, window: Window) -> Bool[np.ndarray, "date group row column"]:
         """The hidden tokens of a window that starts on whole patches."""
@@ -369,7 +377,7 @@ class ReconstructionMaker:
         one = slice(date, date + 1)
         valid = None if pixels.valid is None else pixels.valid[one]
         pixels = replace(pixels, values=pixels.values[one], valid=valid, days=pixels.days[one])
-        (truth,), (known,) = _aligned(pixels, self.alignment)
+        truth, known = (each[0, 0] for each in _aligned(pixels, self.alignment))
         hidden = self._pixels_of(self._hidden(part)[one], *part.shape)[0]
         stored = self._stored_part(rows, part).reshape(self.raster.shape[0], *truth.shape)[date]
         rebuilt = np.where(hidden, self.kept_as.reflectance(stored), truth)
@@ -389,8 +397,8 @@ class ReconstructionMaker:
 
 def _aligned(
     pixels: PixelsLike, alignment: Alignment
-) -> tuple[Float32[np.ndarray, "date band row column"], Bool[np.ndarray, "date band row column"]]:
-    """Reflectance of the model's bands of one window, and where it is valid."""
+) -> tuple[Float32[np.ndarray, "batch date band row column"], Bool[np.ndarray, "batch date band row column"]]:
+    """Reflectance of the model's bands, and where it is valid."""
     reflectance, valid = aligned_reflectance(pixels, alignment)
-    truth = reflectance[0].numpy()
-    return truth, np.ones(truth.shape, bool) if valid is None else valid[0].numpy()
+    truth = reflectance.numpy()
+    return truth, np.ones(truth.shape, bool) if valid is None else valid.numpy()

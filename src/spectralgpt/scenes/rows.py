@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spectralgpt.errors import TargetError
 
-CHUNK = 2**23
+CHUNK = 2**22
 """Bytes of a block row that wait to be written at once: a file in C order takes a write per band and row."""
 
 

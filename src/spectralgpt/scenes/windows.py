@@ -1,7 +1,7 @@
 """Windows of a raster as one batch of pixels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int32, Shaped
@@ -24,11 +24,6 @@ class WindowBatch:
     bands: tuple[Band, ...]
     days: Int32[np.ndarray, " date"]
     gsd: float
-
-    def corner(self, index: int, height: int, width: int) -> "WindowBatch":
-        """A batch of one: the first rows and columns of one of the windows."""
-        part = np.s_[index : index + 1, :, :, :height, :width]
-        return replace(self, values=self.values[part], valid=None if self.valid is None else self.valid[part])
 
 
 def read_windows(raster: Raster, windows: Sequence[Window]) -> WindowBatch:
@@ -62,8 +57,8 @@ def scene_alignment(raster: Raster, model: Pretrained, own: bool) -> Alignment:
         raise BandError(f"{raster.paths[0]}: {error}") from None
 
 
-def scene_scaling(raster: Raster, model: Pretrained, own: bool) -> Scaling | None:
+def scene_scaling(raster: Raster, model: Pretrained, alignment: Alignment, own: bool) -> Scaling | None:
     """The scaling by the extremes of the whole image, where the model wants those; else None, each window finds it."""
     kind = model.normalization.kind_for(max(raster.grid.shape), model.config.image, reconstructing=False)
     # only small images are scaled so: reading one whole costs nothing
-    return model.cube(raster.read(), own=own).scaling if kind == "min_max" else None
+    return model.cube(raster.read(), own=own, alignment=alignment).scaling if kind == "min_max" else None
