@@ -551,6 +551,7 @@ def test_no_known_band_is_an_error():
         {"image": 8, "aspect": (2.0, 1.0)},
         {"image": 8, "gsd": (10.0, math.inf)},
         {"image": 8, "missing_bands": 1.5},
+        {"image": 8, "missing_bands": math.nan},
     ],
 )
 def test_what_cannot_be_drawn_is_refused(wrong):

@@ -4,10 +4,11 @@ What is drawn is a function of each sample's key, and drawn on the host before a
 however a step's batch is cut among processes, and no step waits for a device.
 """
 
-import sys
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from typing import get_args
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from spectralgpt.bands import Alignment, Band, BandSet, align
 from spectralgpt.data.crops import Crops, Kernel, Resampling, Shown, centred_crops
 from spectralgpt.data.samples import Samples
 from spectralgpt.draws import keys, uniform
-from spectralgpt.errors import OptionError
+from spectralgpt.errors import OptionError, check_choice
 from spectralgpt.nn import Cube, Normalization, Scaling, computing_in
 from spectralgpt.nn.pipeline import Feeding, Stored, fixed_scaling, normalized, surely_finite
 
@@ -35,10 +36,11 @@ CHUNK = 1 << 20
 class Augmentation:
     """How a sample is drawn from its image.
 
-    image: the cube's side, pixels. area, aspect: the crop's share of the image's pixels, and its width by its height
-    (log-uniform). gsd: instead the metres of the cube's pixels (log-uniform, lowest and highest), in square crops of
-    samples whose GSD is known. flips: along rows and along columns, each half of the time. turns: by quarters.
-    missing_bands: how often a batch is without some of its bands. kernel, antialias: of the resampling.
+    image: the cube's side, pixels, at least 8. area, aspect: the crop's share of the image's pixels, and its width by
+    its height (log-uniform). gsd: instead the metres of the cube's pixels (log-uniform, lowest and highest), in square
+    crops of samples whose GSD is known. flips: along rows and along columns, each half of the time. turns: by quarters.
+    missing_bands: how often a batch is without some of its bands. kernel, antialias: of the resampling. Raises
+    OptionError for what cannot be drawn.
     """
 
     image: int
@@ -54,11 +56,11 @@ class Augmentation:
     def __post_init__(self) -> None:
         limits: tuple[tuple[str, bool, str], ...] = (
             ("image", self.image >= SMALLEST, f"{SMALLEST} or more pixels"),
-            ("area", _ordered(self.area, 1.0), "two shares above 0 and up to 1, the smaller first"),
-            ("aspect", _ordered(self.aspect, sys.float_info.max), "two ratios above 0, the smaller first"),
+            ("area", _ordered(self.area) and self.area[1] <= 1, "two shares above 0 and up to 1, the smaller first"),
+            ("aspect", _ordered(self.aspect), "two ratios above 0, the smaller first"),
             (
                 "gsd",
-                self.gsd is None or _ordered(self.gsd, sys.float_info.max),
+                self.gsd is None or _ordered(self.gsd),
                 "two numbers of metres above 0, the smaller first, or none",
             ),
             ("missing_bands", 0 <= self.missing_bands <= 1, "a share from 0 to 1"),
@@ -66,10 +68,11 @@ class Augmentation:
         for name, fits, expected in limits:
             if not fits:
                 raise OptionError(f"augmentation.{name}: found {getattr(self, name)}; expected {expected}.")
+        check_choice("augmentation.kernel", self.kernel, get_args(Kernel))
 
 
-def _ordered(ends: tuple[float | int, float | int], most: float) -> bool:
-    return 0 < ends[0] <= ends[1] <= most
+def _ordered(ends: tuple[float | int, float | int]) -> bool:
+    return 0 < ends[0] <= ends[1] < math.inf
 
 
 def augmented(

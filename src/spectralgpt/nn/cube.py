@@ -188,12 +188,13 @@ def _stored(pixels: PixelsLike, alignment: Alignment) -> Stored:
     values = values[None] if values.ndim == 4 else values
     _check(pixels, values, alignment)
     feeding = Feeding.of(pixels.bands, alignment)
+    used = list(feeding.used)
     scale, offset = (
-        torch.as_tensor(each, dtype=torch.float64)[None, None, list(feeding.used), None, None].to(values.device)
+        torch.as_tensor(each, dtype=torch.float64).expand(len(pixels.bands))[None, None, used, None, None]
         for each in (pixels.scale, pixels.offset)
     )
     valid = None if pixels.valid is None else _tensor(pixels.valid).reshape(values.shape).bool()
-    return Stored(values, valid, scale, offset, feeding)
+    return Stored(values, valid, scale.to(values.device), offset.to(values.device), feeding)
 
 
 def _check(pixels: PixelsLike, values: Shaped[Tensor, "*axes"], alignment: Alignment) -> None:

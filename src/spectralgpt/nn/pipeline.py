@@ -246,7 +246,8 @@ def _read(stored: Stored, window: tuple[slice, slice], *, whole: bool) -> _Taken
         values, units = _exact(values, (stored.scale, stored.offset)).float(), None
     if valid is not None:
         values = _zeroed(values, valid)
-    if stored.values.is_floating_point() and stored.holes is not False and not (look and surely_finite(values, units)):
+    doubtful = stored.values.is_floating_point() and stored.holes is not False
+    if doubtful and not (look and surely_finite(values, units)):
         if not whole:
             return None
         below = _rounded(values, units).abs() < LARGEST
