@@ -243,7 +243,8 @@ def _read(stored: Stored, window: tuple[slice, slice], *, whole: bool) -> _Taken
     values = _selected(stored.values[..., *window], feeding, _working(stored))
     units: Units | None = (stored.scale, stored.offset)
     if feeding.weights is not None:
-        values, units = _exact(values, (stored.scale, stored.offset)).float(), None
+        values, units = _exact(values, (stored.scale, stored.offset)), None
+        values.copy_(values.float())  # each band's reflectance as it is by itself
     if valid is not None:
         values = _zeroed(values, valid)
     doubtful = stored.values.is_floating_point() and stored.holes is not False
@@ -328,21 +329,21 @@ def _strips(values: Float[Tensor, "batch date band row column"]) -> Sequence[sli
 
 
 def _merged(
-    values: Float32[Tensor, "batch date used row column"],
+    values: Float64[Tensor, "batch date used row column"],
     valid: Bool[Tensor, "batch date used row column"] | None,
     weights: Float64[np.ndarray, "band used"],
 ) -> tuple[Float32[Tensor, "batch date band row column"], Bool[Tensor, "batch date band row column"] | None]:
-    """Weighted means over valid reflectances, summed in float64; 0 where there is none."""
+    """Weighted means over valid reflectances, summed in float64 and rounded; 0 where there is none."""
     each = torch.from_numpy(weights).to(values.device, non_blocking=True)
 
     def summed(bands: Tensor) -> Float64[Tensor, "batch date band row column"]:
         return (each @ bands.flatten(-2)).view(*bands.shape[:2], -1, *bands.shape[3:])
 
     if valid is None:
-        return summed(values.double()).div_(each.sum(dim=1)[:, None, None]).float(), None
+        return summed(values).div_(each.sum(dim=1)[:, None, None]).float(), None
     weight = summed(_numbers(valid, torch.float64))
     some = weight > 0
-    return summed(values.double()).div_(torch.where(some, weight, 1.0)).float(), some
+    return summed(values).div_(torch.where(some, weight, 1.0)).float(), some
 
 
 def _ends(taken: _Taken) -> Ends:
