@@ -18,10 +18,7 @@ from spectralgpt.nn import BandStatistics, ModelConfig, Normalization, Size, ali
 from spectralgpt.raster import Layout, Raster, Window, check, open_raster
 from spectralgpt.scenes import (
     AnswerMaker,
-    EmbeddingAnswers,
     Maker,
-    MapAnswers,
-    MapClass,
     Piece,
     Plan,
     embed_scene,
@@ -33,6 +30,7 @@ from spectralgpt.scenes import (
 from spectralgpt.scenes.picture import component_picture
 from spectralgpt.scenes.reconstruction import ErrorSums, StoredAs
 from spectralgpt.scenes.windows import scene_alignment
+from spectralgpt.tasks import Answers, Class, Embeddings
 from spectralgpt.weights import SpectralGPT
 
 
@@ -194,7 +192,7 @@ class BrighterBand:
     reduce: int = 1
     dtype: np.dtype = field(default_factory=lambda: np.dtype(np.uint8))
     nodata: float | None = 255.0
-    classes: tuple[MapClass, ...] = (MapClass("first", (255, 0, 0)), MapClass("second"))
+    classes: tuple[Class, ...] = (Class("first", "#ff0000"), Class("second"))
 
     def names(self, bands, dates):
         return (f"brighter of {self.first} and {self.second}",)
@@ -210,7 +208,7 @@ class BrighterBand:
 def test_a_map_of_another_task(scene, model, tmp_path):
     """An asymmetric scene: the map lies on it to the pixel."""
     answers = BrighterBand("B2", "B8")
-    assert isinstance(answers, MapAnswers)
+    assert isinstance(answers, Answers)
     result = map_scene(scene, model, answers, tmp_path / "c.tif", verdict=check(scene), verb={"verb": "a test"})
     assert (result.rows, result.columns, result.bands, result.picture) == (200, 140, 1, None)
     values = scene.read().values[0].astype(int)
@@ -227,7 +225,7 @@ def test_a_map_of_another_task(scene, model, tmp_path):
     assert (found[hole] == 255).all()
     assert hole.sum() > 1000
     assert json.loads(tags["SPECTRALGPT_CLASSES"]) == [
-        {"name": "first", "colour": [255, 0, 0]},
+        {"name": "first", "colour": "#ff0000"},
         {"name": "second", "colour": None},
     ]
     assert json.loads(tags["SPECTRALGPT_PARAMETERS"])["verb"] == "a test"
@@ -235,7 +233,7 @@ def test_a_map_of_another_task(scene, model, tmp_path):
 
 def maker_of_embeddings(scene, model, **how) -> AnswerMaker:
     alignment = scene_alignment(scene, model, own=False)
-    answers = EmbeddingAnswers(model.config, "group")
+    answers = Embeddings.of(model, "group")
     return AnswerMaker(
         raster=scene,
         model=model,

@@ -31,7 +31,8 @@ PLAIN = ("seconds", "images_per_second", "tokens_per_second", "waited", "memory"
 
 
 def made_shards(folder: Path, *, seed: int = 0, broken: int | None = None) -> Path:
-    """The shards. broken: a sample of the first layout whose values are infinite, which no image gives."""
+    """The shards. broken: a sample of the first layout of which no crop is finite: its values are at the end of
+    float32, which no image gives, and its scale is so small that they are not taken for missing ones."""
     numbers = np.random.default_rng(seed)
     first, second = sensor("s2-l2a").bands, sensor("landsat8-c2l2").bands
     layouts = (
@@ -67,9 +68,9 @@ def _chip(layout: Layout, number: int, sample: int, numbers: np.random.Generator
     if valid is not None:
         values[~valid] = 0
     return Chip(
-        values=np.full_like(values, np.inf) if broken else values,
+        values=np.full_like(values, 3.4e38) if broken else values,
         valid=valid,
-        scale=scale,
+        scale=scale * 1e-9 if broken else scale,
         offset=offset,
         extent=extent,
         gsd=30.0 if number == 2 else 10.0,
