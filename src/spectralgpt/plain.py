@@ -251,7 +251,11 @@ def _made_dataclass(kind: Any, value: Any, where: str) -> Any:
         return kind(**fields)
     except OptionError as error:
         # settings check themselves, and know their own names only
-        raise OptionError(f"{where}.{error}" if where else str(error)) from None
+        own = where.rpartition(".")[2]
+        text = str(error).removeprefix(f"{own}.") if own else str(error)
+        if where:
+            text = f"{where}{text.removeprefix(own)}" if text.startswith(f"{own}: ") else f"{where}.{text}"
+        raise OptionError(text) from None
 
 
 def _is_family(kind: Any) -> bool:

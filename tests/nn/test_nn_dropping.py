@@ -86,3 +86,13 @@ def test_gradients_are_functions_of_the_keys_too(checkpointing):
     wanted = gradients(False)
     torch.rand(5)
     assert all(torch.equal(*pair) for pair in zip(gradients(checkpointing), wanted, strict=True))
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_prediction_drops_nothing_and_leaves_the_mode(name):
+    model, cube = made(name).train(), made_cube(dates=2)
+    one, two = (model.predict(cube).logits for _ in range(2))
+    assert torch.equal(one, two)
+    assert model.training
+    assert torch.equal(model.eval().predict(cube).logits, one)
+    assert not model.training

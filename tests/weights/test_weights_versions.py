@@ -115,6 +115,35 @@ def test_tensors_that_are_not_those_that_were_written(tmp_path):
         open_weights(tmp_path / "one")
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda config: {name: value for name, value in config.items() if name not in ("format", "version")},
+        lambda config: {name: value for name, value in config.items() if name != "checksum"},
+        lambda config: {name: value for name, value in config.items() if name != "task"},
+        lambda config: config | {"task": None},
+        lambda config: config | {"version": True},
+    ],
+)
+def test_a_damaged_configuration_is_said_to_be_one(tmp_path, damage):
+    small_weights().save_pretrained(tmp_path / "one")
+    path = tmp_path / "one/config.json"
+    path.write_text(json.dumps(damage(json.loads(path.read_text()))))
+    with pytest.raises(WeightsError, match=r"found a damaged configuration|version True; expected"):
+        open_weights(tmp_path / "one")
+
+
+def test_a_folder_is_read_as_one_whatever_its_name(tmp_path):
+    small_weights().save_pretrained(tmp_path / "one.pth")
+    assert open_weights(tmp_path / "one.pth").fingerprint() == small_weights().fingerprint()
+
+
+@pytest.mark.parametrize("name", ["", " ", "two\nlines"])
+def test_a_name_of_a_class_is_a_line_of_text(name):
+    with pytest.raises(OptionError, match="for the name of a class"):
+        Class(name)
+
+
 def test_others_may_read_the_files(tmp_path):
     small_weights().save_pretrained(tmp_path / "one")
     assert stat.S_IMODE((tmp_path / "one/model.safetensors").stat().st_mode) == 0o644
@@ -150,8 +179,8 @@ def test_a_head_of_another_task_is_refused_before_anything_is_trained():
 def test_what_cannot_be_read_back_is_not_saved(tmp_path):
     extra = small_weights()
     extra.more = torch.nn.Linear(2, 2)
-    said = small_weights()
-    said.provenance = {"when": object()}
+    said, numbers = small_weights(), small_weights()
+    said.provenance, numbers.provenance = {"when": object()}, {"loss": float("nan")}
     headed = of_all_kinds()["segmentation"]
     headed.head_config = replace(headed.head_config, channels=32)
     other = of_all_kinds()["segmentation"]
@@ -159,6 +188,7 @@ def test_what_cannot_be_read_back_is_not_saved(tmp_path):
     for model, message in (
         (extra, "unexpected more.weight"),
         (said, "not JSON serializable"),
+        (numbers, "not JSON compliant"),
         (headed, "has shape"),
         (other, "found the head ChangeConfig for segmentation"),
     ):

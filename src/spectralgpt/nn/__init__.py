@@ -24,7 +24,7 @@ from spectralgpt.nn.noise import other_key
 from spectralgpt.nn.normalization import BandStatistics, Normalization, Scaling, ScalingKind
 from spectralgpt.nn.positions import Positions, resize_table
 from spectralgpt.nn.precision import Precision, computing_in, resolved_precision
-from spectralgpt.nn.prediction import Prediction, cropped
+from spectralgpt.nn.prediction import Prediction, cropped, evaluating
 from spectralgpt.nn.read_out import ReadOut, ReadOutConfig
 from spectralgpt.nn.sizes import SIZES, SPECTRUM_NODES, ModelConfig, Size
 
@@ -70,6 +70,7 @@ __all__ = [
     "cropped",
     "draw_mask",
     "draw_places",
+    "evaluating",
     "forward_flops",
     "given_mask",
     "hidden_tokens",

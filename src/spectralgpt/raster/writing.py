@@ -64,7 +64,8 @@ def check_target(path: str | os.PathLike[str], kind: Literal["raster", "file"] =
     is to have another name than .tif.
     """
     target = Path(path)
-    if target.is_dir():
+    # os.path: a name that is too long is no reason for a traceback
+    if os.path.isdir(target):
         raise TargetError(f"{target}: found a folder; expected the name of a file to write. Name one inside it.")
     if kind == "raster" and target.suffix.lower() not in SUFFIXES:
         raise TargetError(f"{target}: found the name {target.name!r}; expected one that ends in .tif, for a GeoTIFF.")

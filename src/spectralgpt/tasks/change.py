@@ -18,6 +18,7 @@ from spectralgpt.nn import (
     ModelConfig,
     Prediction,
     cropped,
+    evaluating,
     initialize,
     other_key,
 )
@@ -73,11 +74,11 @@ class ChangeDetection(Backbone):
             times = list(zip(self._merged(before, key), self._merged(after, other), strict=True))
         return cropped(self.head([self._combined(*each) for each in times], key), before)
 
-    @torch.no_grad()
     def predict(self, cube: Cube, after: Cube | None = None) -> Prediction:
         """Classes of the pixels (in the released model 0 is no change, 1 change); nothing where one of the times has no
-        valid band."""
-        logits = self(cube, after)
+        valid band. Nothing is dropped, in training mode neither."""
+        with evaluating(self):
+            logits = self(cube, after)
         there = [each.valid.flatten(1, 2).any(dim=1) for each in both_times(cube, after) if each.valid is not None]
         return Prediction(logits, torch.stack(there).all(dim=0) if there else None)
 

@@ -1,10 +1,19 @@
 """Classification: a label, or several, for an image."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from spectralgpt.nn import Backbone, Cube, Key, ModelConfig, PooledConfig, PooledHead, Prediction, initialize
+from spectralgpt.nn import (
+    Backbone,
+    Cube,
+    Key,
+    ModelConfig,
+    PooledConfig,
+    PooledHead,
+    Prediction,
+    evaluating,
+    initialize,
+)
 from spectralgpt.tasks.task import Task
 
 
@@ -26,11 +35,11 @@ class Classification(Backbone):
         """The last layer near zero (deviation 2e-5), as in the paper's fine-tuning."""
         nn.init.normal_(self.head.out.weight, std=2e-5)
 
-    @torch.no_grad()
     def predict(self, cube: Cube) -> Prediction:
-        """Classes of the images."""
+        """Classes of the images; nothing is dropped, in training mode neither."""
         present = None if cube.valid is None else cube.valid.flatten(1).any(dim=1)
-        return Prediction(self(cube), present, self.head.config.several)
+        with evaluating(self):
+            return Prediction(self(cube), present, self.head.config.several)
 
 
 TASK = Task(

@@ -1,6 +1,5 @@
 """Segmentation: a class for each pixel."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from spectralgpt.nn import (
     ModelConfig,
     Prediction,
     cropped,
+    evaluating,
     initialize,
 )
 from spectralgpt.tasks.task import Task
@@ -36,10 +36,11 @@ class Segmentation(Backbone):
         maps = [self.merge(each, present, cube.bands) for each in features]
         return cropped(self.head(maps, key), cube)
 
-    @torch.no_grad()
     def predict(self, cube: Cube) -> Prediction:
-        """Classes of the pixels; nothing where no band of no date is valid."""
-        return Prediction(self(cube), None if cube.valid is None else cube.valid.flatten(1, 2).any(dim=1))
+        """Classes of the pixels; nothing where no band of no date is valid. Nothing is dropped, in training mode
+        neither."""
+        with evaluating(self):
+            return Prediction(self(cube), None if cube.valid is None else cube.valid.flatten(1, 2).any(dim=1))
 
 
 TASK = Task(

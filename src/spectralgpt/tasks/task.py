@@ -4,6 +4,7 @@ A task is a value in a file of this room: its name, its heads, how a model is ma
 training of it minimizes, what a map of its answers holds, and its words. Nobody else knows one task from another.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,19 +33,20 @@ class HeadConfig(Protocol):
 class Class:
     """One of the classes of a head, in the order of its answers. colour: `#rrggbb`, for maps.
 
-    Raises OptionError for another colour.
+    Raises OptionError for another colour, and for a name that is no line of text.
     """
 
     name: str
     colour: str | None = None
 
     def __post_init__(self) -> None:
-        colour = self.colour
-        if colour is not None and not (len(colour) == 7 and colour[0] == "#" and set(colour[1:].lower()) <= _HEX):
-            raise OptionError(f"class {self.name}: found the colour {colour!r}; expected one like #1f77b4.")
+        if not (isinstance(self.name, str) and self.name.strip() and self.name.isprintable()):
+            raise OptionError(f"found {self.name!r} for the name of a class; expected a line of text.")
+        if self.colour is not None and not (isinstance(self.colour, str) and _COLOUR.fullmatch(self.colour)):
+            raise OptionError(f"class {self.name}: found the colour {self.colour!r}; expected one like #1f77b4.")
 
 
-_HEX = set("0123456789abcdef")
+_COLOUR = re.compile("#[0-9a-fA-F]{6}")
 
 
 @dataclass(frozen=True, slots=True)

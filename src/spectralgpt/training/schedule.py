@@ -33,6 +33,7 @@ class Schedule:
             ("lr_end", self.lr_end, 0 <= self.lr_end <= self.lr, "from 0 to lr"),
             ("warmup", self.warmup, 0 <= self.warmup < 1, "a share from 0 to below 1"),
             ("weight_decay", self.weight_decay, self.weight_decay >= 0, "0 or more"),
+            ("betas", self.betas, all(0 <= each < 1 for each in self.betas), "two decays from 0 to below 1"),
             ("clip", self.clip, self.clip is None or self.clip > 0, "more than 0, or none"),
         )
         for name, value, fits, expected in limits:

@@ -64,6 +64,8 @@ class Contents:
     def to_json(self) -> dict[str, Any]:
         """The content of config.json, less the checksum. TypeError or ValueError for a provenance that JSON cannot
         hold."""
+        if odd := [key for key in self.provenance if not isinstance(key, str)]:
+            raise TypeError(f"the provenance has the key {odd[0]!r}, which is no text")
         model = self.config.to_dict()
         bands = model.pop("bands")
         return plain(
@@ -103,10 +105,18 @@ def unmeasured(depth: int) -> dict[str, Any]:
 def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: str) -> Contents:
     """What a config.json of any version says. WeightsError where it says no model."""
     version = content.get("version", 1) if "format" in content else 1
-    if content.get("format", FORMAT) != FORMAT or version not in (1, VERSION):
+    if content.get("format", FORMAT) != FORMAT or type(version) is not int or version not in (1, VERSION):
         raise WeightsError(
             f"{source}: found {content.get('format')!r}, version {version!r}; expected {FORMAT!r}, up to version "
             f"{VERSION}. Weights of a later version need a later spectralgpt."
+        )
+    wanted = ("checksum", "classes", "head", "task")
+    missing = [name for name in wanted if name not in content or (content[name] is None and name != "head")]
+    if missing if version == VERSION else len(missing) < len(wanted):
+        # of version 1 there is none of these
+        raise WeightsError(
+            f"{source}: found a damaged configuration ({', '.join(missing) or 'format and version'} missing); expected "
+            "it as it was written. Fetch it again."
         )
     try:
         model = dict(content["model"])
@@ -147,7 +157,7 @@ def checked_classes(classes: tuple[Class, ...], head: HeadConfig | None) -> tupl
 
 def plain(content: Mapping[str, Any]) -> dict[str, Any]:
     """As it comes back from the file: tuples are lists. TypeError or ValueError for what JSON cannot hold."""
-    result: dict[str, Any] = json.loads(json.dumps(content))
+    result: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
     return result
 
 

@@ -75,7 +75,8 @@ class Headed(Pretrained):
     ) -> WithHead:
         """A new head on a copy of a model's encoder, in training mode: bands, units and positions are the model's.
 
-        classes: names and colours of the head's. Raises OptionError for a head that is not one of the task's.
+        classes: names and colours of the head's. A measured read-out stays behind, as it is of features that training
+        changes. Raises OptionError for a head that is not one of the task's.
         """
         # its own fingerprint last: the model may have been made from another's encoder
         provenance = {**model.provenance, "encoder": model.fingerprint()}

@@ -218,7 +218,7 @@ class Pretrained(Backbone, ModelHubMixin):
         try:
             config = contents.to_json()
             tensors = {name: tensor.to("meta") for name, tensor in self.state_dict().items()}
-            back = from_json(config, tensors, "the model")
+            back = from_json({**config, "checksum": "of no file yet"}, tensors, "the model")
             # also what is not in config.json itself: whether the tensors are those of the model that it describes
             type(self).from_contents(back)
             same = back.to_json() == config and back.arrangement() == contents.arrangement()
@@ -303,9 +303,9 @@ def read_contents(name: str | os.PathLike[str], task: str | None = None, **hub: 
     a folder says of itself may be another. Raises WeightsError for anything else.
     """
     path = Path(name)
-    if path.suffix.lower() == ".pth":
-        return read_released_contents(path, task)
     if not os.path.isdir(path):
+        if path.suffix.lower() == ".pth":
+            return read_released_contents(path, task)
         path = _downloaded(os.fspath(name), hub)
     config, tensors = read_weights(path)
     contents = from_json(config, tensors, str(path))
