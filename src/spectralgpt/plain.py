@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import types
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -13,18 +14,18 @@ from spectralgpt.errors import OptionError
 Settings = TypeVar("Settings")
 
 
-class Family:
+class Family(ABC):
     """Settings of which a field may hold any of several types; plain values name it."""
 
     @classmethod
+    @abstractmethod
     def type_name(cls) -> str:
         """The name of this type."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def of_type(cls, name: str) -> type[Any]:
         """The type of this name. OptionError where there is none."""
-        raise NotImplementedError
 
 
 TYPE = "type"

@@ -5,7 +5,7 @@ training of it minimizes, what a map of its answers holds, and its words. Nobody
 """
 
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +74,7 @@ class Prepared:
     flops: float
 
 
-class Objective(Family, ABC):
+class Objective(Family):
     """What a stage of a training minimizes: a frozen dataclass of settings, read from files by the task's name.
 
     Named losses, each a total over what it counts; the run adds up total / count, counts taken over a whole step.
