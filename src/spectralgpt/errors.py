@@ -11,6 +11,8 @@ InputError
 A message says what was found, what was expected, and what to do.
 """
 
+from collections.abc import Iterable
+
 
 class InputError(Exception):
     """The input is wrong; nothing was written. The message is for the user."""
@@ -38,6 +40,15 @@ class TargetError(InputError):
 
 class OptionError(InputError):
     """An option whose value does not fit the input or the model."""
+
+
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """` Did you mean X?`, for the end of a message; empty when nothing known is near. cutoff: how alike
+    two names must be, from 0 to 1 (difflib)."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def check_choice(option: str, value: object, choices: tuple[object, ...]) -> None:

@@ -6,10 +6,9 @@ import math
 import types
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from spectralgpt.errors import OptionError
+from spectralgpt.errors import OptionError, did_you_mean
 
 Settings = TypeVar("Settings")
 
@@ -105,7 +104,7 @@ def _paths(plain: Any, parts: list[str], change: str) -> list[list[Any]]:
             elif isinstance(here, dict) and len(owners := _owners(here, part)) == 1:
                 longer.append([*path, owners[0], part])
             else:
-                known = [name for name in _names(here) if name != TYPE] if isinstance(here, dict) else []
+                known = _names(here) if isinstance(here, dict) else []
                 _refuse(".".join(parts[: depth + 1]), part, known, change)
         paths = longer
     return paths
@@ -117,9 +116,9 @@ def _owners(here: dict[str, Any], name: str) -> list[str]:
 
 
 def _names(here: dict[str, Any]) -> list[str]:
-    """Those that stand here, and in the parts below."""
+    """Those of the fields here, and in the parts below."""
     below = [name for value in here.values() if isinstance(value, dict) for name in value]
-    return list(dict.fromkeys([*here, *below]))
+    return [name for name in dict.fromkeys([*here, *below]) if name != TYPE]
 
 
 def _indices(here: list[Any], part: str, change: str) -> range:
@@ -131,11 +130,9 @@ def _indices(here: list[Any], part: str, change: str) -> range:
 
 
 def _refuse(where: str, name: str, known: Sequence[str], change: str) -> None:
-    near = get_close_matches(name, known, 1)
-    hint = f" Did you mean {near[0]}?" if near else ""
     raise OptionError(
         f"--set {change}: found the unknown name {where}; expected one of: {', '.join(known) or 'nothing below it'}."
-        f"{hint}"
+        f"{did_you_mean(name, known, 0.6)}"
     )
 
 
@@ -235,10 +232,9 @@ def _made_dataclass(kind: Any, value: Any, where: str) -> Any:
     hints = get_type_hints(kind)
     for name in value:
         if name not in hints:
-            near = get_close_matches(str(name), list(hints), 1)
             raise OptionError(
                 f"{where + '.' if where else ''}{name}: found an unknown name; expected one of: {', '.join(hints)}."
-                + (f" Did you mean {near[0]}?" if near else "")
+                + did_you_mean(str(name), hints, 0.6)
             )
     required = {
         each.name

@@ -16,7 +16,6 @@ import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -25,7 +24,7 @@ from typing import Any
 from spectralgpt.bands.band import Band, canonical
 from spectralgpt.bands.text import read_small_text
 from spectralgpt.bands.wavelengths import LONGEST, SHORTEST, in_nanometres, names_of, read_list
-from spectralgpt.errors import BandError
+from spectralgpt.errors import BandError, did_you_mean
 
 NUMBER, TEXT, FLAG, LIST, TABLE = "a number", "a text", "true or false", "a list", "a table"
 
@@ -341,9 +340,3 @@ def sensor(name: str) -> Sensor:
 def is_sensor(name: str) -> bool:
     """Whether a sensor is called so."""
     return any(each.name == name.strip().lower() for each in sensors())
-
-
-def did_you_mean(name: str, known: tuple[str, ...]) -> str:
-    """` Did you mean X?`, or nothing when nothing is near."""
-    near = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" Did you mean {near[0]}?" if near else ""

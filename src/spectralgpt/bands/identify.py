@@ -10,7 +10,6 @@ from spectralgpt.bands.align import fed
 from spectralgpt.bands.band import Band, canonical
 from spectralgpt.bands.catalogue import (
     Sensor,
-    did_you_mean,
     from_wavelengths,
     is_sensor,
     read_sensor,
@@ -18,7 +17,7 @@ from spectralgpt.bands.catalogue import (
     sensor,
     sensors,
 )
-from spectralgpt.errors import BandError
+from spectralgpt.errors import BandError, did_you_mean
 
 USUAL = ("s2-l2a", "s2-l1c")
 """The sensors that are taken, in this order, where names fit several that read alike."""

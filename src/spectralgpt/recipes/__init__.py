@@ -19,15 +19,12 @@ def names(folder: str = os.path.dirname(__file__)) -> tuple[str, ...]:
 
 def find(name: str) -> "Recipe":
     """The recipe of this name. OptionError, with the nearest name, for another."""
-    from difflib import get_close_matches
-
-    from spectralgpt.errors import OptionError
+    from spectralgpt.errors import OptionError, did_you_mean
 
     if name not in names():
-        near = get_close_matches(name, names(), 1)
         raise OptionError(
             f"found the recipe {name!r}; expected one of {', '.join(names())}, or the config.json of a run."
-            + (f" Did you mean {near[0]}?" if near else "")
+            + did_you_mean(name, names(), 0.6)
         )
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     recipe: Recipe = module.recipe()

@@ -17,10 +17,10 @@ from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Layout, Raster, Verdict, Window
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.picture import component_picture
-from spectralgpt.scenes.plan import Plan, plan_scene
+from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance
 from spectralgpt.scenes.run import run_scene
-from spectralgpt.scenes.windows import WindowBatch, read_windows, scene_alignment, scene_scaling
+from spectralgpt.scenes.windows import WindowBatch, read_windows, scene_alignment, scene_scaling, windows_plan
 from spectralgpt.tasks import Answers
 from spectralgpt.weights import Pretrained
 
@@ -178,14 +178,7 @@ def map_scene(
     can mend: bands, dates too many, an unwritable target.
     """
     alignment = scene_alignment(raster, model, own)
-    plan = plan_scene(
-        *raster.grid.shape,
-        patch=model.config.patch,
-        side=model.config.window(len(alignment.bandset.groups), raster.shape[0]),
-        overlap=overlap,
-        batch=batch,
-        reduce=answers.reduce,
-    )
+    plan = windows_plan(raster, model, alignment, overlap=overlap, batch=batch, reduce=answers.reduce)
     scaling = scene_scaling(raster, model, alignment, own)
     provenance = scene_provenance(
         raster, model, verdict, alignment, plan, own=own, overlap=overlap, precision=precision, verb=verb

@@ -16,10 +16,10 @@ from spectralgpt.nn import Hide, PixelsLike, Precision, aligned_reflectance, com
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Layout, Raster, Verdict, Window
 from spectralgpt.scenes.maker import Notes, Piece
-from spectralgpt.scenes.plan import Plan, plan_scene
+from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance
 from spectralgpt.scenes.run import run_scene
-from spectralgpt.scenes.windows import WindowBatch, read_windows, scene_alignment
+from spectralgpt.scenes.windows import WindowBatch, read_windows, scene_alignment, windows_plan
 from spectralgpt.weights import SpectralGPT
 
 SAMPLE_SIDE = 512
@@ -78,13 +78,7 @@ def reconstruct_scene(
     and the place on the scene only. Raises InputError for what the user can mend.
     """
     alignment = scene_alignment(raster, model, own)
-    plan = plan_scene(
-        *raster.grid.shape,
-        patch=model.config.patch,
-        side=model.config.window(len(alignment.bandset.groups), raster.shape[0]),
-        overlap=overlap,
-        batch=batch,
-    )
+    plan = windows_plan(raster, model, alignment, overlap=overlap, batch=batch)
     wanted = Hide.parse(hide, alignment.bandset, raster.days)
     provenance = scene_provenance(
         raster,

@@ -10,6 +10,7 @@ from spectralgpt.bands import Alignment, Band, align
 from spectralgpt.errors import BandError
 from spectralgpt.nn import Scaling
 from spectralgpt.raster import Raster, Window
+from spectralgpt.scenes.plan import Plan, plan_scene
 from spectralgpt.weights import Pretrained
 
 
@@ -55,6 +56,20 @@ def scene_alignment(raster: Raster, model: Pretrained, own: bool) -> Alignment:
         return align(raster.bands, model.config.bands, own=own)
     except BandError as error:
         raise BandError(f"{raster.paths[0]}: {error}") from None
+
+
+def windows_plan(
+    raster: Raster, model: Pretrained, alignment: Alignment, *, overlap: float, batch: int, reduce: int = 1
+) -> Plan:
+    """The plan of a scene for the windows that fit the model, with these bands and all dates (plan_scene)."""
+    return plan_scene(
+        *raster.grid.shape,
+        patch=model.config.patch,
+        side=model.config.window(len(alignment.bandset.groups), raster.shape[0]),
+        overlap=overlap,
+        batch=batch,
+        reduce=reduce,
+    )
 
 
 def scene_scaling(raster: Raster, model: Pretrained, alignment: Alignment, own: bool) -> Scaling | None:

@@ -2,7 +2,6 @@
 
 import importlib
 import pkgutil
-from difflib import get_close_matches
 
 from spectralgpt.tasks.change import ChangeConfig, ChangeDetection, Combine
 from spectralgpt.tasks.classification import Classification
@@ -39,14 +38,12 @@ def names() -> list[str]:
 
 def find(name: str) -> Task:
     """The task of this name. OptionError, with the nearest, for another."""
-    from spectralgpt.errors import OptionError
+    from spectralgpt.errors import OptionError, did_you_mean
 
     known = names()
     if name not in known:
-        near = get_close_matches(name, known, 1)
         raise OptionError(
-            f"found no task {name!r}; expected one of: {', '.join(known)}."
-            + (f" Did you mean {near[0]}?" if near else "")
+            f"found no task {name!r}; expected one of: {', '.join(known)}.{did_you_mean(name, known, 0.6)}"
         )
     task: Task = importlib.import_module(f"spectralgpt.tasks.{name}").TASK
     return task
