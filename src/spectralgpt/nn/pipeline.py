@@ -270,7 +270,7 @@ def _selected(
 ) -> Shaped[Tensor, "batch date used row column"]:
     """The bands that are used, in another type.
 
-    Line by line in memory, so that a crop is one matrix product an axis; or band by band where bands are merged, so
+    Line by line in memory, so that a crop is one matrix product per axis; or band by band where bands are merged, so
     that this is one.
     """
     batch, dates, _, height, width = values.shape

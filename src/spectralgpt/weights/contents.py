@@ -146,7 +146,8 @@ def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: st
 
 
 def checked_classes(classes: tuple[Class, ...], head: HeadConfig | None) -> tuple[Class, ...]:
-    """The names of a head's classes. ValueError where there are as many as it has not, or one stands there twice."""
+    """The names of a head's classes. ValueError where their number is not the head's, or a name
+    stands there twice."""
     count = getattr(head, "classes", 0)
     if classes and len(classes) != count:
         raise ValueError(f"found names of {len(classes)} classes; expected as many as the head has, {count}")
