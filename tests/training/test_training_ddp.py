@@ -19,7 +19,7 @@ STEPS = (12, 8)
 
 # One process imports everything and forks those of each run, with what torchrun would put into the environment.
 RUNS = """
-    import json, os, signal, socket, sys, traceback, warnings
+    import gc, json, os, signal, socket, sys, traceback, warnings
     warnings.simplefilter("error")
     from dataclasses import replace
     from pathlib import Path
@@ -61,7 +61,9 @@ RUNS = """
             result = run_training(recipe, data, out, device="cpu")
             said = {"step": result.step, "notes": result.notes}
         except DivergedError as error:
-            said = {"diverged": error.step}
+            every = torch.nn.parallel.DistributedDataParallel
+            left = [type(each).__name__ for each in gc.get_objects() if type(each) is every]
+            said = {"diverged": error.step, "distributed": left}
         told = folder / f"{out.name}-{ranks}-{rank}.json"
         told.write_text(json.dumps(said | {"counts": counts, "rounds": rounds}))
 
@@ -157,3 +159,8 @@ def test_all_of_them_end_when_a_loss_is_not_finite(runs):
     assert any(name.startswith("images/0-0.tif") for name in report["samples"])
     for path in checkpoints(runs / "broken/checkpoints"):
         assert read_extra(path, ALONE)["step"] < report["step"]
+
+
+def test_nothing_that_distributes_is_left_when_the_processes_part(runs):
+    """Frames of the error keep the state of the run; what DDP holds would be destroyed after its processes' group."""
+    assert all(each["distributed"] == [] for each in said(runs, "broken", 2))

@@ -70,11 +70,18 @@ class Run:
     peak: float
     notes: list[str] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
+    state: "State | None" = None
 
     @property
     def folder(self) -> Path:
         """Of the checkpoints."""
         return self.out / "checkpoints"
+
+    def let_go(self) -> None:
+        """Drop what distributes the model. The frames of an error keep the state, and PyTorch's reducer must be gone
+        before the processes part: destroyed later it may wait for ever for a thread that waits for it."""
+        if self.state is not None:
+            self.state.trained = self.state.model
 
 
 def run_training(
@@ -104,8 +111,11 @@ def run_training(
             shown = progress if distribution.is_main else silent
             run = Run(recipe, opened, start, out, distribution, log, shown, peak)
             run.notes += [f"left out {each}" for stage in opened for each in stage.left_out]
-            with closing(log):
-                return _stages(run, interruption)
+            try:
+                with closing(log):
+                    return _stages(run, interruption)
+            finally:
+                run.let_go()
 
 
 # -- stages ----------------------------------------------------------------------------------------------------------
@@ -164,7 +174,8 @@ def _started(run: Run, model: Pretrained, number: int, step: int) -> State:
     trained, made = run.distribution.made(model, optimizer)
     # of the model as it is trained: each process averages what it holds
     average = None if run.recipe.ema is None else Average(model, run.recipe.ema)
-    return State(model, trained, number, step, made, average)
+    run.state = State(model, trained, number, step, made, average)
+    return run.state
 
 
 def _new_model(run: Run) -> Pretrained:
