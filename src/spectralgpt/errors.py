@@ -8,14 +8,55 @@ InputError
   TargetError    a result that cannot be written
   OptionError    an option whose value does not fit
 
-A message says what was found, what was expected, and what to do.
+A message says what was found, what was expected, and what to do. Arguments are written as in Python, `bands='s2-l2a'`;
+the command line shows them as its options, `--bands s2-l2a`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+Advice = tuple[str, object]
+"""An argument and the value to give it, like ("bands", "s2-l2a")."""
 
 
 class InputError(Exception):
-    """The input is wrong; nothing was written. The message is for the user."""
+    """The input is wrong; nothing was written. The message is for the user.
+
+    found: what is wrong, beginning with what it is about. expected: what would be right, empty where `found` says it.
+    do: a sentence on what to do, without its final period where advice completes it. advice: arguments that would help,
+    each with a value; several are alternatives. The message is `FOUND; expected EXPECTED. DO ADVICE`, or `found` as it
+    stands where nothing else is given.
+    """
+
+    def __init__(self, found: str, expected: str = "", do: str = "", advice: Advice | Sequence[Advice] = ()):
+        super().__init__(found, expected, do, advice)
+        self.found = found
+        self.expected = expected
+        self.do = do
+        self.advice: tuple[Advice, ...] = _several(advice)
+
+    def __str__(self) -> str:
+        if not (self.expected or self.do or self.advice):
+            return self.found
+        message = f"{self.found}; expected {self.expected}" if self.expected else self.found
+        if self.advice:  # without a final period, so that it can be copied
+            arguments = " or ".join(argument(name, value) for name, value in self.advice)
+            return f"{message}. {self.do} {arguments}" if self.do else f"{message}: {arguments}"
+        return f"{message}. {self.do}." if self.do else f"{message}."
+
+    def about(self, subject: str) -> "InputError":
+        """The same error with what it is about, like a path, before it."""
+        return type(self)(f"{subject}: {self.found}", self.expected, self.do, self.advice)
+
+
+def argument(name: str, value: object) -> str:
+    """An argument and its value as in Python: `bands='s2-l2a'`."""
+    return f"{name}={value!r}"
+
+
+def _several(advice: Advice | Sequence[Advice]) -> tuple[Advice, ...]:
+    if len(advice) == 2 and isinstance(advice[0], str):
+        return ((advice[0], advice[1]),)
+    return tuple((name, value) for name, value in advice)  # type: ignore[misc]
 
 
 class BandError(InputError):

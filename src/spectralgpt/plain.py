@@ -196,11 +196,11 @@ def _made(kind: Any, value: Any, where: str) -> Any:
     if value is None:
         if _takes_none(kind):
             return None
-        raise OptionError(f"{where}: found nothing; expected {_named(kind)}.")
+        raise OptionError(f"{where}: found nothing", f"{_named(kind)}")
     kind = _without_none(kind)
     if _is_family(kind):
         if not isinstance(value, Mapping) or not isinstance(value.get(TYPE), str):
-            raise OptionError(f"{where}: found {value!r}; expected names and values, `{TYPE}` among them.")
+            raise OptionError(f"{where}: found {value!r}", f"names and values, `{TYPE}` among them")
         value = dict(value)
         return _made_dataclass(kind.of_type(value.pop(TYPE)), value, where)
     if dataclasses.is_dataclass(kind):
@@ -208,27 +208,27 @@ def _made(kind: Any, value: Any, where: str) -> Any:
     if get_origin(kind) is tuple:
         inner = get_args(kind)
         if not isinstance(value, list | tuple):
-            raise OptionError(f"{where}: found {value!r}; expected a list.")
+            raise OptionError(f"{where}: found {value!r}", "a list")
         kinds = [inner[0]] * len(value) if len(inner) > 1 and inner[1] is ... else list(inner)
         if len(kinds) != len(value):
-            raise OptionError(f"{where}: found {len(value)} values; expected {len(kinds)}.")
+            raise OptionError(f"{where}: found {len(value)} values", f"{len(kinds)}")
         return tuple(
             _made(each, one, f"{where}.{number}") for number, (each, one) in enumerate(zip(kinds, value, strict=True))
         )
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            raise OptionError(f"{where}: found {value!r}; expected one of: {', '.join(map(str, get_args(kind)))}.")
+            raise OptionError(f"{where}: found {value!r}", f"one of: {', '.join(map(str, get_args(kind)))}")
         return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise OptionError(f"{where}: found {value!r}; expected {_named(kind)}.")
+        raise OptionError(f"{where}: found {value!r}", f"{_named(kind)}")
     return value
 
 
 def _made_dataclass(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, Mapping):
-        raise OptionError(f"{where or kind.__name__}: found {value!r}; expected names and values.")
+        raise OptionError(f"{where or kind.__name__}: found {value!r}", "names and values")
     hints = get_type_hints(kind)
     for name in value:
         if name not in hints:
@@ -242,7 +242,7 @@ def _made_dataclass(kind: Any, value: Any, where: str) -> Any:
         if each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
     }
     if missing := sorted(required - set(value)):
-        raise OptionError(f"{where or kind.__name__}: found no {', '.join(missing)}; expected them.")
+        raise OptionError(f"{where or kind.__name__}: found no {', '.join(missing)}", "them")
     fields = {name: _made(hints[name], one, f"{where}.{name}" if where else name) for name, one in value.items()}
     try:
         return kind(**fields)

@@ -128,12 +128,13 @@ def read_sensor(path: str | os.PathLike[str]) -> Sensor:
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BandError(f"{path}: found no valid TOML: {error}; expected a sensor as a TOML file.") from None
+        raise BandError(f"{path}: found no valid TOML: {error}", "a sensor as a TOML file") from None
     name = Path(path).stem.strip().lower()
     if is_sensor(name) or name == LIST_OF_WAVELENGTHS:
         raise BandError(
-            f"{path}: found the name of a known sensor, {name}; expected another, as bands are told apart by it. "
-            "Rename the file."
+            f"{path}: found the name of a known sensor, {name}",
+            "another, as bands are told apart by it",
+            "Rename the file",
         )
     return _parsed(name, table, os.fspath(path), sensor)
 
@@ -176,17 +177,17 @@ def _parsed(name: str, table: dict[str, Any], where: str, known: Callable[[str],
     ways = [key for key in ("bands", "wavelengths", "bands_of") if key in table]
     if len(ways) != 1:
         found = " and ".join(ways) if ways else "neither bands nor wavelengths nor bands_of"
-        raise BandError(f"{where}: found {found}; expected one of them.")
+        raise BandError(f"{where}: found {found}", "one of them")
     if "offset" in table and "scale" not in table:
-        raise BandError(f"{where}: found an offset without a scale; expected both, or neither.")
+        raise BandError(f"{where}: found an offset without a scale", "both, or neither")
     if table.get("scale", 1) <= 0:
-        raise BandError(f"{where}: found scale = {table['scale']}; expected a number above 0.")
+        raise BandError(f"{where}: found scale = {table['scale']}", "a number above 0")
     if "bands_of" not in table:
         lone = [key for key in ("order", "aliases") if key in table]
         if lone:
-            raise BandError(f"{where}: found {lone[0]} beside {ways[0]}; expected it with bands_of only.")
+            raise BandError(f"{where}: found {lone[0]} beside {ways[0]}", "it with bands_of only")
     if "fwhm" in table and "wavelengths" not in table:
-        raise BandError(f"{where}: found fwhm beside {ways[0]}; expected it with wavelengths only.")
+        raise BandError(f"{where}: found fwhm beside {ways[0]}", "it with wavelengths only")
     bands: tuple[Band, ...]
     written: Written = []
     if "bands" in table:
@@ -222,26 +223,27 @@ def _own_bands(sensor: str, rows: list[Any], where: str) -> tuple[tuple[Band, ..
     for number, row in enumerate(rows, 1):
         here = f"{where}: band {number}"
         if not isinstance(row, dict):
-            raise BandError(f"{here}: found {row!r}; expected a table with {', '.join(BAND_KEYS)}.")
+            raise BandError(f"{here}: found {row!r}", f"a table with {', '.join(BAND_KEYS)}")
         _check(row, BAND_KEYS, here)
         lacking = [key for key in ("name", "wavelength", "fwhm", "gsd") if key not in row]
         if lacking:
-            raise BandError(f"{here}: found no {' and no '.join(lacking)}; expected name, wavelength, fwhm and gsd.")
+            raise BandError(f"{here}: found no {' and no '.join(lacking)}", "name, wavelength, fwhm and gsd")
         name = canonical(row["name"])
         if not name:
-            raise BandError(f"{here}: found the name {row['name']!r}; expected one that is not empty.")
+            raise BandError(f"{here}: found the name {row['name']!r}", "one that is not empty")
         for key, unit in (("wavelength", "nm"), ("fwhm", "nm"), ("gsd", "m")):
             if row[key] <= 0:
-                raise BandError(f"{here} ({name}): found {key} = {row[key]}; expected {unit}, above 0.")
+                raise BandError(f"{here} ({name}): found {key} = {row[key]}", f"{unit}, above 0")
         if not SHORTEST <= row["wavelength"] <= LONGEST:
             raise BandError(
-                f"{here} ({name}): found wavelength = {row['wavelength']:g}; expected nanometres, {SHORTEST} to "
-                f"{LONGEST}. A micrometre is 1000 nm."
+                f"{here} ({name}): found wavelength = {row['wavelength']:g}",
+                f"nanometres, {SHORTEST} to {LONGEST}",
+                "A micrometre is 1000 nm",
             )
         bands.append(Band(sensor, name, row["wavelength"], row["fwhm"], row["gsd"]))
         written += [(alias, name) for alias in _texts(row.get("aliases", []), f"{here} ({name}): found the aliases")]
     if not bands:
-        raise BandError(f"{where}: found no bands; expected at least one.")
+        raise BandError(f"{where}: found no bands", "at least one")
     return tuple(bands), written
 
 
@@ -249,7 +251,7 @@ def _by_wavelength(sensor: str, table: dict[str, Any], where: str) -> tuple[Band
     for key in ("wavelengths", "fwhm"):
         wrong = [each for each in table.get(key, []) if not isinstance(each, int | float) or isinstance(each, bool)]
         if wrong:
-            raise BandError(f"{where}: found {wrong[0]!r} in {key}; expected numbers, in nm.")
+            raise BandError(f"{where}: found {wrong[0]!r} in {key}", "numbers, in nm")
     try:
         found = from_wavelengths(table["wavelengths"], table.get("fwhm")).bands
     except BandError as error:
@@ -273,7 +275,7 @@ def _borrowed_bands(
     except BandError as error:
         raise error if str(error).startswith(where) else BandError(f"{where}: {error}") from None
     if not order:
-        raise BandError(f"{where}: found an empty order; expected at least one band.")
+        raise BandError(f"{where}: found an empty order", "at least one band")
     if table.get("names_files", True):
         order = [replace(band, sensor=name) for band in order]
     names = {band.name for band in order}
@@ -289,7 +291,7 @@ def _check(table: dict[str, Any], kinds: dict[str, str], where: str) -> None:
             )
         kind = kinds[key]
         if not isinstance(value, TYPES[kind]) or (kind == NUMBER and not _is_number(value, key == "nodata")):
-            raise BandError(f"{where}: found {key} = {value!r}; expected {kind}.")
+            raise BandError(f"{where}: found {key} = {value!r}", f"{kind}")
 
 
 def _is_number(value: Any, may_be_nan: bool) -> bool:
@@ -299,7 +301,7 @@ def _is_number(value: Any, may_be_nan: bool) -> bool:
 
 def _texts(value: object, found: str) -> Sequence[str]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise BandError(f"{found} {value!r}; expected a list of names.")
+        raise BandError(f"{found} {value!r}", "a list of names")
     return value
 
 
@@ -307,7 +309,7 @@ def _pattern(product: str | None, where: str) -> str | None:
     try:
         re.compile(product or "")
     except re.error as error:
-        raise BandError(f"{where}: found product = {product!r}: {error}; expected a regular expression.") from None
+        raise BandError(f"{where}: found product = {product!r}: {error}", "a regular expression") from None
     return product
 
 
@@ -316,13 +318,11 @@ def _unambiguous(bands: Sequence[Band], written: Written, where: str) -> tuple[t
     meant: dict[str, str] = {}
     for band in bands:
         if spelled(band.name) in meant:
-            raise BandError(f"{where}: found the band {band.name} twice; expected each once.")
+            raise BandError(f"{where}: found the band {band.name} twice", "each once")
         meant[spelled(band.name)] = band.name
     for alias, name in written:
         if meant.setdefault(spelled(alias), name) != name:
-            raise BandError(
-                f"{where}: found {alias!r} for {meant[spelled(alias)]} and {name}; expected one band a name."
-            )
+            raise BandError(f"{where}: found {alias!r} for {meant[spelled(alias)]} and {name}", "one band a name")
     return tuple((alias, name) for alias, name in meant.items() if alias != spelled(name))
 
 

@@ -99,7 +99,7 @@ def bands_of(choice: str | Sequence[Band], count: int, source: str) -> tuple[tup
     bands = tuple(choice)
     _refuse_repeated([band.name for band in bands], f"{source}: found")
     if len(bands) != count:
-        raise BandError(f"{source}: found {_count(count)}; expected {len(bands)}, as many as are named.")
+        raise BandError(f"{source}: found {_count(count)}", f"{len(bands)}, as many as are named")
     return bands, None
 
 
@@ -210,7 +210,7 @@ def _listed(found: tuple[str | None, ...], choice: str, evidence: Evidence) -> I
     wanted = tuple(map(canonical, words))
     source = evidence.source
     if not wanted:
-        raise BandError(f"found an empty list of bands ({choice!r}); expected a sensor or names like B02,B03,B04.")
+        raise BandError(f"found an empty list of bands ({choice!r})", "a sensor or names like B02,B03,B04")
     _refuse_repeated(wanted, "--bands: found")
     if len(wanted) == 1 and not is_alias(wanted[0]) and wanted[0] not in found:
         everything = tuple(each.name for each in sensors())
@@ -379,7 +379,7 @@ def _bands(whose: Sensor, names: Sequence[str], source: str) -> tuple[Band, ...]
     for band, times in Counter(bands).items():
         if times > 1:
             twice = [name for name, each in zip(names, bands, strict=True) if each == band]
-            raise BandError(f"{source}: found {' and '.join(twice)}, which are one band of {whose.name}; expected one.")
+            raise BandError(f"{source}: found {' and '.join(twice)}, which are one band of {whose.name}", "one")
     return bands
 
 
@@ -398,7 +398,7 @@ def _refuse_repeated(names: Sequence[str], found: str) -> None:
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
         raise BandError(
-            f"{found} the band name {_quoted(repeated)} more than once (B1 and B01 are the same); expected each once."
+            f"{found} the band name {_quoted(repeated)} more than once (B1 and B01 are the same)", "each once"
         )
 
 

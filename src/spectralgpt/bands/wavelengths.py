@@ -28,23 +28,23 @@ def in_nanometres(
     BandError for wavelengths outside 200 to 20000 nm, widths that are not above 0, or not as many as wavelengths.
     """
     if not wavelengths:
-        raise BandError("found no wavelengths; expected at least one, in nm.")
+        raise BandError("found no wavelengths", "at least one, in nm")
     unit = 1000 if all(0 < each < MICROMETRES for each in wavelengths) else 1
     centres = [round(float(each) * unit, 6) for each in wavelengths]
     strange = [each for each, centre in zip(wavelengths, centres, strict=True) if not SHORTEST <= centre <= LONGEST]
     if strange:
         raise BandError(
-            f"found the wavelength {strange[0]:g}; expected nm from {SHORTEST} to {LONGEST}, or micrometres, all below "
-            f"{MICROMETRES}."
+            f"found the wavelength {strange[0]:g}",
+            f"nm from {SHORTEST} to {LONGEST}, or micrometres, all below {MICROMETRES}",
         )
     if fwhm is None:
         return centres, widths(centres)
     told = [round(float(each) * unit, 6) for each in fwhm]
     if len(told) != len(centres):
-        raise BandError(f"found {len(told)} widths (FWHM) for {len(centres)} wavelengths; expected as many.")
+        raise BandError(f"found {len(told)} widths (FWHM) for {len(centres)} wavelengths", "as many")
     wrong = [width for width in told if not 0 < width < math.inf]
     if wrong:
-        raise BandError(f"found the width (FWHM) {wrong[0]:g} nm; expected one above 0.")
+        raise BandError(f"found the width (FWHM) {wrong[0]:g} nm", "one above 0")
     return centres, told
 
 
@@ -91,7 +91,7 @@ def read_list(path: str | os.PathLike[str]) -> tuple[list[float], list[float] | 
     header = [cell.lower() for cell in rows[0][1]] if titled else []
     rows = rows[1:] if titled else rows
     if not rows:
-        raise BandError(f"{path}: found {'a header only' if titled else 'no line'}; expected {expected}.")
+        raise BandError(f"{path}: found {'a header only' if titled else 'no line'}", f"{expected}")
     if len(rows) == 1 and not titled:
         alone = [_number(cell) for cell in rows[0][1] if cell]
         if None not in alone:
@@ -103,7 +103,7 @@ def read_list(path: str | os.PathLike[str]) -> tuple[list[float], list[float] | 
         place for place in reversed(numbers) if place not in breadths
     ]
     if not chosen:
-        raise BandError(f"{path}: found no column of numbers; expected {expected}.")
+        raise BandError(f"{path}: found no column of numbers", f"{expected}")
     return _column(rows, chosen[0], path), _column(rows, breadths[0], path) if breadths else None
 
 
@@ -113,7 +113,7 @@ def _column(rows: Sequence[tuple[int, list[str]]], column: int, path: str | os.P
         value = _number(cells[column]) if column < len(cells) else None
         if value is None:
             there = repr(cells[column]) if column < len(cells) else f"{len(cells)} columns"
-            raise BandError(f"{path}, line {line}: found {there}; expected a number in column {column + 1}.")
+            raise BandError(f"{path}, line {line}: found {there}", f"a number in column {column + 1}")
         values.append(value)
     return values
 

@@ -67,7 +67,7 @@ class Augmentation:
         )
         for name, fits, expected in limits:
             if not fits:
-                raise OptionError(f"augmentation.{name}: found {getattr(self, name)}; expected {expected}.")
+                raise OptionError(f"augmentation.{name}: found {getattr(self, name)}", f"{expected}")
         check_choice("augmentation.kernel", self.kernel, get_args(Kernel))
 
 

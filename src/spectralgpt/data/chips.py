@@ -240,12 +240,13 @@ def _day(image: ImageSource, index: int, raster: Raster, others: Container[int])
     path = image.opened(index)
     if day == UNKNOWN and len(image.paths) > 1:
         raise RasterError(
-            f"{path}: found no date in its metadata or name; expected one, as it is one of several of its place. Say "
-            "it in a table's column date."
+            f"{path}: found no date in its metadata or name",
+            "one, as it is one of several of its place",
+            "Say it in a table's column date",
         )
     if day in others:
         raise RasterError(
-            f"{path}: found the date {written(day)}, which another image of its place has; expected different days."
+            f"{path}: found the date {written(day)}, which another image of its place has", "different days"
         )
     return int(day)
 

@@ -100,10 +100,10 @@ class Loader:
             raise ValueError(f"found rank {rank} of {ranks}; expected at most {ranks - 1}")
         for source in self.sources:
             if not sum(map(len, source.rows)):
-                raise DataError(f"{source.shards.folder}: found no samples to train on; expected some. Leave it out.")
+                raise DataError(f"{source.shards.folder}: found no samples to train on", "some", "Leave it out")
         weights = [source.weight for source in self.sources if source.weight is not None]
         if weights and len(weights) < len(self.sources):
-            raise OptionError("weights: found sources with and without one; expected a weight for all or for none.")
+            raise OptionError("weights: found sources with and without one", "a weight for all or for none")
         self.memory: Memory = pinned if pin else Used()
         counts = [[len(rows) for rows in source.rows] for source in self.sources]
         self.order = Order(counts, weights or None, batch, seed)
@@ -231,4 +231,4 @@ def ahead(function: Callable[[Task], Result], tasks: Iterable[Task], workers: in
 def _check_least(least: int, **options: int) -> None:
     for option, value in options.items():
         if value < least:
-            raise OptionError(f"{option}: found {value}; expected {least} or more.")
+            raise OptionError(f"{option}: found {value}", f"{least} or more")

@@ -91,11 +91,12 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder}: found {found}; expected shards. Make them with: spectralgpt shard SOURCE... --out {folder}"
         ) from None
     except OSError as error:
-        raise DataError(f"{path}: found that it cannot be read ({error.strerror}); expected a manifest.") from None
+        raise DataError(f"{path}: found that it cannot be read ({error.strerror})", "a manifest") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
-            f"{path}: found no manifest of shards ({type(error).__name__}: {error}); expected format "
-            f'"{FORMAT}", version {VERSION}. Shard the images again, into another folder.'
+            f"{path}: found no manifest of shards ({type(error).__name__}: {error})",
+            f'format "{FORMAT}", version {VERSION}',
+            "Shard the images again, into another folder",
         ) from None
 
 

@@ -76,10 +76,10 @@ def find_images(
             root = os.path.dirname(path)
             found.append(ImageSource(path, (path,)))
         else:
-            raise RasterError(f"{source}: found nothing there; expected an image, a folder or a table. Check the path.")
+            raise RasterError(f"{source}: found nothing there", "an image, a folder or a table", "Check the path")
         if len(found) == before:
             raise RasterError(
-                f"{source}: found no image ({', '.join((*RASTERS[:3], *ARCHIVES))}, a product); expected at least one."
+                f"{source}: found no image ({', '.join((*RASTERS[:3], *ARCHIVES))}, a product)", "at least one"
             )
         _enter(root, known)
     called = (_called(image, known) for image in found)
@@ -113,8 +113,9 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
             return sorted((each for each in listed if not each.name.startswith(".")), key=lambda each: each.name)
     except OSError as error:
         raise RasterError(
-            f"{folder}: found a folder that cannot be listed ({error.strerror}); expected images. Change its "
-            "permissions, or name folders without it."
+            f"{folder}: found a folder that cannot be listed ({error.strerror})",
+            "images",
+            "Change its permissions, or name folders without it",
         ) from None
 
 
@@ -224,8 +225,8 @@ def _rows(table: str) -> list[dict[str, str]]:
             names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
             if "path" not in names:
                 raise RasterError(
-                    f"{table}: found the columns {', '.join(names) or 'none'}; expected path, and if known "
-                    f"{', '.join(COLUMNS[1:])}."
+                    f"{table}: found the columns {', '.join(names) or 'none'}",
+                    f"path, and if known {', '.join(COLUMNS[1:])}",
                 )
             return [
                 {column: (row.get(names.get(column, "")) or "").strip() for column in COLUMNS}
@@ -233,7 +234,7 @@ def _rows(table: str) -> list[dict[str, str]]:
                 if (row.get(names["path"]) or "").strip()
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RasterError(f"{table}: found that it cannot be read ({error}); expected a table (CSV, UTF-8).") from None
+        raise RasterError(f"{table}: found that it cannot be read ({error})", "a table (CSV, UTF-8)") from None
 
 
 def _enter(root: str, known: dict[str, str]) -> None:

@@ -134,8 +134,9 @@ class Table:
         try:
             if path.stat().st_size != size:
                 raise DataError(
-                    f"{path}: found {path.stat().st_size} bytes; expected {size}, as manifest.json says. It is cut off "
-                    "or was replaced: fetch it again, or remove it and run spectralgpt shard again."
+                    f"{path}: found {path.stat().st_size} bytes",
+                    f"{size}, as manifest.json says",
+                    "It is cut off or was replaced: fetch it again, or remove it and run spectralgpt shard again",
                 )
             with pa.memory_map(str(path)) as file:
                 # closing gives the descriptor back; the mapping lasts as long as a view of it
@@ -144,18 +145,19 @@ class Table:
                 batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
             fits = told is not None and Layout.from_dict(json.loads(told)) == layout
             if not fits or reader.schema.names != schema(layout).names:
-                raise DataError(f"{path}: found a table of another layout; expected the one that manifest.json says.")
+                raise DataError(f"{path}: found a table of another layout", "the one that manifest.json says")
             self.blocks = [Block(batch, layout) for batch in batches]
         except OSError as error:
             raise DataError(
-                f"{path}: found no file that can be read ({error.strerror or error}); expected a shard. Fetch it "
-                "again, or remove it and run spectralgpt shard again."
+                f"{path}: found no file that can be read ({error.strerror or error})",
+                "a shard",
+                "Fetch it again, or remove it and run spectralgpt shard again",
             ) from None
         except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path}: found a file that is no shard ({error}); expected an Arrow file.") from None
+            raise DataError(f"{path}: found a file that is no shard ({error})", "an Arrow file") from None
         self.ends: list[int] = np.cumsum([batch.num_rows for batch in batches], dtype=np.int64).tolist()
         if len(self) != count:
-            raise DataError(f"{path}: found {len(self)} samples; expected {count}, as manifest.json says.")
+            raise DataError(f"{path}: found {len(self)} samples", f"{count}, as manifest.json says")
 
     def __len__(self) -> int:
         return self.ends[-1] if self.ends else 0
@@ -185,7 +187,7 @@ def layout_of(path: Path) -> tuple[Layout, int]:
             return layout, sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"{path}: found a file that is no shard ({error}); expected an Arrow file. Remove it, and run this again."
+            f"{path}: found a file that is no shard ({error})", "an Arrow file", "Remove it, and run this again"
         ) from None
 
 

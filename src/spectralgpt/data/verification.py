@@ -29,7 +29,8 @@ def verify_shards(folder: str | os.PathLike[str], progress: Progress = silent) -
         progress("checking shards", done, len(entries))
     if wrong:
         raise DataError(
-            f"{path}: found {len(wrong)} of {len(entries)} shards missing or damaged: {', '.join(wrong)}; expected "
-            "them as manifest.json says. Remove these files and run spectralgpt shard again with the same sources."
+            f"{path}: found {len(wrong)} of {len(entries)} shards missing or damaged: {', '.join(wrong)}",
+            "them as manifest.json says",
+            "Remove these files and run spectralgpt shard again with the same sources",
         )
     return len(entries)

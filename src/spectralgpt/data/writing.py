@@ -88,14 +88,16 @@ class ShardsWriter:
             others = [each.name for each in self.folder.iterdir() if not _is_ours(each.name)]
             if others and not (self.folder / NAME).exists():
                 raise TargetError(
-                    f"{self.folder}: found a folder with {sorted(others)[0]} and without manifest.json; expected a "
-                    "folder of shards, an empty one, or none. Choose another."
+                    f"{self.folder}: found a folder with {sorted(others)[0]} and without manifest.json",
+                    "a folder of shards, an empty one, or none",
+                    "Choose another",
                 )
             self._lock = locked(self.folder / LOCK)
         if self._lock is None:
             raise TargetError(
-                f"{self.folder}: found that another run writes here; expected one at a time. Wait for it, or choose "
-                "another folder."
+                f"{self.folder}: found that another run writes here",
+                "one at a time",
+                "Wait for it, or choose another folder",
             )
         try:
             self._start()
@@ -190,8 +192,9 @@ class ShardsWriter:
             yield
         except OSError as error:
             raise TargetError(
-                f"{self.folder}: found that it cannot be written to ({error}); expected a disk with space and "
-                "permission to write. What is in manifest.json is safe: mend it, and run this again."
+                f"{self.folder}: found that it cannot be written to ({error})",
+                "a disk with space and permission to write",
+                "What is in manifest.json is safe: mend it, and run this again",
             ) from error
 
 

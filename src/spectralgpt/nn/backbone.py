@@ -122,7 +122,7 @@ class Backbone(nn.Module):
         Raises OptionError for a rate that is not from 0 to below 1.
         """
         if not 0 <= rate < 1:
-            raise OptionError(f"found a drop path of {rate}; expected a rate from 0 to below 1.")
+            raise OptionError(f"found a drop path of {rate}", "a rate from 0 to below 1")
         for block, each in zip(self.encoder.blocks, drop_path_rates(len(self.encoder.blocks), rate), strict=True):
             assert isinstance(block, Block)
             block.drop_path = each

@@ -201,18 +201,18 @@ def _check(pixels: PixelsLike, values: Shaped[Tensor, "*axes"], alignment: Align
     """RasterError when the fields do not fit together."""
     if values.ndim != 5 or values.shape[2] != len(pixels.bands):
         raise RasterError(
-            f"found values of shape {tuple(values.shape)} for {len(pixels.bands)} bands; expected ([batch,] date, "
-            "band, row, column)."
+            f"found values of shape {tuple(values.shape)} for {len(pixels.bands)} bands",
+            "([batch,] date, band, row, column)",
         )
     if alignment.matrix.shape[1] != len(pixels.bands):
         raise RasterError(
-            f"found an alignment of {alignment.matrix.shape[1]} bands for pixels of {len(pixels.bands)}; expected that "
-            "of their bands."
+            f"found an alignment of {alignment.matrix.shape[1]} bands for pixels of {len(pixels.bands)}",
+            "that of their bands",
         )
     batch, dates = values.shape[:2]
     days, valid = np.asarray(pixels.days), pixels.valid
     if days.shape not in ((dates,), (batch, dates)):
-        raise RasterError(f"found days of shape {days.shape} for {dates} dates; expected one a date.")
+        raise RasterError(f"found days of shape {days.shape} for {dates} dates", "one a date")
     if valid is not None and tuple(valid.shape) not in (tuple(values.shape), tuple(values.shape[1:])):
         raise RasterError(f"found valid of shape {tuple(valid.shape)}; expected the values' {tuple(values.shape)}")
 

@@ -40,7 +40,7 @@ class Archive:
             found.append(name)
             if len(found) > MOST_FILES:
                 raise RasterError(
-                    f"{self.path}: found more than {MOST_FILES} files; expected one product. Name the product's folder."
+                    f"{self.path}: found more than {MOST_FILES} files", "one product", "Name the product's folder"
                 )
         return tuple(sorted(found))
 
@@ -60,17 +60,17 @@ class Archive:
             content = self._head(name, MOST_TEXT + 1)
         except (OSError, *BROKEN) as error:
             raise RasterError(
-                f"{self.path}: found {name}, which cannot be read ({error}); expected a text file. Fetch it again."
+                f"{self.path}: found {name}, which cannot be read ({error})", "a text file", "Fetch it again"
             ) from None
         if len(content) > MOST_TEXT:
             raise RasterError(
-                f"{self.path}: found more than {MOST_TEXT >> 20} MiB in {name}; expected metadata. It is damaged."
+                f"{self.path}: found more than {MOST_TEXT >> 20} MiB in {name}", "metadata", "It is damaged"
             )
         try:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise RasterError(
-                f"{self.path}: found bytes in {name} that are no text; expected UTF-8. It is damaged: fetch it again."
+                f"{self.path}: found bytes in {name} that are no text", "UTF-8", "It is damaged: fetch it again"
             ) from None
 
     def start(self, name: str, count: int = 4096) -> str:
@@ -92,7 +92,7 @@ class Archive:
 
     def _needed(self, name: str) -> None:
         if not self.has(name):
-            raise RasterError(f"{self.path}: found no {name}; expected it in the product. Fetch it again.")
+            raise RasterError(f"{self.path}: found no {name}", "it in the product", "Fetch it again")
 
     def _head(self, name: str, count: int) -> bytes:
         """The first bytes of a file."""
@@ -134,7 +134,7 @@ def open_archive(path: str) -> Archive | None:
                 return Archive(full, "tar", _members(path, ((each.name, each.size) for each in tape if each.isfile())))
     except (OSError, *BROKEN) as error:
         raise RasterError(
-            f"{path}: found an archive that cannot be read ({error}); expected a whole one. Fetch it again."
+            f"{path}: found an archive that cannot be read ({error})", "a whole one", "Fetch it again"
         ) from None
     return None
 
@@ -147,7 +147,7 @@ def _members(path: str, told: Iterator[tuple[str, int]]) -> dict[str, tuple[str,
         if all(part not in ("", "..") for part in parts) and len(parts) <= DEEPEST:
             members["/".join(parts)] = (name, size)
         if len(members) > MOST_FILES:
-            raise RasterError(f"{path}: found more than {MOST_FILES} files; expected one product.")
+            raise RasterError(f"{path}: found more than {MOST_FILES} files", "one product")
     return members
 
 
@@ -161,8 +161,8 @@ def _walk(folder: str, depth: int) -> Iterator[str]:
             entries = list(os.scandir(os.path.join(folder, inside)))
         except OSError as error:
             raise RasterError(
-                f"{os.path.join(folder, inside)}: found a folder that cannot be listed ({error.strerror}); expected a "
-                "product's folder."
+                f"{os.path.join(folder, inside)}: found a folder that cannot be listed ({error.strerror})",
+                "a product's folder",
             ) from None
         if (status.st_dev, status.st_ino) in seen:
             continue

@@ -86,12 +86,12 @@ def read_area(path: str, grid: Grid) -> tuple[Window, Area]:
     """
     option = f"--aoi {path}"
     if grid.crs is None:
-        raise OptionError(f"{option}: found an image without a CRS; expected one, as the area is placed by it.")
+        raise OptionError(f"{option}: found an image without a CRS", "one, as the area is placed by it")
     document = _parsed(option, path)
     crs = _crs_of(option, document)
     polygons = _polygons(option, document)
     if not any(map(_size, polygons)):
-        raise OptionError(f"{option}: found polygons whose area is 0; expected one that encloses something.")
+        raise OptionError(f"{option}: found polygons whose area is 0", "one that encloses something")
     if crs.is_geographic:
         _refuse_beyond_earth(option, polygons, "crs" in document)
         polygons = [_over_the_antimeridian(option, each) for each in polygons]
@@ -101,15 +101,15 @@ def read_area(path: str, grid: Grid) -> tuple[Window, Area]:
         where = "" if window else f"it lies at {_extent(crs, polygons)}, the image at {_extent(*_border(grid))}"
     except GDAL_ERRORS as error:
         raise OptionError(
-            f"{option}: found coordinates that cannot be brought to the image's CRS ({error}); expected an area there."
+            f"{option}: found coordinates that cannot be brought to the image's CRS ({error})", "an area there"
         ) from error
     if window is None:
-        raise OptionError(f"{option}: found an area that shares no place with the image: {where}; expected one on it.")
+        raise OptionError(f"{option}: found an area that shares no place with the image: {where}", "one on it")
     area = Area(placed)
     if window.height * window.width <= LOOKED_AT and not area.mask(window).any():
         raise OptionError(
-            f"{option}: found an area without the centre of any pixel; expected a larger one, as a pixel is "
-            f"{grid.gsd:.3g} metres."
+            f"{option}: found an area without the centre of any pixel",
+            f"a larger one, as a pixel is {grid.gsd:.3g} metres",
         )
     return window, area
 
@@ -119,15 +119,15 @@ def read_area(path: str, grid: Grid) -> tuple[Window, Area]:
 
 def _parsed(option: str, path: str) -> dict[str, Any]:
     if os.path.exists(path) and not os.path.isfile(path):  # a pipe may never end
-        raise OptionError(f"{option}: found no file (it is a folder or a device); expected GeoJSON.")
+        raise OptionError(f"{option}: found no file (it is a folder or a device)", "GeoJSON")
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise OptionError(f"{option}: found no file that can be read ({error.strerror}); expected GeoJSON.") from error
+        raise OptionError(f"{option}: found no file that can be read ({error.strerror})", "GeoJSON") from error
     except (ValueError, RecursionError) as error:
-        raise OptionError(f"{option}: found no JSON ({error}); expected GeoJSON, a text file of polygons.") from error
+        raise OptionError(f"{option}: found no JSON ({error})", "GeoJSON, a text file of polygons") from error
     if not isinstance(document, dict) or "type" not in document:
-        raise OptionError(f"{option}: found JSON without a `type`; expected GeoJSON.")
+        raise OptionError(f"{option}: found JSON without a `type`", "GeoJSON")
     return document
 
 
@@ -142,7 +142,7 @@ def _crs_of(option: str, document: dict[str, Any]) -> CRS:
         return CRS.from_user_input(f"EPSG:{name}" if str(name).isdigit() else name)
     except GDAL_ERRORS as error:
         raise OptionError(
-            f"{option}: found the CRS {json.dumps(told)[:100]}, which is unknown; expected a name like EPSG:32631."
+            f"{option}: found the CRS {json.dumps(told)[:100]}, which is unknown", "a name like EPSG:32631"
         ) from error
 
 
@@ -163,13 +163,13 @@ def _polygons(option: str, document: dict[str, Any]) -> list[Polygon]:
             told = each.get("coordinates")
             for rings in [told] if kind == "Polygon" else told if isinstance(told, list) else [None]:
                 if not isinstance(rings, list):
-                    raise OptionError(f"{option}: found a {kind} without coordinates; expected lists of them.")
+                    raise OptionError(f"{option}: found a {kind} without coordinates", "lists of them")
                 found += [[_ring(option, ring) for ring in rings]] if rings else []
         else:
             others.add(kind)
     if not found:
         told = f"only {', '.join(sorted(others))}" if others else "none"
-        raise OptionError(f"{option}: found no polygons ({told}); expected at least one Polygon or MultiPolygon.")
+        raise OptionError(f"{option}: found no polygons ({told})", "at least one Polygon or MultiPolygon")
     return found
 
 
@@ -180,7 +180,7 @@ def _ring(option: str, corners: Any) -> Ring:
     except (TypeError, ValueError, KeyError, OverflowError):
         ring = np.empty((0, 0))
     if ring.ndim != 2 or ring.shape[1] != 2 or len(ring) < 3 or not (np.abs(ring) < FARTHEST).all():
-        raise OptionError(f"{option}: found a ring {json.dumps(corners)[:60]}; expected at least 3 corners [x, y].")
+        raise OptionError(f"{option}: found a ring {json.dumps(corners)[:60]}", "at least 3 corners [x, y]")
     return ring if (ring[0] == ring[-1]).all() else np.concatenate([ring, ring[:1]])
 
 
@@ -216,7 +216,7 @@ def _over_the_antimeridian(option: str, polygon: Polygon) -> Polygon:
         moved[1:, 0] += np.cumsum(jump)
         if moved[0, 0] != moved[-1, 0]:
             raise OptionError(
-                f"{option}: found a polygon around a pole; expected one that does not hold it. Name a projected CRS."
+                f"{option}: found a polygon around a pole", "one that does not hold it", "Name a projected CRS"
             )
         if result:  # a hole beside the outer ring, not once around the Earth from it
             moved[:, 0] += 360 * np.rint((result[0][:, 0].mean() - moved[:, 0].mean()) / 360)

@@ -105,8 +105,8 @@ def _of_array(values: Any) -> Labelled:
     array = plain(values)
     if array.ndim not in (3, 4) or 0 in array.shape or array.dtype.kind not in "iuf":
         raise RasterError(
-            f"found an array of {array.dtype} and shape {array.shape}; expected real numbers as "
-            "(band, row, column) or (date, band, row, column), nothing empty."
+            f"found an array of {array.dtype} and shape {array.shape}",
+            "real numbers as (band, row, column) or (date, band, row, column), nothing empty",
         )
     mask = np.ma.getmask(array)
     stacked = np.ma.getdata(array) if array.ndim == 4 else np.ma.getdata(array)[None]
@@ -122,12 +122,10 @@ def _of_array(values: Any) -> Labelled:
 def _of_sample(sample: Mapping[Any, Any]) -> Labelled:
     """TorchGeo's: image, and since when which version tells it: crs; transform; bbox or bounds."""
     if "image" not in sample:
-        raise RasterError(
-            f"found a mapping of {', '.join(map(str, sample)) or 'nothing'}; expected `image` in a sample."
-        )
+        raise RasterError(f"found a mapping of {', '.join(map(str, sample)) or 'nothing'}", "`image` in a sample")
     told = {key: sample.get(key) for key in ("crs", "transform", "bbox", "bounds")}
     if any(isinstance(each, list) or getattr(each, "ndim", 1) > 1 for each in told.values()):
-        raise RasterError("found a batch of samples; expected one. Take it apart, and give one sample at a time.")
+        raise RasterError("found a batch of samples", "one", "Take it apart, and give one sample at a time")
     image = _of_array(sample["image"])
     return replace(image, grid=lambda: _grid_of_sample(told, *image.load([0]).shape[2:]))
 
@@ -162,8 +160,8 @@ def _of_dataset(dataset: Any) -> Labelled:
     spatial = {str(name): each for name, each in dataset.data_vars.items() if {ROW, COLUMN} <= set(_roles(each))}
     if not spatial:
         raise RasterError(
-            f"found a Dataset of {_listed(dataset.data_vars)}, none with rows and columns; expected variables with the "
-            "dimensions y and x, or latitude and longitude."
+            f"found a Dataset of {_listed(dataset.data_vars)}, none with rows and columns",
+            "variables with the dimensions y and x, or latitude and longitude",
         )
     others = {str(name): each for name, each in dataset.data_vars.items() if str(name) not in spatial}
     names, first = [*spatial], next(iter(spatial.values()))
@@ -200,8 +198,8 @@ def _of_data_array(array: Any, labels: Mapping[Any, Any], more: Mapping[Any, Any
     unknown = [dim for dim in array.dims if dim not in roles.values()]
     if unknown or not {ROW, COLUMN} <= set(roles):
         raise RasterError(
-            f"found an array of the dimensions {_listed(array.dims)}; expected y and x (or latitude and longitude) "
-            "and, where there are several, time and band."
+            f"found an array of the dimensions {_listed(array.dims)}",
+            "y and x (or latitude and longitude) and, where there are several, time and band",
         )
     dims = [roles[role] for role in ORDER if role in roles]
     count = int(array.sizes[roles[BAND]]) if BAND in roles else 1
@@ -229,7 +227,7 @@ def _stacked(bands: Sequence[Shaped[np.ndarray, "..."]]) -> Shaped[np.ndarray, "
 
 def _checked(values: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "date band row column"]:
     if 0 in values.shape or values.dtype.kind not in "iuf":
-        raise RasterError(f"found {values.dtype} of shape {values.shape}; expected real numbers, nothing empty.")
+        raise RasterError(f"found {values.dtype} of shape {values.shape}", "real numbers, nothing empty")
     return values if values.ndim == 4 else values[None]
 
 
@@ -273,7 +271,7 @@ def _wavelengths(labels: Mapping[Any, Any], dim: Any) -> tuple[float, ...]:
     unit = str(label.attrs.get("units", "nm")).lower()
     named = {"nanometers": "nm", "nanometer": "nm", "micrometers": "um", "micrometer": "um", "microns": "um"}
     if named.get(unit, unit) not in SCALES:
-        raise RasterError(f"found wavelengths in {unit!r}; expected one of {', '.join(SCALES)}.")
+        raise RasterError(f"found wavelengths in {unit!r}", f"one of {', '.join(SCALES)}")
     return tuple(float(each) * SCALES[named.get(unit, unit)] for each in label.values)
 
 
@@ -310,7 +308,7 @@ def _scaling(told: Mapping[Any, Any], band: int, count: int) -> tuple[float, flo
     offsets = [*_each(told, "add_offset"), *_each(told, "offsets", band if count > 1 else None), 0.0]
     scale, offset = scales[0], offsets[0]
     if not (math.isfinite(scale) and math.isfinite(offset)) or scale == 0:
-        raise RasterError(f"found a scale of {scale:g} and an offset of {offset:g}; expected a scale other than 0.")
+        raise RasterError(f"found a scale of {scale:g} and an offset of {offset:g}", "a scale other than 0")
     return None if (scale, offset) == (1, 0) else (scale, offset)
 
 
@@ -322,7 +320,7 @@ def _each(told: Mapping[Any, Any], key: str, index: int | None = None) -> list[f
     try:
         numbers = [float(each) for each in np.atleast_1d(np.asarray(value, object)) if each is not None]
     except (TypeError, ValueError):
-        raise RasterError(f"found {value!r} for the attribute {key}; expected a number.") from None
+        raise RasterError(f"found {value!r} for the attribute {key}", "a number") from None
     return numbers if index is None else numbers[index : index + 1]
 
 
@@ -422,14 +420,14 @@ def _transform_told(attrs: Mapping[Any, Any], mapping: Any) -> Affine | None:
     try:
         return Affine.from_gdal(*map(float, words)) if len(words) == 6 else None
     except ValueError:
-        raise RasterError(f"found the GeoTransform {' '.join(words)}; expected six numbers.") from None
+        raise RasterError(f"found the GeoTransform {' '.join(words)}", "six numbers") from None
 
 
 def _affine(numbers: Sequence[Any]) -> Affine:
     try:
         return Affine(*(float(each) for each in numbers[:6]))
     except (TypeError, ValueError):
-        raise RasterError(f"found the transform {_listed(numbers)}; expected six numbers.") from None
+        raise RasterError(f"found the transform {_listed(numbers)}", "six numbers") from None
 
 
 def _crs(
@@ -456,9 +454,7 @@ def _wkt(told: Any) -> str | None:
         number = int(told) if isinstance(told, int | float | np.number) else None
         return str((CRS.from_user_input(told) if number is None else CRS.from_epsg(number)).to_wkt())
     except (*GDAL_ERRORS, TypeError, ValueError, AttributeError) as error:
-        raise RasterError(
-            f"found the CRS {str(told)[:60]!r}, which cannot be read ({error}); expected WKT or EPSG."
-        ) from None
+        raise RasterError(f"found the CRS {str(told)[:60]!r}, which cannot be read ({error})", "WKT or EPSG") from None
 
 
 def _listed(names: Iterable[Any]) -> str:

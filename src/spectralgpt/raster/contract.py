@@ -74,7 +74,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     sample, clouds = look(raster)
     if not sample.valid.any():
         raise RasterError(
-            f"{source}: found no valid pixel, all are nodata, NaN or masked; expected an image that holds something."
+            f"{source}: found no valid pixel, all are nodata, NaN or masked", "an image that holds something"
         )
     told = [fact for fact in raster.facts if "offset" in fact or "scale" in fact]
     fixed = tuple(fact for fact in told if not any(words in fact for words in BY_CONVENTION))

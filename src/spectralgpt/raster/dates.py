@@ -41,7 +41,7 @@ def day_of(text: str, source: str) -> int:
     try:
         return (date.fromisoformat(re.split("[T ]", text.strip(), maxsplit=1)[0]) - EPOCH).days
     except ValueError:
-        raise RasterError(f"{source}: found {text!r} for a date; expected one like 2020-05-01.") from None
+        raise RasterError(f"{source}: found {text!r} for a date", "one like 2020-05-01") from None
 
 
 def written(day: int) -> str:
@@ -84,7 +84,7 @@ def day_told(path: str, tags: Sequence[Sequence[tuple[str, str]]], names: Sequen
             return next(iter(days))
         if days:
             dates = " and ".join(map(written, sorted(days)))
-            raise RasterError(f"{path}: found files of {dates}; expected one date in a folder. Keep each in its own.")
+            raise RasterError(f"{path}: found files of {dates}", "one date in a folder", "Keep each in its own")
     return UNKNOWN
 
 

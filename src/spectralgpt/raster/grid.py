@@ -100,7 +100,7 @@ class Grid:
         """
         option = f"--gsd {gsd:g}"
         if not (math.isfinite(gsd) and gsd > 0):
-            raise OptionError(f"{option}: found no size of a pixel; expected metres on the ground above 0, like 10.")
+            raise OptionError(f"{option}: found no size of a pixel", "metres on the ground above 0, like 10")
         if self.crs is None or not math.isfinite(self.gsd):
             raise OptionError(
                 f"{option}: found an image without a georeference that tells metres; expected CRS and transform, as "
@@ -110,8 +110,8 @@ class Grid:
         extent = self.height * steps[0], self.width * steps[1]
         if min(extent) < gsd * (1 - SLIVER):
             raise OptionError(
-                f"{option}: found an image of {extent[0]:.4g} x {extent[1]:.4g} metres, less than one such pixel; "
-                "expected a smaller size."
+                f"{option}: found an image of {extent[0]:.4g} x {extent[1]:.4g} metres, less than one such pixel",
+                "a smaller size",
             )
         # min: what is above is refused, and infinity has no whole number
         height, width = (math.ceil(min(metres / gsd, 2.0 * MOST_PIXELS) - SLIVER) for metres in extent)

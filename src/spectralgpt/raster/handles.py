@@ -37,14 +37,12 @@ def open_dataset(path: str) -> DatasetReader:
         path.encode()
     except UnicodeEncodeError:
         shown = path.encode(errors="replace").decode()
-        raise RasterError(f"{shown}: found a name that is no UTF-8; expected one. Rename the file.") from None
+        raise RasterError(f"{shown}: found a name that is no UTF-8", "one", "Rename the file") from None
     try:
         with without_georeference_warning():
             return rasterio.open(path)
     except GDAL_ERRORS as error:
-        raise RasterError(
-            f"{path}: found no image that can be opened ({error}); expected a raster as GeoTIFF."
-        ) from error
+        raise RasterError(f"{path}: found no image that can be opened ({error})", "a raster as GeoTIFF") from error
 
 
 class Handles:

@@ -64,7 +64,7 @@ def open_raster(
     """
     sources = [source] if isinstance(source, str | os.PathLike) else list(source)
     if not sources:
-        raise RasterError("found no image; expected at least one path.")
+        raise RasterError("found no image", "at least one path")
     images = [_open_one(os.fspath(each), bands) for each in sources]
     if clouds is not None:
         images = _with_clouds(images, os.fspath(clouds))
@@ -227,8 +227,8 @@ def _finest(path: str, grids: Sequence[Grid]) -> Grid:
     if unplaced or len({grid.crs is None for grid in grids}) > 1:
         sizes = ", ".join(f"{height} x {width}" for height, width in dict.fromkeys(grid.shape for grid in grids))
         raise RasterError(
-            f"{path}: found bands of {sizes} pixels of which some have no georeference; expected one grid, or CRS and "
-            "transform in every file, as bands are aligned by georeference."
+            f"{path}: found bands of {sizes} pixels of which some have no georeference",
+            "one grid, or CRS and transform in every file, as bands are aligned by georeference",
         )
     if all(grid.same_crs(first) for grid in grids):
         return min(grids, key=lambda grid: grid.pixel_area)
@@ -359,14 +359,14 @@ def _refuse_elsewhere(first: Image, other: Image) -> None:
         return
     if not (first.grid.is_placed and other.grid.is_placed) or (first.grid.crs is None) != (other.grid.crs is None):
         raise RasterError(
-            f"{other.source}: found {other.grid.height} x {other.grid.width} pixels, in {first.source} "
-            f"{first.grid.height} x {first.grid.width}, and no georeference in one of them; expected one grid, or CRS "
-            "and transform in both."
+            (
+                f"{other.source}: found {other.grid.height} x {other.grid.width} pixels, in {first.source} "
+                f"{first.grid.height} x {first.grid.width}, and no georeference in one of them"
+            ),
+            "one grid, or CRS and transform in both",
         )
     if not _share_a_place(first.grid, other.grid):
-        raise RasterError(
-            f"{other.source}: found that it shares no place with {first.source}; expected dates of one place."
-        )
+        raise RasterError(f"{other.source}: found that it shares no place with {first.source}", "dates of one place")
 
 
 def _share_a_place(one: Grid, other: Grid) -> bool:

@@ -94,7 +94,7 @@ class Pixels:
                 told = np.broadcast_to(valid, stacked.shape)
             except ValueError:
                 raise RasterError(
-                    f"found valid of shape {valid.shape}; expected the values' {stacked.shape} or its last axes."
+                    f"found valid of shape {valid.shape}", f"the values' {stacked.shape} or its last axes"
                 ) from None
             true = combined(true, told)
         if scale is None and offset is None:
@@ -105,7 +105,7 @@ class Pixels:
         told_days = array.days() if dates is None else None
         place = grid or array.grid() or Grid(None, Affine.identity(), *stacked.shape[2:])
         if place.shape != stacked.shape[2:]:
-            raise RasterError(f"found a grid of {place.shape} pixels; expected the values' {stacked.shape[2:]}.")
+            raise RasterError(f"found a grid of {place.shape} pixels", f"the values' {stacked.shape[2:]}")
         return cls(
             values=stacked,
             valid=true,
@@ -133,8 +133,9 @@ def _identified(
     missing = [band.name for band in given if band.name not in names]
     if missing:
         raise BandError(
-            f"the array: found bands {', '.join(map(str, names))}; expected also {', '.join(missing)}, as are given. "
-            "Rename the array's, as bands are never matched by position beside names."
+            f"the array: found bands {', '.join(map(str, names))}",
+            f"also {', '.join(missing)}, as are given",
+            "Rename the array's, as bands are never matched by position beside names",
         )
     return bands_of(given, len(given), "the array")[0], tuple(names.index(band.name) for band in given), None
 
@@ -183,8 +184,9 @@ def _told_scaling(
     tiny = [band for band, each in enumerate(told) if each is not None and abs(each[0]) < TINY]
     if tiny and stacked.dtype.kind == "f" and looks_like_reflectance(_only(stacked, valid, tiny)):
         raise RasterError(
-            f"found floats that are reflectance, and attributes that tell to scale them by {told[tiny[0]]}; expected "
-            "one of these. If they are scaled already, say scale=1, offset=0."
+            f"found floats that are reflectance, and attributes that tell to scale them by {told[tiny[0]]}",
+            "one of these",
+            "If they are scaled already, say scale=1, offset=0",
         )
     silent = [band for band, each in enumerate(told) if each is None]
     scales, offsets = [each[0] if each else 1.0 for each in told], [each[1] if each else 0.0 for each in told]
@@ -272,8 +274,11 @@ def convention(
         scale, offset = (whose.scale, whose.offset) if whose else (1.0, 0.0)
         if scale is None or offset is None:
             raise RasterError(
-                f"found digital numbers of {band.sensor} {band.name}; expected scale= and offset= that make "
-                "reflectance of them, as only a product's metadata tell these, or reflectance below 2 in floats."
+                f"found digital numbers of {band.sensor} {band.name}",
+                (
+                    "scale= and offset= that make reflectance of them, as only a product's metadata tell these, or "
+                    "reflectance below 2 in floats"
+                ),
             )
         scales.append(scale)
         offsets.append(offset)
@@ -283,14 +288,14 @@ def convention(
 def looks_like_reflectance(measured: Shaped[np.ndarray, " value"]) -> bool:
     """Whether the 98 % quantile of valid values is below 2. RasterError when there are none."""
     if not measured.size:
-        raise RasterError("found no valid value: all are NaN, infinite or nodata; expected some that were measured.")
+        raise RasterError("found no valid value: all are NaN, infinite or nodata", "some that were measured")
     return bool(np.quantile(measured, 0.98) < REFLECTANCE_BELOW)
 
 
 def _a_band(given: float | int | Sequence[float | int], count: int, what: str) -> list[float]:
     each = np.asarray(given, np.float64)
     if each.shape not in ((), (1,), (count,)):
-        raise RasterError(f"found {each.size} values of {what}; expected one, or {count}: one a band.")
+        raise RasterError(f"found {each.size} values of {what}", f"one, or {count}: one a band")
     return [float(value) for value in np.broadcast_to(each, count)]
 
 
@@ -298,5 +303,5 @@ def _days(dates: Sequence[str | date | None] | None, count: int) -> Int32[np.nda
     if dates is None:
         return np.full(count, UNKNOWN, np.int32)
     if len(dates) != count:
-        raise RasterError(f"found {len(dates)} dates for {count} images; expected one each.")
+        raise RasterError(f"found {len(dates)} dates for {count} images", "one each")
     return np.array([UNKNOWN if each is None else day_of(str(each), "dates") for each in dates], np.int32)

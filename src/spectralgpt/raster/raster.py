@@ -230,8 +230,12 @@ class Raster:
             yield dataset, RasterioWindow(window.column, window.row, window.width, window.height)
         except GDAL_ERRORS as error:
             raise RasterError(
-                f"{path}: found that the pixels of rows {window.row} to {window.end_row - 1} cannot be read "
-                f"({error.__cause__ or error}); expected a whole file. It may be cut off or damaged: fetch it again."
+                (
+                    f"{path}: found that the pixels of rows {window.row} to {window.end_row - 1} cannot be read "
+                    f"({error.__cause__ or error})"
+                ),
+                "a whole file",
+                "It may be cut off or damaged: fetch it again",
             ) from error
 
     def _is_converted(self, band: int, layer: Layer) -> bool:

@@ -134,7 +134,7 @@ def _through_crs(
         there = to_crs(CRS.from_wkt(target.crs), CRS.from_wkt(source.crs), x.ravel(), y.ravel())
     except GDAL_ERRORS as error:
         raise RasterError(
-            f"found two CRS of which none leads to the other ({error}); expected images that both lie on Earth."
+            f"found two CRS of which none leads to the other ({error})", "images that both lie on Earth"
         ) from error
     u, v = (np.asarray(values, np.float64).reshape(x.shape) for values in there[:2])
     with np.errstate(invalid="ignore"):  # infinity where the projection has no place

@@ -80,18 +80,16 @@ def read_metadata(text: str, source: str) -> SafeMetadata:
     source: the file, for messages. RasterError when it is no such XML, or states no or absurd numbers.
     """
     if "<!DOCTYPE" in text:  # entities of a few lines can unpack to gigabytes
-        raise RasterError(f"{source}: found a document type declaration; expected plain Sentinel-2 metadata.")
+        raise RasterError(f"{source}: found a document type declaration", "plain Sentinel-2 metadata")
     try:
         root = ElementTree.fromstring(text)
     except (ElementTree.ParseError, ValueError) as error:
         raise RasterError(
-            f"{source}: found XML that cannot be read ({error}); expected Sentinel-2 metadata. Fetch it again."
+            f"{source}: found XML that cannot be read ({error})", "Sentinel-2 metadata", "Fetch it again"
         ) from None
     kind = re.fullmatch(r"Level-(1C|2A)p?_(User_Product|Tile_ID)", _local(root))
     if kind is None:
-        raise RasterError(
-            f"{source}: found <{_local(root)[:50]}>; expected metadata of a Level-1C or Level-2A product."
-        )
+        raise RasterError(f"{source}: found <{_local(root)[:50]}>", "metadata of a Level-1C or Level-2A product")
     level, is_product = f"L{kind[1]}", kind[2] == "User_Product"
     found: dict[str, list[ElementTree.Element]] = {}
     for element in root.iter():
@@ -104,12 +102,13 @@ def read_metadata(text: str, source: str) -> SafeMetadata:
     stated = first(*QUANTIFICATION[level])
     if is_product and not stated:
         raise RasterError(
-            f"{source}: found no {QUANTIFICATION[level][0]}; expected it, as reflectance cannot be told without. "
-            "Fetch the metadata again."
+            f"{source}: found no {QUANTIFICATION[level][0]}",
+            "it, as reflectance cannot be told without",
+            "Fetch the metadata again",
         )
     quantification = _number(stated, QUANTIFICATION[level][0], source) if stated else None
     if quantification is not None and quantification <= 0:
-        raise RasterError(f"{source}: found {QUANTIFICATION[level][0]} {stated}; expected a number above 0.")
+        raise RasterError(f"{source}: found {QUANTIFICATION[level][0]} {stated}", "a number above 0")
     special = {
         (each.findtext("SPECIAL_VALUE_TEXT") or "").strip(): _number(
             each.findtext("SPECIAL_VALUE_INDEX") or "", "a special value", source
@@ -143,7 +142,7 @@ def _offsets(elements: Iterable[ElementTree.Element], tag: str, source: str) -> 
     for element in elements:
         number = element.get("band_id", element.get("bandId", "")).strip()
         if number not in names or names[number] in offsets:
-            raise RasterError(f"{source}: found {tag} of band_id {number!r}; expected each of 0 to 12 at most once.")
+            raise RasterError(f"{source}: found {tag} of band_id {number!r}", "each of 0 to 12 at most once")
         offsets[names[number]] = _number(element.text or "", tag, source)
     return offsets
 
@@ -154,7 +153,7 @@ def _number(text: str, what: str, source: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise RasterError(f"{source}: found {text.strip()[:50]!r} for {what}; expected a number. Fetch it again.")
+        raise RasterError(f"{source}: found {text.strip()[:50]!r} for {what}", "a number", "Fetch it again")
     return number
 
 

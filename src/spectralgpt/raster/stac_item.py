@@ -106,7 +106,7 @@ def read_item(text: str, source: str) -> Item:
         try:
             urlsplit(href)
         except ValueError as error:
-            raise RasterError(f"{source}: found {href!r} for the href of {key} ({error}); expected a file.") from None
+            raise RasterError(f"{source}: found {href!r} for the href of {key} ({error})", "a file") from None
         if not _is_image(key, href, fields):
             continue
         if cloud_key(key) in CLOUDS:
@@ -118,7 +118,7 @@ def read_item(text: str, source: str) -> Item:
     by_rule = (name or "").startswith("s2-") or any(described.get(key) for key in BASELINES[:2])
     if by_rule:
         if name == "s2-l2a" and any(_canonical(band) == "B10" for asset in named for band in asset.bands):
-            raise RasterError(f"{source}: found B10 in an item of Level-2A; expected it in Level-1C only. Correct it.")
+            raise RasterError(f"{source}: found B10 in an item of Level-2A", "it in Level-1C only", "Correct it")
         shift = _shift(described, source)
         named = [
             replace(asset, bands=tuple(shift.applied_to(band, asset.key, source, warnings) for band in asset.bands))
@@ -146,7 +146,7 @@ def _item_table(text: str, source: str) -> dict[str, Any]:
     try:
         table = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RasterError(f"{source}: found no JSON that can be read ({error}); expected a STAC item.") from None
+        raise RasterError(f"{source}: found no JSON that can be read ({error})", "a STAC item") from None
     kind = table.get("type") if isinstance(table, dict) else None
     if isinstance(table, dict) and kind == "Feature" and "stac_version" in table:
         return table
@@ -156,13 +156,13 @@ def _item_table(text: str, source: str) -> dict[str, Any]:
         "FeatureCollection": "a collection of items",
         "Feature": "a GeoJSON feature without stac_version",
     }.get(str(kind), "a STAC catalogue" if isinstance(table, dict) and "stac_version" in table else "other JSON")
-    raise RasterError(f"{source}: found {found}; expected one STAC item (type Feature). Give the item's own file.")
+    raise RasterError(f"{source}: found {found}", "one STAC item (type Feature)", "Give the item's own file")
 
 
 def _typed(value: Any, kind: type, source: str, what: str) -> Any:
     if not isinstance(value, kind):
         expected = "an object" if kind is dict else "a list" if kind is list else "a text"
-        raise RasterError(f"{source}: found {str(value)[:60]!r} for {what}; expected {expected}, as STAC has it.")
+        raise RasterError(f"{source}: found {str(value)[:60]!r} for {what}", f"{expected}, as STAC has it")
     return value
 
 
@@ -178,7 +178,7 @@ def _number(fields: dict[str, Any], key: str, source: str, special: bool = False
     if special and isinstance(value, str) and value.lower() in ("nan", "inf", "-inf"):
         return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not (special or math.isfinite(value)):
-        raise RasterError(f"{source}: found {value!r} for {key}; expected a number.")
+        raise RasterError(f"{source}: found {value!r} for {key}", "a number")
     return float(value)
 
 
@@ -198,12 +198,12 @@ def _bands(
     if all(isinstance(each, int) for each in told):  # before 0.9: indices
         listed = _list(properties, "eo:bands", source)
         if any(not 0 <= each < len(listed) for each in told):
-            raise RasterError(f"{where}: found eo:bands {told}; expected indices below {len(listed)}.")
+            raise RasterError(f"{where}: found eo:bands {told}", f"indices below {len(listed)}")
         told = [listed[each] for each in told]
     told = [_typed(each, dict, where, "a band") for each in told]
     raster = [_typed(each, dict, where, "one of raster:bands") for each in _list(fields, "raster:bands", where)]
     if told and raster and len(told) != len(raster):
-        raise RasterError(f"{where}: found {len(told)} bands but {len(raster)} raster:bands; expected as many.")
+        raise RasterError(f"{where}: found {len(told)} bands but {len(raster)} raster:bands", "as many")
     names = [_name(each, key, href, len(told), where) for each in told]
     if not told and len(raster) <= 1:
         names = [_name({}, key, href, 1, where)]
@@ -228,8 +228,9 @@ def _name(band: dict[str, Any], key: str, href: str, count: int, where: str) -> 
     numbered = {canonical(name): name for name in map(_short, words) if NUMBERED.fullmatch(name)}
     if len(numbered) > 1:
         raise RasterError(
-            f"{where}: found it called {' and '.join(numbered)} by its bands, key and file ({stem}); expected one "
-            "band. Correct the item."
+            f"{where}: found it called {' and '.join(numbered)} by its bands, key and file ({stem})",
+            "one band",
+            "Correct the item",
         )
     return next(iter(numbered.values()), told[0] if told else None)
 
@@ -247,13 +248,13 @@ def _canonical(band: AssetBand) -> str:
 def _band(name: str | None, fields: dict[str, Any], where: str) -> AssetBand:
     unit = str(fields.get("unit") or "")
     if RADIANCE.search(unit):
-        raise RasterError(f"{where}: found values in {unit}; expected reflectance. Convert them first.")
+        raise RasterError(f"{where}: found values in {unit}", "reflectance", "Convert them first")
     scale, offset = (
         _number(fields, key, where) if key in fields else _number(fields, f"raster:{key}", where)
         for key in ("scale", "offset")
     )
     if scale == 0:
-        raise RasterError(f"{where}: found scale 0; expected another number.")
+        raise RasterError(f"{where}: found scale 0", "another number")
     if scale in (1, None) and not offset:  # what writers put where they know nothing
         scale = offset = None
     wavelength, fwhm = (
@@ -296,8 +297,8 @@ def _asset(
         )
     except (TypeError, ValueError, IndexError, OverflowError):
         raise RasterError(
-            f"{source}: asset {key}: found proj:shape {shape} and proj:transform {transform}; expected rows and "
-            "columns, and six or nine numbers."
+            f"{source}: asset {key}: found proj:shape {shape} and proj:transform {transform}",
+            "rows and columns, and six or nine numbers",
         ) from None
 
 
@@ -359,7 +360,7 @@ def _level(
             found[key] = match[1].upper()
     if len(set(found.values())) > 1:
         told = ", ".join(f"{level} in {key}" for key, level in found.items())
-        raise RasterError(f"{source}: found two processing levels ({told}); expected one. Correct the item.")
+        raise RasterError(f"{source}: found two processing levels ({told})", "one", "Correct the item")
     return next(((level, f"{key} {described[key]}") for key, level in found.items()), None)
 
 
@@ -388,14 +389,16 @@ class Shift:
         if self.baseline < SHIFTED:
             if stated:
                 raise RasterError(
-                    f"{source}: asset {key}: found offset {stated:g} and {self.fact}; expected none before baseline "
-                    "04.00. Correct the item."
+                    f"{source}: asset {key}: found offset {stated:g} and {self.fact}",
+                    "none before baseline 04.00",
+                    "Correct the item",
                 )
             return replace(band, scale=scale, offset=0.0)
         if stated == 0 and self.removed is False:
             raise RasterError(
-                f"{source}: asset {key}: found offset 0, and that the pixels' offset was not removed; expected -0.1. "
-                "Correct the item."
+                f"{source}: asset {key}: found offset 0, and that the pixels' offset was not removed",
+                "-0.1",
+                "Correct the item",
             )
         if stated == 0:
             warnings.append(
@@ -421,7 +424,7 @@ def _shift(described: dict[str, Any], source: str) -> Shift:
     try:
         baseline = float(text) if text else None
     except ValueError:
-        raise RasterError(f"{source}: found {text!r} for {key}; expected a baseline like 05.09.") from None
+        raise RasterError(f"{source}: found {text!r} for {key}", "a baseline like 05.09") from None
     if removed:
         fact = "the catalogue has removed it: boa_offset_applied"
     else:

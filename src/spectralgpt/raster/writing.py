@@ -66,20 +66,21 @@ def check_target(path: str | os.PathLike[str], kind: Literal["raster", "file"] =
     target = Path(path)
     # os.path: a name that is too long is no reason for a traceback
     if os.path.isdir(target):
-        raise TargetError(f"{target}: found a folder; expected the name of a file to write. Name one inside it.")
+        raise TargetError(f"{target}: found a folder", "the name of a file to write", "Name one inside it")
     if kind == "raster" and target.suffix.lower() not in SUFFIXES:
-        raise TargetError(f"{target}: found the name {target.name!r}; expected one that ends in .tif, for a GeoTIFF.")
+        raise TargetError(f"{target}: found the name {target.name!r}", "one that ends in .tif, for a GeoTIFF")
     folder = target.parent
     if not folder.is_dir():
         found = "a file where its folder should be" if folder.exists() else f"no folder {folder}"
-        raise TargetError(f"{target}: found {found}; expected a folder to write into. Make it first.")
+        raise TargetError(f"{target}: found {found}", "a folder to write into", "Make it first")
     try:
         with tempfile.TemporaryFile(dir=folder, prefix=f".{target.name[:100]}."):
             pass
     except OSError as error:
         raise TargetError(
-            f"{target}: found that {folder} cannot be written to ({error.strerror or error}); expected a folder that "
-            "can. Choose another, or change its permissions."
+            f"{target}: found that {folder} cannot be written to ({error.strerror or error})",
+            "a folder that can",
+            "Choose another, or change its permissions",
         ) from error
 
 
@@ -87,9 +88,7 @@ def refuse_overwriting(sources: Iterable[str], targets: Iterable[Path]) -> None:
     """TargetError where a target is one of the sources, under whatever name."""
     for source, target in product(sources, targets):
         if os.path.exists(source) and target.exists() and os.path.samefile(source, target):
-            raise TargetError(
-                f"{target}: found that it is a source itself; expected another file. Choose another TARGET."
-            )
+            raise TargetError(f"{target}: found that it is a source itself", "another file", "Choose another TARGET")
 
 
 class CogWriter:
@@ -240,5 +239,5 @@ def _refusals(target: Path) -> Iterator[None]:
         yield
     except (OSError, *GDAL_ERRORS) as error:
         raise TargetError(
-            f"{target}: found that it cannot be written ({error}); expected a disk with space and permission to write."
+            f"{target}: found that it cannot be written ({error})", "a disk with space and permission to write"
         ) from error

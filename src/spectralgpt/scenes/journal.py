@@ -58,8 +58,9 @@ class Journal:
             self._lock = locked(self.folder / "lock")
             if self._lock is None:
                 raise TargetError(
-                    f"{self.folder}: found that another run writes to this target; expected one at a time. Wait for "
-                    "it, or choose another TARGET."
+                    f"{self.folder}: found that another run writes to this target",
+                    "one at a time",
+                    "Wait for it, or choose another TARGET",
                 )
             self._clear(keep={"lock"})
             with written_beside(self.folder / "plan.json", ".new", durable=False) as file:
@@ -158,14 +159,18 @@ def check_scene_target(target: Path) -> None:
     found = _foreign(partial)
     if found:
         raise TargetError(
-            f"{partial}: found {found}; expected no such file, or the folder that a killed run left, as the blocks of "
-            f"{target.name} are kept there until it is whole. Move it away, or choose another target."
+            f"{partial}: found {found}",
+            (
+                f"no such file, or the folder that a killed run left, as the blocks of {target.name} are kept there "
+                "until it is whole"
+            ),
+            "Move it away, or choose another target",
         )
     version = _version(partial)
     if version != VERSION:
         raise TargetError(
-            f"{partial}: found what another version of spectralgpt kept of an unfinished scene (format {version}; "
-            f"expected {VERSION}), which this one cannot go on with: delete the folder and start again."
+            f"{partial}: found what another version of spectralgpt kept of an unfinished scene (format {version}",
+            f"{VERSION}), which this one cannot go on with: delete the folder and start again",
         )
 
 

@@ -118,6 +118,5 @@ def refusals(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise TargetError(
-            f"{folder}: found that it cannot be written to ({error}); expected a disk with space and permission to "
-            "write."
+            f"{folder}: found that it cannot be written to ({error})", "a disk with space and permission to write"
         ) from error

@@ -47,7 +47,7 @@ class ChangeDetection(Backbone):
     def __init__(self, config: ModelConfig, head: ChangeConfig):
         super().__init__(config)
         if head.combine not in get_args(Combine):
-            raise OptionError(f"found {head.combine!r} of two times; expected one of {', '.join(get_args(Combine))}.")
+            raise OptionError(f"found {head.combine!r} of two times", f"one of {', '.join(get_args(Combine))}")
         self.combine = head.combine
         self.blocks = head.blocks(config.size.depth)
         dim = config.size.dim
@@ -100,12 +100,15 @@ def both_times(cube: Cube, after: Cube | None) -> tuple[Cube, Cube]:
     """Before and after, from one cube of two dates or from two cubes. OptionError for anything else."""
     if after is None:
         if cube.shape[1] != 2:
-            raise OptionError(f"found {cube.shape[1]} dates; expected 2, before and after. For more, give two cubes.")
+            raise OptionError(f"found {cube.shape[1]} dates", "2, before and after", "For more, give two cubes")
         return cube.at_date(0), cube.at_date(1)
     if (cube.shape[0], *cube.shape[-2:]) != (after.shape[0], *after.shape[-2:]):
         raise OptionError(
-            f"found {cube.shape[0]} images of {cube.shape[-2]} x {cube.shape[-1]} pixels before and {after.shape[0]} "
-            f"of {after.shape[-2]} x {after.shape[-1]} after; expected the same places at the same size."
+            (
+                f"found {cube.shape[0]} images of {cube.shape[-2]} x {cube.shape[-1]} pixels before and "
+                f"{after.shape[0]} of {after.shape[-2]} x {after.shape[-1]} after"
+            ),
+            "the same places at the same size",
         )
     return cube, after
 

@@ -59,11 +59,11 @@ class Pretraining(Objective):
 
     def __post_init__(self) -> None:
         if not 0 < self.mask_ratio < 1:
-            raise OptionError(f"mask_ratio: found {self.mask_ratio}; expected between 0 and 1.")
+            raise OptionError(f"mask_ratio: found {self.mask_ratio}", "between 0 and 1")
         if not 0 < self.decode_fraction <= 1:
-            raise OptionError(f"decode_fraction: found {self.decode_fraction}; expected above 0 and up to 1.")
+            raise OptionError(f"decode_fraction: found {self.decode_fraction}", "above 0 and up to 1")
         if self.spectral_weight is not None and not self.spectral_weight >= 0:
-            raise OptionError(f"spectral_weight: found {self.spectral_weight}; expected 0 or more, or none.")
+            raise OptionError(f"spectral_weight: found {self.spectral_weight}", "0 or more, or none")
 
     @torch.no_grad()
     def prepare(self, model: nn.Module, batch: Batch) -> Prepared:

@@ -41,9 +41,9 @@ class Class:
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and self.name.strip() and self.name.isprintable()):
-            raise OptionError(f"found {self.name!r} for the name of a class; expected a line of text.")
+            raise OptionError(f"found {self.name!r} for the name of a class", "a line of text")
         if self.colour is not None and not (isinstance(self.colour, str) and _COLOUR.fullmatch(self.colour)):
-            raise OptionError(f"class {self.name}: found the colour {self.colour!r}; expected one like #1f77b4.")
+            raise OptionError(f"class {self.name}: found the colour {self.colour!r}", "one like #1f77b4")
 
 
 _COLOUR = re.compile("#[0-9a-fA-F]{6}")
@@ -95,7 +95,7 @@ class Objective(Family):
 
         objective = find(name).objective
         if objective is None:
-            raise OptionError(f"found the task {name!r}, which has no training; expected one that has.")
+            raise OptionError(f"found the task {name!r}, which has no training", "one that has")
         return objective
 
     def head_config(self) -> HeadConfig | None:
@@ -206,5 +206,5 @@ class Task:
             return None
         expected = " or ".join(kind.__name__ for kind in self.heads.values()) or "none"
         raise OptionError(
-            f"found the head {'none' if head is None else type(head).__name__} for {self.name}; expected {expected}."
+            f"found the head {'none' if head is None else type(head).__name__} for {self.name}", f"{expected}"
         )

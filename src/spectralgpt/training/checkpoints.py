@@ -155,8 +155,9 @@ def _load(path: Path, state: dict[str, Any]) -> None:
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise DataError(
-            f"{path}: found {', '.join(problems[:3])}{more}; expected the state of this model. Go on with the "
-            "configuration that the run was started with, or choose another folder."
+            f"{path}: found {', '.join(problems[:3])}{more}",
+            "the state of this model",
+            "Go on with the configuration that the run was started with, or choose another folder",
         )
     with _quiet():
         try:
@@ -189,8 +190,9 @@ def _checked(path: Path, distribution: Distribution) -> dict[str, Any]:
     content = json.loads((path / STATE).read_bytes())
     if content["version"] != VERSION:
         raise DataError(
-            f"{path}: found a checkpoint of version {content['version']}; expected {VERSION}. Go on with the version "
-            "of spectralgpt that wrote it."
+            f"{path}: found a checkpoint of version {content['version']}",
+            f"{VERSION}",
+            "Go on with the version of spectralgpt that wrote it",
         )
     return content  # type: ignore[no-any-return]
 
@@ -254,8 +256,9 @@ def _refusals(folder: Path) -> Iterator[None]:
             # a second Ctrl-C among them
             raise cause from error
         raise TargetError(
-            f"{folder}: found that it cannot be written to ({cause}); expected a disk with space and permission "
-            "to write. The checkpoints before are whole: the run goes on from them."
+            f"{folder}: found that it cannot be written to ({cause})",
+            "a disk with space and permission to write",
+            "The checkpoints before are whole: the run goes on from them",
         ) from error
 
 

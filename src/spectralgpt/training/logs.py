@@ -110,12 +110,13 @@ def read_log(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             if number < len(lines):
                 raise DataError(
-                    f"{path}: found a line {number} that is not JSON; expected a record a line. Move the file away, "
-                    "or delete this line."
+                    f"{path}: found a line {number} that is not JSON",
+                    "a record a line",
+                    "Move the file away, or delete this line",
                 ) from None
             continue
         if not isinstance(record, dict):
-            raise DataError(f"{path}: found a line {number} that is no record; expected names and numbers in each.")
+            raise DataError(f"{path}: found a line {number} that is no record", "names and numbers in each")
         records.append(record)
     return records
 
@@ -131,5 +132,5 @@ def _refusals(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise TargetError(
-            f"{path}: found that it cannot be written to ({error}); expected a disk with space and permission to write."
+            f"{path}: found that it cannot be written to ({error})", "a disk with space and permission to write"
         ) from error

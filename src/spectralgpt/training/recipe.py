@@ -42,16 +42,16 @@ class ModelChoice:
     def __post_init__(self) -> None:
         for name in ("slots", "patch"):
             if getattr(self, name) < 1:
-                raise OptionError(f"{name}: found {getattr(self, name)}; expected 1 or more.")
+                raise OptionError(f"{name}: found {getattr(self, name)}", "1 or more")
         if self.place_nodes is not None and self.place_nodes < 1:
-            raise OptionError(f"place_nodes: found {self.place_nodes}; expected 1 or more, or none.")
+            raise OptionError(f"place_nodes: found {self.place_nodes}", "1 or more, or none")
 
     def config(self, image: int) -> ModelConfig:
         """The model's configuration for images of this side (pixels)."""
         try:
             bands = BandSet.native(sensor(self.bands).bands, self.slots)
         except ValueError as error:
-            raise OptionError(f"model.slots: found that {error}; expected a number that divides them.") from None
+            raise OptionError(f"model.slots: found that {error}", "a number that divides them") from None
         nodes = self.place_nodes or image // self.patch
         return ModelConfig(
             size=self.shape or SIZES[self.size],
@@ -93,10 +93,10 @@ class Mixture:
 
     def __post_init__(self) -> None:
         if not self.sources:
-            raise OptionError("data: found no sources; expected at least one.")
+            raise OptionError("data: found no sources", "at least one")
         for name in ("dates", "batch"):
             if getattr(self, name) < 1:
-                raise OptionError(f"{name}: found {getattr(self, name)}; expected 1 or more.")
+                raise OptionError(f"{name}: found {getattr(self, name)}", "1 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +150,9 @@ class Machine:
     def __post_init__(self) -> None:
         for name in ("micro", "log_every", "save_every", "picture_every", "keep"):
             if getattr(self, name) < 1:
-                raise OptionError(f"{name}: found {getattr(self, name)}; expected 1 or more.")
+                raise OptionError(f"{name}: found {getattr(self, name)}", "1 or more")
         if self.workers < 0:
-            raise OptionError(f"workers: found {self.workers}; expected 0 or more.")
+            raise OptionError(f"workers: found {self.workers}", "0 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,25 +173,24 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if not self.stages:
-            raise OptionError(f"recipe {self.name}: found no stage; expected at least one.")
+            raise OptionError(f"recipe {self.name}: found no stage", "at least one")
         if not 0 <= self.held_back < 1:
-            raise OptionError(f"held_back: found {self.held_back}; expected a share from 0 to below 1.")
+            raise OptionError(f"held_back: found {self.held_back}", "a share from 0 to below 1")
         if self.ema is not None and not 0 < self.ema < 1:
-            raise OptionError(f"ema: found {self.ema}; expected a decay between 0 and 1, or none.")
+            raise OptionError(f"ema: found {self.ema}", "a decay between 0 and 1, or none")
         first, starts = self.stages[0].task, ("random", *self.task.starts)
         if self.model.start not in starts:
-            raise OptionError(f"model.start: found {self.model.start!r}; expected one of: {', '.join(starts)}.")
+            raise OptionError(f"model.start: found {self.model.start!r}", f"one of: {', '.join(starts)}")
         for stage in self.stages:
             image = stage.augmentation.image
             if image % self.model.patch:
                 raise OptionError(
-                    f"stage {stage.name}, image: found {image}; expected a multiple of the patch, "
-                    f"{self.model.patch} pixels."
+                    f"stage {stage.name}, image: found {image}", f"a multiple of the patch, {self.model.patch} pixels"
                 )
             if (stage.task.task, stage.task.head_config()) != (first.task, first.head_config()):
                 raise OptionError(
-                    f"stage {stage.name}: found the task {stage.task.task}; expected that of the first stage, "
-                    f"{first.task}, with the same head, as all stages train one model."
+                    f"stage {stage.name}: found the task {stage.task.task}",
+                    f"that of the first stage, {first.task}, with the same head, as all stages train one model",
                 )
 
     @property

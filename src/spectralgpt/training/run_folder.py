@@ -28,7 +28,7 @@ def run_recipe(folder: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_text())
         recipe: dict[str, Any] = with_parts(content["recipe"])
     except (OSError, ValueError, KeyError, TypeError):
-        raise DataError(f"{path}: found no configuration of a run; expected the config.json that one wrote.") from None
+        raise DataError(f"{path}: found no configuration of a run", "the config.json that one wrote") from None
     return recipe
 
 
@@ -83,7 +83,7 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
                 "Choose another --out, or the same settings."
             )
     elif out.exists() and (not out.is_dir() or {each.name for each in out.iterdir()} - LEFT):
-        raise TargetError(f"{out}: found something that is no run; expected a new name, an empty folder, or a run.")
+        raise TargetError(f"{out}: found something that is no run", "a new name, an empty folder, or a run")
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock = locked(out / LOCK)
@@ -98,4 +98,4 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
             file.write((json.dumps(config, indent=1) + "\n").encode())
         (out / "pictures").mkdir(exist_ok=True)
     except OSError as error:
-        raise TargetError(f"{out}: found that it cannot be written to ({error.strerror}); expected a folder.") from None
+        raise TargetError(f"{out}: found that it cannot be written to ({error.strerror})", "a folder") from None

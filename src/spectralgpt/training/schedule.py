@@ -25,7 +25,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
-            raise OptionError(f"schedule: found epochs {self.epochs} and steps {self.steps}; expected one.")
+            raise OptionError(f"schedule: found epochs {self.epochs} and steps {self.steps}", "one")
         limits: tuple[tuple[str, object, bool, str], ...] = (
             ("epochs", self.epochs, self.epochs is None or self.epochs > 0, "more than 0"),
             ("steps", self.steps, self.steps is None or self.steps >= 1, "1 or more"),
@@ -38,7 +38,7 @@ class Schedule:
         )
         for name, value, fits, expected in limits:
             if not fits:
-                raise OptionError(f"{name}: found {value}; expected {expected}.")
+                raise OptionError(f"{name}: found {value}", f"{expected}")
 
     def length(self, steps_per_epoch: float | int) -> int:
         """Steps of the stage."""

@@ -167,4 +167,4 @@ def _statistics(pixels: PixelsLike, alignment: Alignment) -> Normalization:
     try:
         return Normalization.fitted(Feeding.of(pixels.bands, alignment).named, values, known)
     except ValueError as error:
-        raise RasterError(f"the part to train on: {error}; expected some in every band.") from None
+        raise RasterError(f"the part to train on: {error}", "some in every band") from None

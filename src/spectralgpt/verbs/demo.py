@@ -180,9 +180,7 @@ def _made(folder: Path) -> Path:
     except (OSError, TargetError) as error:
         if made and folder.is_dir():
             folder.rmdir()
-        raise TargetError(
-            f"{folder}: found that it cannot be written to ({error}); expected a folder, new or old."
-        ) from None
+        raise TargetError(f"{folder}: found that it cannot be written to ({error})", "a folder, new or old") from None
     return folder
 
 
@@ -191,6 +189,6 @@ def _refuse_small(source: Path, height: int, width: int) -> None:
 
     if min(height, width) < SMALLEST_SCENE:
         raise RasterError(
-            f"{source}: found {height} x {width} pixels; expected at least {SMALLEST_SCENE} each way, to train on one "
-            "part and rebuild another."
+            f"{source}: found {height} x {width} pixels",
+            f"at least {SMALLEST_SCENE} each way, to train on one part and rebuild another",
         )

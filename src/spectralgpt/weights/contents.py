@@ -107,16 +107,18 @@ def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: st
     version = content.get("version", 1) if "format" in content else 1
     if content.get("format", FORMAT) != FORMAT or type(version) is not int or version not in (1, VERSION):
         raise WeightsError(
-            f"{source}: found {content.get('format')!r}, version {version!r}; expected {FORMAT!r}, up to version "
-            f"{VERSION}. Weights of a later version need a later spectralgpt."
+            f"{source}: found {content.get('format')!r}, version {version!r}",
+            f"{FORMAT!r}, up to version {VERSION}",
+            "Weights of a later version need a later spectralgpt",
         )
     wanted = ("checksum", "classes", "head", "task")
     missing = [name for name in wanted if name not in content or (content[name] is None and name != "head")]
     if missing if version == VERSION else len(missing) < len(wanted):
         # of version 1 there is none of these
         raise WeightsError(
-            f"{source}: found a damaged configuration ({', '.join(missing) or 'format and version'} missing); expected "
-            "it as it was written. Fetch it again."
+            f"{source}: found a damaged configuration ({', '.join(missing) or 'format and version'} missing)",
+            "it as it was written",
+            "Fetch it again",
         )
     try:
         model = dict(content["model"])

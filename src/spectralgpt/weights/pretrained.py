@@ -160,8 +160,9 @@ class Pretrained(Backbone, ModelHubMixin):
         """The model of weights that were read, in evaluation mode. Raises WeightsError where they do not fit."""
         if contents.task.name != cls.task.name:
             raise WeightsError(
-                f"{contents.source}: found weights for {contents.task.name}; expected {cls.task.name}. Open them with "
-                f"their class, {contents.task.class_name}."
+                f"{contents.source}: found weights for {contents.task.name}",
+                f"{cls.task.name}",
+                f"Open them with their class, {contents.task.class_name}",
             )
         try:
             with torch.device("meta"):
@@ -224,8 +225,8 @@ class Pretrained(Backbone, ModelHubMixin):
             same = back.to_json() == config and back.arrangement() == contents.arrangement()
         except (TypeError, ValueError, InputError) as error:
             raise WeightsError(
-                f"found a model that could not be read back once it is saved ({error}); expected one for "
-                f"{self.task.name} of which all is as its class makes it."
+                f"found a model that could not be read back once it is saved ({error})",
+                f"one for {self.task.name} of which all is as its class makes it",
             ) from None
         assert same, "what is read back is what was saved"
         return config
@@ -240,8 +241,9 @@ class Pretrained(Backbone, ModelHubMixin):
             return str(super().push_to_hub(repo_id, **hub))
         except HUB_ERRORS as error:
             raise TargetError(
-                f"{repo_id}: found that the Hugging Face hub does not take it ({_first_line(error)}); expected a name "
-                "of yours (owner/name) and a token that may write. Log in with `hf auth login`, or give token=."
+                f"{repo_id}: found that the Hugging Face hub does not take it ({_first_line(error)})",
+                "a name of yours (owner/name) and a token that may write",
+                "Log in with `hf auth login`, or give token=",
             ) from None
 
     def save_released(self, path: str | os.PathLike[str]) -> None:
@@ -265,7 +267,7 @@ class Pretrained(Backbone, ModelHubMixin):
         """
         patch = self.config.patch
         if image < patch or image % patch:
-            raise OptionError(f"found an image side of {image} px; expected a multiple of the patch, {patch} px.")
+            raise OptionError(f"found an image side of {image} px", f"a multiple of the patch, {patch} px")
         model = copy.deepcopy(self)
         if image == self.config.image:
             # a table may have more nodes than the image has places: nothing of them is given up for nothing
@@ -336,15 +338,16 @@ def _downloaded(name: str, hub: dict[str, Any]) -> Path:
     """The folder of a model of the hub, from its cache where it is there."""
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", name):
         raise WeightsError(
-            f"{name}: found no such folder or .pth file; expected a weights folder, a released checkpoint, or a model "
-            "of the Hugging Face hub (owner/name). No weights come with this version."
+            f"{name}: found no such folder or .pth file",
+            "a weights folder, a released checkpoint, or a model of the Hugging Face hub (owner/name)",
+            "No weights come with this version",
         )
     try:
         return Path(snapshot_download(name, allow_patterns=[CONFIG, TENSORS], **hub))
     except HUB_ERRORS as error:
         raise WeightsError(
-            f"{name}: found no such folder, and the Hugging Face hub gave no such model ({_first_line(error)}); "
-            "expected a weights folder, a released checkpoint (.pth), or the id of a model there."
+            f"{name}: found no such folder, and the Hugging Face hub gave no such model ({_first_line(error)})",
+            "a weights folder, a released checkpoint (.pth), or the id of a model there",
         ) from None
 
 

@@ -84,7 +84,7 @@ def read_released(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
-        raise WeightsError(f"{path}: found {found}; expected a checkpoint (.pth).")
+        raise WeightsError(f"{path}: found {found}", "a checkpoint (.pth)")
     try:
         with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
             # the pickle protocol and other remarks that say nothing to a user
@@ -93,8 +93,9 @@ def read_released(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         if "GLOBAL" in str(error):
             raise WeightsError(
-                f"{path}: found objects that would run code when read; expected tensors, plain values and an "
-                "argparse.Namespace only. Nothing was run. Save the state dict alone and convert that."
+                f"{path}: found objects that would run code when read",
+                "tensors, plain values and an argparse.Namespace only",
+                "Nothing was run. Save the state dict alone and convert that",
             ) from None
         raise WeightsError(_damaged(path)) from None
     except Exception:  # damaged bytes raise nearly anything inside torch: KeyError, AssertionError, UnicodeDecodeError
@@ -105,7 +106,7 @@ def read_released(path: Path) -> dict[str, Tensor]:
         or not state
         or not all(isinstance(name, str) and isinstance(each, Tensor) for name, each in state.items())
     ):
-        raise WeightsError(f"{path}: found no state dict; expected one, bare or under `model`.")
+        raise WeightsError(f"{path}: found no state dict", "one, bare or under `model`")
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 
@@ -128,7 +129,7 @@ def describe_released(
     try:
         dim, _, slots, patch, _ = state["patch_embed.proj.weight"].shape
         if len(bands) % slots:
-            raise WeightsError(f"{source}: found {slots} bands a token; expected a number that divides 12.")
+            raise WeightsError(f"{source}: found {slots} bands a token", "a number that divides 12")
         groups = len(bands) // slots
         joint = kind == "classification"
         tokens = state["pos_embed"].shape[1] // groups if joint else state["pos_embed_spatial"].shape[1]
@@ -141,19 +142,20 @@ def describe_released(
     except (KeyError, ValueError, IndexError, OptionError) as error:
         raise WeightsError(f"{source}: found a checkpoint whose tensors do not fit together ({error}).") from None
     if found_groups != groups:
-        raise WeightsError(f"{source}: found {found_groups} groups of {slots} bands; expected 12 bands in all.")
+        raise WeightsError(f"{source}: found {found_groups} groups of {slots} bands", "12 bands in all")
     if not depth or not decoder_depth:
-        raise WeightsError(f"{source}: found {depth} blocks and {decoder_depth} of the decoder; expected some of both.")
+        raise WeightsError(f"{source}: found {depth} blocks and {decoder_depth} of the decoder", "some of both")
     heads, decoder_heads = heads or ENCODER_HEADS.get(dim), decoder_heads or default_heads
     if not heads or not decoder_heads:
         raise WeightsError(
-            f"{source}: found widths {dim} and {decoder_dim}, whose number of heads no tensor tells; expected 768, "
-            "1024 or 1280 with a decoder of 512. Say heads and decoder_heads."
+            f"{source}: found widths {dim} and {decoder_dim}, whose number of heads no tensor tells",
+            "768, 1024 or 1280 with a decoder of 512",
+            "Say heads and decoder_heads",
         )
     if dim % heads or decoder_dim % decoder_heads:
         raise WeightsError(
-            f"{source}: found widths {dim} and {decoder_dim} for {heads} and {decoder_heads} heads; expected heads "
-            "that divide them."
+            f"{source}: found widths {dim} and {decoder_dim} for {heads} and {decoder_heads} heads",
+            "heads that divide them",
         )
     bandset, side = BandSet.native(bands, slots), math.isqrt(tokens)
     config = ModelConfig(
@@ -179,12 +181,14 @@ def _kind(state: Mapping[str, Tensor], source: str, asked: str | None) -> str:
         found = asked if asked in ("change", "segmentation") else found
     else:
         raise WeightsError(
-            f"{source}: found something else with {len(state)} tensors; expected a SpectralGPT checkpoint: pretraining "
-            "(`decoder_pred.weight`), classification (`head.weight`, `pos_embed`), segmentation or change detection "
-            "(`cls_seg.0.weight`, `fc.0.weight`)."
+            f"{source}: found something else with {len(state)} tensors",
+            (
+                "a SpectralGPT checkpoint: pretraining (`decoder_pred.weight`), classification (`head.weight`, "
+                "`pos_embed`), segmentation or change detection (`cls_seg.0.weight`, `fc.0.weight`)"
+            ),
         )
     if asked not in (None, found):
-        raise WeightsError(f"{source}: found a checkpoint for {found}; expected one for {asked}.")
+        raise WeightsError(f"{source}: found a checkpoint for {found}", f"one for {asked}")
     return found
 
 
@@ -302,7 +306,7 @@ def write_released(path: Path, released: Mapping[str, Tensor]) -> None:
     except (OSError, RuntimeError) as error:  # torch's zip writer reports a full disk as RuntimeError
         with suppress(OSError):
             beside.unlink()
-        raise TargetError(f"{path}: found that it cannot be written ({error}); expected a file to write to.") from None
+        raise TargetError(f"{path}: found that it cannot be written ({error})", "a file to write to") from None
 
 
 def _depth(state: Mapping[str, Tensor], prefix: str) -> int:

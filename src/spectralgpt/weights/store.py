@@ -46,16 +46,15 @@ def check_weights_target(folder: Path) -> None:
     # os.path: a name that is too long is no reason for a traceback
     if os.path.exists(folder) and not _replaceable(folder):
         found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:3]) if folder.is_dir() else "a file"
-        raise TargetError(
-            f"{folder}: found {found} there; expected a new name, an empty folder, or weights to replace."
-        )
+        raise TargetError(f"{folder}: found {found} there", "a new name, an empty folder, or weights to replace")
     try:
         with tempfile.TemporaryDirectory(dir=folder.parent):
             pass
     except OSError as error:
         raise TargetError(
-            f"{folder}: found that {folder.parent} cannot be written to ({error.strerror or error}); expected a folder "
-            "that can. Make it, or choose another."
+            f"{folder}: found that {folder.parent} cannot be written to ({error.strerror or error})",
+            "a folder that can",
+            "Make it, or choose another",
         ) from None
 
 
@@ -91,9 +90,7 @@ def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str,
                     os.replace(Path(beside) / "old", folder)
                 raise
     except (OSError, SafetensorError) as error:
-        raise TargetError(
-            f"{folder}: found that it cannot be written ({error}); expected a folder to write to."
-        ) from None
+        raise TargetError(f"{folder}: found that it cannot be written ({error})", "a folder to write to") from None
 
 
 def checksum(path: Path) -> str:
@@ -107,8 +104,12 @@ def check_sum(folder: Path, config: Mapping[str, Any]) -> None:
     wanted = config.get("checksum")
     if wanted is not None and checksum(folder / TENSORS) != wanted:
         raise WeightsError(
-            f"{folder / TENSORS}: found a file that is not the one that was written with {CONFIG} (its checksum "
-            "differs); expected whole weights. Fetch them again."
+            (
+                f"{folder / TENSORS}: found a file that is not the one that was written with {CONFIG} (its checksum "
+                "differs)"
+            ),
+            "whole weights",
+            "Fetch them again",
         )
 
 
@@ -119,11 +120,9 @@ def read_weights(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         tensors = load_file(path)
     except FileNotFoundError:
-        raise WeightsError(f"{folder}: found no {TENSORS}; expected it beside {CONFIG}.") from None
+        raise WeightsError(f"{folder}: found no {TENSORS}", f"it beside {CONFIG}") from None
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(
-            f"{path}: found a damaged file ({error}); expected whole weights. Fetch them again."
-        ) from None
+        raise WeightsError(f"{path}: found a damaged file ({error})", "whole weights", "Fetch them again") from None
     return config, {name: tensor.to(torch.float32) for name, tensor in tensors.items()}
 
 
@@ -158,12 +157,10 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise WeightsError(f"{path.parent}: found no {CONFIG}; expected a folder of spectralgpt weights.") from None
+        raise WeightsError(f"{path.parent}: found no {CONFIG}", "a folder of spectralgpt weights") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise WeightsError(
-            f"{path}: found no readable JSON ({error}); expected the configuration of weights."
-        ) from None
+        raise WeightsError(f"{path}: found no readable JSON ({error})", "the configuration of weights") from None
     missing = [part for part in (*PARTS, "provenance") if not isinstance(config, dict) or part not in config]
     if missing:
-        raise WeightsError(f"{path}: found no {', '.join(missing)}; expected the configuration of spectralgpt weights.")
+        raise WeightsError(f"{path}: found no {', '.join(missing)}", "the configuration of spectralgpt weights")
     return config  # type: ignore[no-any-return]

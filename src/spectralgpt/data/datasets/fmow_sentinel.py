@@ -81,8 +81,9 @@ def _days(table: str) -> dict[tuple[str, str, str], str]:
             reader = csv.DictReader(file)
             if not set(COLUMNS) <= set(reader.fieldnames or ()):
                 raise RasterError(
-                    f"{table}: found the columns {', '.join(reader.fieldnames or ())}; expected {', '.join(COLUMNS)}. "
-                    "Remove the table to store its images without dates."
+                    f"{table}: found the columns {', '.join(reader.fieldnames or ())}",
+                    f"{', '.join(COLUMNS)}",
+                    "Remove the table to store its images without dates",
                 )
             return {
                 (row["category"], row["location_id"], row["image_id"]): row["timestamp"][:10]
@@ -90,4 +91,4 @@ def _days(table: str) -> dict[tuple[str, str, str], str]:
                 if row["timestamp"]
             }
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RasterError(f"{table}: found that it cannot be read ({error}); expected a table (CSV).") from None
+        raise RasterError(f"{table}: found that it cannot be read ({error})", "a table (CSV)") from None

@@ -41,16 +41,20 @@ class DenseConfig:
         wrong += [width for width in self.levels if width < 1]
         if wrong or self.classes < 1 or not 0 <= self.dropout < 1 or not 0 <= self.level_dropout < 1 or self.block < 0:
             raise OptionError(
-                f"found {self.classes} classes, widths {self.widths}, levels {self.levels}, {self.channels} channels, "
-                f"block {self.block}, dropout {self.dropout} and {self.level_dropout}; expected at least one class, "
-                f"widths in multiples of {LEVEL_GROUPS}, channels of {HEAD_GROUPS}, a block from 1 on (0: the last), "
-                "dropouts from 0 to below 1."
+                (
+                    f"found {self.classes} classes, widths {self.widths}, levels {self.levels}, {self.channels} "
+                    f"channels, block {self.block}, dropout {self.dropout} and {self.level_dropout}"
+                ),
+                (
+                    f"at least one class, widths in multiples of {LEVEL_GROUPS}, channels of {HEAD_GROUPS}, a block "
+                    "from 1 on (0: the last), dropouts from 0 to below 1"
+                ),
             )
 
     def blocks(self, depth: int) -> tuple[int, ...]:
         """The blocks whose features it reads, 1-based, of an encoder of `depth`. OptionError where one is not there."""
         if self.block > depth:
-            raise OptionError(f"found a head on block {self.block}; expected one of the model's {depth}.")
+            raise OptionError(f"found a head on block {self.block}", f"one of the model's {depth}")
         return (self.block or depth,)
 
     def make(self, dim: int, patch: int) -> "DenseHead":
@@ -73,7 +77,7 @@ class DenseHead(nn.Module):
     def __init__(self, config: DenseConfig, dim: int, patch: int):
         super().__init__()
         if patch % 4:
-            raise OptionError(f"found patches of {patch} pixels; expected a multiple of 4 for the dense head's levels.")
+            raise OptionError(f"found patches of {patch} pixels", "a multiple of 4 for the dense head's levels")
         self.config = config
         channels, coarsest = config.channels, config.widths[3]
         self.levels = nn.ModuleList(

@@ -28,8 +28,8 @@ class PooledConfig:
     def __post_init__(self) -> None:
         if self.classes < 1 or self.hidden < 0 or not 0 <= self.dropout < 1:
             raise OptionError(
-                f"found {self.classes} classes, hidden width {self.hidden}, dropout {self.dropout}; expected at least "
-                "one class, a width of 0 or more, a dropout from 0 to below 1."
+                f"found {self.classes} classes, hidden width {self.hidden}, dropout {self.dropout}",
+                "at least one class, a width of 0 or more, a dropout from 0 to below 1",
             )
 
     def words(self, depth: int) -> str:

@@ -20,4 +20,4 @@ def read_product(path: str, expected: int | None = None) -> Product:
         product: Product | None = import_module(f"{__name__}.{name}").read(path, expected)
         if product is not None:
             return product
-    raise RasterError(f"{path}: found neither a file nor a folder; expected an image. Check the path.")
+    raise RasterError(f"{path}: found neither a file nor a folder", "an image", "Check the path")

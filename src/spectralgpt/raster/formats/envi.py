@@ -81,8 +81,9 @@ def read(path: str, expected: int | None) -> Product | None:
     if data is None:
         stem = os.path.splitext(header_path)[0]
         raise RasterError(
-            f"{header_path}: found no data file beside it; expected {stem} or {stem}.img, .dat, .bsq, .bil, .bip. "
-            "Put both into one folder."
+            f"{header_path}: found no data file beside it",
+            f"{stem} or {stem}.img, .dat, .bsq, .bil, .bip",
+            "Put both into one folder",
         )
     warnings = _size(header, data)
     with open_dataset(data) as dataset:
@@ -90,12 +91,13 @@ def read(path: str, expected: int | None) -> Product | None:
             return None  # a header of ENVI's beside a file of another format
     if header.radiance and header.dtype.startswith("float"):
         # small floats are taken for reflectance where nothing else tells
-        raise RasterError(f"{data}: found radiance, as {header_path} says; expected reflectance. Convert it first.")
+        raise RasterError(f"{data}: found radiance, as {header_path} says", "reflectance", "Convert it first")
     file = read_header(data, header.bands)
     if len(file.bands) != header.bands or file.bands[0].grid.shape != (header.height, header.width):
         raise RasterError(
-            f"{data}: found {len(file.bands)} bands of {file.bands[0].grid.shape}; expected {header.bands} of "
-            f"{header.height, header.width}, as {header_path} says. Keep one header beside it."
+            f"{data}: found {len(file.bands)} bands of {file.bands[0].grid.shape}",
+            f"{header.bands} of {(header.height, header.width)}, as {header_path} says",
+            "Keep one header beside it",
         )
     bands = tuple(_merged(header, band, number) for number, band in enumerate(file.bands) if _is_good(header, number))
     day = header.day if header.day != UNKNOWN else day_told(data, [file.tags], [Path(data).name])
@@ -132,7 +134,7 @@ def _is_header(path: str) -> bool:
 
 def _text(path: str) -> str:
     if os.path.getsize(path) > LARGEST:
-        raise RasterError(f"{path}: found {os.path.getsize(path)} bytes; expected the text header of an ENVI image.")
+        raise RasterError(f"{path}: found {os.path.getsize(path)} bytes", "the text header of an ENVI image")
     raw = Path(path).read_bytes()
     try:
         return raw.decode("utf-8-sig")
@@ -157,11 +159,11 @@ def fields_of(text: str, source: str) -> dict[str, str]:
             while "}" not in parts[-1]:
                 following = next(lines, None)
                 if following is None:
-                    raise RasterError(f"{source}: found no end of the list of {key!r}; expected a }}. It is damaged.")
+                    raise RasterError(f"{source}: found no end of the list of {key!r}", "a }", "It is damaged")
                 parts.append(following if not following.startswith(";") else "")
             value = "\n".join(parts)[1:].partition("}")[0].strip()
         if fields.setdefault(key, value) != value:
-            raise RasterError(f"{source}: found {key!r} twice, with different values; expected it once.")
+            raise RasterError(f"{source}: found {key!r} twice, with different values", "it once")
     return fields
 
 
@@ -170,21 +172,19 @@ def read_header_text(text: str, source: str) -> EnviHeader:
     fields = fields_of(text, source)
     kind = fields.get("file type", "ENVI Standard").lower()
     if "classification" in kind or "library" in kind:
-        raise RasterError(f"{source}: found an {fields['file type']}; expected an image of measured bands.")
+        raise RasterError(f"{source}: found an {fields['file type']}", "an image of measured bands")
     if any(_whole(fields, f"{which} frame offsets", source) for which in ("major", "minor")):
-        raise RasterError(f"{source}: found frame offsets; expected plain values. Save the image anew, without them.")
+        raise RasterError(f"{source}: found frame offsets", "plain values", "Save the image anew, without them")
     width, height, bands = (_size_of(fields, key, source) for key in ("samples", "lines", "bands"))
     dtype = TYPES.get(_size_of(fields, "data type", source))
     if dtype is None:
-        raise RasterError(
-            f"{source}: found data type {fields['data type']}; expected one of {', '.join(map(str, TYPES))}."
-        )
+        raise RasterError(f"{source}: found data type {fields['data type']}", f"one of {', '.join(map(str, TYPES))}")
     names = tuple(part.strip() for part in fields["band names"].split(",")) if fields.get("band names") else ()
     wavelengths, fwhms, bbl = (_numbers(fields, key, source) for key in ("wavelength", "fwhm", "bbl"))
     for key, told in (("band names", names), ("wavelength", wavelengths), ("fwhm", fwhms), ("bbl", bbl)):
         _as_many(key, told, bands, source)
     if bbl and not any(bbl):
-        raise RasterError(f"{source}: found every band marked bad (bbl); expected some good ones.")
+        raise RasterError(f"{source}: found every band marked bad (bbl)", "some good ones")
     unit, warnings = _unit(fields, wavelengths, source)
     scales, offsets, fact, radiance = _reflectance(fields, bands, source)
     nodata = _numbers(fields, "data ignore value", source)
@@ -220,16 +220,16 @@ def _whole(fields: dict[str, str], key: str, source: str) -> int:
     text = fields.get(key, "0").strip()
     parts = [part.strip() for part in text.split(",")]
     if not all(re.fullmatch(r"\d{1,18}", part) for part in parts):
-        raise RasterError(f"{source}: found {text[:40]!r} for {key!r}; expected a whole number.")
+        raise RasterError(f"{source}: found {text[:40]!r} for {key!r}", "a whole number")
     return max(map(int, parts))
 
 
 def _size_of(fields: dict[str, str], key: str, source: str) -> int:
     if key not in fields:
-        raise RasterError(f"{source}: found no {key!r}; expected samples, lines, bands and data type.")
+        raise RasterError(f"{source}: found no {key!r}", "samples, lines, bands and data type")
     size = _whole(fields, key, source)
     if size < 1:
-        raise RasterError(f"{source}: found {key!r} {fields[key]}; expected at least 1.")
+        raise RasterError(f"{source}: found {key!r} {fields[key]}", "at least 1")
     return size
 
 
@@ -239,14 +239,12 @@ def _numbers(fields: dict[str, str], key: str, source: str) -> tuple[float, ...]
     try:
         return tuple(float(part) for part in text.rstrip(", \n").split(",")) if text else ()
     except ValueError:
-        raise RasterError(f"{source}: found {text[:60]!r} for {key!r}; expected numbers between commas.") from None
+        raise RasterError(f"{source}: found {text[:60]!r} for {key!r}", "numbers between commas") from None
 
 
 def _as_many(key: str, told: Sequence[object], bands: int, source: str) -> None:
     if told and len(told) != bands:
-        raise RasterError(
-            f"{source}: found {len(told)} values of {key!r} for {bands} bands; expected as many. Correct it."
-        )
+        raise RasterError(f"{source}: found {len(told)} values of {key!r} for {bands} bands", "as many", "Correct it")
 
 
 def _only_count(names: Sequence[str]) -> bool:
@@ -269,7 +267,7 @@ def _unit(fields: dict[str, str], wavelengths: tuple[float, ...], source: str) -
         return None, (f"wavelengths in {told!r} are not taken; nanometers or micrometers are",)
     if not (SPECTRUM[0] <= low * unit and high * unit <= SPECTRUM[1]):
         raise RasterError(
-            f"{source}: found wavelengths of {low:g} to {high:g} in {told}; expected light. Correct one of both."
+            f"{source}: found wavelengths of {low:g} to {high:g} in {told}", "light", "Correct one of both"
         )
     return unit, ()
 
@@ -284,14 +282,14 @@ def _reflectance(
     _as_many("data reflectance offset values", offsets, bands, source)
     if factor and (len(factor) != 1 or not (math.isfinite(factor[0]) and factor[0] > 0)):
         raise RasterError(
-            f"{source}: found a reflectance scale factor of {fields['reflectance scale factor']}; expected a number "
-            "above 0, by which values are divided."
+            f"{source}: found a reflectance scale factor of {fields['reflectance scale factor']}",
+            "a number above 0, by which values are divided",
         )
     if not all(map(math.isfinite, (*gains, *offsets))) or not all(gains):
-        raise RasterError(f"{source}: found reflectance gains that are 0 or no numbers; expected others.")
+        raise RasterError(f"{source}: found reflectance gains that are 0 or no numbers", "others")
     if factor and gains and any(not math.isclose(gain * factor[0], 1, rel_tol=1e-6) for gain in gains):
         raise RasterError(
-            f"{source}: found a reflectance scale factor of {factor[0]:g} and other reflectance gains; expected one."
+            f"{source}: found a reflectance scale factor of {factor[0]:g} and other reflectance gains", "one"
         )
     if factor or gains:
         key = "reflectance scale factor" if factor else "data reflectance gain values"
@@ -331,8 +329,9 @@ def _size(header: EnviHeader, data: str) -> tuple[str, ...]:
         return ()
     if stored < needed:
         raise RasterError(
-            f"{data}: found {stored} bytes; expected {needed}, as its header says ({header.bands} bands of "
-            f"{header.height} x {header.width} {header.dtype}). It is cut off, or the header is another file's."
+            f"{data}: found {stored} bytes",
+            (f"{needed}, as its header says ({header.bands} bands of {header.height} x {header.width} {header.dtype})"),
+            "It is cut off, or the header is another file's",
         )
     return (f"{stored - needed} bytes more than the header says; is it this file's header?",)
 

@@ -66,8 +66,9 @@ def read(path: str, expected: int | None) -> Product | None:
     scenes = sorted({match[1] for match in matches})
     if len(scenes) > 1:
         raise RasterError(
-            f"{path}: found files of {len(scenes)} scenes ({', '.join(scenes[:4])}); expected one. Keep each in its "
-            "own folder."
+            f"{path}: found files of {len(scenes)} scenes ({', '.join(scenes[:4])})",
+            "one",
+            "Keep each in its own folder",
         )
     told = _told(path, archive, names, scenes[0])
     there = {(match[2].lower(), int(match[3])): match[0] for match in matches}
@@ -88,7 +89,7 @@ def read(path: str, expected: int | None) -> Product | None:
         bands.append(replace(band, name=f"B{number}", scale=scale, offset=offset, nodata=nodata))
         warnings.extend(header.warnings)
     if not bands:
-        raise RasterError(f"{path}: found thermal bands alone; expected bands that hold reflectance.")
+        raise RasterError(f"{path}: found thermal bands alone", "bands that hold reflectance")
     if kind == "sr" and any(each == "toa" for each, _ in there):
         warnings.append(f"{path}: surface reflectance is read, top-of-atmosphere reflectance beside it is left out")
     thermal = sorted({number for _, number in there} & set(THERMAL[told.family]))
@@ -130,7 +131,7 @@ def read_espa(text: str, source: str) -> Told | None:
                 for key, default in (("scale_factor", 1e-4), ("add_offset", 0.0), ("fill_value", -9999.0))
             )
             if scale <= 0:
-                raise RasterError(f"{source}: found the scale {scale:g} of {named[0]}; expected above 0.")
+                raise RasterError(f"{source}: found the scale {scale:g} of {named[0]}", "above 0")
             files[named[1], int(named[2])] = (name, scale, offset, fill)
     return Told(
         source=source,
@@ -162,18 +163,26 @@ def _told(path: str, archive: Archive, names: tuple[str, ...], scene: str) -> To
             break
     if told is None:
         raise RasterError(
-            f"{path}: found {scene}_sr_band files without the scene's XML or MTL file, or a name like LC08_L1TP_...; "
-            "expected one of these: they say whose bands these are."
+            f"{path}: found {scene}_sr_band files without the scene's XML or MTL file, or a name like LC08_L1TP_...",
+            "one of these: they say whose bands these are",
         )
     if by_name is not None and by_name.family != told.family:
         raise RasterError(
-            f"{path}: found {by_name.family} in the files' names and {told.family} in {os.path.basename(told.source)}; "
-            "expected the same. Fetch the product again."
+            (
+                f"{path}: found {by_name.family} in the files' names and {told.family} in "
+                f"{os.path.basename(told.source)}"
+            ),
+            "the same",
+            "Fetch the product again",
         )
     if by_name is not None and UNKNOWN not in (by_name.day, told.day) and by_name.day != told.day:
         raise RasterError(
-            f"{path}: found {written(by_name.day)} in the files' names and {written(told.day)} in "
-            f"{os.path.basename(told.source)}; expected the same. Fetch the product again."
+            (
+                f"{path}: found {written(by_name.day)} in the files' names and {written(told.day)} in "
+                f"{os.path.basename(told.source)}"
+            ),
+            "the same",
+            "Fetch the product again",
         )
     return told
 

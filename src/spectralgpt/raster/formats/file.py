@@ -69,22 +69,22 @@ def read_header(path: str, expected: int | None = None) -> Header:
     RasterError when it is missing, empty, no image, or claims what it cannot hold.
     """
     if path.upper().startswith("MEM:"):
-        raise RasterError(f"{path}: found an address in memory; expected a file.")
+        raise RasterError(f"{path}: found an address in memory", "a file")
     if "://" not in path and not path.startswith("/vsi") and not DRIVER.match(path):
         if not os.path.exists(path):
-            raise RasterError(f"{path}: found nothing there; expected an image. Check the path.")
+            raise RasterError(f"{path}: found nothing there", "an image", "Check the path")
         if not os.path.isfile(path):
-            raise RasterError(f"{path}: found something that is no file; expected an image.")
+            raise RasterError(f"{path}: found something that is no file", "an image")
         for beside in (path + ".hdr", os.path.splitext(path)[0] + ".hdr"):
             if os.path.exists(beside) and not os.path.isfile(beside):  # GDAL would read it, and a pipe may never end
-                raise RasterError(f"{beside}: found something that is no file; expected a header, or nothing.")
+                raise RasterError(f"{beside}: found something that is no file", "a header, or nothing")
         if os.path.getsize(path) == 0:
-            raise RasterError(f"{path}: found an empty file (0 bytes); expected an image. Fetch it again.")
+            raise RasterError(f"{path}: found an empty file (0 bytes)", "an image", "Fetch it again")
     with open_dataset(path) as dataset:
         try:
             return _header(path, dataset, expected)
         except (*GDAL_ERRORS, struct.error) as error:
-            raise RasterError(f"{path}: found a header that cannot be read ({error}); expected an image.") from error
+            raise RasterError(f"{path}: found a header that cannot be read ({error})", "an image") from error
 
 
 def band_in(stem: str) -> str | None:
@@ -96,8 +96,9 @@ def band_in(stem: str) -> str | None:
 def _header(path: str, dataset: DatasetReader, expected: int | None) -> Header:
     if dataset.count == 0:
         raise RasterError(
-            f"{path}: found a container of {len(dataset.subdatasets)} images; expected one image. "
-            "Name one of them, as `rio info` lists them."
+            f"{path}: found a container of {len(dataset.subdatasets)} images",
+            "one image",
+            "Name one of them, as `rio info` lists them",
         )
     if dataset.driver == "GTiff" and dataset.subdatasets and not DRIVER.match(path):
         raise RasterError(
@@ -107,7 +108,7 @@ def _header(path: str, dataset: DatasetReader, expected: int | None) -> Header:
         )
     if len(set(dataset.dtypes)) > 1 or not is_real(np.dtype(dataset.dtypes[0])):
         raise RasterError(
-            f"{path}: found values of {', '.join(sorted(set(dataset.dtypes)))}; expected one type of real numbers."
+            f"{path}: found values of {', '.join(sorted(set(dataset.dtypes)))}", "one type of real numbers"
         )
     refuse_absurd(path, dataset)
     refuse_cut_off(path, dataset)
@@ -170,9 +171,12 @@ def _grid(path: str, dataset: DatasetReader) -> tuple[Grid, tuple[str, ...]]:
             warnings = (f"{path}: georeferenced by RPCs; read without georeference. Orthorectify it first",)
     if not (all(map(math.isfinite, transform[:6])) and transform.determinant):
         raise RasterError(
-            f"{path}: found a transform of pixels without an area "
-            f"({', '.join(f'{each:g}' for each in transform[:6])}); expected one that places them. "
-            "Georeference the file again."
+            (
+                f"{path}: found a transform of pixels without an area "
+                f"({', '.join((f'{each:g}' for each in transform[:6]))})"
+            ),
+            "one that places them",
+            "Georeference the file again",
         )
     return Grid(crs.to_wkt() if crs else None, transform, int(dataset.height), int(dataset.width)), warnings
 
@@ -208,8 +212,12 @@ def refuse_absurd(path: str, dataset: DatasetReader) -> None:
     stored = os.path.getsize(path)
     if claimed > MOST_BYTES_A_BYTE * stored + MOST_BYTES_BESIDES:
         raise RasterError(
-            f"{path}: found a header of {dataset.count} bands of {dataset.height} x {dataset.width} pixels, "
-            f"{claimed:.2g} bytes, in a file of {stored} bytes; expected sizes that fit it. The header is damaged."
+            (
+                f"{path}: found a header of {dataset.count} bands of {dataset.height} x {dataset.width} pixels, "
+                f"{claimed:.2g} bytes, in a file of {stored} bytes"
+            ),
+            "sizes that fit it",
+            "The header is damaged",
         )
 
 
@@ -226,6 +234,5 @@ def refuse_cut_off(path: str, dataset: DatasetReader) -> None:
         needed = max(needed, offset + size)
     if needed > stored:
         raise RasterError(
-            f"{path}: found {stored} bytes; expected at least {needed}, as its header says. It is cut off: fetch it "
-            "again."
+            f"{path}: found {stored} bytes", f"at least {needed}, as its header says", "It is cut off: fetch it again"
         )

@@ -45,8 +45,9 @@ def read(path: str, expected: int | None) -> Product | None:
         bands.append(replace(first, name=name))
     if not bands:
         raise RasterError(
-            f"{path}: found {len(files)} images but none with one band and its name ({', '.join(left_out[:5])}); "
-            "expected single-band files named after their bands, like scene_B02.tif. Name a file, or rename them."
+            f"{path}: found {len(files)} images but none with one band and its name ({', '.join(left_out[:5])})",
+            "single-band files named after their bands, like scene_B02.tif",
+            "Name a file, or rename them",
         )
     return Product(
         bands=tuple(bands),
@@ -64,14 +65,13 @@ def _files(path: str) -> list[Path]:
     try:
         entries = sorted(Path(path).iterdir())
     except OSError as error:
-        raise RasterError(
-            f"{path}: found a folder that cannot be listed ({error.strerror}); expected images."
-        ) from None
+        raise RasterError(f"{path}: found a folder that cannot be listed ({error.strerror})", "images") from None
     files = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and not entry.name.startswith(".")]
     if not files:
         raise RasterError(
-            f"{path}: found a folder without images ({', '.join(SUFFIXES)}); expected single-band files named after "
-            "their bands, like scene_B02.tif. Name the folder that holds them, or a file."
+            f"{path}: found a folder without images ({', '.join(SUFFIXES)})",
+            "single-band files named after their bands, like scene_B02.tif",
+            "Name the folder that holds them, or a file",
         )
     return files
 

@@ -47,8 +47,9 @@ def read(path: str, expected: int | None) -> Product | None:
     granules = sorted({match["granule"] for match in layers.values()})
     if len(granules) > 1:
         raise RasterError(
-            f"{path}: found layers of {len(granules)} granules ({', '.join(granules[:4])}); expected one, which is one "
-            "date of one tile. Keep each in its own folder."
+            f"{path}: found layers of {len(granules)} granules ({', '.join(granules[:4])})",
+            "one, which is one date of one tile",
+            "Keep each in its own folder",
         )
     any_layer = next(iter(layers.values()))
     product, version = any_layer["product"].upper(), int(any_layer["version"])
@@ -70,8 +71,8 @@ def read(path: str, expected: int | None) -> Product | None:
             warnings.extend(header.warnings)
     if not bands:
         raise RasterError(
-            f"{path}: found {', '.join(sorted(found))} of {granules[0]}; expected a band that holds reflectance "
-            f"({', '.join(BANDS[product])})."
+            f"{path}: found {', '.join(sorted(found))} of {granules[0]}",
+            f"a band that holds reflectance ({', '.join(BANDS[product])})",
         )
     clouds = None
     if "FMASK" in found:
@@ -99,7 +100,7 @@ def _day(granule: str, year: int, of_year: int) -> int:
     """The day of a year and its day, from 1."""
     when = date(year, 1, 1) + timedelta(days=of_year - 1) if year else None
     if when is None or when.year != year:
-        raise RasterError(f"{granule}: found day {of_year} of the year {year}; expected 1 to 365, 366 in a leap year.")
+        raise RasterError(f"{granule}: found day {of_year} of the year {year}", "1 to 365, 366 in a leap year")
     return (when - EPOCH).days
 
 
@@ -108,6 +109,5 @@ def _check_day(path: str, day: int, tags: Mapping[str, str]) -> None:
     told = day_in_tags(tags)
     if told != UNKNOWN and abs(told - day) > 1:
         raise RasterError(
-            f"{path}: found {written(day)} in the name and {written(told)} in the tags; expected the same. Fetch "
-            "it again."
+            f"{path}: found {written(day)} in the name and {written(told)} in the tags", "the same", "Fetch it again"
         )

@@ -87,7 +87,7 @@ class Mtl:
         """The first of these keys that describes the product. RasterError when there is none."""
         found = next((value for each in (key, *others) if (value := self.get(each))), None)
         if found is None:
-            raise RasterError(f"{self.source}: found no {key}; expected the MTL file of a Landsat product.")
+            raise RasterError(f"{self.source}: found no {key}", "the MTL file of a Landsat product")
         return found
 
     def number(self, key: str, groups: tuple[str, ...] = DESCRIBING) -> float | None:
@@ -100,7 +100,7 @@ class Mtl:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise RasterError(f"{self.source}: found {text!r} for {key}; expected a number.")
+            raise RasterError(f"{self.source}: found {text!r} for {key}", "a number")
         return value
 
     @property
@@ -118,7 +118,7 @@ class Mtl:
         """l1 or c2l2, as sensors are called."""
         told = self.need("PROCESSING_LEVEL", "DATA_TYPE", "PRODUCT_TYPE")
         if told[:2].upper() not in ("L1", "L2"):
-            raise RasterError(f"{self.source}: found the processing level {told!r}; expected L1 or L2.")
+            raise RasterError(f"{self.source}: found the processing level {told!r}", "L1 or L2")
         return "l1" if told[:2].upper() == "L1" else "c2l2"
 
     @property
@@ -139,7 +139,7 @@ class Mtl:
                 _check_file(self, key, number, name)
                 found.append((number, name))
         if not found:
-            raise RasterError(f"{self.source}: found no band's file name; expected the MTL file of a Landsat product.")
+            raise RasterError(f"{self.source}: found no band's file name", "the MTL file of a Landsat product")
         return tuple(found)
 
 
@@ -166,13 +166,13 @@ def read_mtl(text: str, source: str) -> Mtl:
     """
     start = text.lstrip("\ufeff\0 \t\r\n")
     if not start:
-        raise RasterError(f"{source}: found an empty file; expected a Landsat product's metadata. Fetch it again.")
+        raise RasterError(f"{source}: found an empty file", "a Landsat product's metadata", "Fetch it again")
     syntax = _json if start[0] == "{" else _xml if start[0] == "<" else _odl
     groups: dict[str, dict[str, str]] = {}
     for group, key, value in syntax(start, source):
         told = groups.setdefault(group, {}).setdefault(key, value)
         if told != value:
-            raise RasterError(f"{source}: found {told!r} and {value!r} for {key} of {group}; expected one value.")
+            raise RasterError(f"{source}: found {told!r} and {value!r} for {key} of {group}", "one value")
     return Mtl(source, groups)
 
 
@@ -182,14 +182,16 @@ def family_of(spacecraft: str, instrument: str, source: str) -> str:
     number = re.fullmatch(r"LANDSAT[_ -]?(\d)", spacecraft, re.IGNORECASE)
     if number is None or kind not in FAMILIES:
         raise RasterError(
-            f"{source}: found {spacecraft} {instrument}; expected TM of Landsat 4 or 5, ETM of 7, or OLI of 8 or 9. "
-            "MSS and thermal products have no bands that are known here."
+            f"{source}: found {spacecraft} {instrument}",
+            "TM of Landsat 4 or 5, ETM of 7, or OLI of 8 or 9",
+            "MSS and thermal products have no bands that are known here",
         )
     family, satellites = FAMILIES[kind]
     if number[1] not in satellites:
         raise RasterError(
-            f"{source}: found {instrument} on {spacecraft}; expected it on Landsat {' or '.join(satellites)}. "
-            "The metadata contradict themselves."
+            f"{source}: found {instrument} on {spacecraft}",
+            f"it on Landsat {' or '.join(satellites)}",
+            "The metadata contradict themselves",
         )
     return family
 
@@ -219,8 +221,8 @@ def sun_elevation(mtl: Mtl) -> float:
     degrees = mtl.number("SUN_ELEVATION")
     if degrees is None or not 0 < degrees <= 90:
         raise RasterError(
-            f"{mtl.source}: found the sun's elevation {'missing' if degrees is None else f'{degrees:g} degrees'}; "
-            "expected above 0 and at most 90: there is no reflectance without it."
+            f"{mtl.source}: found the sun's elevation {'missing' if degrees is None else f'{degrees:g} degrees'}",
+            "above 0 and at most 90: there is no reflectance without it",
         )
     return degrees
 
@@ -232,7 +234,7 @@ def sun_distance(mtl: Mtl) -> float:
         anomaly = math.radians(357.529 + 0.98560028 * (mtl.day - YEAR_2000))
         told = 1.00014 - 0.01671 * math.cos(anomaly) - 0.00014 * math.cos(2 * anomaly)
     if told is None or not 0.98 < told < 1.02:
-        raise RasterError(f"{mtl.source}: found neither Earth's distance from the sun nor a date; expected either.")
+        raise RasterError(f"{mtl.source}: found neither Earth's distance from the sun nor a date", "either")
     return told
 
 
@@ -243,7 +245,7 @@ def number_told(text: str | None, what: str, default: float, source: str) -> flo
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise RasterError(f"{source}: found {text!r} for {what}; expected a number.")
+        raise RasterError(f"{source}: found {text!r} for {what}", "a number")
     return value
 
 
@@ -251,7 +253,7 @@ def single_band(path: str) -> tuple[StoredBand, Header]:
     """The band of a file, and the file's header. RasterError when it has several."""
     header = read_header(path)
     if len(header.bands) != 1:
-        raise RasterError(f"{path}: found {len(header.bands)} bands; expected the one that the metadata name.")
+        raise RasterError(f"{path}: found {len(header.bands)} bands", "the one that the metadata name")
     return header.bands[0], header
 
 
@@ -268,8 +270,12 @@ def _product(path: str, archive: Archive, inside: str, mtl: Mtl) -> Product:
     missing = [(f"B{number}", name) for number, name in measuring if located(name) is None]
     if len(missing) == len(measuring):
         raise RasterError(
-            f"{path}: found the metadata of {len(measuring)} bands in {os.path.basename(mtl.source)} and none of their "
-            f"files; expected {', '.join(name for _, name in measuring[:3])} ... beside it."
+            (
+                f"{path}: found the metadata of {len(measuring)} bands in {os.path.basename(mtl.source)} and none of "
+                "their files"
+            ),
+            f"{', '.join((name for _, name in measuring[:3]))} ..",
+            "beside it",
         )
     bands = []
     warnings: list[str] = []
@@ -349,18 +355,18 @@ def _radiance(mtl: Mtl, number: int) -> tuple[float | None, float | None]:
 def _checked(mtl: Mtl, number: int, scale: float | None, offset: float | None) -> tuple[float, float]:
     if scale is None or offset is None:
         raise RasterError(
-            f"{mtl.source}: found no coefficients of band {number} that lead to reflectance; expected "
-            f"REFLECTANCE_MULT_BAND_{number} and REFLECTANCE_ADD_BAND_{number}: raw numbers are not reflectance. Fetch "
-            "the product's MTL file again."
+            f"{mtl.source}: found no coefficients of band {number} that lead to reflectance",
+            f"REFLECTANCE_MULT_BAND_{number} and REFLECTANCE_ADD_BAND_{number}: raw numbers are not reflectance",
+            "Fetch the product's MTL file again",
         )
     if scale <= 0:
-        raise RasterError(f"{mtl.source}: found {scale:g} for the scale of band {number}; expected above 0.")
+        raise RasterError(f"{mtl.source}: found {scale:g} for the scale of band {number}", "above 0")
     return scale, offset
 
 
 def _check_name(mtl: Mtl, name: str) -> None:
     if not name or name in (".", "..") or re.search(r"[/\\\0:]", name):
-        raise RasterError(f"{mtl.source}: found the file name {name!r}; expected one of a file beside it.")
+        raise RasterError(f"{mtl.source}: found the file name {name!r}", "one of a file beside it")
 
 
 def _check_file(mtl: Mtl, key: str, number: int, name: str) -> None:
@@ -384,8 +390,9 @@ def _check_file(mtl: Mtl, key: str, number: int, name: str) -> None:
         contradictions.append(f"{written(day)} under {written(mtl.day)}")
     if contradictions:
         raise RasterError(
-            f"{mtl.source}: found the file name {name!r}, which tells {' and '.join(contradictions)}; expected what "
-            "the metadata say. Fetch the product again."
+            f"{mtl.source}: found the file name {name!r}, which tells {' and '.join(contradictions)}",
+            "what the metadata say",
+            "Fetch the product again",
         )
 
 
@@ -394,8 +401,9 @@ def _agreed(path: str, archive: Archive, names: list[str]) -> Mtl:
     products = sorted({MTL_NAME.sub(r"\1", name) for name in names})
     if len(products) > 1:
         raise RasterError(
-            f"{path}: found the metadata of {len(products)} products ({', '.join(products[:4])}); expected those of "
-            "one. Keep each in its own folder."
+            f"{path}: found the metadata of {len(products)} products ({', '.join(products[:4])})",
+            "those of one",
+            "Keep each in its own folder",
         )
     first, *others = (read_mtl(archive.text(name), os.path.join(archive.path, name)) for name in names)
     for other in others:
@@ -403,8 +411,12 @@ def _agreed(path: str, archive: Archive, names: list[str]) -> Mtl:
             for key, value in other.groups.get(group, {}).items():
                 if not _same(value, values.get(key, value)):
                     raise RasterError(
-                        f"{path}: found {key} = {values[key]} in {os.path.basename(first.source)} and {value} in "
-                        f"{os.path.basename(other.source)}; expected the same. Fetch the product again."
+                        (
+                            f"{path}: found {key} = {values[key]} in {os.path.basename(first.source)} and {value} in "
+                            f"{os.path.basename(other.source)}"
+                        ),
+                        "the same",
+                        "Fetch the product again",
                     )
     return first
 
@@ -426,13 +438,13 @@ def _odl(text: str, source: str) -> Iterator[tuple[str, str, str]]:
             if key == "END":
                 break
             if key:
-                raise RasterError(f"{source}: found the line {key[:60]!r}; expected KEY = VALUE of a Landsat MTL file.")
+                raise RasterError(f"{source}: found the line {key[:60]!r}", "KEY = VALUE of a Landsat MTL file")
         elif key == "GROUP":
             if not open_groups and value not in ROOTS:
-                raise RasterError(f"{source}: found the group {value[:60]!r}; expected {' or '.join(ROOTS)}.")
+                raise RasterError(f"{source}: found the group {value[:60]!r}", f"{' or '.join(ROOTS)}")
             open_groups.append(value)
         elif not open_groups:
-            raise RasterError(f"{source}: found {key[:60]!r} outside of a group; expected a Landsat MTL file.")
+            raise RasterError(f"{source}: found {key[:60]!r} outside of a group", "a Landsat MTL file")
         elif key == "END_GROUP":
             if open_groups.pop() != value:
                 raise RasterError(f"{source}: found the end of {value!r}, which is not the open group. It is damaged.")
@@ -441,8 +453,9 @@ def _odl(text: str, source: str) -> Iterator[tuple[str, str, str]]:
             yield open_groups[-1], key, value.strip('"')
     if open_groups or not closed:
         raise RasterError(
-            f"{source}: found no end of the group {open_groups[-1] if open_groups else ROOTS[0]}; expected END_GROUP. "
-            "It is cut off: fetch it again."
+            f"{source}: found no end of the group {open_groups[-1] if open_groups else ROOTS[0]}",
+            "END_GROUP",
+            "It is cut off: fetch it again",
         )
 
 
@@ -453,11 +466,9 @@ def _json(text: str, source: str) -> Iterator[tuple[str, str, str]]:
     try:
         root = json.loads(text, object_pairs_hook=pairs)
     except (ValueError, RecursionError) as error:
-        raise RasterError(
-            f"{source}: found broken JSON ({error}); expected a Landsat MTL file. Fetch it again."
-        ) from None
+        raise RasterError(f"{source}: found broken JSON ({error})", "a Landsat MTL file", "Fetch it again") from None
     if len(root) != 1 or root[0][0] not in ROOTS or not isinstance(root[0][1], list):
-        raise RasterError(f"{source}: found JSON without {ROOTS[0]}; expected a Landsat MTL file.")
+        raise RasterError(f"{source}: found JSON without {ROOTS[0]}", "a Landsat MTL file")
     for group in root[0][1]:
         for pair in group[1] if isinstance(group, tuple) and isinstance(group[1], list) else ():
             if isinstance(pair, tuple) and isinstance(pair[1], str | int | float):
@@ -467,7 +478,7 @@ def _json(text: str, source: str) -> Iterator[tuple[str, str, str]]:
 def _xml(text: str, source: str) -> Iterator[tuple[str, str, str]]:
     root = read_xml(text, source)
     if root.tag not in ROOTS:
-        raise RasterError(f"{source}: found XML of {root.tag[:60]!r}; expected {ROOTS[0]}.")
+        raise RasterError(f"{source}: found XML of {root.tag[:60]!r}", f"{ROOTS[0]}")
     for group in root:
         for element in group:
             yield group.tag, element.tag, (element.text or "").strip()
@@ -476,9 +487,9 @@ def _xml(text: str, source: str) -> Iterator[tuple[str, str, str]]:
 def read_xml(text: str, source: str) -> ElementTree.Element:
     """The root. RasterError when it is broken, or defines entities: no product does, and they can fill the memory."""
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise RasterError(f"{source}: found XML that defines entities; expected metadata without.")
+        raise RasterError(f"{source}: found XML that defines entities", "metadata without")
     try:
         # bytes: a text must not name its encoding
         return ElementTree.fromstring(text.encode())
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise RasterError(f"{source}: found broken XML ({error}); expected metadata. Fetch it again.") from None
+        raise RasterError(f"{source}: found broken XML ({error})", "metadata", "Fetch it again") from None

@@ -62,8 +62,9 @@ def read(path: str, expected: int | None) -> Product | None:
     bands = tuple(_stored(headers[band], band, told, source) for band in told.bands if band in headers)
     if not bands:
         raise RasterError(
-            f"{path}: found Sentinel-2 metadata but no image of a band (a metadata skeleton); expected files like "
-            "IMG_DATA/..._B02.jp2. Fetch the whole product."
+            f"{path}: found Sentinel-2 metadata but no image of a band (a metadata skeleton)",
+            "files like IMG_DATA/..._B02.jp2",
+            "Fetch the whole product",
         )
     if told.has_silent_offset:
         warnings.append(
@@ -121,8 +122,9 @@ def _in_folder(path: str, full: str) -> tuple[Archive, str, str] | None:
             return around, metadata, ""
     if full.upper().endswith(".SAFE"):
         raise RasterError(
-            f"{path}: found a .SAFE folder without MTD_MSIL1C.xml or MTD_MSIL2A.xml at its top; expected a Sentinel-2 "
-            "product, whose metadata tell scale and offset. Fetch the whole product."
+            f"{path}: found a .SAFE folder without MTD_MSIL1C.xml or MTD_MSIL2A.xml at its top",
+            "a Sentinel-2 product, whose metadata tell scale and offset",
+            "Fetch the whole product",
         )
     return None
 
@@ -143,8 +145,9 @@ def _as_part(full: str) -> tuple[Archive, str, str] | None:
         return root, metadata, "/".join(parts[-up:])
     if in_product and up > 1 and GRANULE.fullmatch(parts[1 - up]):
         raise RasterError(
-            f"{full}: found a part of a Sentinel-2 product, but no MTD_MSIL1C.xml or MTD_MSIL2A.xml in {root.path}; "
-            "expected it there, as it tells scale and offset. Fetch the whole product."
+            f"{full}: found a part of a Sentinel-2 product, but no MTD_MSIL1C.xml or MTD_MSIL2A.xml in {root.path}",
+            "it there, as it tells scale and offset",
+            "Fetch the whole product",
         )
     return None
 
@@ -159,7 +162,7 @@ def _metadata_of(path: str, archive: Archive) -> str | None:
 def _only(path: str, names: Sequence[str]) -> str | None:
     """The one there is, None without; RasterError, naming them, for several."""
     if len(names) > 1:
-        raise RasterError(f"{path}: found {', '.join(names[:5])}; expected one product. Name one of them.")
+        raise RasterError(f"{path}: found {', '.join(names[:5])}", "one product", "Name one of them")
     return names[0] if names else None
 
 
@@ -206,9 +209,7 @@ def _chosen(path: str, told: SafeMetadata, images: Sequence[tuple[str, str, int]
     for name, what, gsd in images:
         other = there.setdefault(what, {}).setdefault(gsd, name)
         if other != name:
-            raise RasterError(
-                f"{path}: found {other} and {name} for {what} at {gsd} m; expected one. Remove one of them."
-            )
+            raise RasterError(f"{path}: found {other} and {name} for {what} at {gsd} m", "one", "Remove one of them")
     chosen: dict[str, str] = {}
     coarse: list[str] = []
     for what in (*told.bands, "SCL"):
@@ -222,15 +223,16 @@ def _chosen(path: str, told: SafeMetadata, images: Sequence[tuple[str, str, int]
 def _header(path: str) -> Header:
     header = read_header(path)
     if len(header.bands) != 1:
-        raise RasterError(f"{path}: found {len(header.bands)} bands; expected one, as in every Sentinel-2 image.")
+        raise RasterError(f"{path}: found {len(header.bands)} bands", "one, as in every Sentinel-2 image")
     return header
 
 
 def _stored(header: Header, band: str, told: SafeMetadata, source: str) -> StoredBand:
     if told.offsets and band not in told.offsets:
         raise RasterError(
-            f"{source}: found {ADD_OFFSET[told.level]} for {', '.join(told.offsets)}, none for {band}; expected one "
-            "for each band. Fetch the metadata again."
+            f"{source}: found {ADD_OFFSET[told.level]} for {', '.join(told.offsets)}, none for {band}",
+            "one for each band",
+            "Fetch the metadata again",
         )
     quantification = told.quantification or CONVENTION
     return replace(

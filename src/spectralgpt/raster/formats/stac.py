@@ -31,11 +31,11 @@ def read(path: str, expected: int | None) -> Product | None:
     if not path.lower().endswith((".json", ".geojson")) or not os.path.isfile(path):
         return None
     if os.path.getsize(path) > LARGEST:
-        raise RasterError(f"{path}: found {os.path.getsize(path)} bytes of JSON; expected one STAC item.")
+        raise RasterError(f"{path}: found {os.path.getsize(path)} bytes of JSON", "one STAC item")
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RasterError(f"{path}: found bytes that are no UTF-8 ({error}); expected a STAC item.") from None
+        raise RasterError(f"{path}: found bytes that are no UTF-8 ({error})", "a STAC item") from None
     return _opened(read_item(text, path), path, expected)
 
 
@@ -130,13 +130,14 @@ def _merged(asset: Asset, header: Header, by_rule: bool, path: str) -> list[Stor
     if not asset.bands:
         return list(header.bands)
     if len(asset.bands) != len(header.bands):
-        raise RasterError(f"{where}: found {len(header.bands)} bands in the file; expected {len(asset.bands)}.")
+        raise RasterError(f"{where}: found {len(header.bands)} bands in the file", f"{len(asset.bands)}")
     merged = []
     for told, band in zip(asset.bands, header.bands, strict=True):
         if told.dtype is not None and _is_float(told.dtype) != _is_float(band.dtype):
             raise RasterError(
-                f"{where}: found {band.dtype} in the file and {told.dtype} in the item; expected one, as scale and "
-                "offset are those of the item's. Give the file alone, or correct the item."
+                f"{where}: found {band.dtype} in the file and {told.dtype} in the item",
+                "one, as scale and offset are those of the item's",
+                "Give the file alone, or correct the item",
             )
         scale, offset = told.scale, told.offset
         if by_rule and np.dtype(band.dtype).kind == "f":
@@ -144,14 +145,16 @@ def _merged(asset: Asset, header: Header, by_rule: bool, path: str) -> list[Stor
         for what, ours, theirs in (("scale", scale, band.scale), ("offset", offset, band.offset)):
             if ours is not None and theirs is not None and not math.isclose(ours, theirs, rel_tol=1e-6, abs_tol=1e-12):
                 raise RasterError(
-                    f"{where}: found {what} {theirs:g} in the file and {ours:g} by the item; expected one. Correct "
-                    "the item, or give the file alone."
+                    f"{where}: found {what} {theirs:g} in the file and {ours:g} by the item",
+                    "one",
+                    "Correct the item, or give the file alone",
                 )
         nodata = band.nodata if told.nodata is None else told.nodata
         if band.nodata is not None and not _same(band.nodata, nodata):
             raise RasterError(
-                f"{where}: found nodata {band.nodata:g} in the file and {nodata:g} in the item; expected one, as "
-                "pixels that were not measured would count. Correct the item."
+                f"{where}: found nodata {band.nodata:g} in the file and {nodata:g} in the item",
+                "one, as pixels that were not measured would count",
+                "Correct the item",
             )
         merged.append(
             replace(
@@ -183,11 +186,12 @@ def _compare_grid(asset: Asset, grid: Grid, path: str, cut: list[str]) -> None:
     try:
         crs = CRS.from_user_input(asset.crs)
     except (*GDAL_ERRORS, ValueError) as error:
-        raise RasterError(f"{where}: found the CRS {asset.crs} ({error}); expected one like EPSG:32633.") from None
+        raise RasterError(f"{where}: found the CRS {asset.crs} ({error})", "one like EPSG:32633") from None
     if CRS.from_wkt(grid.crs) != crs:
         raise RasterError(
-            f"{where}: found {CRS.from_wkt(grid.crs).to_string()[:60]} in the file and {asset.crs} in the item; "
-            "expected one. Give the item's own file, or the file alone."
+            f"{where}: found {CRS.from_wkt(grid.crs).to_string()[:60]} in the file and {asset.crs} in the item",
+            "one",
+            "Give the item's own file, or the file alone",
         )
     if asset.shape is None or asset.transform is None:
         return
@@ -197,8 +201,11 @@ def _compare_grid(asset: Asset, grid: Grid, path: str, cut: list[str]) -> None:
     ours, theirs = _extent(described), _extent(grid)
     if any(max(a[0], b[0]) >= min(a[1], b[1]) for a, b in zip(ours, theirs, strict=True)):
         raise RasterError(
-            f"{where}: found a file that lies elsewhere (x {theirs[0]}, y {theirs[1]}) than the item says "
-            f"(x {ours[0]}, y {ours[1]}); expected the item's own file."
+            (
+                f"{where}: found a file that lies elsewhere (x {theirs[0]}, y {theirs[1]}) than the item says (x "
+                f"{ours[0]}, y {ours[1]})"
+            ),
+            "the item's own file",
         )
     cut.append(asset.key)
 
@@ -221,7 +228,7 @@ def _native(claims: Sequence[tuple[Asset, StoredBand]], told: str | None, path: 
     keys = ", ".join(asset.key for asset, _ in claims)
     name = claims[0][1].name
     if len({(band.scale, band.offset) for _, band in claims}) > 1:
-        raise RasterError(f"{path}: found {name} in the assets {keys} with several scales or offsets; expected one.")
+        raise RasterError(f"{path}: found {name} in the assets {keys} with several scales or offsets", "one")
     own = _own_gsd(name or "", told)
     sizes = [band.grid.gsd for _, band in claims]
     placed = all(map(math.isfinite, sizes))
@@ -232,7 +239,7 @@ def _native(claims: Sequence[tuple[Asset, StoredBand]], told: str | None, path: 
     # the GSD of one pixel size differs a little between places
     best = [band for (_, band), rank in zip(claims, ranks, strict=True) if rank - min(ranks) < 0.01 * (1 + rank)]
     if len(best) > 1:
-        raise RasterError(f"{path}: found {name} in the assets {keys}, of one pixel size; expected one file a band.")
+        raise RasterError(f"{path}: found {name} in the assets {keys}, of one pixel size", "one file a band")
     return best[0]
 
 

@@ -78,9 +78,9 @@ def _read(path: str, expected: int | None, above: tuple[str, ...], headers: dict
     """The VRT's header with what its sources say. above: the VRTs whose source it is. headers: of files, by path."""
     real = os.path.realpath(path)
     if real in above:
-        raise RasterError(f"{path}: found a VRT that names itself as a source; expected other files. Build it anew.")
+        raise RasterError(f"{path}: found a VRT that names itself as a source", "other files", "Build it anew")
     if len(above) >= DEEPEST:
-        raise RasterError(f"{path}: found VRTs in VRTs, {DEEPEST} deep; expected images. Make one VRT of the images.")
+        raise RasterError(f"{path}: found VRTs in VRTs, {DEEPEST} deep", "images", "Make one VRT of the images")
     root = parse(path)
     sources = tuple(tuple(_sources(band, path)) for band in root.findall("VRTRasterBand"))
     warped = root.find("GDALWarpOptions/SourceDataset")
@@ -102,21 +102,21 @@ def _read(path: str, expected: int | None, above: tuple[str, ...], headers: dict
 def parse(path: str) -> ElementTree.Element:
     """The XML of a VRT. RasterError when it is none, or has what an image needs not: entities, programs."""
     if os.path.getsize(path) > LARGEST:
-        raise RasterError(f"{path}: found {os.path.getsize(path)} bytes; expected a VRT, an XML file.")
+        raise RasterError(f"{path}: found {os.path.getsize(path)} bytes", "a VRT, an XML file")
     raw = Path(path).read_bytes()
     if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw or b"\x00" in raw:
-        raise RasterError(f"{path}: found XML with a DOCTYPE, entities or zeros; expected a plain VRT.")
+        raise RasterError(f"{path}: found XML with a DOCTYPE, entities or zeros", "a plain VRT")
     try:
         root = ElementTree.fromstring(raw)
     except (ElementTree.ParseError, LookupError, ValueError) as error:
-        raise RasterError(f"{path}: found no XML that can be read ({error}); expected a VRT. It is damaged.") from None
+        raise RasterError(f"{path}: found no XML that can be read ({error})", "a VRT", "It is damaged") from None
     if root.tag != "VRTDataset":
-        raise RasterError(f"{path}: found XML of {root.tag}; expected a VRT (VRTDataset).")
+        raise RasterError(f"{path}: found XML of {root.tag}", "a VRT (VRTDataset)")
     language = {(each.text or "").strip().lower() for each in root.iter("PixelFunctionLanguage")} - {"c"}
     if language or next(root.iter("PixelFunctionCode"), None) is not None:
-        raise RasterError(f"{path}: found pixel functions in Python; expected none, as none is run. Save its result.")
+        raise RasterError(f"{path}: found pixel functions in Python", "none, as none is run", "Save its result")
     if sum(1 for _ in root.iter("SourceFilename")) > MOST * max(1, len(root.findall("VRTRasterBand"))):
-        raise RasterError(f"{path}: found more than {MOST} sources a band; expected fewer.")
+        raise RasterError(f"{path}: found more than {MOST} sources a band", "fewer")
     return root
 
 
@@ -124,7 +124,7 @@ def _located(element: ElementTree.Element, path: str) -> str:
     """The file that a SourceFilename or SourceDataset names."""
     name = (element.text or "").strip()
     if not name:
-        raise RasterError(f"{path}: found a source without a name; expected a file.")
+        raise RasterError(f"{path}: found a source without a name", "a file")
     relative = element.get("relativeToVRT", "0") == "1"
     # the folder of the VRT itself, not of what a link points to, as GDAL has it
     return os.path.join(os.path.dirname(os.path.abspath(path)), name) if relative else name
@@ -144,9 +144,7 @@ def _sources(band: ElementTree.Element, path: str) -> Iterator[Source]:
             x, y, width, height = (float(where.get(k, "nan")) if where is not None else math.nan for k in RECTANGLE)
             number = int(index)
         except ValueError:
-            raise RasterError(
-                f"{path}: found a source with band {index!r} or a broken DstRect; expected numbers."
-            ) from None
+            raise RasterError(f"{path}: found a source with band {index!r} or a broken DstRect", "numbers") from None
         placed = all(map(math.isfinite, (x, y, width, height)))
         yield Source(
             _located(file, path),
@@ -179,8 +177,9 @@ def _others(root: ElementTree.Element, path: str) -> Iterator[str]:
 def _refuse_missing(source: str, path: str) -> None:
     if not ("://" in source or source.startswith("/vsi") or SUBDATASET.match(source) or os.path.isfile(source)):
         raise RasterError(
-            f"{path}: found no file {source}, which is one of its sources; expected it there. Put it there, or build "
-            "the VRT anew."
+            f"{path}: found no file {source}, which is one of its sources",
+            "it there",
+            "Put it there, or build the VRT anew",
         )
 
 
@@ -211,8 +210,9 @@ def _enriched(
     scale, offset = _one({(each.scale, each.offset) for each in stored}, "scales and offsets", where)
     if scale is not None and band.scale is not None and (scale, offset) != (band.scale, band.offset):
         raise RasterError(
-            f"{where}: found scale and offset {band.scale, band.offset}, and {scale, offset} in its sources; expected "
-            "one. Build the VRT anew."
+            f"{where}: found scale and offset {(band.scale, band.offset)}, and {(scale, offset)} in its sources",
+            "one",
+            "Build the VRT anew",
         )
     _one({canonical(each.name) if each.name else None for each in stored}, "band names", where)
     name = stored[0].name  # as it is written: B04 is not Landsat's
@@ -233,7 +233,7 @@ def _enriched(
 def _one(found: set[T], what: str, where: str) -> T:
     if len(found) > 1:
         listed = " and ".join(sorted(map(str, found)))
-        raise RasterError(f"{where}: found sources with several {what} ({listed}); expected one. Mosaic them apart.")
+        raise RasterError(f"{where}: found sources with several {what} ({listed})", "one", "Mosaic them apart")
     return next(iter(found))
 
 
@@ -259,8 +259,9 @@ def _nodata(
     if len(absent) > 1 or (gap and absent != {0.0}):
         values = ", ".join(f"{value:g}" for value in (*absent, *((0.0,) if gap else ())) if value is not None)
         raise RasterError(
-            f"{where}: found several values that mean not measured ({values}); expected one. Build the VRT anew, with "
-            "-srcnodata and -vrtnodata."
+            f"{where}: found several values that mean not measured ({values})",
+            "one",
+            "Build the VRT anew, with -srcnodata and -vrtnodata",
         )
     return next(iter(absent), None)
 
@@ -270,8 +271,9 @@ def _band_of(source: Source, header: Header, path: str) -> StoredBand:
         if source.band in (band.index, band.alpha):
             return band
     raise RasterError(
-        f"{path}: found a source that takes band {source.band} of {source.path}, which has {len(header.bands)}; "
-        "expected one that is there. Build the VRT anew."
+        f"{path}: found a source that takes band {source.band} of {source.path}, which has {len(header.bands)}",
+        "one that is there",
+        "Build the VRT anew",
     )
 
 
