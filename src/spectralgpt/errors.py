@@ -12,7 +12,7 @@ A message says what was found, what was expected, and what to do. Arguments are 
 the command line shows them as its options, `--bands s2-l2a`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 Advice = tuple[str, object]
 """An argument and the value to give it, like ("bands", "s2-l2a")."""
@@ -27,12 +27,12 @@ class InputError(Exception):
     stands where nothing else is given.
     """
 
-    def __init__(self, found: str, expected: str = "", do: str = "", advice: Advice | Sequence[Advice] = ()):
-        super().__init__(found, expected, do, advice)
+    def __init__(self, found: str, expected: str = "", do: str = "", *advice: Advice):
+        super().__init__(found, expected, do, *advice)
         self.found = found
         self.expected = expected
         self.do = do
-        self.advice: tuple[Advice, ...] = _several(advice)
+        self.advice = advice
 
     def __str__(self) -> str:
         if not (self.expected or self.do or self.advice):
@@ -45,18 +45,12 @@ class InputError(Exception):
 
     def about(self, subject: str) -> "InputError":
         """The same error with what it is about, like a path, before it."""
-        return type(self)(f"{subject}: {self.found}", self.expected, self.do, self.advice)
+        return type(self)(f"{subject}: {self.found}", self.expected, self.do, *self.advice)
 
 
 def argument(name: str, value: object) -> str:
     """An argument and its value as in Python: `bands='s2-l2a'`."""
     return f"{name}={value!r}"
-
-
-def _several(advice: Advice | Sequence[Advice]) -> tuple[Advice, ...]:
-    if len(advice) == 2 and isinstance(advice[0], str):
-        return ((advice[0], advice[1]),)
-    return tuple((name, value) for name, value in advice)  # type: ignore[misc]
 
 
 class BandError(InputError):
