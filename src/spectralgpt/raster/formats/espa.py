@@ -18,10 +18,10 @@ from spectralgpt.raster.formats.landsat import (
     family_of,
     number_told,
     read_mtl,
-    read_xml,
     single_band,
 )
 from spectralgpt.raster.product import CloudLayer, Product
+from spectralgpt.raster.xml import parse_xml
 
 BAND_FILE = re.compile(r"(.+)_(sr|toa)_band(\d{1,2})\.tiff?", re.IGNORECASE)
 
@@ -113,7 +113,7 @@ def read(path: str, expected: int | None) -> Product | None:
 
 def read_espa(text: str, source: str) -> Told | None:
     """What ESPA's XML says, None for other XML. RasterError when it is broken or lacks whose bands these are."""
-    root = read_xml(text, source)
+    root = parse_xml(text, source)
     if root.tag.rpartition("}")[2] != "espa_metadata":
         return None
 

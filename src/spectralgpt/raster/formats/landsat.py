@@ -13,13 +13,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from xml.etree import ElementTree
 
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.archive import Archive, open_archive
 from spectralgpt.raster.dates import EPOCH, UNKNOWN, day_in_name, day_of, written
 from spectralgpt.raster.formats.file import Header, read_header
 from spectralgpt.raster.product import QA_PIXEL, CloudLayer, Product, StoredBand
+from spectralgpt.raster.xml import parse_xml
 
 MTL_NAME = re.compile(r"^(.*?)[._]?MTL\.(txt|json|xml)$", re.IGNORECASE)
 
@@ -476,20 +476,9 @@ def _json(text: str, source: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _xml(text: str, source: str) -> Iterator[tuple[str, str, str]]:
-    root = read_xml(text, source)
+    root = parse_xml(text, source)
     if root.tag not in ROOTS:
         raise RasterError(f"{source}: found XML of {root.tag[:60]!r}", f"{ROOTS[0]}")
     for group in root:
         for element in group:
             yield group.tag, element.tag, (element.text or "").strip()
-
-
-def read_xml(text: str, source: str) -> ElementTree.Element:
-    """The root. RasterError when it is broken, or defines entities: no product does, and they can fill the memory."""
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise RasterError(f"{source}: found XML that defines entities", "metadata without")
-    try:
-        # bytes: a text must not name its encoding
-        return ElementTree.fromstring(text.encode())
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise RasterError(f"{source}: found broken XML ({error})", "metadata", "Fetch it again") from None
