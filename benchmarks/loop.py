@@ -27,7 +27,8 @@ from spectralgpt.data import Augmentation, Loader, Samples, Shards, augmented
 from spectralgpt.nn import computing_in, random_mask, resolved_precision
 from spectralgpt.progress import silent
 from spectralgpt.tasks import Batch, Pretraining
-from spectralgpt.training import run as running
+from spectralgpt.training import run as runs
+from spectralgpt.training import stages
 from spectralgpt.training.checkpoints import save_checkpoint
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.flops import matmul_peak
@@ -56,7 +57,7 @@ SAVED = 200
 class Case:
     """A run of one stage, as `pretrain` makes it, and `every` batches of it that are there already."""
 
-    run: running.Run
+    run: runs.Run
     model: SpectralGPT
     optimizer: torch.optim.AdamW
     loader: Loader
@@ -101,7 +102,7 @@ def case(size: str, batch: int, image: int, every: int, shards: Shards, out: Pat
     recipe = Recipe("loop", (stage,), ModelChoice(size), held_back=0.0, machine=machine)
     distribution = Distribution(0, 1, torch.device(device))
     data = stage_data(stage, shards.folder, recipe.model.config(image).bands, recipe.held_back)
-    run = running.Run(
+    run = runs.Run(
         recipe=recipe,
         data=(data,),
         start=None,
@@ -111,8 +112,8 @@ def case(size: str, batch: int, image: int, every: int, shards: Shards, out: Pat
         progress=silent,
         peak=matmul_peak(distribution.device),
     )
-    model = running._new_model(run).train()
-    loader = running._loader_of(stage, data, recipe.seed, distribution, micro=batch, workers=0)
+    model = runs._new_model(run).train()
+    loader = stages._loader_of(stage, data, recipe.seed, distribution, micro=batch, workers=0)
     optimizer = make_optimizer(model, lr=RATE)
     samples = [step.micro[0] for step in itertools.islice(loader.steps(), every)]
     made = Case(run, model, optimizer, loader, every, samples, ())
@@ -137,14 +138,14 @@ def bare_step(made: Case, batch: Batch) -> None:
 
 def loop_runs(made: Case) -> dict[str, Callable[[], object]]:
     """The whole loop, the bare step, and what the loop does besides it: `every` steps of each."""
-    work = running._work(made.run, made.model, made.loader, made.stage, made.data, 0)
+    work = stages._work(made.run, made.model, made.loader, made.stage, made.data, 0)
     whole, reading = made.steps(work), made.loader.steps()
     meter, dones = Meter(made.run.distribution, made.run.peak), []
 
     def log(steps: Sequence[Done]) -> None:
         for done in steps:
             meter.add(done)
-        running._log(made.run, meter, made.loader, 0, 0, made.stage.steps)
+        stages._log(made.run, meter, made.loader, 0, 0, made.stage.steps)
 
     def steps_and_log() -> None:
         dones[:] = itertools.islice(whole, made.every)

@@ -30,6 +30,7 @@ from spectralgpt.bands import BandSet, sensor
 from spectralgpt.cli import main
 from spectralgpt.data import Loader, open_shards, split
 from spectralgpt.disk import locked
+from spectralgpt.draws import keys
 from spectralgpt.errors import DataError, OptionError, TargetError
 from spectralgpt.training import (
     DataChoice,
@@ -41,10 +42,12 @@ from spectralgpt.training import (
     read_log,
     run,
     run_training,
+    stages,
     validation,
 )
 from spectralgpt.training.checkpoints import read_extra
 from spectralgpt.training.logs import LOG, RunLog
+from spectralgpt.training.stage_data import stage_data
 from spectralgpt.weights import SpectralGPT
 
 RECIPE = made_recipe(log_every=1)
@@ -126,14 +129,14 @@ def test_ended_wherever_it_is_it_goes_on(shards, straight, tmp_path, monkeypatch
     for owner, name, count, newest in (
         (os, "replace", 0, None),  # config.json
         (RunLog, "cut", 0, None),
-        (run, "save_checkpoint", 0, None),  # three steps made and logged
-        (run, "save_checkpoint", 2, 6),  # the first stage made, logged and validated
-        (run, "_save_weights", 0, 8),
-        (run, "_at_image", 0, 8),
+        (stages, "save_checkpoint", 0, None),  # three steps made and logged
+        (stages, "save_checkpoint", 2, 6),  # the first stage made, logged and validated
+        (stages, "_save_weights", 0, 8),
+        (stages, "at_image", 0, 8),
         (run, "make_optimizer", 1, 8),
-        (run, "save_checkpoint", 1, 9),
+        (stages, "save_checkpoint", 1, 9),
         (RunLog, "cut", 0, 9),
-        (run, "_save_weights", 0, 14),
+        (stages, "_save_weights", 0, 14),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, ends(getattr(owner, name), count))
@@ -287,8 +290,8 @@ def test_a_rate_that_is_too_high_is_told_before_anything_is_saved(shards, tmp_pa
 
 def first_loader(shards: Path, recipe: Recipe) -> Loader:
     """As the first stage's."""
-    opened = run.stage_data(recipe.stages[0], shards, recipe.model.config(16).bands, recipe.held_back)
-    seed = int(run.keys(recipe.seed, 0)) >> 1
+    opened = stage_data(recipe.stages[0], shards, recipe.model.config(16).bands, recipe.held_back)
+    seed = int(keys(recipe.seed, 0)) >> 1
     return Loader(
         opened.sources, batch=recipe.stages[0].data.batch, micro=3, seed=seed, dates=recipe.stages[0].data.dates
     )
@@ -299,7 +302,7 @@ def first_loader(shards: Path, recipe: Recipe) -> Loader:
 
 def test_what_is_held_back_is_validated_and_never_trained_on(shards, straight, tmp_path, monkeypatch):
     seen: dict[str, set[int]] = {"augmented": set(), "centred": set()}
-    for owner, name in ((run, "augmented"), (validation, "centred")):
+    for owner, name in ((stages, "augmented"), (validation, "centred")):
         monkeypatch.setattr(owner, name, noting(getattr(owner, name), seen[name]))
     out = tmp_path / "run"
     assert started(shards, out, made_recipe(log_every=1, picture_every=4)).finished
@@ -407,7 +410,7 @@ def test_a_source_takes_the_samples_that_it_names(shards):
 
     def counts(**choice) -> list[int]:
         stage = RECIPE.stages[0].but(sources=(DataChoice(**choice),))
-        (source,) = run.stage_data(stage, shards, bands, 0.0).sources
+        (source,) = stage_data(stage, shards, bands, 0.0).sources
         return [len(rows) for rows in source.rows]
 
     assert counts() == list(COUNTS)
@@ -421,10 +424,10 @@ def test_bands_that_the_model_does_not_know_are_left_out_and_told(shards):
     """A model of one red band; with bands_as they form groups of their own."""
     red = BandSet.native([sensor("s2-l2a").band("B4")], 1)
     stage = RECIPE.stages[0].but(sources=(DataChoice(sensors=("s2-l2a", "landsat8-c2l2")),))
-    assert run.stage_data(stage, shards, red, 0.0).left_out == ()
+    assert stage_data(stage, shards, red, 0.0).left_out == ()
     vapour = BandSet.native([sensor("s2-l2a").band("B9")], 1)  # Landsat has no such band
-    found = run.stage_data(stage, shards, vapour, 0.0)
+    found = stage_data(stage, shards, vapour, 0.0)
     assert [len(rows) for rows in found.sources[0].rows] == list(COUNTS[:2])
     assert found.left_out == (f"{shards}: landsat8-c2l2, whose bands the model does not know (bands_as=own)",)
     own = stage.but(sources=(DataChoice(bands_as="own"),))
-    assert [len(rows) for rows in run.stage_data(own, shards, vapour, 0.0).sources[0].rows] == list(COUNTS)
+    assert [len(rows) for rows in stage_data(own, shards, vapour, 0.0).sources[0].rows] == list(COUNTS)

@@ -7,10 +7,11 @@ from spectralgpt.training.loop import Done, Work, train_steps
 from spectralgpt.training.meter import DivergedError, Meter
 from spectralgpt.training.optimizer import make_optimizer, parameter_groups
 from spectralgpt.training.recipe import DataChoice, Machine, Mixture, ModelChoice, Recipe, Stage
-from spectralgpt.training.run import RunResult, run_training
+from spectralgpt.training.run import RunResult
 from spectralgpt.training.run_folder import run_recipe
 from spectralgpt.training.schedule import Schedule, cosine
 from spectralgpt.training.single_image import random_crops, train, train_on_image
+from spectralgpt.training.stages import run_training
 
 __all__ = [
     "DataChoice",
