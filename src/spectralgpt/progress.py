@@ -1,4 +1,4 @@
-"""How long work says where it is: a function of (stage, done, total) that rooms call and the command line shows."""
+"""Progress of long work: a function of (stage, done, total) that rooms call and the command line shows."""
 
 from collections.abc import Callable
 

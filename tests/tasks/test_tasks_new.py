@@ -89,7 +89,7 @@ def test_it_goes_on_bit_by_bit_with_dropout_and_drop_path(run, tmp_path):
         shutil.rmtree(newer)
     torch.rand(7)
     result = run_training(recipe, shards, tmp_path / "run", device="cpu")
-    assert "went on from step-00000015" in result.notes
+    assert "resumed from step-00000015" in result.notes
     assert weights_of(tmp_path / "run") == weights_of(folder)
 
 

@@ -303,7 +303,7 @@ def test_another_version_is_refused(tmp_path):
 
 def test_a_disk_that_refuses_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(TargetError, match=r"file: found that it cannot be written to"):
+    with pytest.raises(TargetError, match=r"file: cannot be written to"):
         save_checkpoint(tmp_path / "file", 1, *made(0), {}, ALONE)
 
 

@@ -132,7 +132,7 @@ def test_they_went_on_where_they_were_stopped(runs):
     for name, ranks, step in (("two-one", 1, 9), ("one-two", 2, 14)):
         for each in said(runs, name, ranks):
             assert each["step"] == 20
-            assert f"went on from step-{step:08d}" in each["notes"]
+            assert f"resumed from step-{step:08d}" in each["notes"]
             assert len(each["counts"]) == 20 - step
 
 

@@ -56,5 +56,5 @@ def test_an_old_run_goes_on_to_the_same_weights(tmp_path):
     assert from_plain(Recipe, run_recipe(run)) == recipe
     result = run_training(recipe, shards, run, device="cpu")
     assert result.finished
-    assert "went on from step-00000002" in result.notes
+    assert "resumed from step-00000002" in result.notes
     assert weights_of(run) == finished

@@ -73,7 +73,7 @@ def test_lines_without_a_step_stay(tmp_path):
 def test_a_log_that_is_none_is_refused(line, tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text(json.dumps(record(1)) + f"\n{line}\n" + json.dumps(record(2)) + "\n")
-    with pytest.raises(DataError, match=rf"^{path}: found a line 2 that"):
+    with pytest.raises(DataError, match=rf"^{path}: line 2 is not"):
         read_log(path)
 
 
@@ -87,7 +87,7 @@ def test_another_process_writes_nothing(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "run").write_text("a file")
-    with pytest.raises(TargetError, match=r"log\.jsonl: found that it cannot be written to"):
+    with pytest.raises(TargetError, match=r"log\.jsonl: cannot be written to"):
         RunLog(tmp_path / "run", tensorboard=False).write(record(1))
 
 
@@ -122,7 +122,7 @@ def test_without_tensorboard_there_are_lines(tmp_path, monkeypatch):
 def test_wandb_is_asked_for_where_it_is_not(tmp_path, monkeypatch):
     plain = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "wandb" else plain(name))
-    with pytest.raises(OptionError, match=r"^--wandb project: found no package wandb; .*pip install wandb"):
+    with pytest.raises(OptionError, match=r"^machine\.wandb=project: the package wandb .*pip install wandb"):
         RunLog(tmp_path, wandb="project")
 
 

@@ -108,7 +108,7 @@ def test_stopped_again_and_again_it_ends_the_same(shards, straight, tmp_path):
         assert result.record["step"] == step
         assert read_extra(result.checkpoint, ALONE) == {"stage": int(step > 8), "step": step}
         assert (result.weights is None) == (step < 8)
-    assert "went on from step-00000008" in result.notes
+    assert "resumed from step-00000008" in result.notes
     # there is nothing to stop at the end
     result = stopped(shards, out, 14)
     assert (result.step, result.finished) == (14, True)
@@ -166,8 +166,10 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(shards, strai
     newest, before = checkpoints(tmp_path / "run/checkpoints")
     next(newest.glob("*.distcp")).write_bytes(b"")
     result = started(shards, tmp_path / "run")
-    assert any(note.startswith(f"{newest}: found that") and "The one before is taken" in note for note in result.notes)
-    assert f"went on from {before.name}" in result.notes
+    assert any(
+        note.startswith(f"{newest}: found") and "The previous checkpoint is used" in note for note in result.notes
+    )
+    assert f"resumed from {before.name}" in result.notes
     assert_same(tmp_path / "run", straight)
 
 
@@ -211,18 +213,20 @@ def test_another_recipe_is_refused_and_named(shards, straight):
         (replace(recipe, held_back=0.3), r"held_back: 0\.3, was 0\.15"),
     ):
         before = {path: path.read_bytes() for path in straight.rglob("*") if path.is_file()}
-        with pytest.raises(OptionError, match=rf"^{straight}: found a run of other settings \({found}.*--out"):
+        with pytest.raises(
+            OptionError, match=rf"^{straight}: found a run with other settings \({found}.*; expected the same"
+        ):
             started(shards, straight, other)
         assert {path: path.read_bytes() for path in straight.rglob("*") if path.is_file()} == before
 
 
 def test_other_shards_are_refused_and_the_same_elsewhere_are_not(shards, straight, tmp_path, monkeypatch, capsys):
     other = made_shards(tmp_path / "other", seed=1)
-    with pytest.raises(OptionError, match=f"the shards in {other} are others than those it was started on"):
+    with pytest.raises(OptionError, match=f"the shards in {other} differ from those that it was started on"):
         started(other, straight)
     code, _, err = command(monkeypatch, capsys, straight / "config.json", "--data", other, "--out", straight)
     assert code == 2
-    assert "are others than those it was started on" in err
+    assert "differ from those that it was started on" in err
     assert "Traceback" not in err
     os.symlink(shards, tmp_path / "moved")
     assert started(tmp_path / "moved", straight).finished
@@ -231,10 +235,10 @@ def test_other_shards_are_refused_and_the_same_elsewhere_are_not(shards, straigh
 def test_what_is_no_run_is_left_alone(shards, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/notes.txt").write_text("mine")
-    with pytest.raises(TargetError, match="found something that is no run"):
+    with pytest.raises(TargetError, match="found something that is not a run"):
         started(shards, tmp_path / "mine")
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(TargetError, match="found something that is no run"):
+    with pytest.raises(TargetError, match="found something that is not a run"):
         started(shards, tmp_path / "file")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
 
@@ -282,7 +286,7 @@ def test_a_loss_that_is_not_finite_names_the_step_and_its_samples(shards, tmp_pa
 def test_a_rate_that_is_too_high_is_told_before_anything_is_saved(shards, tmp_path):
     recipe = made_recipe(save_every=1)
     stages = tuple(stage.but(lr=1e18, clip=None) for stage in recipe.stages)
-    with pytest.raises(DivergedError, match=r"no state was saved before|is the last good state"):
+    with pytest.raises(DivergedError, match=r"No state was saved before|is the last good state"):
         started(shards, tmp_path / "run", replace(recipe, stages=stages))
     for path in checkpoints(tmp_path / "run/checkpoints"):
         assert read_extra(path, ALONE)["step"] < 3
@@ -357,7 +361,7 @@ def test_checkpoints_that_somebody_removed_are_missed(shards, straight, tmp_path
     for path in checkpoints(out / "checkpoints"):
         shutil.rmtree(path)
     before = (out / LOG).read_text()
-    with pytest.raises(DataError, match=r"found no checkpoint, though .*log.jsonl tells of step-00000014"):
+    with pytest.raises(DataError, match=r"found no checkpoint, although .*log.jsonl names step-00000014"):
         started(shards, out)
     assert (out / LOG).read_text() == before
 
@@ -428,6 +432,6 @@ def test_bands_that_the_model_does_not_know_are_left_out_and_told(shards):
     vapour = BandSet.native([sensor("s2-l2a").band("B9")], 1)  # Landsat has no such band
     found = stage_data(stage, shards, vapour, 0.0)
     assert [len(rows) for rows in found.sources[0].rows] == list(COUNTS[:2])
-    assert found.left_out == (f"{shards}: landsat8-c2l2, whose bands the model does not know (bands_as=own)",)
+    assert found.left_out == (f"{shards}: landsat8-c2l2, with bands that the model does not know (bands_as=own)",)
     own = stage.but(sources=(DataChoice(bands_as="own"),))
     assert [len(rows) for rows in stage_data(own, shards, vapour, 0.0).sources[0].rows] == list(COUNTS)

@@ -1,4 +1,4 @@
-"""Runs that one can start by name. One function `recipe` a file; a new recipe is a new file (paper_base.py is
+"""Runs that can be started by name. Each file has a function `recipe`; a new recipe is a new file (paper_base.py is
 `paper-base`)."""
 
 import importlib
@@ -18,12 +18,12 @@ def names(folder: str = os.path.dirname(__file__)) -> tuple[str, ...]:
 
 
 def find(name: str) -> "Recipe":
-    """The recipe of this name. OptionError, with the nearest name, for another."""
+    """The recipe with this name. OptionError with the nearest name if there is none."""
     from spectralgpt.errors import OptionError, did_you_mean
 
     if name not in names():
         raise OptionError(
-            f"found the recipe {name!r}; expected one of {', '.join(names())}, or the config.json of a run."
+            f"no recipe is called {name!r}; expected one of {', '.join(names())}, or the config.json of a run."
             + did_you_mean(name, names(), 0.6)
         )
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")

@@ -1,4 +1,4 @@
-"""Any mixture of sensors, resolutions and dates: 96 pixels of one date, 128 of one, then 128 of up to four."""
+"""Any mixture of sensors, resolutions and dates: 96 pixels with one date, 128 with one, then 128 with up to four."""
 
 from spectralgpt.data import Augmentation
 from spectralgpt.tasks import Pretraining
@@ -6,10 +6,10 @@ from spectralgpt.training import Machine, Mixture, ModelChoice, Recipe, Schedule
 
 
 def recipe() -> Recipe:
-    """Expects shards of any sensors in --data; what the model's bands do not know is left out and reported.
+    """Expects shards of any sensors; those with bands that the model does not know are left out and reported.
 
     Masks are mixed, so that whole groups, places and dates are rebuilt from the others, and bands are missing in a
-    third of the steps, so that the model bears what a sensor does not have.
+    third of the steps, so that the model copes with sensors without them.
     """
     one = Stage(
         name="one date, 96 px",

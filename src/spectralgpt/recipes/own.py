@@ -1,4 +1,4 @@
-"""A small run for a folder of shards of your own: a tiny model, 64 pixels, then 96 with two dates."""
+"""A small run on a folder of your own shards: a tiny model, 64 pixels, then 96 pixels with two dates."""
 
 from spectralgpt.data import Augmentation
 from spectralgpt.tasks import Pretraining
@@ -6,8 +6,8 @@ from spectralgpt.training import Machine, Mixture, ModelChoice, Recipe, Schedule
 
 
 def recipe() -> Recipe:
-    """For two hours (1,400 samples, two cores) or a night on a laptop; more epochs with --set stages.*.epochs=400,
-    other sizes with --set model.size=small."""
+    """Takes two hours for 1,400 samples on two cores, or a night on a laptop. `set` changes it: stages.*.epochs=400 for
+    more epochs, model.size=small for another size."""
     first = Stage(
         name="64 px",
         task=Pretraining(mask_ratio=0.75, spectral_weight=0.1),

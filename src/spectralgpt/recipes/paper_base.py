@@ -1,7 +1,7 @@
-"""The paper's pretraining of SpectralGPT (Base): fMoW-Sentinel at 96 pixels, then BigEarthNet at 128.
+"""The pretraining of SpectralGPT (Base) in the paper: fMoW-Sentinel at 96 pixels, then BigEarthNet at 128 pixels.
 
-Hong et al., IEEE TPAMI 2024, and the authors' description: 200 epochs with 20 of warm-up, effective batch 4096, cosine,
-AdamW (0.9, 0.95), 90 % hidden; the second stage at half of the rate. Weights of their shape, in their units.
+Hong et al., IEEE TPAMI 2024, and the authors' description: 200 epochs, 20 of them warm-up, effective batch 4096,
+cosine, AdamW (0.9, 0.95), 90 % hidden; the second stage at half the rate. Shapes and normalization as in their weights.
 """
 
 from spectralgpt.data import Augmentation
@@ -10,11 +10,11 @@ from spectralgpt.training import DataChoice, Machine, Mixture, ModelChoice, Reci
 
 
 def recipe() -> Recipe:
-    """Expects the folders `fmow-sentinel` and `bigearthnet` of shards below --data."""
+    """Expects the shards in the subfolders `fmow-sentinel` and `bigearthnet`."""
     first = Stage(
         name="fmow-sentinel",
         task=Pretraining(),
-        # as their code: rows stay rows, and columns are mirrored half of the time
+        # as in the authors' code: rows stay rows, and columns are mirrored half of the time
         augmentation=Augmentation(image=96, turns=False),
         schedule=Schedule(epochs=200, warmup=0.1, lr=3.2e-3),
         data=Mixture((DataChoice("fmow-sentinel"),), batch=4096),

@@ -1,4 +1,4 @@
-"""The paper's pretraining of SpectralGPT+ (Huge): paper-base with a larger model."""
+"""The pretraining of SpectralGPT+ (Huge) in the paper: paper-base with a larger model."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from spectralgpt.training import Recipe
 
 
 def recipe() -> Recipe:
-    """As paper-base."""
+    """Expects the same shards as paper-base."""
     base = paper_base.recipe()
     machine = replace(base.machine, micro=32, checkpointing=True)
     return replace(base, name="paper-huge", model=replace(base.model, size="huge"), machine=machine)

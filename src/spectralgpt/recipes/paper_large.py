@@ -1,4 +1,4 @@
-"""The paper's pretraining of SpectralGPT+ (Large): paper-base with a larger model."""
+"""The pretraining of SpectralGPT+ (Large) in the paper: paper-base with a larger model."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from spectralgpt.training import Recipe
 
 
 def recipe() -> Recipe:
-    """As paper-base."""
+    """Expects the same shards as paper-base."""
     base = paper_base.recipe()
     machine = replace(base.machine, micro=64, checkpointing=True)
     return replace(base, name="paper-large", model=replace(base.model, size="large"), machine=machine)

@@ -1,4 +1,4 @@
-"""Two stages in under a minute on two cores: whether everything works with these shards on this machine."""
+"""A test of whether everything works with these shards on this machine: two stages, less than a minute on two cores."""
 
 from spectralgpt.data import Augmentation
 from spectralgpt.tasks import Pretraining
@@ -6,7 +6,7 @@ from spectralgpt.training import Machine, Mixture, ModelChoice, Recipe, Schedule
 
 
 def recipe() -> Recipe:
-    """Says nothing of how good a model can become."""
+    """Does not show how good a model can become."""
     first = Stage(
         name="32 px",
         task=Pretraining(mask_ratio=0.75, spectral_weight=0.1),

@@ -1,4 +1,4 @@
-"""Figures, all from plain arrays."""
+"""Figures from plain arrays."""
 
 from spectralgpt.report.curves import save_loss_curve
 from spectralgpt.report.inspection import save_inspection

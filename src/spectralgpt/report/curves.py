@@ -13,13 +13,14 @@ from matplotlib.figure import Figure
 from spectralgpt.report.pictures import save_figure
 
 VALIDATION = "val_"
-"""What the name of a loss begins with when it was measured on samples that are not trained on."""
+"""Prefix of the names of losses that are measured on held-back samples."""
 
 SMOOTHED_FROM = 200
-"""Points from which a mean of neighbours is drawn over a curve: batches of other sensors have other losses."""
+"""Number of points from which a moving average is drawn over a curve: losses differ between batches of different
+sensors."""
 
 SMOOTHED_SHARE = 0.02
-"""The part of a curve over which that mean is taken."""
+"""The share of a curve in the window of that average."""
 
 Curve = Float64[np.ndarray, "2 point"]
 """Steps and losses."""
@@ -29,11 +30,11 @@ Stage = tuple[str, float | int, float | int]
 
 
 def save_loss_curve(path: Path, records: Sequence[Mapping[str, Any]], losses: Sequence[str], title: str) -> None:
-    """Losses over steps, on a logarithmic axis when none is below 0; one that is 0 is a gap there.
+    """Losses over steps, on a logarithmic axis unless one is below 0; a loss of 0 is a gap on it.
 
-    records: of a training log, in order, each with `step`; one may lack a loss. All losses that begin with `val_` are
-    drawn besides, dashed, in the colour of the same loss in training. Where records have a `stage` (a name or number)
-    it is told above the curves, with a line where it changes.
+    records: of a training log, in order, each with `step`; a loss may be missing in some. All losses with the prefix
+    `val_` are drawn as well, dashed, in the colour of the same loss in training. Where records have a `stage` (a name
+    or a number), it is printed above the curves, with a line where it changes.
     """
     validation = dict.fromkeys(name for each in records for name in each if name.startswith(VALIDATION))
     colours = {name: f"C{index % 10}" for index, name in enumerate((*losses, *validation))}
@@ -57,14 +58,14 @@ def save_loss_curve(path: Path, records: Sequence[Mapping[str, Any]], losses: Se
 
 
 def _curve(records: Sequence[Mapping[str, Any]], name: str) -> Curve:
-    """Of the records that have a finite loss of this name."""
+    """Steps and values of the records that have a finite loss with this name."""
     points = [(each["step"], each[name]) for each in records if each.get(name) is not None]
     curve = np.array(points, np.float64).reshape(-1, 2).T
     return np.ascontiguousarray(curve[:, np.isfinite(curve[1])])
 
 
 def _stages(records: Sequence[Mapping[str, Any]]) -> list[Stage]:
-    """A stage begins at the last record of the one before, the first at the first record."""
+    """The stages: each begins at the last record of the previous one, the first at the first record."""
     staged = [(each["stage"], each["step"]) for each in records if "stage" in each]
     found: list[Stage] = []
     for stage, together in groupby(staged, key=lambda each: each[0]):
@@ -87,7 +88,7 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str, borders: Seque
 
 
 def _smoothed(losses: Float64[np.ndarray, " point"]) -> Float64[np.ndarray, " point"]:
-    """The mean of each loss and its neighbours on both sides, of fewer at the ends."""
+    """The moving average, over fewer points at the ends."""
     half = max(1, int(len(losses) * SMOOTHED_SHARE / 2))
     sums, at = np.concatenate([[0.0], np.cumsum(losses)]), np.arange(len(losses))
     first, last = np.maximum(at - half, 0), np.minimum(at + half + 1, len(losses))

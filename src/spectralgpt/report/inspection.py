@@ -12,12 +12,12 @@ from spectralgpt.report.pictures import coloured, save_figure, stretch_of
 
 RED, GREEN, BLUE = ("red", 660.0, 45.0), ("green", 560.0, 30.0), ("blue", 485.0, 35.0)
 NIR, SWIR = ("NIR", 842.0, 65.0), ("SWIR", 2190.0, 150.0)
-"""What is drawn: its name, its wavelength, and how far from it a band may be, nm."""
+"""Colours: name, wavelength, and the largest distance of a band from it, nm."""
 
 COMBINATIONS = {"true colour": (RED, GREEN, BLUE), "false colour": (NIR, RED, GREEN), "SWIR": (SWIR, NIR, RED)}
 
 REFLECTIVE = 400.0, 2500.0
-"""Wavelengths (nm) in the spectrum: beyond them bands measure heat."""
+"""Range of the spectrum, nm: bands beyond it measure heat."""
 
 
 def save_inspection(
@@ -30,7 +30,7 @@ def save_inspection(
     """Save the figure. values: reflectance, NaN where not valid. wavelengths: nm, in any order.
 
     True colour, false colour (NIR, red, green) and SWIR (SWIR at 2200 nm, NIR, red), each stretched from 2 % to 98 %; a
-    panel whose bands are not there says so. The spectrum is the mean, with the band from 2 % to 98 %.
+    panel without its bands says which are missing. The spectrum is the mean, over the range from 2 % to 98 %.
     """
     figure = Figure(figsize=(17, 5.2), layout="constrained")
     figure.suptitle(title)
@@ -42,7 +42,7 @@ def save_inspection(
 
 
 def nearest_band(wavelengths: Sequence[float], wanted: tuple[str, float, float]) -> int | None:
-    """Index of the band nearest to a colour's wavelength, None when all are too far from it."""
+    """Index of the band nearest to the wavelength of a colour, None when all are too far from it."""
     _, centre, far = wanted
     distances = [abs(each - centre) for each in wavelengths]
     nearest = int(np.argmin(distances))
@@ -61,9 +61,9 @@ def _draw_colours(
     found = [nearest_band(wavelengths, colour) for colour in colours]
     bands = [band for band in found if band is not None]
     if len(bands) < len(colours):
-        lacking = ", ".join(name for (name, _, _), band in zip(colours, found, strict=True) if band is None)
+        missing = ", ".join(name for (name, _, _), band in zip(colours, found, strict=True) if band is None)
         axes.set_title(called)
-        axes.text(0.5, 0.5, f"no band for {lacking}", ha="center", va="center", transform=axes.transAxes)
+        axes.text(0.5, 0.5, f"no band for {missing}", ha="center", va="center", transform=axes.transAxes)
         return
     shown = values[bands]
     axes.set_title(f"{called} (red, green, blue: {', '.join(names[band] for band in bands)})")

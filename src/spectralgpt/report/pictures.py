@@ -1,4 +1,4 @@
-"""Arrays as they are, as PNG; and figures saved whole or not at all."""
+"""Arrays as PNG pictures, and figures; each is an atomic write."""
 
 import os
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ RED_GREEN_BLUE = (665.0, 560.0, 490.0)
 """Wavelengths of true colour, nm."""
 
 Stretch = tuple[Float32[np.ndarray, " colour"], Float32[np.ndarray, " colour"]]
-"""The reflectance shown black, and the one shown white, a colour."""
+"""Per colour, the reflectance shown as black and the reflectance shown as white."""
 
 
 def save_picture(path: Path, picture: UInt8[np.ndarray, "row column channel"]) -> None:
-    """The picture as PNG, its pixels repeated so that a small one can be looked at."""
+    """Save the picture as PNG, with pixels repeated so that a small picture is large enough to see."""
     times = max(1, SMALLEST_SIDE // max(picture.shape[:2]))
     beside = _beside(path)
     imsave(beside, np.ascontiguousarray(picture.repeat(times, axis=0).repeat(times, axis=1)), format="png")
@@ -26,19 +26,19 @@ def save_picture(path: Path, picture: UInt8[np.ndarray, "row column channel"]) -
 
 
 def save_figure(path: Path, figure: Figure) -> None:
-    """The figure as PNG, written beside and renamed."""
+    """Save the figure as PNG, in an atomic write."""
     beside = _beside(path)
     figure.savefig(beside, format="png", dpi=110)
     os.replace(beside, path)
 
 
 def natural(wavelengths: Sequence[float]) -> list[int]:
-    """The bands nearest to red, green and blue."""
+    """Indices of the bands nearest to red, green and blue."""
     return [int(np.argmin([abs(nm - colour) for nm in wavelengths])) for colour in RED_GREEN_BLUE]
 
 
 def stretch_of(colours: Float32[np.ndarray, "colour row column"]) -> Stretch:
-    """From the 2 % to the 98 % quantile of three bands of reflectance, NaN where not measured."""
+    """The stretch from the 2 % to the 98 % quantile of three bands of reflectance, NaN where not measured."""
     low, high = np.zeros(3, np.float32), np.ones(3, np.float32)
     for colour, values in enumerate(colours):
         known = values[~np.isnan(values)]
@@ -50,10 +50,10 @@ def stretch_of(colours: Float32[np.ndarray, "colour row column"]) -> Stretch:
 def coloured(
     colours: Float32[np.ndarray, "colour row column"], stretch: Stretch
 ) -> Float32[np.ndarray, "row column colour"]:
-    """Three bands of reflectance as a picture, 0 to 1."""
+    """Three bands of reflectance as a picture with values from 0 to 1."""
     low, high = stretch
     picture = (np.moveaxis(colours, 0, -1) - low) / (high - low)
-    # white where nothing was measured; a gamma, as reflectance is mostly dark
+    # white where nothing was measured; a gamma, as most reflectance is dark
     return np.where(np.isnan(picture), 1.0, np.clip(picture, 0, 1) ** 0.75).astype(np.float32)
 
 

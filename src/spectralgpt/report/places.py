@@ -1,24 +1,24 @@
-"""A map of where samples are."""
+"""A map of the positions of samples."""
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 from matplotlib.axes import Axes
 
 SMALLEST_SPAN = 1.0
-"""Degrees that a map shows at least."""
+"""Smallest extent of a map, degrees."""
 
 WHOLE_WORLD_FROM = 60.0
-"""Degrees of longitude, or half as many of latitude, beyond which the map is the whole world's."""
+"""Degrees of longitude beyond which the map shows the whole world; of latitude it is half."""
 
 CELLS = 300
-"""Along the map: samples of one cell are one point."""
+"""Number of cells along the map: the samples of a cell are one point."""
 
 
 def draw_places(axes: Axes, positions: Float32[np.ndarray, "sample 2"]) -> None:
-    """Draw the map. positions: degrees of longitude and latitude, NaN unknown.
+    """Draw the map. positions: degrees of longitude and latitude, NaN where unknown.
 
-    Longitude and latitude as they are, over a graticule, without coastlines; larger points are more samples. Samples of
-    one region are shown in that region.
+    Longitude and latitude without a projection, over a graticule, without coastlines; larger points are more samples. A
+    map of samples of one region shows that region only.
     """
     known = positions[~np.isnan(positions).any(axis=1)].astype(np.float64)
     axes.set_title(f"places of {len(known):,} of {len(positions):,} samples")
@@ -53,7 +53,7 @@ def _shown(known: Float64[np.ndarray, "sample 2"]) -> tuple[Float64[np.ndarray, 
 def _in_cells(
     known: Float64[np.ndarray, "sample 2"], low: Float64[np.ndarray, " 2"], high: Float64[np.ndarray, " 2"]
 ) -> tuple[Float64[np.ndarray, "cell 2"], Int64[np.ndarray, " cell"]]:
-    """Middles of the cells that hold samples, and how many each; a million samples are no million points."""
+    """Centres of the cells that hold samples, and their numbers of samples: a million samples need far fewer points."""
     size = float((high - low).max()) / CELLS
     at, counts = np.unique(np.floor((known - low) / size).astype(np.int64), axis=0, return_counts=True)
     return low + (at + 0.5) * size, counts.astype(np.int64)

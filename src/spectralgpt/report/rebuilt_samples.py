@@ -1,4 +1,4 @@
-"""The figure of a pretraining run: samples, what of them the model saw, and what it made of that."""
+"""The figure of a pretraining run: samples, the parts that the model saw, and the reconstructions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,12 +24,13 @@ def save_rebuilt_samples(
     titles: Sequence[str],
     title: str,
 ) -> None:
-    """Save the figure: a row a sample, of the first six, with input, what the model saw (hidden: grey) and rebuilt.
+    """Save the figure: one row per sample, for the first six, with the input, what the model saw (grey where hidden)
+    and the reconstruction.
 
     truth, rebuilt: reflectance [band, row, column], NaN where not valid. Samples may differ in bands and size.
-    wavelengths: nm, a list a sample. In true colour or in the nearest bands that are there; where none of those was
-    hidden, in up to three hidden ones. The three pictures of a row have one stretch, 2 % to 98 % of the truth. error:
-    the mean difference from the truth, in reflectance, over what was hidden.
+    wavelengths: nm, one list per sample. In true colour or the nearest bands; where none of those was hidden, in up to
+    three hidden bands. The three pictures of a row have the same stretch, 2 % to 98 % of the truth. The error is the
+    mean absolute difference from the truth, in reflectance, over the hidden values.
     """
     count = min(len(truth), MOST_SAMPLES)
     figure = Figure(figsize=(8.2, 0.7 + 2.75 * count), layout="constrained")
@@ -57,7 +58,7 @@ def _draw_sample(
     axes[0].imshow(pictures[0], interpolation="nearest")
     axes[1].imshow(np.where(unseen[..., None], HIDDEN_GREY, pictures[0]), interpolation="nearest")
     axes[2].imshow(pictures[1], interpolation="nearest")
-    told = ", ".join(f"{wavelengths[band]:.0f}" for band in shown)
-    for each, words in zip(axes, (title, f"seen ({told} nm)", f"rebuilt{error}"), strict=True):
+    bands = ", ".join(f"{wavelengths[band]:.0f}" for band in shown)
+    for each, words in zip(axes, (title, f"seen ({bands} nm)", f"rebuilt{error}"), strict=True):
         each.set_title(words, fontsize=8)
         each.set(xticks=[], yticks=[])

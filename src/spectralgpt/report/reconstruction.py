@@ -1,4 +1,4 @@
-"""The figure of a reconstruction: input, what was hidden, rebuilt, error, and spectra of a few places."""
+"""The figure of a reconstruction: input, what the model saw, reconstruction, error, and spectra of a few places."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,10 +30,10 @@ def save_reconstruction(
 ) -> None:
     """Save the figure.
 
-    truth, rebuilt: reflectance, NaN where not valid. wavelengths: nm, ascending. In true colour, or in the nearest
-    bands that are there; where none of those was hidden, input and rebuilt are in up to three hidden bands, the longest
-    red. Both have one stretch, 2 % to 98 % of the truth. In the picture of what the model saw a place is grey where one
-    of its three colours was hidden.
+    truth, rebuilt: reflectance, NaN where not valid. wavelengths: nm, ascending. In true colour or the nearest bands;
+    where none of those was hidden, input and reconstruction are in up to three hidden bands, the longest as red. Both
+    have the same stretch, 2 % to 98 % of the truth. In the picture of what the model saw, a place is grey where at
+    least one of its three colours was hidden.
     """
     colours, shown = natural(wavelengths), shown_bands(wavelengths, hidden)
     places = _places(truth, hidden, patch)
@@ -45,9 +45,9 @@ def save_reconstruction(
     unseen: NDArray[np.bool_] = np.any(hidden[colours], axis=0)
     seen = np.where(unseen[..., None], HIDDEN_GREY, coloured(truth[colours], stretch_of(truth[colours])))
     stretch = stretch_of(truth[shown])
-    told = f"red, green, blue: {', '.join(names[i] for i in shown)}"
+    drawn = f"red, green, blue: {', '.join(names[i] for i in shown)}"
     axes[0].imshow(coloured(truth[shown], stretch))
-    axes[0].set_title(f"input ({told})")
+    axes[0].set_title(f"input ({drawn})")
     axes[1].imshow(seen)
     axes[1].set_title(
         "what the model saw (hidden: grey)" if unseen.any() else "a part of what the model saw (true colour)"
@@ -75,7 +75,7 @@ def save_reconstruction(
 
 
 def shown_bands(wavelengths: Sequence[float], hidden: Bool[np.ndarray, "band row column"]) -> list[int]:
-    """True colour; where nothing of it was hidden up to three bands that were, the longest first, a lone one thrice."""
+    """Three bands: true colour, or if none of it was hidden the hidden bands, longest first, repeated if fewer."""
     colours = natural(wavelengths)
     if hidden[colours].any() or not hidden.any():
         return colours
@@ -97,7 +97,7 @@ def _draw_error(
 
 
 def _places(truth: Image, hidden: Bool[np.ndarray, "band row column"], patch: int) -> list[tuple[int, int]]:
-    """Whole patches in which something was hidden, from dark to bright ones: quantiles of the brightest band's mean."""
+    """Hidden patches from dark to bright, as row and column: quantiles of the mean of the brightest band."""
     bands, height, width = truth.shape
     rows, columns = height // patch, width // patch
     if not rows or not columns:
@@ -122,7 +122,7 @@ def _draw_spectra(
     places: Sequence[tuple[int, int]],
     patch: int,
 ) -> None:
-    """Mean spectra of the places: what was measured, and what was rebuilt in the hidden bands."""
+    """Mean spectra of the places: measured, and rebuilt in the hidden bands."""
     for each, (row, column), mark in zip(axes, places, MARKS, strict=False):
         cut = (slice(None), slice(row * patch, (row + 1) * patch), slice(column * patch, (column + 1) * patch))
         measured, made = truth[cut].mean(axis=(1, 2)), rebuilt[cut].mean(axis=(1, 2))

@@ -1,4 +1,4 @@
-"""The figure of a data set: some of its samples, and where all of them are."""
+"""The figure of a data set: some of its samples, and a map of all of them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ MOST_SAMPLES = 24
 ACROSS = 6
 
 FAR = 60.0
-"""nm from a colour beyond which a picture is not true to it, and says what it shows."""
+"""Distance from a colour, nm, beyond which the title of a picture states the wavelengths that it shows."""
 
 
 def save_samples(
@@ -29,9 +29,9 @@ def save_samples(
 ) -> None:
     """Save the figure: the first 24 samples, six in a row, and a map below.
 
-    samples: reflectance [band, row, column], NaN where not valid; they may differ in bands and size. wavelengths: nm, a
-    list a sample. In true colour, or in the bands nearest to it, each stretched from 2 % to 98 %. positions: longitude
-    and latitude of all samples of the data set, degrees, NaN unknown.
+    samples: reflectance [band, row, column], NaN where not valid; they may differ in bands and size. wavelengths: nm,
+    one list per sample. In true colour or the nearest bands, each stretched from 2 % to 98 %. positions: longitude and
+    latitude of all samples of the data set, degrees, NaN where unknown.
     """
     rows = -(-min(len(samples), MOST_SAMPLES) // ACROSS)
     heights = 2.5 * max(rows, 1), 4.5
@@ -51,8 +51,8 @@ def _draw_sample(axes: Axes, sample: Image, wavelengths: Sequence[float], title:
     shown = natural(wavelengths)
     colours = sample[shown]
     axes.imshow(coloured(colours, stretch_of(colours)), interpolation="nearest")
-    told = [wavelengths[band] for band in shown]
-    far = any(abs(nm - colour) > FAR for nm, colour in zip(told, RED_GREEN_BLUE, strict=True))
-    bands = ", ".join(f"{nm:.0f}" for nm in told)
-    note = "" if not far else f"\ngrey: {told[0]:.0f} nm" if len(set(shown)) == 1 else f"\nred, green, blue: {bands} nm"
+    used = [wavelengths[band] for band in shown]
+    far = any(abs(nm - colour) > FAR for nm, colour in zip(used, RED_GREEN_BLUE, strict=True))
+    bands = ", ".join(f"{nm:.0f}" for nm in used)
+    note = "" if not far else f"\ngrey: {used[0]:.0f} nm" if len(set(shown)) == 1 else f"\nred, green, blue: {bands} nm"
     axes.set_title(title + note, fontsize=8)

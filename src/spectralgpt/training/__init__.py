@@ -1,4 +1,4 @@
-"""Training: the one loop, its objectives, optimizer and schedule; runs, their recipes, states and logs."""
+"""Training: the one loop, its optimizer and schedule; runs with their recipes, states and logs."""
 
 from spectralgpt.training.checkpoints import checkpoints
 from spectralgpt.training.distribution import Distribution, distributed

@@ -1,11 +1,12 @@
-"""Training states on disk, so that a run goes on from them, also with other numbers of processes.
+"""Training states on disk, from which a run is resumed, also with another number of processes.
 
-step-00000120/     weights, optimizer and average after step 120, by torch.distributed.checkpoint, one file a process
+step-00000120/     weights, optimizer and average after step 120, by torch.distributed.checkpoint, one file per process
     state.json     format, version, step, the run's own part, and size and CRC-32 of every other file; written last
-step-00000120.partial, step-00000080.old: being written, being removed; of no use to anybody
+step-00000120.partial, step-00000080.old: being written, being removed; never read
 
-A folder takes its own name once it is whole on the disk, and loses it before anything of it is removed: one under its
-name is whole, whenever the run is killed. A run reads its own checkpoints only: they hold pickles, which run code.
+A checkpoint is an atomic write: its folder gets its name once it is whole on the disk, and loses the name before
+anything in it is removed, whenever the run is killed. A run reads only its own checkpoints: they hold pickles, which
+run code.
 """
 
 import json
@@ -43,7 +44,7 @@ _LEFT = re.compile(r"step-\d{8,}\.(partial|old)")
 
 
 class DamagedError(DataError):
-    """A checkpoint that is not what was written."""
+    """A checkpoint that is not as it was written."""
 
 
 def save_checkpoint(
@@ -57,10 +58,11 @@ def save_checkpoint(
     *,
     keep: int = 2,
 ) -> Path:
-    """Write the state after a step, by all processes together; the checkpoint.
+    """Write the state after a step, by all processes together; returns the checkpoint.
 
-    extra: what JSON can hold. keep: how many stay, the newest up to this step: a run that is at a step has found later
-    ones damaged. One of this step that is there and whole stays as it is. Raises TargetError when the disk refuses.
+    extra: anything that JSON can hold. keep: number of checkpoints that stay, the newest up to this step; later ones
+    go, as a run that has returned to this step found them damaged. A whole checkpoint of this step stays as it is.
+    Raises TargetError when the disk refuses.
     """
     target = folder / f"step-{step:08d}"
     partial = _with_suffix(target, ".partial")
@@ -76,7 +78,7 @@ def save_checkpoint(
         return target
     with _refusals(folder), _quiet():
         save(_state(model, optimizer, ema), storage_writer=FileSystemWriter(partial))
-    # each process looks through what it wrote itself: the sums of one are the work of all
+    # each process sums the files that it wrote, so that the work is shared
     own = [name for name in os.listdir(partial) if name.startswith(f"__{distribution.rank}_")]
     own += [".metadata"] if distribution.is_main else []
     sums = distribution.gathered({name: _sum(partial / name) for name in own})
@@ -104,9 +106,9 @@ def load_checkpoint(
     distribution: Distribution,
     ema: Average | None = None,
 ) -> dict[str, Any]:
-    """Put a checkpoint's state into model, optimizer and average, by all processes together; its `extra`.
+    """Load a checkpoint into model, optimizer and average, by all processes together; returns its `extra`.
 
-    Raises DamagedError when it is not what was written, DataError when it is of another model.
+    Raises DamagedError when it is not as it was written, DataError when it is of another model.
     """
     extra = read_extra(path, distribution)
     state = _state(model, optimizer, ema)
@@ -116,15 +118,15 @@ def load_checkpoint(
 
 
 def read_extra(path: Path, distribution: Distribution) -> dict[str, Any]:
-    """What the run itself put into a checkpoint, all of whose files are as written; by all processes together.
+    """What the run itself put into a checkpoint, after a check of all its files; by all processes together.
 
-    Raises DamagedError when they are not.
+    Raises DamagedError when a file is not as it was written.
     """
     return _checked(path, distribution)["extra"]  # type: ignore[no-any-return]
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """All of them, newest first; not what is being written or removed."""
+    """All checkpoints, newest first, without those that are being written or removed."""
     if not folder.is_dir():
         return []
     steps = {int(match[1]): path for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))}
@@ -132,11 +134,11 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def _state(model: nn.Module, optimizer: torch.optim.Optimizer, ema: Average | None) -> dict[str, Any]:
-    """References to all that is saved, under the parameters' names: loading fills them in place."""
+    """References to everything that is saved, by the names of the parameters: loading fills them in place."""
     inside, fresh = bare(model), not optimizer.state
     state = {"model": inside.state_dict(), "optimizer": get_optimizer_state_dict(inside, optimizer)}
     if fresh:
-        # PyTorch made the moments by a step with rate 0, and counted it
+        # PyTorch creates the moments by a step with rate 0, and counts it
         for each in optimizer.state.values():
             each["step"].zero_()
     return state if ema is None else state | {"average": ema.weights}
@@ -157,13 +159,13 @@ def _load(path: Path, state: dict[str, Any]) -> None:
         raise DataError(
             f"{path}: found {', '.join(problems[:3])}{more}",
             "the state of this model",
-            "Go on with the configuration that the run was started with, or choose another folder",
+            "Use the configuration that the run was started with, or choose another folder",
         )
     with _quiet():
         try:
             load(state, storage_reader=FileSystemReader(path))
         except CheckpointException as error:
-            raise DamagedError(_damaged(path, f"that it cannot be read ({_cause(error)})")) from error
+            raise DamagedError(_damaged(path, f"files that cannot be read ({_cause(error)})")) from error
 
 
 def _tensors(prefix: str, state: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
@@ -183,7 +185,7 @@ def _metadata(path: Path) -> dict[str, Any]:
 
 
 def _checked(path: Path, distribution: Distribution) -> dict[str, Any]:
-    """What state.json holds, all files compared with it by rank 0, so that all processes come to one verdict."""
+    """The content of state.json. Rank 0 compares all files with it, so that all processes come to one verdict."""
     damage = distribution.gathered(_damage(path) if distribution.is_main else "")[0]
     if damage:
         raise DamagedError(_damaged(path, damage))
@@ -192,7 +194,7 @@ def _checked(path: Path, distribution: Distribution) -> dict[str, Any]:
         raise DataError(
             f"{path}: found a checkpoint of version {content['version']}",
             f"{VERSION}",
-            "Go on with the version of spectralgpt that wrote it",
+            "Use the version of spectralgpt that wrote it",
         )
     return content  # type: ignore[no-any-return]
 
@@ -202,17 +204,17 @@ def _damage(path: Path) -> str:
     try:
         content = json.loads((path / STATE).read_bytes())
         if not isinstance(content, dict) or content.get("format") != FORMAT:
-            return f'a {STATE} of another format than "{FORMAT}"'
+            return f'a {STATE} with another format than "{FORMAT}"'
         for name, wanted in {".metadata": None, **content["files"]}.items():
             if _sum(path / name) != wanted:
-                return f"that {name} is not what was written"
+                return f"{name}, which is not as it was written"
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"a file that cannot be read ({error})"
     return ""
 
 
 def _damaged(path: Path, damage: str) -> str:
-    return f"{path}: found {damage}; expected a whole checkpoint. Delete this folder to go on from the one before."
+    return f"{path}: found {damage}; expected a whole checkpoint. Delete this folder to resume from the previous one."
 
 
 def _sum(path: Path) -> list[int]:
@@ -228,14 +230,14 @@ def _sum(path: Path) -> list[int]:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what killed runs left."""
+    """Remove the remains of killed runs."""
     for path in folder.iterdir():
         if _LEFT.fullmatch(path.name):
             shutil.rmtree(path)
 
 
 def _remove(path: Path) -> None:
-    """Its name goes first: a part of a checkpoint must not look like one."""
+    """Remove a checkpoint, its name first: a part of a checkpoint must not look like one."""
     old = _with_suffix(path, ".old")
     os.rename(path, old)
     shutil.rmtree(old)
@@ -247,23 +249,23 @@ def _with_suffix(path: Path, suffix: str) -> Path:
 
 @contextmanager
 def _refusals(folder: Path) -> Iterator[None]:
-    """A full disk, or a folder that somebody removed, is the user's to mend."""
+    """TargetError for a full disk or a folder that was removed: the user can fix these."""
     try:
         yield
     except (OSError, CheckpointException) as error:
         cause = _cause(error)
         if not isinstance(cause, OSError):
-            # a second Ctrl-C among them
+            # like a second Ctrl-C
             raise cause from error
         raise TargetError(
-            f"{folder}: found that it cannot be written to ({cause})",
+            f"{folder}: cannot be written to ({cause})",
             "a disk with space and permission to write",
-            "The checkpoints before are whole: the run goes on from them",
+            "Earlier checkpoints are whole, and the run can be resumed from them",
         ) from error
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What happened in the first process in which something did."""
+    """The error of the first process that had one."""
     if isinstance(error, CheckpointException):
         return next(each[0] for each in error.failures.values())
     return error
@@ -271,7 +273,7 @@ def _cause(error: BaseException) -> BaseException:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """DCP warns each time that there is one process only: that is no news."""
+    """Without the warning that DCP gives for every single-process run."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "torch.distributed is .*assuming the intent", UserWarning)
         yield

@@ -1,7 +1,6 @@
 """The processes of a run: one alone, or several under torchrun that train one model with DDP. The loop knows no more.
 
-DDP averages gradients over the processes: a loss of which each process holds its part of a sum takes `ranks` times as
-much (a sum is the mean times their number).
+DDP averages gradients over the processes. A loss that is a sum over processes is therefore multiplied by their number.
 """
 
 import os
@@ -18,17 +17,17 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
-from spectralgpt.errors import OptionError
+from spectralgpt.errors import OptionError, argument
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
-"""What torchrun puts into the environment; a process with a part of them only is alone."""
+"""The variables that torchrun sets; a process that has only some of them runs alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Which of the processes this is, and what they do together. All of them must make the same calls in turn.
+    """One of the processes, and what they do together. All of them must make the same calls in the same order.
 
-    device: where this process computes. Numbers and flags travel between hosts without waiting for the device.
+    device: where this process computes. Numbers and flags are exchanged between hosts without waiting for the device.
     """
 
     rank: int
@@ -37,57 +36,57 @@ class Distribution:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes the logs, the pictures and what is said."""
+        """Whether this process writes the logs, the pictures and the messages."""
         return self.rank == 0
 
     def made(
         self, model: nn.Module, optimizer: Callable[[nn.Module], torch.optim.Optimizer]
     ) -> tuple[nn.Module, torch.optim.Optimizer]:
-        """The model, on its device already, as all processes train it, and its optimizer; they start from the weights
-        of rank 0. optimizer: makes it of the model, once what it steps over is as it is trained.
+        """The model, which is on its device already, as all processes train it, and its optimizer. All start from the
+        weights of rank 0. optimizer: makes the optimizer, once the parameters are distributed.
         """
         if self.ranks == 1:
             return model, optimizer(model)
-        # no device_ids: inputs are on the device, and are dataclasses that DDP passes on as they are
-        # (models in training have no buffers that would go around at each step)
+        # no device_ids: inputs are on the device, and are dataclasses that DDP passes on unchanged
+        # (models in training have no buffers, which DDP would broadcast in each step)
         return DistributedDataParallel(model, gradient_as_bucket_view=True), optimizer(model)
 
     def whole(self, model: nn.Module) -> dict[str, Tensor]:
-        """All numbers of a bare model, also where each process holds a part of them; by all processes together."""
+        """All tensors of a bare model, whole also where each process holds a part; by all processes together."""
         options = StateDictOptions(full_state_dict=True)
         state: dict[str, Any] = get_model_state_dict(model, options=options) if self.ranks > 1 else model.state_dict()
         return state
 
     def accumulating(self, model: nn.Module, last: bool) -> AbstractContextManager[Any]:
-        """A micro-batch's forward and backward: gradients go around with the last one of a step only."""
+        """Around the forward and backward pass of a micro-batch: only the last one of a step exchanges gradients."""
         return nullcontext() if last or not isinstance(model, DistributedDataParallel) else model.no_sync()
 
     def gathered_tensor(self, tensor: Tensor) -> Tensor:
-        """A tensor as one process has it, also where each holds a part of it; by all processes together."""
+        """The whole tensor, also where each process holds a part of it; by all processes together."""
         return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
     def sum_(self, tensor: Shaped[Tensor, "..."]) -> Shaped[Tensor, "..."]:
-        """The tensor, its sum over the processes put into it; the host does not wait for a GPU."""
+        """The tensor, summed over the processes in place; the host does not wait for a GPU."""
         if self.ranks > 1:
             dist.all_reduce(tensor)
         return tensor
 
     def any(self, flag: bool) -> bool:
-        """Whether it is true in any process. The hosts wait for each other."""
+        """Whether the flag is true in any process. The hosts wait for each other."""
         return self.largest([float(flag)])[0] > 0
 
     def largest(self, numbers: Sequence[float | int]) -> list[float]:
-        """Each number's largest over the processes."""
+        """The maximum of each number over the processes."""
         return self._reduced(numbers, dist.ReduceOp.MAX) if self.ranks > 1 else [float(each) for each in numbers]
 
     def mean(self, numbers: Sequence[float | int]) -> list[float]:
-        """Each number's mean over the processes."""
+        """The mean of each number over the processes."""
         if self.ranks == 1:
             return [float(each) for each in numbers]
         return [each / self.ranks for each in self._reduced(numbers, dist.ReduceOp.SUM)]
 
     def gathered(self, value: Any) -> list[Any]:
-        """The value of each process, by rank; what pickle can hold."""
+        """The value of each process, by rank; anything that pickle can hold."""
         values = [value] * self.ranks
         if self.ranks > 1:
             dist.all_gather_object(values, value)
@@ -98,7 +97,7 @@ class Distribution:
         self.any(False)
 
     def _reduced(self, numbers: Sequence[float | int], how: Any) -> list[float]:
-        # on the host: reading it back from a GPU would wait for all that is queued there
+        # on the host: reading from a GPU would wait for everything that is queued there
         values = torch.tensor(numbers, dtype=torch.float64)
         dist.all_reduce(values, how)
         return values.tolist()
@@ -108,8 +107,8 @@ class Distribution:
 def distributed(device: str = "auto") -> Iterator[Distribution]:
     """The processes that torchrun started, or this one alone.
 
-    device: a PyTorch name; auto takes a GPU when there is one; under torchrun `cuda` is the GPU of the local rank.
-    Raises OptionError for a device that is not there.
+    device: a PyTorch name; auto takes a GPU if there is one; under torchrun, `cuda` is the GPU of the local rank.
+    Raises OptionError for a device that does not exist here.
     """
     under_torchrun = all(os.environ.get(name) for name in VARIABLES)
     rank, ranks, local = (
@@ -136,7 +135,7 @@ def _place(device: str, local: int) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise OptionError(
-            f"--device {device}: found no such device here ({reason}); expected cpu, cuda or auto, and under torchrun "
-            "as many GPUs as processes on each host."
+            f"{argument('device', device)}: there is no such device here ({reason})",
+            "cpu, cuda or auto, and under torchrun one GPU per process of a host",
         ) from None
     return place

@@ -1,4 +1,4 @@
-"""An exponential moving average of the parameters: smoother weights than those of the last step."""
+"""The exponential moving average of the parameters (EMA): smoother weights than those of the last step."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ from spectralgpt.nn import bare
 
 
 class Average:
-    """Averaged parameters by name: average <- decay x average + (1 - decay) x parameter, once a step.
+    """Averaged parameters by name: average <- decay x average + (1 - decay) x parameter, once per step.
 
-    weights: as DCP saves and loads them in place; they start as the model's.
+    weights: the averages, which DCP saves and loads in place; they start as the parameters.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -23,13 +23,13 @@ class Average:
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Take in the parameters after a step; one pass over all of them."""
+        """Add the parameters after a step, in one pass over all of them."""
         parameters = [parameter.detach() for parameter in bare(model).parameters()]
         torch._foreach_lerp_(list(self.weights.values()), parameters, 1 - self.decay)
 
     @contextmanager
     def swapped(self, model: nn.Module) -> Iterator[None]:
-        """The model with the averaged parameters inside, with its own again behind."""
+        """While entered, the model has the averaged parameters; afterwards its own again."""
         parameters: list[Tensor] = list(bare(model).parameters())
         own = [parameter.detach().clone() for parameter in parameters]
         _copy(parameters, self.weights.values())
@@ -41,6 +41,6 @@ class Average:
 
 @torch.no_grad()
 def _copy(parameters: Iterable[Tensor], values: Iterable[Tensor]) -> None:
-    # one by one: PyTorch has no _foreach_copy_ of parameters that are spread over processes
+    # one by one: _foreach_copy_ does not support parameters that are distributed over processes
     for parameter, value in zip(parameters, values, strict=True):
         parameter.copy_(value)

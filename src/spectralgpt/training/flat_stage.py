@@ -1,4 +1,4 @@
-"""Stages as spectralgpt 0.1 wrote them, one flat table each: its runs go on, and its config.json start new ones."""
+"""Stages as spectralgpt 0.1 wrote them, a flat table each: its runs can be resumed, and its config.json start runs."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ OWNERS = {
     "schedule": ("epochs", "steps", "lr", "lr_end", "warmup", "weight_decay", "betas", "clip"),
     "task": ("mask", "mask_ratio", "decode_fraction", "normalized_target", "spectral_weight"),
 }
-"""The parts that own its fields now."""
+"""The parts that own these fields now."""
 
 
 def with_parts(recipe: Any) -> Any:
-    """The plain values of a recipe, its flat stages taken apart; anything else as it is."""
+    """The plain values of a recipe with flat stages split into parts; anything else unchanged."""
     stages = recipe.get("stages") if isinstance(recipe, dict) else None
     if not isinstance(stages, list):
         return recipe
-    return {**recipe, "stages": [_taken_apart(stage) for stage in stages]}
+    return {**recipe, "stages": [_split(stage) for stage in stages]}
 
 
-def _taken_apart(stage: Any) -> Any:
+def _split(stage: Any) -> Any:
     if not isinstance(stage, dict) or "schedule" in stage or "task" in stage:
         return stage
     owner = {name: part for part, names in OWNERS.items() for name in names}
@@ -32,5 +32,5 @@ def _taken_apart(stage: Any) -> Any:
         elif name in owner:
             parts[owner[name]][name] = value
         else:
-            rest[name] = value  # the name, and what is unknown: it is refused by its name
+            rest[name] = value  # the name of the stage, and unknown keys, which are refused later
     return {**rest, **parts}

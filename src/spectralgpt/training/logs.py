@@ -1,6 +1,6 @@
-"""What a run writes down as it goes: `log.jsonl`, and for those who look at them TensorBoard and Weights & Biases.
+"""The logs of a run: `log.jsonl`, and where they are wanted TensorBoard and Weights & Biases.
 
-A line is a record: `step`, and numbers by name. One that is not finite is null.
+A line is a record: `step`, and numbers by name. A number that is not finite is null.
 """
 
 import importlib
@@ -19,17 +19,17 @@ LOG = "log.jsonl"
 
 
 class RunLog:
-    """The logs in a run's folder. Only the main process's writes; the others' take records and do nothing."""
+    """The logs in the folder of a run. Only the main process writes; in the others, records are ignored."""
 
     def __init__(self, folder: Path, *, tensorboard: bool = True, wandb: str | None = None, writes: bool = True):
-        """tensorboard: into folder/tensorboard, where `tensorboard` is installed. wandb: a project to log to.
+        """tensorboard: write to folder/tensorboard, if `tensorboard` is installed. wandb: a project to log to.
 
-        Raises OptionError when W&B is asked for and not installed.
+        Raises OptionError when W&B is wanted and not installed.
         """
         if wandb is not None and importlib.util.find_spec("wandb") is None:
             raise OptionError(
-                f"--wandb {wandb}: found no package wandb; expected it for this option. Run pip install wandb, or "
-                f"leave the option out: {folder / LOG} has everything."
+                f"machine.wandb={wandb}: the package wandb is not installed",
+                do=f"Run pip install wandb, or omit the setting: {folder / LOG} has everything",
             )
         self.folder, self.writes, self.wandb = folder, writes, wandb
         self.tensorboard = tensorboard and importlib.util.find_spec("tensorboard") is not None
@@ -39,9 +39,9 @@ class RunLog:
         self._run: Any = None
 
     def cut(self, step: int) -> None:
-        """Forget what was logged after a step, from which the run goes on, and a line that was cut off by a kill.
+        """Remove the records after a step, from which the run is resumed, and a line that a kill left incomplete.
 
-        Before the first record. Raises DataError when the log is not one of ours.
+        To be called before the first record. Raises DataError for a file that is not such a log.
         """
         path = self.folder / LOG
         self._from = step + 1
@@ -53,7 +53,7 @@ class RunLog:
                     file.write((json.dumps(record) + "\n").encode())
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """A record everywhere; its line is in the file when this returns. Raises TargetError when the disk refuses."""
+        """Log a record everywhere; its line is in the file on return. Raises TargetError when the disk refuses."""
         if not self.writes:
             return
         finite = {name: None if _lost(value) else value for name, value in record.items()}
@@ -72,7 +72,7 @@ class RunLog:
             self._run.log(numbers, step=step)
 
     def close(self) -> None:
-        """Of no more records."""
+        """Close all logs: no more records follow."""
         if self._lines is not None:
             self._lines.close()
         if self._board is not None:
@@ -87,13 +87,13 @@ class RunLog:
         if self.tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            # TensorBoard hides what a run that was killed has logged from this step on
+            # TensorBoard hides what a killed run had logged from this step on
             self._board = SummaryWriter(self.folder / "tensorboard", purge_step=self._from)
         if self.wandb is not None:
             known = self.folder / "wandb-id.txt"
-            # a run that goes on is the same run there too
+            # a resumed run is the same run there too
             name = known.read_text().strip() if known.exists() else None
-            wandb = importlib.import_module("wandb")  # which has no types where it is not installed
+            wandb = importlib.import_module("wandb")  # which has no types if it is not installed
             self._run = wandb.init(
                 project=self.wandb, name=self.folder.name, dir=self.folder, id=name, resume="allow" if name else None
             )
@@ -101,7 +101,7 @@ class RunLog:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The records of a log. The last line may be torn, as a kill leaves it. Raises DataError for any other one."""
+    """The records of a log. The last line may be incomplete, after a kill. Raises DataError for any other bad line."""
     records = []
     lines = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines, start=1):
@@ -110,13 +110,13 @@ def read_log(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             if number < len(lines):
                 raise DataError(
-                    f"{path}: found a line {number} that is not JSON",
-                    "a record a line",
+                    f"{path}: line {number} is not JSON",
+                    "one record per line",
                     "Move the file away, or delete this line",
                 ) from None
             continue
         if not isinstance(record, dict):
-            raise DataError(f"{path}: found a line {number} that is no record", "names and numbers in each")
+            raise DataError(f"{path}: line {number} is not a record", "names and numbers in each line")
         records.append(record)
     return records
 
@@ -127,10 +127,10 @@ def _lost(value: object) -> bool:
 
 @contextmanager
 def _refusals(path: Path) -> Iterator[None]:
-    """A full disk is the user's to mend."""
+    """TargetError for a full disk: the user can fix that."""
     try:
         yield
     except OSError as error:
         raise TargetError(
-            f"{path}: found that it cannot be written to ({error})", "a disk with space and permission to write"
+            f"{path}: cannot be written to ({error})", "a disk with space and permission to write"
         ) from error

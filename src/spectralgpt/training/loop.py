@@ -16,10 +16,10 @@ from spectralgpt.training.ema import Average
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What this process computes of a step: at least one batch.
+    """The share of this process in a step: at least one batch.
 
-    counted: false where there is nothing for it: then its losses are multiplied by 0. waited: seconds until the data
-    were there. epoch: how many were done before this step, with its part of the one that goes on.
+    counted: false where there are no samples for this process; its losses are then multiplied by 0. waited: seconds
+    until the data arrived. epoch: epochs done after this step, with the fraction of the current one.
     """
 
     step: int
@@ -31,9 +31,9 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A step that was made; tensors stay on the device, as reading them would wait for it.
+    """A step that is done; tensors stay on the device, as reading them would wait for it.
 
-    losses: this process's part; their mean over processes is the step's loss. gradient: norm before clipping.
+    losses: the part of this process; the mean over processes is the loss of the step. gradient: norm before clipping.
     """
 
     step: int
@@ -60,11 +60,11 @@ def train_steps(
     precision: Precision = "auto",
     average: Average | None = None,
 ) -> Generator[Done, None, None]:
-    """Train the model in place, a step each time the iterator is asked.
+    """Train the model in place, one step per item of the iterator.
 
-    model: as `distribution` made it, in training mode. schedule: step to learning rate; a group's is this times its
-    `lr_scale`. clip: largest norm of all gradients together. Losses divide by what counts in the whole step, over its
-    batches and all processes: one process with all the samples makes the same step.
+    model: as `distribution` made it, in training mode. schedule: the learning rate of a step; a parameter group
+    multiplies it by its `lr_scale`. clip: largest norm of all gradients together. Losses are divided by the counts of
+    the whole step, over its batches and all processes, so that one process with all the samples makes the same step.
     """
     inner = bare(model)
     for each in work:
@@ -75,7 +75,7 @@ def train_steps(
         names = list(prepared[0].counts)
         counts = sum(torch.stack([one.counts[name] for name in names]) for one in prepared)
         assert isinstance(counts, Tensor)
-        # DDP gives the mean of the processes' gradients; what is wanted is their sum
+        # DDP gives the mean of the gradients over processes; the sum is needed
         share = distribution.ranks / distribution.sum_(counts * each.counted).clamp(min=1)
         optimizer.zero_grad(set_to_none=True)
         losses = torch.zeros_like(share)
@@ -87,7 +87,7 @@ def train_steps(
                 parts.sum().backward()  # type: ignore[no-untyped-call]
             losses = losses + parts.detach()
         if clip is None:
-            # clipping to infinity would give the same, and multiply every gradient by 1
+            # clipping to infinity would give the same norm, but also multiply every gradient by 1
             gradient = nn.utils.get_total_norm([each.grad for each in inner.parameters() if each.grad is not None])
         else:
             gradient = nn.utils.clip_grad_norm_(inner.parameters(), clip)

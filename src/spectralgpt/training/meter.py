@@ -1,4 +1,4 @@
-"""What a log line says of the steps since the one before."""
+"""The numbers of a log line: losses and speed since the previous line."""
 
 import math
 import resource
@@ -15,7 +15,7 @@ from spectralgpt.training.loop import Done
 
 
 class DivergedError(InputError):
-    """The loss is not finite; the weights of this process are lost. step: the first such one."""
+    """A loss is not finite, and the weights in memory are lost. step: the first step with such a loss."""
 
     def __init__(self, message: str, step: int, losses: dict[str, float]):
         super().__init__(message)
@@ -23,28 +23,28 @@ class DivergedError(InputError):
 
 
 class Meter:
-    """Collects steps; `record` reads their losses, the only time that the device is waited for."""
+    """Collects steps. Only `record` reads their losses, and so waits for the device."""
 
     def __init__(self, distribution: Distribution, peak: float | None = None):
-        """peak: FLOP/s of a matrix product on this device, which the utilization is a share of."""
+        """peak: FLOP/s of a matrix product on this device; the utilization is the share of it."""
         self.distribution, self.peak = distribution, peak
         self._steps: list[Done] = []
         self._since = self._start = time.perf_counter()
 
     def add(self, done: Done) -> None:
-        """Of one step."""
+        """Collect a step."""
         self._steps.append(done)
 
     def __len__(self) -> int:
         return len(self._steps)
 
     def record(self) -> dict[str, float]:
-        """A record of the steps since the last one, and forget them.
+        """A record of the steps since the previous record.
 
-        step, epoch, loss and its parts (means), lr, gradient (norm, mean), seconds (since the start), images_per_second
-        and tokens_per_second (all processes), waited (share of the time that data were waited for), memory (GB, most of
-        any time, this process), utilization (model FLOP/s as share of the peak). DivergedError names the first step
-        whose loss is not finite.
+        step, epoch, loss and its parts (means), lr, gradient (mean of the norms), seconds (since the start),
+        images_per_second and tokens_per_second (of all processes), waited (share of the time spent waiting for data),
+        memory (GB, peak of this process), utilization (model FLOP/s as a share of the peak). DivergedError names the
+        first step with a loss that is not finite.
         """
         steps, last = self._steps, self._steps[-1]
         names = list(last.losses)
@@ -54,12 +54,12 @@ class Meter:
         if not torch.isfinite(rows).all():
             bad = int((~torch.isfinite(rows).all(dim=1)).nonzero()[0, 0])
             found = dict(zip([*names, "gradient"], rows[bad].tolist(), strict=True))
-            told = ", ".join(f"{name} {value:g}" for name, value in found.items())
-            raise DivergedError(f"step {steps[bad].step}: found {told}", steps[bad].step, found)
+            numbers = ", ".join(f"{name} {value:g}" for name, value in found.items())
+            raise DivergedError(f"step {steps[bad].step}: found {numbers}", steps[bad].step, found)
         now = time.perf_counter()
         seconds = max(now - self._since, 1e-9)
         ranks = self.distribution.ranks
-        # only what one process knows: the others have as much to do
+        # of this process alone: the others do the same amount of work
         flops = sum(done.flops for done in steps) / seconds
         record = {
             "step": float(last.step),
@@ -81,14 +81,14 @@ class Meter:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """What is done meanwhile is no part of the steps' time: a checkpoint, a picture."""
+        """While entered, time does not count as time of the steps: for a checkpoint or a picture."""
         start = time.perf_counter()
         yield
         self._since += time.perf_counter() - start
 
 
 def memory(device: torch.device) -> float:
-    """GB, the most that was used at any time: of the GPU, else of this process, mapped shards included."""
+    """Peak memory in GB: of the GPU, else of this process, including mapped shards."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
     # kilobytes, but bytes on macOS

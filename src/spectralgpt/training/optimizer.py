@@ -1,4 +1,4 @@
-"""Which parameters are decayed, at which rates, and the optimizer over them."""
+"""Parameter groups with their weight decay and learning rates, and the optimizer."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from spectralgpt.nn import Backbone
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Two groups: without weight decay what has one dimension (biases, norms), with it all else.
+    """Two groups: parameters of one dimension (biases, norms) without weight decay, all others with it.
 
-    Position tables and the mask token have more and are decayed, as in the paper's pretraining.
+    Position tables and the mask token have more dimensions and are decayed, as in the pretraining of the paper.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return [
@@ -21,11 +21,11 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
 
 
 def layer_groups(model: Backbone, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
-    """Groups for fine-tuning, one a layer with and one without weight decay, `lr_scale` in each.
+    """Groups for fine-tuning, per layer one with and one without weight decay, each with its `lr_scale`.
 
-    The rate of layer i of n is layer_decay^(n - i): embedding and position tables are layer 0, block i (from 1) is
-    layer i, the rest layer n = depth + 1. Not decayed: what has one dimension, and position tables, as in the paper's
-    fine-tuning; its code, though, gives separate tables the full rate.
+    The `lr_scale` of layer i of n is layer_decay^(n - i): embedding and position tables are layer 0, block i (from 1)
+    is layer i, everything else is layer n = depth + 1. Not decayed: parameters of one dimension and position tables, as
+    in the fine-tuning of the paper; the authors' code, however, gives separate tables the full rate.
     """
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
     top = model.config.size.depth + 1
@@ -54,9 +54,9 @@ def make_optimizer(
     betas: tuple[float, float] = (0.9, 0.95),
     layer_decay: float | None = None,
 ) -> torch.optim.AdamW:
-    """Fused AdamW with the paper's defaults for pretraining; with layer_decay, in groups for fine-tuning.
+    """Fused AdamW with the defaults of the paper for pretraining; with layer_decay, in groups for fine-tuning.
 
-    A group's rate is the schedule's times its `lr_scale`.
+    The rate of a group is that of the schedule times its `lr_scale`.
     """
     if layer_decay is None:
         groups = parameter_groups(model, weight_decay)

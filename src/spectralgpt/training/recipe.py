@@ -1,4 +1,4 @@
-"""A run described whole: a model, and the stages in which it is trained, each from where the one before ended."""
+"""The full description of a run: a model, and the stages that train it one after the other."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -15,15 +15,15 @@ from spectralgpt.training.schedule import Schedule
 class ModelChoice:
     """The model of a run.
 
-    size: tiny, small, base, large or huge. bands: the sensor whose bands are its own, in groups of `slots`.
-    place_nodes: rows and columns of its place tables; None: one node a place of the stage's images, as the released
-    models, whose tables are resized from stage to stage. spectrum: `shared` has the 12 nodes of our own models,
-    `groups` one a group, as the released ones. normalization: `standard` by statistics of the shards, `min_max` as the
-    released ones. start: `random`, as the paper's, or another start of the first stage's task; `local` of pretraining
-    is for runs of minutes: its decoder looks at its neighbours from the start. time_and_scale: whether it is given
-    dates and GSD; the paper's is not, and its tables of them stay 0.
-    weights: to go on from (a folder, a .pth, a name on the hub); then size, bands, spectrum, normalization and start
-    are theirs and do not count here.
+    size: tiny, small, base, large or huge. bands: the sensor with the bands of the model, in groups of `slots`.
+    place_nodes: rows and columns of the place tables; None: one node per place of the images of a stage, as in the
+    released models, with tables that are resized from stage to stage. spectrum: `shared` has the 12 nodes of our own
+    models, `groups` one per group, as in the released models. normalization: `standard` by statistics of the shards,
+    `min_max` as in the released models. start: `random`, as in the paper, or another start of the task of the first
+    stage; `local` of pretraining is for runs of minutes: its decoder looks at neighbours from the start.
+    time_and_scale: whether the model is given dates and GSD; in the paper it is not, and the tables for them stay 0.
+    weights: to start from (a folder, a .pth, a name on the hub); size, bands, spectrum, normalization and start are
+    then those of the weights, and the values here are ignored.
     """
 
     size: Literal["tiny", "small", "base", "large", "huge"] = "base"
@@ -37,7 +37,7 @@ class ModelChoice:
     time_and_scale: bool = True
     weights: str | None = None
     shape: Size | None = None
-    """Another size than the five, for tests; then `size` does not count."""
+    """Another size than the five, for tests; `size` is then ignored."""
 
     def __post_init__(self) -> None:
         for name in ("slots", "patch"):
@@ -47,11 +47,11 @@ class ModelChoice:
             raise OptionError(f"place_nodes: found {self.place_nodes}", "1 or more, or none")
 
     def config(self, image: int) -> ModelConfig:
-        """The model's configuration for images of this side (pixels)."""
+        """The configuration of the model for images of this side (pixels)."""
         try:
             bands = BandSet.native(sensor(self.bands).bands, self.slots)
         except ValueError as error:
-            raise OptionError(f"model.slots: found that {error}", "a number that divides them") from None
+            raise OptionError(f"model.slots: {error}", "a number that divides them") from None
         nodes = self.place_nodes or image // self.patch
         return ModelConfig(
             size=self.shape or SIZES[self.size],
@@ -65,11 +65,12 @@ class ModelChoice:
 
 @dataclass(frozen=True, slots=True)
 class DataChoice:
-    """One source of a stage's mixture.
+    """One source of the mixture of a stage.
 
-    shards: a folder of shards below --data; `.` is --data itself. weight: its share of the steps; None, for all of a
-    stage or none: every sample once an epoch. sensors: only these; none named: all. least_dates: only samples of so
-    many dates or more. bands_as: `own` feeds all bands in groups of their own instead of the model's bands.
+    shards: a folder of shards below the data folder of the run; `.` is that folder itself. weight: its share of the
+    steps; None, for all sources of a stage or for none: every sample once per epoch. sensors: only these; empty: all.
+    least_dates: only samples with at least this number of dates. bands_as: `own` feeds all bands in groups of their own
+    instead of the bands of the model.
     """
 
     shards: str = "."
@@ -81,10 +82,10 @@ class DataChoice:
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """What a stage is trained on. sources: of its samples. dates: at most so many of a sample. batch: samples per step,
-    over all processes and accumulation.
+    """The samples of a stage. sources: where they are from. dates: largest number of dates of a sample. batch: samples
+    per step, over all processes and accumulation steps.
 
-    Raises OptionError for values that make no mixture.
+    Raises OptionError for values that do not make a mixture.
     """
 
     sources: tuple[DataChoice, ...] = (DataChoice(),)
@@ -101,9 +102,9 @@ class Mixture:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A part of a run: what it minimizes, on which samples, how they are drawn, and for how long.
+    """A part of a run: its task, the augmentation of its samples, the schedule, and the samples.
 
-    Each part owns its fields; `but`, and --set, find a field by its name alone where only one part has it.
+    Each part owns its fields; `but`, and `set` of pretrain, find a field by its name alone where only one part has it.
     """
 
     name: str
@@ -113,14 +114,14 @@ class Stage:
     data: Mixture = Mixture()
 
     def but(self, **changes: Any) -> "Stage":
-        """A copy with other values of its own fields, or of its parts' (`lr`, `image`). TypeError for another name."""
+        """A copy with other values of its fields or of those of its parts (`lr`, `image`). TypeError for others."""
         parts: dict[str, dict[str, Any]] = {}
         for name, value in changes.items():
             if name in self.__slots__:
                 continue
             owners = [part for part in self.__slots__[1:] if name in getattr(self, part).__slots__]
             if len(owners) != 1:
-                raise TypeError(f"found the name {name} in {owners or 'no part'} of a stage; expected it in one")
+                raise TypeError(f"{name}: found in {owners or 'no part'} of a stage; expected in one")
             parts.setdefault(owners[0], {})[name] = value
         own = {name: value for name, value in changes.items() if name in self.__slots__}
         return replace(self, **own, **{part: replace(getattr(self, part), **values) for part, values in parts.items()})
@@ -128,11 +129,11 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What may change from one start of a run to the next: none of it changes what is computed, but for rounding.
+    """Settings that may change from one start of a run to the next: they change no result, except for rounding.
 
-    micro: samples that a process computes at once. workers: threads that read ahead. precision, compile, checkpointing
-    (recompute blocks in the backward pass): how it is computed. log_every, save_every, picture_every: steps. keep: how
-    many checkpoints. tensorboard: where it is installed. wandb: a project, None for none.
+    micro: samples that a process computes at once. workers: threads that prefetch. precision, compile, checkpointing
+    (recompute blocks in the backward pass): how the model is computed. log_every, save_every, picture_every: steps.
+    keep: number of checkpoints. tensorboard: write its logs if it is installed. wandb: a project, None for none.
     """
 
     micro: int = 64
@@ -157,10 +158,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A run: its config.json is this, resolved.
+    """A run; its config.json is the resolved recipe.
 
-    held_back: share of the places that is never trained on, for the validation losses and pictures. ema: decay of the
-    moving average of the weights that is saved instead of them; None for none.
+    held_back: share of the places that are never trained on, for the validation losses and pictures. ema: decay of the
+    moving average of the weights, which is saved instead of them; None for none.
     """
 
     name: str
@@ -173,7 +174,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if not self.stages:
-            raise OptionError(f"recipe {self.name}: found no stage", "at least one")
+            raise OptionError(f"recipe {self.name}: found no stages", "at least one")
         if not 0 <= self.held_back < 1:
             raise OptionError(f"held_back: found {self.held_back}", "a share from 0 to below 1")
         if self.ema is not None and not 0 < self.ema < 1:

@@ -30,8 +30,8 @@ from spectralgpt.weights import Pretrained, new_weights, on_encoder
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """Where a run is. step of steps, over all stages. record: the last of the log. finished: false when it was
-    interrupted and will go on. notes: what happened besides."""
+    """How far a run is: `step` of `steps`, over all stages. record: the last one of the log. finished: false after an
+    interruption, from which the run can be resumed. notes: what else happened."""
 
     step: int
     steps: int
@@ -61,20 +61,20 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Of the checkpoints."""
+        """The folder of the checkpoints."""
         return self.out / "checkpoints"
 
     def let_go(self) -> None:
-        """Drop what distributes the model. The frames of an error keep the state, and PyTorch's reducer must be gone
-        before the processes part: destroyed later it may wait for ever for a thread that waits for it."""
+        """Drop what distributes the model. The frames of an error keep the state alive, and PyTorch's reducer must be
+        destroyed before the process group: later, it may wait for ever for a thread that waits for it."""
         if self.state is not None:
             self.state.trained = self.state.model
 
 
 @dataclass
 class State:
-    """What training changes. model: the bare one; trained: as the processes train it. stage: the one that the model is
-    made for; step: made in all."""
+    """What training changes. model: the bare model; trained: the model as the processes train it. stage: the index of
+    the stage that the model is made for; step: steps made in all stages."""
 
     model: Pretrained
     trained: nn.Module
@@ -85,24 +85,24 @@ class State:
 
 
 def started(run: Run, model: Pretrained, number: int, step: int) -> State:
-    """A stage at its start: a new optimizer over the model of the stage before."""
+    """The state at the start of a stage: the model of the previous stage with a new optimizer. step: made before it."""
     schedule = run.recipe.stages[number].schedule
 
     def optimizer(made: nn.Module) -> torch.optim.Optimizer:
         return make_optimizer(made, lr=schedule.lr, weight_decay=schedule.weight_decay, betas=schedule.betas)
 
     trained, made = run.distribution.made(model, optimizer)
-    # of the model as it is trained: each process averages what it holds
+    # after the model is distributed: each process averages the parameters that it holds
     average = None if run.recipe.ema is None else Average(model, run.recipe.ema)
     run.state = State(model, trained, number, step, made, average)
     return run.state
 
 
 def _new_model(run: Run) -> Pretrained:
-    """The model with which a run begins, made for the images of its first stage."""
+    """The model that a run starts with, made for the image size of its first stage."""
     recipe = run.recipe
     if run.start is not None:
-        return _going_on(run, run.start).to(run.distribution.device)
+        return _from_weights(run, run.start).to(run.distribution.device)
     torch.manual_seed(recipe.seed)
     config = recipe.model.config(recipe.stages[0].augmentation.image)
     units, head = statistics(run.data, recipe.model.normalization), recipe.stages[0].task.head_config()
@@ -112,15 +112,15 @@ def _new_model(run: Run) -> Pretrained:
     return model.to(run.distribution.device)
 
 
-def _going_on(run: Run, start: Pretrained) -> Pretrained:
-    """A copy of given weights; of another task, or with another head, a new model on their encoder."""
+def _from_weights(run: Run, start: Pretrained) -> Pretrained:
+    """A copy of the given weights; where their task or head differs, a new model on their encoder."""
     task, head = run.recipe.task, run.recipe.stages[0].task.head_config()
     if start.task.name == task.name and start.head_config == head:
         model = copy.deepcopy(start)
     else:
         torch.manual_seed(run.recipe.seed)
         model = on_encoder(start, task.name, head)
-    # what was measured of the features before
+    # it was measured on the features of the given weights
     model.read_out = None
     model = at_image(run, model, 0)
     before = {key: value for key, value in start.provenance.items() if key in ("recipe", "data", "license", "steps")}
@@ -129,14 +129,14 @@ def _going_on(run: Run, start: Pretrained) -> Pretrained:
 
 
 def at_image(run: Run, model: Pretrained, number: int) -> Pretrained:
-    """The model of the stage before, made for this stage's images; a resized table is noted."""
+    """The model of the previous stage, made for the image size of this stage; a resized table is noted."""
     image = run.recipe.stages[number].augmentation.image
     if image == model.config.image:
         return model
     if run.recipe.model.place_nodes is None:
-        said = len(model.provenance.get("resized", []))
+        noted = len(model.provenance.get("resized", []))
         model = model.resized(image)
-        run.notes += [f"stage {number + 1}: {each}" for each in model.provenance.get("resized", [])[said:]]
+        run.notes += [f"stage {number + 1}: {each}" for each in model.provenance.get("resized", [])[noted:]]
         return model
     nodes, patch = model.config.place_nodes, model.config.patch
     run.notes.append(
@@ -148,7 +148,7 @@ def at_image(run: Run, model: Pretrained, number: int) -> Pretrained:
 
 
 def resumed(run: Run) -> State:
-    """The newest checkpoint's state, or that of a run's start."""
+    """The state of the newest undamaged checkpoint, or the state of a new run where there is none."""
     found = checkpoints(run.folder)
     for path in found:
         try:
@@ -161,9 +161,9 @@ def resumed(run: Run) -> State:
         except DamagedError as error:
             if path == found[-1]:
                 raise
-            run.notes.append(f"{error} The one before is taken.")
+            run.notes.append(f"{error} The previous checkpoint is used.")
             continue
-        run.notes.append(f"went on from {path.name}")
+        run.notes.append(f"resumed from {path.name}")
         break
     else:
         _refuse_lost(run)
@@ -173,13 +173,14 @@ def resumed(run: Run) -> State:
 
 
 def _refuse_lost(run: Run) -> None:
-    """DataError when a run without a checkpoint has a log that tells of one: a new start would cut the log, too."""
+    """DataError when the log of a run without a checkpoint names one: a new start would discard the log as well."""
     log = run.out / LOG
     saved = [record["saved"] for record in read_log(log) if "saved" in record] if log.exists() else []
     if saved:
         raise DataError(
-            f"{run.folder}: found no checkpoint, though {log} tells of {saved[-1]}; expected it. Put it back, or start "
-            "anew in another --out."
+            f"{run.folder}: found no checkpoint, although {log} names {saved[-1]}",
+            "that checkpoint",
+            "Put it back, or start a new run in another folder",
         )
 
 
@@ -196,5 +197,5 @@ def _provenance(run: Run) -> dict[str, Any]:
 
 
 def averaged(state: State) -> AbstractContextManager[None]:
-    """The model with its averaged weights inside, if there are any."""
+    """While entered, the model has its averaged weights, if there are any."""
     return nullcontext() if state.average is None else state.average.swapped(state.model)

@@ -1,4 +1,4 @@
-"""The folder of a run: whose it is, and that only the same run goes on in it."""
+"""The folder of a run: only the same run is resumed in it, and only one process at a time writes to it."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from spectralgpt.training.stage_data import StageData, data_fingerprint
 
 
 def run_recipe(folder: Path) -> dict[str, Any] | None:
-    """The resolved recipe of a run's config.json as plain values; None without one. DataError for another file."""
+    """The resolved recipe in the config.json of a run, as plain values; None if missing. DataError for another file."""
     path = folder / "config.json" if folder.is_dir() else folder
     if not path.is_file():
         return None
@@ -28,24 +28,24 @@ def run_recipe(folder: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_text())
         recipe: dict[str, Any] = with_parts(content["recipe"])
     except (OSError, ValueError, KeyError, TypeError):
-        raise DataError(f"{path}: found no configuration of a run", "the config.json that one wrote") from None
+        raise DataError(f"{path}: found no configuration of a run", "a config.json that a run wrote") from None
     return recipe
 
 
 LOCK = ".lock"
 LEFT = {LOCK, "config.json.partial"}
-"""What a run leaves that was killed before it had a configuration."""
+"""What a run that was killed before it had a configuration leaves."""
 
 
 @contextmanager
 def claimed(
     recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path, distribution: Distribution
 ) -> Iterator[None]:
-    """The run's folder, made, or seen to be of the same run; no other process writes there meanwhile.
+    """Make the folder of the run, or check that it is of the same run; while entered, no other run writes to it.
 
-    data: of the stages, from `folder`. Raises OptionError for a run of other settings or shards (`machine` may differ),
-    TargetError for anything else that stands there, a folder that cannot be written to, or that another run holds; in
-    all processes.
+    data: of the stages, opened from `folder`. Raises, in all processes, OptionError for a run with other settings or
+    shards (`machine` may differ); TargetError for a folder that holds something else, that cannot be written to, or
+    that another run is writing to.
     """
     problem: InputError | None = None
     with ExitStack() as held:
@@ -54,14 +54,14 @@ def claimed(
                 _claim(recipe, data, folder, out, held)
             except InputError as error:
                 problem = error
-        # every process must end when one refuses
+        # all processes must end when one refuses
         if distribution.any(problem is not None):
             raise problem or OptionError("the first process refused to start.")
         yield
 
 
 def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path, held: ExitStack) -> None:
-    """held: takes the lock."""
+    """held: the stack that releases the lock."""
     config = {
         "recipe": to_plain(recipe),
         "data": os.path.abspath(folder),
@@ -71,19 +71,20 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
     }
     path = out / "config.json"
     if path.exists():
-        # as this version has it: settings that came since have their defaults
+        # as this version writes it: settings that are new since then have their defaults
         before = to_plain(from_plain(Recipe, run_recipe(out)))
         old = json.loads(path.read_text())
         changes = [each for each in differences(config["recipe"], before) if not each.startswith("machine.")]
         if old.get("shards") != config["shards"]:
-            changes.append(f"the shards in {folder} are others than those it was started on")
+            changes.append(f"the shards in {folder} differ from those that it was started on")
         if changes:
             raise OptionError(
-                f"{out}: found a run of other settings ({'; '.join(changes[:6])}); expected the same to go on with it. "
-                "Choose another --out, or the same settings."
+                f"{out}: found a run with other settings ({'; '.join(changes[:6])})",
+                "the same settings, to resume it",
+                "Use those, or choose another folder",
             )
     elif out.exists() and (not out.is_dir() or {each.name for each in out.iterdir()} - LEFT):
-        raise TargetError(f"{out}: found something that is no run", "a new name, an empty folder, or a run")
+        raise TargetError(f"{out}: found something that is not a run", "a new name, an empty folder, or a run")
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock = locked(out / LOCK)
@@ -93,9 +94,9 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
                 do="Wait for it to end, or choose another folder",
             )
         held.callback(lock.release)
-        # first of all: a run that is killed before it has this is none, and starts anew
+        # first of all: a folder without it is not a run yet, and a run that was killed before starts anew
         with atomic_write(path) as file:
             file.write((json.dumps(config, indent=1) + "\n").encode())
         (out / "pictures").mkdir(exist_ok=True)
     except OSError as error:
-        raise TargetError(f"{out}: found that it cannot be written to ({error.strerror})", "a folder") from None
+        raise TargetError(f"{out}: cannot be written to ({error.strerror})", "a folder with write permission") from None

@@ -1,4 +1,4 @@
-"""How long a stage trains and at which rates: pure functions of the step."""
+"""The length of a stage and its learning rates, as pure functions of the step."""
 
 import math
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from spectralgpt.errors import OptionError
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """epochs or steps: the length. lr: the peak of a cosine after `warmup`, a share of the length, down to `lr_end`.
-    weight_decay, betas: of AdamW. clip: largest gradient norm, None for no limit.
+    """epochs or steps: the length, exactly one of them. lr: the peak of a cosine that follows `warmup`, a share of the
+    length, and ends at `lr_end`. weight_decay, betas: of AdamW. clip: largest gradient norm, None for no limit.
 
-    Raises OptionError for values that make no schedule.
+    Raises OptionError for values that do not make a schedule.
     """
 
     epochs: float | int | None = None
@@ -25,7 +25,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
-            raise OptionError(f"schedule: found epochs {self.epochs} and steps {self.steps}", "one")
+            raise OptionError(f"schedule: found epochs {self.epochs} and steps {self.steps}", "one of them")
         limits: tuple[tuple[str, object, bool, str], ...] = (
             ("epochs", self.epochs, self.epochs is None or self.epochs > 0, "more than 0"),
             ("steps", self.steps, self.steps is None or self.steps >= 1, "1 or more"),
@@ -38,24 +38,24 @@ class Schedule:
         )
         for name, value, fits, expected in limits:
             if not fits:
-                raise OptionError(f"{name}: found {value}", f"{expected}")
+                raise OptionError(f"{name}: found {value}", expected)
 
     def length(self, steps_per_epoch: float | int) -> int:
-        """Steps of the stage."""
+        """Number of steps of the stage."""
         if self.steps is not None:
             return self.steps
         assert self.epochs is not None, "a schedule has epochs or steps"
         return max(1, math.ceil(self.epochs * steps_per_epoch))
 
     def rate(self, step: int, length: int) -> float:
-        """Learning rate of a step, from 1 on, of `length`."""
+        """Learning rate of a step, which counts from 1 to `length`."""
         return cosine(step, steps=length, warmup=self.warmup * length, peak=self.lr, floor=self.lr_end)
 
 
 def cosine(step: float | int, *, steps: float | int, warmup: float | int, peak: float, floor: float = 0.0) -> float:
     """Linear from 0 to `peak` over `warmup` steps, then half a cosine down to `floor` at `steps`, as in the paper.
 
-    step, steps, warmup: steps or epochs, whole or not.
+    step, steps, warmup: steps or epochs, also fractions.
     """
     if step < warmup:
         return peak * step / warmup

@@ -1,4 +1,4 @@
-"""Pretraining on one image for some minutes: one stage, one process."""
+"""Pretraining on a single image for a few minutes: one stage, one process."""
 
 import copy
 import json
@@ -37,10 +37,10 @@ from spectralgpt.training.schedule import cosine
 from spectralgpt.weights import SpectralGPT
 
 SIDE, BATCH, MASK_RATIO = 128, 2, 0.75
-"""Crops of the size of the window that scenes are read in: positions are learned for it. Masks are mixed: whole groups
-are hidden as well, so that bands are rebuilt from other bands."""
+"""Crops of the size of the windows of scenes, so that positions are learned for it. Masks are mixed: whole groups are
+hidden as well, so that bands are rebuilt from other bands."""
 LR, SPECTRAL_WEIGHT = 6e-4, 0.02
-"""In minutes the spectral loss, five times the other one, would leave the places no time: it counts less than 1."""
+"""The spectral loss is five times the other one; with weight 1, a few minutes would be too short to learn places."""
 LONGEST_PROBE = 4
 
 
@@ -53,10 +53,10 @@ def train_on_image(
     log: Path | None = None,
     progress: Progress = silent,
 ) -> tuple[SpectralGPT, list[dict[str, float]]]:
-    """A tiny model trained on an image (one date, at least 128 pixels each way), and the log's records.
+    """A tiny model trained on an image (one date, at least 128 pixels a side), and the records of the log.
 
-    The number of steps is what fits into about so many seconds, measured first; given the steps, the same seed gives
-    the same weights on the same machine. Statistics of the normalization come from the image.
+    The number of steps that fit into about `seconds` is measured first; with equal steps, the same seed gives the same
+    weights on the same machine. Statistics of the normalization come from the image.
     """
     bands = BandSet.native(sensor("spectralgpt-12").bands)
     alignment = align(pixels.bands, bands)
@@ -94,9 +94,10 @@ def train(
     log_every: int = 10,
     progress: Progress = silent,
 ) -> list[dict[str, float]]:
-    """Train the model in place, in one process; the log's records (Meter), which also go to `log` as JSON lines.
+    """Train the model in place, in one process; returns the records (Meter), which are also written to `log`.
 
-    lr: the schedule's peak (cosine after `warmup` steps). Raises DivergedError when the loss is not finite.
+    lr: the peak of the schedule (cosine after `warmup` steps). log: a file of JSON lines. Raises DivergedError when a
+    loss is not finite.
     """
     distribution = Distribution(0, 1, next(model.parameters()).device)
     work = (Work(step, [batch]) for step, batch in enumerate(islice(batches, steps), start=1))
@@ -120,9 +121,9 @@ def train(
 
 
 def random_crops(cube: Cube, side: int, batch: int, seed: int) -> Iterator[Batch]:
-    """Endless batches of square crops of one image (a cube of batch 1), turned and mirrored at random.
+    """Endless batches of square crops of one image (a cube of batch 1), randomly turned and mirrored.
 
-    side: pixels, at most the image's.
+    side: pixels, at most the sides of the image.
     """
     _, _, _, height, width = cube.shape
     rng, step = np.random.default_rng(seed), 0
@@ -143,7 +144,7 @@ def random_crops(cube: Cube, side: int, batch: int, seed: int) -> Iterator[Batch
         crop = replace(
             cube,
             values=crops(cube.values),
-            # most crops of an image with holes have none, and attention without a mask is faster
+            # most crops of an image with gaps have none, and attention without a mask is faster
             valid=None if valid is None or bool(valid.all()) else valid,
             days=cube.days.expand(batch, -1),
             gsd=cube.gsd.expand(batch),
@@ -159,7 +160,7 @@ def random_crops(cube: Cube, side: int, batch: int, seed: int) -> Iterator[Batch
 
 
 def _statistics(pixels: PixelsLike, alignment: Alignment) -> Normalization:
-    """Statistics of the file's bands that the model takes, over every hundredth pixel."""
+    """Statistics of the bands of the file that the model takes, over every hundredth pixel."""
     reflectance, valid = aligned_reflectance(pixels, alignment)
     sample = (0, 0, slice(None), slice(None, None, 10), slice(None, None, 10))
     values = reflectance[sample].flatten(1).T.numpy()

@@ -1,4 +1,4 @@
-"""The shards of a stage: what is trained on, what is held back, in which bands, and its statistics."""
+"""The shards of a stage: samples to train on and held-back samples, their bands, and their statistics."""
 
 import hashlib
 import json
@@ -20,8 +20,8 @@ from spectralgpt.training.recipe import DataChoice, Stage
 
 @dataclass(frozen=True)
 class StageData:
-    """sources: what is trained on; own: which of them feed their own groups. held: what is held back, by source, layout
-    and row. left_out: layouts whose bands the model does not know, in words."""
+    """sources: samples to train on; own: which of the sources feed groups of their own bands. held: held-back samples,
+    as source, layout and rows. left_out: layouts with bands that the model does not know, in words."""
 
     sources: tuple[Source, ...]
     own: tuple[bool, ...]
@@ -30,16 +30,16 @@ class StageData:
 
     @property
     def count(self) -> int:
-        """Samples that are trained on."""
+        """Number of samples to train on."""
         return sum(len(rows) for source in self.sources for rows in source.rows)
 
     @property
     def held_count(self) -> int:
-        """Samples that are held back."""
+        """Number of held-back samples."""
         return sum(len(rows) for _, _, rows in self.held)
 
     def held_samples(self, most: int) -> Iterator[tuple[Samples, bool]]:
-        """Up to about so many held-back samples, the same in every run, from all layouts alike; with `own`."""
+        """About `most` held-back samples, the same in every run, evenly from all layouts; with their source's `own`."""
         share = -(-most // max(1, len(self.held)))
         for source, layout, rows in self.held:
             chosen = rows[permutation(0, source, layout, count=len(rows))[:share]]
@@ -48,7 +48,7 @@ class StageData:
 
 
 def stage_data(stage: Stage, folder: Path, bands: BandSet, held_back: float) -> StageData:
-    """Open a stage's shards. DataError when they are missing or nothing of them can be trained on."""
+    """Open the shards of a stage. DataError when they are missing or hold no samples to train on."""
     sources, own, held, left_out = [], [], [], []
     for number, choice in enumerate(stage.data.sources):
         shards = open_shards(folder / choice.shards)
@@ -57,11 +57,12 @@ def stage_data(stage: Stage, folder: Path, bands: BandSet, held_back: float) -> 
         rows = tuple(split.rows(shards, layout, held_back, held_back=False) for layout in layouts)
         held += [(number, layout, split.rows(shards, layout, held_back, held_back=True)) for layout in layouts]
         if not sum(map(len, rows)):
-            told = "; ".join(unknown) or f"sensors {', '.join(dict.fromkeys(each.sensor for each in shards.layouts))}"
+            there = "; ".join(unknown) or f"sensors {', '.join(dict.fromkeys(each.sensor for each in shards.layouts))}"
             raise DataError(
-                f"{shards.folder}: found no samples for stage {stage.name} ({told}); expected some of "
-                f"{', '.join(choice.sensors) or 'any sensor'}, of {choice.least_dates} dates or more, that are not "
-                f"held back. Look with: spectralgpt inspect {shards.folder}"
+                f"{shards.folder}: found no samples for stage {stage.name} ({there})",
+                f"some of {', '.join(choice.sensors) or 'any sensor'}, of {choice.least_dates} dates or more, that are "
+                "not held back",
+                f"`spectralgpt inspect {shards.folder}` lists what is there",
             )
         sources.append(Source(shards, choice.weight, layouts, rows))
         own.append(choice.bands_as == "own")
@@ -69,7 +70,7 @@ def stage_data(stage: Stage, folder: Path, bands: BandSet, held_back: float) -> 
 
 
 def _layouts(shards: Shards, choice: DataChoice, bands: BandSet) -> tuple[tuple[int, ...], list[str]]:
-    """Layouts that take part, and in words those that do not as the model knows none of their bands."""
+    """Layouts to train on, and in words those with bands that the model does not know."""
     taken, unknown = [], []
     for number, layout in enumerate(shards.layouts):
         if layout.dates < choice.least_dates or (choice.sensors and layout.sensor not in choice.sensors):
@@ -77,22 +78,23 @@ def _layouts(shards: Shards, choice: DataChoice, bands: BandSet) -> tuple[tuple[
         try:
             align(layout.bands, bands, choice.bands_as == "own")
         except BandError:
-            unknown.append(f"{shards.folder}: {layout.sensor}, whose bands the model does not know (bands_as=own)")
+            unknown.append(f"{shards.folder}: {layout.sensor}, with bands that the model does not know (bands_as=own)")
         else:
             taken.append(number)
     return tuple(taken), list(dict.fromkeys(unknown))
 
 
 def data_fingerprint(stages: Sequence[StageData]) -> str:
-    """SHA-256 over the shards of all stages."""
+    """SHA-256 of the shards of all stages."""
     every = [[source.shards.fingerprint for source in data.sources] for data in stages]
     return hashlib.sha256(json.dumps(every).encode()).hexdigest()
 
 
 def statistics(stages: Sequence[StageData], kind: str) -> Normalization:
-    """Units of a new model: statistics of every sensor and band in the shards of all stages, the commonest first.
+    """The normalization of a new model: statistics of every sensor and band in the shards of all stages, the most
+    frequent sensor first.
 
-    standard: of asinh(r / 0.02); min_max: of reflectance, for what is not scaled by its own extremes.
+    standard: of asinh(r / 0.02); min_max: of reflectance, for bands that are not scaled by their own extremes.
     """
     folders = {source.shards.folder: source.shards for data in stages for source in data.sources}
     merged = merge(each for shards in folders.values() for each in shards.manifest.statistics)

@@ -35,11 +35,12 @@ def run_training(
     device: str = "auto",
     progress: Progress = silent,
 ) -> RunResult:
-    """Train a model by a recipe, or go on with what a run's folder holds; under torchrun with all its processes.
+    """Train a model by a recipe, or resume the run in the folder `out`; under torchrun with all its processes.
 
-    data: shards, or a folder of the shards that the recipe names. A run that was started with another recipe or on
-    other shards is refused; `machine` may differ. SIGTERM and Ctrl-C end it after the step, saved. Raises OptionError,
-    DataError, TargetError before anything is written, DivergedError when a loss is not finite.
+    data: a folder of shards, or the folder that holds the shards that the recipe names. A run that was started with
+    another recipe or on other shards is refused; `machine` may differ. SIGTERM and Ctrl-C are a graceful shutdown: the
+    run ends after the current step, saved. Raises OptionError, DataError, TargetError before anything is written,
+    DivergedError when a loss is not finite.
     """
     with distributed(device) as distribution, Interruption() as interruption:
         weights = recipe.model.weights
@@ -114,7 +115,7 @@ def _loader_of(
 
 
 def _train_stage(run: Run, state: State, before: int, lengths: list[int], interruption: Interruption) -> bool:
-    """Train to the end of a stage; false when it was interrupted, with all saved. before: steps of earlier stages."""
+    """Train to the end of a stage; false after an interruption, when all is saved. before: steps of earlier stages."""
     recipe, stage, data, distribution = (
         run.recipe,
         run.recipe.stages[state.stage],
@@ -143,7 +144,7 @@ def _train_stage(run: Run, state: State, before: int, lengths: list[int], interr
         precision=machine.precision,
         average=state.average,
     )
-    # several GPUs agree on when to stop where they wait for each other anyway
+    # several GPUs agree to stop only where they wait for each other anyway
     seldom = distribution.device.type == "cuda" and distribution.ranks > 1
     with closing(work), closing(steps):
         for done in steps:
@@ -170,7 +171,7 @@ def _train_stage(run: Run, state: State, before: int, lengths: list[int], interr
 
 
 def _compile(model: Pretrained) -> None:
-    """Each block for itself: quick to compile, for any number of tokens."""
+    """Compile block by block: quick, and for any number of tokens."""
     for block in model.modules():
         if isinstance(block, Block):
             block.compile(dynamic=True)
@@ -179,7 +180,7 @@ def _compile(model: Pretrained) -> None:
 def _work(
     run: Run, model: Pretrained, loader: Loader, stage: Stage, data: StageData, start: int
 ) -> Generator[Work, None, None]:
-    """Steps from `start` on (0: the first); a step's number is how many are made after it."""
+    """The steps from `start` on, which counts from 0. Their numbers count from 1."""
     steps = loader.steps(start)
     try:
         while True:
@@ -207,11 +208,11 @@ def _work(
         steps.close()
 
 
-# -- what is said ----------------------------------------------------------------------------------------------------
+# -- what is reported ------------------------------------------------------------------------------------------------
 
 
 def _log(run: Run, meter: Meter, loader: Loader, number: int, before: int, total: int) -> None:
-    """Read the losses of the last steps, and write them down. DivergedError names the batch."""
+    """Read the losses of the last steps and log them. DivergedError names the batch."""
     if not len(meter):
         return
     stage = run.recipe.stages[number]
@@ -220,7 +221,7 @@ def _log(run: Run, meter: Meter, loader: Loader, number: int, before: int, total
     except DivergedError as error:
         names = loader.names(error.step - 1)
         saved = checkpoints(run.folder)
-        kept = f"{saved[0]} is the last good state" if saved else "no state was saved before"
+        kept = f"{saved[0]} is the last good state" if saved else "No state was saved before"
         report = {"stage": stage.name, "step": before + error.step, "losses": error.losses, "samples": names}
         if run.distribution.is_main:
             text = json.dumps(
@@ -230,7 +231,7 @@ def _log(run: Run, meter: Meter, loader: Loader, number: int, before: int, total
         raise DivergedError(
             f"{run.out}: stage {stage.name}, {error}; expected finite losses. The batch: {'; '.join(names[:4])}"
             f"{f' and {len(names) - 4} more' if len(names) > 4 else ''} (all in {run.out / 'diverged.json'}). {kept}. "
-            "Start a run with a lower lr, a clip or more warmup, or look at these images.",
+            "Start a run with a lower lr, a clip or a longer warmup, or look at these images.",
             before + error.step,
             error.losses,
         ) from None
@@ -238,13 +239,13 @@ def _log(run: Run, meter: Meter, loader: Loader, number: int, before: int, total
     record = {"stage": stage.name, **record}
     run.record = record
     run.log.write(record)
-    run.progress(_told(record, number, len(run.recipe.stages)), int(record["step"]), total)
+    run.progress(_line(record, number, len(run.recipe.stages)), int(record["step"]), total)
 
 
-def _told(record: dict[str, Any], number: int, stages: int) -> str:
+def _line(record: dict[str, Any], number: int, stages: int) -> str:
     """The progress line."""
     names = list(record)
-    # the loss's parts stand between it and the rate
+    # the parts of the loss stand between it and the rate
     losses = names[names.index("loss") + 1 : names.index("lr")]
     parts = ", ".join(f"{name} {record[name]:.3f}" for name in losses)
     speeds = f"{record['images_per_second']:.3g} images/s, {record['tokens_per_second']:.3g} tokens/s"
@@ -256,7 +257,7 @@ def _told(record: dict[str, Any], number: int, stages: int) -> str:
 
 
 def _validate(run: Run, state: State, stage: Stage, data: StageData) -> None:
-    """Log and draw the validation, by all processes together."""
+    """Validate, log the losses and draw the samples; by all processes together."""
     if not data.held_count:
         return
     machine = run.recipe.machine
@@ -271,13 +272,13 @@ def _validate(run: Run, state: State, stage: Stage, data: StageData) -> None:
 
 
 def _save_weights(run: Run, state: State) -> None:
-    """After a stage, by all processes together; the weights of the stage before are replaced."""
+    """Save the weights after a stage, in place of those of the previous stage; by all processes together."""
     with averaged(state):
         tensors = run.distribution.whole(state.model)
         if run.distribution.is_main:
             stages = [stage.name for stage in run.recipe.stages[: state.stage + 1]]
-            # behind what is said already, as if this stage were the first of this start
-            said = {name: each for name, each in state.model.provenance.items() if name not in ("stages", "steps")}
-            state.model.provenance = {**said, "stages": stages, "steps": state.step}
+            # added last, so that a resumed run writes the same order of keys
+            kept = {name: each for name, each in state.model.provenance.items() if name not in ("stages", "steps")}
+            state.model.provenance = {**kept, "stages": stages, "steps": state.step}
             state.model.with_tensors(tensors).save_pretrained(run.out / "weights")
     run.distribution.barrier()

@@ -1,4 +1,4 @@
-"""What a model makes of samples that are held back: the same samples and draws whenever it is asked."""
+"""Validation on held-back samples: the same samples and draws at every time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from spectralgpt.training.stage_data import StageData
 from spectralgpt.weights import Pretrained
 
 SAMPLES, PICTURED = 48, 6
-"""About so many are judged, and so many of them drawn."""
+"""Number of samples that are validated (about), and number of them in the picture."""
 DRAWS = -7
-"""Of the keys of what is drawn here, apart from those of all steps."""
+"""The place of the random keys of validation, apart from those of all steps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """losses: val_loss and its parts, means over what counts. samples: for a picture, of this process: the first sample
-    of each of some layouts, as the objective gives it."""
+    """losses: val_loss and its parts, means over what counts. samples: for the picture, from this process: the first
+    sample of each of some layouts, as the objective returns it."""
 
     losses: dict[str, float]
     samples: list[Any]
@@ -35,10 +35,10 @@ class Validation:
 def validate(
     model: Pretrained, stage: Stage, data: StageData, micro: int, precision: Precision, distribution: Distribution
 ) -> Validation:
-    """Losses of held-back samples by the objective's `validating`; the model is in evaluation mode after it.
+    """Losses of held-back samples by `validating` of the objective; the model is in evaluation mode afterwards.
 
-    By all processes together, each with its share of the samples: all make the same number of passes, as a model whose
-    numbers are spread over them needs. model: the bare one.
+    By all processes together, each with its share of the samples; all make the same number of passes, which a model
+    that is distributed over them needs. model: the bare model.
     """
     objective = stage.task.validating()
     model.eval()
@@ -48,7 +48,7 @@ def validate(
     for start in range(0, len(pieces), distribution.ranks):
         mine = start + distribution.rank
         counts = mine < len(pieces)
-        # what is left over is computed by those without work as well, and not counted
+        # processes without work repeat a piece, which is not counted
         batch = _batch(model, stage, *pieces[mine if counts else start])
         prepared = objective.prepare(model, batch)
         with computing_in(precision, model.device):
@@ -61,20 +61,20 @@ def validate(
             parts[1] += float(prepared.counts[name]) * counts
     names = list(sums)
     added = distribution.mean([each for name in names for each in sums[name]])
-    # where nothing counts the total is 0 as well
+    # where the count is 0, the total is 0 as well
     means = {f"val_{name}": added[2 * i] / (added[2 * i + 1] or 1.0) for i, name in enumerate(names)}
     return Validation({"val_loss": sum(means.values()), **means}, [each for each in samples if each is not None])
 
 
 def _pieces(data: StageData, micro: int, dates: int) -> Iterator[tuple[Samples, bool]]:
-    """The samples, their first dates, at most `micro` at once; and whether their bands form groups of their own."""
+    """Samples with their first dates, at most `micro` at once; and whether their bands form groups of their own."""
     for samples, own in data.held_samples(SAMPLES):
         for start in range(0, len(samples), micro):
             yield samples.part(slice(start, start + micro), dates=dates), own
 
 
 def _batch(model: Pretrained, stage: Stage, samples: Samples, own: bool) -> Batch:
-    """The middles of the samples."""
+    """The centre crops of the samples."""
     cube = centred(
         samples,
         stage.augmentation.image,
