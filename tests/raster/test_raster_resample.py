@@ -18,7 +18,8 @@ from rasterio.warp import transform_bounds
 from real_rasters import real
 
 from spectralgpt.errors import OptionError
-from spectralgpt.raster import Grid, Window, open_raster
+from spectralgpt.products import open_raster
+from spectralgpt.raster import Grid, Window
 from spectralgpt.raster import raster as module
 from spectralgpt.raster.grid import applied, composed
 from spectralgpt.raster.resample import Places, places, resampled, touched

@@ -16,7 +16,8 @@ from rasterio.crs import CRS
 from rio_cogeo.cogeo import cog_validate
 
 from spectralgpt.errors import TargetError
-from spectralgpt.raster import SENSOR_TAG, CogWriter, Grid, Layout, check_target, open_raster, write_raster
+from spectralgpt.products import open_raster
+from spectralgpt.raster import SENSOR_TAG, CogWriter, Grid, Layout, check_target, write_raster
 
 WKT = CRS.from_epsg(32618).to_wkt()
 

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from made_rasters import NAMES, land, write
 
 from spectralgpt.bands import BandSet, sensor
+from spectralgpt.checks import check
 from spectralgpt.nn import BandStatistics, ModelConfig, Normalization, Size, aligned_reflectance
-from spectralgpt.raster import Layout, Raster, Window, check, open_raster
+from spectralgpt.products import open_raster
+from spectralgpt.raster import Layout, Raster, Window
 from spectralgpt.scenes import (
     AnswerMaker,
     Maker,

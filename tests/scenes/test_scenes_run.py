@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 
 from spectralgpt.errors import InputError, TargetError
-from spectralgpt.raster import Grid, Layout, Window, open_raster, write_raster
+from spectralgpt.products import open_raster
+from spectralgpt.raster import Grid, Layout, Window, write_raster
 from spectralgpt.scenes import check_scene_target, partial_of, plan_scene, run_scene
 from spectralgpt.scenes.journal import MOST_NOTES, VERSION, Journal
 from spectralgpt.scenes.rows import RowFile

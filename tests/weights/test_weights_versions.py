@@ -13,6 +13,7 @@ from made_weights import DENSE, of_all_kinds, small_weights
 from spectralgpt import tasks
 from spectralgpt.errors import OptionError, WeightsError
 from spectralgpt.nn import DenseConfig, PooledConfig, ReadOut, ReadOutConfig
+from spectralgpt.products import as_pixels
 from spectralgpt.tasks import ChangeConfig, Class
 from spectralgpt.weights import (
     ChangeDetector,
@@ -274,10 +275,9 @@ def test_an_encoder_alone_embeds_as_its_model_does(tmp_path):
     assert not hasattr(encoder, "decoder")
     encoder.save_pretrained(tmp_path / "one")
     from spectralgpt.bands import sensor
-    from spectralgpt.raster import Pixels
 
     values = torch.arange(12 * 16 * 24).reshape(12, 16, 24).numpy().astype("u2")
-    pixels = Pixels.from_array(values, bands=sensor("spectralgpt-12").bands, gsd=10)
+    pixels = as_pixels(values, bands=sensor("spectralgpt-12").bands, gsd=10)
     back = open_weights(tmp_path / "one")
     for per in ("image", "place", "group"):
         assert torch.equal(back.embed(back.cube(pixels), per), model.embed(model.cube(pixels), per))

@@ -12,14 +12,16 @@ from rasterio.crs import CRS
 from rasterio.warp import transform as to_crs
 
 from spectralgpt.bands import Band
+from spectralgpt.checks import check
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import Failure
 from spectralgpt.data.statistics import totals
 from spectralgpt.data.table import Chip
+from spectralgpt.days import UNKNOWN, iso_date
 from spectralgpt.errors import InputError, OptionError, RasterError
-from spectralgpt.raster import Grid, Pixels, Raster, Window, check, open_raster
-from spectralgpt.raster.dates import UNKNOWN, written
+from spectralgpt.products import cloud_options, open_raster
+from spectralgpt.raster import Grid, Pixels, Raster, Window
 from spectralgpt.raster.grid import applied
 from spectralgpt.raster.handles import GDAL_ERRORS
 
@@ -31,9 +33,6 @@ MOST_CHIPS, MOST_BYTES = 32, 8_000_000
 
 LARGEST = 2**31
 """Bytes of a sample: beyond, Arrow cannot hold it in one cell."""
-
-OWN_CLOUDS = ("", "scl", "qa", "fmask")
-"""What --clouds calls layers of the products themselves; one word for all dates."""
 
 CELL = 0.1
 """Degrees: images whose centres lie in one cell are one place."""
@@ -246,7 +245,7 @@ def _day(image: ImageSource, index: int, raster: Raster, others: Container[int])
         )
     if day in others:
         raise RasterError(
-            f"{path}: found the date {written(day)}, which another image of its place has", "different days"
+            f"{path}: found the date {iso_date(day)}, which another image of its place has", "different days"
         )
     return int(day)
 
@@ -254,7 +253,7 @@ def _day(image: ImageSource, index: int, raster: Raster, others: Container[int])
 def _together(runs: Sequence[Run]) -> Run:
     """Dates of one place, of which each has its own mask of clouds, or all the product's own layer."""
     first, masks = runs[0], [run.clouds or "" for run in runs]
-    clouds = masks[0] if masks[0].lower() in OWN_CLOUDS else ",".join(masks)
+    clouds = masks[0] if masks[0].lower() in ("", *cloud_options()) else ",".join(masks)
     return replace(first, files=tuple(run.files[0] for run in runs), clouds=clouds or None)
 
 

@@ -15,15 +15,14 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterioWindow
 
 from spectralgpt.bands import Band, Sensor
+from spectralgpt.days import iso_date
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.area import Area
-from spectralgpt.raster.clouds import layer_says_cloudy
-from spectralgpt.raster.dates import written
+from spectralgpt.raster.clouds import CloudLayer, layer_says_cloudy
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS, Handles
 from spectralgpt.raster.layer import Layer
 from spectralgpt.raster.pixels import Pixels, combined, measured
-from spectralgpt.raster.product import CloudLayer
 from spectralgpt.raster.resample import places, resampled, touched
 from spectralgpt.raster.window import Window
 
@@ -72,7 +71,7 @@ class Raster:
     @property
     def dates(self) -> tuple[str, ...]:
         """ISO dates, empty where unknown."""
-        return tuple(map(written, self.days))
+        return tuple(map(iso_date, self.days))
 
     @property
     def gsd(self) -> float:

@@ -12,9 +12,10 @@ from jaxtyping import Bool, Float, Float32, Shaped, UInt8
 from numpy.typing import NDArray
 
 from spectralgpt.bands import Alignment
+from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision, Scaling, computing_in
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import Grid, Layout, Raster, Verdict, Window
+from spectralgpt.raster import Grid, Layout, Raster, Window
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.picture import component_picture
 from spectralgpt.scenes.plan import Plan

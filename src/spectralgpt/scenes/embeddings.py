@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from spectralgpt.bands import Alignment
+from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import Raster, Verdict
+from spectralgpt.raster import Raster
 from spectralgpt.scenes.answers import map_scene
 from spectralgpt.tasks import Embeddings
 from spectralgpt.weights import Pretrained

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-import spectralgpt
 from spectralgpt.bands import Alignment
+from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision, resolved_precision
-from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Raster, Verdict
+from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Raster
 from spectralgpt.scenes.plan import Plan
+from spectralgpt.version import __version__
 from spectralgpt.weights import Pretrained
 
 
@@ -51,7 +52,7 @@ def scene_provenance(
         "precision": resolved_precision(precision, model.device),
     }
     tags = {
-        "SPECTRALGPT_VERSION": f"spectralgpt {spectralgpt.__version__}, torch {torch.__version__}",
+        "SPECTRALGPT_VERSION": f"spectralgpt {__version__}, torch {torch.__version__}",
         "SPECTRALGPT_WEIGHTS": fingerprint,
         "SPECTRALGPT_PARAMETERS": json.dumps(parameters, sort_keys=True),
         "SPECTRALGPT_INPUT": verdict.text,

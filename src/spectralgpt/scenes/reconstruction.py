@@ -12,9 +12,10 @@ from jaxtyping import Bool, Float32, Float64, Shaped
 from numpy.typing import NDArray
 
 from spectralgpt.bands import Alignment, BandSet
+from spectralgpt.checks import Verdict
 from spectralgpt.nn import Hide, PixelsLike, Precision, aligned_reflectance, computing_in, hidden_tokens
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import Grid, Layout, Raster, Verdict, Window
+from spectralgpt.raster import Grid, Layout, Raster, Window
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance

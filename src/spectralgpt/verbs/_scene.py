@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from spectralgpt.raster import Raster, Verdict
+    from spectralgpt.checks import Verdict
+    from spectralgpt.raster import Raster
     from spectralgpt.weights import Pretrained
 
 
@@ -44,8 +45,10 @@ def opened_scene(
 
     Raises InputError before anything is written.
     """
+    from spectralgpt.checks import check
     from spectralgpt.errors import check_choice
-    from spectralgpt.raster import check, check_target, open_raster, refuse_overwriting
+    from spectralgpt.products import open_raster
+    from spectralgpt.raster import check_target, refuse_overwriting
     from spectralgpt.scenes import check_scene_target
     from spectralgpt.weights import load_model
 

@@ -79,8 +79,10 @@ def demo(
     """
     import time
 
+    from spectralgpt.checks import check
     from spectralgpt.errors import InputError
-    from spectralgpt.raster import SENSOR_TAG, Layout, check, open_raster, write_raster
+    from spectralgpt.products import open_raster
+    from spectralgpt.raster import SENSOR_TAG, Layout, write_raster
     from spectralgpt.report import save_loss_curve
     from spectralgpt.training import train_on_image
     from spectralgpt.verbs.embed import embed
