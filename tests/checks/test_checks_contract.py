@@ -15,7 +15,7 @@ from real_rasters import real, real_all
 from spectralgpt.bands import Band, sensor
 from spectralgpt.checks import check
 from spectralgpt.checks.contract import look
-from spectralgpt.checks.suspicions import Sample, suspicions
+from spectralgpt.checks.suspicions import PixelSample, suspicions
 from spectralgpt.checks.typical import typical
 from spectralgpt.errors import RasterError
 from spectralgpt.products import open_raster
@@ -38,11 +38,11 @@ def usual(seed: int = 0, pixels: int = 4096, whose=TOA) -> np.ndarray:
     return np.maximum(np.exp(logarithms) - reference.darkest, 1e-4).T.astype(np.float32)
 
 
-def sampled(values: np.ndarray, whose=TOA, bands: tuple[Band, ...] | None = None) -> Sample:
+def sampled(values: np.ndarray, whose=TOA, bands: tuple[Band, ...] | None = None) -> PixelSample:
     """Of (band, pixel) or (date, band, pixel)."""
     dates = values if values.ndim == 3 else values[None]
     valid = (~np.isnan(dates)).mean(axis=(0, 2))
-    return Sample(bands or whose.bands, whose.level, dates, np.full(dates.shape[1], 6.5535), valid)
+    return PixelSample(bands or whose.bands, whose.level, dates, np.full(dates.shape[1], 6.5535), valid)
 
 
 def kinds(values: np.ndarray, told: bool = False, **how) -> list[str]:

@@ -343,9 +343,7 @@ def test_irradiance_and_distance_agree_with_real_coefficients():
         without = {g: {k: v for k, v in kv.items() if k != "EARTH_SUN_DISTANCE"} for g, kv in mtl.groups.items()}
         assert sun_distance(Mtl("", without)) == pytest.approx(told, abs=1.5e-4)
         for number, irradiance in ESUN.get(mtl.satellite, {}).items():
-            radiance, unit = (
-                mtl.number(f"{w}_MULT_BAND_{number}", RESCALING) for w in ("RADIANCE", "REFLECTANCE")
-            )
+            radiance, unit = (mtl.number(f"{w}_MULT_BAND_{number}", RESCALING) for w in ("RADIANCE", "REFLECTANCE"))
             if radiance and unit:
                 compared.add((mtl.satellite, number))
                 # the collections' reflectance is calibrated to OLI's, some per cent off the solar spectrum's

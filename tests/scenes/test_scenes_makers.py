@@ -15,9 +15,10 @@ from made_rasters import NAMES, land, write
 
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.checks import check
+from spectralgpt.metrics import ErrorSums
 from spectralgpt.nn import BandStatistics, ModelConfig, Normalization, Size, aligned_reflectance
 from spectralgpt.products import open_raster
-from spectralgpt.raster import Layout, Raster, Window
+from spectralgpt.raster import Profile, Raster, Window
 from spectralgpt.scenes import (
     AnswerMaker,
     Maker,
@@ -30,7 +31,7 @@ from spectralgpt.scenes import (
     windows,
 )
 from spectralgpt.scenes.picture import component_picture
-from spectralgpt.scenes.reconstruction import ErrorSums, StoredAs
+from spectralgpt.scenes.reconstruction import StoredAs
 from spectralgpt.scenes.windows import scene_alignment
 from spectralgpt.tasks import Answers, Class, Embeddings
 from spectralgpt.weights import SpectralGPT
@@ -280,7 +281,7 @@ def test_largest_magnitudes_are_the_whole_map_s_to_the_bit(maker, seed, cuts, ju
         notes.append(json.loads(json.dumps(maker.joined([maker.notes(piece, part)]))))
     summary = replace(maker, picture=False).merged(notes, [stored])
     np.testing.assert_array_equal(summary.largest, np.nanmax(np.abs(stored), axis=(1, 2), initial=0.0))
-    scales = maker.layout(summary).scale
+    scales = maker.profile(summary).scale
     assert scales == tuple(float(value) / 127 or 1.0 for value in summary.largest)
 
 
@@ -296,8 +297,8 @@ def test_codes_are_the_nearest(maker):
     stored = draw.normal(size=(maker.bands, 5, 7)).astype(np.float32)
     stored[3, 2, 2:4] = np.nan
     scale = np.abs(np.nan_to_num(stored)).max(axis=(1, 2)) / 127
-    layout = Layout(maker.grid, maker.bands, "int8", scale=tuple(map(float, scale)))
-    codes = maker.encoded(stored, layout)
+    profile = Profile(maker.grid, maker.bands, "int8", scale=tuple(map(float, scale)))
+    codes = maker.encoded(stored, profile)
     assert codes.dtype == np.int8
     known = ~np.isnan(stored)
     assert (codes[~known] == -128).all()

@@ -15,14 +15,14 @@ from spectralgpt.nn import ModelConfig, PooledConfig, Size
 from spectralgpt.products import as_pixels, open_raster
 from spectralgpt.raster import Pixels
 from spectralgpt.training.optimizer import layer_groups
-from spectralgpt.weights import Classifier, Pretrained, Segmenter, SpectralGPT
+from spectralgpt.weights import Classifier, PretrainedModel, Segmenter, SpectralGPT
 from spectralgpt.weights.released import released_normalization
 
 BANDS = BandSet.native(sensor("spectralgpt-12").bands)
 NODES = tuple(group.wavelength for group in BANDS.groups)
 
 
-def models() -> dict[str, Pretrained]:
+def models() -> dict[str, PretrainedModel]:
     made = of_all_kinds()
     base = made["pretraining"]
     joint = replace(base.config, joint_positions=True, spectrum_nodes=NODES)

@@ -18,7 +18,7 @@ from spectralgpt.tasks import ChangeConfig, Class
 from spectralgpt.weights import (
     ChangeDetector,
     Classifier,
-    Pretrained,
+    PretrainedModel,
     Segmenter,
     SpectralGPT,
     class_of,
@@ -36,7 +36,7 @@ FINGERPRINTS = {
 """Of the models below, printed by spectralgpt 0.1, which wrote version 1 (commit de17141)."""
 
 
-def by_rule(model: Pretrained) -> Pretrained:
+def by_rule(model: PretrainedModel) -> PretrainedModel:
     """With the golden numbers' rule in every tensor."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -44,7 +44,7 @@ def by_rule(model: Pretrained) -> Pretrained:
     return model.eval()
 
 
-def of_version_1() -> dict[str, Pretrained]:
+def of_version_1() -> dict[str, PretrainedModel]:
     base = by_rule(small_weights())
     return {
         "pretraining": base,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from spectralgpt.checks.suspicions import Flag, Sample, suspicions
+from spectralgpt.checks.suspicions import Flag, PixelSample, suspicions
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
@@ -94,7 +94,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     )
 
 
-def look(raster: Raster) -> tuple[Sample, float | None]:
+def look(raster: Raster) -> tuple[PixelSample, float | None]:
     """A sample of an image's pixels, and the share of cloudy ones; where the sample holds nothing valid, the first
     place that does."""
     height, width = raster.grid.shape
@@ -108,7 +108,7 @@ def look(raster: Raster) -> tuple[Sample, float | None]:
     cloudy = [clouds for _, _, clouds in seen if clouds is not None]
     dtypes = [np.dtype(layer.dtype) for layer in raster.layers[0]]
     return (
-        Sample(
+        PixelSample(
             bands=raster.bands,
             level=raster.sensor.level,
             values=np.concatenate([values for values, _, _ in seen], axis=2),
@@ -152,7 +152,7 @@ def _reflectance(pixels: Pixels, stride: int) -> np.ndarray:
     return thin
 
 
-def _table(sample: Sample, flags: tuple[Flag, ...]) -> tuple[BandRow, ...]:
+def _table(sample: PixelSample, flags: tuple[Flag, ...]) -> tuple[BandRow, ...]:
     quantiles = sample.quantiles()
     return tuple(
         BandRow(

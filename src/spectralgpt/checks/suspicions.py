@@ -26,23 +26,23 @@ EDGE = 0.02
 NEGATIVE, NEGATIVE_SHARE = -0.01, 0.05
 """Reflectance below the first in more than the second share of values: an offset taken off that was not there."""
 
-CIRRUS = 1360.0, 1390.0
+CIRRUS_BAND = 1360.0, 1390.0
 """nm, between which a band sees nothing but high cloud."""
 
 VISIBLE = 700.0
 """nm; below it some band is dark in every clean scene, as water and vegetation are."""
 
-GAIN, USUAL = 10.0, 2.5
+GAIN, USUAL_ODDNESS = 10.0, 2.5
 """By how much the squared distance of an image's spectra falls in another order of its bands, and how small it is then
 a band, for the order to be suspected. In clean images it falls by 9 at most, but for odd waters, usual in no order."""
 
 ODD = 10.0
 """Squared distance a band above which spectra are like none; in clean images it is 4 at most, over odd waters 7."""
 
-FEW = 16
+TOO_FEW_PIXELS = 16
 """Pixels, of which nothing is concluded."""
 
-COPY, TRUNCATED_COPY, LEVELS = 1 - 1e-7, 0.98, 256
+COPY, TRUNCATED_COPY, COPY_LEVELS = 1 - 1e-7, 0.98, 256
 """Correlation of a band that is another one again; of an 8-bit picture of it, which has at most so many values."""
 
 SATURATED, PILED = 0.01, 3.0
@@ -51,20 +51,20 @@ SATURATED, PILED = 0.01, 3.0
 ABSENT = 0.1
 """Share of valid pixels below which a band is as good as not there."""
 
-Kind = Literal["conflict", "units", "offset", "order", "constant", "duplicate", "saturated", "absent"]
+FlagKind = Literal["conflict", "units", "offset", "order", "constant", "duplicate", "saturated", "absent"]
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
     """Something suspected. bands: which, empty for the whole image. text: found, expected, what to do."""
 
-    kind: Kind
+    kind: FlagKind
     bands: tuple[str, ...]
     text: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class PixelSample:
     """Pixels from all over an image.
 
     values: reflectance, nan where not valid; a pixel has the same place in every band. level: of the sensor. top: what
@@ -101,7 +101,7 @@ class Sample:
         return found
 
 
-def suspicions(sample: Sample, offset_told: bool) -> tuple[Flag, ...]:
+def suspicions(sample: PixelSample, offset_told: bool) -> tuple[Flag, ...]:
     """All flags of a sample. offset_told: whether metadata state the offset, which then is not suspected."""
     quantiles = sample.quantiles()
     units = suspected_units(sample, quantiles)
@@ -111,7 +111,7 @@ def suspicions(sample: Sample, offset_told: bool) -> tuple[Flag, ...]:
     return (*found, *constant(sample), *duplicates(sample), *saturated(sample), *absent(sample))
 
 
-def suspected_units(sample: Sample, quantiles: Float[np.ndarray, "quantile band"]) -> list[Flag]:
+def suspected_units(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"]) -> list[Flag]:
     """When the median over bands of log(98 % quantile / the usual one) is beyond 20 times up or 200 times down."""
     expected = typical(sample.level).expected(sample.bands)
     known = np.isfinite(quantiles[2]) & np.isfinite(expected)
@@ -133,7 +133,7 @@ def suspected_units(sample: Sample, quantiles: Float[np.ndarray, "quantile band"
     ]
 
 
-def suspected_offset(sample: Sample) -> list[Flag]:
+def suspected_offset(sample: PixelSample) -> list[Flag]:
     """Sentinel-2's +1000 left in, or taken off where it was not; a date at a time, as one series may hold both."""
     reference = typical(sample.level)
     same = reference.same(sample.bands)
@@ -169,36 +169,36 @@ def suspected_offset(sample: Sample) -> list[Flag]:
     return flags
 
 
-def _lifted(sample: Sample, date: int) -> bool:
+def _lifted(sample: PixelSample, date: int) -> bool:
     """Whether a date's values begin right above OFFSET. The cirrus band sees nothing but high cloud: with it one is
     sure; without it some band must come near OFFSET, which haze and dry soil seldom do.
     """
     values = [np.sort(each[~np.isnan(each)]) for each in sample.values[date]]
     # a stray pixel below 1000 is noise over water
-    if any(len(each) < FEW or each[len(each) // 10_000] < OFFSET - 1e-4 for each in values):
+    if any(len(each) < TOO_FEW_PIXELS or each[len(each) // 10_000] < OFFSET - 1e-4 for each in values):
         return False
     low = [float(each[len(each) // 50]) for each in values]
     for lowest, each, band in zip(low, values, sample.bands, strict=True):
-        if CIRRUS[0] < band.wavelength < CIRRUS[1]:
+        if CIRRUS_BAND[0] < band.wavelength < CIRRUS_BAND[1]:
             return lowest < OFFSET + EDGE and float(np.median(each)) < lowest + EDGE
     return min(low) < OFFSET + EDGE and any(band.wavelength < VISIBLE for band in sample.bands)
 
 
-def suspected_order(sample: Sample, quantiles: Float[np.ndarray, "quantile band"]) -> list[Flag]:
+def suspected_order(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"]) -> list[Flag]:
     """When the spectra fit much better in another order of the bands, or fit in none."""
     reference = typical(sample.level)
     same = reference.same(sample.bands)
     bands = [
         band
         for band, here in enumerate(same)
-        if here is not None and np.isfinite(quantiles[:, band]).all() and sample.measured(band).size >= FEW
+        if here is not None and np.isfinite(quantiles[:, band]).all() and sample.measured(band).size >= TOO_FEW_PIXELS
     ]
     if len(bands) < 3:
         return []
     columns = [here for here in (same[band] for band in bands) if here is not None]
     order, as_named, least = likeliest_order(reference, quantiles[:, bands], columns)
     names = [sample.names[band] for band in bands]
-    if (as_named - least) * len(bands) > GAIN and least < USUAL:
+    if (as_named - least) * len(bands) > GAIN and least < USUAL_ODDNESS:
         moved = [(names[there], names[here]) for here, there in enumerate(order) if here != there]
         told = ", ".join(f"{found} looks like {real}" for found, real in moved[:6])
         return [
@@ -221,12 +221,12 @@ def suspected_order(sample: Sample, quantiles: Float[np.ndarray, "quantile band"
     return []
 
 
-def constant(sample: Sample) -> list[Flag]:
+def constant(sample: PixelSample) -> list[Flag]:
     """Bands of one value."""
     found = []
     for band, name in enumerate(sample.names):
         values = sample.measured(band)
-        if values.size >= FEW and values.min() == values.max():
+        if values.size >= TOO_FEW_PIXELS and values.min() == values.max():
             found.append(
                 Flag(
                     "constant",
@@ -237,11 +237,11 @@ def constant(sample: Sample) -> list[Flag]:
     return found
 
 
-def duplicates(sample: Sample) -> list[Flag]:
+def duplicates(sample: PixelSample) -> list[Flag]:
     """Bands that are another band again, perhaps scaled, or an 8-bit picture of it."""
     values = np.moveaxis(sample.values, 1, 0).reshape(len(sample.bands), -1)
     values = values[:, ~np.isnan(values).any(axis=0)].astype(np.float64)
-    if values.shape[1] < FEW * FEW:
+    if values.shape[1] < TOO_FEW_PIXELS * TOO_FEW_PIXELS:
         return []
     values -= values.mean(axis=1, keepdims=True)
     size = np.sqrt((values**2).sum(axis=1))
@@ -252,7 +252,7 @@ def duplicates(sample: Sample) -> list[Flag]:
     found = []
     for one, other in np.argwhere(np.triu(alike > TRUNCATED_COPY, 1)):
         few, many = sorted((levels[one], levels[other]))
-        if alike[one, other] > COPY or (few <= LEVELS and many > 4 * few):
+        if alike[one, other] > COPY or (few <= COPY_LEVELS and many > 4 * few):
             first, second = sample.names[varying[one]], sample.names[varying[other]]
             found.append(
                 Flag(
@@ -265,12 +265,12 @@ def duplicates(sample: Sample) -> list[Flag]:
     return found
 
 
-def saturated(sample: Sample) -> list[Flag]:
+def saturated(sample: PixelSample) -> list[Flag]:
     """Bands of which over 1 % stand at the largest number of their type, or are piled up at their own largest value."""
     found = []
     for band, name in enumerate(sample.names):
         values = sample.measured(band)
-        if values.size < FEW or values.min() == values.max():
+        if values.size < TOO_FEW_PIXELS or values.min() == values.max():
             continue
         largest = values.max()
         share = float((values == largest).mean())
@@ -289,10 +289,10 @@ def saturated(sample: Sample) -> list[Flag]:
 def _piled(values: Float32[np.ndarray, " value"], largest: np.float32) -> bool:
     """Whether the largest value is far more frequent than any other; a coarse pixel repeated makes no pile."""
     each, counts = np.unique(values, return_counts=True)
-    return len(each) > LEVELS / 4 and bool(counts[-1] > PILED * counts[:-1].max())
+    return len(each) > COPY_LEVELS / 4 and bool(counts[-1] > PILED * counts[:-1].max())
 
 
-def absent(sample: Sample) -> list[Flag]:
+def absent(sample: PixelSample) -> list[Flag]:
     """Bands that are hardly anywhere valid."""
     bands = [name for name, share in zip(sample.names, sample.valid, strict=True) if share < ABSENT]
     if not bands:

@@ -21,7 +21,7 @@ ALIKE = 0.06
 SHORTEST, LONGEST = 400.0, 2500.0
 """Wavelengths (nm) of bands that measure reflected sunlight."""
 
-WATER_VAPOUR, CIRRUS = 945.1, 1373.5
+WATER_VAPOUR, CIRRUS_BAND = 945.1, 1373.5
 """Bands (nm) in which the atmosphere is dark: no other band is compared with them."""
 
 TOP_LEVELS = ("L1C", "L1", "TOA", "DN")
@@ -47,7 +47,7 @@ class Typical:
 
     def expected(self, bands: Sequence[Band]) -> Float[np.ndarray, " band"]:
         """The 98 % quantile that is usual for a band, linear in ln wavelength; nan outside 400 to 2500 nm."""
-        dark = np.isin(self.wavelength, (WATER_VAPOUR, CIRRUS)) & (self.q98 < self.q98.max() / 2)
+        dark = np.isin(self.wavelength, (WATER_VAPOUR, CIRRUS_BAND)) & (self.q98 < self.q98.max() / 2)
         wavelengths = np.array([band.wavelength for band in bands])
         found: np.ndarray = np.interp(np.log(wavelengths), np.log(self.wavelength[~dark]), self.q98[~dark])
         for centre, value in zip(self.wavelength[dark], self.q98[dark], strict=True):

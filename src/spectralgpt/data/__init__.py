@@ -1,15 +1,18 @@
 """Data on disk and on its way to the model: shards, loader, augmentation."""
 
+from typing import TYPE_CHECKING
+
 from spectralgpt.data import split
 from spectralgpt.data.augmentation import Augmentation, augmented, centred
 from spectralgpt.data.layout import Layout
-from spectralgpt.data.loader import Loader, Source, Step
+from spectralgpt.data.loader import Loader, MixtureEntry, Step
 from spectralgpt.data.manifest import Manifest
 from spectralgpt.data.order import Order
 from spectralgpt.data.samples import Samples
 from spectralgpt.data.sharding import shard
 from spectralgpt.data.shards import Shards, open_shards
 from spectralgpt.data.statistics import BandTotals, merge
+from spectralgpt.renames import former_names
 
 __all__ = [
     "Augmentation",
@@ -17,10 +20,10 @@ __all__ = [
     "Layout",
     "Loader",
     "Manifest",
+    "MixtureEntry",
     "Order",
     "Samples",
     "Shards",
-    "Source",
     "Step",
     "augmented",
     "centred",
@@ -29,3 +32,6 @@ __all__ = [
     "shard",
     "split",
 ]
+
+if not TYPE_CHECKING:  # type checkers see the new names only
+    __getattr__ = former_names(__name__, {"Source": "data.MixtureEntry"})

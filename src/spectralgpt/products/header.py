@@ -33,7 +33,7 @@ WAVELENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(nm|nanometers?|um|µm|micrometers?|
 DRIVER = re.compile(r"[A-Z0-9_]{2,}:")
 """How GDAL names an image inside a file: GTIFF_DIR:2:scene.tif."""
 
-SCALES = {"n": 1.0, "u": 1000.0, "µ": 1000.0, "m": 1000.0}
+NANOMETRES_IN = {"n": 1.0, "u": 1000.0, "µ": 1000.0, "m": 1000.0}
 """Nanometres in a unit, by its first letter."""
 
 
@@ -196,7 +196,7 @@ def _wavelength(dataset: DatasetReader, band: int) -> float | None:
     """The centre wavelength in nm that a band's description or metadata tell."""
     found = WAVELENGTH.search(dataset.descriptions[band] or "")
     if found is not None:
-        return float(found[1]) * SCALES[found[2][0].lower()]
+        return float(found[1]) * NANOMETRES_IN[found[2][0].lower()]
     told = dataset.tags(band + 1, ns="IMAGERY").get("CENTRAL_WAVELENGTH_UM")
     try:
         return float(told) * 1000 if told else None

@@ -17,7 +17,7 @@ from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.layer import Layer
 from spectralgpt.raster.tags import SENSOR_TAG
 
-THERMAL = 3000.0
+THERMAL_FROM = 3000.0
 """nm. Beyond, a band sees the ground's own heat."""
 
 
@@ -93,7 +93,7 @@ def _reflective(identity: Identity) -> tuple[Identity, tuple[str, ...]]:
     """
     known = identity.sensor
     pan = known.band("pan") if known.knows("pan") else None
-    thermal = [band for band in identity.bands if band.wavelength > THERMAL]
+    thermal = [band for band in identity.bands if band.wavelength > THERMAL_FROM]
     kept = [index for index, band in enumerate(identity.bands) if band != pan and band not in thermal]
     if not kept or len(kept) == len(identity.bands):
         return identity, ()

@@ -30,8 +30,9 @@ def in_time(images: list[Image]) -> list[Image]:
     if repeated:
         same = [image.source for image in images if image.day == repeated[0]]
         raise RasterError(
-            f"{' and '.join(same)}: found the date {iso_date(repeated[0])} more than once; expected images of different "
-            f"days. Say the dates like {same[0]}@2020-05-01"
+            f"{' and '.join(same)}: found the date {iso_date(repeated[0])} more than once",
+            "images of different days",
+            f"Give the dates, like {same[0]}@2020-05-01",
         )
     return sorted(images, key=lambda image: image.day)
 

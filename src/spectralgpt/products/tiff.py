@@ -2,7 +2,7 @@
 
 import struct
 
-SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+FIELD_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Bytes a value, by field type (TIFF 6.0 section 2, and BigTIFF's three)."""
 
 
@@ -22,7 +22,7 @@ def end_of_tags(path: str) -> int:
         size = struct.calcsize(order + entry)
         ends = [file.tell() + count * size]
         for fields in struct.iter_unpack(order + entry, file.read(count * size)):
-            length = SIZES.get(fields[1], 1) * fields[2]
+            length = FIELD_BYTES.get(fields[1], 1) * fields[2]
             if length > inline:
                 ends.append(struct.unpack(order + ("Q" if big else "I"), fields[3])[0] + length)
     return max(ends)

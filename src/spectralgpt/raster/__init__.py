@@ -1,20 +1,23 @@
 """Images as grids of pixels: where they lie, what they hold, what is valid; windowed reads, resampling, writing."""
 
+from typing import TYPE_CHECKING
+
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.overview import overview
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.tags import DATE_TAG, SENSOR_TAG
 from spectralgpt.raster.window import Window
-from spectralgpt.raster.writing import CogWriter, Layout, check_target, refuse_overwriting, write_raster
+from spectralgpt.raster.writing import CogWriter, Profile, check_target, refuse_overwriting, write_raster
+from spectralgpt.renames import former_names
 
 __all__ = [
     "DATE_TAG",
     "SENSOR_TAG",
     "CogWriter",
     "Grid",
-    "Layout",
     "Pixels",
+    "Profile",
     "Raster",
     "Window",
     "check_target",
@@ -22,3 +25,16 @@ __all__ = [
     "refuse_overwriting",
     "write_raster",
 ]
+
+if not TYPE_CHECKING:  # type checkers see the new names only
+    __getattr__ = former_names(
+        __name__,
+        {
+            "open_raster": "products.open_raster",
+            "check": "checks.check",
+            "BandRow": "checks.BandRow",
+            "Flag": "checks.Flag",
+            "Verdict": "checks.Verdict",
+            "Layout": "raster.Profile",
+        },
+    )

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Float32, Int32, Shaped
 from spectralgpt.bands import Band
 from spectralgpt.raster.grid import Grid
 
-LARGEST = 1e30
+LARGEST_VALUE = 1e30
 """No float above was measured: writers fill with the largest number of a type (3.4e38) and forget to declare it."""
 
 TINY = 0.01
@@ -73,7 +73,7 @@ def measured(
     """Where a value is finite, below LARGEST, and not its band's nodata; None where all are."""
     true: np.ndarray | None = None
     if values.dtype.kind == "f":
-        true = np.isfinite(values) if values.dtype.itemsize < 4 else np.abs(values) < LARGEST
+        true = np.isfinite(values) if values.dtype.itemsize < 4 else np.abs(values) < LARGEST_VALUE
     marks = [_stored(marked, values.dtype) for marked in nodata]
     if marks and marks[0] is not None and all(stored == marks[0] for stored in marks):
         here = values != marks[0]  # the usual case, in one pass

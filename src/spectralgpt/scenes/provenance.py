@@ -13,7 +13,7 @@ from spectralgpt.nn import Precision, resolved_precision
 from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Raster
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.version import __version__
-from spectralgpt.weights import Pretrained
+from spectralgpt.weights import PretrainedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Provenance:
 
 def scene_provenance(
     raster: Raster,
-    model: Pretrained,
+    model: PretrainedModel,
     verdict: Verdict,
     alignment: Alignment,
     plan: Plan,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from spectralgpt.checks import Verdict
     from spectralgpt.raster import Raster
-    from spectralgpt.weights import Pretrained
+    from spectralgpt.weights import PretrainedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class OpenedScene:
     """target and the picture beside it can be written, and are none of the sources."""
 
     raster: "Raster"
-    model: "Pretrained"
+    model: "PretrainedModel"
     verdict: "Verdict"
     target: Path
     picture: Path

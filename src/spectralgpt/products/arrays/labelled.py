@@ -14,7 +14,7 @@ from spectralgpt.products.arrays.description import DescribedArray, Packing, as_
 from spectralgpt.products.arrays.dimensions import BAND, COLUMN, DATE, ORDER, ROW, roles_of
 from spectralgpt.products.arrays.places import grid_of
 
-SCALES = {"nm": 1.0, "um": 1000.0, "µm": 1000.0, "m": 1e9}
+NANOMETRES_IN_UNIT = {"nm": 1.0, "um": 1000.0, "µm": 1000.0, "m": 1e9}
 """Nanometres in what wavelengths are measured in."""
 
 
@@ -121,9 +121,9 @@ def _wavelengths(labels: Mapping[Any, Any], dim: Any) -> tuple[float, ...]:
         return ()
     unit = str(label.attrs.get("units", "nm")).lower()
     named = {"nanometers": "nm", "nanometer": "nm", "micrometers": "um", "micrometer": "um", "microns": "um"}
-    if named.get(unit, unit) not in SCALES:
-        raise RasterError(f"found wavelengths in {unit!r}", f"one of {', '.join(SCALES)}")
-    return tuple(float(each) * SCALES[named.get(unit, unit)] for each in label.values)
+    if named.get(unit, unit) not in NANOMETRES_IN_UNIT:
+        raise RasterError(f"found wavelengths in {unit!r}", f"one of {', '.join(NANOMETRES_IN_UNIT)}")
+    return tuple(float(each) * NANOMETRES_IN_UNIT[named.get(unit, unit)] for each in label.values)
 
 
 def _packing(array: Any, band: int, count: int) -> Packing:

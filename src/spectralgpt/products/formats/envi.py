@@ -23,7 +23,7 @@ DATA_SUFFIXES = ("", ".img", ".dat", ".bsq", ".bil", ".bip", ".raw", ".bin", ".e
 MOST_HEADER_BYTES = 16_000_000
 """Bytes of a header."""
 
-TYPES = {
+ENVI_TYPES = {
     **{1: "uint8", 2: "int16", 3: "int32", 4: "float32", 5: "float64", 6: "complex64", 9: "complex128"},
     **{12: "uint16", 13: "uint32", 14: "int64", 15: "uint64"},
 }
@@ -178,9 +178,11 @@ def read_header_text(text: str, source: str) -> EnviHeader:
     if any(_whole(fields, f"{which} frame offsets", source) for which in ("major", "minor")):
         raise RasterError(f"{source}: found frame offsets", "plain values", "Save the image anew, without them")
     width, height, bands = (_size_of(fields, key, source) for key in ("samples", "lines", "bands"))
-    dtype = TYPES.get(_size_of(fields, "data type", source))
+    dtype = ENVI_TYPES.get(_size_of(fields, "data type", source))
     if dtype is None:
-        raise RasterError(f"{source}: found data type {fields['data type']}", f"one of {', '.join(map(str, TYPES))}")
+        raise RasterError(
+            f"{source}: found data type {fields['data type']}", f"one of {', '.join(map(str, ENVI_TYPES))}"
+        )
     names = tuple(part.strip() for part in fields["band names"].split(",")) if fields.get("band names") else ()
     wavelengths, fwhms, bbl = (_numbers(fields, key, source) for key in ("wavelength", "fwhm", "bbl"))
     for key, told in (("band names", names), ("wavelength", wavelengths), ("fwhm", fwhms), ("bbl", bbl)):

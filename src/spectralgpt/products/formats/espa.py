@@ -25,7 +25,7 @@ QUALITY_FILE = re.compile(r"(.+)_(pixel_qa|cfmask)\.tiff?", re.IGNORECASE)
 
 SPACE = "{*}"
 
-LEVELS = {"sr": "c1sr", "toa": "toa"}
+SENSOR_LEVELS = {"sr": "c1sr", "toa": "toa"}
 
 REFLECTANCE = {"sr": "surface", "toa": "top-of-atmosphere"}
 
@@ -35,11 +35,11 @@ SHADOW_CLOUD_CIRRUS = ((8, 8), (32, 32), (3 << 8, 3 << 8))
 CLASSES = ((255, 2), (255, 4))
 """cfmask: cloud shadow, cloud."""
 
-INSTRUMENTS = {"4": "TM", "5": "TM", "7": "ETM", "8": "OLI", "9": "OLI"}
+INSTRUMENT_OF_SATELLITE = {"4": "TM", "5": "TM", "7": "ETM", "8": "OLI", "9": "OLI"}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class EspaMetadata:
     """What a metadata file says. files: (sr or toa, band) -> file name, scale, offset, stored value of fill."""
 
     source: str
@@ -94,7 +94,7 @@ def read(path: str, expected: int | None) -> Product | None:
     units = {f"scale {band.scale:g}, offset {band.offset:g}" for band in bands}
     return Product(
         bands=tuple(bands),
-        sensor=f"{told.family}-{LEVELS[kind]}",
+        sensor=f"{told.family}-{SENSOR_LEVELS[kind]}",
         day=told.day,
         clouds=_clouds(archive, names),
         missing=tuple(missing),
@@ -107,7 +107,7 @@ def read(path: str, expected: int | None) -> Product | None:
     )
 
 
-def read_espa(text: str, source: str) -> Told | None:
+def read_espa(text: str, source: str) -> EspaMetadata | None:
     """What ESPA's XML says, None for other XML. RasterError when it is broken or lacks whose bands these are."""
     root = read_xml(text, source)
     if root.tag.rpartition("}")[2] != "espa_metadata":
@@ -129,7 +129,7 @@ def read_espa(text: str, source: str) -> Told | None:
             if scale <= 0:
                 raise RasterError(f"{source}: found the scale {scale:g} of {named[0]}", "above 0")
             files[named[1], int(named[2])] = (name, scale, offset, fill)
-    return Told(
+    return EspaMetadata(
         source=source,
         family=family_of(of_scene("satellite"), of_scene("instrument"), source),
         day=day_of(date, source) if date else UNKNOWN,
@@ -138,20 +138,20 @@ def read_espa(text: str, source: str) -> Told | None:
     )
 
 
-def _told(path: str, archive: Archive, names: tuple[str, ...], scene: str) -> Told:
+def _told(path: str, archive: Archive, names: tuple[str, ...], scene: str) -> EspaMetadata:
     """By the XML, else the MTL, else the scene's name. RasterError when the name contradicts what is told."""
     satellite = SATELLITE_IN_FILE.match(f"{scene}_")
     by_name = None
-    if satellite and satellite[2] in INSTRUMENTS:
-        instrument = INSTRUMENTS[satellite[2]]
-        by_name = Told(scene, family_of(f"LANDSAT_{satellite[2]}", instrument, path), day_in_name(scene), scene)
+    if satellite and satellite[2] in INSTRUMENT_OF_SATELLITE:
+        instrument = INSTRUMENT_OF_SATELLITE[satellite[2]]
+        by_name = EspaMetadata(scene, family_of(f"LANDSAT_{satellite[2]}", instrument, path), day_in_name(scene), scene)
     told = by_name
     for name in sorted(names, key=lambda each: not each.lower().endswith(".xml")):
         source = os.path.join(archive.path, name)
-        found: Told | None = None
+        found: EspaMetadata | None = None
         if MTL_NAME.match(name):
             mtl = read_mtl(archive.text(name), source)
-            found = Told(source, mtl.family, mtl.day, mtl.need("LANDSAT_PRODUCT_ID", "LANDSAT_SCENE_ID"))
+            found = EspaMetadata(source, mtl.family, mtl.day, mtl.need("LANDSAT_PRODUCT_ID", "LANDSAT_SCENE_ID"))
         elif name.lower() == f"{scene}.xml".lower():
             found = read_espa(archive.text(name), source)
         if found is not None:

@@ -30,12 +30,12 @@ BANDS = {
     "S30": (*(f"B{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 8)), "B8A", *(f"B{n:02}" for n in (9, 10, 11, 12))),
 }
 
-THERMAL = {"L30": ("B10", "B11"), "S30": ()}
+THERMAL_LAYERS = {"L30": ("B10", "B11"), "S30": ()}
 
 FMASK = tuple((1 << bit, 1 << bit) for bit in (1, 2, 3))
 """Cloud, beside cloud, and shadow in HLS's Fmask of version 2."""
 
-CIRRUS = ((1, 1),)
+CIRRUS_BIT = ((1, 1),)
 """Fmask of version 1 besides: bit 0, without use since."""
 
 
@@ -83,9 +83,9 @@ def read(path: str, expected: int | None) -> Product | None:
     clouds = None
     if "FMASK" in found:
         layer = single_band(found["FMASK"])[0]
-        cloudy = FMASK if version >= 2 else CIRRUS + FMASK
+        cloudy = FMASK if version >= 2 else CIRRUS_BIT + FMASK
         clouds = CloudLayer("fmask", layer.path, layer.index, layer.grid, cloudy)
-    thermal = [name for name in THERMAL[product] if name in found]
+    thermal = [name for name in THERMAL_LAYERS[product] if name in found]
     units = sorted({f"scale {band.scale:g}, offset {band.offset:g}" for band in bands})
     kept = ("LANDSAT_PRODUCT_ID", "PRODUCT_URI", "SENSING_TIME", "SPACECRAFT_NAME", "SENSOR")
     return Product(

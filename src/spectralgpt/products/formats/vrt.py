@@ -23,7 +23,7 @@ from spectralgpt.products.format import Format
 from spectralgpt.products.header import Header, band_in, read_header
 from spectralgpt.products.product import Product, StoredBand
 
-LARGEST, MOST, DEEPEST = 64_000_000, 10_000, 8
+MOST_VRT_BYTES, MOST_SOURCES, DEEPEST_VRT = 64_000_000, 10_000, 8
 """Bytes of XML, sources of one VRT, VRTs in VRTs."""
 
 PLAIN = ("SimpleSource", "ComplexSource", "AveragedSource")
@@ -31,7 +31,7 @@ CHANGES = ("ScaleOffset", "ScaleRatio", "LUT", "Exponent", "ColorTableComponent"
 """What makes a source's values others; the source's own scale no longer holds."""
 
 
-T = TypeVar("T")
+Value = TypeVar("Value")
 
 RECTANGLE = ("xOff", "yOff", "xSize", "ySize")
 
@@ -81,8 +81,8 @@ def _read(path: str, expected: int | None, above: tuple[str, ...], headers: dict
     real = os.path.realpath(path)
     if real in above:
         raise RasterError(f"{path}: found a VRT that names itself as a source", "other files", "Build it anew")
-    if len(above) >= DEEPEST:
-        raise RasterError(f"{path}: found VRTs in VRTs, {DEEPEST} deep", "images", "Make one VRT of the images")
+    if len(above) >= DEEPEST_VRT:
+        raise RasterError(f"{path}: found VRTs in VRTs, {DEEPEST_VRT} deep", "images", "Make one VRT of the images")
     root = parse(path)
     sources = tuple(tuple(_sources(band, path)) for band in root.findall("VRTRasterBand"))
     warped = root.find("GDALWarpOptions/SourceDataset")
@@ -103,7 +103,7 @@ def _read(path: str, expected: int | None, above: tuple[str, ...], headers: dict
 
 def parse(path: str) -> ElementTree.Element:
     """The XML of a VRT. RasterError when it is none, or has what an image needs not: entities, programs."""
-    if os.path.getsize(path) > LARGEST:
+    if os.path.getsize(path) > MOST_VRT_BYTES:
         raise RasterError(f"{path}: found {os.path.getsize(path)} bytes", "a VRT, an XML file")
     raw = Path(path).read_bytes()
     if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw or b"\x00" in raw:
@@ -117,8 +117,8 @@ def parse(path: str) -> ElementTree.Element:
     language = {(each.text or "").strip().lower() for each in root.iter("PixelFunctionLanguage")} - {"c"}
     if language or next(root.iter("PixelFunctionCode"), None) is not None:
         raise RasterError(f"{path}: found pixel functions in Python", "none, as none is run", "Save its result")
-    if sum(1 for _ in root.iter("SourceFilename")) > MOST * max(1, len(root.findall("VRTRasterBand"))):
-        raise RasterError(f"{path}: found more than {MOST} sources a band", "fewer")
+    if sum(1 for _ in root.iter("SourceFilename")) > MOST_SOURCES * max(1, len(root.findall("VRTRasterBand"))):
+        raise RasterError(f"{path}: found more than {MOST_SOURCES} sources a band", "fewer")
     return root
 
 
@@ -232,7 +232,7 @@ def _enriched(
     )
 
 
-def _one(found: set[T], what: str, where: str) -> T:
+def _one(found: set[Value], what: str, where: str) -> Value:
     if len(found) > 1:
         listed = " and ".join(sorted(map(str, found)))
         raise RasterError(f"{where}: found sources with several {what} ({listed})", "one", "Mosaic them apart")

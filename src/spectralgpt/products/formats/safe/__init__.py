@@ -36,7 +36,7 @@ TILE = re.compile(r"MTD_TL\.xml|S2\w_(?:OPER|USER)_MTD_L(?:1C|2A)_TL_.*\.xml", r
 
 GRANULE = re.compile(r"L(?:1C|2A)_T\w{5}_.*|S2\w_(?:OPER|USER)_MSI_L(?:1C|2A)_TL_.*", re.IGNORECASE)
 
-IMAGE = re.compile(
+BAND_IMAGE = re.compile(
     r"(?:.*_)?(?P<what>B(?:0[1-9]|1[0-2]|8A)|SCL)(?:_L2A_TL_.*?)?(?:_(?P<gsd>10|20|60)m)?(?:\.jp2|\.tiff?)?",
     re.IGNORECASE,
 )
@@ -109,7 +109,7 @@ def _locate(path: str) -> tuple[Archive, str, str] | None:
         return _in_folder(path, folder)
     if TILE.fullmatch(name):
         return _as_part(folder)
-    return _as_part(full) if IMAGE.fullmatch(name) else None
+    return _as_part(full) if BAND_IMAGE.fullmatch(name) else None
 
 
 def _in_folder(path: str, full: str) -> tuple[Archive, str, str] | None:
@@ -202,7 +202,7 @@ def _images(path: str, archive: Archive, metadata: str, inside: str) -> list[tup
 def _shown(name: str) -> tuple[str, int] | None:
     """The band, or SCL, and the metres of an image by its name, else by its folder's, else as measured."""
     *_, folder, file = ("", *name.split("/"))
-    image, at = IMAGE.fullmatch(file), FOLDER.fullmatch(folder)
+    image, at = BAND_IMAGE.fullmatch(file), FOLDER.fullmatch(folder)
     if image is None:
         return None
     what = re.sub("^B0", "B", image["what"].upper())

@@ -33,7 +33,7 @@ LEFT_OUT = {
 PICTURE = re.compile(r"(visual|thumbnail|overview|preview|rendered_preview|tci)(?![a-z])|.*-jp2$", re.IGNORECASE)
 """Keys of pictures (catalogues give them the role `data`), and of earth-search's second copies of its bands."""
 
-NUMBERED = re.compile(
+NUMBERED_BAND = re.compile(
     r"(?:(?:SR|ST|OLI|TIRS|ETM|TM|MSS)_)?(B0*[1-9]\d*A?(?:_VCID_[12])?)(?:[_-]\d+m)?(?:\.tiff?)?", re.IGNORECASE
 )
 """A numbered band as catalogues write it: B02, B02_10m, SR_B2, OLI_B2, SR_B2.TIF."""
@@ -201,7 +201,7 @@ def _name(band: dict[str, Any], key: str, href: str, count: int, where: str) -> 
     thermal = re.search(r"B6_VCID_[12]", stem)
     in_file = thermal[0] if thermal else band_in(stem) or ""
     words = (*(name for name in told if not POSITION.fullmatch(name)), key, in_file)
-    numbered = {canonical(name): name for name in map(_short, words) if NUMBERED.fullmatch(name)}
+    numbered = {canonical(name): name for name in map(_short, words) if NUMBERED_BAND.fullmatch(name)}
     if len(numbered) > 1:
         raise RasterError(
             f"{where}: found it called {' and '.join(numbered)} by its bands, key and file ({stem})",
@@ -213,7 +213,7 @@ def _name(band: dict[str, Any], key: str, href: str, count: int, where: str) -> 
 
 def _short(name: str) -> str:
     """`B2` for `OLI_B2` or `SR_B2.TIF`; other names as they stand."""
-    found = NUMBERED.fullmatch(name.strip())
+    found = NUMBERED_BAND.fullmatch(name.strip())
     return found[1] if found else name.strip()
 
 

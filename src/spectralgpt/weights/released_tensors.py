@@ -16,7 +16,7 @@ OWN_TABLES = ("season", "elapsed", "scale", "date_score")
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class ReleasedTensor:
     """A tensor of the released format: its name and shape there, and the tensor of ours that it is.
 
     third: which third of ours (q, k, v), if only one.
@@ -28,12 +28,12 @@ class Stored:
     third: int | None = None
 
 
-def pretraining_layout(config: ModelConfig) -> list[Stored]:
+def pretraining_layout(config: ModelConfig) -> list[ReleasedTensor]:
     """The pretraining model, in the released order."""
     size, patch = config.size, config.patch
     return [
         *_tables("", "encoder", config, size.dim),
-        Stored("mask_token", (1, 1, size.decoder_dim), "decoder.mask_token"),
+        ReleasedTensor("mask_token", (1, 1, size.decoder_dim), "decoder.mask_token"),
         *_tables("decoder_", "decoder", config, size.decoder_dim),
         *_embedding(config),
         *_blocks("", "encoder", size.dim, size.depth),
@@ -45,12 +45,12 @@ def pretraining_layout(config: ModelConfig) -> list[Stored]:
     ]
 
 
-def classification_layout(config: ModelConfig, head: PooledConfig) -> list[Stored]:
+def classification_layout(config: ModelConfig, head: PooledConfig) -> list[ReleasedTensor]:
     """The classifier: its position table is joint (group and place)."""
     size, (rows, columns) = config.size, config.place_nodes
     tokens = len(config.bands.groups) * rows * columns
     return [
-        Stored("pos_embed", (1, tokens, size.dim), "encoder.positions.joint"),
+        ReleasedTensor("pos_embed", (1, tokens, size.dim), "encoder.positions.joint"),
         *_embedding(config),
         *_blocks("", "encoder", size.dim, size.depth),
         *_layer("norm", "encoder.norm", (size.dim,)),
@@ -58,7 +58,7 @@ def classification_layout(config: ModelConfig, head: PooledConfig) -> list[Store
     ]
 
 
-def dense_layout(config: ModelConfig, head: DenseConfig) -> list[Stored]:
+def dense_layout(config: ModelConfig, head: DenseConfig) -> list[ReleasedTensor]:
     """The segmentation or change detection model."""
     size, channels, widths = config.size, head.channels, head.widths
     layout = [
@@ -87,47 +87,51 @@ def dense_layout(config: ModelConfig, head: DenseConfig) -> list[Stored]:
         layout += _conv_and_norm(f"conv{number}", f"head.levels.{number}", (width, size.dim, 1, 1))
         if out:
             layout += [
-                Stored(f"conv{number}.3.weight", (width, out, factor, factor), f"head.levels.{number}.enlarge.weight"),
-                Stored(f"conv{number}.3.bias", (out,), f"head.levels.{number}.enlarge.bias"),
+                ReleasedTensor(
+                    f"conv{number}.3.weight", (width, out, factor, factor), f"head.levels.{number}.enlarge.weight"
+                ),
+                ReleasedTensor(f"conv{number}.3.bias", (out,), f"head.levels.{number}.enlarge.bias"),
             ]
     return [
         *layout,
-        Stored("fc.0.weight", (1, len(config.bands.groups)), "merge.weight"),
-        Stored("fc.0.bias", (1,), "merge.bias"),
+        ReleasedTensor("fc.0.weight", (1, len(config.bands.groups)), "merge.weight"),
+        ReleasedTensor("fc.0.bias", (1,), "merge.bias"),
     ]
 
 
-def _tables(prefix: str, side: str, config: ModelConfig, dim: int) -> Iterator[Stored]:
+def _tables(prefix: str, side: str, config: ModelConfig, dim: int) -> Iterator[ReleasedTensor]:
     rows, columns = config.place_nodes
-    yield Stored(f"{prefix}pos_embed_spatial", (1, rows * columns, dim), f"{side}.positions.place")
-    yield Stored(f"{prefix}pos_embed_temporal", (1, len(config.bands.groups), dim), f"{side}.positions.spectrum")
+    yield ReleasedTensor(f"{prefix}pos_embed_spatial", (1, rows * columns, dim), f"{side}.positions.place")
+    yield ReleasedTensor(
+        f"{prefix}pos_embed_temporal", (1, len(config.bands.groups), dim), f"{side}.positions.spectrum"
+    )
 
 
-def _embedding(config: ModelConfig) -> Iterator[Stored]:
+def _embedding(config: ModelConfig) -> Iterator[ReleasedTensor]:
     dim, patch = config.size.dim, config.patch
-    yield Stored("patch_embed.proj.weight", (dim, 1, config.slots, patch, patch), "encoder.embedding.weight")
-    yield Stored("patch_embed.proj.bias", (dim,), "encoder.embedding.bias")
+    yield ReleasedTensor("patch_embed.proj.weight", (dim, 1, config.slots, patch, patch), "encoder.embedding.weight")
+    yield ReleasedTensor("patch_embed.proj.bias", (dim,), "encoder.embedding.bias")
 
 
-def _blocks(prefix: str, side: str, dim: int, depth: int) -> Iterator[Stored]:
+def _blocks(prefix: str, side: str, dim: int, depth: int) -> Iterator[ReleasedTensor]:
     for block in range(depth):
         theirs, ours = f"{prefix}blocks.{block}", f"{side}.blocks.{block}"
         yield from _layer(f"{theirs}.norm1", f"{ours}.norm1", (dim,))
         for third, letter in enumerate("qkv"):
             for part, shape in (("weight", (dim, dim)), ("bias", (dim,))):
-                yield Stored(f"{theirs}.attn.{letter}.{part}", shape, f"{ours}.attn.qkv.{part}", third)
+                yield ReleasedTensor(f"{theirs}.attn.{letter}.{part}", shape, f"{ours}.attn.qkv.{part}", third)
         yield from _layer(f"{theirs}.attn.proj", f"{ours}.attn.proj", (dim, dim))
         yield from _layer(f"{theirs}.norm2", f"{ours}.norm2", (dim,))
         yield from _layer(f"{theirs}.mlp.fc1", f"{ours}.mlp.fc1", (4 * dim, dim))
         yield from _layer(f"{theirs}.mlp.fc2", f"{ours}.mlp.fc2", (dim, 4 * dim))
 
 
-def _layer(theirs: str, ours: str, shape: tuple[int, ...]) -> Iterator[Stored]:
+def _layer(theirs: str, ours: str, shape: tuple[int, ...]) -> Iterator[ReleasedTensor]:
     """A weight, and a bias as long as its first axis."""
-    yield Stored(f"{theirs}.weight", shape, f"{ours}.weight")
-    yield Stored(f"{theirs}.bias", shape[:1], f"{ours}.bias")
+    yield ReleasedTensor(f"{theirs}.weight", shape, f"{ours}.weight")
+    yield ReleasedTensor(f"{theirs}.bias", shape[:1], f"{ours}.bias")
 
 
-def _conv_and_norm(theirs: str, ours: str, shape: tuple[int, ...]) -> Iterator[Stored]:
+def _conv_and_norm(theirs: str, ours: str, shape: tuple[int, ...]) -> Iterator[ReleasedTensor]:
     yield from _layer(f"{theirs}.0", f"{ours}.conv", shape)
     yield from _layer(f"{theirs}.1", f"{ours}.norm", shape[:1])
