@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from spectralgpt.bands import Band
-from spectralgpt.checks.typical import LONGEST, SHORTEST, likeliest_order, typical
+from spectralgpt.checks.typical import LONGEST_REFLECTED, SHORTEST_REFLECTED, likeliest_order, typical
 
 TIMES_UP, TIMES_DOWN = 20, 200
 """How many times brighter or darker than usual an image may be: clean water is 40 times darker, cloud 5 brighter."""
@@ -84,7 +84,7 @@ class PixelSample:
     @property
     def reflective(self) -> Bool[np.ndarray, " band"]:
         """Which bands measure reflected sunlight."""
-        return np.array([SHORTEST <= band.wavelength <= LONGEST for band in self.bands])
+        return np.array([SHORTEST_REFLECTED <= band.wavelength <= LONGEST_REFLECTED for band in self.bands])
 
     def measured(self, band: int) -> Float32[np.ndarray, " value"]:
         """A band's valid values of all dates."""

@@ -18,10 +18,10 @@ SPREAD = 0.1
 ALIKE = 0.06
 """Difference of ln wavelength up to which a band is taken for one of Sentinel-2's: 858 nm for 865, 805 nm for 783."""
 
-SHORTEST, LONGEST = 400.0, 2500.0
+SHORTEST_REFLECTED, LONGEST_REFLECTED = 400.0, 2500.0
 """Wavelengths (nm) of bands that measure reflected sunlight."""
 
-WATER_VAPOUR, CIRRUS_BAND = 945.1, 1373.5
+WATER_VAPOUR, CIRRUS_CENTRE = 945.1, 1373.5
 """Bands (nm) in which the atmosphere is dark: no other band is compared with them."""
 
 TOP_LEVELS = ("L1C", "L1", "TOA", "DN")
@@ -47,12 +47,12 @@ class Typical:
 
     def expected(self, bands: Sequence[Band]) -> Float[np.ndarray, " band"]:
         """The 98 % quantile that is usual for a band, linear in ln wavelength; nan outside 400 to 2500 nm."""
-        dark = np.isin(self.wavelength, (WATER_VAPOUR, CIRRUS_BAND)) & (self.q98 < self.q98.max() / 2)
+        dark = np.isin(self.wavelength, (WATER_VAPOUR, CIRRUS_CENTRE)) & (self.q98 < self.q98.max() / 2)
         wavelengths = np.array([band.wavelength for band in bands])
         found: np.ndarray = np.interp(np.log(wavelengths), np.log(self.wavelength[~dark]), self.q98[~dark])
         for centre, value in zip(self.wavelength[dark], self.q98[dark], strict=True):
             found[np.abs(np.log(wavelengths / centre)) < ALIKE / 2] = value
-        found[(wavelengths < SHORTEST) | (wavelengths > LONGEST)] = np.nan
+        found[(wavelengths < SHORTEST_REFLECTED) | (wavelengths > LONGEST_REFLECTED)] = np.nan
         return found
 
     def same(self, bands: Sequence[Band]) -> list[int | None]:

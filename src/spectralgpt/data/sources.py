@@ -23,7 +23,7 @@ from spectralgpt.progress import Progress, silent
 PREVIEW = re.compile(r"(.*[_.-])?(preview|thumb|thumbnail|quicklook|browse|tci)([_.-].*)?", re.IGNORECASE)
 """Names of pictures that lie beside bands: no images to train on, and no reason why a folder of bands is none."""
 
-COLUMNS = ("path", "place", "date", "bands", "clouds", "stack")
+TABLE_COLUMNS = ("path", "place", "date", "bands", "clouds", "stack")
 """Of a table; all but the first may be left out."""
 
 
@@ -187,10 +187,10 @@ def _rows(table: str) -> list[dict[str, str]]:
             if "path" not in names:
                 raise RasterError(
                     f"{table}: found the columns {', '.join(names) or 'none'}",
-                    f"path, and if known {', '.join(COLUMNS[1:])}",
+                    f"path, and if known {', '.join(TABLE_COLUMNS[1:])}",
                 )
             return [
-                {column: (row.get(names.get(column, "")) or "").strip() for column in COLUMNS}
+                {column: (row.get(names.get(column, "")) or "").strip() for column in TABLE_COLUMNS}
                 for row in reader
                 if (row.get(names["path"]) or "").strip()
             ]

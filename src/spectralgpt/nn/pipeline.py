@@ -20,7 +20,7 @@ from torch import Tensor
 from spectralgpt.bands import Alignment, Band, BandSet
 from spectralgpt.nn.normalization import Normalization, Scaling, ScalingKind
 
-LARGEST_VALUE = 1e30
+LARGEST_REFLECTANCE = 1e30
 """No reflectance is above: the normalization would overflow, and attention spread it to all its neighbours."""
 SMALLEST_RANGE = 1e-14
 """Keeps a constant band finite (it becomes 0): the released 1e-10 of stored values, in reflectance."""
@@ -182,7 +182,7 @@ def surely_finite(values: Shaped[Tensor, "..."], units: Units | None) -> bool:
     most = max(abs(float(values.amin())), abs(float(values.amax())))
     if units is not None:
         most = most * float(units[0].abs().max()) + float(units[1].abs().max())
-    return most < LARGEST_VALUE / 2
+    return most < LARGEST_REFLECTANCE / 2
 
 
 # -- the steps --------------------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ def _read(stored: StoredImages, window: tuple[slice, slice], *, whole: bool) -> 
     if doubtful and not (look and surely_finite(values, units)):
         if not whole:
             return None
-        below = _rounded(values, units).abs() < LARGEST_VALUE
+        below = _rounded(values, units).abs() < LARGEST_REFLECTANCE
         values, valid = _zeroed(values, below), _both(valid, below)
     if feeding.weights is not None:
         values, valid = _merged(values, valid, feeding.weights)

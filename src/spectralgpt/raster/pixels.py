@@ -12,14 +12,8 @@ from jaxtyping import Bool, Float, Float32, Int32, Shaped
 from spectralgpt.bands import Band
 from spectralgpt.raster.grid import Grid
 
-LARGEST_VALUE = 1e30
+LARGEST_MEASURED = 1e30
 """No float above was measured: writers fill with the largest number of a type (3.4e38) and forget to declare it."""
-
-TINY = 0.01
-"""A scale below makes nothing that one can measure of reflectance: it is meant for digital numbers."""
-
-REFLECTANCE_BELOW = 2.0
-"""A float image whose 98 % quantile is below is reflectance: as digital numbers it would be black."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,10 +64,10 @@ def is_real(dtype: np.dtype[Any]) -> bool:
 def measured(
     values: Shaped[np.ndarray, "date band row column"], nodata: Sequence[float | int | None]
 ) -> Bool[np.ndarray, "date band row column"] | None:
-    """Where a value is finite, below LARGEST, and not its band's nodata; None where all are."""
+    """Where a value is finite, below LARGEST_MEASURED, and not its band's nodata; None where all are."""
     true: np.ndarray | None = None
     if values.dtype.kind == "f":
-        true = np.isfinite(values) if values.dtype.itemsize < 4 else np.abs(values) < LARGEST_VALUE
+        true = np.isfinite(values) if values.dtype.itemsize < 4 else np.abs(values) < LARGEST_MEASURED
     marks = [_stored(marked, values.dtype) for marked in nodata]
     if marks and marks[0] is not None and all(stored == marks[0] for stored in marks):
         here = values != marks[0]  # the usual case, in one pass

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-DATE, BAND, ROW, COLUMN = ORDER = ("date", "band", "row", "column")
+DATE_AXIS, BAND_AXIS, ROW_AXIS, COLUMN_AXIS = AXES = ("date", "band", "row", "column")
 
 DIMENSIONS = {
-    DATE: ("time", "t", "date"),
-    BAND: ("band", "bands", "variable", "wavelength", "channel"),
-    ROW: ("y", "latitude", "lat", "row", "northing"),
-    COLUMN: ("x", "longitude", "lon", "column", "easting"),
+    DATE_AXIS: ("time", "t", "date"),
+    BAND_AXIS: ("band", "bands", "variable", "wavelength", "channel"),
+    ROW_AXIS: ("y", "latitude", "lat", "row", "northing"),
+    COLUMN_AXIS: ("x", "longitude", "lon", "column", "easting"),
 }
 """What dimensions are called, in lower case."""
 
-CF_AXES = {"T": DATE, "Y": ROW, "X": COLUMN}
+CF_AXES = {"T": DATE_AXIS, "Y": ROW_AXIS, "X": COLUMN_AXIS}
 
 
 def roles_of(array: Any) -> dict[str, Any]:

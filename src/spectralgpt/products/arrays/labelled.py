@@ -11,16 +11,18 @@ from spectralgpt.bands import canonical, is_alias
 from spectralgpt.days import UNKNOWN, day_of
 from spectralgpt.errors import RasterError
 from spectralgpt.products.arrays.description import DescribedArray, Packing, as_numpy, each_number, listed
-from spectralgpt.products.arrays.dimensions import BAND, COLUMN, DATE, ORDER, ROW, roles_of
+from spectralgpt.products.arrays.dimensions import AXES, BAND_AXIS, COLUMN_AXIS, DATE_AXIS, ROW_AXIS, roles_of
 from spectralgpt.products.arrays.places import grid_of
 
 NANOMETRES_IN_UNIT = {"nm": 1.0, "um": 1000.0, "µm": 1000.0, "m": 1e9}
-"""Nanometres in what wavelengths are measured in."""
+"""Nanometres in the units of wavelengths."""
 
 
 def of_dataset(dataset: Any) -> DescribedArray:
     """Each variable with rows and columns is a band, or the only one holds them all."""
-    spatial = {str(name): each for name, each in dataset.data_vars.items() if {ROW, COLUMN} <= set(roles_of(each))}
+    spatial = {
+        str(name): each for name, each in dataset.data_vars.items() if {ROW_AXIS, COLUMN_AXIS} <= set(roles_of(each))
+    }
     if not spatial:
         raise RasterError(
             f"found a Dataset of {listed(dataset.data_vars)}, none with rows and columns",
@@ -28,7 +30,7 @@ def of_dataset(dataset: Any) -> DescribedArray:
         )
     others = {str(name): each for name, each in dataset.data_vars.items() if str(name) not in spatial}
     names, first = [*spatial], next(iter(spatial.values()))
-    if len(spatial) == 1 and BAND in roles_of(first):
+    if len(spatial) == 1 and BAND_AXIS in roles_of(first):
         return of_data_array(first, others | dict(dataset.coords), dict(dataset.attrs))
     labels = others | dict(dataset.coords)
 
@@ -37,12 +39,12 @@ def of_dataset(dataset: Any) -> DescribedArray:
         part = dataset[chosen].compute()
         roles = roles_of(part[chosen[0]])
         for name in chosen:
-            if roles_of(part[name]) != roles or BAND in roles:
+            if roles_of(part[name]) != roles or BAND_AXIS in roles:
                 raise RasterError(
                     f"found variables of the dimensions {listed(part[chosen[0]].dims)} and, as {name}, "
                     f"{listed(part[name].dims)}; expected the same for each band. Choose with bands="
                 )
-        dims = [roles[role] for role in ORDER if role in roles]
+        dims = [roles[role] for role in AXES if role in roles]
         return _stacked([as_numpy(part[name].transpose(*dims).values) for name in chosen])
 
     return DescribedArray(
@@ -59,27 +61,27 @@ def of_data_array(array: Any, labels: Mapping[Any, Any], more: Mapping[Any, Any]
     """labels: coordinates and what else may describe the grid. more: the Dataset's attributes."""
     roles = roles_of(array)
     unknown = [dim for dim in array.dims if dim not in roles.values()]
-    if unknown or not {ROW, COLUMN} <= set(roles):
+    if unknown or not {ROW_AXIS, COLUMN_AXIS} <= set(roles):
         raise RasterError(
             f"found an array of the dimensions {listed(array.dims)}",
             "y and x (or latitude and longitude) and, where there are several, time and band",
         )
-    dims = [roles[role] for role in ORDER if role in roles]
-    count = int(array.sizes[roles[BAND]]) if BAND in roles else 1
+    dims = [roles[role] for role in AXES if role in roles]
+    count = int(array.sizes[roles[BAND_AXIS]]) if BAND_AXIS in roles else 1
 
     def load(indices: Sequence[int]) -> Shaped[np.ndarray, "date band row column"]:
-        whole = BAND not in roles or [*indices] == [*range(count)]
-        part = (array if whole else array.isel({roles[BAND]: list(indices)})).compute()
+        whole = BAND_AXIS not in roles or [*indices] == [*range(count)]
+        part = (array if whole else array.isel({roles[BAND_AXIS]: list(indices)})).compute()
         values = as_numpy(part.transpose(*dims).values)
-        return _stacked([values]) if BAND not in roles else _checked(values)
+        return _stacked([values]) if BAND_AXIS not in roles else _checked(values)
 
     return DescribedArray(
         load=load,
-        names=_names(array, labels, roles.get(BAND), count),
+        names=_names(array, labels, roles.get(BAND_AXIS), count),
         packings=tuple(_packing(array, band, count) for band in range(count)),
         grid=lambda: grid_of(array, labels, more or {}),
         days=lambda: _days(array, labels),
-        wavelengths=_wavelengths(labels, roles.get(BAND)),
+        wavelengths=_wavelengths(labels, roles.get(BAND_AXIS)),
         of_products=True,
     )
 
@@ -104,7 +106,7 @@ def _variable_name(name: str, variable: Any) -> str | None:
 
 def _names(array: Any, labels: Mapping[Any, Any], dim: Any, count: int) -> tuple[str | None, ...]:
     """By the band coordinate, where it is words, else by long_name: there rioxarray puts a file's descriptions."""
-    label = labels.get(dim if dim is not None else BAND)
+    label = labels.get(dim if dim is not None else BAND_AXIS)
     if label is not None and label.dtype.kind in "UO":
         return tuple(str(each) for each in np.atleast_1d(label.values))
     told = array.attrs.get("long_name")
@@ -165,7 +167,7 @@ def _scaling(told: Mapping[Any, Any], band: int, count: int) -> tuple[float, flo
 
 def _days(array: Any, labels: Mapping[Any, Any]) -> Int32[np.ndarray, " date"] | None:
     """Of the time coordinate, along the dates or alone."""
-    dim = roles_of(array).get(DATE)
+    dim = roles_of(array).get(DATE_AXIS)
     label = labels.get(dim if dim is not None else "time")
     if label is None or (dim is None and label.dims):
         return None

@@ -12,7 +12,7 @@ from rasterio.crs import CRS
 
 from spectralgpt.errors import RasterError
 from spectralgpt.products.arrays.description import each_number, listed
-from spectralgpt.products.arrays.dimensions import COLUMN, ROW, roles_of
+from spectralgpt.products.arrays.dimensions import COLUMN_AXIS, ROW_AXIS, roles_of
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS
 
@@ -25,7 +25,7 @@ REGULAR = 0.05
 def grid_of(array: Any, labels: Mapping[Any, Any], more: Mapping[Any, Any]) -> Grid | None:
     """By the coordinates of pixel centres, else by the transform of the grid mapping; None where neither tells."""
     roles = roles_of(array)
-    row, column = roles[ROW], roles[COLUMN]
+    row, column = roles[ROW_AXIS], roles[COLUMN_AXIS]
     height, width = int(array.sizes[row]), int(array.sizes[column])
     mapping = _mapping(array, labels)
     told = _transform_told(array.attrs, mapping)
