@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made_shards import MadeShards
-from spectralgpt.data.loader import Loader, MixtureEntry, Step, Used, ahead, drawn_dates, parts
+from spectralgpt.data.loader import BufferPool, Loader, MixtureEntry, Step, drawn_dates, parts, prefetched
 from spectralgpt.data.samples import Samples
 from spectralgpt.draws import keys
 from spectralgpt.errors import DataError, OptionError
@@ -223,16 +223,16 @@ def test_an_error_comes_in_its_turn(workers):
         next(steps)
 
 
-def test_workers_read_ahead_and_no_further():
+def test_workers_prefetch_and_no_further():
     started: list[int] = []
 
     def read(task: int) -> int:
         started.append(task)
         return task
 
-    assert list(ahead(read, iter(range(2)), 3)) == [0, 1]
+    assert list(prefetched(read, iter(range(2)), 3)) == [0, 1]
     started.clear()
-    results = ahead(read, iter(range(1000)), 2)
+    results = prefetched(read, iter(range(1000)), 2)
     assert next(results) == 0
     for _ in range(200):
         if len(started) >= 5:
@@ -247,7 +247,7 @@ def test_workers_read_ahead_and_no_further():
 def test_workers_work_at_the_same_time():
     """Two tasks that wait for each other end only if both run."""
     barrier = threading.Barrier(2, timeout=10)
-    assert list(ahead(lambda task: barrier.wait() * 0 + task, iter(range(4)), 2)) == [0, 1, 2, 3]
+    assert list(prefetched(lambda task: barrier.wait() * 0 + task, iter(range(4)), 2)) == [0, 1, 2, 3]
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
@@ -255,22 +255,22 @@ def test_workers_work_at_the_same_time():
 
 def test_memory_is_used_again_only_when_nobody_holds_it():
     """Also not while a part of it is held, as an array or as a tensor."""
-    used = Used()
-    first, second = used((4, 5), "uint16"), used((4, 5), "uint16")
+    pool = BufferPool()
+    first, second = pool((4, 5), "uint16"), pool((4, 5), "uint16")
     place = first.ctypes.data
     assert second.ctypes.data != place
     tensor = torch.from_numpy(first)[1:, 2:]
     del first
-    third = used((4, 5), "uint16")
+    third = pool((4, 5), "uint16")
     assert third.ctypes.data not in (place, second.ctypes.data)
     array = tensor.numpy()[0]
     del tensor
-    assert used((4, 5), "uint16").ctypes.data not in (place, second.ctypes.data, third.ctypes.data)
+    assert pool((4, 5), "uint16").ctypes.data not in (place, second.ctypes.data, third.ctypes.data)
     del array
     gc.collect()
-    smaller = used((2, 3), "float32")
+    smaller = pool((2, 3), "float32")
     assert (smaller.shape, smaller.dtype) == ((2, 3), np.float32)
-    fourth = used((4, 5), "uint16")
+    fourth = pool((4, 5), "uint16")
     assert place in (smaller.ctypes.data, fourth.ctypes.data)
 
 

@@ -260,7 +260,7 @@ def test_two_runs_at_once_are_refused(images, tmp_path):
 
     def another(stage: str, done: int, total: int) -> None:
         if (stage, done) == ("sharding", 1):
-            with pytest.raises(TargetError, match="another run writes here"):
+            with pytest.raises(TargetError, match="another run is already writing to this folder"):
                 shard([images], out, READING, workers=1)
             refused.append(True)
 

@@ -265,7 +265,7 @@ def test_espa_without_metadata_is_known_by_the_scenes_name(tmp_path):
         (("a_sr_band2.tif",), None, "without the scene's XML or MTL file"),
         (("a_sr_band2.tif", "b_sr_band3.tif"), None, "files of 2 scenes"),
         (("LT05_x_sr_band2.tif",), "<espa_metadata/>", "found  ; expected TM"),
-        (("LT05_x_sr_band2.tif",), "<espa_metadata>", "broken XML"),
+        (("LT05_x_sr_band2.tif",), "<espa_metadata>", "XML that cannot be read"),
         (("LT05_x_sr_band2.tif",), "LANDSAT_8 OLI_TIRS", "landsat5 in the files' names and landsat8 in LT05_x.xml"),
         (("LC08_x_sr_band2.tif",), "LANDSAT_8 OLI_TIRS nan", "found 'nan' for scale_factor"),
         (("LC08_x_sr_band2.tif",), "LANDSAT_8 OLI_TIRS 0", "the scale 0"),

@@ -217,12 +217,12 @@ def test_a_warped_source_in_another_crs(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "no XML"),
-        ("<VRTDataset", "no XML"),
+        ("", "XML that cannot be read"),
+        ("<VRTDataset", "XML that cannot be read"),
         ("<html/>", "XML of html"),
         ('<!DOCTYPE x [<!ENTITY a "aaaa">]><VRTDataset>&a;</VRTDataset>', "DOCTYPE"),
-        ("<VRTDataset>&a;</VRTDataset>", "no XML"),
-        ('<?xml version="1.0" encoding="klingon"?><VRTDataset/>', "no XML"),
+        ("<VRTDataset>&a;</VRTDataset>", "XML that cannot be read"),
+        ('<?xml version="1.0" encoding="klingon"?><VRTDataset/>', "XML that cannot be read"),
     ],
 )
 def test_no_vrt(tmp_path, text, says):

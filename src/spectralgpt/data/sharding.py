@@ -82,8 +82,8 @@ def shard(
         known = len(found.images) - len(left)
         outcome = Outcome(writer.manifest)
         progress("sharding", known, len(found.images))
-        with _submitting(workers or _cores()) as (submit, ahead):
-            for cut, is_last in _cuts(left, reading, stored.parts, submit, ahead):
+        with _submitting(workers or _cores()) as (submit, prefetch):
+            for cut, is_last in _cuts(left, reading, stored.parts, submit, prefetch):
                 for chip in cut.chips:
                     assert cut.layout is not None, "chips have a layout"
                     writer.add(cut.layout, chip)
@@ -147,13 +147,13 @@ class Outcome:
 
 
 def _cuts(
-    images: Iterable[ImageSource], reading: Reading, stored: Mapping[str, Known], submit: Submit, ahead: int
+    images: Iterable[ImageSource], reading: Reading, stored: Mapping[str, Known], submit: Submit, prefetch: int
 ) -> Iterator[tuple[Cut, bool]]:
     """What came of each part of each image, in order; whether it was the image's last."""
 
     def parts() -> Iterator["Future[Cut]"]:
         looks = (submit(look, image, reading, stored.get(image.name, frozenset())) for image in images)
-        for looked in _in_order(looks, ahead):
+        for looked in _in_order(looks, prefetch):
             first: Future[Cut] = Future()
             first.set_result(looked.first)
             lasts.append(not looked.rest)
@@ -163,16 +163,16 @@ def _cuts(
                 yield submit(read_part, part)
 
     lasts: deque[bool] = deque()
-    for cut in _in_order(parts(), ahead):
+    for cut in _in_order(parts(), prefetch):
         yield cut, lasts.popleft()
 
 
-def _in_order(futures: Iterable["Future[Value]"], ahead: int) -> Iterator[Value]:
+def _in_order(futures: Iterable["Future[Value]"], prefetch: int) -> Iterator[Value]:
     """Results in the order in which they were asked for; at most so many are asked for before the first is used."""
     waiting: deque[Future[Value]] = deque()
     for future in futures:
         waiting.append(future)
-        if len(waiting) > ahead:
+        if len(waiting) > prefetch:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
@@ -180,7 +180,7 @@ def _in_order(futures: Iterable["Future[Value]"], ahead: int) -> Iterator[Value]
 
 @contextmanager
 def _submitting(workers: int) -> Iterator[tuple[Submit, int]]:
-    """What runs a function, in a process of its own or here; and how far ahead one may ask."""
+    """What runs a function, in a process of its own or here; and how many calls to prefetch."""
     pools: list[ProcessPoolExecutor] = []
     asked = 0
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from spectralgpt.disk import locked, written_beside
+from spectralgpt.disk import atomic_write, locked
 from spectralgpt.errors import DataError, InputError, OptionError, TargetError
 from spectralgpt.plain import differences, from_plain, to_plain
 from spectralgpt.training.distribution import Distribution
@@ -89,12 +89,12 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
         lock = locked(out / LOCK)
         if lock is None:
             raise TargetError(
-                f"{out}: found that another process trains there; expected one run at a time. Wait for it, or choose "
-                "another --out."
+                f"{out}: another run is already writing to this folder",
+                do="Wait for it to end, or choose another folder",
             )
-        held.enter_context(lock)
+        held.callback(lock.release)
         # first of all: a run that is killed before it has this is none, and starts anew
-        with written_beside(path) as file:
+        with atomic_write(path) as file:
             file.write((json.dumps(config, indent=1) + "\n").encode())
         (out / "pictures").mkdir(exist_ok=True)
     except OSError as error:

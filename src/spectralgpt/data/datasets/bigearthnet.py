@@ -1,6 +1,7 @@
 """BigEarthNet's Sentinel-2 patches: a folder of single-band files each, Level-2A, 120 pixels. Labels are left alone.
 
 v1: BigEarthNet-v1.0/S2A_MSIL2A_20170613T101031_87_48/..._B02.tif
+
 v2: BigEarthNet-S2/S2A_MSIL2A_20170613T101031_N9999_R022_T33UUP/S2A_..._T33UUP_26_57/..._B02.tif
 
 Source: Sumbul et al., "BigEarthNet" (IGARSS 2019); Clasen et al., "reBEN" (2024); bigearth.net.

@@ -14,9 +14,10 @@ from spectralgpt.errors import RasterError
 from spectralgpt.products.acquisition import day_in_name
 from spectralgpt.products.archive import Archive, open_archive
 from spectralgpt.products.format import Format
-from spectralgpt.products.formats.landsat.mtl import MTL_NAME, SATELLITE_IN_FILE, THERMAL, family_of, read_mtl, read_xml
+from spectralgpt.products.formats.landsat.mtl import MTL_NAME, SATELLITE_IN_FILE, THERMAL, family_of, read_mtl
 from spectralgpt.products.header import number_in, single_band
 from spectralgpt.products.product import Product
+from spectralgpt.products.xml import parse_xml
 from spectralgpt.raster.clouds import CloudLayer
 
 BAND_FILE = re.compile(r"(.+)_(sr|toa)_band(\d{1,2})\.tiff?", re.IGNORECASE)
@@ -109,7 +110,7 @@ def read(path: str, expected: int | None) -> Product | None:
 
 def read_espa(text: str, source: str) -> EspaMetadata | None:
     """What ESPA's XML says, None for other XML. RasterError when it is broken or lacks whose bands these are."""
-    root = read_xml(text, source)
+    root = parse_xml(text, source)
     if root.tag.rpartition("}")[2] != "espa_metadata":
         return None
 

@@ -22,6 +22,7 @@ from spectralgpt.products.acquisition import day_in_name, day_in_tags
 from spectralgpt.products.format import Format
 from spectralgpt.products.header import Header, band_in, read_header
 from spectralgpt.products.product import Product, StoredBand
+from spectralgpt.products.xml import parse_xml
 
 MOST_VRT_BYTES, MOST_SOURCES, DEEPEST_VRT = 64_000_000, 10_000, 8
 """Bytes of XML, sources of one VRT, VRTs in VRTs."""
@@ -106,12 +107,9 @@ def parse(path: str) -> ElementTree.Element:
     if os.path.getsize(path) > MOST_VRT_BYTES:
         raise RasterError(f"{path}: found {os.path.getsize(path)} bytes", "a VRT, an XML file")
     raw = Path(path).read_bytes()
-    if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw or b"\x00" in raw:
-        raise RasterError(f"{path}: found XML with a DOCTYPE, entities or zeros", "a plain VRT")
-    try:
-        root = ElementTree.fromstring(raw)
-    except (ElementTree.ParseError, LookupError, ValueError) as error:
-        raise RasterError(f"{path}: found no XML that can be read ({error})", "a VRT", "It is damaged") from None
+    if b"\x00" in raw:  # GDAL reads up to the first
+        raise RasterError(f"{path}: found XML with zero bytes", "a VRT", "It is damaged")
+    root = parse_xml(raw, path)
     if root.tag != "VRTDataset":
         raise RasterError(f"{path}: found XML of {root.tag}", "a VRT (VRTDataset)")
     language = {(each.text or "").strip().lower() for each in root.iter("PixelFunctionLanguage")} - {"c"}

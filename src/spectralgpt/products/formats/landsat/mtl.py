@@ -6,12 +6,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from xml.etree import ElementTree
 
 from spectralgpt.days import UNKNOWN, day_of, iso_date
 from spectralgpt.errors import RasterError
 from spectralgpt.products.acquisition import day_in_name
 from spectralgpt.products.archive import Archive
+from spectralgpt.products.xml import parse_xml
 
 MTL_NAME = re.compile(r"^(.*?)[._]?MTL\.(txt|json|xml)$", re.IGNORECASE)
 
@@ -267,20 +267,9 @@ def _json(text: str, source: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _xml(text: str, source: str) -> Iterator[tuple[str, str, str]]:
-    root = read_xml(text, source)
+    root = parse_xml(text, source)
     if root.tag not in ROOTS:
         raise RasterError(f"{source}: found XML of {root.tag[:60]!r}", f"{ROOTS[0]}")
     for group in root:
         for element in group:
             yield group.tag, element.tag, (element.text or "").strip()
-
-
-def read_xml(text: str, source: str) -> ElementTree.Element:
-    """The root. RasterError when it is broken, or defines entities: no product does, and they can fill the memory."""
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise RasterError(f"{source}: found XML that defines entities", "metadata without")
-    try:
-        # bytes: a text must not name its encoding
-        return ElementTree.fromstring(text.encode())
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise RasterError(f"{source}: found broken XML ({error})", "metadata", "Fetch it again") from None

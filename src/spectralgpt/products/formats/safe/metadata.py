@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from spectralgpt.errors import RasterError
 from spectralgpt.products.acquisition import day_in_tags
+from spectralgpt.products.xml import parse_xml
 
 NATIVE = {
     "B1": 60,
@@ -79,14 +80,7 @@ def read_metadata(text: str, source: str) -> SafeMetadata:
 
     source: the file, for messages. RasterError when it is no such XML, or states no or absurd numbers.
     """
-    if "<!DOCTYPE" in text:  # entities of a few lines can unpack to gigabytes
-        raise RasterError(f"{source}: found a document type declaration", "plain Sentinel-2 metadata")
-    try:
-        root = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError) as error:
-        raise RasterError(
-            f"{source}: found XML that cannot be read ({error})", "Sentinel-2 metadata", "Fetch it again"
-        ) from None
+    root = parse_xml(text, source)
     kind = re.fullmatch(r"Level-(1C|2A)p?_(User_Product|Tile_ID)", _local(root))
     if kind is None:
         raise RasterError(f"{source}: found <{_local(root)[:50]}>", "metadata of a Level-1C or Level-2A product")
