@@ -183,14 +183,14 @@ def test_the_journal_says_what_was_done(tmp_path, small, maker_of):
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
 
 
-PICTURE_PLACES = ["read", "compute", "stored", "notes", "merged", "profile", "encoded"]
+PLACES = ["read", "compute", "stored", "notes", "merged", "profile", "encoded"]
 
 
 def fails_in(place, error, small, maker_of):
     """Plan and maker, where the function `place` raises at its second call (stored, notes: of a block row; merged,
     layout: its only one)."""
     plan, _, profile, apply = small
-    calls = dict.fromkeys(PICTURE_PLACES, 0)
+    calls = dict.fromkeys(PLACES, 0)
 
     def step(name):
         calls[name] += 1
@@ -236,7 +236,7 @@ def fails_in(place, error, small, maker_of):
 
 
 @pytest.mark.parametrize("before", [None, b"what was there"])
-@pytest.mark.parametrize("place", PICTURE_PLACES)
+@pytest.mark.parametrize("place", PLACES)
 def test_wrong_input_leaves_nothing(tmp_path, small, maker_of, place, before):
     target = tmp_path / "o.tif"
     if before:
@@ -248,7 +248,7 @@ def test_wrong_input_leaves_nothing(tmp_path, small, maker_of, place, before):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("ours"), MemoryError(), OSError("disk")])
-@pytest.mark.parametrize("place", PICTURE_PLACES)
+@pytest.mark.parametrize("place", PLACES)
 def test_our_fault_leaves_the_journal_alone(tmp_path, small, maker_of, place, error):
     target = tmp_path / "o.tif"
     target.write_bytes(b"what was there")
@@ -437,7 +437,7 @@ def test_memory_does_not_grow_with_the_scene(tmp_path, maker_of):
 
 def test_memory_per_column_is_what_two_rows_of_windows_share(tmp_path, maker_of, monkeypatch):
     """And the block row that TARGET's writer takes at once; none of float64 besides."""
-    monkeypatch.setattr("spectralgpt.scenes.rows.CHUNK", 2**16)
+    monkeypatch.setattr("spectralgpt.scenes.rows.BYTES_AT_ONCE", 2**16)
     peaks = []
     for width in (512, 4096):
         plan = plan_scene(128, width, patch=8, side=64, batch=2)
@@ -577,7 +577,7 @@ def test_a_row_written_in_pieces_is_the_row_saved(tmp_path_factory, bands, heigh
     folder = tmp_path_factory.mktemp("rows")
     whole = (np.arange(bands * height * sum(widths)) % 251).reshape(bands, height, -1).astype(dtype)
     with (
-        mock.patch("spectralgpt.scenes.rows.CHUNK", chunk),
+        mock.patch("spectralgpt.scenes.rows.BYTES_AT_ONCE", chunk),
         RowFile(folder / "rows.npy", whole.shape, whole.dtype) as row,
     ):
         for start, width in zip(np.cumsum([0, *widths]), widths, strict=False):
@@ -600,7 +600,7 @@ def test_a_row_written_in_pieces_is_the_row_saved(tmp_path_factory, bands, heigh
     ],
 )
 def test_a_row_that_is_not_whole_is_not_there(tmp_path, monkeypatch, pieces, match):
-    monkeypatch.setattr("spectralgpt.scenes.rows.CHUNK", 1)
+    monkeypatch.setattr("spectralgpt.scenes.rows.BYTES_AT_ONCE", 1)
 
     def write():
         with RowFile(tmp_path / "rows.npy", (1, 1, 3), np.dtype(np.uint8)) as row:

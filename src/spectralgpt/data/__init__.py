@@ -12,7 +12,6 @@ from spectralgpt.data.samples import Samples
 from spectralgpt.data.sharding import shard
 from spectralgpt.data.shards import Shards, open_shards
 from spectralgpt.data.statistics import BandTotals, merge
-from spectralgpt.renames import former_names
 
 __all__ = [
     "Augmentation",
@@ -34,4 +33,6 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # type checkers see the new names only
+    from spectralgpt.renames import former_names
+
     __getattr__ = former_names(__name__, {"Source": "data.MixtureEntry"})

@@ -9,7 +9,6 @@ from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.tags import DATE_TAG, SENSOR_TAG
 from spectralgpt.raster.window import Window
 from spectralgpt.raster.writing import CogWriter, Profile, check_target, refuse_overwriting, write_raster
-from spectralgpt.renames import former_names
 
 __all__ = [
     "DATE_TAG",
@@ -27,6 +26,8 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # type checkers see the new names only
+    from spectralgpt.renames import former_names
+
     __getattr__ = former_names(
         __name__,
         {

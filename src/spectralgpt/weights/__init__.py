@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from spectralgpt.renames import former_names
 from spectralgpt.weights.card import Description, describe
 from spectralgpt.weights.loading import load_model, open_weights
 from spectralgpt.weights.models import (
@@ -41,4 +40,6 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # type checkers see the new names only
+    from spectralgpt.renames import former_names
+
     __getattr__ = former_names(__name__, {"Pretrained": "weights.PretrainedModel"})
