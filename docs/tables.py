@@ -14,7 +14,7 @@ from types import ModuleType
 from spectralgpt import recipes
 from spectralgpt.bands import Sensor, sensors
 from spectralgpt.data import datasets
-from spectralgpt.raster import formats as raster_formats
+from spectralgpt.products import formats
 from spectralgpt.training import Recipe, Stage
 
 DOCS = Path(__file__).parent
@@ -38,13 +38,6 @@ def documented(package: ModuleType) -> Iterator[tuple[str, list[str]]]:
     for module in iter_modules(package.__path__):
         text = import_module(f"{package.__name__}.{module.name}").__doc__ or ""
         yield module.name, [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
-
-
-def formats() -> Iterator[tuple[str, str]]:
-    """Name of each file format and what it reads, in the order in which they are asked."""
-    found = {name: paragraphs[0] for name, paragraphs in documented(raster_formats)}
-    for name in (*(name for name in found if name not in raster_formats.LAST), *raster_formats.LAST):
-        yield f"`{name}`", found[name]
 
 
 def sensor_row(sensor: Sensor) -> Iterator[str]:
@@ -84,7 +77,7 @@ TABLES = {
         ("sensor", "what", "level", "scale", "offset", "GSD (m)", "bands with their wavelengths (nm)"),
         map(sensor_row, sensors()),
     ),
-    "formats": table(("format", "what it reads"), formats()),
+    "formats": table(("format", "what it reads"), ((f"`{each.name}`", each.title) for each in formats())),
     "recipes": table(
         ("recipe", "what it is", "model", "stages", "expects in `--data`"),
         (recipe_row(name, ABOUT[name], recipes.find(name)) for name in recipes.names()),

@@ -4,9 +4,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from filelock import BaseFileLock, FileLock, Timeout
+
+from spectralgpt.renames import former_names
 
 
 @contextmanager
@@ -16,13 +18,13 @@ def atomic_write(path: Path, suffix: str = ".partial", *, durable: bool = True) 
     durable: fsync before and after the file gets its name, so that a power cut leaves the old file or the whole new
     one. Raises OSError when the disk refuses.
     """
-    beside = path.with_name(path.name + suffix)
-    with open(beside, "wb") as file:
+    partial = path.with_name(path.name + suffix)
+    with open(partial, "wb") as file:
         yield file
         if durable:
             file.flush()
             os.fsync(file.fileno())
-    os.replace(beside, path)
+    os.replace(partial, path)
     if durable:
         fsync_folder(path.parent)
 
@@ -59,3 +61,7 @@ def release_and_remove(lock: BaseFileLock) -> None:
     if os.name == "posix":
         Path(lock.lock_file).unlink(missing_ok=True)
     lock.release()
+
+
+if not TYPE_CHECKING:  # type checkers see the new names only
+    __getattr__ = former_names(__name__, {"written_beside": "disk.atomic_write", "synced": "disk.fsync_folder"})

@@ -14,25 +14,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made_shards import MadeShards
-from spectralgpt.data.loader import BufferPool, Loader, Source, Step, drawn_dates, parts, prefetched
+from spectralgpt.data.loader import BufferPool, Loader, MixtureEntry, Step, drawn_dates, parts, prefetched
 from spectralgpt.data.samples import Samples
 from spectralgpt.draws import keys
 from spectralgpt.errors import DataError, OptionError
 
 
-def source(shards: MadeShards, weight: float | int | None = None) -> Source:
+def source(shards: MadeShards, weight: float | int | None = None) -> MixtureEntry:
     """All samples of a folder."""
     layouts = tuple(range(len(shards.counts)))
-    return Source(shards, weight, layouts, tuple(np.arange(count) for count in shards.counts))
+    return MixtureEntry(shards, weight, layouts, tuple(np.arange(count) for count in shards.counts))
 
 
-def mixture() -> list[Source]:
+def mixture() -> list[MixtureEntry]:
     """75 samples of three layouts in two folders; of the second only every second row, its layouts turned around."""
     rows = (np.arange(1, 41, 2), np.arange(0, 12, 2))
-    return [source(MadeShards((30, 19), 3, "one")), Source(MadeShards((12, 41), 3, "two"), None, (1, 0), rows)]
+    return [source(MadeShards((30, 19), 3, "one")), MixtureEntry(MadeShards((12, 41), 3, "two"), None, (1, 0), rows)]
 
 
-def loader(sources: list[Source] | None = None, **options) -> Loader:
+def loader(sources: list[MixtureEntry] | None = None, **options) -> Loader:
     return Loader(
         mixture() if sources is None else sources, **({"batch": 8, "micro": 3, "seed": 4, "dates": 2} | options)
     )
@@ -303,7 +303,7 @@ def test_a_rank_beyond_the_ranks_is_our_fault():
 
 
 def test_a_source_without_samples_is_named():
-    empty = Source(MadeShards((5,), folder="far/empty"), None, (0,), (np.arange(0),))
+    empty = MixtureEntry(MadeShards((5,), folder="far/empty"), None, (0,), (np.arange(0),))
     with pytest.raises(DataError, match=r"^far/empty: found no samples to train on"):
         loader([*mixture(), empty])
 

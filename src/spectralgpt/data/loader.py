@@ -30,7 +30,7 @@ PREFETCH = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class MixtureEntry:
     """An entry of a mixture: which layouts of a shards folder take part, and which rows of each (not held back ones).
 
     weight: its share of the steps, of any sum; None, for all sources of a mixture or none, where every sample is to
@@ -58,7 +58,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlannedStep:
     """A step before it is read: by micro-batch the places in the global batch."""
 
     number: int
@@ -81,7 +81,7 @@ class Loader:
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[MixtureEntry],
         *,
         batch: int,
         micro: int,
@@ -134,12 +134,12 @@ class Loader:
         source = self.sources[batch.source]
         return source.shards.sources(source.layouts[batch.layout], source.rows[batch.layout][batch.positions])
 
-    def _plan(self, number: int) -> Plan:
+    def _plan(self, number: int) -> PlannedStep:
         batch = self.order.batch(number)
         pieces = parts(len(batch.positions), self.rank, self.ranks, self.micro)
-        return Plan(number, batch, pieces or (range(1),), bool(pieces))
+        return PlannedStep(number, batch, pieces or (range(1),), bool(pieces))
 
-    def _read(self, task: tuple[Plan, range]) -> tuple[Plan, Samples]:
+    def _read(self, task: tuple[PlannedStep, range]) -> tuple[PlannedStep, Samples]:
         plan, places = task
         source = self.sources[plan.batch.source]
         layout = source.layouts[plan.batch.layout]

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spectralgpt.data.chips import SIDES, Cut, Known, Reading, look, read_part
+from spectralgpt.data.chips import PADDED_SIDES, Cut, Known, Reading, look, read_part
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.manifest import NAME, Failure, Manifest, read_manifest
 from spectralgpt.data.sources import find_images
@@ -45,7 +45,7 @@ class ShardingReport:
     warnings: tuple[str, ...]
 
 
-T = TypeVar("T")
+Value = TypeVar("Value")
 Submit = Callable[..., "Future[Any]"]
 
 
@@ -167,9 +167,9 @@ def _cuts(
         yield cut, lasts.popleft()
 
 
-def _in_order(futures: Iterable["Future[T]"], prefetch: int) -> Iterator[T]:
+def _in_order(futures: Iterable["Future[Value]"], prefetch: int) -> Iterator[Value]:
     """Results in the order in which they were asked for; at most so many are asked for before the first is used."""
-    waiting: deque[Future[T]] = deque()
+    waiting: deque[Future[Value]] = deque()
     for future in futures:
         waiting.append(future)
         if len(waiting) > prefetch:
@@ -184,12 +184,12 @@ def _submitting(workers: int) -> Iterator[tuple[Submit, int]]:
     pools: list[ProcessPoolExecutor] = []
     asked = 0
 
-    def submit(function: Callable[..., T], *arguments: object) -> "Future[T]":
+    def submit(function: Callable[..., Value], *arguments: object) -> "Future[Value]":
         nonlocal asked
         asked += 1
         # the first here: a single image needs no processes, which take seconds to start
         if workers == 1 or asked == 1:
-            future: Future[T] = Future()
+            future: Future[Value] = Future()
             future.set_result(function(*arguments))
             return future
         if not pools:
@@ -233,14 +233,14 @@ def _cores() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class AlreadyStored:
     """What the folder holds of images: those with all their chips, and the chips of the others."""
 
     whole: frozenset[str]
     parts: Mapping[str, Known]
 
 
-def _stored(writer: ShardsWriter, chip: int) -> Stored:
+def _stored(writer: ShardsWriter, chip: int) -> AlreadyStored:
     """By the columns of the shards. An image is whole with as many chips as it was cut into, of the side that it would
     be cut into now."""
     names = ("image", "source", "row", "column", "chips")
@@ -249,14 +249,14 @@ def _stored(writer: ShardsWriter, chip: int) -> Stored:
         for layout, table in writer.tables()
     ]
     if not tables:
-        return Stored(frozenset(), {})
+        return AlreadyStored(frozenset(), {})
     rows = pa.concat_tables(tables)
     sums = [("chips", "count"), ("chips", "max"), ("row", "max"), ("column", "max")]
     images = rows.group_by(["image", "side"]).aggregate(sums)
     side, count, chips, row, column = (
         images.column(name).to_numpy() for name in ("side", "chips_count", "chips_max", "row_max", "column_max")
     )
-    alike = (side == chip) | ((side < chip) & np.isin(side, SIDES) & (row == 0) & (column == 0))
+    alike = (side == chip) | ((side < chip) & np.isin(side, PADDED_SIDES) & (row == 0) & (column == 0))
     whole = pa.array(alike & (count == chips))
     done = images.column("image").filter(whole)
     left = rows.filter(pc.invert(pc.is_in(rows.column("image"), value_set=done))).select(
@@ -265,4 +265,4 @@ def _stored(writer: ShardsWriter, chip: int) -> Stored:
     parts: dict[str, set[tuple[str, int, int, int]]] = {}
     for image, *key in zip(*(column.to_pylist() for column in left.columns), strict=True):
         parts.setdefault(image, set()).add(tuple(key))
-    return Stored(frozenset(done.to_pylist()), {image: frozenset(keys) for image, keys in parts.items()})
+    return AlreadyStored(frozenset(done.to_pylist()), {image: frozenset(keys) for image, keys in parts.items()})

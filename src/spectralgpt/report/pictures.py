@@ -20,16 +20,16 @@ Stretch = tuple[Float32[np.ndarray, " colour"], Float32[np.ndarray, " colour"]]
 def save_picture(path: Path, picture: UInt8[np.ndarray, "row column channel"]) -> None:
     """Save the picture as PNG, with pixels repeated so that a small picture is large enough to see."""
     times = max(1, SMALLEST_SIDE // max(picture.shape[:2]))
-    beside = _beside(path)
-    imsave(beside, np.ascontiguousarray(picture.repeat(times, axis=0).repeat(times, axis=1)), format="png")
-    os.replace(beside, path)
+    partial = _partial(path)
+    imsave(partial, np.ascontiguousarray(picture.repeat(times, axis=0).repeat(times, axis=1)), format="png")
+    os.replace(partial, path)
 
 
 def save_figure(path: Path, figure: Figure) -> None:
     """Save the figure as PNG, in an atomic write."""
-    beside = _beside(path)
-    figure.savefig(beside, format="png", dpi=110)
-    os.replace(beside, path)
+    partial = _partial(path)
+    figure.savefig(partial, format="png", dpi=110)
+    os.replace(partial, path)
 
 
 def natural(wavelengths: Sequence[float]) -> list[int]:
@@ -57,5 +57,5 @@ def coloured(
     return np.where(np.isnan(picture), 1.0, np.clip(picture, 0, 1) ** 0.75).astype(np.float32)
 
 
-def _beside(path: Path) -> Path:
+def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.new")

@@ -25,7 +25,7 @@ from spectralgpt.training.logs import LOG, RunLog, read_log
 from spectralgpt.training.optimizer import make_optimizer
 from spectralgpt.training.recipe import Recipe
 from spectralgpt.training.stage_data import StageData, statistics
-from spectralgpt.weights import Pretrained, new_weights, on_encoder
+from spectralgpt.weights import PretrainedModel, new_weights, on_encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Run:
 
     recipe: Recipe
     data: tuple[StageData, ...]
-    start: Pretrained | None
+    start: PretrainedModel | None
     out: Path
     distribution: Distribution
     log: RunLog
@@ -66,7 +66,7 @@ class Run:
 
     def let_go(self) -> None:
         """Drop what distributes the model. The frames of an error keep the state alive, and PyTorch's reducer must be
-        destroyed before the process group: later, it may wait for ever for a thread that waits for it."""
+        destroyed before the process group: later, it may wait endlessly for a thread that waits for it."""
         if self.state is not None:
             self.state.trained = self.state.model
 
@@ -76,7 +76,7 @@ class State:
     """What training changes. model: the bare model; trained: the model as the processes train it. stage: the index of
     the stage that the model is made for; step: steps made in all stages."""
 
-    model: Pretrained
+    model: PretrainedModel
     trained: nn.Module
     stage: int
     step: int
@@ -84,7 +84,7 @@ class State:
     average: Average | None
 
 
-def started(run: Run, model: Pretrained, number: int, step: int) -> State:
+def started(run: Run, model: PretrainedModel, number: int, step: int) -> State:
     """The state at the start of a stage: the model of the previous stage with a new optimizer. step: made before it."""
     schedule = run.recipe.stages[number].schedule
 
@@ -98,7 +98,7 @@ def started(run: Run, model: Pretrained, number: int, step: int) -> State:
     return run.state
 
 
-def _new_model(run: Run) -> Pretrained:
+def _new_model(run: Run) -> PretrainedModel:
     """The model that a run starts with, made for the image size of its first stage."""
     recipe = run.recipe
     if run.start is not None:
@@ -112,7 +112,7 @@ def _new_model(run: Run) -> Pretrained:
     return model.to(run.distribution.device)
 
 
-def _from_weights(run: Run, start: Pretrained) -> Pretrained:
+def _from_weights(run: Run, start: PretrainedModel) -> PretrainedModel:
     """A copy of the given weights; where their task or head differs, a new model on their encoder."""
     task, head = run.recipe.task, run.recipe.stages[0].task.head_config()
     if start.task.name == task.name and start.head_config == head:
@@ -128,7 +128,7 @@ def _from_weights(run: Run, start: Pretrained) -> Pretrained:
     return model
 
 
-def at_image(run: Run, model: Pretrained, number: int) -> Pretrained:
+def at_image(run: Run, model: PretrainedModel, number: int) -> PretrainedModel:
     """The model of the previous stage, made for the image size of this stage; a resized table is noted."""
     image = run.recipe.stages[number].augmentation.image
     if image == model.config.image:

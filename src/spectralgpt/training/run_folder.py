@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-import spectralgpt
 from spectralgpt.disk import atomic_write, locked
 from spectralgpt.errors import DataError, InputError, OptionError, TargetError
 from spectralgpt.plain import differences, from_plain, to_plain
@@ -17,6 +16,7 @@ from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.flat_stage import with_parts
 from spectralgpt.training.recipe import Recipe
 from spectralgpt.training.stage_data import StageData, data_fingerprint
+from spectralgpt.version import __version__
 
 
 def run_recipe(folder: Path) -> dict[str, Any] | None:
@@ -67,7 +67,7 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
         "data": os.path.abspath(folder),
         "shards": data_fingerprint(data),
         "samples": [each.count for each in data],
-        "versions": {"spectralgpt": spectralgpt.__version__, "torch": torch.__version__},
+        "versions": {"spectralgpt": __version__, "torch": torch.__version__},
     }
     path = out / "config.json"
     if path.exists():
@@ -94,7 +94,7 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
                 do="Wait for it to end, or choose another folder",
             )
         held.callback(lock.release)
-        # first of all: a folder without it is not a run yet, and a run that was killed before starts anew
+        # first of all: a folder without it is not a run yet, and a run that was killed before starts again
         with atomic_write(path) as file:
             file.write((json.dumps(config, indent=1) + "\n").encode())
         (out / "pictures").mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from spectralgpt.bands import BandSet, align
-from spectralgpt.data import BandTotals, Samples, Shards, Source, merge, open_shards, split
+from spectralgpt.data import BandTotals, MixtureEntry, Samples, Shards, merge, open_shards, split
 from spectralgpt.draws import permutation
 from spectralgpt.errors import BandError, DataError
 from spectralgpt.nn import BandStatistics, Normalization
@@ -23,7 +23,7 @@ class StageData:
     """sources: samples to train on; own: which of the sources feed groups of their own bands. held: held-back samples,
     as source, layout and rows. left_out: layouts with bands that the model does not know, in words."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[MixtureEntry, ...]
     own: tuple[bool, ...]
     held: tuple[tuple[int, int, Int64[np.ndarray, "..."]], ...]
     left_out: tuple[str, ...]
@@ -62,9 +62,9 @@ def stage_data(stage: Stage, folder: Path, bands: BandSet, held_back: float) -> 
                 f"{shards.folder}: found no samples for stage {stage.name} ({there})",
                 f"some of {', '.join(choice.sensors) or 'any sensor'}, of {choice.least_dates} dates or more, that are "
                 "not held back",
-                f"`spectralgpt inspect {shards.folder}` lists what is there",
+                f"`spectralgpt inspect {shards.folder}` lists the samples",
             )
-        sources.append(Source(shards, choice.weight, layouts, rows))
+        sources.append(MixtureEntry(shards, choice.weight, layouts, rows))
         own.append(choice.bands_as == "own")
     return StageData(tuple(sources), tuple(own), tuple(held), tuple(left_out))
 

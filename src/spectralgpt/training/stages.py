@@ -24,7 +24,7 @@ from spectralgpt.training.run import Run, RunResult, State, at_image, averaged, 
 from spectralgpt.training.run_folder import claimed
 from spectralgpt.training.stage_data import StageData, stage_data
 from spectralgpt.training.validation import validate
-from spectralgpt.weights import Pretrained, open_weights
+from spectralgpt.weights import PretrainedModel, open_weights
 
 
 def run_training(
@@ -170,7 +170,7 @@ def _train_stage(run: Run, state: State, before: int, lengths: list[int], interr
     raise AssertionError("a loader has no end")
 
 
-def _compile(model: Pretrained) -> None:
+def _compile(model: PretrainedModel) -> None:
     """Compile block by block: quick, and for any number of tokens."""
     for block in model.modules():
         if isinstance(block, Block):
@@ -178,7 +178,7 @@ def _compile(model: Pretrained) -> None:
 
 
 def _work(
-    run: Run, model: Pretrained, loader: Loader, stage: Stage, data: StageData, start: int
+    run: Run, model: PretrainedModel, loader: Loader, stage: Stage, data: StageData, start: int
 ) -> Generator[Work, None, None]:
     """The steps from `start` on, which counts from 0. Their numbers count from 1."""
     steps = loader.steps(start)

@@ -14,12 +14,12 @@ from spectralgpt.tasks import Batch
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.recipe import Stage
 from spectralgpt.training.stage_data import StageData
-from spectralgpt.weights import Pretrained
+from spectralgpt.weights import PretrainedModel
 
 SAMPLES, PICTURED = 48, 6
 """Number of samples that are validated (about), and number of them in the picture."""
 DRAWS = -7
-"""The place of the random keys of validation, apart from those of all steps."""
+"""The place of the random keys of validation, different from those of all steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Validation:
 
 @torch.no_grad()
 def validate(
-    model: Pretrained, stage: Stage, data: StageData, micro: int, precision: Precision, distribution: Distribution
+    model: PretrainedModel, stage: Stage, data: StageData, micro: int, precision: Precision, distribution: Distribution
 ) -> Validation:
     """Losses of held-back samples by `validating` of the objective; the model is in evaluation mode afterwards.
 
@@ -73,7 +73,7 @@ def _pieces(data: StageData, micro: int, dates: int) -> Iterator[tuple[Samples, 
             yield samples.part(slice(start, start + micro), dates=dates), own
 
 
-def _batch(model: Pretrained, stage: Stage, samples: Samples, own: bool) -> Batch:
+def _batch(model: PretrainedModel, stage: Stage, samples: Samples, own: bool) -> Batch:
     """The centre crops of the samples."""
     cube = centred(
         samples,
