@@ -100,12 +100,13 @@ import os, time
 from pathlib import Path
 from spectralgpt.disk import locked
 lock = locked(Path({str(tmp_path / "lock")!r}))
-child = os.fork()
-if child == 0:
+parent = os.getpid()
+if os.fork() == 0:
+    print(os.getpid(), flush=True)  # the child runs, and has let go of what it inherited
+    os.kill(parent, 9)
     time.sleep(60)
     os._exit(0)
-print(child, flush=True)
-os.kill(os.getpid(), 9)
+time.sleep(60)
 """
     environment = {**os.environ, "PYTHONPATH": str(root / "src")}
     process = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
