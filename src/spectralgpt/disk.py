@@ -10,6 +10,9 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from spectralgpt.renames import former_names
 
+LOCK = ".lock"
+"""Name of the lock file in a folder that only one run may write to."""
+
 
 @contextmanager
 def atomic_write(path: Path, suffix: str = ".partial", *, durable: bool = True) -> Iterator[BinaryIO]:

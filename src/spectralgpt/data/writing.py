@@ -22,16 +22,13 @@ from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import NAME, Manifest, ShardEntry, read_manifest, write_manifest
 from spectralgpt.data.statistics import BandTotals, merge, totals
 from spectralgpt.data.table import Chip, Table, layout_of, record_batch, schema
-from spectralgpt.disk import atomic_write, locked
+from spectralgpt.disk import LOCK, atomic_write, locked
 from spectralgpt.errors import TargetError
 
 BATCH = 16_000_000
 """Bytes of values in a record batch."""
 
 SHARD = re.compile(r"shard-(\d{5,})\.arrow")
-
-LOCK = ".lock"
-"""Held by the run that writes here; the system lets go of it when that ends, however it ends."""
 
 
 class OpenShard:

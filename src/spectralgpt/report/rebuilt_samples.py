@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spectralgpt.report.pictures import coloured, save_figure, stretch_of
 from spectralgpt.report.reconstruction import HIDDEN_GREY, Image, shown_bands
 
-MOST_SAMPLES = 6
+MOST_REBUILT = 6
 
 
 def save_rebuilt_samples(
@@ -32,7 +32,7 @@ def save_rebuilt_samples(
     three hidden bands. The three pictures of a row have the same stretch, 2 % to 98 % of the truth. The error is the
     mean absolute difference from the truth, in reflectance, over the hidden values.
     """
-    count = min(len(truth), MOST_SAMPLES)
+    count = min(len(truth), MOST_REBUILT)
     figure = Figure(figsize=(8.2, 0.7 + 2.75 * count), layout="constrained")
     figure.suptitle(title)
     rows = figure.subplots(count, 3, squeeze=False)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spectralgpt.report.pictures import coloured, natural, save_figure, stretch_of
 
 HIDDEN_GREY = 0.55
-PLACES = 4
+MARKED_PLACES = 4
 MARKS = ("tab:red", "tab:orange", "tab:blue", "tab:green")
 
 Image = Float32[np.ndarray, "band row column"]
@@ -110,7 +110,7 @@ def _places(truth: Image, hidden: Bool[np.ndarray, "band row column"], patch: in
         return []
     order = np.argsort(blocks[some], kind="stable")
     at = np.unique((np.array([0.05, 0.4, 0.7, 0.97]) * (len(order) - 1)).round().astype(int))
-    return [(int(found[order[i]][0]), int(found[order[i]][1])) for i in at[:PLACES]]
+    return [(int(found[order[i]][0]), int(found[order[i]][1])) for i in at[:MARKED_PLACES]]
 
 
 def _draw_spectra(

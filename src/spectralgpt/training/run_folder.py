@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from spectralgpt.disk import atomic_write, locked
+from spectralgpt.disk import LOCK, atomic_write, locked
 from spectralgpt.errors import DataError, InputError, OptionError, TargetError
 from spectralgpt.plain import differences, from_plain, to_plain
 from spectralgpt.training.distribution import Distribution
@@ -32,7 +32,6 @@ def run_recipe(folder: Path) -> dict[str, Any] | None:
     return recipe
 
 
-LOCK = ".lock"
 LEFT = {LOCK, "config.json.partial"}
 """What a run that was killed before it had a configuration leaves."""
 

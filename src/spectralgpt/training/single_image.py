@@ -36,7 +36,7 @@ from spectralgpt.training.optimizer import make_optimizer
 from spectralgpt.training.schedule import cosine
 from spectralgpt.weights import SpectralGPT
 
-SIDE, BATCH, MASK_RATIO = 128, 2, 0.75
+CROP_SIDE, CROPS_PER_STEP, MASK_RATIO = 128, 2, 0.75
 """Crops of the size of the windows of scenes, so that positions are learned for it. Masks are mixed: whole groups are
 hidden as well, so that bands are rebuilt from other bands."""
 LR, SPECTRAL_WEIGHT = 6e-4, 0.02
@@ -67,7 +67,7 @@ def train_on_image(
     objective = Pretraining(MASK_RATIO, "mixed", spectral_weight=SPECTRAL_WEIGHT)
 
     def run(trained: SpectralGPT, steps: int, **how: Any) -> list[dict[str, float]]:
-        batches = random_crops(cube, SIDE, BATCH, seed)
+        batches = random_crops(cube, CROP_SIDE, CROPS_PER_STEP, seed)
         return train(trained, batches, objective, steps=steps, lr=LR, warmup=max(1, steps // 10), **how)
 
     progress("measuring a step", 0, 0)

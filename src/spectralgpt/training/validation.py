@@ -16,7 +16,7 @@ from spectralgpt.training.recipe import Stage
 from spectralgpt.training.stage_data import StageData
 from spectralgpt.weights import PretrainedModel
 
-SAMPLES, PICTURED = 48, 6
+VALIDATED, PICTURED = 48, 6
 """Number of samples that are validated (about), and number of them in the picture."""
 DRAWS = -7
 """The place of the random keys of validation, different from those of all steps."""
@@ -68,7 +68,7 @@ def validate(
 
 def _pieces(data: StageData, micro: int, dates: int) -> Iterator[tuple[Samples, bool]]:
     """Samples with their first dates, at most `micro` at once; and whether their bands form groups of their own."""
-    for samples, own in data.held_samples(SAMPLES):
+    for samples, own in data.held_samples(VALIDATED):
         for start in range(0, len(samples), micro):
             yield samples.part(slice(start, start + micro), dates=dates), own
 
