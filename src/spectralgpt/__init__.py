@@ -1,4 +1,4 @@
-"""SpectralGPT on any spectral image: open a scene, hide and rebuild parts of it, turn it into embeddings.
+"""SpectralGPT for any spectral image: open a scene, hide and rebuild parts of it, turn it into embeddings.
 
 Everything here is imported when it is first used, so that `import spectralgpt` needs neither torch nor rasterio.
 The verbs of the command line are functions of the same name: `spectralgpt embed SCENE OUT` is `embed(scene, out)`.
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from spectralgpt.errors import InputError
     from spectralgpt.raster import Grid, Pixels, Raster, Window, open_raster
     from spectralgpt.weights import ChangeDetector, Classifier, Segmenter, SpectralGPT
+
+if TYPE_CHECKING:  # the verbs, written by `make docs`
+    from spectralgpt.verbs.convert import convert as convert
+    from spectralgpt.verbs.demo import demo as demo
+    from spectralgpt.verbs.embed import embed as embed
+    from spectralgpt.verbs.inspect import inspect as inspect
+    from spectralgpt.verbs.pretrain import pretrain as pretrain
+    from spectralgpt.verbs.reconstruct import reconstruct as reconstruct
+    from spectralgpt.verbs.shard import shard as shard
 
 __version__ = "0.1.0"
 
@@ -50,16 +59,18 @@ _ROOMS = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """The public object `name`, imported now (PEP 562)."""
-    if name in _ROOMS:
-        value = getattr(importlib.import_module(f"spectralgpt.{_ROOMS[name]}"), name)
-    elif name in __all__:
-        value = verbs.find(name)
-    else:
-        raise AttributeError(f"module 'spectralgpt' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # type checkers know every name from the imports above, and that there are no others
+
+    def __getattr__(name: str) -> Any:
+        """The public object `name`, imported now (PEP 562)."""
+        if name in _ROOMS:
+            value = getattr(importlib.import_module(f"spectralgpt.{_ROOMS[name]}"), name)
+        elif name in __all__:
+            value = verbs.find(name)
+        else:
+            raise AttributeError(f"module 'spectralgpt' has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

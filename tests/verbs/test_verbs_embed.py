@@ -103,11 +103,11 @@ def test_dates_are_chosen(weights, tmp_path, spectralgpt):
         write(tmp_path / f"a_{day}.tif", land(40, 40, i), names=NAMES)
         for i, day in enumerate(("2020-01-01", "2020-06-01"))
     ]
-    one = spectralgpt("embed", *paths, tmp_path / "one.tif", "--weights", weights, "--date", "2020-06-01")
+    one = spectralgpt("embed", *paths, tmp_path / "one.tif", "--weights", weights, "--dates", "2020-06-01")
     assert one.code == 0, one.err
     embed(paths[1], tmp_path / "same.tif", weights=weights)
     np.testing.assert_array_equal(opened(tmp_path / "one.tif"), opened(tmp_path / "same.tif"))
-    none = spectralgpt("embed", *paths, tmp_path / "none.tif", "--weights", weights, "--date", "2021-06-01")
+    none = spectralgpt("embed", *paths, tmp_path / "none.tif", "--weights", weights, "--dates", "2021-06-01")
     assert none.code == 2
     assert "2020-06-01" in none.err
 

@@ -52,7 +52,7 @@ def test_dates_bands_and_other_weights(scene, weights, tmp_path, spectralgpt):
     assert ended.json["bands"] == ["B2", "B3", "B11"]
     assert ended.json["feeds"] == ["B2 <- B2", "B3 <- B3", "B11 <- B11"]
     assert len(ended.json["missing"]) == 9
-    one = spectralgpt("inspect", later, scene, "--date", "2020-06-01", "--json")
+    one = spectralgpt("inspect", later, scene, "--dates", "2020-06-01", "--json")
     assert one.json["dates"] == ["2020-06-01"]
 
 

@@ -9,9 +9,10 @@ import typer
 
 import spectralgpt
 from spectralgpt import verbs
-from spectralgpt.cli.commands import Verb, add_command
+from spectralgpt.cli.commands import add_command
+from spectralgpt.cli.parameters import Verb
 
-TITLE = "SpectralGPT on any spectral image: rebuild hidden parts of a scene, or turn it into embeddings."
+TITLE = "SpectralGPT for any spectral image: rebuild hidden parts of a scene, or turn it into embeddings."
 
 
 def build(found: Mapping[str, Verb]) -> typer.Typer:
