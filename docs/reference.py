@@ -8,6 +8,7 @@ import inspect
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,10 @@ def commands() -> Iterator[str]:
 def python() -> Iterator[str]:
     """The docstring of each exported object and of a class's methods."""
     yield "## Python\n\nThe verbs above are functions of the same name, with the same arguments:\n\n```python"
-    yield from (f"{name}{arguments(verbs.find(name))}" for name in verbs.names())
+    for name in verbs.names():
+        yield textwrap.fill(
+            f"{name}{arguments(verbs.find(name))}", 100, subsequent_indent="    ", break_on_hyphens=False
+        )
     yield "```\n"
     for name in sorted(set(spectralgpt.__all__) - set(verbs.names()) - {"__version__"}):
         value = getattr(spectralgpt, name)

@@ -49,13 +49,13 @@ def mix(sources: PathLike | Sequence[PathLike], target: PathLike, *, bands: str 
     Args:
         sources: Dates of one place.
         target: The file to write.
-        bands: Whose names they are.
-        per_date: One result a date.
+        bands: Sensor of the bands.
+        per_date: One result per date.
         keep: Keep what was there.
         per: What one result is of.
         overlap: Share of a window.
         hide: Bands, a date, or a share.
-        only: These alone.
+        only: Only these.
 
     Example:
         spectralgpt mix a.tif b.tif out.tif \\\\
@@ -149,13 +149,13 @@ Arguments:
   TARGET     The file to write.
 
 Options:
-  --bands TEXT        Whose names they are.
-  --per-date          One result a date.
+  --bands TEXT        Sensor of the bands.
+  --per-date          One result per date.
   --keep / --no-keep  Keep what was there.
   --per all|group     What one result is of. [default: all]
   --overlap NUMBER    Share of a window. [default: 0.25]
   --hide TEXT         Bands, a date, or a share. [default: 0.75]
-  --only TEXT         These alone.
+  --only TEXT         Only these.
   --json              Print the result as one line of JSON.
   --quiet             Show neither progress nor warnings.
   -h, --help          Show this message and exit.
@@ -290,7 +290,7 @@ def test_one_path_where_two_are_needed(tmp_path):
     )
     assert done.returncode == 2
     assert done.stderr.strip() == (
-        "spectralgpt embed: found only scene.tif; expected SOURCE... TARGET, the last one to be written."
+        "spectralgpt embed: only scene.tif was given; expected SOURCE... TARGET, where the last one is written."
     )
 
 

@@ -76,8 +76,8 @@ def test_fine_tuned_there_and_back(variant, kind, classes, tmp_path, spectralgpt
     assert seen.code == 0, seen.err
     there = spectralgpt("convert", tmp_path / "a.pth", tmp_path / "ours", "--json")
     assert there.code == 0, there.err
-    for told in (seen.json, there.json):
-        assert (told["kind"], told["size"], told["classes"]) == (kind, "base", classes)
+    for report in (seen.json, there.json):
+        assert (report["kind"], report["size"], report["classes"]) == (kind, "base", classes)
     assert there.json["resized"] == []
     back = spectralgpt("convert", tmp_path / "ours", tmp_path / "back.pth", "--json")
     assert back.code == 0, back.err

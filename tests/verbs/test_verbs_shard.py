@@ -29,16 +29,21 @@ def test_images_become_shards_and_the_result_says_what_is_there(spectralgpt, ima
     (images / "bad_2.tif").write_bytes(b"none")
     ended = spectralgpt("shard", images, "--out", out, "--chip", "64", "--workers", "1", "--json", "--verify")
     assert ended.code == 0, ended.err
-    told = ended.json
-    assert (told["samples"], told["added"], told["images"], told["known"], told["shards"], told["verified"]) == (
-        *(6, 6, 5, 0, 1, 1),
-    )
-    assert told["folder"] == str(out)
-    assert [each["source"] for each in told["failed"]] == ["images/bad_1.tif", "images/bad_2.tif"]
-    assert told["layouts"][0] | {"bands": None} == {
+    report = ended.json
+    assert (
+        report["samples"],
+        report["added"],
+        report["images"],
+        report["known"],
+        report["shards"],
+        report["verified"],
+    ) == (*(6, 6, 5, 0, 1, 1),)
+    assert report["folder"] == str(out)
+    assert [each["source"] for each in report["failed"]] == ["images/bad_1.tif", "images/bad_2.tif"]
+    assert report["layouts"][0] | {"bands": None} == {
         **{"sensor": "s2-l1c", "bands": None, "dtype": "uint16", "dates": 1, "side": 64, "samples": 6},
     }
-    assert told["bytes"] == (out / "shard-00000.arrow").stat().st_size
+    assert report["bytes"] == (out / "shard-00000.arrow").stat().st_size
     text = spectralgpt("shard", images, "--out", out, "--chip", "64", "--workers", "1")
     assert f"{out}: 6 samples in 1 shard of" in text.out
     assert "6 x s2-l1c: 13 bands, 64 pixels, 1 date, uint16" in text.out
@@ -97,8 +102,8 @@ def test_verify_alone_names_what_is_damaged(spectralgpt, images, tmp_path):
 
 def test_options_reach_the_reading(images, tmp_path):
     shutil.copy(images / "0.tif", tmp_path / "x.tif")
-    told = package.shard(tmp_path / "x.tif", out=tmp_path / "out", gsd=20.0, bands="s2-l1c:B2,B3", workers=1)
-    (layout,) = told.layouts
+    report = package.shard(tmp_path / "x.tif", out=tmp_path / "out", gsd=20.0, bands="s2-l1c:B2,B3", workers=1)
+    (layout,) = report.layouts
     assert (layout.bands, layout.side) == (("B2", "B3"), 64)
     samples = open_shards(tmp_path / "out").read(0, np.array([0]))
     assert samples.gsd[0] == pytest.approx(20, rel=0.01)
@@ -122,9 +127,9 @@ def test_real_images_of_many_kinds_become_shards(spectralgpt, tmp_path):
     sources[2] = sources[2].parent
     ended = spectralgpt("shard", *sources, "--out", tmp_path / "out", "--chip", "96", "--workers", "1", "--json")
     assert ended.code == 0, ended.err
-    told = ended.json
-    assert {layout["sensor"] for layout in told["layouts"]} >= {"s2-l1c", "s2-l2a", "hls-l30", "landsat8-c2l2"}
-    assert told["samples"] >= 30
+    report = ended.json
+    assert {layout["sensor"] for layout in report["layouts"]} >= {"s2-l1c", "s2-l2a", "hls-l30", "landsat8-c2l2"}
+    assert report["samples"] >= 30
     shards = open_shards(tmp_path / "out")
     for layout, count in enumerate(shards.counts):
         named = shards.sources(layout, np.array([count - 1]))[0]

@@ -1,7 +1,7 @@
 """Makes a command from a verb: what `parameters` reads is asked for, and the verb is called with what was given.
 
 Every command shows progress as a bar on standard error, and has `--json` and `--quiet`. Texts of the verb, its errors
-and its results spell arguments as in Python; the command shows them as its own options.
+and its results spell arguments as in Python; the command shows them as its own options. JSON has what Python returns.
 """
 
 import inspect
@@ -83,7 +83,8 @@ def _refuse_too_few(name: str, given: Mapping[str, Any], asked: Sequence[Paramet
     if any(one.several and one.default is REQUIRED and one.name not in given for one in asked):
         usage = " ".join(one.spelling for one in asked if one.positional)
         last = ", ".join(str(given[one.name]) for one in asked if one.positional and one.name in given)
-        print(f"spectralgpt {name}: found only {last}; expected {usage}, the last one to be written.", file=sys.stderr)
+        message = f"spectralgpt {name}: only {last} was given; expected {usage}, where the last one is written."
+        print(message, file=sys.stderr)
         raise typer.Exit(2)
 
 

@@ -24,7 +24,7 @@ FORMER_NAMES = {"date": "dates"}
 WIDTH = 112
 """Columns of a line of documentation."""
 
-Verb = TypeVar("Verb", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class KindOption(TypedDict, total=False):
     ]
 
 
-def with_shared_options(verb: Verb) -> Verb:
+def with_shared_options(verb: Function) -> Function:
     """The verb with flat keywords: its `**options` receive every shared option, given or by default.
 
     An option by its former name works with a DeprecationWarning. TypeError for an unknown one, with the nearest name;
@@ -159,7 +159,7 @@ def with_shared_options(verb: Verb) -> Verb:
     call.__signature__ = signature.replace(parameters=plain)  # type: ignore[attr-defined]
     call.__annotations__ = {one.name: one.annotation for one in plain} | {"return": signature.return_annotation}
     call.__doc__ = _flat_docstring(verb.__doc__ or "", signature)
-    return cast(Verb, call)
+    return cast(Function, call)
 
 
 def _flat_signature(verb: Callable[..., Any]) -> inspect.Signature:
