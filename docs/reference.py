@@ -1,4 +1,4 @@
-"""Writes what is made from the code: reference.md beside it, and the imports by which type checkers know the verbs.
+"""Writes what is made from the code: reference.md beside it, and the imports that show type checkers the verbs.
 
 reference.md has the help of every verb and the docstrings of what the package exports. `reference.py --stdout` prints
 it instead, which the test uses to see whether the file is current.

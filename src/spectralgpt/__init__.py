@@ -8,11 +8,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from spectralgpt import verbs
+from spectralgpt.version import __version__
 
 if TYPE_CHECKING:
     from spectralgpt.bands import Band, BandSet
     from spectralgpt.errors import InputError
-    from spectralgpt.raster import Grid, Pixels, Raster, Window, open_raster
+    from spectralgpt.products import as_pixels, open_raster
+    from spectralgpt.raster import Grid, Pixels, Raster, Window
     from spectralgpt.weights import ChangeDetector, Classifier, Segmenter, SpectralGPT
 
 if TYPE_CHECKING:  # the verbs, written by `make docs`
@@ -23,8 +25,6 @@ if TYPE_CHECKING:  # the verbs, written by `make docs`
     from spectralgpt.verbs.pretrain import pretrain as pretrain
     from spectralgpt.verbs.reconstruct import reconstruct as reconstruct
     from spectralgpt.verbs.shard import shard as shard
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Band",
@@ -39,6 +39,7 @@ __all__ = [
     "SpectralGPT",
     "Window",
     "__version__",
+    "as_pixels",
     "open_raster",
 ]
 __all__ += verbs.names()
@@ -55,7 +56,8 @@ _ROOMS = {
     "Segmenter": "weights",
     "SpectralGPT": "weights",
     "Window": "raster",
-    "open_raster": "raster",
+    "as_pixels": "products",
+    "open_raster": "products",
 }
 
 

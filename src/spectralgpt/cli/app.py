@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-import spectralgpt
 from spectralgpt import verbs
 from spectralgpt.cli.commands import add_command
 from spectralgpt.cli.parameters import Verb
+from spectralgpt.version import __version__
 
 TITLE = "SpectralGPT for any spectral image: rebuild hidden parts of a scene, or turn it into embeddings."
 
@@ -48,7 +48,7 @@ def main() -> None:
 
 def _print_version(asked: bool) -> bool:
     if asked:
-        print(spectralgpt.__version__)
+        print(__version__)
         raise typer.Exit
     return asked
 

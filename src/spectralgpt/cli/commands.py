@@ -21,7 +21,7 @@ from spectralgpt.cli.spelling import spelled
 from spectralgpt.errors import InputError
 from spectralgpt.verbs import FORMER_NAMES
 
-# What every command has besides the options of its verb.
+# What every command has in addition to the options of its verb.
 EVERYWHERE = (
     ("--json", "Print the result as one line of JSON."),
     ("--quiet", "Show neither progress nor warnings."),

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 from spectralgpt.cli.parameters import Parameter
 
-STRING = r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
-NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf"
-ONE = rf"{STRING}|\w*Path\((?:{STRING})\)|{NUMBER}|True|False"
-SEVERAL = rf"\[(?:{ONE})(?:, (?:{ONE}))*\]|\((?:{ONE})(?:, (?:{ONE}))*,?\)"
-VALUE = rf"(?P<value>{SEVERAL}|{ONE}|\.\.\.)"
+QUOTED_VALUE = r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
+NUMBER_VALUE = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf"
+ONE_VALUE = rf"{QUOTED_VALUE}|\w*Path\((?:{QUOTED_VALUE})\)|{NUMBER_VALUE}|True|False"
+SEVERAL_VALUES = rf"\[(?:{ONE_VALUE})(?:, (?:{ONE_VALUE}))*\]|\((?:{ONE_VALUE})(?:, (?:{ONE_VALUE}))*,?\)"
+ANY_VALUE = rf"(?P<value>{SEVERAL_VALUES}|{ONE_VALUE}|\.\.\.)"
 # Not within a path, a quoted value or a longer name: neither `out/gsd=4` nor `gsd=4/out.tif` is an argument.
 BEFORE, AFTER = r"(?<![\w./\\'\"-])", r"(?![\w/\\]|\.\w)"
 
@@ -30,7 +30,7 @@ def spelled(text: str, parameters: Iterable[Parameter]) -> str:
     def spell(match: re.Match[str]) -> str:
         return _spelled_one(by_name[match["name"]], match["value"]) or match[0]
 
-    return re.sub(f"{BEFORE}(?P<name>{names})={VALUE}{AFTER}", spell, text)
+    return re.sub(f"{BEFORE}(?P<name>{names})={ANY_VALUE}{AFTER}", spell, text)
 
 
 def _spelled_one(parameter: Parameter, value: str) -> str | None:
@@ -48,12 +48,12 @@ def _spelled_one(parameter: Parameter, value: str) -> str | None:
 
 
 def _values(value: str) -> list[str]:
-    return re.findall(ONE, value[1:-1]) if value[0] in "[(" else [value]
+    return re.findall(ONE_VALUE, value[1:-1]) if value[0] in "[(" else [value]
 
 
 def _word(value: str) -> str:
     """A string as the shell takes it; a number as it is written."""
-    string = re.search(STRING, value)
+    string = re.search(QUOTED_VALUE, value)
     return shlex.quote(_read(string[0])) if string else value
 
 

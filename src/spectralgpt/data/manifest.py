@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.statistics import BandTotals
-from spectralgpt.disk import written_beside
+from spectralgpt.disk import atomic_write
 from spectralgpt.errors import DataError
 
 NAME, FORMAT, VERSION = "manifest.json", "spectralgpt shards", 1
@@ -102,5 +102,5 @@ def read_manifest(folder: Path) -> Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace it at once. OSError when the disk refuses."""
-    with written_beside(folder / NAME) as file:
+    with atomic_write(folder / NAME) as file:
         file.write(manifest.to_json().encode())

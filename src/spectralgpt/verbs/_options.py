@@ -21,7 +21,7 @@ from spectralgpt.progress import Progress
 FORMER_NAMES = {"date": "dates"}
 """Options by the name they had in the version before, which still works, with a warning."""
 
-WIDTH = 112
+DOCUMENTATION_WIDTH = 112
 """Columns of a line of documentation."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -192,7 +192,7 @@ def _flat_docstring(text: str, signature: inspect.Signature) -> str:
         if one.name not in entries and get_origin(one.annotation) is Annotated:
             line = f"{one.name}: {_option(one.annotation).help}"
             indents = {"initial_indent": " " * 4, "subsequent_indent": " " * 8}
-            entries[one.name] = textwrap.wrap(line, WIDTH, break_on_hyphens=False, **indents)  # type: ignore[arg-type]
+            entries[one.name] = textwrap.wrap(line, DOCUMENTATION_WIDTH, break_on_hyphens=False, **indents)  # type: ignore[arg-type]
     args = [line for name in signature.parameters for line in entries.get(name, ())]
     return "\n".join([body, "", "Args:", *args, *(["", "Example:", example] if example else [])])
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from spectralgpt.verbs._options import ImageOptions, PathLike, Paths, SceneOptions
 
 if TYPE_CHECKING:
-    from spectralgpt.raster import Raster, Verdict
-    from spectralgpt.weights import Pretrained
+    from spectralgpt.checks import Verdict
+    from spectralgpt.raster import Raster
+    from spectralgpt.weights import PretrainedModel
 
 
 class Computing(TypedDict):
@@ -24,10 +25,10 @@ class Computing(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class OpenedScene:
-    """A scene and a model; target and the picture beside it can be written and are none of the sources."""
+    """A scene and a model; target and its picture can be written and are none of the sources."""
 
     raster: "Raster"
-    model: "Pretrained"
+    model: "PretrainedModel"
     verdict: "Verdict"
     target: Path
     picture: Path
@@ -42,7 +43,8 @@ def opened_scene(
 
     Raises InputError before anything is written.
     """
-    from spectralgpt.raster import check, check_target, refuse_overwriting
+    from spectralgpt.checks import check
+    from spectralgpt.raster import check_target, refuse_overwriting
     from spectralgpt.scenes import check_scene_target
     from spectralgpt.weights import load_model
 
@@ -64,7 +66,7 @@ def opened_scene(
 
 def opened_image(sources: Paths, options: ImageOptions) -> "Raster":
     """The image, opened as the options say."""
-    from spectralgpt.raster import open_raster
+    from spectralgpt.products import open_raster
 
     return open_raster(
         sources,

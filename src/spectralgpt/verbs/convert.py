@@ -9,7 +9,7 @@ from spectralgpt.progress import silent
 from spectralgpt.verbs._options import KindOption, PathLike, ShowProgress, with_shared_options
 
 if TYPE_CHECKING:
-    from spectralgpt.weights import Description, Pretrained
+    from spectralgpt.weights import Description, PretrainedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _check(source: PathLike, target: Path, image: int | None) -> None:
     refuse_overwriting([os.fspath(source)], [target])
 
 
-def _resized(model: "Pretrained", image: int | None) -> tuple["Pretrained", tuple[str, ...]]:
+def _resized(model: "PretrainedModel", image: int | None) -> tuple["PretrainedModel", tuple[str, ...]]:
     """The model for another image side, if any, and the tables that were resized for it."""
     if image is None:
         return model, ()
@@ -119,7 +119,7 @@ def _resized(model: "Pretrained", image: int | None) -> tuple["Pretrained", tupl
     return model, tuple(model.provenance.get("resized", ())[earlier:])
 
 
-def _write(model: "Pretrained", target: Path, description: "Description") -> None:
+def _write(model: "PretrainedModel", target: Path, description: "Description") -> None:
     if _is_released(target):
         model.save_released(target)
     else:

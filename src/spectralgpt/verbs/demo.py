@@ -113,8 +113,9 @@ def _trained(
     source: Path, target: Path, seconds: float, seed: int, progress: ShowProgress
 ) -> tuple[Path, list[dict[str, float]]]:
     """The folder, with weights and the part that was not trained on, and the records of the training."""
+    from spectralgpt.checks import check
     from spectralgpt.errors import InputError
-    from spectralgpt.raster import check, open_raster
+    from spectralgpt.products import open_raster
     from spectralgpt.training import train_on_image
 
     with open_raster(source) as raster:
@@ -145,9 +146,9 @@ def _trained(
 
 
 def _write_part(target: Path, raster: "Raster", part: "Window", source: str) -> None:
-    from spectralgpt.raster import SENSOR_TAG, Layout, write_raster
+    from spectralgpt.raster import SENSOR_TAG, Profile, write_raster
 
-    layout = Layout(
+    profile = Profile(
         grid=raster.grid.window(part),
         count=len(raster.bands),
         dtype=raster.dtype.name,
@@ -157,7 +158,7 @@ def _write_part(target: Path, raster: "Raster", part: "Window", source: str) -> 
         offset=raster.offset,
         tags={SENSOR_TAG: raster.sensor.name, "SPECTRALGPT_SOURCE": source},
     )
-    write_raster(target, raster.read(part).values[0], layout)
+    write_raster(target, raster.read(part).values[0], profile)
 
 
 def _parts(height: int, width: int) -> tuple["Window", "Window"]:

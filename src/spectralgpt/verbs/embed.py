@@ -51,7 +51,8 @@ def embed(
 ) -> Embedded:
     """Turn a scene into a map of embeddings, with one pixel per 8 x 8 pixels.
 
-    TARGET is a GeoTIFF with one band per value. A picture of the first three principal components is written beside it.
+    TARGET is a GeoTIFF with one band per value. A picture of the first three principal components is written next to
+    it.
 
     Args:
         per: Average over band groups and dates (all), or stack one vector per band group (group) or per date (date).

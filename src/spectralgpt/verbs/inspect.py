@@ -13,13 +13,13 @@ from spectralgpt.verbs._scene import opened_image
 
 if TYPE_CHECKING:
     from spectralgpt.bands import BandSet
-    from spectralgpt.raster import BandRow, Flag, Raster, Verdict
+    from spectralgpt.checks import BandRow, Flag, Verdict
+    from spectralgpt.raster import Raster
 
 NOTES_SHOWN = 4
 """Facts or notes that are shown in full."""
 
 WEIGHT_FILES = ("config.json", "model.safetensors")
-IMAGE_ENDINGS = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".zip", ".safe", ".json", ".hdr", ".dat", ".png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,8 @@ def _opened(
     options: ImageOptions,
     progress: Progress,
 ) -> InspectedImage:
-    from spectralgpt.raster import check, refuse_overwriting
+    from spectralgpt.checks import check
+    from spectralgpt.raster import refuse_overwriting
 
     progress("opening", 0, 3)
     with opened_image(sources, options) as raster:
@@ -212,9 +213,11 @@ def _are_weights(source: str) -> bool:
         return True
     if os.path.exists(source):
         return any(os.path.exists(os.path.join(source, name)) for name in WEIGHT_FILES)
+    from spectralgpt.products import looks_like_image
+
     owner, _, name = source.partition("/")
     on_hub = re.fullmatch(r"[\w.-]+/[\w.-]+", source) is not None and "." not in (owner, name)
-    return on_hub and not os.path.exists(owner) and not name.lower().endswith(IMAGE_ENDINGS)
+    return on_hub and not os.path.exists(owner) and not looks_like_image(name)
 
 
 def _weights(source: PathLike, kind: Literal["segmentation", "change"] | None, progress: Progress) -> InspectedWeights:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class PretrainingResult:
+class Pretrained:
     """How far a run is, and where its results are.
 
     loss: the mean of the last logged steps; val_loss: of the validation samples, None without any. step and steps: over
@@ -64,7 +64,7 @@ def pretrain(
     precision: str | None = None,
     progress: ShowProgress = silent,
     **options: Unpack[DeviceOption],
-) -> PretrainingResult:
+) -> Pretrained:
     """Pretrain a model on shards, in the stages of a recipe.
 
     The same command continues a run, whatever stopped it; on Ctrl-C and SIGTERM the run is saved first. To train with
@@ -102,7 +102,7 @@ def pretrain(
         title = f"{chosen.name}: {chosen.model.size}, {result.step} of {result.steps} steps"
         _draw(folder / "pictures" / "loss.png", records, title)
     validated = [each["val_loss"] for each in records if "val_loss" in each]
-    return PretrainingResult(
+    return Pretrained(
         folder=folder,
         recipe=chosen.name,
         finished=result.finished,

@@ -24,7 +24,7 @@ class Reconstructed:
     """Where the rebuilt scene and its figure are, and how far the prediction is from the truth.
 
     error: root mean square error per band over its hidden pixels, in reflectance; bands that were named come first.
-    spread: standard deviation of the truth there, which is the error of a guess that only knows the band's mean.
+    spread: standard deviation of the truth there, which is the error of a guess from the mean of the band alone.
     hidden: fraction of the pixels. dropped: bands of the image that were not used.
     """
 
@@ -68,7 +68,7 @@ def reconstruct(
     """Hide bands, dates or a random share of a scene, and rebuild them.
 
     TARGET has the input where it was visible and the prediction where it was hidden, in the units of the input. A
-    figure is written beside it. A band is hidden together with its group: the model sees neighbouring bands in groups.
+    figure is written next to it. A band is hidden together with its group: the model sees neighbouring bands in groups.
 
     Args:
         hide: Bands (B11,B12), dates (2020-05-01), a share (0.9), or several of these, separated by commas.
