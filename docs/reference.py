@@ -1,11 +1,14 @@
-"""Writes reference.md beside it: the help of every verb, and the docstrings of what the package exports.
+"""Writes what is made from the code: reference.md beside it, and the imports that show type checkers the verbs.
 
-`reference.py --stdout` prints it instead, which the test uses to see whether the file is current.
+reference.md has the help of every verb and the docstrings of what the package exports. `reference.py --stdout` prints
+it instead, which the test uses to see whether the file is current.
 """
 
 import inspect
 import os
+import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,10 @@ from typer.testing import CliRunner
 import spectralgpt
 from spectralgpt import verbs
 from spectralgpt.cli.app import build
+
+PACKAGE = Path(__file__).parents[1] / "src" / "spectralgpt" / "__init__.py"
+IMPORTS = re.compile(r"(if TYPE_CHECKING:  # the verbs, written by `make docs`\n)(?: {4}.*\n)+")
+"""The part of the package's __init__.py that is written here."""
 
 HEAD = """# Reference
 
@@ -40,7 +47,12 @@ def commands() -> Iterator[str]:
 
 def python() -> Iterator[str]:
     """The docstring of each exported object and of a class's methods."""
-    yield "## Python\n\nThe verbs above are functions of the same name and arguments.\n"
+    yield "## Python\n\nThe verbs above are functions of the same name, with the same arguments:\n\n```python"
+    for name in verbs.names():
+        yield textwrap.fill(
+            f"{name}{arguments(verbs.find(name))}", 100, subsequent_indent="    ", break_on_hyphens=False
+        )
+    yield "```\n"
     for name in sorted(set(spectralgpt.__all__) - set(verbs.names()) - {"__version__"}):
         value = getattr(spectralgpt, name)
         call = "" if isinstance(value, type) and issubclass(value, Exception) else arguments(value)
@@ -64,7 +76,7 @@ def methods(owner: type) -> Iterator[str]:
 
 
 def arguments(function: Any) -> str:
-    """`(sources, *, bands=None)`: without annotations, which other versions of Python print in another way."""
+    """`(sources, *, bands=None)`: without annotations, which print differently in other versions of Python."""
     bare = [
         one.replace(
             annotation=one.empty,
@@ -86,8 +98,15 @@ class Named:
         return str(self.value.__name__)
 
 
+def with_verbs(code: str) -> str:
+    """The code of the package's __init__.py with an import of each verb, which only type checkers see."""
+    lines = [f"    from spectralgpt.verbs.{name} import {name} as {name}\n" for name in verbs.names()]
+    return IMPORTS.sub(lambda match: match[1] + "".join(lines), code)
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["--stdout"]:
         print(reference(), end="")
     else:
+        PACKAGE.write_text(with_verbs(PACKAGE.read_text(encoding="utf-8")), encoding="utf-8")
         Path(__file__).with_suffix(".md").write_text(reference(), encoding="utf-8")

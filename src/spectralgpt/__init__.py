@@ -1,4 +1,4 @@
-"""SpectralGPT on any spectral image: open a scene, hide and rebuild parts of it, turn it into embeddings.
+"""SpectralGPT for any spectral image: open a scene, hide and rebuild parts of it, turn it into embeddings.
 
 Everything here is imported when it is first used, so that `import spectralgpt` needs neither torch nor rasterio.
 The verbs of the command line are functions of the same name: `spectralgpt embed SCENE OUT` is `embed(scene, out)`.
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from spectralgpt.products import as_pixels, open_raster
     from spectralgpt.raster import Grid, Pixels, Raster, Window
     from spectralgpt.weights import ChangeDetector, Classifier, Segmenter, SpectralGPT
+
+if TYPE_CHECKING:  # the verbs, written by `make docs`
+    from spectralgpt.verbs.convert import convert as convert
+    from spectralgpt.verbs.demo import demo as demo
+    from spectralgpt.verbs.embed import embed as embed
+    from spectralgpt.verbs.inspect import inspect as inspect
+    from spectralgpt.verbs.pretrain import pretrain as pretrain
+    from spectralgpt.verbs.reconstruct import reconstruct as reconstruct
+    from spectralgpt.verbs.shard import shard as shard
 
 __all__ = [
     "Band",
@@ -52,16 +61,18 @@ _ROOMS = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """The public object `name`, imported now (PEP 562)."""
-    if name in _ROOMS:
-        value = getattr(importlib.import_module(f"spectralgpt.{_ROOMS[name]}"), name)
-    elif name in __all__:
-        value = verbs.find(name)
-    else:
-        raise AttributeError(f"module 'spectralgpt' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # type checkers know every name from the imports above, and that there are no others
+
+    def __getattr__(name: str) -> Any:
+        """The public object `name`, imported now (PEP 562)."""
+        if name in _ROOMS:
+            value = getattr(importlib.import_module(f"spectralgpt.{_ROOMS[name]}"), name)
+        elif name in __all__:
+            value = verbs.find(name)
+        else:
+            raise AttributeError(f"module 'spectralgpt' has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

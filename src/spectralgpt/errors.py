@@ -86,8 +86,8 @@ def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     return f" Did you mean {near[0]}?" if near else ""
 
 
-def check_choice(option: str, value: object, choices: tuple[object, ...]) -> None:
-    """OptionError, naming the choices, for a value that is none of them."""
+def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    """OptionError, naming the choices, for a value of the argument `name` that is none of them."""
     if value not in choices:
         known = ", ".join(str(choice) for choice in choices if choice is not None)
-        raise OptionError(f"{option}: found {value!r}; expected one of: {known}.")
+        raise OptionError(argument(name, value), f"one of: {known}")

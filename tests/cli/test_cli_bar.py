@@ -67,8 +67,8 @@ def drawn(monkeypatch, width: int, calls: list[tuple[str, int, int]]) -> list[st
 
 
 def test_what_a_stage_says_changes_on_its_line(monkeypatch):
-    told = [(f"stage 1/2: {LONG.format(step / 100)}", step, 100) for step in range(51)]
-    opening, first, second = drawn(monkeypatch, 180, [("opening", 1, 1), *told, ("stage 2/2:\nsoon", 0, 10)])
+    steps = [(f"stage 1/2: {LONG.format(step / 100)}", step, 100) for step in range(51)]
+    opening, first, second = drawn(monkeypatch, 180, [("opening", 1, 1), *steps, ("stage 2/2:\nsoon", 0, 10)])
     assert opening.startswith("opening ")
     assert re.fullmatch(r"stage 1/2 \S+ +50/100 .*" + re.escape(LONG.format(0.5)) + " *", first)
     assert re.fullmatch(r"stage 2/2 \S+ +0/10 .* soon *", second)
@@ -76,8 +76,8 @@ def test_what_a_stage_says_changes_on_its_line(monkeypatch):
 
 @pytest.mark.parametrize("width", [10, 20, 40, 60, 80, 120])
 def test_a_narrow_terminal_cuts_the_text(monkeypatch, width):
-    told = [(f"stage 1/2: {LONG.format(step / 100)}", step, 10) for step in range(11)]
-    lines = drawn(monkeypatch, width, [*told, ("writing", 3, 7)])
+    steps = [(f"stage 1/2: {LONG.format(step / 100)}", step, 10) for step in range(11)]
+    lines = drawn(monkeypatch, width, [*steps, ("writing", 3, 7)])
     assert len(lines) == 2
     assert max(map(len, lines)) <= width
     assert ("loss 0.10 " in lines[0]) == (width >= 60)

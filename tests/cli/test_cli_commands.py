@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from spectralgpt import cli, verbs
 from spectralgpt.cli.app import build
-from spectralgpt.cli.commands import parameters
+from spectralgpt.cli.parameters import parameters
 
 HEADER = """
 from collections.abc import Sequence
@@ -49,13 +49,13 @@ def mix(sources: PathLike | Sequence[PathLike], target: PathLike, *, bands: str 
     Args:
         sources: Dates of one place.
         target: The file to write.
-        bands: Whose names they are.
-        per_date: One result a date.
+        bands: Sensor of the bands.
+        per_date: One result per date.
         keep: Keep what was there.
         per: What one result is of.
         overlap: Share of a window.
         hide: Bands, a date, or a share.
-        only: These alone.
+        only: Only these.
 
     Example:
         spectralgpt mix a.tif b.tif out.tif \\\\
@@ -83,11 +83,23 @@ def show(target: PathLike = "show-output", *, seconds: float = 120, scene: PathL
     """Show it."""
     return Result((seconds, scene), Path(target))
 ''',
+    "pick": '''
+def pick(source: PathLike, *, dates: str | None = None, bands_as: str | None = None) -> Result:
+    """Pick dates, unless dates='none'.
+
+    Args:
+        source: The one.
+        dates: These alone; not with bands_as='own'.
+    """
+    return Result((dates,), Path(source), warnings=("dates='a b' is odd",))
+''',
     "fail": '''
-def fail(how: str) -> Result:
+def fail(how: str, *, trust_input: bool = False) -> Result:
     """Fail."""
     if how == "input":
         raise InputError("a.tif: found nothing; expected something.")
+    if how == "advice":
+        raise InputError("a.tif: found nothing", "", "To go on anyway:", ("trust_input", True), ("how", "in put"))
     if how == "interrupt":
         raise KeyboardInterrupt
     raise ValueError("ours")
@@ -116,7 +128,7 @@ def run(found, monkeypatch):
 
 
 def test_verbs_are_the_files_of_the_folder(found):
-    assert list(found) == ["fail", "mix", "show", "turn"]
+    assert list(found) == ["fail", "mix", "pick", "show", "turn"]
 
 
 def test_the_help_lists_every_verb_with_its_summary(run):
@@ -137,13 +149,13 @@ Arguments:
   TARGET     The file to write.
 
 Options:
-  --bands TEXT        Whose names they are.
-  --per-date          One result a date.
+  --bands TEXT        Sensor of the bands.
+  --per-date          One result per date.
   --keep / --no-keep  Keep what was there.
   --per all|group     What one result is of. [default: all]
   --overlap NUMBER    Share of a window. [default: 0.25]
   --hide TEXT         Bands, a date, or a share. [default: 0.75]
-  --only TEXT         These alone.
+  --only TEXT         Only these.
   --json              Print the result as one line of JSON.
   --quiet             Show neither progress nor warnings.
   -h, --help          Show this message and exit.
@@ -217,6 +229,29 @@ def test_wrong_input_is_its_message_and_exit_2(run):
     assert result.stderr == "a.tif: found nothing; expected something.\n"
 
 
+def test_texts_spell_arguments_as_the_command_line_does(run):
+    assert run("fail", "advice").stderr == "a.tif: found nothing. To go on anyway: --trust-input or HOW 'in put'\n"
+    result = run("pick", "a", "--dates", "2020-05-01")
+    assert result.stderr == "warning: --dates 'a b' is odd\n"
+    shown = run("pick", "--help").output
+    assert "Pick dates, unless --dates none." in shown
+    assert "These alone; not with --bands-as own." in shown
+
+
+def test_a_former_name_works_with_a_warning_and_is_hidden(run):
+    result = run("pick", "a", "--date", "2020-05-01")
+    assert result.exit_code == 0
+    assert "given ('2020-05-01',)" in result.stdout
+    assert result.stderr.splitlines()[0] == "warning: --date is called --dates now"
+    assert run("pick", "a", "--date", "2020-05-01", "--quiet").stderr == ""
+    assert "--date " not in run("pick", "--help").output
+    both = run("pick", "a", "--date", "1", "--dates", "2")
+    assert (both.exit_code, both.stderr) == (
+        2,
+        "spectralgpt pick: found both --dates and --date; expected only --dates.\n",
+    )
+
+
 def test_an_interrupt_is_one_line_and_exit_130(run):
     result = run("fail", "interrupt")
     assert (result.exit_code, result.stderr) == (130, "spectralgpt fail: interrupted.\n")
@@ -255,7 +290,7 @@ def test_one_path_where_two_are_needed(tmp_path):
     )
     assert done.returncode == 2
     assert done.stderr.strip() == (
-        "spectralgpt embed: found only scene.tif; expected SOURCE... TARGET, the last one to be written."
+        "spectralgpt embed: only scene.tif was given; expected SOURCE... TARGET, where the last one is written."
     )
 
 

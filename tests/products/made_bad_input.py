@@ -975,17 +975,17 @@ def a_date_of_nothing(folder: Path) -> Call:
 
 @refused("dates", "'2020-13-01' for a date", embeds=True)
 def a_date_to_choose_that_is_none(folder: Path) -> Call:
-    return Call([image(folder)], ["--date", "2020-13-01"])
+    return Call([image(folder)], ["--dates", "2020-13-01"])
 
 
 @refused("dates", "found no image of 2021-01-01")
 def a_date_to_choose_that_is_not_there(folder: Path) -> Call:
-    return Call([image(folder, name="2020-05-01.tif")], ["--date", "2021-01-01"])
+    return Call([image(folder, name="2020-05-01.tif")], ["--dates", "2021-01-01"])
 
 
 @refused("dates", "'' for a date|--date")
 def no_date_to_choose(folder: Path) -> Call:
-    return Call([image(folder)], ["--date", ","])
+    return Call([image(folder)], ["--dates", ","])
 
 
 @refused("dates", "2020-05-01 more than once", embeds=True)

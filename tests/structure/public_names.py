@@ -13,7 +13,7 @@ from types import ModuleType
 
 import spectralgpt
 from spectralgpt import verbs
-from spectralgpt.cli.commands import parameters
+from spectralgpt.cli.parameters import parameters
 
 
 def rooms() -> list[str]:

@@ -15,7 +15,8 @@ import pytest
 import spectralgpt
 from spectralgpt import verbs
 from spectralgpt.cli import docstring
-from spectralgpt.cli.commands import parameters
+from spectralgpt.cli.parameters import parameters
+from spectralgpt.verbs import _options
 
 sys.path.insert(0, str(Path(__file__).parent))
 from public_names import lines, rooms
@@ -67,7 +68,9 @@ def test_type_checkers_see_what_the_package_exports():
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert seen == {name: f"spectralgpt.{room}" for name, room in spectralgpt._ROOMS.items()}
+    of_rooms = {name: f"spectralgpt.{room}" for name, room in spectralgpt._ROOMS.items()}
+    of_verbs = {name: f"spectralgpt.verbs.{name}" for name in verbs.names()}
+    assert seen == of_rooms | of_verbs, "if a verb is new: python docs/reference.py"
 
 
 @pytest.mark.parametrize("name", verbs.names())
@@ -89,6 +92,33 @@ def test_a_verb_returns_a_frozen_dataclass_with_a_text_for_people(name):
     assert result.__dataclass_params__.frozen
     assert isinstance(inspect.getattr_static(result, "__str__"), types.FunctionType)
     assert result.__str__ is not object.__str__
+
+
+def test_no_help_text_is_written_twice():
+    """What several verbs share is declared in verbs/_options.py; a verb's own text says something else."""
+    written: dict[tuple[str, str], list[str]] = {}
+    for name in verbs.names():
+        own = inspect.unwrap(verbs.find(name)).__doc__ or ""
+        for entry in docstring.parse(own).args.items():
+            written.setdefault(entry, []).append(name)
+    for name, annotation in declared_options():
+        written.setdefault((name, annotation.__metadata__[0].help), []).append("_options")
+    assert not {entry: found for entry, found in written.items() if len(found) > 1}
+
+
+def declared_options():
+    groups = [group for group in vars(_options).values() if typing.is_typeddict(group)]
+    assert groups
+    found = {}
+    for group in groups:
+        for option, annotation in typing.get_type_hints(group, include_extras=True).items():
+            assert found.setdefault(option, annotation) == annotation, f"{option} is declared twice"
+    return found.items()
+
+
+def test_every_declared_option_is_one_of_a_verb():
+    asked = {one.name for name in verbs.names() for one in parameters(verbs.find(name))}
+    assert {name for name, _ in declared_options()} <= asked
 
 
 def test_an_option_is_of_one_kind_in_every_verb():

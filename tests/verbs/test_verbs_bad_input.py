@@ -221,21 +221,14 @@ def test_choices_of_the_python_face(scene, weights, tmp_path):
 
     for option, value in (("per", "moon"), ("dtype", "float64"), ("precision", "fp8"), ("bands_as", "mine")):
         with pytest.raises(InputError, match=value):
-            unchecked(embed)(scene, tmp_path / "o.tif", weights=weights, **{option: value})
-
-
-def unchecked(verb):
-    """The verb without the run-time check of its annotations, as users have it."""
-    while hasattr(verb, "__wrapped__"):
-        verb = verb.__wrapped__
-    return verb
+            embed(scene, tmp_path / "o.tif", weights=weights, **{option: value})
 
 
 def test_too_many_dates(weights, tmp_path, spectralgpt):
     values = land(32, 32)
     days = [f"2020-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(65)]
     paths = [write(tmp_path / f"{day}.tif", values, names=NAMES) for day in days]
-    refused(spectralgpt, tmp_path, "--date", "embed", *paths, tmp_path / "out.tif", "--weights", weights)
+    refused(spectralgpt, tmp_path, "dates", "embed", *paths, tmp_path / "out.tif", "--weights", weights)
 
 
 def test_demo_of_a_scene_that_is_too_small(scene, tmp_path, spectralgpt):

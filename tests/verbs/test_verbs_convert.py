@@ -76,8 +76,8 @@ def test_fine_tuned_there_and_back(variant, kind, classes, tmp_path, spectralgpt
     assert seen.code == 0, seen.err
     there = spectralgpt("convert", tmp_path / "a.pth", tmp_path / "ours", "--json")
     assert there.code == 0, there.err
-    for told in (seen.json, there.json):
-        assert (told["kind"], told["size"], told["classes"]) == (kind, "base", classes)
+    for report in (seen.json, there.json):
+        assert (report["kind"], report["size"], report["classes"]) == (kind, "base", classes)
     assert there.json["resized"] == []
     back = spectralgpt("convert", tmp_path / "ours", tmp_path / "back.pth", "--json")
     assert back.code == 0, back.err
@@ -107,7 +107,7 @@ def test_another_image_side_is_said(weights, tmp_path, spectralgpt):
 def test_an_image_side_that_needs_no_resizing_is_said(weights, tmp_path, spectralgpt):
     ended = spectralgpt("convert", weights, tmp_path / "same", "--image", "128", "--json")
     assert ended.code == 0, ended.err
-    assert "--image 128: found nothing to resize" in ended.err
+    assert "--image 128: there was nothing to resize" in ended.err
     assert ended.json["resized"] == []
     assert ended.json["fingerprint"] == SpectralGPT.from_pretrained(weights).fingerprint()
 

@@ -20,10 +20,10 @@ def test_the_map_lies_on_the_scene(scene, weights, tmp_path, spectralgpt):
     target = tmp_path / "out.tif"
     ended = spectralgpt("embed", scene, target, "--weights", weights, "--json")
     assert ended.code == 0, ended.err
-    told = ended.json
-    assert told["target"] == str(target)
-    assert (told["rows"], told["columns"], told["values"]) == (25, 17, 48)
-    assert told["dropped"] == ["B10"]
+    report = ended.json
+    assert report["target"] == str(target)
+    assert (report["rows"], report["columns"], report["values"]) == (25, 17, 48)
+    assert report["dropped"] == ["B10"]
     with rasterio.open(scene) as before, rasterio.open(target) as after:
         assert after.crs == before.crs
         assert after.shape == (25, 17)
@@ -34,7 +34,7 @@ def test_the_map_lies_on_the_scene(scene, weights, tmp_path, spectralgpt):
         assert after.interleaving.value == "PIXEL"
         assert after.block_shapes[0] == (128, 128)
         tags = after.tags()
-    assert tags["SPECTRALGPT_WEIGHTS"] == SpectralGPT.from_pretrained(weights).fingerprint() == told["fingerprint"]
+    assert tags["SPECTRALGPT_WEIGHTS"] == SpectralGPT.from_pretrained(weights).fingerprint() == report["fingerprint"]
     assert '"per": "all"' in tags["SPECTRALGPT_PARAMETERS"]
     assert cog_validate(target, strict=True)[0]
     vectors = opened(target)
@@ -42,7 +42,7 @@ def test_the_map_lies_on_the_scene(scene, weights, tmp_path, spectralgpt):
     assert inside[7, 4], "the middle of the hole holds nothing"
     assert not inside[20].any(), "far from the hole everything is there"
     assert np.isnan(vectors).any(axis=0).sum() == inside.sum()
-    with Image.open(told["picture"]) as picture:
+    with Image.open(report["picture"]) as picture:
         assert picture.mode == "RGBA"
         assert picture.size[0] / picture.size[1] == pytest.approx(17 / 25)
 
@@ -103,11 +103,11 @@ def test_dates_are_chosen(weights, tmp_path, spectralgpt):
         write(tmp_path / f"a_{day}.tif", land(40, 40, i), names=NAMES)
         for i, day in enumerate(("2020-01-01", "2020-06-01"))
     ]
-    one = spectralgpt("embed", *paths, tmp_path / "one.tif", "--weights", weights, "--date", "2020-06-01")
+    one = spectralgpt("embed", *paths, tmp_path / "one.tif", "--weights", weights, "--dates", "2020-06-01")
     assert one.code == 0, one.err
     embed(paths[1], tmp_path / "same.tif", weights=weights)
     np.testing.assert_array_equal(opened(tmp_path / "one.tif"), opened(tmp_path / "same.tif"))
-    none = spectralgpt("embed", *paths, tmp_path / "none.tif", "--weights", weights, "--date", "2021-06-01")
+    none = spectralgpt("embed", *paths, tmp_path / "none.tif", "--weights", weights, "--dates", "2021-06-01")
     assert none.code == 2
     assert "2020-06-01" in none.err
 

@@ -10,15 +10,15 @@ def test_a_folder(weights, spectralgpt):
     model = SpectralGPT.from_pretrained(weights)
     ended = spectralgpt("inspect", weights, "--json")
     assert ended.code == 0, ended.err
-    told = ended.json
-    assert told["fingerprint"] == model.fingerprint()
-    assert told["kind"] == "pretraining"
-    assert told["classes"] is None
-    assert told["image"] == model.config.image
-    assert told["bands"] == list(model.config.bands.names)
-    assert told["parameters"] == sum(each.numel() for each in model.parameters())
+    report = ended.json
+    assert report["fingerprint"] == model.fingerprint()
+    assert report["kind"] == "pretraining"
+    assert report["classes"] is None
+    assert report["image"] == model.config.image
+    assert report["bands"] == list(model.config.bands.names)
+    assert report["parameters"] == sum(each.numel() for each in model.parameters())
     shown = spectralgpt("inspect", weights)
-    for part in (told["fingerprint"], "standard", "B8A", f"{told['parameters']:,}"):
+    for part in (report["fingerprint"], "standard", "B8A", f"{report['parameters']:,}"):
         assert part in shown.out
 
 

@@ -16,23 +16,23 @@ KEYS = {"sensor", "level", "bands", "gsd", "dates", "valid", "clouds", "table", 
 def test_an_image(scene, spectralgpt):
     ended = spectralgpt("inspect", scene, "--json")
     assert ended.code == 0, ended.err
-    told = ended.json
-    assert told.keys() >= KEYS
-    assert told["source"] == [str(scene)]
-    assert (told["sensor"], told["level"], told["dates"]) == ("s2-l1c", "L1C", ["2020-05-01"])
-    assert told["bands"] == list(NAMES)
-    assert (told["crs"], told["size"]) == ("EPSG:32618", [200, 136])
-    assert told["transform"] == [10.0, 0.0, 435730.0, 0.0, -10.0, 4179460.0]
-    assert told["gsd"] == pytest.approx(10, rel=0.01)
-    assert told["stored"] == "uint16"
-    assert set(told["scale"]) == {1e-4}
-    assert (told["nodata"], told["clouds"]) == (0.0, None)
-    assert told["feeds"][:2] == ["B1 <- B1", "B2 <- B2"]
-    assert (len(told["feeds"]), told["dropped"], told["missing"]) == (12, ["B10"], [])
+    report = ended.json
+    assert report.keys() >= KEYS
+    assert report["source"] == [str(scene)]
+    assert (report["sensor"], report["level"], report["dates"]) == ("s2-l1c", "L1C", ["2020-05-01"])
+    assert report["bands"] == list(NAMES)
+    assert (report["crs"], report["size"]) == ("EPSG:32618", [200, 136])
+    assert report["transform"] == [10.0, 0.0, 435730.0, 0.0, -10.0, 4179460.0]
+    assert report["gsd"] == pytest.approx(10, rel=0.01)
+    assert report["stored"] == "uint16"
+    assert set(report["scale"]) == {1e-4}
+    assert (report["nodata"], report["clouds"]) == (0.0, None)
+    assert report["feeds"][:2] == ["B1 <- B1", "B2 <- B2"]
+    assert (len(report["feeds"]), report["dropped"], report["missing"]) == (12, ["B10"], [])
     with rasterio.open(scene) as dataset:
         stored = dataset.read()
-    assert told["valid"] == pytest.approx((stored != 0).mean(), abs=0.03)  # two windows, which overlap
-    for row, values in zip(told["table"], stored, strict=True):
+    assert report["valid"] == pytest.approx((stored != 0).mean(), abs=0.03)  # two windows, which overlap
+    for row, values in zip(report["table"], stored, strict=True):
         assert row["median"] == pytest.approx(np.median(values[values > 0]) / 1e4, rel=0.05), row
 
 
@@ -52,11 +52,11 @@ def test_dates_bands_and_other_weights(scene, weights, tmp_path, spectralgpt):
     assert ended.json["bands"] == ["B2", "B3", "B11"]
     assert ended.json["feeds"] == ["B2 <- B2", "B3 <- B3", "B11 <- B11"]
     assert len(ended.json["missing"]) == 9
-    one = spectralgpt("inspect", later, scene, "--date", "2020-06-01", "--json")
+    one = spectralgpt("inspect", later, scene, "--dates", "2020-06-01", "--json")
     assert one.json["dates"] == ["2020-06-01"]
 
 
-def test_what_other_verbs_refuse_is_told(tmp_path, spectralgpt):
+def test_what_other_verbs_refuse_is_reported(tmp_path, spectralgpt):
     path = write(tmp_path / "a.tif", land(80, 80), names=NAMES, scales=[1.0] * 13, offsets=[1.0] * 13)
     ended = spectralgpt("inspect", path, "--json")
     assert ended.code == 0, ended.err

@@ -44,34 +44,34 @@ def made(tmp_path_factory) -> Path:
 def test_all_of_it_in_json(made, spectralgpt):
     ended = spectralgpt("inspect", made, "--json")
     assert ended.code == 0, ended.err
-    told, shards = ended.json, open_shards(made)
-    assert told["source"] == str(made)
-    assert told["fingerprint"] == shards.fingerprint
-    assert told["samples"] == sum(shards.counts) == 3
-    assert told["bytes"] == sum(path.stat().st_size for path in made.glob("*.arrow"))
-    assert told["shards"] == len(list(made.glob("*.arrow"))) == 2
-    layouts = {len(each["bands"]): each for each in told["layouts"]}
+    report, shards = ended.json, open_shards(made)
+    assert report["source"] == str(made)
+    assert report["fingerprint"] == shards.fingerprint
+    assert report["samples"] == sum(shards.counts) == 3
+    assert report["bytes"] == sum(path.stat().st_size for path in made.glob("*.arrow"))
+    assert report["shards"] == len(list(made.glob("*.arrow"))) == 2
+    layouts = {len(each["bands"]): each for each in report["layouts"]}
     shared = {"sensor": "s2-l1c", "dtype": "uint16"}
     stacked = shared | {"bands": list(NAMES), "dates": 2, "side": 64, "samples": 2}
     lost = shared | {"bands": ["B2", "B3", "B4", "B10"], "dates": 1, "side": 32, "samples": 1}
     assert layouts == {13: stacked, 4: lost}
-    assert told["dates"] == ["2020-05-01", "2021-06-10"]
-    assert told["dated"] == pytest.approx(4 / 5)
-    assert told["placed"] == pytest.approx(2 / 3)
-    assert told["gsd"] == pytest.approx([10, 10], rel=0.01)
-    assert told["places"] == 2
-    assert sorted(Path(each["source"]).name for each in told["failed"]) == ["a.tif", "b.tif"]
-    assert told["skipped"] == []
-    assert told["picture"] is None
+    assert report["dates"] == ["2020-05-01", "2021-06-10"]
+    assert report["dated"] == pytest.approx(4 / 5)
+    assert report["placed"] == pytest.approx(2 / 3)
+    assert report["gsd"] == pytest.approx([10, 10], rel=0.01)
+    assert report["places"] == 2
+    assert sorted(Path(each["source"]).name for each in report["failed"]) == ["a.tif", "b.tif"]
+    assert report["skipped"] == []
+    assert report["picture"] is None
 
 
 def test_statistics_are_those_of_the_valid_pixels(made):
-    told = inspect(made)
-    assert [row.wavelength for row in told.table] == sorted(row.wavelength for row in told.table)
+    report = inspect(made)
+    assert [row.wavelength for row in report.table] == sorted(row.wavelength for row in report.table)
     scenes = [land(70, 64, seed) for seed in (0, 1)]
     for each in scenes:
         each[HOLE] = 0
-    for row in told.table:
+    for row in report.table:
         values = [each[NAMES.index(row.name)] for each in scenes]
         # the second chip is flush with the end: it has rows of the first once more
         stored = [part[part > 0] for each in values for part in (each[:64], each[6:])]
@@ -84,23 +84,23 @@ def test_statistics_are_those_of_the_valid_pixels(made):
 
 
 def test_the_text_says_the_same(made, spectralgpt):
-    told = inspect(made)
+    report = inspect(made)
     ended = spectralgpt("inspect", made)
     assert ended.code == 0, ended.err
     for part in (
         "samples     3 in 2 shards of 0.",
         "2 of s2-l1c, 2 dates, 64 px, uint16: B1, B2",
         "1 of s2-l1c, 1 date, 32 px, uint16: B2, B3, B4, B10",
-        "dates       2020-05-01 to 2021-06-10, known of 80.0%",
+        "dates       2020-05-01 to 2021-06-10, known for 80.0%",
         "GSD         10",
-        "places      2; position known of 66.7% of the samples",
+        "places      2; position known for 66.7% of the samples",
         "failed      2\n",
-        told.fingerprint,
-        *(f"s2-l1c {row.name} " for row in told.table),
-        *(f"{row.mean:.4f}" for row in told.table),
+        report.fingerprint,
+        *(f"s2-l1c {row.name} " for row in report.table),
+        *(f"{row.mean:.4f}" for row in report.table),
     ):
         assert part in ended.out, part
-    # of one reason: told once
+    # a reason is shown once
     (line,) = (line for line in ended.out.splitlines() if ".tif" in line and "found" in line)
     assert " and 1 more: found" in line
 
@@ -213,9 +213,9 @@ def test_a_folder_of_bands_with_a_manifest_of_others_is_an_image(tmp_path, spect
     assert ended.json["bands"] == list(NAMES[1:4])
 
 
-def test_of_many_bands_the_first_are_told(made):
-    told = inspect(made)
-    many = replace(told, table=tuple(replace(told.table[0], name=f"band {number}") for number in range(200)))
+def test_of_many_bands_the_first_are_shown(made):
+    report = inspect(made)
+    many = replace(report, table=tuple(replace(report.table[0], name=f"band {number}") for number in range(200)))
     text = str(many)
     assert "band 29 " in text
     assert "band 30 " not in text
@@ -229,11 +229,11 @@ def test_real_images_of_two_sensors(shared, tmp_path, spectralgpt):
     assert ended.code == 0, ended.err
     ended = spectralgpt("inspect", folder, "--json")
     assert ended.code == 0, ended.err
-    told = ended.json
-    assert {each["sensor"] for each in told["layouts"]} == {"s2-l1c", "modis"}
-    assert told["dates"][0] == "2016-04-24"
-    assert told["gsd"] == pytest.approx([10, 465.7], rel=0.1)
-    assert (told["placed"], told["dated"], told["failed"]) == (1, 1, [])
+    report = ended.json
+    assert {each["sensor"] for each in report["layouts"]} == {"s2-l1c", "modis"}
+    assert report["dates"][0] == "2016-04-24"
+    assert report["gsd"] == pytest.approx([10, 465.7], rel=0.1)
+    assert (report["placed"], report["dated"], report["failed"]) == (1, 1, [])
     # the air's blue is bright, its cirrus band dark: a swap of bands or other units would show
-    means = {row["name"]: row["mean"] for row in told["table"] if row["sensor"] == "s2-l1c"}
+    means = {row["name"]: row["mean"] for row in report["table"] if row["sensor"] == "s2-l1c"}
     assert means["B10"] < 0.01 < 0.05 < means["B2"] < 0.2

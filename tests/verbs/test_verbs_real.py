@@ -14,7 +14,7 @@ from spectralgpt.cli.docstring import parse
 
 
 def test_two_dates_of_a_city(shared, weights, tmp_path, spectralgpt):
-    """Rio, 384 x 353 pixels in EPSG:4326: places are where the image is, the two dates are told apart."""
+    """Rio, 384 x 353 pixels in EPSG:4326: places are where the image is, and the two dates are kept apart."""
     dates = sorted((shared / "data" / "s2_l1c_scenes").glob("oscd_rio_*.tif"))
     assert len(dates) == 2
     embedded = spectralgpt("embed", *dates, tmp_path / "vectors.tif", "--weights", weights, "--per", "date", "--json")
@@ -64,10 +64,10 @@ def test_demo_and_the_examples_of_help_and_readme(tmp_path, spectralgpt, monkeyp
     (tmp_path / "demo-output" / "training.jsonl").write_text("of an earlier demo")
     ended = spectralgpt("demo", tmp_path / "demo-output", "--scene", scene, "--seconds", "1", "--json")
     assert ended.code == 0, ended.err
-    told = ended.json
-    assert told["scene"] == str(scene)
-    assert all(path in {str(each) for each in (tmp_path / "demo-output").iterdir()} for path in told["files"])
-    assert told["steps"] >= 8
+    report = ended.json
+    assert report["scene"] == str(scene)
+    assert all(path in {str(each) for each in (tmp_path / "demo-output").iterdir()} for path in report["files"])
+    assert report["steps"] >= 8
     made = listing(tmp_path / "demo-output")
     assert sum(name.endswith(".tif") for name in made) >= 2
     assert sum(name.endswith(".png") for name in made) >= 2

@@ -22,8 +22,8 @@ def test_input_where_visible_prediction_where_hidden(scene, weights, tmp_path, s
     target = tmp_path / "out.tif"
     ended = spectralgpt("reconstruct", scene, target, "--hide", "B12,B11", "--weights", weights, "--json")
     assert ended.code == 0, ended.err
-    told = ended.json
-    assert list(told["error"]) == ["B12", "B11", "B9"], "named bands first, then the rest of their group"
+    report = ended.json
+    assert list(report["error"]) == ["B12", "B11", "B9"], "named bands first, then the rest of their group"
     before, after = opened(scene)[TAKEN], opened(target)
     with rasterio.open(scene) as source, rasterio.open(target) as result:
         assert result.descriptions == MODEL_NAMES
@@ -39,10 +39,10 @@ def test_input_where_visible_prediction_where_hidden(scene, weights, tmp_path, s
     for row, name in ((11, "B12"), (10, "B11"), (9, "B9")):
         error = (after[row].astype(float) - before[row])[~hole] * 1e-4
         # blending happens in floats, the file holds whole numbers
-        assert told["error"][name] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-3, abs=5e-5)
-        assert told["spread"][name] == pytest.approx(before[row][~hole].std() * 1e-4, rel=1e-3)
+        assert report["error"][name] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-3, abs=5e-5)
+        assert report["spread"][name] == pytest.approx(before[row][~hole].std() * 1e-4, rel=1e-3)
         assert not np.array_equal(after[row], before[row])
-    with Image.open(told["figure"]) as figure:
+    with Image.open(report["figure"]) as figure:
         assert figure.size[0] > 1000
 
 

@@ -29,20 +29,25 @@ def test_images_become_shards_and_the_result_says_what_is_there(spectralgpt, ima
     (images / "bad_2.tif").write_bytes(b"none")
     ended = spectralgpt("shard", images, "--out", out, "--chip", "64", "--workers", "1", "--json", "--verify")
     assert ended.code == 0, ended.err
-    told = ended.json
-    assert (told["samples"], told["added"], told["images"], told["known"], told["shards"], told["verified"]) == (
-        *(6, 6, 5, 0, 1, 1),
-    )
-    assert told["folder"] == str(out)
-    assert [each["source"] for each in told["failed"]] == ["images/bad_1.tif", "images/bad_2.tif"]
-    assert told["layouts"][0] | {"bands": None} == {
+    report = ended.json
+    assert (
+        report["samples"],
+        report["added"],
+        report["images"],
+        report["known"],
+        report["shards"],
+        report["verified"],
+    ) == (*(6, 6, 5, 0, 1, 1),)
+    assert report["folder"] == str(out)
+    assert [each["source"] for each in report["failed"]] == ["images/bad_1.tif", "images/bad_2.tif"]
+    assert report["layouts"][0] | {"bands": None} == {
         **{"sensor": "s2-l1c", "bands": None, "dtype": "uint16", "dates": 1, "side": 64, "samples": 6},
     }
-    assert told["bytes"] == (out / "shard-00000.arrow").stat().st_size
+    assert report["bytes"] == (out / "shard-00000.arrow").stat().st_size
     text = spectralgpt("shard", images, "--out", out, "--chip", "64", "--workers", "1")
     assert f"{out}: 6 samples in 1 shard of" in text.out
     assert "6 x s2-l1c: 13 bands, 64 pixels, 1 date, uint16" in text.out
-    assert "0 added from 5 images, 3 known" in text.out
+    assert "added 0 samples; 5 images, 3 of them stored before" in text.out
     assert "not stored: 2" in text.out
     assert "bad_1.tif: found" in text.out
     assert "(and 1 like it)" in text.out
@@ -51,11 +56,11 @@ def test_images_become_shards_and_the_result_says_what_is_there(spectralgpt, ima
 def test_a_wish_that_cannot_be_met_is_refused_before_any_work(spectralgpt, images, tmp_path):
     out = tmp_path / "out"
     for words, found in (
-        ((), "SOURCE: found none; expected images"),
-        ((images, "--chip", "4"), "--chip 4: expected 8 to"),
-        ((images, "--least-valid", "1.5"), "--least-valid 1.5: expected 0 to 1"),
+        ((), "no sources given; expected images, folders or tables, or --verify to check existing shards."),
+        ((images, "--chip", "4"), "--chip 4; expected 8 to"),
+        ((images, "--least-valid", "1.5"), "--least-valid 1.5; expected 0 to 1"),
         ((images, "--least-valid", "nan"), "--least-valid nan"),
-        ((images, "--workers", "0"), "--workers 0: expected 1 to"),
+        ((images, "--workers", "0"), "--workers 0; expected 1 to"),
         ((images, "--most-dates", "0"), "--most-dates 0"),
         ((images, "--shard-size", "0"), "--shard-size 0"),
         ((tmp_path / "nowhere",), "nowhere: found nothing there"),
@@ -71,7 +76,7 @@ def test_nothing_stored_at_all_is_an_error(spectralgpt, tmp_path):
     (tmp_path / "a.tif").write_bytes(b"none")
     ended = spectralgpt("shard", tmp_path / "a.tif", "--out", tmp_path / "out", "--workers", "1")
     assert ended.code == 2
-    assert "found 1 images, of which none could be stored" in ended.err
+    assert "out: the only image could not be stored. The first: " in ended.err
     assert "a.tif: found no image" in ended.err
 
 
@@ -97,8 +102,8 @@ def test_verify_alone_names_what_is_damaged(spectralgpt, images, tmp_path):
 
 def test_options_reach_the_reading(images, tmp_path):
     shutil.copy(images / "0.tif", tmp_path / "x.tif")
-    told = package.shard(tmp_path / "x.tif", out=tmp_path / "out", gsd=20.0, bands="s2-l1c:B2,B3", workers=1)
-    (layout,) = told.layouts
+    report = package.shard(tmp_path / "x.tif", out=tmp_path / "out", gsd=20.0, bands="s2-l1c:B2,B3", workers=1)
+    (layout,) = report.layouts
     assert (layout.bands, layout.side) == (("B2", "B3"), 64)
     samples = open_shards(tmp_path / "out").read(0, np.array([0]))
     assert samples.gsd[0] == pytest.approx(20, rel=0.01)
@@ -108,7 +113,7 @@ def test_options_reach_the_reading(images, tmp_path):
     assert package.shard(tmp_path / "dark.tif", out=tmp_path / "dark", trust_input=True, workers=1).samples == 1
 
 
-def test_messages_of_one_kind_are_told_once():
+def test_messages_of_one_kind_are_shown_once():
     assert grouped(["/a/1.tif: found 3 bands", "/a/2.tif: found 12.5 bands", "/b.tif: no image", "odd"]) == (
         "/a/1.tif: found 3 bands (and 1 like it)",
         "/b.tif: no image",
@@ -122,9 +127,9 @@ def test_real_images_of_many_kinds_become_shards(spectralgpt, tmp_path):
     sources[2] = sources[2].parent
     ended = spectralgpt("shard", *sources, "--out", tmp_path / "out", "--chip", "96", "--workers", "1", "--json")
     assert ended.code == 0, ended.err
-    told = ended.json
-    assert {layout["sensor"] for layout in told["layouts"]} >= {"s2-l1c", "s2-l2a", "hls-l30", "landsat8-c2l2"}
-    assert told["samples"] >= 30
+    report = ended.json
+    assert {layout["sensor"] for layout in report["layouts"]} >= {"s2-l1c", "s2-l2a", "hls-l30", "landsat8-c2l2"}
+    assert report["samples"] >= 30
     shards = open_shards(tmp_path / "out")
     for layout, count in enumerate(shards.counts):
         named = shards.sources(layout, np.array([count - 1]))[0]

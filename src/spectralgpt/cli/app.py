@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from spectralgpt import verbs
-from spectralgpt.cli.commands import Verb, add_command
+from spectralgpt.cli.commands import add_command
+from spectralgpt.cli.parameters import Verb
 from spectralgpt.version import __version__
 
-TITLE = "SpectralGPT on any spectral image: rebuild hidden parts of a scene, or turn it into embeddings."
+TITLE = "SpectralGPT for any spectral image: rebuild hidden parts of a scene, or turn it into embeddings."
 
 
 def build(found: Mapping[str, Verb]) -> typer.Typer:

@@ -7,19 +7,19 @@ from contextlib import contextmanager
 from spectralgpt.progress import Progress, silent
 
 BAR_WIDTH = 16
-"""Characters; less on a terminal that has not got them."""
+"""Characters; fewer on a narrow terminal."""
 
 
 @contextmanager
 def progress_bar(quiet: bool) -> Iterator[Progress]:
-    """One line a stage while the block runs; nothing when quiet or when standard error is not a terminal.
+    """One line per stage while the block runs; nothing if quiet or if standard error is not a terminal.
 
     What a stage says after its first colon (`stage 1/2: loss 0.31`) changes on its line, and is cut where that ends.
     """
     if quiet or not sys.stderr.isatty():
         yield silent
         return
-    # Here, as `--help` must not wait for it.
+    # Imported here, so that `--help` does not wait for it.
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -27,7 +27,7 @@ def progress_bar(quiet: bool) -> Iterator[Progress]:
 
     columns = (
         TextColumn("{task.description}", markup=False),
-        # of the columns the only one that gets narrower when there is no room
+        # the only column that gets narrower when there is no room
         BarColumn(bar_width=BAR_WIDTH),
         MofNCompleteColumn(table_column=Column(no_wrap=True)),
         TimeElapsedColumn(table_column=Column(no_wrap=True)),
@@ -35,7 +35,7 @@ def progress_bar(quiet: bool) -> Iterator[Progress]:
         TextColumn("{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
     )
     tasks: dict[str, TaskID] = {}
-    # expand: the last column has what the others leave
+    # expand: the last column takes what the others leave
     with Bars(*columns, console=Console(stderr=True), expand=True) as bars:
 
         def show(stage: str, done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""Reads a verb's docstring: Google style, of which only what the help shows is looked at."""
+"""Reads the parts of a verb's docstring (Google style) that the help shows."""
 
 import inspect
 import re
@@ -10,8 +10,8 @@ ENTRY = re.compile(r"(\w+): *(.*)$")
 
 @dataclass(frozen=True, slots=True)
 class Docstring:
-    """summary: the first paragraph; description: the others before the first section; args: name to its text in one
-    line; example: the lines of the section Example, without their indent."""
+    """summary: the first paragraph. description: the others before the first section. args: name to its text in one
+    line. example: the lines of the section Example, without their indent."""
 
     summary: str
     description: str
@@ -20,7 +20,7 @@ class Docstring:
 
 
 def parse(text: str) -> Docstring:
-    """The parts of a docstring, empty where it lacks them.
+    """The parts of a docstring, empty where it has none.
 
     A section is a line `Args:`, `Returns:`, `Raises:` or `Example:` without indent, and the indented lines below it.
     """

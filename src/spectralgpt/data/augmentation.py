@@ -68,7 +68,7 @@ class Augmentation:
         for name, fits, expected in limits:
             if not fits:
                 raise OptionError(f"augmentation.{name}: found {getattr(self, name)}", f"{expected}")
-        check_choice("augmentation.kernel", self.kernel, get_args(Kernel))
+        check_choice("kernel", self.kernel, get_args(Kernel))
 
 
 def _ordered(ends: tuple[float | int, float | int]) -> bool:

@@ -1,7 +1,8 @@
-"""What one can ask for in one line. One public function a file, with the file's name; a new verb is a new file.
+"""What you can ask for in one line: one public function per file, with the name of the file. A new verb is a new file.
 
 A verb composes the rooms, which it imports inside the function, so that `--help` needs none of them, and returns a
-frozen dataclass whose `str` is the text for a person. The command line is made from its signature and docstring.
+frozen dataclass that prints as text for people. The command line is made from its signature and docstring. Options
+that several verbs share are declared in `_options.py`.
 """
 
 import importlib
@@ -9,7 +10,9 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["find", "names"]
+from spectralgpt.verbs._options import FORMER_NAMES
+
+__all__ = ["FORMER_NAMES", "find", "names"]
 
 
 def names(folder: str = os.path.dirname(__file__)) -> tuple[str, ...]:
@@ -19,6 +22,6 @@ def names(folder: str = os.path.dirname(__file__)) -> tuple[str, ...]:
 
 
 def find(name: str, package: str = __name__) -> Callable[..., Any]:
-    """The verb `name` of `package`. AttributeError when its file lacks a function of that name."""
+    """The verb `name` of `package`. AttributeError if its file has no function of that name."""
     verb: Callable[..., Any] = getattr(importlib.import_module(f"{package}.{name}"), name)
     return verb

@@ -1,4 +1,4 @@
-"""What a shards folder holds: the part of `inspect` that is about shards."""
+"""What a shards folder contains: the part of `inspect` that is about shards."""
 
 import os
 from collections import Counter
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from spectralgpt.data.manifest import Manifest
     from spectralgpt.data.shards import Shards
 
-FEW = 4
-"""Reasons of failures that are told in full."""
+REASONS_SHOWN = 4
+"""Reasons of failures that are shown in full."""
 
-MOST_BANDS = 30
-"""Bands of a sensor that are told in full; a spectrometer has hundreds."""
+BANDS_SHOWN = 30
+"""Bands of a sensor that are shown in full; a spectrometer has hundreds."""
 
 
 @dataclass(frozen=True, slots=True)
-class BandStatistics:
-    """Of all valid pixels of a band. wavelength: nm. mean to high: reflectance; sd: its standard deviation."""
+class ShardBandStatistics:
+    """Statistics of the valid pixels of a band. wavelength: nm. mean to high: reflectance; sd: standard deviation."""
 
     sensor: str
     name: str
@@ -43,12 +43,12 @@ class BandStatistics:
 
 @dataclass(frozen=True, slots=True)
 class InspectedShards(Inspected):
-    """What a shards folder holds.
+    """What a shards folder contains.
 
-    bytes: of the shards. dates: the first and the last, ISO, empty where none is known; dated: share of the samples'
-    dates that are known. gsd: smallest and largest, metres, nan where none is known. placed: share of samples whose
-    position is known. places: how many are trained on or held back as a whole. failed: images, or dates of them, that
-    could not be stored; skipped: images of which no chip had enough valid pixels.
+    bytes: of all shards. dates: the first and the last, ISO, empty if none is known. dated: fraction of the samples'
+    dates that are known. gsd: the smallest and the largest, metres, nan if none is known. placed: fraction of the
+    samples with a known position. places: their number; all samples of a place are trained on, or all are held back.
+    failed: images, or dates of them, that could not be stored. skipped: images without a chip of enough valid pixels.
     """
 
     source: Path
@@ -61,7 +61,7 @@ class InspectedShards(Inspected):
     gsd: tuple[float, float]
     placed: float
     places: int
-    table: tuple[BandStatistics, ...]
+    table: tuple[ShardBandStatistics, ...]
     failed: tuple[NotStored, ...]
     skipped: tuple[str, ...]
     fingerprint: str
@@ -72,16 +72,16 @@ class InspectedShards(Inspected):
         when = f"{first} to {last}" if first != last else first
         low, high = self.gsd
         metres = f"{low:.4g} to {high:.4g} m" if high - low > 0.005 * high else f"{low:.4g} m"
-        known = f", known of {self.dated:.1%}" if first and self.dated < 1 else ""
+        known = f", known for {self.dated:.1%}" if first and self.dated < 1 else ""
         shards = "1 shard" if self.shards == 1 else f"{self.shards:,} shards"
         size = f"{self.bytes / 1e9:.3g} GB" if self.bytes >= 1e9 else f"{self.bytes / 1e6:.3g} MB"
         return [
             str(self.source),
             f"samples     {self.samples:,} in {shards} of {size}",
-            *(f"layout {number:<4} {_told(layout)}" for number, layout in enumerate(self.layouts)),
+            *(f"layout {number:<4} {_described(layout)}" for number, layout in enumerate(self.layouts)),
             f"dates       {when or 'unknown'}{known}",
             f"GSD         {metres if low == low else 'unknown'}",
-            f"places      {self.places:,}; position known of {self.placed:.1%} of the samples",
+            f"places      {self.places:,}; position known for {self.placed:.1%} of the samples",
             *_table(self.table),
             *([f"picture     {self.picture}"] if self.picture else []),
             *_failures(self.failed),
@@ -91,9 +91,9 @@ class InspectedShards(Inspected):
 
 
 def are_shards(source: str | os.PathLike[str]) -> bool:
-    """Whether a folder has the manifest of shards or, without a whole one, shards.
+    """Whether a folder has the manifest of shards or, if that is missing or damaged, shards.
 
-    A folder of images may have a manifest.json too, of who delivered them.
+    A folder of images may have a manifest.json too, from whoever delivered them.
     """
     folder = Path(source)
     try:
@@ -105,7 +105,7 @@ def are_shards(source: str | os.PathLike[str]) -> bool:
 
 
 def inspect_shards(source: str | os.PathLike[str], picture: Path | None, progress: Progress) -> InspectedShards:
-    """What the folder holds; its picture is written where one is wanted. DataError for a damaged one."""
+    """What the folder contains. picture: the PNG to write, if any. DataError for a damaged folder."""
     from spectralgpt.data.shards import open_shards
     from spectralgpt.raster import refuse_overwriting
 
@@ -145,14 +145,14 @@ def inspect_shards(source: str | os.PathLike[str], picture: Path | None, progres
 
 
 def chosen(counts: Sequence[int], most: int) -> list[tuple[int, Int64[np.ndarray, " row"]]]:
-    """At most so many samples over all layouts: (layout, rows), as many of each as it has and others leave.
+    """At most `most` samples as (layout, rows), shared as evenly among the layouts as their counts allow.
 
-    Of a layout they are far apart, as neighbours are chips of one image.
+    The samples of a layout are far apart: neighbours are chips of one image.
     """
     shares = [0] * len(counts)
     for _ in range(min(most, sum(counts))):
         left = [layout for layout, count in enumerate(counts) if shares[layout] < count]
-        # of equal shares the largest layout's first: there may be more layouts than samples wanted
+        # if shares are equal, the largest layout comes first: there may be more layouts than samples wanted
         shares[min(left, key=lambda layout: (shares[layout], -counts[layout]))] += 1
     return [
         (layout, ((np.arange(share) + 0.5) * count / share).astype(np.int64))
@@ -166,13 +166,13 @@ def _stored(layout: "Layout", samples: int) -> StoredSamples:
     return StoredSamples(layout.sensor, names, layout.dtype, layout.dates, layout.side, samples)
 
 
-def _statistics(manifest: "Manifest") -> tuple[BandStatistics, ...]:
-    """Of each sensor, in the order in which they first come, by wavelength."""
+def _statistics(manifest: "Manifest") -> tuple[ShardBandStatistics, ...]:
+    """Sensors in the order of their first appearance, the bands of each by wavelength."""
     bands = manifest.statistics
     sensors = list(dict.fromkeys(each.band.sensor for each in bands))
     in_order = sorted(bands, key=lambda each: (sensors.index(each.band.sensor), each.band.wavelength))
     return tuple(
-        BandStatistics(
+        ShardBandStatistics(
             sensor=each.band.sensor,
             name=each.band.name,
             wavelength=float(each.band.wavelength),
@@ -186,14 +186,14 @@ def _statistics(manifest: "Manifest") -> tuple[BandStatistics, ...]:
     )
 
 
-def _told(layout: StoredSamples) -> str:
-    names = ", ".join(layout.bands) if len(layout.bands) <= MOST_BANDS else f"{len(layout.bands)} bands"
+def _described(layout: StoredSamples) -> str:
+    names = ", ".join(layout.bands) if len(layout.bands) <= BANDS_SHOWN else f"{len(layout.bands)} bands"
     dates = "1 date" if layout.dates == 1 else f"{layout.dates} dates"
     return f"{layout.samples:,} of {layout.sensor}, {dates}, {layout.side} px, {layout.dtype}: {names}"
 
 
 def _draw(shards: "Shards", positions: Float32[np.ndarray, "sample 2"], target: Path) -> None:
-    """Of each sample its first date."""
+    """Draws the first date of each sample."""
     from spectralgpt.report import save_samples
     from spectralgpt.report.samples import MOST_SAMPLES
 
@@ -225,8 +225,8 @@ def _written(day: int | np.integer) -> str:
     return iso_date(int(day))
 
 
-def _table(table: tuple[BandStatistics, ...]) -> list[str]:
-    """Sensor, band, wavelength, statistics in reflectance, in columns."""
+def _table(table: tuple[ShardBandStatistics, ...]) -> list[str]:
+    """Columns: sensor and band, wavelength, statistics in reflectance, number of pixels."""
     if not table:
         return []
     width = max(len(f"{row.sensor} {row.name}") for row in table)
@@ -236,32 +236,33 @@ def _table(table: tuple[BandStatistics, ...]) -> list[str]:
         lines += [
             f"{f'{row.sensor} {row.name}':<{width}}  {row.wavelength:7.1f}  {row.mean:8.4f}  {row.sd:8.4f}  "
             f"{row.low:8.4f}  {row.high:8.4f}  {row.pixels:14,}"
-            for row in rows[:MOST_BANDS]
+            for row in rows[:BANDS_SHOWN]
         ]
-        if len(rows) > MOST_BANDS:
-            lines.append(f"and {len(rows) - MOST_BANDS} more bands of {rows[0].sensor}")
+        if len(rows) > BANDS_SHOWN:
+            lines.append(f"and {len(rows) - BANDS_SHOWN} more bands of {rows[0].sensor}")
     return ["", *lines, ""]
 
 
 def _alone(reason: str, source: str) -> str:
-    """A reason without the file's path, so that the same reason of other files is the same text."""
+    """A reason without the path of the file, so that the same reason is the same text for all files."""
     path, _, rest = reason.partition(": ")
     return rest.replace(path, "the file") if rest and path.endswith(source) else reason
 
 
 def _failures(failed: tuple[NotStored, ...]) -> list[str]:
-    """How many, then a line a reason with one of its images, the most frequent first."""
+    """Their number, then one line per reason with one of its images, the most frequent first."""
     if not failed:
         return []
     reasons = Counter(each.reason for each in failed)
     first = {each.reason: each.source for each in reversed(failed)}
     lines = [
         f"            {first[reason]}{f' and {count - 1:,} more' if count > 1 else ''}: {reason}"
-        for reason, count in reasons.most_common(FEW)
+        for reason, count in reasons.most_common(REASONS_SHOWN)
     ]
-    more = [f"            and {len(reasons) - FEW:,} more reasons, which --json lists"] if len(reasons) > FEW else []
+    left = len(reasons) - REASONS_SHOWN
+    more = [f"            and {left:,} more reasons, which are listed in manifest.json"] if left > 0 else []
     return [f"failed      {len(failed):,}", *lines, *more]
 
 
 def _skipped(images: tuple[str, ...]) -> list[str]:
-    return [f"skipped     {len(images):,} with too few valid pixels, like {images[0]}"] if images else []
+    return [f"skipped     {len(images):,} with too few valid pixels, such as {images[0]}"] if images else []

@@ -3,17 +3,21 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Unpack
 
-from spectralgpt.progress import Progress, silent
+from spectralgpt.progress import silent
+from spectralgpt.verbs._options import KindOption, PathLike, ShowProgress, with_shared_options
+
+if TYPE_CHECKING:
+    from spectralgpt.weights import Description, PretrainedModel
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What was found and where it went.
+    """What the weights are and where they are now.
 
-    source: a path, or a name on the hub; size: its name, or width x depth; image: side it is for, pixels; classes: None
-    for pretraining; resized: the tables that were read at another size, in words.
+    source: a path, or a name on the hub. size: its name, or width x depth. image: side of the model's images in pixels.
+    classes: None for pretraining. resized: the tables that were resized, as text.
     """
 
     source: Path | str
@@ -30,70 +34,52 @@ class Converted:
 
     def __str__(self) -> str:
         classes = "" if self.classes is None else f", {self.classes} classes"
-        resized = "".join(f"resized {each}\n" for each in self.resized)
-        return (
-            f"{self.source}: {self.kind} weights, {self.size}, for {self.image} px{classes}, {self.parameters:,} "
-            f"parameters in {self.tensors} tensors\n{resized}{self.target}: written, weights {self.fingerprint[:16]}"
+        return "\n".join(
+            [
+                f"{self.source}: {self.kind} weights, {self.size}, for images of {self.image} px{classes}; "
+                f"{self.parameters:,} parameters in {self.tensors} tensors",
+                *(f"resized {each}" for each in self.resized),
+                f"{self.target}: written, weights {self.fingerprint[:16]}",
+            ]
         )
 
 
+@with_shared_options
 def convert(
-    source: str | os.PathLike[str],
-    target: str | os.PathLike[str],
+    source: PathLike,
+    target: PathLike,
     *,
     image: int | None = None,
-    kind: Literal["segmentation", "change"] | None = None,
-    progress: Progress = silent,
+    progress: ShowProgress = silent,
+    **options: Unpack[KindOption],
 ) -> Converted:
     """Convert a released checkpoint to a weights folder, or back.
 
-    Pretraining, classification, segmentation and change detection. A TARGET that ends in .pth is written in the
-    released format, any other is a weights folder.
+    Converts models for pretraining, classification, segmentation and change detection. A TARGET that ends in .pth is
+    written in the released format, any other as a weights folder.
 
     Args:
-        source: A released checkpoint (.pth), a weights folder, or a model of the Hugging Face hub.
+        source: A released checkpoint (.pth), a weights folder, or a model on the Hugging Face hub (owner/name).
         target: A folder, or a file that ends in .pth.
-        image: Side in pixels of the images to go on with; position tables are interpolated to it.
-        kind: What a checkpoint with a class for each pixel is; untold, two classes are change detection.
+        image: Side in pixels of the images that the model will see; position tables are interpolated to it.
 
     Example:
         spectralgpt convert SpectralGPT.pth weights/
         spectralgpt convert weights/ SpectralGPT.pth
         spectralgpt convert SpectralGPT.pth weights/ --image 128
     """
-    from spectralgpt.errors import OptionError, check_choice
-    from spectralgpt.raster import check_target, refuse_overwriting
-    from spectralgpt.weights import check_weights_target, describe, open_weights
+    from spectralgpt.errors import argument
+    from spectralgpt.weights import describe, open_weights
 
     target = Path(target)
-    check_choice("--kind", kind, (None, "segmentation", "change"))
-    if image is not None and image < 1:
-        raise OptionError(
-            f"--image {image}: found no side of an image; expected one in pixels, a multiple of the patch."
-        )
-    to_released = target.suffix.lower() == ".pth"
-    if to_released:
-        check_target(target, "file")
-    else:
-        check_weights_target(target)
-    refuse_overwriting([os.fspath(source)], [target])
+    _check(source, target, image)
     progress("reading weights", 0, 2)
-    model = open_weights(source, kind)
-    resized: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    if image is not None:
-        earlier = len(model.provenance.get("resized", ()))
-        model = model.resized(image)
-        resized = tuple(model.provenance.get("resized", ())[earlier:])
-        if not resized:
-            warnings = (f"--image {image}: found nothing to resize; every position table is as it was.",)
+    model, resized = _resized(open_weights(source, options["kind"]), image)
     found = describe(model)
     progress("writing weights", 1, 2)
-    if to_released:
-        model.save_released(target)
-    else:
-        model.save_pretrained(target, description=found)
+    _write(model, target, found)
     progress("writing weights", 2, 2)
+    as_before = f"{argument('image', image)}: there was nothing to resize; all position tables are as they were"
     return Converted(
         source=Path(source) if os.path.exists(source) else os.fspath(source),
         target=target,
@@ -105,5 +91,40 @@ def convert(
         parameters=found.parameters,
         tensors=len(model.state_dict()),
         fingerprint=found.fingerprint,
-        warnings=warnings,
+        warnings=() if image is None or resized else (as_before,),
     )
+
+
+def _check(source: PathLike, target: Path, image: int | None) -> None:
+    """InputError for what cannot work, before anything is read."""
+    from spectralgpt.errors import OptionError, argument
+    from spectralgpt.raster import check_target, refuse_overwriting
+    from spectralgpt.weights import check_weights_target
+
+    if image is not None and image < 1:
+        raise OptionError(argument("image", image), "the side of an image in pixels, a multiple of the patch")
+    if _is_released(target):
+        check_target(target, "file")
+    else:
+        check_weights_target(target)
+    refuse_overwriting([os.fspath(source)], [target])
+
+
+def _resized(model: "PretrainedModel", image: int | None) -> tuple["PretrainedModel", tuple[str, ...]]:
+    """The model for another image side, if any, and the tables that were resized for it."""
+    if image is None:
+        return model, ()
+    earlier = len(model.provenance.get("resized", ()))
+    model = model.resized(image)
+    return model, tuple(model.provenance.get("resized", ())[earlier:])
+
+
+def _write(model: "PretrainedModel", target: Path, description: "Description") -> None:
+    if _is_released(target):
+        model.save_released(target)
+    else:
+        model.save_pretrained(target, description=description)
+
+
+def _is_released(target: Path) -> bool:
+    return target.suffix.lower() == ".pth"

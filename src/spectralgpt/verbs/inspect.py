@@ -1,28 +1,30 @@
-"""What an image is, weights are, or shards hold."""
+"""What an image is, what weights are, or what shards contain."""
 
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from spectralgpt.progress import Progress, silent
+from spectralgpt.verbs._options import ImageOptions, KindOption, PathLike, Paths, ShowProgress, with_shared_options
+from spectralgpt.verbs._scene import opened_image
 
 if TYPE_CHECKING:
     from spectralgpt.bands import BandSet
     from spectralgpt.checks import BandRow, Flag, Verdict
     from spectralgpt.raster import Raster
 
-FEW = 4
-"""Facts or notes that are told in full."""
+NOTES_SHOWN = 4
+"""Facts or notes that are shown in full."""
 
 WEIGHT_FILES = ("config.json", "model.safetensors")
 
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What a source is: InspectedWeights, InspectedShards or InspectedImage."""
+    """What the sources are: InspectedWeights, InspectedShards or InspectedImage."""
 
     def lines(self) -> list[str]:
         """All of it in words."""
@@ -36,9 +38,9 @@ class Inspected:
 class InspectedWeights(Inspected):
     """What weights are; `text` says all of it in words.
 
-    source: a path, or a name on the hub. size: its name, or width x depth. image: side it was trained at, pixels.
-    bands: in the model's order, with their wavelengths in nm. classes: None without a head. parameters: all of them,
-    decoder or head included.
+    source: a path, or a name on the hub. size: its name, or width x depth. image: side in pixels of the images it was
+    trained on. bands: in the model's order, with their wavelengths in nm. classes: None without a head. parameters: of
+    the whole model, with its decoder or head.
     """
 
     source: Path | str
@@ -64,12 +66,13 @@ class InspectedWeights(Inspected):
 class InspectedImage(Inspected):
     """What an image is.
 
-    source: its files. bands: in the file's order, wavelengths in nm; reflectance = stored x scale + offset, a band.
-    dates: ISO, empty where unknown. size: rows, columns. transform: six numbers from column and row to x and y of the
-    CRS. gsd: metres on the ground, nan unknown. valid, clouds: shares of pixels, clouds None without a layer of them.
-    table: statistics a band, in reflectance. flags: what is suspected. feeds: `model band <- bands of the file`;
-    dropped and missing: bands of the file and of the model that are not in it. read_from: what was read from where;
-    fixed: what of that metadata set right. notes: what opening warned of.
+    source: its files. bands: in the file's order, wavelengths in nm; per band, reflectance = stored x scale + offset.
+    dates: ISO, empty if unknown. size: rows, columns. transform: six numbers from column and row to x and y of the CRS.
+    gsd: metres on the ground, nan if unknown. valid, clouds: fractions of pixels; clouds is None without a layer of
+    clouds. table: statistics per band, in reflectance. flags: what is suspected. feeds: `model band <- bands of the
+    file`. dropped: bands of the file that the model does not use; missing: bands of the model that the file does not
+    have. read_from: where each piece of metadata was read; fixed: what was corrected in them. notes: warnings from
+    opening.
     """
 
     source: tuple[Path, ...]
@@ -102,19 +105,19 @@ class InspectedImage(Inspected):
     def lines(self) -> list[str]:
         rows, columns = self.size
         known = [date for date in self.dates if date]
-        told = f"{len(known)}, {known[0]} to {known[-1]}" if len(known) > 1 else "".join(known) or "unknown"
+        dates = f"{len(known)}, {known[0]} to {known[-1]}" if len(known) > 1 else "".join(known) or "unknown"
         clouds = "" if self.clouds is None else f", cloudy {self.clouds:.1%}"
         folders = list(dict.fromkeys(str(path.parent) for path in self.source))
         files = (
             str(self.source[0]) if len(self.source) == 1 else f"{len(self.source)} files of {', '.join(folders[:3])}"
         )
-        # what goes by one name in both is told once
+        # a name that both use is shown once
         feeds = ", ".join(arrow.split(" ")[0] if _same_name(arrow) else arrow for arrow in self.feeds)
         return [
             files,
             f"sensor     {self.sensor}: {self.title}" + (f"; level {self.level}" if self.level else ""),
             f"units      {_units(self)}",
-            f"date{'s' if len(known) > 1 else ' '}      {told}",
+            f"date{'s' if len(known) > 1 else ' '}      {dates}",
             f"grid       {rows} x {columns} pixels, {self.crs or 'no CRS'}, transform "
             f"({', '.join(f'{number:.10g}' for number in self.transform)})",
             f"GSD        {f'{self.gsd:.2f} m on the ground' if self.gsd == self.gsd else 'unknown'}",
@@ -125,63 +128,52 @@ class InspectedImage(Inspected):
             "",
             "feeds      " + (feeds or "none of the model's bands"),
             *([f"left out   {', '.join(self.dropped)}"] if self.dropped else []),
-            *([f"missing    {', '.join(self.missing)}, which the model also knows"] if self.missing else []),
+            *([f"missing    {', '.join(self.missing)}, which the model also uses"] if self.missing else []),
             *([f"picture    {self.picture}"] if self.picture else []),
             *_few("note", self.notes),
             *(f"suspected  {flag.kind}: {flag.text}" for flag in self.flags),
-            *([] if self.flags else ["verdict    nothing is suspected"]),
+            *([] if self.flags else ["verdict    nothing suspicious"]),
         ]
 
 
-def inspect(
-    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    *,
-    weights: str | os.PathLike[str] | None = None,
-    bands: str | None = None,
-    date: str | None = None,
-    gsd: float | None = None,
-    aoi: str | os.PathLike[str] | None = None,
-    clouds: str | os.PathLike[str] | None = None,
-    picture: str | os.PathLike[str] | None = None,
-    kind: Literal["segmentation", "change"] | None = None,
-    trust_input: bool = False,
-    progress: Progress = silent,
-) -> Inspected:
-    """Say what an image, weights or shards are, and whether an image can be right.
+class InspectionOptions(ImageOptions, KindOption, total=False):
+    """How an image is read, or what weights are for."""
 
-    Of an image: sensor, level, bands, units, dates, grid, statistics of each band, what is suspected, and which of the
-    model's bands it feeds. Of weights: kind, size, bands, units, parameters, fingerprint. Of shards: samples, their
-    bands, dates, places and sizes, statistics of each band, what failed, fingerprint.
+
+@with_shared_options
+def inspect(
+    sources: Paths,
+    *,
+    weights: PathLike | None = None,
+    picture: PathLike | None = None,
+    progress: ShowProgress = silent,
+    **options: Unpack[InspectionOptions],
+) -> Inspected:
+    """Describe an image, weights or shards, and check whether an image is plausible.
+
+    For an image: sensor, level, bands, units, dates, grid, statistics per band, anything suspicious, and which of the
+    model's bands it feeds. For weights: kind, size, bands, units, parameters, fingerprint. For shards: samples, their
+    bands, dates, places and sizes, statistics per band, failures, fingerprint.
 
     Args:
-        sources: An image, a folder of single-band files, a product, or several: dates of one place. Or weights: a
-            folder, a released checkpoint (.pth), or a model of the Hugging Face hub (owner/name). Or a folder of
+        sources: An image, a product, or a folder of single-band files; several are dates of the same place. Or weights:
+            a folder, a released checkpoint (.pth), or a model on the Hugging Face hub (owner/name). Or a folder of
             shards.
-        weights: Weights whose bands are compared with the image's; untold, the 12 bands of the released ones.
-        bands: Whose names the file's are, or a list like B02,B03.
-        date: Take only these dates, like 2020-05-01,2020-06-10.
-        gsd: Metres of a pixel to read at.
-        aoi: A GeoJSON file; only what lies inside is read.
-        clouds: Leave out clouds by the product's own layer (scl, qa, fmask) or by a mask file.
-        picture: Write true colour, false colour, SWIR and the mean spectrum to this PNG; of shards, some samples and a
-            map of their places.
-        kind: What a checkpoint with a class for each pixel is; untold, two classes are change detection.
-        trust_input: As in other verbs; what they would refuse is reported here either way.
+        weights: Weights to compare the bands of the image with; default: the 12 bands of the released weights.
+        picture: PNG file to write. For an image: true colour, false colour, SWIR and the mean spectrum; for shards:
+            samples and a map of their places.
+        trust_input: No effect here: inspect reports what the input check finds, but never refuses an image.
 
     Example:
         spectralgpt inspect demo-output/part.tif
         spectralgpt inspect demo-output/weights
         spectralgpt inspect shards
     """
-    from spectralgpt.errors import check_choice
-
-    check_choice("--kind", kind, (None, "segmentation", "change"))
     several = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    kind = options["kind"]
     if len(several) == 1 and (kind is not None or _are_weights(os.fspath(several[0]))):
         return _weights(several[0], kind, progress)
-    from spectralgpt.checks import check
-    from spectralgpt.products import open_raster
-    from spectralgpt.raster import check_target, refuse_overwriting
+    from spectralgpt.raster import check_target
     from spectralgpt.verbs._shards import are_shards, inspect_shards
 
     target = None if picture is None else Path(picture)
@@ -189,21 +181,34 @@ def inspect(
         check_target(target, "file")
     if len(several) == 1 and are_shards(several[0]):
         return inspect_shards(several[0], target, progress)
+    return _opened(several, weights, target, options, progress)
+
+
+def _opened(
+    sources: Sequence[PathLike],
+    weights: PathLike | None,
+    picture: Path | None,
+    options: ImageOptions,
+    progress: Progress,
+) -> InspectedImage:
+    from spectralgpt.checks import check
+    from spectralgpt.raster import refuse_overwriting
+
     progress("opening", 0, 3)
-    with open_raster(several, bands=bands, dates=date, gsd=gsd, aoi=aoi, clouds=clouds) as raster:
+    with opened_image(sources, options) as raster:
         model = _model_bands(weights)
         progress("looking at the image", 1, 3)
         verdict = check(raster, trust=True)
         progress("looking at the image", 2, 3)
-        if target is not None:
-            refuse_overwriting(raster.paths, (target,))
-            _draw(raster, target)
+        if picture is not None:
+            refuse_overwriting(raster.paths, (picture,))
+            _draw(raster, picture)
         progress("looking at the image", 3, 3)
-        return _image(raster, verdict, model, target)
+        return _image(raster, verdict, model, picture)
 
 
 def _are_weights(source: str) -> bool:
-    """Whether a source is weights rather than an image; what is neither is taken for an image."""
+    """Whether a source is weights rather than an image; anything else is taken for an image."""
     if source.lower().endswith(".pth"):
         return True
     if os.path.exists(source):
@@ -215,9 +220,7 @@ def _are_weights(source: str) -> bool:
     return on_hub and not os.path.exists(owner) and not looks_like_image(name)
 
 
-def _weights(
-    source: str | os.PathLike[str], kind: Literal["segmentation", "change"] | None, progress: Progress
-) -> InspectedWeights:
+def _weights(source: PathLike, kind: Literal["segmentation", "change"] | None, progress: Progress) -> InspectedWeights:
     from spectralgpt.weights import describe, open_weights
 
     progress("reading weights", 0, 1)
@@ -241,8 +244,8 @@ def _weights(
     )
 
 
-def _model_bands(weights: str | os.PathLike[str] | None) -> "BandSet":
-    """The bands of weights, or of the released ones; without weights no torch is imported, which takes a second."""
+def _model_bands(weights: PathLike | None) -> "BandSet":
+    """The bands of weights, by default of the released ones: then torch, which takes a second, is not imported."""
     from spectralgpt.bands import BandSet, sensor
 
     if weights is None:
@@ -293,7 +296,7 @@ def _image(raster: "Raster", verdict: "Verdict", model: "BandSet", picture: Path
 
 
 def _short(wkt: str | None) -> str | None:
-    """EPSG:32618, where the CRS has a code; else its name."""
+    """EPSG:32618 if the CRS has a code, otherwise its name."""
     if wkt is None:
         return None
     code = re.search(r'(?:AUTHORITY|ID)\["EPSG",\s*"?(\d+)"?\]\]$', wkt.strip())
@@ -308,23 +311,24 @@ def _same_name(arrow: str) -> bool:
     return model == file
 
 
-def _few(word: str, told: tuple[str, ...]) -> list[str]:
-    """A line each; of many, as of many dates, the first."""
-    more = [f"{word:<10} and {len(told) - FEW} more like these"] if len(told) > FEW else []
-    return [*(f"{word:<10} {each}" for each in told[:FEW]), *more]
+def _few(word: str, texts: tuple[str, ...]) -> list[str]:
+    """One line per text; of many, as for a long series of dates, only the first."""
+    left = len(texts) - NOTES_SHOWN
+    more = [f"{word:<10} and {left} more like these"] if left > 0 else []
+    return [*(f"{word:<10} {each}" for each in texts[:NOTES_SHOWN]), *more]
 
 
 def _units(image: InspectedImage) -> str:
     pairs = list(dict.fromkeys(zip(image.scale, image.offset, strict=True)))
     nodata = "" if image.nodata is None else f"; nodata {image.nodata:g}"
     if len(pairs) > 1:
-        return f"reflectance = {image.stored} x scale + offset, other numbers for each band{nodata}"
+        return f"reflectance = {image.stored} x scale + offset, different for each band{nodata}"
     (scale, offset) = pairs[0]
     return f"reflectance = {image.stored} x {scale:g} {'-' if offset < 0 else '+'} {abs(offset):g}{nodata}"
 
 
 def _rows(table: tuple["BandRow", ...]) -> list[str]:
-    """Band, wavelength, 2 %, 50 %, 98 % in reflectance, valid, flags, in columns."""
+    """Columns: band, wavelength, 2 %, 50 % and 98 % quantiles in reflectance, valid, flags."""
     width = max(4, *(len(row.name) for row in table))
     return [
         f"{'band':<{width}}  {'nm':>7}  {'2 %':>8}  {'median':>8}  {'98 %':>8}  {'valid':>6}",
@@ -341,11 +345,11 @@ def _draw(raster: "Raster", target: Path) -> None:
     from spectralgpt.report import save_inspection
 
     date, first = raster.dates[0], Path(raster.paths[0])
-    called = first.name if len(raster.paths) == 1 else first.parent.name
+    name = first.name if len(raster.paths) == 1 else first.parent.name
     save_inspection(
         target,
         overview(raster),
         [band.name for band in raster.bands],
         [float(band.wavelength) for band in raster.bands],
-        f"{called}, {raster.sensor.name}" + (f", {date}" if date else ""),
+        f"{name}, {raster.sensor.name}" + (f", {date}" if date else ""),
     )

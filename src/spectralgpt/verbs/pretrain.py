@@ -1,12 +1,13 @@
-"""Shards in, a pretrained model out, in a run that goes on where it stopped."""
+"""Shards in, a pretrained model out, in a run that continues where it stopped."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Unpack
 
-from spectralgpt.progress import Progress, silent
+from spectralgpt.progress import silent
+from spectralgpt.verbs._options import DeviceOption, PathLike, ShowProgress, with_shared_options
 
 if TYPE_CHECKING:
     from spectralgpt.training import Recipe
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pretrained:
-    """Where a run is.
+    """How far a run is, and where its results are.
 
-    loss: the mean of the last steps logged; val_loss: of the held-back samples, None without any. step of steps, over
-    all stages. finished: false where it was interrupted; the same command goes on. weights: None before the first
-    stage's end. is_main: false in all processes of a run but one, which tells the result.
+    loss: the mean of the last logged steps; val_loss: of the validation samples, None without any. step and steps: over
+    all stages. finished: False if it was interrupted; the same command continues it. weights: None before the end of
+    the first stage. is_main: True in one process of a run only, which prints the result.
     """
 
     folder: Path
@@ -37,12 +38,12 @@ class Pretrained:
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        held = "" if self.val_loss is None else f", {self.val_loss:.4f} on places held back"
-        ended = "finished" if self.finished else "interrupted and saved; the same command goes on"
+        validation = "" if self.val_loss is None else f", {self.val_loss:.4f} on held-back places"
+        ended = "finished" if self.finished else "interrupted and saved; the same command continues"
         return "\n".join(
             [
                 f"{self.folder}: {self.recipe}, step {self.step} of {self.steps}, {ended} ({self.seconds:.0f} s)",
-                f"loss {self.loss:.4f}{held}; {self.images_per_second:.4g} images/s, "
+                f"loss {self.loss:.4f}{validation}; {self.images_per_second:.4g} images/s, "
                 f"{self.tokens_per_second:.4g} tokens/s",
                 f"checkpoint: {self.checkpoint}",
                 *([f"weights: {self.weights}"] if self.weights is not None else []),
@@ -51,35 +52,35 @@ class Pretrained:
         )
 
 
+@with_shared_options
 def pretrain(
-    recipe: str | os.PathLike[str],
+    recipe: PathLike,
     *,
-    data: str | os.PathLike[str],
-    out: str | os.PathLike[str],
-    weights: str | os.PathLike[str] | None = None,
+    data: PathLike,
+    out: PathLike,
+    weights: PathLike | None = None,
     set: Sequence[str] = (),
     seed: int | None = None,
     precision: str | None = None,
-    device: str = "auto",
-    progress: Progress = silent,
+    progress: ShowProgress = silent,
+    **options: Unpack[DeviceOption],
 ) -> Pretrained:
     """Pretrain a model on shards, in the stages of a recipe.
 
-    The same command goes on where a run stopped, whatever stopped it; Ctrl-C and SIGTERM save first. Under torchrun it
-    trains with all its processes: torchrun --nproc-per-node 8 -m spectralgpt pretrain ...
+    The same command continues a run, whatever stopped it; on Ctrl-C and SIGTERM the run is saved first. To train with
+    several processes, use torchrun: torchrun --nproc-per-node 8 -m spectralgpt pretrain ...
 
     Args:
-        recipe: paper-base, paper-large, paper-huge, multi-sensor, own (a small run for shards of your own), smoke
-            (does it work? a minute), or the config.json of a run.
-        data: Shards, or a folder of the shards that the recipe names.
-        out: The run's folder: config.json, log.jsonl, checkpoints, pictures, weights.
-        weights: Go on from these (a folder, a .pth, a name on the hub) instead of a new model; their size, bands and
-            units are kept.
-        set: Another value for a setting of the recipe, like stages.0.lr=1e-4, stages.*.batch=64 or model.size=small;
-            may be given several times.
-        seed: Of everything that is drawn; the recipe's if not told.
-        precision: bf16 or fp32; auto takes bf16 where the hardware has it.
-        device: cpu, cuda, or auto, which takes a GPU when there is one.
+        recipe: paper-base, paper-large, paper-huge, multi-sensor, own (a small run on your own shards), smoke (a test
+            of one minute), or the config.json of a run.
+        data: Folder of shards, or of the folders of shards that the recipe names.
+        out: Folder of the run: config.json, log.jsonl, checkpoints, pictures, weights.
+        weights: Weights to start from (a folder, a .pth file, or a name on the hub) instead of a new model; their size,
+            bands and units are kept.
+        set: Change a setting of the recipe, like stages.0.lr=1e-4, stages.*.batch=64 or model.size=small; can be
+            repeated.
+        seed: Seed of all random choices; default: that of the recipe.
+        precision: fp32, bf16, or auto (bf16 where the hardware supports it); default: that of the recipe.
 
     Example:
         spectralgpt pretrain smoke --data shards --out run
@@ -87,23 +88,19 @@ def pretrain(
     import time
 
     from spectralgpt.plain import changed
-    from spectralgpt.report import save_loss_curve
     from spectralgpt.training import read_log, run_training
 
     start = time.perf_counter()
-    told = {"seed": seed, "machine.precision": precision, "model.weights": None if weights is None else _found(weights)}
-    options = [f"{name}={value}" for name, value in told.items() if value is not None]
-    chosen = changed(_recipe(os.fspath(recipe)), [*set, *options])
+    start_from = None if weights is None else _lasting(weights)
+    settings = {"seed": seed, "machine.precision": precision, "model.weights": start_from}
+    given = [f"{name}={value}" for name, value in settings.items() if value is not None]
+    chosen = changed(_recipe(os.fspath(recipe)), [*set, *given])
     folder = Path(out)
-    result = run_training(chosen, Path(data), folder, device=device, progress=progress)
+    result = run_training(chosen, Path(data), folder, device=options["device"], progress=progress)
     records = read_log(folder / "log.jsonl")
     if result.is_main:
-        save_loss_curve(
-            folder / "pictures" / "loss.png",
-            records,
-            [name for name in ("loss", "token", "spectral", "val_loss") if any(name in each for each in records)],
-            f"{chosen.name}: {chosen.model.size}, {result.step} of {result.steps} steps",
-        )
+        title = f"{chosen.name}: {chosen.model.size}, {result.step} of {result.steps} steps"
+        _draw(folder / "pictures" / "loss.png", records, title)
     validated = [each["val_loss"] for each in records if "val_loss" in each]
     return Pretrained(
         folder=folder,
@@ -123,6 +120,13 @@ def pretrain(
     )
 
 
+def _draw(target: Path, records: Sequence[dict[str, Any]], title: str) -> None:
+    from spectralgpt.report import save_loss_curve
+
+    losses = [name for name in ("loss", "token", "spectral", "val_loss") if any(name in each for each in records)]
+    save_loss_curve(target, records, losses, title)
+
+
 def _recipe(name: str) -> "Recipe":
     from spectralgpt.plain import from_plain
     from spectralgpt.recipes import find
@@ -135,6 +139,6 @@ def _recipe(name: str) -> "Recipe":
     return find(name)
 
 
-def _found(weights: str | os.PathLike[str]) -> str:
-    """Where they are, for the next start too, which may be from elsewhere; a name on the hub as it is."""
+def _lasting(weights: PathLike) -> str:
+    """An absolute path, as the run may be continued from another folder; a name on the hub stays as it is."""
     return os.path.abspath(weights) if os.path.exists(weights) else os.fspath(weights)

@@ -1,21 +1,31 @@
 """Scene in, the same scene with hidden parts rebuilt out."""
 
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Unpack
 
-from spectralgpt.progress import Progress, silent
-from spectralgpt.verbs._scene import opened_scene
+from spectralgpt.progress import silent
+from spectralgpt.verbs._options import (
+    SceneOptions,
+    SceneSources,
+    SceneTarget,
+    SeedOption,
+    ShowProgress,
+    with_shared_options,
+)
+from spectralgpt.verbs._scene import OpenedScene, opened_scene
+
+if TYPE_CHECKING:
+    from spectralgpt.scenes import SceneReconstruction
 
 
 @dataclass(frozen=True, slots=True)
 class Reconstructed:
-    """Where the rebuilt scene and its figure are, and how far it is from the truth.
+    """Where the rebuilt scene and its figure are, and how far the prediction is from the truth.
 
-    error: root mean square error of each band over its hidden pixels, in reflectance, bands that were named first;
-    spread: standard deviation of the truth there, the error of a guess that knows only the band's mean.
+    error: root mean square error per band over its hidden pixels, in reflectance; bands that were named come first.
+    spread: standard deviation of the truth there, which is the error of a guess from the mean of the band alone.
+    hidden: fraction of the pixels. dropped: bands of the image that were not used.
     """
 
     target: Path
@@ -29,114 +39,62 @@ class Reconstructed:
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        left_out = f"; left out: {', '.join(self.dropped)}" if self.dropped else ""
+        dropped = f"; not used: {', '.join(self.dropped)}" if self.dropped else ""
         rows = [f"  {name:>5}  {self.error[name]:.4f}  {self.spread[name]:.4f}" for name in self.error]
-        table = ["   band   error  spread (reflectance, hidden pixels)", *rows]
         return "\n".join(
             [
-                f"{self.target}: {self.hidden:.1%} hidden and rebuilt ({self.seconds:.1f} s){left_out}",
+                f"{self.target}: {self.hidden:.1%} hidden and rebuilt ({self.seconds:.1f} s){dropped}",
                 f"{self.figure}: input, hidden, rebuilt, error, spectra",
-                *table,
+                "   band   error  spread (reflectance, hidden pixels)",
+                *rows,
                 f"weights: {self.fingerprint[:16]}",
             ]
         )
 
 
+class ReconstructionOptions(SceneOptions, SeedOption, total=False):
+    """What a share hides depends on the seed."""
+
+
+@with_shared_options
 def reconstruct(
-    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    target: str | os.PathLike[str],
+    sources: SceneSources,
+    target: SceneTarget,
     *,
     hide: str | float = 0.75,
-    weights: str | os.PathLike[str] | None = None,
-    bands: str | None = None,
-    bands_as: Literal["own"] | None = None,
-    date: str | None = None,
-    gsd: float | None = None,
-    aoi: str | os.PathLike[str] | None = None,
-    clouds: str | os.PathLike[str] | None = None,
-    trust_input: bool = False,
-    overlap: float = 0.25,
-    batch: int = 8,
-    seed: int = 0,
-    device: str = "auto",
-    precision: Literal["auto", "fp32", "bf16"] = "auto",
-    progress: Progress = silent,
+    progress: ShowProgress = silent,
+    **options: Unpack[ReconstructionOptions],
 ) -> Reconstructed:
-    """Hide bands, dates or a share of a scene and rebuild them.
+    """Hide bands, dates or a random share of a scene, and rebuild them.
 
-    TARGET holds the input where it was visible and the prediction where it was hidden, in the input's units; beside it
-    a figure. A band is hidden with its group, as the model sees groups of neighbouring bands.
+    TARGET has the input where it was visible and the prediction where it was hidden, in the units of the input. A
+    figure is written next to it. A band is hidden together with its group: the model sees neighbouring bands in groups.
 
     Args:
-        sources: An image, a product, a folder of single-band files, or several of them: dates of one place.
-        target: The GeoTIFF to write (.tif).
-        hide: Bands (B11,B12), dates (2020-05-01), a share (0.9), or a mixture, with commas.
-        weights: A weights folder or a released checkpoint (.pth).
-        bands: Whose bands they are (a sensor like s2-l2a, or a TOML file of one), a list like B02,B03 or
-            landsat8-toa:B2,B3, or wavelengths in nm.
-        bands_as: Use every band in groups of their own instead of the model's bands.
-        date: Take only these dates, like 2020-05-01,2020-06-10.
-        gsd: Metres on the ground of a pixel instead of the image's own; averaged where that is coarser.
-        aoi: A GeoJSON file; what lies outside is left out.
-        clouds: Leave out clouds: scl, qa or fmask for the product's own layer, or a raster that is not 0 in them.
-        trust_input: Go on where the check of the input finds other bands or units than said.
-        overlap: Part of its side that a window shares with the next, 0 to below 1.
-        batch: Windows computed at once.
-        seed: Which tokens a share hides.
-        device: cpu, cuda, or auto, which takes a GPU when there is one.
-        precision: bf16 or fp32; auto takes bf16 where the hardware has it.
+        hide: Bands (B11,B12), dates (2020-05-01), a share (0.9), or several of these, separated by commas.
 
     Example:
         spectralgpt reconstruct demo-output/part.tif rebuilt.tif --hide B11,B12 --weights demo-output/weights
     """
     import time
 
-    from spectralgpt.report import save_reconstruction
     from spectralgpt.scenes import reconstruct_scene
     from spectralgpt.weights import SpectralGPT
 
     start = time.perf_counter()
-    with opened_scene(
-        sources,
-        target,
-        weights=weights,
-        bands=bands,
-        bands_as=bands_as,
-        date=date,
-        gsd=gsd,
-        aoi=aoi,
-        clouds=clouds,
-        trust_input=trust_input,
-        device=device,
-        precision=precision,
-        kind="pretraining",
-    ) as scene:
-        assert isinstance(scene.model, SpectralGPT)
+    with opened_scene(sources, target, options, "pretraining") as scene:
+        assert isinstance(scene.model, SpectralGPT), "weights for pretraining are of this class"
         result = reconstruct_scene(
             scene.raster,
             scene.model,
             scene.target,
             verdict=scene.verdict,
             hide=str(hide),
-            seed=seed,
-            own=bands_as == "own",
-            overlap=overlap,
-            batch=batch,
-            precision=precision,
+            seed=options["seed"],
             progress=progress,
+            **scene.computing,
         )
-    sample = result.sample
-    save_reconstruction(
-        scene.picture,
-        sample.truth,
-        sample.rebuilt,
-        sample.hidden,
-        sample.bands.names,
-        [band.wavelength for band in sample.bands.bands],
-        f"{scene.target.name}: {result.hidden:.0%} of the pixels hidden (--hide {hide}), "
-        f"weights {result.fingerprint[:12]}",
-        scene.model.config.patch,
-    )
+    _draw(scene, result, f"hidden: {hide}")
     return Reconstructed(
         target=scene.target,
         figure=scene.picture,
@@ -146,12 +104,28 @@ def reconstruct(
         fingerprint=result.fingerprint,
         dropped=result.alignment.dropped,
         seconds=time.perf_counter() - start,
-        warnings=(*scene.verdict.warnings, *_of_share(result.hidden)),
+        warnings=(*scene.verdict.warnings, *_warnings(result.hidden)),
     )
 
 
-def _of_share(hidden: float) -> tuple[str, ...]:
-    """What to say of a share that makes no sense."""
+def _draw(scene: OpenedScene, result: "SceneReconstruction", what: str) -> None:
+    from spectralgpt.report import save_reconstruction
+
+    sample = result.sample
+    save_reconstruction(
+        scene.picture,
+        sample.truth,
+        sample.rebuilt,
+        sample.hidden,
+        sample.bands.names,
+        [band.wavelength for band in sample.bands.bands],
+        f"{scene.target.name}, {what} ({result.hidden:.0%} of the pixels), weights {result.fingerprint[:12]}",
+        scene.model.config.patch,
+    )
+
+
+def _warnings(hidden: float) -> tuple[str, ...]:
+    """Warnings about a share that makes no sense."""
     if hidden == 0:
         return ("nothing was hidden: the result is the input",)
-    return ("everything was hidden: the model saw nothing, its answer is a guess",) if hidden == 1 else ()
+    return ("everything was hidden: the model saw nothing, so the result is a guess",) if hidden == 1 else ()

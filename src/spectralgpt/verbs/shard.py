@@ -5,15 +5,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from spectralgpt.progress import Progress, silent
+from spectralgpt.progress import silent
+from spectralgpt.verbs._options import PathLike, Paths, ReadingOptions, ShowProgress, with_shared_options
 
 if TYPE_CHECKING:
     from spectralgpt.data.manifest import Manifest
+    from spectralgpt.data.sharding import ShardingReport
 
-FEW = 10
-"""Kinds of failures that are told."""
+FAILURES_SHOWN = 10
+"""Kinds of failures that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class StoredSamples:
 
 @dataclass(frozen=True, slots=True)
 class NotStored:
-    """An image, or a date of one, and why it was not stored."""
+    """An image, or one date of it, and why it was not stored."""
 
     source: str
     reason: str
@@ -38,11 +40,11 @@ class NotStored:
 
 @dataclass(frozen=True, slots=True)
 class Sharded:
-    """What a shards folder holds after a run.
+    """What a shards folder contains after a run.
 
-    samples, shards, bytes, layouts: of the whole folder, from whatever run. added: samples of this run. images: found
-    in the sources; known: of these, stored before. left_out: chips with too few valid pixels. skipped: images of which
-    no chip had enough. verified: shards whose bytes were compared.
+    samples, shards, bytes, layouts: of the whole folder, including earlier runs. added: samples of this run. images:
+    found in the sources; known: those that an earlier run stored. left_out: chips with too few valid pixels. skipped:
+    images without a chip of enough valid pixels. verified: shards with a correct checksum.
     """
 
     folder: Path
@@ -61,136 +63,146 @@ class Sharded:
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        plural = "" if self.shards == 1 else "s"
+        shards = f"{self.shards} shard{'' if self.shards == 1 else 's'}"
+        size = f"{self.bytes / 1e6:.1f} MB"
+        lines = [f"{self.folder}: {self.samples} samples in {shards} of {size} ({self.seconds:.1f} s)"]
+        lines += [
+            f"{each.samples} x {each.sensor}: {len(each.bands)} bands, {each.side} pixels, "
+            f"{each.dates} date{'' if each.dates == 1 else 's'}, {each.dtype}"
+            for each in self.layouts
+        ]
+        if self.images:
+            lines.append(f"added {self.added} samples; {self.images} images, {self.known} of them stored before")
+        if self.left_out:
+            lines.append(f"left out: {self.left_out} chips with too few valid pixels")
+        if self.verified:
+            lines.append(f"verified: {shards}")
+        if self.failed:
+            lines.append(f"not stored: {len(self.failed)}; manifest.json has the reason for each")
         return "\n".join(
-            [
-                f"{self.folder}: {self.samples} samples in {self.shards} shard{plural} of {self.bytes / 1e6:.1f} MB "
-                f"({self.seconds:.1f} s)",
-                *(
-                    f"{each.samples} x {each.sensor}: {len(each.bands)} bands, {each.side} pixels, "
-                    f"{each.dates} date{'' if each.dates == 1 else 's'}, {each.dtype}"
-                    for each in self.layouts
-                ),
-                *([f"{self.added} added from {self.images} images, {self.known} known"] if self.images else []),
-                *([f"left out: {self.left_out} chips with too few valid pixels"] if self.left_out else []),
-                *([f"verified: {self.verified} shard{plural}"] if self.verified else []),
-                *([f"not stored: {len(self.failed)}, each with its reason in manifest.json"] if self.failed else []),
-                *(f"  {each}" for each in grouped([failure.reason for failure in self.failed])[:FEW]),
-            ]
+            [*lines, *(f"  {each}" for each in grouped([one.reason for one in self.failed])[:FAILURES_SHOWN])]
         )
 
 
+@with_shared_options
 def shard(
-    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+    sources: Paths = (),
     *,
-    out: str | os.PathLike[str],
+    out: PathLike,
     chip: int = 128,
     stack: bool = False,
     most_dates: int = 12,
     least_valid: float = 0.1,
-    bands: str | None = None,
-    clouds: str | os.PathLike[str] | None = None,
-    gsd: float | None = None,
-    trust_input: bool = False,
     strict: bool = False,
     verify: bool = False,
     shard_size: float = 256.0,
     workers: int | None = None,
-    progress: Progress = silent,
+    progress: ShowProgress = silent,
+    **options: Unpack[ReadingOptions],
 ) -> Sharded:
     """Cut images into chips and store them for pretraining.
 
-    Every raster below a folder is an image; a product, a folder of single-band files, a zip or tar is one.
-    fMoW-Sentinel and BigEarthNet are known by their folders. A table (.csv) has a row an image: path, and if known
-    place, date, bands, clouds; images of one place that have dates are one sample of several dates.
+    Every raster below a folder is an image; so is a product, a folder of single-band files, a zip or a tar. The folders
+    of fMoW-Sentinel and BigEarthNet are recognized. A table (.csv) has one row per image, with its path and, if known,
+    place, date, bands and clouds; dated images of one place become one sample with several dates.
 
-    Run it again after a stop: what is stored stays, what failed is tried again. A file that cannot be read is reported
-    and does not stop the others.
+    After an interruption, run the same command again: what is stored is kept, and what failed is tried again. A file
+    that cannot be read is reported and does not stop the run.
 
     Args:
-        sources: Images, products, folders of them, or tables (.csv). None with --verify.
-        out: The folder of the shards, new or one to add to.
+        sources: Images, products, folders of them, or tables (.csv). Not needed with verify=True.
+        out: Folder of the shards: a new one, or one to add to.
         chip: Side of a chip in pixels; smaller images are padded.
-        stack: The images in a folder are the dates of one place.
-        most_dates: Longer series are cut into runs of so many dates.
-        least_valid: Leave out chips with a smaller part of valid pixels, 0 to 1.
-        bands: Whose bands they are (a sensor like s2-l2a, or a TOML file of one), a list like B02,B03, or wavelengths.
-        clouds: Leave out clouds: scl, qa or fmask for the product's own layer.
-        gsd: Metres on the ground of a pixel instead of the image's own.
-        trust_input: Store also where the check of the input finds other bands or units than said.
+        stack: Take the images in a folder as dates of the same place.
+        most_dates: Maximum number of dates per sample; longer series are split.
+        least_valid: Leave out chips with a smaller fraction of valid pixels, from 0 to 1.
         strict: Stop at the first file that cannot be stored.
-        verify: Compare every shard with the checksum of its bytes at the end.
-        shard_size: MB of a shard.
-        workers: Processes; one a core when not told.
+        verify: Check every shard against its checksum at the end.
+        shard_size: Size of a shard in MB.
+        workers: Number of processes; default: one per core.
+        clouds: Mask out clouds with the product's own layer: scl, qa or fmask. A table can name a raster per image.
 
     Example:
         spectralgpt shard demo-output/part.tif --out shards
     """
     import time
 
+    from spectralgpt.data.chips import Reading
     from spectralgpt.data.manifest import read_manifest
+    from spectralgpt.data.sharding import MEGABYTE, ShardingReport
+    from spectralgpt.data.sharding import shard as shard_images
     from spectralgpt.data.verification import verify_shards
-    from spectralgpt.errors import DataError, OptionError
+    from spectralgpt.errors import OptionError
 
     start = time.perf_counter()
     given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     if not given and not verify:
-        raise OptionError("SOURCE: found none; expected images, folders or tables, or --verify to check shards.")
-    images = known = added = left_out = 0
-    warnings: tuple[str, ...] = ()
+        raise OptionError("no sources given", "images, folders or tables, or verify=True to check existing shards")
+    _check("chip", chip, 8, 32_000, "pixels")
+    _check("most_dates", most_dates, 1, 10_000, "dates")
+    _check("least_valid", least_valid, 0, 1, "as a fraction of the pixels")
+    _check("shard_size", shard_size, 0.001, 100_000, "MB")
+    _check("workers", 1 if workers is None else workers, 1, 1000, "processes")
     if given:
-        from spectralgpt.data.chips import Reading
-        from spectralgpt.data.sharding import MEGABYTE
-        from spectralgpt.data.sharding import shard as shard_images
-
-        _check("--chip", chip, 8, 32_000, "pixels")
-        _check("--most-dates", most_dates, 1, 10_000, "dates")
-        _check("--least-valid", least_valid, 0, 1, "as a part of all pixels")
-        _check("--shard-size", shard_size, 0.001, 100_000, "MB")
-        if workers is not None:
-            _check("--workers", workers, 1, 1000, "processes")
-        masks = None if clouds is None else os.fspath(clouds)
+        masks = None if options["clouds"] is None else os.fspath(options["clouds"])
+        image_options = (options["bands"], masks, options["gsd"], options["trust_input"])
         report = shard_images(
             given,
             out,
-            Reading(chip, float(least_valid), most_dates, bands, masks, gsd, trust_input),
+            Reading(chip, float(least_valid), most_dates, *image_options),
             stack=stack,
             size=int(shard_size * MEGABYTE),
             workers=workers,
             strict=strict,
             progress=progress,
         )
-        images, known, added, left_out = report.images, report.known, report.added, report.left_out
-        warnings = grouped(report.warnings)
-        if not report.manifest.shards:
-            failed = report.manifest.failed
-            why = f" The first: {failed[0].reason}" if failed else f" {left_out} chips have too few valid pixels."
-            raise DataError(f"{out}: found {images} images, of which none could be stored; expected some.{why}")
+        _refuse_nothing(out, report)
+    else:
+        report = ShardingReport(read_manifest(Path(out)), images=0, known=0, added=0, left_out=0, warnings=())
     verified = verify_shards(out, progress) if verify else 0
-    manifest = read_manifest(Path(out))
+    return _result(Path(out), report, verified, time.perf_counter() - start)
+
+
+def _check(name: str, value: float | int, low: float | int, high: float | int, unit: str) -> None:
+    """OptionError for a value outside low to high."""
+    from spectralgpt.errors import OptionError, argument
+
+    if not low <= value <= high:  # also of NaN
+        raise OptionError(argument(name, value), f"{low:g} to {high:g} {unit}")
+
+
+def _refuse_nothing(out: PathLike, report: "ShardingReport") -> None:
+    """DataError if the folder has no shard after a run, with a reason."""
+    from spectralgpt.errors import DataError
+
+    if report.manifest.shards:
+        return
+    failed = report.manifest.failed
+    why = f"The first: {failed[0].reason}" if failed else f"{report.left_out} chips have too few valid pixels."
+    images = "the only image" if report.images == 1 else f"none of {report.images} images"
+    raise DataError(f"{out}: {images} could {'not ' if report.images == 1 else ''}be stored. {why}")
+
+
+def _result(folder: Path, report: "ShardingReport", verified: int, seconds: float) -> Sharded:
+    from spectralgpt.data.manifest import read_manifest
+
+    manifest = read_manifest(folder)
     return Sharded(
-        folder=Path(out),
+        folder=folder,
         samples=sum(entry.count for entry in manifest.shards),
-        added=added,
-        images=images,
-        known=known,
-        left_out=left_out,
+        added=report.added,
+        images=report.images,
+        known=report.known,
+        left_out=report.left_out,
         shards=len(manifest.shards),
         bytes=sum(entry.bytes for entry in manifest.shards),
         layouts=_layouts(manifest),
         failed=tuple(NotStored(each.source, each.reason) for each in manifest.failed),
         skipped=manifest.skipped,
         verified=verified,
-        seconds=time.perf_counter() - start,
-        warnings=warnings,
+        seconds=seconds,
+        warnings=grouped(report.warnings),
     )
-
-
-def _check(option: str, value: float | int, low: float | int, high: float | int, unit: str) -> None:
-    from spectralgpt.errors import OptionError
-
-    if not low <= value <= high:  # also of NaN
-        raise OptionError(f"{option} {value:g}: expected {low:g} to {high:g} {unit}.")
 
 
 def _layouts(manifest: "Manifest") -> tuple[StoredSamples, ...]:
@@ -208,7 +220,7 @@ def _layouts(manifest: "Manifest") -> tuple[StoredSamples, ...]:
 
 
 def grouped(messages: Sequence[str]) -> tuple[str, ...]:
-    """The first of each kind, with how many are like it; a message begins with its image's path."""
+    """The first message of each kind, with the number of others. A message begins with the path of its image."""
     kinds: dict[str, list[str]] = {}
     for message in messages:
         kinds.setdefault(re.sub(r"[\d.]+", "", message.partition(": ")[2])[:40], []).append(message)

@@ -1,0 +1,240 @@
+"""Options that several verbs share: the name, type, default and help text of each, declared once.
+
+A verb takes a group of them as `**options: Unpack[SceneOptions]`, which type checkers read as flat keywords.
+`with_shared_options` makes the signature and the docstring flat at run time too, for `help()` and the command line.
+A verb in which an option means something else documents it in its own docstring, and that text counts.
+"""
+
+import inspect
+import os
+import textwrap
+import types
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Annotated, Any, Literal, TypedDict, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from spectralgpt.errors import check_choice, did_you_mean
+from spectralgpt.progress import Progress
+
+FORMER_NAMES = {"date": "dates"}
+"""Options by the name they had in the version before, which still works, with a warning."""
+
+DOCUMENTATION_WIDTH = 112
+"""Columns of a line of documentation."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What a shared option means, and its default."""
+
+    help: str
+    default: object = None
+
+
+PathLike = str | os.PathLike[str]
+Paths = PathLike | Sequence[PathLike]
+
+SceneSources = Annotated[
+    Paths, Option("An image, a product, or a folder of single-band files; several are dates of the same place.")
+]
+SceneTarget = Annotated[PathLike, Option("The GeoTIFF to write (.tif).")]
+ShowProgress = Annotated[Progress, Option("Function that is called as progress(stage, done, total).")]
+
+
+class WeightsOption(TypedDict, total=False):
+    """Which model is used."""
+
+    weights: Annotated[
+        PathLike | None,
+        Option("A weights folder, a released checkpoint (.pth), or a model on the Hugging Face hub (owner/name)."),
+    ]
+
+
+class ReadingOptions(TypedDict, total=False):
+    """How an image is read."""
+
+    bands: Annotated[
+        str | None,
+        Option(
+            "Sensor of the bands (s2-l2a, or a TOML file of your own), list of bands (B02,B03 or landsat8-toa:B2,B3), "
+            "or wavelengths in nm; default: as the file declares."
+        ),
+    ]
+    gsd: Annotated[
+        float | None,
+        Option("Pixel size on the ground in metres (default: the image's own); a coarser size averages pixels."),
+    ]
+    clouds: Annotated[
+        PathLike | None,
+        Option(
+            "Mask out clouds with the product's own layer (scl, qa or fmask) or a raster that is non-zero in clouds."
+        ),
+    ]
+    trust_input: Annotated[
+        bool, Option("Continue even if the input check finds other bands or units than declared.", False)
+    ]
+
+
+class ImageOptions(ReadingOptions, total=False):
+    """How the dates of one place are read."""
+
+    dates: Annotated[str | None, Option("Use only these dates, like 2020-05-01,2020-06-10.")]
+    aoi: Annotated[PathLike | None, Option("GeoJSON file of the area of interest; the rest is left out.")]
+
+
+class ComputingOptions(TypedDict, total=False):
+    """How a scene is computed, window by window."""
+
+    bands_as: Annotated[
+        Literal["own"] | None,
+        Option(
+            "own: use all bands of the image, in groups of their own, instead of matching them to the model's bands."
+        ),
+    ]
+    overlap: Annotated[
+        float, Option("Overlap of neighbouring windows, as a fraction of their side, from 0 to below 1.", 0.25)
+    ]
+    batch: Annotated[int, Option("Number of windows computed at once.", 8)]
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"], Option("fp32, bf16, or auto (bf16 where the hardware supports it).", "auto")
+    ]
+
+
+class DeviceOption(TypedDict, total=False):
+    """Where the model runs."""
+
+    device: Annotated[str, Option("cpu, cuda, or auto (a GPU if there is one).", "auto")]
+
+
+class SceneOptions(WeightsOption, ImageOptions, ComputingOptions, DeviceOption, total=False):
+    """Everything that a verb needs to map a scene."""
+
+
+class SeedOption(TypedDict, total=False):
+    """Where random choices start."""
+
+    seed: Annotated[int, Option("Seed of all random choices.", 0)]
+
+
+class KindOption(TypedDict, total=False):
+    """What a checkpoint that does not say it is for."""
+
+    kind: Annotated[
+        Literal["segmentation", "change"] | None,
+        Option(
+            "Task of a checkpoint that gives each pixel a class; default: change if it has two classes, else "
+            "segmentation."
+        ),
+    ]
+
+
+def with_shared_options(verb: Function) -> Function:
+    """The verb with flat keywords: its `**options` receive every shared option, given or by default.
+
+    An option by its former name works with a DeprecationWarning. TypeError for an unknown one, with the nearest name;
+    OptionError for a value that is none of an option's choices.
+    """
+    signature = _flat_signature(verb)
+    keywords = {one.name: one for one in signature.parameters.values() if one.kind is one.KEYWORD_ONLY}
+    own = inspect.signature(verb).parameters
+    defaults = {name: one.default for name, one in keywords.items() if name not in own}
+    choices = {name: found for name, one in keywords.items() if (found := _choices(one.annotation))}
+
+    @wraps(verb)
+    def call(*arguments: Any, **given: Any) -> Any:
+        given = _by_current_names(verb.__name__, given, signature.parameters)
+        for name in given:
+            if name not in signature.parameters:
+                near = did_you_mean(name, signature.parameters)
+                raise TypeError(f"{verb.__name__}() got an unexpected keyword argument {name!r}.{near}")
+            if name in choices:
+                check_choice(name, given[name], choices[name])
+        return verb(*arguments, **{**defaults, **given})
+
+    plain = [one.replace(annotation=_plain(one.annotation)) for one in signature.parameters.values()]
+    call.__signature__ = signature.replace(parameters=plain)  # type: ignore[attr-defined]
+    call.__annotations__ = {one.name: one.annotation for one in plain} | {"return": signature.return_annotation}
+    call.__doc__ = _flat_docstring(verb.__doc__ or "", signature)
+    return cast(Function, call)
+
+
+def _flat_signature(verb: Callable[..., Any]) -> inspect.Signature:
+    """The signature with an entry for each shared option, `progress` last; annotations with their Option."""
+    hints = get_type_hints(verb, include_extras=True)
+    signature = inspect.signature(verb)
+    flat = []
+    for one in signature.parameters.values():
+        if one.kind is not one.VAR_KEYWORD:
+            flat.append(one.replace(annotation=hints[one.name]))
+            continue
+        (group,) = get_args(hints[one.name])
+        flat += [
+            inspect.Parameter(name, one.KEYWORD_ONLY, default=_option(annotation).default, annotation=annotation)
+            for name, annotation in get_type_hints(group, include_extras=True).items()
+        ]
+    flat.sort(key=lambda one: one.name == "progress")
+    return signature.replace(parameters=flat, return_annotation=hints["return"])
+
+
+def _flat_docstring(text: str, signature: inspect.Signature) -> str:
+    """The docstring with an entry in Args for each parameter that it leaves to its Option.
+
+    Args comes before Example, which is last.
+    """
+    body, _, example = inspect.cleandoc(text).partition("\n\nExample:\n")
+    body, _, own = body.partition("\n\nArgs:\n")
+    entries = _entries(own)
+    for one in signature.parameters.values():
+        if one.name not in entries and get_origin(one.annotation) is Annotated:
+            line = f"{one.name}: {_option(one.annotation).help}"
+            indents = {"initial_indent": " " * 4, "subsequent_indent": " " * 8}
+            entries[one.name] = textwrap.wrap(line, DOCUMENTATION_WIDTH, break_on_hyphens=False, **indents)  # type: ignore[arg-type]
+    args = [line for name in signature.parameters for line in entries.get(name, ())]
+    return "\n".join([body, "", "Args:", *args, *(["", "Example:", example] if example else [])])
+
+
+def _entries(args: str) -> dict[str, list[str]]:
+    """The lines of a section Args by the name that each entry begins with, at four spaces."""
+    entries: dict[str, list[str]] = {}
+    name = ""
+    for line in args.splitlines():
+        if line[:4].isspace() and not line[4:5].isspace():
+            name = line.strip().partition(":")[0]
+        entries.setdefault(name, []).append(line)
+    return entries
+
+
+def _by_current_names(verb: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    renamed = dict(given)
+    for old, new in FORMER_NAMES.items():
+        if old not in renamed or old in known or new not in known:
+            continue
+        if new in renamed:
+            raise TypeError(f"{verb}() got both {new!r} and {old!r}, its former name")
+        warnings.warn(f"{verb}({old}=...) is called {new} now", DeprecationWarning, stacklevel=3)
+        renamed[new] = renamed.pop(old)
+    return renamed
+
+
+def _option(annotation: Any) -> Option:
+    (option,) = (each for each in annotation.__metadata__ if isinstance(each, Option))
+    return option
+
+
+def _plain(annotation: Any) -> Any:
+    """The annotation without its Option."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _choices(annotation: Any) -> tuple[object, ...]:
+    """The values that an annotation allows, empty where it allows any."""
+    annotation = _plain(annotation)
+    members = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    literals = [each for each in members if get_origin(each) is Literal]
+    if len(literals) < sum(each is not type(None) for each in members):
+        return ()
+    return (*(choice for each in literals for choice in get_args(each)), *([None] if type(None) in members else []))
