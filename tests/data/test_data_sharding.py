@@ -217,7 +217,7 @@ def test_an_image_damaged_where_the_check_does_not_look_is_one_failure(tmp_path)
     path.write_bytes(content)
     report = shard([path], tmp_path / "out", READING, workers=1)
     (failure,) = report.manifest.failed
-    assert "long.tif: found that the pixels of rows" in failure.reason
+    assert "long.tif: rows " in failure.reason
     assert 32 * 6 < report.added < 250  # all parts but those two
 
 
