@@ -51,7 +51,7 @@ class Pixels:
         """The former name of `spectralgpt.as_pixels`."""
         import spectralgpt  # a room above, by the public interface; goes with this method
 
-        warnings.warn("Pixels.from_array is called spectralgpt.as_pixels now", DeprecationWarning, stacklevel=2)
+        warnings.warn("Pixels.from_array is now spectralgpt.as_pixels", DeprecationWarning, stacklevel=2)
         pixels: Pixels = spectralgpt.as_pixels(values, **described)
         return pixels
 
