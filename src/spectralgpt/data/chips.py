@@ -1,4 +1,4 @@
-"""An image cut into chips: which there are, and reading them. Runs in worker processes, and knows no torch."""
+"""An image cut into chips: which chips it has, and reading them. Runs in worker processes, without torch."""
 
 import hashlib
 import math
@@ -26,16 +26,16 @@ from spectralgpt.raster.grid import applied
 from spectralgpt.raster.handles import GDAL_ERRORS
 
 PADDED_SIDES = (32, 64, 96, 128)
-"""Sides to which an image that is smaller than a chip is padded."""
+"""Sides to which an image smaller than a chip is padded."""
 
 MOST_CHIPS, MOST_BYTES = 32, 8_000_000
-"""Of a part, which a worker reads at once."""
+"""Limits of a part, which a worker reads at a time."""
 
 MOST_SAMPLE_BYTES = 2**31
-"""Bytes of a sample: beyond, Arrow cannot hold it in one cell."""
+"""Bytes of a sample from which on Arrow cannot hold it in one cell."""
 
 CELL = 0.1
-"""Degrees: images whose centres lie in one cell are one place."""
+"""Degrees: images with their centres in one cell are one place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Chips of an image that are read at once: their first corners. side: pixels; chips: of the whole image."""
+    """Chips of an image that are read together. corners: first row and column of each. side: pixels. chips: number in
+    the whole image."""
 
     image: str
     run: Series
@@ -77,7 +78,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What came of a part. left_out: chips with too few valid pixels."""
+    """The result of a part. left_out: number of chips with too few valid pixels."""
 
     image: str
     layout: Layout | None = None
@@ -89,14 +90,14 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What an image is: what came of its first part, and the parts that are left."""
+    """The result of an image's first part, and the parts that remain."""
 
     first: Cut
     rest: tuple[Part, ...] = ()
 
 
 Known = frozenset[tuple[str, int, int, int]]
-"""Chips of an image that are stored already: source, row, column, side."""
+"""Chips of an image that are already stored: source, row, column, side."""
 
 
 DateKind = tuple[frozenset[Band], tuple[int, int]]
@@ -104,8 +105,8 @@ DateKind = tuple[frozenset[Band], tuple[int, int]]
 
 
 def padded_side(height: int, width: int, chip: int) -> int:
-    """The side of the chips of an image: the chip's, or, for an image smaller than that, the smallest of 32, 64, 96 and
-    128 that holds it."""
+    """The side of an image's chips: the chip's or, for an image smaller than that, the smallest of 32, 64, 96 and 128
+    that holds it."""
     longest = max(height, width)
     return next((side for side in PADDED_SIDES if longest <= side < chip), chip)
 
@@ -123,7 +124,7 @@ def place_of(text: str) -> int:
 
 
 def look(image: ImageSource, reading: Reading, known: Known) -> Looked:
-    """Open an image, check it, and read its first part. What is wrong with it comes back as failures."""
+    """Open an image, check it, and read its first part. Its errors are returned as failures."""
     failures: list[Failure] = []
     warnings: list[str] = []
     parts: list[Part] = []
@@ -137,7 +138,7 @@ def look(image: ImageSource, reading: Reading, known: Known) -> Looked:
 
 
 def read_part(part: Part) -> Cut:
-    """Read the chips of a part; a file that cannot be read is a failure of it."""
+    """Read the chips of a part; a file that cannot be read becomes a failure."""
     chips: list[Chip] = []
     left_out = 0
     layout: Layout | None = None
@@ -159,7 +160,7 @@ def read_part(part: Part) -> Cut:
 
 
 def _parts(image: ImageSource, runs: Sequence[Series], reading: Reading, known: Known) -> list[Part]:
-    """The chips that are not stored yet."""
+    """The chips that are not stored yet, in parts."""
     grids = [_opened(run).grid for run in runs]
     sides = [padded_side(*grid.shape, reading.chip) for grid in grids]
     cut = [list(corners(*grid.shape, side)) for grid, side in zip(grids, sides, strict=True)]
@@ -171,7 +172,10 @@ def _parts(image: ImageSource, runs: Sequence[Series], reading: Reading, known: 
         if layout.bytes >= MOST_SAMPLE_BYTES:
             raise OptionError(
                 f"{run.files[0]}: found chips of {layout.bytes / 1e9:.1f} GB ({layout.dates} dates, "
-                f"{len(layout.bands)} bands, {side} pixels); expected below 2 GB. Take a smaller --chip."
+                f"{len(layout.bands)} bands, {side} pixels)",
+                "less than 2 GB",
+                "Choose a smaller chip, like",
+                ("chip", 128),
             )
         left = [corner for corner in places if (run.source, *corner, side) not in known]
         many = max(1, min(MOST_CHIPS, MOST_BYTES // layout.bytes))
@@ -204,13 +208,13 @@ def _series(image: ImageSource, reading: Reading, failures: list[Failure], warni
         run = Series((image.opened(index),), bands, mask or None, reading.gsd, image.sources[index])
         try:
             with _open(run) as raster:
-                told = check(raster, reading.trust).warnings
+                noticed = check(raster, reading.trust).warnings
                 day = _day(image, index, raster, opened)
         except InputError as error:
             failures.append(Failure(run.source, str(error), image.name))
         else:
             opened[day] = run, (frozenset(raster.bands), raster.grid.shape)
-            warnings += told
+            warnings += noticed
     fitting = _fitting(opened, image, failures)
     return [
         _together(fitting[start : start + reading.most_dates]) for start in range(0, len(fitting), reading.most_dates)
@@ -220,7 +224,7 @@ def _series(image: ImageSource, reading: Reading, failures: list[Failure], warni
 def _fitting(
     opened: Mapping[int, tuple[Series, DateKind]], image: ImageSource, failures: list[Failure]
 ) -> list[Series]:
-    """The dates in time, without those that do not fit what most of them are."""
+    """The dates in order of time, without those that do not fit the most frequent kind."""
     if not opened:
         return []
     most = Counter(kind for _, kind in opened.values()).most_common(1)[0][0]
@@ -242,18 +246,16 @@ def _day(image: ImageSource, index: int, raster: Raster, others: Container[int])
     if day == UNKNOWN and len(image.paths) > 1:
         raise RasterError(
             f"{path}: found no date in its metadata or name",
-            "one, as it is one of several of its place",
-            "Say it in a table's column date",
+            "a date, as its place has several images",
+            "Give it in the column date of a table",
         )
     if day in others:
-        raise RasterError(
-            f"{path}: found the date {iso_date(day)}, which another image of its place has", "different days"
-        )
+        raise RasterError(f"{path}: found the date {iso_date(day)}, as of another image of its place", "different days")
     return int(day)
 
 
 def _together(runs: Sequence[Series]) -> Series:
-    """Dates of one place, of which each has its own mask of clouds, or all the product's own layer."""
+    """Dates of one place, each with its own cloud mask, or all with the product's own layer."""
     first, masks = runs[0], [run.clouds or "" for run in runs]
     clouds = masks[0] if masks[0].lower() in ("", *cloud_options()) else ",".join(masks)
     return replace(first, files=tuple(run.files[0] for run in runs), clouds=clouds or None)
@@ -264,7 +266,7 @@ def _open(run: Series) -> Raster:
 
 
 def by_wavelength(raster: Raster) -> Raster:
-    """The raster with its bands in order of wavelength: files that differ in their order only have one layout."""
+    """The raster with its bands in order of wavelength: files that differ only in their order have one layout."""
     bands = raster.bands
     order = sorted(range(len(bands)), key=lambda index: (bands[index].wavelength, bands[index].identity))
     return replace(
@@ -277,7 +279,7 @@ def by_wavelength(raster: Raster) -> Raster:
 
 @lru_cache(maxsize=2)
 def _opened(run: Series) -> Raster:
-    """The raster of the run that is read now: a worker gets its parts one after another."""
+    """The raster of the series being read: a worker gets its parts one after another."""
     return _open(run)
 
 
@@ -295,7 +297,7 @@ def _place(image: ImageSource, grid: Grid) -> int:
 
 
 def _position(grid: Grid, window: Window) -> tuple[float, float]:
-    """Longitude and latitude of a window's centre, NaN where the CRS cannot tell."""
+    """Longitude and latitude of a window's centre, NaN where the CRS does not give them."""
     if grid.crs is None:
         return math.nan, math.nan
     x, y = applied(grid.transform, window.column + window.width / 2, window.row + window.height / 2)
@@ -308,7 +310,7 @@ def _position(grid: Grid, window: Window) -> tuple[float, float]:
 
 
 def _chip(part: Part, pixels: Pixels, layout: Layout, raster: Raster, window: Window) -> Chip:
-    """Padded to the layout's side at the bottom and to the right; 0 where nothing was measured."""
+    """A chip, padded at the bottom and on the right to the layout's side; 0 where nothing was measured."""
     values = np.zeros(layout.shape, layout.dtype)
     inside = (..., slice(window.height), slice(window.width))
     values[inside] = pixels.values
