@@ -68,7 +68,7 @@ class Part:
     the whole image."""
 
     image: str
-    run: Series
+    series: Series
     side: int
     corners: tuple[tuple[int, int], ...]
     chips: int
@@ -143,7 +143,7 @@ def read_part(part: Part) -> Cut:
     left_out = 0
     layout: Layout | None = None
     try:
-        raster = _opened(part.run)
+        raster = _opened(part.series)
         layout = _layout(raster, part.side)
         height, width = raster.grid.shape
         for row, column in part.corners:
@@ -155,34 +155,34 @@ def read_part(part: Part) -> Cut:
             else:
                 chips.append(_chip(part, pixels, layout, raster, window))
     except InputError as error:
-        return Cut(part.image, layout, tuple(chips), left_out, (Failure(part.run.source, str(error), part.image),))
+        return Cut(part.image, layout, tuple(chips), left_out, (Failure(part.series.source, str(error), part.image),))
     return Cut(part.image, layout, tuple(chips), left_out)
 
 
-def _parts(image: ImageSource, runs: Sequence[Series], reading: Reading, known: Known) -> list[Part]:
+def _parts(image: ImageSource, several: Sequence[Series], reading: Reading, known: Known) -> list[Part]:
     """The chips that are not stored yet, in parts."""
-    grids = [_opened(run).grid for run in runs]
+    grids = [_opened(series).grid for series in several]
     sides = [padded_side(*grid.shape, reading.chip) for grid in grids]
     cut = [list(corners(*grid.shape, side)) for grid, side in zip(grids, sides, strict=True)]
     chips = sum(map(len, cut))
     place = _place(image, grids[0]) if grids else 0
     parts = []
-    for run, side, places in zip(runs, sides, cut, strict=True):
-        layout = _layout(_opened(run), side)
+    for series, side, places in zip(several, sides, cut, strict=True):
+        layout = _layout(_opened(series), side)
         if layout.bytes >= MOST_SAMPLE_BYTES:
             raise OptionError(
-                f"{run.files[0]}: found chips of {layout.bytes / 1e9:.1f} GB ({layout.dates} dates, "
+                f"{series.files[0]}: found chips of {layout.bytes / 1e9:.1f} GB ({layout.dates} dates, "
                 f"{len(layout.bands)} bands, {side} pixels)",
                 "less than 2 GB",
                 "Choose a smaller chip, like",
                 ("chip", 128),
             )
-        left = [corner for corner in places if (run.source, *corner, side) not in known]
+        left = [corner for corner in places if (series.source, *corner, side) not in known]
         many = max(1, min(MOST_CHIPS, MOST_BYTES // layout.bytes))
         parts += [
             Part(
                 image=image.name,
-                run=run,
+                series=series,
                 side=side,
                 corners=tuple(left[start : start + many]),
                 chips=chips,
@@ -198,22 +198,22 @@ def _series(image: ImageSource, reading: Reading, failures: list[Failure], warni
     """The rasters of an image, checked; a date of a stack that does not open or fit becomes a failure."""
     bands, clouds = image.bands or reading.bands, image.clouds or reading.clouds
     if not image.stack:
-        run = Series((image.opened(0),), bands, clouds, reading.gsd, image.sources[0])
-        warnings += check(_opened(run), reading.trust).warnings
-        return [run]
+        series = Series((image.opened(0),), bands, clouds, reading.gsd, image.sources[0])
+        warnings += check(_opened(series), reading.trust).warnings
+        return [series]
     masks = (clouds or "").split(",")
     masks = masks if len(masks) == len(image.paths) else [clouds or ""] * len(image.paths)
     opened: dict[int, tuple[Series, DateKind]] = {}
     for index, mask in enumerate(masks):
-        run = Series((image.opened(index),), bands, mask or None, reading.gsd, image.sources[index])
+        series = Series((image.opened(index),), bands, mask or None, reading.gsd, image.sources[index])
         try:
-            with _open(run) as raster:
+            with _open(series) as raster:
                 noticed = check(raster, reading.trust).warnings
                 day = _day(image, index, raster, opened)
         except InputError as error:
-            failures.append(Failure(run.source, str(error), image.name))
+            failures.append(Failure(series.source, str(error), image.name))
         else:
-            opened[day] = run, (frozenset(raster.bands), raster.grid.shape)
+            opened[day] = series, (frozenset(raster.bands), raster.grid.shape)
             warnings += noticed
     fitting = _fitting(opened, image, failures)
     return [
@@ -228,15 +228,15 @@ def _fitting(
     if not opened:
         return []
     most = Counter(kind for _, kind in opened.values()).most_common(1)[0][0]
-    first = next(run for run, kind in opened.values() if kind == most)
+    first = next(series for series, kind in opened.values() if kind == most)
     fitting = []
-    for _, (run, kind) in sorted(opened.items()):
+    for _, (series, kind) in sorted(opened.items()):
         try:
             if kind != most:
-                _open(_together([first, run]))  # refuses other bands, and another place
-            fitting.append(run)
+                _open(_together([first, series]))  # refuses other bands, and another place
+            fitting.append(series)
         except InputError as error:
-            failures.append(Failure(run.source, str(error), image.name))
+            failures.append(Failure(series.source, str(error), image.name))
     return fitting
 
 
@@ -254,15 +254,15 @@ def _day(image: ImageSource, index: int, raster: Raster, others: Container[int])
     return int(day)
 
 
-def _together(runs: Sequence[Series]) -> Series:
+def _together(several: Sequence[Series]) -> Series:
     """Dates of one place, each with its own cloud mask, or all with the product's own layer."""
-    first, masks = runs[0], [run.clouds or "" for run in runs]
+    first, masks = several[0], [series.clouds or "" for series in several]
     clouds = masks[0] if masks[0].lower() in ("", *cloud_options()) else ",".join(masks)
-    return replace(first, files=tuple(run.files[0] for run in runs), clouds=clouds or None)
+    return replace(first, files=tuple(series.files[0] for series in several), clouds=clouds or None)
 
 
-def _open(run: Series) -> Raster:
-    return by_wavelength(open_raster(run.files, bands=run.bands, clouds=run.clouds, gsd=run.gsd))
+def _open(series: Series) -> Raster:
+    return by_wavelength(open_raster(series.files, bands=series.bands, clouds=series.clouds, gsd=series.gsd))
 
 
 def by_wavelength(raster: Raster) -> Raster:
@@ -278,9 +278,9 @@ def by_wavelength(raster: Raster) -> Raster:
 
 
 @lru_cache(maxsize=2)
-def _opened(run: Series) -> Raster:
+def _opened(series: Series) -> Raster:
     """The raster of the series being read: a worker gets its parts one after another."""
-    return _open(run)
+    return _open(series)
 
 
 def _layout(raster: Raster, side: int) -> Layout:
@@ -332,7 +332,7 @@ def _chip(part: Part, pixels: Pixels, layout: Layout, raster: Raster, window: Wi
         lat=lat,
         place=part.place,
         image=part.image,
-        source=part.run.source,
+        source=part.series.source,
         row=window.row,
         column=window.column,
         chips=part.chips,
