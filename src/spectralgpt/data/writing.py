@@ -155,8 +155,8 @@ class ShardsWriter:
         )
 
     def _start(self) -> None:
-        """Remove what a killed run left; add shards that it renamed but did not enter; forget removed shards, so that their
-        samples are stored again."""
+        """Remove what a killed run left; add shards that it renamed but did not enter; forget removed shards, to store
+        their samples again."""
         if (self.folder / NAME).exists():
             self.manifest = read_manifest(self.folder)
         with self._refusals():
