@@ -166,7 +166,7 @@ def _polygons(option: str, document: dict[str, Any]) -> list[Polygon]:
             nested = each.get("coordinates")
             for rings in [nested] if kind == "Polygon" else nested if isinstance(nested, list) else [None]:
                 if not isinstance(rings, list):
-                    raise OptionError(f"{option}: found a {kind} without coordinates", "lists of them")
+                    raise OptionError(f"{option}: found a {kind} without coordinates", "lists of [x, y]")
                 found += [[_ring(option, ring) for ring in rings]] if rings else []
         else:
             others.add(kind)
