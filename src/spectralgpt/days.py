@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from spectralgpt.errors import RasterError
 
 UNKNOWN = -1
-"""The day of an image whose date is unknown."""
+"""The day of an image of unknown date."""
 
 EPOCH = date(1970, 1, 1)
 

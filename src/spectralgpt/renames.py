@@ -1,4 +1,4 @@
-"""Names that moved: the former ones work for one version, with a warning."""
+"""Names that moved: the former names work for one version, with a warning."""
 
 import importlib
 import warnings
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def former_names(room: str, names: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a room (PEP 562) some names of which moved.
+    """The `__getattr__` (PEP 562) of a room from which names moved.
 
     names: former name -> `room.name` below spectralgpt, like {"check": "checks.check"}. The object comes with a
     DeprecationWarning that names its new place.
@@ -17,7 +17,7 @@ def former_names(room: str, names: Mapping[str, str]) -> Callable[[str], Any]:
         if name not in names:
             raise AttributeError(f"module {room!r} has no attribute {name!r}")
         module, _, new = names[name].rpartition(".")
-        warnings.warn(f"{room}.{name} is spectralgpt.{module}.{new} now", DeprecationWarning, stacklevel=2)
+        warnings.warn(f"{room}.{name} is now spectralgpt.{module}.{new}", DeprecationWarning, stacklevel=2)
         return getattr(importlib.import_module(f"spectralgpt.{module}"), new)
 
     return find

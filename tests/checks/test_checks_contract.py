@@ -24,29 +24,29 @@ from spectralgpt.raster.sampling import LOOK_SIDE, sample
 
 TOA, SURFACE = sensor("s2-l1c"), sensor("s2-l2a")
 NAMES = tuple(f"B{name[1:]:0>2}" if name != "B8A" else name for name in TOA.names)
-"""B01 to B12: nobody but Sentinel-2 writes them so."""
+"""B01 to B12: only Sentinel-2 products write them this way."""
 
 
-def usual(seed: int = 0, pixels: int = 4096, whose=TOA) -> np.ndarray:
-    """Reflectance (band, pixel) as is usual for a sensor, drawn from the packaged statistics."""
-    reference = typical(whose.level)
+def usual(seed: int = 0, pixels: int = 4096, of=TOA) -> np.ndarray:
+    """Usual reflectance (band, pixel) of a sensor, drawn from the packaged statistics."""
+    reference = typical(of.level)
     rng = np.random.default_rng(seed)
     # an image varies less than the world does
     logarithms = rng.multivariate_normal(
-        reference.mean, reference.covariance / 2 + 0.002 * np.eye(len(whose.bands)), pixels
+        reference.mean, reference.covariance / 2 + 0.002 * np.eye(len(of.bands)), pixels
     )
     return np.maximum(np.exp(logarithms) - reference.darkest, 1e-4).T.astype(np.float32)
 
 
-def sampled(values: np.ndarray, whose=TOA, bands: tuple[Band, ...] | None = None) -> PixelSample:
-    """Of (band, pixel) or (date, band, pixel)."""
+def sampled(values: np.ndarray, of=TOA, bands: tuple[Band, ...] | None = None) -> PixelSample:
+    """A sample of values (band, pixel) or (date, band, pixel)."""
     dates = values if values.ndim == 3 else values[None]
     valid = (~np.isnan(dates)).mean(axis=(0, 2))
-    return PixelSample(bands or whose.bands, whose.level, dates, np.full(dates.shape[1], 6.5535), valid)
+    return PixelSample(bands or of.bands, of.level, dates, np.full(dates.shape[1], 6.5535), valid)
 
 
-def kinds(values: np.ndarray, told: bool = False, **how) -> list[str]:
-    return [flag.kind for flag in suspicions(sampled(values, **how), told)]
+def kinds(values: np.ndarray, offset_declared: bool = False, **how) -> list[str]:
+    return [flag.kind for flag in suspicions(sampled(values, **how), offset_declared)]
 
 
 def written(path, values: np.ndarray, side: int = 64, names=NAMES, **how):
@@ -55,18 +55,18 @@ def written(path, values: np.ndarray, side: int = 64, names=NAMES, **how):
     return write(path, stored.reshape(len(values), side, side), names=names, **how)
 
 
-@pytest.mark.parametrize("whose", [TOA, SURFACE])
+@pytest.mark.parametrize("of", [TOA, SURFACE])
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_what_is_usual_passes_and_misread_bands_do_not(whose, seed):
-    values = usual(seed, 1000, whose)
-    assert kinds(values, whose=whose) == []
-    assert kinds(values[::-1], whose=whose) == ["order"]
+def test_what_is_usual_passes_and_misread_bands_do_not(of, seed):
+    values = usual(seed, 1000, of)
+    assert kinds(values, of=of) == []
+    assert kinds(values[::-1], of=of) == ["order"]
     # EuroSAT keeps B8A last
-    eurosat = [band for band, name in enumerate(whose.names) if name != "B8A"] + [whose.names.index("B8A")]
-    assert kinds(values[eurosat], whose=whose) == ["order"]
-    assert "offset" in kinds(values + 0.1, whose=whose)
-    assert "offset" not in kinds(values + 0.1, told=True, whose=whose)
+    eurosat = [band for band, name in enumerate(of.names) if name != "B8A"] + [of.names.index("B8A")]
+    assert kinds(values[eurosat], of=of) == ["order"]
+    assert "offset" in kinds(values + 0.1, of=of)
+    assert "offset" not in kinds(values + 0.1, offset_declared=True, of=of)
 
 
 def test_an_order_names_the_bands_that_are_elsewhere():
@@ -104,11 +104,11 @@ def test_one_dark_band_is_no_reason():
 
 
 def test_thermal_bands_are_not_compared():
-    whose = sensor("landsat8-toa")
-    bands = tuple(band for band in whose.bands if band.wavelength > 10_000)
+    of = sensor("landsat8-toa")
+    bands = tuple(band for band in of.bands if band.wavelength > 10_000)
     warm = np.random.default_rng(0).normal(300, 5, (len(bands), 900)).astype(np.float32)
     assert bands
-    assert kinds(warm, whose=whose, bands=bands) == []
+    assert kinds(warm, of=of, bands=bands) == []
 
 
 def test_the_offset_in_some_of_the_dates():
@@ -116,10 +116,10 @@ def test_the_offset_in_some_of_the_dates():
     (flag,) = suspicions(sampled(np.stack([values, values + np.float32(0.1)])), False)
     assert flag.kind == "offset"
     assert "in 1 of 2 dates" in flag.text
-    assert "offset" not in kinds(np.stack([values, values + np.float32(0.1)]), told=True)
+    assert "offset" not in kinds(np.stack([values, values + np.float32(0.1)]), offset_declared=True)
 
 
-def test_the_offset_taken_off_where_it_was_not():
+def test_the_offset_subtracted_where_it_was_not_added():
     assert "offset" in kinds(usual() - 0.1)
     # noise around 0 over water is no offset
     dark = np.random.default_rng(0).normal(0.002, 0.004, (13, 4000)).astype(np.float32)
@@ -127,18 +127,18 @@ def test_the_offset_taken_off_where_it_was_not():
 
 
 def test_haze_is_no_offset():
-    """Haze lifts visible bands above 0.1, and neither infrared nor cirrus."""
+    """Haze lifts visible bands above 0.1, but neither infrared nor cirrus."""
     haze = usual() + 0.12 * (np.array([band.wavelength for band in TOA.bands]) < 700)[:, None].astype(np.float32)
     assert "offset" not in kinds(haze)
-    bright = usual(whose=SURFACE) + np.float32(0.15)
-    assert "offset" not in kinds(bright, whose=SURFACE)
+    bright = usual(of=SURFACE) + np.float32(0.15)
+    assert "offset" not in kinds(bright, of=SURFACE)
 
 
 def test_only_sentinel_2_adds_1000():
     landsat = sensor("landsat8-c1sr")
     bands = tuple(band for band in landsat.bands if band.wavelength < 2500)
-    lifted = usual(whose=SURFACE)[: len(bands)] + np.float32(0.1)
-    assert "offset" not in kinds(lifted, whose=landsat, bands=bands)
+    lifted = usual(of=SURFACE)[: len(bands)] + np.float32(0.1)
+    assert "offset" not in kinds(lifted, of=landsat, bands=bands)
 
 
 def test_constant_duplicate_saturated_absent():
@@ -229,7 +229,7 @@ def test_a_verdict_in_full(tmp_path):
 def test_wrong_units_are_refused_unless_trusted(tmp_path):
     path = written(tmp_path / "a.tif", usual(), scales=[1.0] * 13, offsets=[0.5] * 13)
     with open_raster(path) as raster:
-        with pytest.raises(RasterError, match=rf"{path}: found values whose .* expected reflectance.*--trust-input"):
+        with pytest.raises(RasterError, match=rf"{path}: found values with .* expected reflectance.*trust_input=True"):
             check(raster)
         assert [flag.kind for flag in check(raster, trust=True).flags] == ["units"]
 
@@ -237,7 +237,7 @@ def test_wrong_units_are_refused_unless_trusted(tmp_path):
 def test_a_conflict_is_refused_unless_trusted(tmp_path):
     with open_raster(written(tmp_path / "a.tif", usual())) as opened:
         raster = replace(opened, conflicts=("a.tif: found metadata of X; expected Y",))
-        with pytest.raises(RasterError, match=r"a\.tif: found metadata of X; expected Y; or --trust-input"):
+        with pytest.raises(RasterError, match=r"a\.tif: found metadata of X; expected Y\. .*trust_input=True$"):
             check(raster)
         verdict = check(raster, trust=True)
     assert [flag.kind for flag in verdict.flags] == ["conflict"]
@@ -248,8 +248,8 @@ def test_an_offset_that_metadata_state_is_not_suspected(tmp_path):
     lifted = usual() + np.float32(0.1)
     with open_raster(written(tmp_path / "bare.tif", lifted)) as raster:
         assert [flag.kind for flag in check(raster).flags] == ["offset"]
-    told = written(tmp_path / "told.tif", lifted, scales=[1e-4] * 13, offsets=[-0.1] * 13)
-    with open_raster(told) as raster:
+    declared = written(tmp_path / "declared.tif", lifted, scales=[1e-4] * 13, offsets=[-0.1] * 13)
+    with open_raster(declared) as raster:
         verdict = check(raster)
     assert verdict.flags == ()
     assert len(verdict.fixed) == 1
@@ -304,7 +304,7 @@ def test_samples_are_few_and_inside(height, width, along):
 
 
 def test_a_big_scene_costs_no_more(tmp_path, monkeypatch):
-    """At most 36 windows of at most 128 x 128 pixels, and 50,000 pixels a band kept, whatever the size."""
+    """At most 36 windows of at most 128 x 128 pixels, and 50,000 pixels per band kept, whatever the size."""
     read, seen = Raster.read, []
     monkeypatch.setattr(Raster, "read", lambda self, window=None: seen.append(window) or read(self, window))
     stored = np.full((2, 2100, 3000), 700, np.uint16) + np.arange(3000, dtype=np.uint16) % 601
@@ -320,12 +320,12 @@ def test_a_big_scene_costs_no_more(tmp_path, monkeypatch):
 
 
 def test_statistics_are_those_of_the_packaged_sensors():
-    for whose in (TOA, SURFACE):
-        reference = typical(whose.level)
-        assert list(reference.wavelength) == [band.wavelength for band in whose.bands]
+    for of in (TOA, SURFACE):
+        reference = typical(of.level)
+        assert list(reference.wavelength) == [band.wavelength for band in of.bands]
         assert np.allclose(reference.covariance, reference.covariance.T)
-        assert np.linalg.eigvalsh(reference.covariance + 0.01 * np.eye(len(whose.bands))).min() > 0
-        np.testing.assert_allclose(reference.expected(whose.bands), reference.q98)
+        assert np.linalg.eigvalsh(reference.covariance + 0.01 * np.eye(len(of.bands))).min() > 0
+        np.testing.assert_allclose(reference.expected(of.bands), reference.q98)
 
 
 def test_other_sensors_are_compared_by_wavelength():
@@ -354,8 +354,8 @@ def test_scenes_with_1000_added_are_suspected(path, bands, tmp_path):
     with rasterio.open(real(path)) as dataset:
         stored, names = dataset.read(), dataset.descriptions
     count = len(stored)
-    told = write(tmp_path / "told.tif", stored, names=names, scales=[1e-4] * count, offsets=[-0.1] * count)
-    with open_raster(told, bands=bands) as raster:
+    declared = write(tmp_path / "declared.tif", stored, names=names, scales=[1e-4] * count, offsets=[-0.1] * count)
+    with open_raster(declared, bands=bands) as raster:
         assert check(raster).flags == ()
 
 

@@ -1,4 +1,4 @@
-"""Folders of images for tests of sharding, and what a shards folder holds in plain words."""
+"""Folders of images for tests of sharding, and the contents of a shards folder in plain words."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def killed_run(how: str, at: float, arguments: tuple, options: dict) -> None:
-    """Shard, and kill this process: `after` so many seconds, or `before` or `behind` the rename of that number."""
+    """Shard, and kill this process: `at` seconds `after` the start, or `before` or `behind` rename number `at`."""
 
     def kill() -> None:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Shards in memory: what the loader asks of a shards folder, without files."""
+"""Shards in memory: what the loader needs of a shards folder, without files."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def made_layout(side: int = 2, dates: int = 1) -> Layout:
 
 
 class MadeShards(Shards):
-    """Layouts of two bands; a sample's values tell its row, date and band: 100 x row + 10 x date + band."""
+    """Layouts of two bands; a sample's values identify its row, date and band: 100 x row + 10 x date + band."""
 
     def __init__(self, counts: tuple[int, ...], dates: int = 1, folder: str = "made", fails: int | None = None) -> None:
         layouts = tuple(made_layout(2 + number, dates) for number in range(len(counts)))

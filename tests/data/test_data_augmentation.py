@@ -1,4 +1,4 @@
-"""Crops as matrix products, what is drawn, and cubes made of stored values."""
+"""Crops as matrix products, draws, and cubes computed from stored values."""
 
 import math
 from contextlib import nullcontext
@@ -24,7 +24,7 @@ from spectralgpt.nn import BandStatistics, Cube, Normalization, make_cube
 
 SENTINEL = {band.name: band for band in sensor("s2-l1c").bands}
 NATIVE = BandSet.native(sensor("spectralgpt-12").bands)
-# in an order of their own, with one that the model does not know
+# in another order, with one that the model does not support
 BANDS = tuple(SENTINEL[name] for name in ("B8", "B10", "B2", "B3", "B4", "B11", "B8A"))
 NARROW = tuple(Band("narrow", str(i), float(w), 12.0, 30.0) for i, w in enumerate(np.linspace(2450, 410, 60)))
 NORMALIZATIONS = {
@@ -87,7 +87,7 @@ def inside(samples: Samples) -> Tensor:
 
 
 class OneImage:
-    """A sample of them with the fields of pixels; what is padding is not valid."""
+    """The samples with the fields of pixels; padding is not valid."""
 
     def __init__(self, samples: Samples, sample: int) -> None:
         seen = inside(samples) if samples.valid is None else inside(samples) & samples.valid
@@ -168,7 +168,7 @@ STORED = {
 
 
 def odd_samples(seed: int, junk: bool = False, **options: Any) -> Samples:
-    """Samples with a constant band, and perhaps floats that are no reflectance and are not declared as such."""
+    """Samples with a constant band, and perhaps floats that are not reflectance and not declared so."""
     samples = made_samples(seed, batch=3, **options)
     samples.values[:, :, 2] = 777
     if junk:
@@ -183,7 +183,7 @@ def odd_samples(seed: int, junk: bool = False, **options: Any) -> Samples:
 @pytest.mark.parametrize("kind", NORMALIZATIONS)
 @pytest.mark.parametrize("stored", STORED)
 def test_a_crop_that_resamples_nothing_is_what_make_cube_gives(stored, kind, trained_side):
-    """To the last bit, what is not valid and what is behind it included: training and use are one pipeline."""
+    """To the last bit, also under pixels that are not valid: training and use are one pipeline."""
     samples = odd_samples(4, **STORED[stored])
     made = [make_cube(OneImage(samples, i), NATIVE, NORMALIZATIONS[kind], trained_side) for i in range(3)]
     options = {"trained_side": trained_side}
@@ -227,7 +227,7 @@ class Waits(TorchDispatchMode):
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("stored", ["uint16", "float32", "holes", "holes with NaN", "merged", "merged with NaN"])
 def test_no_step_waits_for_the_device(stored, padded, kind, monkeypatch):
-    """`meta` has shapes and no values: what was looked at would have to be there."""
+    """`meta` has shapes and no values: reading one would raise."""
     # there is no autocast on meta
     monkeypatch.setattr("spectralgpt.data.augmentation.computing_in", lambda *_: nullcontext())
     samples = odd_samples(4, padded=padded, **STORED[stored])
@@ -311,7 +311,7 @@ def test_what_is_not_valid_never_matters(seed, dtype, kind, holes, centre, bands
         odd = torch.tensor([math.nan, math.inf, 3e38], dtype=junk.dtype)
         junk = odd[torch.randint(3, seen.shape, generator=torch.Generator().manual_seed(seed))]
     values = torch.where(seen, samples.values.double(), junk.double()).to(samples.values.dtype)
-    # of padding nothing may be believed, not even that it is valid
+    # padding must not be trusted, not even its validity
     spoilt = replace(samples, values=values, valid=None if samples.valid is None else samples.valid | ~inside(samples))
     cubes = []
     for each in (samples, spoilt):
@@ -375,7 +375,7 @@ def test_the_order_of_a_files_bands_changes_nothing(seed, merged):
 
 
 def many(extent: tuple[int, int], count: int = 4000, gsd: Tensor | None = None) -> Samples:
-    """Keys and extents of many samples; nobody looks at their values."""
+    """Keys and extents of many samples; their values are not used."""
     samples = made_samples(3, batch=count, dates=1, side=1, bands=BANDS[:1])
     sides = torch.tensor(extent, dtype=torch.int32).expand(count, 2)
     return replace(samples, extent=sides, gsd=samples.gsd if gsd is None else gsd)
@@ -396,7 +396,7 @@ def test_areas_aspects_and_places_are_drawn_evenly():
     assert uniform_to(np.log(width / height)[small], math.log(3 / 4), math.log(4 / 3))
     assert not uniform_to(np.log(width / height)[~small], math.log(3 / 4), math.log(4 / 3))
     for start, length in ((row, height), (column, width)):
-        loose = length < 900  # else there are few places
+        loose = length < 900  # else few places exist
         assert uniform_to((start + 0.5)[loose] / (1000 - length + 1)[loose], 0, 1)
     assert not uniform_to(height * width / 1e6, 0.25, 1.0)
 

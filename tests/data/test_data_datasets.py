@@ -19,7 +19,7 @@ READING = Reading(chip=96, least_valid=0.1, most_dates=12)
 
 @pytest.fixture
 def fmow(tmp_path) -> Path:
-    """Two locations; of the first, images 0 and 2 have dates, 5 is of a date that 2 has, 7 has none."""
+    """Two locations; of the first, images 0 and 2 have dates, 5 has the date of 2, 7 has none."""
     folder = tmp_path / "fmow-sentinel"
     for split, category, location, images in (("train", "air_port", 3, (0, 2, 5, 7)), ("val", "dam", 11, (1,))):
         place = folder / split / category / f"{category}_{location}"
@@ -65,7 +65,7 @@ def test_bigearthnet_is_found_by_names_alone(tmp_path):
     first = tmp_path / "v1" / "S2A_MSIL2A_20170613T101031_87_48"
     bands_of(first, ("B02", "B03"))
     second = first.with_name("S2B_MSIL2A_20170924T93020_69_24")
-    second.mkdir()  # not opened, hence not missed here
+    second.mkdir()  # not opened, so nobody notices that it is empty
     product = tmp_path / "v2" / "S2A_MSIL2A_20170613T101031_N9999_R022_T33UUP"
     patch = product / f"{product.name}_26_57"
     bands_of(patch, ("B02", "B03"))

@@ -1,4 +1,4 @@
-"""The loader: no sample lost or repeated, whatever ranks and workers, with stops and resumes."""
+"""The loader: no sample lost or repeated, for any ranks and workers, with stops and resumes."""
 
 import gc
 import threading
@@ -49,7 +49,7 @@ def joined(steps: list[Step]) -> dict[str, torch.Tensor]:
 
 
 def of_ranks(ranks: int, workers: int, start: int, count: int, **options) -> list[list[Step]]:
-    """By step, the ranks' parts."""
+    """For each step, the parts of the ranks."""
     loaders = [loader(rank=rank, ranks=ranks, workers=workers, **options) for rank in range(ranks)]
     return [list(parts) for parts in zip(*(list(islice(each.steps(start), count)) for each in loaders), strict=True)]
 
@@ -102,7 +102,7 @@ def test_workers_change_nothing(workers):
 def test_parts_are_the_batch_in_even_pieces(count, ranks, micro):
     found = [parts(count, rank, ranks, micro) for rank in range(ranks)]
     assert [place for pieces in found for piece in pieces for place in piece] == list(range(count))
-    # an all-reduce a micro-batch must find every process
+    # every process must take part in the all-reduce of each micro-batch
     assert len({len(pieces) for pieces in found if pieces}) == 1
     assert {len(pieces) for pieces in found if pieces} == {1} or all(found)
     for pieces in filter(None, found):
@@ -130,7 +130,7 @@ def test_keys_and_draws_are_of_seed_step_and_place():
 
 
 def test_the_batches_are_the_ones_they_were():
-    """Literal numbers: a run that is resumed by a later version goes on with the same samples and keys."""
+    """Literal numbers: a run resumed by a later version continues with the same samples and keys."""
     step = next(loader().steps(6))
     assert [samples.number.tolist() for samples in step.micro] == [[66, 100], [74, 78], [96, 98, 68]]
     assert step.micro[0].key.tolist() == [-5860800717934399369, -3267578162163511077]
@@ -138,7 +138,7 @@ def test_the_batches_are_the_ones_they_were():
 
 
 def test_samples_are_the_rows_they_are_numbered_by():
-    """Numbers count every sample of every folder, also those left out; values are of that row."""
+    """Numbers count every sample of every folder, also those left out; the values are those of the row."""
     for step in islice(loader(dates=None).steps(), 30):
         for samples in step.micro:
             side, found = samples.values.shape[-1], samples.number.numpy()
@@ -213,7 +213,7 @@ def test_threads_end_with_the_iterator(how):
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_an_error_comes_in_its_turn(workers):
-    """Steps before the damaged sample are had; then its own error, in the caller."""
+    """Steps before the damaged sample arrive; then its own error is raised in the caller."""
     sources = [source(MadeShards((40,), fails=7))]
     whole = [step.micro[0].number.tolist() for step in islice(loader([source(MadeShards((40,)))], micro=99).steps(), 5)]
     before = next(number for number, rows in enumerate(whole) if 7 in rows)
@@ -254,7 +254,7 @@ def test_workers_work_at_the_same_time():
 
 
 def test_memory_is_used_again_only_when_nobody_holds_it():
-    """Also not while a part of it is held, as an array or as a tensor."""
+    """Nor while a part of it is held, as an array or as a tensor."""
     pool = BufferPool()
     first, second = pool((4, 5), "uint16"), pool((4, 5), "uint16")
     place = first.ctypes.data

@@ -1,4 +1,4 @@
-"""The order of samples: every sample once an epoch, from any step on, the same everywhere."""
+"""The order of samples: every sample once per epoch, from any step on, the same everywhere."""
 
 import tracemalloc
 from fractions import Fraction
@@ -56,15 +56,19 @@ def test_one_sample_over_a_batch_goes_with_it():
 @settings(max_examples=30)
 @given(COUNTS, st.integers(1, 40), st.integers(0, 99), st.data())
 def test_any_step_is_had_at_once_and_again(counts, batch, seed, data):
-    """A new order, asked for one step only, tells what an order that went through all steps told."""
+    """A new order, asked for one step only, gives the same batch as an order that went through all steps."""
     weights = data.draw(st.none() | st.lists(st.floats(0.1, 10), min_size=len(counts), max_size=len(counts)))
     order = Order(counts, weights, batch, seed)
-    told = [order.batch(step) for step in range(2 * order.steps_per_epoch + 1)]
-    for step in data.draw(st.lists(st.integers(0, len(told) - 1), min_size=1, max_size=5)):
+    expected = [order.batch(step) for step in range(2 * order.steps_per_epoch + 1)]
+    for step in data.draw(st.lists(st.integers(0, len(expected) - 1), min_size=1, max_size=5)):
         for asked in (order, Order(counts, weights, batch, seed)):
             found = asked.batch(step)
-            assert (found.source, found.layout, found.epoch) == (told[step].source, told[step].layout, told[step].epoch)
-            np.testing.assert_array_equal(found.positions, told[step].positions)
+            assert (found.source, found.layout, found.epoch) == (
+                expected[step].source,
+                expected[step].layout,
+                expected[step].epoch,
+            )
+            np.testing.assert_array_equal(found.positions, expected[step].positions)
 
 
 def test_a_caller_cannot_change_what_comes():
@@ -75,7 +79,7 @@ def test_a_caller_cannot_change_what_comes():
 
 
 def test_epochs_seeds_sources_and_layouts_differ():
-    """In each: another order, and other neighbours in a batch."""
+    """In each epoch: another order, and other neighbours in a batch."""
     order = Order([[64, 64], [64, 64]], None, 16, 0)
     found = [(batch.source, batch.layout, batch.positions) for number in range(3) for batch in epoch(order, number)]
     found += [
@@ -94,7 +98,7 @@ def test_batches_of_sources_and_layouts_are_interleaved():
 
 
 def test_the_order_is_the_one_it_was():
-    """Literal numbers: a run that is resumed by a later version goes on in the same order."""
+    """Literal numbers: a run resumed by a later version continues in the same order."""
     order = Order([[7, 9], [20]], None, 4, 0)
     found = [(each.source, each.layout, each.positions.tolist()) for each in map(order.batch, (0, 1, 9, 12))]
     assert order.steps_per_epoch == 9
@@ -119,7 +123,7 @@ def test_shares_are_exact_where_they_can_be():
 
 
 def test_weights_are_shares_of_the_steps_and_sources_go_on_in_their_passes():
-    """A small source of great weight is passed many times, each pass every sample once; a large one goes on."""
+    """A small source of great weight is passed many times, each pass every sample once; a large one continues."""
     order = Order([[16], [400]], [1, 1], 8, 0)
     assert order.steps_per_epoch == 52
     batches = [batch for number in range(4) for batch in epoch(order, number)]
@@ -156,7 +160,7 @@ def test_a_source_without_samples_is_refused(counts):
 
 
 def test_a_million_samples_take_bounded_memory():
-    """What stays: 8 bytes a sample and batch, not one permutation a pass."""
+    """Memory kept: 8 bytes per sample and batch, not one permutation per pass."""
     tracemalloc.start()
     order = Order([[1_000_000]], None, 64, 0)
     for number in range(3):
@@ -168,7 +172,7 @@ def test_a_million_samples_take_bounded_memory():
 
 
 def test_seeds_that_follow_each_other_draw_nothing_alike():
-    """A run of seed 1 is no run of seed 0 that began a step later."""
+    """A run of seed 1 is not a run of seed 0 that began a step later."""
     places = np.arange(4)
     for first, second in ((keys(0, 1, places), keys(1, 0, places)), (keys(3, places), keys(4, places - 1))):
         assert not np.isin(first, second).any()

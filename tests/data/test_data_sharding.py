@@ -1,4 +1,4 @@
-"""From images to shards: nothing lost or stored twice, whatever stops it; one bad file is no other's fault."""
+"""From images to shards: nothing lost or stored twice, whatever stops it; one bad file does not affect others."""
 
 import json
 import multiprocessing
@@ -94,9 +94,9 @@ def killed(how: str, at: float, arguments: tuple, options: dict) -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
-def assert_same(out: Path, whole: Path, told: str = "") -> None:
-    """The same samples, each once, with the same statistics, and files that are what the manifest says."""
-    assert contents(out) == contents(whole), told
+def assert_same(out: Path, whole: Path, context: str = "") -> None:
+    """The same samples, each once, with the same statistics, and files that match the manifest."""
+    assert contents(out) == contents(whole), context
     assert verify_shards(out) == len(list(out.glob("shard-*")))
     for one, other in zip(open_shards(out).manifest.statistics, open_shards(whole).manifest.statistics, strict=True):
         assert (one.band, one.count, one.low, one.high) == (other.band, other.count, other.low, other.high)
@@ -136,7 +136,7 @@ def test_a_shard_that_was_renamed_but_not_entered_counts(images, whole, tmp_path
     report = shard([images], out, READING, size=SIZE, workers=1)
     assert report.added == 0
     assert contents(out) == contents(whole)
-    (out / "manifest.json").unlink()  # all of it can be told from the shards
+    (out / "manifest.json").unlink()  # the shards are enough to restore all of it
     assert shard([images], out, READING, size=SIZE, workers=1).added == 0
     assert_same(out, whole)
 
@@ -217,7 +217,7 @@ def test_an_image_damaged_where_the_check_does_not_look_is_one_failure(tmp_path)
     path.write_bytes(content)
     report = shard([path], tmp_path / "out", READING, workers=1)
     (failure,) = report.manifest.failed
-    assert "long.tif: found that the pixels of rows" in failure.reason
+    assert "long.tif: rows " in failure.reason
     assert 32 * 6 < report.added < 250  # all parts but those two
 
 
@@ -282,8 +282,8 @@ def test_a_full_disk_is_the_users_to_mend(images, tmp_path, monkeypatch):
 
 
 def test_progress_counts_images(images, tmp_path):
-    told = []
-    shard([images], tmp_path / "out", READING, workers=1, progress=lambda *each: told.append(each))
-    assert [each for each in told if each[0] == "sharding"] == [("sharding", done, 8) for done in range(9)]
-    verify_shards(tmp_path / "out", lambda *each: told.append(each))
-    assert told[-1] == ("checking shards", 1, 1)
+    calls = []
+    shard([images], tmp_path / "out", READING, workers=1, progress=lambda *each: calls.append(each))
+    assert [each for each in calls if each[0] == "sharding"] == [("sharding", done, 8) for done in range(9)]
+    verify_shards(tmp_path / "out", lambda *each: calls.append(each))
+    assert calls[-1] == ("checking shards", 1, 1)

@@ -1,4 +1,4 @@
-"""Shards give back what the rasters hold, and say so when they cannot."""
+"""Shards return what the rasters contain, or raise an error that says why not."""
 
 import json
 import pickle
@@ -36,7 +36,7 @@ def holey(rows: int, columns: int, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory) -> Path:
-    """Odd sizes, holes, floats with NaN, signed integers, one that is smaller than a chip, two dates of one place."""
+    """Odd sizes, holes, floats with NaN, signed integers, an image smaller than a chip, two dates of one place."""
     folder = tmp_path_factory.mktemp("images")
     write(folder / "odd.tif", holey(130, 97), names=NAMES, nodata=0)
     write(folder / "small.tif", holey(33, 20, 1), names=NAMES, nodata=0)
@@ -247,5 +247,5 @@ def test_a_damaged_manifest_is_named(tmp_path, text):
 
 
 def test_statistics_are_of_what_the_model_normalizes_by():
-    """The number stands twice, as those who write shards know no torch."""
+    """The number is written twice, because code that writes shards does not import torch."""
     assert KNEE == ASINH_REFLECTANCE

@@ -1007,7 +1007,7 @@ AREAS: dict[str, tuple[str, str]] = {
         "[435730, 4179460]]]}", "longitude|latitude|degrees",
     ),
     "another_continent": (
-        '{"type": "Polygon", "coordinates": [[[10, 50], [11, 50], [11, 51], [10, 50]]]}', "shares no place"
+        '{"type": "Polygon", "coordinates": [[[10, 50], [11, 50], [11, 51], [10, 50]]]}', "does not overlap"
     ),
     "no_area": ('{"type": "Polygon", "coordinates": [[[-75.7, 37.7], [-75.7, 37.7], [-75.7, 37.7]]]}', "area"),
     "no_end": ('{"type": "GeometryCollection", "geometries": [' * 3000, "JSON|nested"),

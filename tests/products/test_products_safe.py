@@ -535,7 +535,7 @@ def test_images_cut_off(copy, share):
         with open_raster(copy) as raster:
             raster.read()
 
-    with pytest.raises(RasterError, match=r"_B11_20m.jp2: found"):
+    with pytest.raises(RasterError, match=r"_B11_20m.jp2: (found|rows)"):
         work()
 
 

@@ -1,4 +1,4 @@
-"""Cloud layers: what they say, where they lie, and that clouds are not valid in any band."""
+"""Cloud layers: their values, their place, and that clouds are not valid in any band."""
 
 import pickle
 from dataclasses import replace
@@ -20,7 +20,7 @@ NAMES = ("B2", "B3")
 
 
 def layer(path, values, gsd=10, east=0, cloudy=SCL, **how):
-    """A cloud layer of [row, column] in pixels of gsd, so many metres east of the scene's corner."""
+    """A cloud layer of [row, column] with pixels of `gsd` metres, `east` metres from the scene's corner."""
     transform = Affine(gsd, 0, PLACE.c + east, 0, -gsd, PLACE.f)
     write(path, values[None], transform=transform, **how)
     grid = Grid(CRS.from_epsg(32618).to_wkt(), transform, *values.shape)
@@ -38,8 +38,8 @@ def test_a_pixel_is_cloudy_as_its_bits_say(cloudy, as_floats):
     values = np.arange(256, dtype=np.uint8).reshape(16, 16)
     found = layer_says_cloudy(values.astype(np.float32) if as_floats else values, tuple(cloudy))
     for value in range(256):
-        told = any(value & mask == wanted for mask, wanted in cloudy) if cloudy else value != 0
-        assert found.flat[value] == told
+        expected = any(value & mask == wanted for mask, wanted in cloudy) if cloudy else value != 0
+        assert found.flat[value] == expected
 
 
 def test_bits_beyond_a_byte_and_what_is_no_number():
@@ -64,7 +64,7 @@ def test_clouds_are_not_valid_in_any_band(tmp_path):
     assert np.array_equal(pixels.values[0], distinct(2, 40, 50))
     assert np.array_equal(pixels.valid[0], ~cloudy & (pixels.values[0] != 1000))
     assert np.array_equal(part.valid, pixels.valid[:, :, 2:22, 3:33])
-    assert np.array_equal(kept.valid[0], kept.values[0] != 1000), "told of, but kept"
+    assert np.array_equal(kept.valid[0], kept.values[0] != 1000), "reported, but kept"
 
 
 def test_a_coarser_layer_is_placed_by_georeference(tmp_path):

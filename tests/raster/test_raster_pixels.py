@@ -1,4 +1,4 @@
-"""Pixels of arrays: what is valid, and what makes reflectance."""
+"""Pixels of arrays: which are valid, and how they become reflectance."""
 
 import datetime
 
@@ -75,12 +75,12 @@ def test_hyperspectral_bands_are_given_as_they_are():
     st.sampled_from([None, -9999.0, np.nan]),
     hnp.arrays(bool, st.sampled_from([(2, 3, 4, 5), (3, 4, 5), (4, 5)])),
 )
-def test_nan_infinity_nodata_and_what_one_says_are_not_valid(values, nodata, told):
-    values[0, 0, 0, 0], told[..., 0, 0] = 0.5, True
-    expected = np.isfinite(values) & told
+def test_nan_infinity_nodata_and_what_is_given_as_invalid_are_not_valid(values, nodata, own_mask):
+    values[0, 0, 0, 0], own_mask[..., 0, 0] = 0.5, True
+    expected = np.isfinite(values) & own_mask
     if nodata == -9999.0:
         expected &= values != np.float32(-9999)
-    pixels = as_pixels(values, bands=THREE, valid=told, nodata=nodata, scale=1)
+    pixels = as_pixels(values, bands=THREE, valid=own_mask, nodata=nodata, scale=1)
     assert np.array_equal(np.ones(values.shape, bool) if pixels.valid is None else pixels.valid, expected)
     assert (pixels.valid is None) is bool(expected.all())
     assert np.array_equal(pixels.values, values, equal_nan=True), "values stay as they stand"

@@ -1,4 +1,4 @@
-"""Opening a file and reading it: values, what is valid, scale, dates, threads."""
+"""Opening a file and reading it: values, validity, scale, dates, threads."""
 
 import pickle
 import threading
@@ -139,7 +139,7 @@ def test_scale_and_offset_of_the_file_win(tmp_path):
 @pytest.mark.parametrize(("factor", "scale"), [(1.0, 1.0), (1e4, 1e-4)])
 def test_floats_without_a_scale_are_judged_by_their_values(tmp_path, factor, scale):
     values = distinct(3, 300, 310, "float32") * np.float32(factor)
-    values[:, :290] = np.nan  # a look at the corners only would find nothing
+    values[:, :290] = np.nan  # looking only at the corners would find nothing
     with open_raster(write(tmp_path / "scene.tif", values, names=NAMES)) as raster:
         assert raster.scale == (scale,) * 3
 
@@ -221,8 +221,8 @@ def test_several_paths_are_dates_in_time_order(tmp_path):
     values = distinct(3, 6, 7)
     late = write(tmp_path / "S2_20200501T101010_20210101.tif", values + 2, names=NAMES)
     tagged = write(tmp_path / "b.tif", values + 1, names=NAMES, tags={DATE_TAG: "2019-07-08"})
-    told = write(tmp_path / "c.tif", values, names=NAMES)
-    with open_raster([late, tagged, f"{told}@2018-01-31"]) as raster:
+    given = write(tmp_path / "c.tif", values, names=NAMES)
+    with open_raster([late, tagged, f"{given}@2018-01-31"]) as raster:
         assert raster.dates == ("2018-01-31", "2019-07-08", "2020-05-01")
         assert raster.shape == (3, 3, 6, 7)
         assert np.array_equal(raster.read().values, np.stack([values, values + 1, values + 2]))
@@ -284,7 +284,7 @@ def test_a_date_in_another_crs_stays_in_its_place(tmp_path):
 
 
 def test_many_files_hold_what_rasterio_reads():
-    """Real files: an L1C scene, an L2A patch, a HLS chip are covered by their band names or refused by one message."""
+    """Real files: an L1C scene, an L2A patch, a HLS chip are covered by their band names or refused in one message."""
     for path in real_all("s2_l1c_scenes/*.tif")[:3]:
         with open_raster(path) as raster, rasterio.open(path) as dataset:
             assert raster.sensor.name == "s2-l1c"
@@ -339,16 +339,16 @@ def test_a_date_that_is_none(tmp_path, scene):
 
 
 def test_zeros_of_a_sensor_that_means_nothing_by_them(tmp_path):
-    """Sentinel-2 files often do not declare that 0 is nodata. A mask, a declared nodata, and floats are believed."""
+    """Sentinel-2 files often do not declare that 0 is nodata. Masks, declared nodata, and floats are trusted."""
     values = distinct(2, 8, 8)
     values[:, :, :3] = 0
     hole = np.zeros((8, 8), bool)
     hole[:, :3] = True
     plain = write(tmp_path / "plain.tif", values, names=("B02", "B03"))
-    told = write(tmp_path / "told.tif", values, names=("B02", "B03"), nodata=7)
+    declared = write(tmp_path / "declared.tif", values, names=("B02", "B03"), nodata=7)
     masked = write(tmp_path / "masked.tif", values, names=("B02", "B03"), mask=~np.eye(8, dtype=bool))
     floats = write(tmp_path / "floats.tif", (values / 1e4).astype("float32"), names=("B02", "B03"))
-    for path, expected in ((plain, ~hole), (told, True), (masked, ~np.eye(8, dtype=bool)), (floats, True)):
+    for path, expected in ((plain, ~hole), (declared, True), (masked, ~np.eye(8, dtype=bool)), (floats, True)):
         with open_raster(path, bands="s2-l1c") as raster:
             valid = raster.read().valid
         assert np.array_equal(
@@ -371,7 +371,7 @@ UNIT = (1 / 255,) * 4
 
 
 def test_a_fourth_band_of_bytes_is_a_band(tmp_path):
-    """GDAL takes it for alpha; with a band's name, or counted by --bands, it is none."""
+    """GDAL takes it for alpha; with a band's name, or counted in `bands`, it is a band."""
     values = distinct(4, 8, 8).astype("uint8")
     named = write(
         tmp_path / "named.tif", values, names=("B2", "B3", "B4", "B8"), photometric="RGB", alpha=4, scales=UNIT

@@ -29,7 +29,7 @@ FINE = Grid(WKT, PLACE, 97, 93)
 
 
 def in_crs(crs: str, height: int, width: int) -> Grid:
-    """About as many pixels of 10 m, in another CRS, over the ground that they cover from PLACE on."""
+    """About the same number of 10 m pixels in another CRS, over the same ground, from PLACE on."""
     found = CRS.from_user_input(crs)
     bounds = (PLACE.c, PLACE.f - 10 * height, PLACE.c + 10 * width, PLACE.f)
     west, south, east, north = transform_bounds(UTM, found, *bounds)
@@ -38,7 +38,7 @@ def in_crs(crs: str, height: int, width: int) -> Grid:
 
 
 def on(values: np.ndarray, source: Grid, target: Grid, valid: np.ndarray | None = None) -> np.ndarray:
-    """Our values of the whole target, 0 where none are, and what is valid."""
+    """Our values of the whole target, 0 where there are none, and which are valid."""
     at = places(target, target.whole, source)
     cut = (slice(None), *at.taps.slices)
     out = np.zeros((1, *target.shape), values.dtype)
@@ -48,7 +48,7 @@ def on(values: np.ndarray, source: Grid, target: Grid, valid: np.ndarray | None 
 
 
 def warped(values: np.ndarray, source: Grid, target: Grid, how: Resampling, nodata: float | None = None) -> np.ndarray:
-    """GDAL's. It takes rows' places from their ends, but for a tolerance; none is not allowed."""
+    """GDAL's values. It interpolates the places within a row, within a tolerance that cannot be 0."""
     size = {"height": source.height, "width": source.width, "count": 1, "dtype": values.dtype}
     onto = {"crs": target.crs, "transform": target.transform, "height": target.height, "width": target.width}
     with MemoryFile() as memory:
@@ -60,7 +60,7 @@ def warped(values: np.ndarray, source: Grid, target: Grid, how: Resampling, noda
 
 
 def inner(at: Places, source: Grid) -> np.ndarray:
-    """Where the whole footprint lies on the source: beyond its edge GDAL counts the outermost pixels more than once."""
+    """Where the whole footprint lies on the source: beyond its edge GDAL counts the outermost pixels several times."""
     known = at.covered()
     for axis, size in ((at.rows, source.height), (at.columns, source.width)):
         known = known & (axis.index[0] > 0) & (axis.index[-1] < size - 1)
@@ -86,7 +86,7 @@ def assert_gdals(values, source, target, how):
     assert np.abs(exact - wanted)[known].max() < 1e-2, "of thousands: places differ by less than 1e-6 pixels"
     rounded, _ = on(values, source, target)
     of_gdal = warped(values, source, target, how)
-    near = np.abs(exact % 1 - 0.5) < 1e-2  # a half is rounded as its last bits say
+    near = np.abs(exact % 1 - 0.5) < 1e-2  # the last bits decide how a half is rounded
     assert np.array_equal(rounded[known & ~near], of_gdal[known & ~near])
     assert np.abs(rounded.astype(int) - of_gdal)[known].max() <= 1
     assert near.mean() < 0.3
@@ -150,7 +150,7 @@ def test_halves_are_rounded_up_of_either_sign():
 @settings(max_examples=60)
 @given(st.floats(1.1, 9), st.floats(-40, 40), st.floats(-40, 40), st.booleans())
 def test_a_plane_is_kept(ratio, east, south, turned_up):
-    """But for pixels that are cut, as a pixel is flat, the mean of a plane over a box is its value in the middle."""
+    """The mean of a plane over a box is its value in the middle, except where flat pixels are cut."""
     rows, columns = np.mgrid[:97, :93] + 0.5
     values = 500 + 3 * rows - 7 * columns
     step = -1 if turned_up else 1
@@ -274,9 +274,9 @@ def test_the_gsd_is_that_on_the_ground_and_pixels_are_square(crs, transform):
 @pytest.mark.parametrize(
     ("grid", "gsd", "says"),
     [
-        (FINE, 0, "--gsd 0: found no size"),
+        (FINE, 0, "gsd=0: not the size of a pixel"),
         (FINE, -3.0, "above 0"),
-        (FINE, math.nan, "--gsd nan"),
+        (FINE, math.nan, "gsd=nan"),
         (FINE, math.inf, "above 0"),
         (FINE, 5000, "found an image of 970 x 930 metres"),
         (FINE, 1e-3, r"970000 x 930000 pixels; expected at most 2\^31"),
@@ -301,7 +301,7 @@ def test_grids_of_the_same_pixels_know_their_offset(row, column, height, width):
 
 
 def test_files_of_the_same_pixels_are_read_as_they_stand(tmp_path, monkeypatch):
-    """Dates whose extents differ by whole pixels need no resampling."""
+    """Dates with extents that differ by whole pixels need no resampling."""
     monkeypatch.delattr(module, "resampled")
     values = distinct(2, 30, 40)
     one = write(tmp_path / "2019-01-01.tif", values, names=("B2", "B3"))

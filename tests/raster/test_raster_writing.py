@@ -1,4 +1,4 @@
-"""What is written is read back the same, is cloud optimized, and is whole or not there."""
+"""What is written is read back the same, is cloud optimized, and is whole or absent."""
 
 import itertools
 import os
@@ -204,7 +204,7 @@ def test_targets_that_cannot_be_written(tmp_path, monkeypatch):
 
 
 def test_a_folder_without_permission(tmp_path, monkeypatch):
-    # root may write anywhere: the refusal is played
+    # root may write anywhere: the refusal is simulated
     def refuse(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
@@ -249,7 +249,7 @@ def test_a_layout_that_contradicts_itself():
 
 
 def test_what_stands_beside_is_the_target_s_own(tmp_path):
-    """Sidecars of an earlier file of that name do not speak for the new one; a CRS that needs one has it."""
+    """Sidecars of an earlier file of that name do not count for the new one; a CRS that needs one has it."""
     target = tmp_path / "o.tif"
     (tmp_path / "o.tif.aux.xml").write_text(
         '<PAMDataset><PAMRasterBand band="1"><Description>OLD</Description><NoDataValue>5</NoDataValue>'

@@ -207,7 +207,7 @@ def test_a_source_is_never_overwritten(weights, tmp_path, spectralgpt):
         (png, tmp_path / "pic.tif", ("--bands", "B04,B03,B02")),
     ):
         content = {path: path.read_bytes() for path in (image, band, png)}
-        refused(spectralgpt, tmp_path, "source itself", "embed", source, target, "--weights", weights, *options)
+        refused(spectralgpt, tmp_path, "one of the sources", "embed", source, target, "--weights", weights, *options)
         assert content == {path: path.read_bytes() for path in content}
 
 

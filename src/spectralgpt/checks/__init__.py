@@ -1,4 +1,4 @@
-"""The input contract: whether an image holds what it claims to hold."""
+"""The input contract: whether an image contains what it claims to contain."""
 
 from spectralgpt.checks.contract import BandRow, Verdict, check
 from spectralgpt.checks.suspicions import Flag

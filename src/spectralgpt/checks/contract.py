@@ -1,4 +1,4 @@
-"""What is checked before work starts: whether an image holds what it claims to hold."""
+"""What is checked before work starts: whether an image contains what it claims to contain."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,19 +13,19 @@ from spectralgpt.raster.sampling import LOOKS_ALONG, everything, sample
 from spectralgpt.raster.window import Window
 
 PIXELS, VALUES = 50_000, 20_000_000
-"""Most pixels that statistics are made of, in a band; most values, in all bands and dates."""
+"""Most pixels per band, and most values in all bands and dates, from which statistics are computed."""
 
 BY_CONVENTION = ("by the convention of", "reflectance in floats")
-"""What the facts say of scale and offset that no metadata state."""
+"""Words by which facts mark a scale and offset that no metadata declare."""
 
 REFUSED = ("conflict", "units")
-"""Kinds of flags with which no verb goes on unless the user trusts the input."""
+"""Kinds of flags at which every verb stops unless the user trusts the input."""
 
 
 @dataclass(frozen=True, slots=True)
 class BandRow:
     """A band's statistics. wavelength: nm. q02, median, q98: reflectance, nan without valid pixels. valid: share of
-    its pixels. flags: kinds of those that concern it.
+    its pixels. flags: kinds of the flags that concern it.
     """
 
     name: str
@@ -39,11 +39,11 @@ class BandRow:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the check found.
+    """The result of a check.
 
-    text: one line for the tags of a result. warnings: of opening and of the flags, one by one. read_from: what was
-    read from where. fixed: what of it metadata set right: scale and offset that no convention tells. valid, clouds:
-    shares of pixels; clouds None without a layer of them.
+    text: one line for the tags of a result. warnings: from opening and from the flags, one by one. read_from: what was
+    read from where. fixed: those of these facts that state a scale or offset from metadata, not by convention. valid,
+    clouds: shares of pixels; clouds None without a cloud layer.
     """
 
     text: str
@@ -56,31 +56,29 @@ class Verdict:
     clouds: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it in plain values, as for JSON."""
+        """The verdict in plain values, as for JSON."""
         return asdict(self)
 
 
 def check(raster: Raster, trust: bool = False) -> Verdict:
-    """The verdict on an image, from windows all over it.
+    """The verdict on an image, from windows spread over it.
 
-    RasterError when no pixel of any date and band is valid; unless trusted, also when metadata contradict what it is
-    read as, or its values are no reflectance.
+    RasterError when no pixel of any date and band is valid; unless trusted, also when metadata contradict how it is
+    read, or its values are not reflectance.
     """
     source = ", ".join(raster.paths[:3])
     sample, clouds = look(raster)
     if not sample.valid.any():
-        raise RasterError(
-            f"{source}: found no valid pixel, all are nodata, NaN or masked", "an image that holds something"
-        )
-    told = [fact for fact in raster.facts if "offset" in fact or "scale" in fact]
-    fixed = tuple(fact for fact in told if not any(words in fact for words in BY_CONVENTION))
+        raise RasterError(f"{source}: found no valid pixel, all are nodata, NaN or masked", "an image with data")
+    stated = [fact for fact in raster.facts if "offset" in fact or "scale" in fact]
+    fixed = tuple(fact for fact in stated if not any(words in fact for words in BY_CONVENTION))
     conflicts = tuple(Flag("conflict", (), conflict) for conflict in raster.conflicts)
-    offset_told = bool(told) and len(fixed) == len(told)
-    flags = (*conflicts, *suspicions(sample, offset_told))
+    offset_declared = bool(stated) and len(fixed) == len(stated)
+    flags = (*conflicts, *suspicions(sample, offset_declared))
     refused = [flag for flag in flags if flag.kind in REFUSED]
     if refused and not trust:
-        found = refused[0].text
-        raise RasterError(f"{found if refused[0] in conflicts else f'{source}: {found}'}; or --trust-input to go on.")
+        found = refused[0].text if refused[0] in conflicts else f"{source}: {refused[0].text}"
+        raise RasterError(found, "", "To go on anyway, give", ("trust_input", True))
     warnings = (*raster.warnings, *(flag.text if flag in conflicts else f"{source}: {flag.text}" for flag in flags))
     return Verdict(
         text="; ".join(("valid pixels found", *raster.facts, *warnings)),
@@ -95,10 +93,10 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
 
 
 def look(raster: Raster) -> tuple[PixelSample, float | None]:
-    """A sample of an image's pixels, and the share of cloudy ones; where the sample holds nothing valid, the first
-    place that does."""
+    """A sample of an image's pixels, and the share of cloudy ones; if none is valid, the first place with valid ones
+    instead."""
     height, width = raster.grid.shape
-    # many dates are read together: fewer windows each
+    # dates are read together: fewer windows for many dates
     windows = list(sample(height, width, max(2, round(LOOKS_ALONG / np.sqrt(len(raster.days))))))
     seen = [_seen(raster, window, len(windows)) for window in windows]
     if not any(counts.any() for _, counts, _ in seen):
@@ -121,8 +119,8 @@ def look(raster: Raster) -> tuple[PixelSample, float | None]:
 
 
 def _seen(raster: Raster, window: Window, windows: int) -> tuple[np.ndarray, np.ndarray, float | None]:
-    """Of a window: reflectance (date, band, pixel) of as many pixels as are its due, how many of each band are valid,
-    and the share of cloudy ones."""
+    """Of a window: reflectance (date, band, pixel) of its share of the sample, the number of valid pixels per band, and
+    the share of cloudy ones."""
     pixels = raster.read(window)
     cloudy = raster.cloudy(window)
     return (
@@ -141,7 +139,7 @@ def _stride(pixels: Pixels, windows: int) -> int:
 
 
 def _reflectance(pixels: Pixels, stride: int) -> np.ndarray:
-    """(date, band, pixel), float32, nan where not valid."""
+    """Reflectance of every n-th pixel as (date, band, pixel), float32, nan where not valid."""
     thinned = (slice(None), slice(None), slice(None, None, stride), slice(None, None, stride))
     values = pixels.values[thinned].astype(np.float64)
     values = values * pixels.scale[:, None, None] + pixels.offset[:, None, None]

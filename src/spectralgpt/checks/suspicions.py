@@ -1,7 +1,7 @@
-"""What a sample of an image's pixels makes one suspect: pure rules, each on reflectance, that return flags.
+"""What looks suspicious in a sample of an image's pixels: pure rules, each on reflectance, that return flags.
 
-Limits are such that clean images of many places, hazy, snowy and dark ones among them, pass (tests/checks). A rule that
-has too little to go by is silent.
+Limits are such that clean images of many places, also hazy, snowy and dark ones, pass (tests/checks). A rule without
+enough data is silent.
 """
 
 import math
@@ -15,48 +15,49 @@ from spectralgpt.bands import Band
 from spectralgpt.checks.typical import LONGEST_REFLECTED, SHORTEST_REFLECTED, likeliest_order, typical
 
 TIMES_UP, TIMES_DOWN = 20, 200
-"""How many times brighter or darker than usual an image may be: clean water is 40 times darker, cloud 5 brighter."""
+"""How many times brighter or darker than usual an image may be; clean water is 40 times darker, cloud 5 brighter."""
 
 OFFSET = 0.1
-"""Reflectance that 1000 stands for: what Sentinel-2 products add since baseline 04.00."""
+"""Reflectance for which 1000 stands, which Sentinel-2 products add since baseline 04.00."""
 
 EDGE = 0.02
-"""How far above OFFSET the darkest band's 2 % quantile may be, for the offset to be suspected; haze is above."""
+"""How far above OFFSET the darkest band's 2 % quantile may be for the offset to be suspected; haze is above."""
 
 NEGATIVE, NEGATIVE_SHARE = -0.01, 0.05
-"""Reflectance below the first in more than the second share of values: an offset taken off that was not there."""
+"""Reflectance below the first in more than the second share of values: an absent offset was subtracted."""
 
 CIRRUS_BAND = 1360.0, 1390.0
-"""nm, between which a band sees nothing but high cloud."""
+"""nm, between which a band shows only high cloud."""
 
 VISIBLE = 700.0
-"""nm; below it some band is dark in every clean scene, as water and vegetation are."""
+"""nm; some band below it is dark in every clean scene, as water and vegetation are."""
 
 GAIN, USUAL_ODDNESS = 10.0, 2.5
-"""By how much the squared distance of an image's spectra falls in another order of its bands, and how small it is then
-a band, for the order to be suspected. In clean images it falls by 9 at most, but for odd waters, usual in no order."""
+"""The order is suspected when the squared distance of an image's spectra falls by the first in another order of its
+bands, to less than the second per band. In clean images it falls by at most 9, except over odd waters, usual in no
+order."""
 
 ODD = 10.0
-"""Squared distance a band above which spectra are like none; in clean images it is 4 at most, over odd waters 7."""
+"""Squared distance per band above which spectra are like none; in clean images it is at most 4, over odd waters 7."""
 
 TOO_FEW_PIXELS = 16
-"""Pixels, of which nothing is concluded."""
+"""Number of pixels below which nothing is concluded."""
 
 COPY, TRUNCATED_COPY, COPY_LEVELS = 1 - 1e-7, 0.98, 256
-"""Correlation of a band that is another one again; of an 8-bit picture of it, which has at most so many values."""
+"""Correlation of a band that repeats another; of an 8-bit picture of it; most values of such a picture."""
 
 SATURATED, PILED = 0.01, 3.0
-"""Share of values at the largest one; how many times more than at any other."""
+"""Share of values at the largest one; how many times more frequent that is than any other."""
 
 ABSENT = 0.1
-"""Share of valid pixels below which a band is as good as not there."""
+"""Share of valid pixels below which a band is as good as missing."""
 
 FlagKind = Literal["conflict", "units", "offset", "order", "constant", "duplicate", "saturated", "absent"]
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Something suspected. bands: which, empty for the whole image. text: found, expected, what to do."""
+    """A suspicion. bands: those that it concerns, empty for the whole image. text: found, expected, what to do."""
 
     kind: FlagKind
     bands: tuple[str, ...]
@@ -67,8 +68,8 @@ class Flag:
 class PixelSample:
     """Pixels from all over an image.
 
-    values: reflectance, nan where not valid; a pixel has the same place in every band. level: of the sensor. top: what
-    the largest number of the stored type is in reflectance, infinite for floats. valid: share of a band's pixels.
+    values: reflectance, nan where not valid; a pixel has the same place in every band. level: of the sensor. top: the
+    largest number of the stored type in reflectance, infinite for floats. valid: share of valid pixels per band.
     """
 
     bands: tuple[Band, ...]
@@ -87,7 +88,7 @@ class PixelSample:
         return np.array([SHORTEST_REFLECTED <= band.wavelength <= LONGEST_REFLECTED for band in self.bands])
 
     def measured(self, band: int) -> Float32[np.ndarray, " value"]:
-        """A band's valid values of all dates."""
+        """The valid values of a band in all dates."""
         values: np.ndarray = self.values[:, band].ravel()
         return np.asarray(values[~np.isnan(values)])
 
@@ -101,18 +102,18 @@ class PixelSample:
         return found
 
 
-def suspicions(sample: PixelSample, offset_told: bool) -> tuple[Flag, ...]:
-    """All flags of a sample. offset_told: whether metadata state the offset, which then is not suspected."""
+def suspicions(sample: PixelSample, offset_declared: bool) -> tuple[Flag, ...]:
+    """All flags of a sample. offset_declared: whether metadata state the offset, which then is not suspected."""
     quantiles = sample.quantiles()
     units = suspected_units(sample, quantiles)
-    found = [*units, *([] if offset_told else suspected_offset(sample))]
+    found = [*units, *([] if offset_declared else suspected_offset(sample))]
     if not found:  # with wrong units or offset every band is odd
         found += suspected_order(sample, quantiles)
     return (*found, *constant(sample), *duplicates(sample), *saturated(sample), *absent(sample))
 
 
 def suspected_units(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"]) -> list[Flag]:
-    """When the median over bands of log(98 % quantile / the usual one) is beyond 20 times up or 200 times down."""
+    """A flag when the image is typically, by 98 % quantiles, over 20 times brighter or 200 times darker than usual."""
     expected = typical(sample.level).expected(sample.bands)
     known = np.isfinite(quantiles[2]) & np.isfinite(expected)
     if not known.any():
@@ -126,15 +127,15 @@ def suspected_units(sample: PixelSample, quantiles: Float[np.ndarray, "quantile 
         Flag(
             "units",
             (),
-            f"found values whose 98 % quantile is typically {np.median(quantiles[2, known]):.3g}, {direction}; "
-            f"expected reflectance, about {np.median(expected[known]):.2g}. Say whose they are with --bands SENSOR, or "
-            "describe them in a sensor file: --bands mine.toml, with scale and offset",
+            f"found values with a 98 % quantile of typically {np.median(quantiles[2, known]):.3g}, {direction}; "
+            f"expected reflectance, about {np.median(expected[known]):.2g}. Name the sensor, like bands='s2-l2a', or "
+            "describe the values in a sensor file with scale and offset: bands='mine.toml'",
         )
     ]
 
 
 def suspected_offset(sample: PixelSample) -> list[Flag]:
-    """Sentinel-2's +1000 left in, or taken off where it was not; a date at a time, as one series may hold both."""
+    """Sentinel-2's +1000 left in, or subtracted where it was absent; per date, as a series may contain both."""
     reference = typical(sample.level)
     same = reference.same(sample.bands)
     sentinel2 = all(
@@ -151,7 +152,8 @@ def suspected_offset(sample: PixelSample) -> list[Flag]:
                 "offset",
                 (),
                 f"found {below:.0%} of the reflectance below {NEGATIVE}; expected hardly any. Perhaps an offset was "
-                "taken off that is not in the values: describe them in a sensor file, --bands mine.toml, offset = 0",
+                "subtracted that is not in the values: describe them in a sensor file with offset = 0, "
+                "bands='mine.toml'",
             )
         )
     lifted = [date for date in range(len(sample.values)) if sentinel2 and _lifted(sample, date)]
@@ -162,16 +164,16 @@ def suspected_offset(sample: PixelSample) -> list[Flag]:
                 "offset",
                 (),
                 f"found no value below {OFFSET} in any band{which}, as if the +1000 of Sentinel-2 products since "
-                "baseline 04.00 were still in; expected dark pixels near 0 in some band. If so, give the product with "
-                f"its metadata, or a sensor file: --bands mine.toml, with offset = -{OFFSET}",
+                "baseline 04.00 were still included; expected dark pixels near 0 in some band. If so, give the product "
+                f"with its metadata, or a sensor file with offset = -{OFFSET}, bands='mine.toml'",
             )
         )
     return flags
 
 
 def _lifted(sample: PixelSample, date: int) -> bool:
-    """Whether a date's values begin right above OFFSET. The cirrus band sees nothing but high cloud: with it one is
-    sure; without it some band must come near OFFSET, which haze and dry soil seldom do.
+    """Whether a date's values begin right above OFFSET. The cirrus band shows only high cloud, which makes it
+    certain; without it some band must come near OFFSET, as haze and dry soil seldom do.
     """
     values = [np.sort(each[~np.isnan(each)]) for each in sample.values[date]]
     # a stray pixel below 1000 is noise over water
@@ -185,7 +187,7 @@ def _lifted(sample: PixelSample, date: int) -> bool:
 
 
 def suspected_order(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"]) -> list[Flag]:
-    """When the spectra fit much better in another order of the bands, or fit in none."""
+    """A flag when the spectra fit much better in another order of the bands, or in none."""
     reference = typical(sample.level)
     same = reference.same(sample.bands)
     bands = [
@@ -200,13 +202,13 @@ def suspected_order(sample: PixelSample, quantiles: Float[np.ndarray, "quantile 
     names = [sample.names[band] for band in bands]
     if (as_named - least) * len(bands) > GAIN and least < USUAL_ODDNESS:
         moved = [(names[there], names[here]) for here, there in enumerate(order) if here != there]
-        told = ", ".join(f"{found} looks like {real}" for found, real in moved[:6])
+        pairs = ", ".join(f"{found} looks like {real}" for found, real in moved[:6])
         return [
             Flag(
                 "order",
                 tuple(sorted((found for found, _ in moved), key=sample.names.index)),
-                f"found bands that look as if called wrongly ({told}); expected spectra as on Earth. Look at their "
-                "order, and name them with --bands SENSOR or LIST",
+                f"found bands that seem to have wrong names ({pairs}); expected spectra as on Earth. Check their "
+                "order, and name them, like bands='s2-l2a' or bands='B02,B03,B04'",
             )
         ]
     if as_named > ODD:
@@ -215,14 +217,14 @@ def suspected_order(sample: PixelSample, quantiles: Float[np.ndarray, "quantile 
                 "order",
                 tuple(names),
                 f"found spectra like none on Earth ({as_named:.3g} times as far from the usual as real ones); expected "
-                "reflectance. Perhaps each band is scaled on its own, or these are other bands: ask the file's source",
+                "reflectance. Perhaps each band is scaled separately, or these are other bands: ask the file's source",
             )
         ]
     return []
 
 
 def constant(sample: PixelSample) -> list[Flag]:
-    """Bands of one value."""
+    """Bands with a single value."""
     found = []
     for band, name in enumerate(sample.names):
         values = sample.measured(band)
@@ -231,14 +233,15 @@ def constant(sample: PixelSample) -> list[Flag]:
                 Flag(
                     "constant",
                     (name,),
-                    f"found one value, {values[0]:.4g}, all over {name}; expected an image. Leave it out: --bands LIST",
+                    f"found the single value {values[0]:.4g} in all of {name}; expected an image. Leave the band out: "
+                    "choose the others, like bands='B02,B03,B04'",
                 )
             )
     return found
 
 
 def duplicates(sample: PixelSample) -> list[Flag]:
-    """Bands that are another band again, perhaps scaled, or an 8-bit picture of it."""
+    """Bands that repeat another band, perhaps scaled, or as an 8-bit picture of it."""
     values = np.moveaxis(sample.values, 1, 0).reshape(len(sample.bands), -1)
     values = values[:, ~np.isnan(values).any(axis=0)].astype(np.float64)
     if values.shape[1] < TOO_FEW_PIXELS * TOO_FEW_PIXELS:
@@ -258,15 +261,15 @@ def duplicates(sample: PixelSample) -> list[Flag]:
                 Flag(
                     "duplicate",
                     (first, second),
-                    f"found {second} to be {first} again (correlation {alike[one, other]:.4f}); expected two bands. "
-                    "Leave one out with --bands LIST",
+                    f"found the same image in {first} and {second} (correlation {alike[one, other]:.4f}); expected two "
+                    "different bands. Leave one out: choose the others, like bands='B02,B03,B04'",
                 )
             )
     return found
 
 
 def saturated(sample: PixelSample) -> list[Flag]:
-    """Bands of which over 1 % stand at the largest number of their type, or are piled up at their own largest value."""
+    """Bands with over 1 % of values at the largest number of their type, or piled up at their own largest value."""
     found = []
     for band, name in enumerate(sample.names):
         values = sample.measured(band)
@@ -280,20 +283,20 @@ def saturated(sample: PixelSample) -> list[Flag]:
                     "saturated",
                     (name,),
                     f"found {share:.1%} of {name} at its largest value, {largest:.4g}; expected hardly any. Bright "
-                    "places are cut off there",
+                    "places are clipped there",
                 )
             )
     return found
 
 
 def _piled(values: Float32[np.ndarray, " value"], largest: np.float32) -> bool:
-    """Whether the largest value is far more frequent than any other; a coarse pixel repeated makes no pile."""
+    """Whether the largest value is far more frequent than any other; repeats of a coarse pixel are no pile."""
     each, counts = np.unique(values, return_counts=True)
     return len(each) > COPY_LEVELS / 4 and bool(counts[-1] > PILED * counts[:-1].max())
 
 
 def absent(sample: PixelSample) -> list[Flag]:
-    """Bands that are hardly anywhere valid."""
+    """Bands with hardly any valid pixel."""
     bands = [name for name, share in zip(sample.names, sample.valid, strict=True) if share < ABSENT]
     if not bands:
         return []
@@ -303,6 +306,6 @@ def absent(sample: PixelSample) -> list[Flag]:
             "absent",
             tuple(bands),
             f"found {', '.join(bands[:6])}{' and more' if len(bands) > 6 else ''} valid in {share:.1%} of the pixels "
-            "or less; expected an image. Look at nodata, or take another date",
+            "or less; expected an image. Check nodata, or choose another date",
         )
     ]

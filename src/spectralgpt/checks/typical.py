@@ -1,4 +1,4 @@
-"""What reflectance is usual on Earth, and whether the bands of an image look as if they were called rightly."""
+"""Usual reflectance on Earth, and whether the bands of an image seem to be named correctly."""
 
 import tomllib
 from collections.abc import Sequence
@@ -13,30 +13,30 @@ from spectralgpt.bands import Band
 from spectralgpt.errors import RasterError
 
 SPREAD = 0.1
-"""Standard deviation of ln reflectance that bands of other widths, other sensors and places may differ by besides."""
+"""Additional standard deviation of ln reflectance, for bands of other widths, other sensors and other places."""
 
 ALIKE = 0.06
-"""Difference of ln wavelength up to which a band is taken for one of Sentinel-2's: 858 nm for 865, 805 nm for 783."""
+"""Difference of ln wavelength up to which a band counts as one of Sentinel-2's: 858 nm as 865, 805 nm as 783."""
 
 SHORTEST_REFLECTED, LONGEST_REFLECTED = 400.0, 2500.0
 """Wavelengths (nm) of bands that measure reflected sunlight."""
 
 WATER_VAPOUR, CIRRUS_CENTRE = 945.1, 1373.5
-"""Bands (nm) in which the atmosphere is dark: no other band is compared with them."""
+"""Bands (nm) in which the atmosphere is dark; no other band is compared with them."""
 
 TOP_LEVELS = ("L1C", "L1", "TOA", "DN")
-"""Levels of sensors whose reflectance is that at the top of the atmosphere."""
+"""Levels of sensors that measure reflectance at the top of the atmosphere."""
 
 REFLECTANCE_BELOW = 2.0
-"""A float image whose 98 % quantile is below is reflectance: as digital numbers it would be black."""
+"""A float image with a 98 % quantile below this is reflectance: as digital numbers it would be black."""
 
 Spectra = Float[np.ndarray, "spectrum band"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Typical:
-    """Of real images: q98, median of a band's 98 % quantile; mean and covariance of ln(reflectance + darkest), as
-    below darkest differences say nothing.
+    """Statistics of real images. q98: median of a band's 98 % quantile. mean, covariance: of ln(reflectance + darkest),
+    as differences below darkest mean nothing.
     """
 
     darkest: float
@@ -46,7 +46,7 @@ class Typical:
     covariance: Float[np.ndarray, "band band"]
 
     def expected(self, bands: Sequence[Band]) -> Float[np.ndarray, " band"]:
-        """The 98 % quantile that is usual for a band, linear in ln wavelength; nan outside 400 to 2500 nm."""
+        """The usual 98 % quantile of each band, interpolated in ln wavelength; nan outside 400 to 2500 nm."""
         dark = np.isin(self.wavelength, (WATER_VAPOUR, CIRRUS_CENTRE)) & (self.q98 < self.q98.max() / 2)
         wavelengths = np.array([band.wavelength for band in bands])
         found: np.ndarray = np.interp(np.log(wavelengths), np.log(self.wavelength[~dark]), self.q98[~dark])
@@ -56,7 +56,7 @@ class Typical:
         return found
 
     def same(self, bands: Sequence[Band]) -> list[int | None]:
-        """For each band the index of the one here that it resembles, each once: the nearest by ln wavelength."""
+        """For each band the index of the band here that it resembles, the nearest by ln wavelength; each index once."""
         far = np.abs(np.log([[band.wavelength / each for each in self.wavelength] for band in bands]))
         found: list[int | None] = [None] * len(bands)
         for flat in np.argsort(far, axis=None, kind="stable"):
@@ -68,8 +68,8 @@ class Typical:
     def oddness(
         self, spectra: Spectra, columns: Sequence[int], orders: Int[np.ndarray, "order band"]
     ) -> Float[np.ndarray, " order"]:
-        """How odd an image is, read in each of these orders: the mean over its spectra of their squared Mahalanobis
-        distance, a band; about 1 where nothing is odd. columns: the index here of each band that is read.
+        """How odd an image is with its bands in each of these orders: the mean squared Mahalanobis distance of its
+        spectra, per band; about 1 where nothing is odd. columns: the index here of each band of the image.
         """
         chosen = np.ix_(columns, columns)
         inverse = np.linalg.inv(self.covariance[chosen] + SPREAD**2 * np.eye(len(columns)))
@@ -79,7 +79,7 @@ class Typical:
 
 @cache
 def typical(level: str) -> Typical:
-    """Of the top of the atmosphere, or of the surface, as the level of a sensor says."""
+    """Statistics at the top of the atmosphere, or at the surface, by the level of a sensor."""
     text = (files("spectralgpt") / "checks" / "typical.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)["top" if level in TOP_LEVELS else "surface"]
     darkest = table.pop("darkest")
@@ -87,7 +87,7 @@ def typical(level: str) -> Typical:
 
 
 def other_orders(count: int) -> Int[np.ndarray, "order band"]:
-    """The order that bands have (first), and those with one band elsewhere, with two exchanged, and reversed."""
+    """The given order of the bands (first), its reverse, and those with one band moved, or two exchanged."""
     found = [list(range(count)), list(range(count))[::-1]]
     for one in range(count):
         for other in range(count):
@@ -102,9 +102,9 @@ def other_orders(count: int) -> Int[np.ndarray, "order band"]:
 def likeliest_order(
     typical: Typical, spectra: Spectra, columns: Sequence[int]
 ) -> tuple[Int[np.ndarray, " band"], float, float]:
-    """The order in which the bands are least odd, found step by step; how odd they are as they stand, and in it.
+    """The order in which the bands are least odd, by stepwise search; how odd they are as they stand, and in it.
 
-    order[i]: the band whose values look like those that band i should have.
+    order[i]: the band with values that look like those that band i should have.
     """
     orders = other_orders(len(columns))
     best = orders[0]
@@ -121,5 +121,5 @@ def likeliest_order(
 def looks_like_reflectance(measured: Shaped[np.ndarray, " value"]) -> bool:
     """Whether the 98 % quantile of valid values is below 2. RasterError when there are none."""
     if not measured.size:
-        raise RasterError("found no valid value: all are NaN, infinite or nodata", "some that were measured")
+        raise RasterError("found no valid value: all are NaN, infinite or nodata", "some measured values")
     return bool(np.quantile(measured, 0.98) < REFLECTANCE_BELOW)

@@ -1,7 +1,7 @@
-"""Stored values of a batch to a cube of one size: crops, flips, turns, missing bands; then the model's units.
+"""From stored values of a batch to a cube of one size: crops, flips, turns, missing bands; then the model's units.
 
-What is drawn is a function of each sample's key, and drawn on the host before anything moves; so a cube is the same
-however a step's batch is cut among processes, and no step waits for a device.
+All draws are functions of each sample's key, made on the host before anything moves; so a cube is the same however the
+batch of a step is divided among processes, and no step waits for a device.
 """
 
 import math
@@ -23,24 +23,24 @@ from spectralgpt.nn import Cube, Normalization, Scaling, computing_in
 from spectralgpt.nn.pipeline import Feeding, StoredImages, fixed_scaling, normalized, surely_finite
 
 AREA, ASPECT, ROW, COLUMN, TURN, FLIP_ROWS, FLIP_COLUMNS, LOSES, LOSES_GROUPS, LOST, ORDER = range(11)
-"""What is drawn, as a part of the keys."""
+"""What is drawn: a part of the keys."""
 STREAM = 0xC50B5
-"""So that nothing else is drawn of the same keys."""
+"""Keeps these draws apart from others of the same keys."""
 SMALLEST = 8
-"""Pixels of a crop's side, where the image has them: the sides of a patch."""
+"""Least side of a crop in pixels, where the image has them: the side of a patch."""
 CHUNK = 1 << 20
-"""Bytes of float32 that are worked on at once on a CPU, so that they stay near it."""
+"""Bytes of float32 processed at a time on a CPU, so that they stay in its cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
     """How a sample is drawn from its image.
 
-    image: the cube's side, pixels, at least 8. area, aspect: the crop's share of the image's pixels, and its width by
-    its height (log-uniform). gsd: instead the metres of the cube's pixels (log-uniform, lowest and highest), in square
-    crops of samples whose GSD is known. flips: along rows and along columns, each half of the time. turns: by quarters.
-    missing_bands: how often a batch is without some of its bands. kernel, antialias: of the resampling. Raises
-    OptionError for what cannot be drawn.
+    image: the cube's side in pixels, at least 8. area, aspect: the crop's share of the image's pixels, and its width
+    divided by its height (log-uniform). gsd: instead, the size of the cube's pixels in metres (log-uniform, lowest and
+    highest), in square crops of samples with a known GSD. flips: along rows and along columns, each half of the time.
+    turns: by quarters. missing_bands: share of batches without some of their bands. kernel, antialias: of the
+    resampling. OptionError for values that cannot be drawn.
     """
 
     image: int
@@ -87,9 +87,9 @@ def augmented(
 ) -> Cube:
     """A drawn cube of each sample.
 
-    samples: on the CPU, where all is drawn; device: where the cube is made, default there. Values that are not valid
-    take their band's mean before they are resampled; a pixel is valid if all that has a weight in it was. Raises
-    BandError when the model knows none of the bands.
+    samples: on the CPU, where everything is drawn; device: where the cube is made, default the samples'. Values that
+    are not valid take their band's mean before resampling; a pixel is valid if all pixels with a weight in it are.
+    BandError when the model supports none of the bands.
     """
     kept = kept_bands(_aligned(samples.bands, model_bands, own).bandset, samples.draw, augmentation.missing_bands)
     crops = drawn_crops(samples, augmentation)
@@ -114,9 +114,9 @@ def centred(
     trained_side: int,
     device: torch.device | str | None = None,
 ) -> Cube:
-    """The middle image x image pixels of each sample as they are, all bands: nothing is drawn.
+    """The middle image x image pixels of each sample, unchanged, in all bands: nothing is drawn.
 
-    Of a sample that is smaller, the largest square in its middle, resampled. samples, device, errors: as of augmented.
+    Of a smaller sample, the largest square in its middle, resampled. samples, device, errors: as for augmented.
     """
     crops = centred_crops(samples.extent, image)
     device = samples.values.device if device is None else torch.device(device)
@@ -125,10 +125,10 @@ def centred(
 
 
 def drawn_crops(samples: Samples, augmentation: Augmentation) -> Crops:
-    """Where each sample is cut out, and how it lies.
+    """Where each sample is cut out, inside its extent, and how the crop is turned.
 
-    Inside the extent. By area: the share is uniform; the aspect log-uniform among those with which such an area fits
-    into the extent (in a narrow image, the nearest one that fits). Sides at least 8 pixels, where the image has them.
+    By area: the share is uniform; the aspect is log-uniform among those with which that area fits into the extent (in a
+    narrow image, the nearest one that fits). Sides are at least 8 pixels, where the image has them.
     """
     draw = partial(_drawn, key=samples.key.numpy())
     extent = samples.extent.numpy().astype(np.float64)
@@ -145,15 +145,15 @@ def drawn_crops(samples: Samples, augmentation: Augmentation) -> Crops:
     start = np.floor(place * (extent - length + 1))
     turns = np.floor(4 * draw(TURN)).astype(np.int64) * augmentation.turns
     flips = np.stack([draw(FLIP_ROWS), draw(FLIP_COLUMNS)], axis=1) < 0.5 * augmentation.flips
-    # a turn swaps rows and columns and reverses what are then rows (1), both (2), or what are then columns (3)
+    # a turn swaps rows and columns and reverses the new rows (1), both (2), or the new columns (3)
     reversed_ = np.stack([turns >= 2, (turns == 1) | (turns == 2)], axis=1) ^ flips
     rectangle = torch.from_numpy(np.stack([start, length], axis=1).astype(np.int64))
     return Crops(rectangle[:, :, 0], rectangle[:, :, 1], torch.from_numpy(reversed_), torch.from_numpy(turns % 2 == 1))
 
 
 def kept_bands(bands: BandSet, draw: int, missing: float | int) -> tuple[int, ...]:
-    """Which of the bands a batch has: all, or in a share `missing` of draws fewer: whole groups are lost half of the
-    time, else single bands; how many is uniform, and one at least is kept."""
+    """Which of the bands a batch keeps: all or, in a share `missing` of draws, fewer. Half of the time it loses whole
+    groups, else single bands; their number is uniform, and at least one is kept."""
     key = np.array([draw], np.int64)
     every = tuple(range(len(bands)))
     if not _drawn(LOSES, key)[0] < missing:
@@ -170,7 +170,7 @@ def kept_bands(bands: BandSet, draw: int, missing: float | int) -> tuple[int, ..
 
 
 def _drawn(what: int, key: Int64[np.ndarray, " batch"]) -> Float64[np.ndarray, " batch"]:
-    """From 0 to below 1."""
+    """Uniform, from 0 to below 1."""
     return uniform(keys(STREAM + what, key))
 
 
@@ -183,7 +183,7 @@ def _sides_by_area(
     height, width = extent.T
     low, high = augmentation.area
     area = height * width * (low + (high - low) * shared)
-    least, most = area / height**2, width**2 / area  # of the aspects that fit; the image's own is always one
+    least, most = area / height**2, width**2 / area  # limits of the aspects that fit; the image's own always does
     narrow, wide = (np.clip(end, least, most) for end in augmentation.aspect)
     drawn = narrow * (wide / narrow) ** aspect
     return np.stack([np.sqrt(area / drawn), np.sqrt(area * drawn)], axis=1)
@@ -210,7 +210,7 @@ def _cube(
 ) -> Cube:
     (batch, dates, _, _, side), image = samples.values.shape, resampling.side
     device = resampling.rows.device
-    # what looks into tensors, and indices by lists, come first: they are still on the host
+    # reading of tensors, and indexing by lists, come first, while they are still on the host
     gsd = (samples.gsd.double() * crops.area().sqrt() / image).float().to(device, non_blocking=True)
     stored = _stored(samples, feeding, device).to(device)
     kind = normalization.kind_for(side, trained_side, False)
@@ -234,7 +234,7 @@ def _cube(
 
 
 def _stored(samples: Samples, feeding: Feeding, device: torch.device) -> StoredImages:
-    """The samples on the host. For another device it is found here whether something may not be valid."""
+    """The samples on the host; for another device, also whether some values may not be valid."""
     used = list(feeding.used)
     scale, offset = (each[:, None, used, None, None] for each in (samples.scale, samples.offset))
     extent = samples.extent if bool((samples.extent < samples.values.shape[-1]).any()) else None

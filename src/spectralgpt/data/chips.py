@@ -1,4 +1,4 @@
-"""An image cut into chips: which there are, and reading them. Runs in worker processes, and knows no torch."""
+"""An image cut into chips: which chips it has, and reading them. Runs in worker processes, without torch."""
 
 import hashlib
 import math
@@ -26,16 +26,16 @@ from spectralgpt.raster.grid import applied
 from spectralgpt.raster.handles import GDAL_ERRORS
 
 PADDED_SIDES = (32, 64, 96, 128)
-"""Sides to which an image that is smaller than a chip is padded."""
+"""Sides to which an image smaller than a chip is padded."""
 
 MOST_CHIPS, MOST_BYTES = 32, 8_000_000
-"""Of a part, which a worker reads at once."""
+"""Limits of a part, which a worker reads at a time."""
 
 MOST_SAMPLE_BYTES = 2**31
-"""Bytes of a sample: beyond, Arrow cannot hold it in one cell."""
+"""Bytes of a sample from which on Arrow cannot hold it in one cell."""
 
 CELL = 0.1
-"""Degrees: images whose centres lie in one cell are one place."""
+"""Degrees: images with their centres in one cell are one place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,11 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Chips of an image that are read at once: their first corners. side: pixels; chips: of the whole image."""
+    """Chips of an image that are read together. corners: first row and column of each. side: pixels. chips: number in
+    the whole image."""
 
     image: str
-    run: Series
+    series: Series
     side: int
     corners: tuple[tuple[int, int], ...]
     chips: int
@@ -77,7 +78,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What came of a part. left_out: chips with too few valid pixels."""
+    """The result of a part. left_out: number of chips with too few valid pixels."""
 
     image: str
     layout: Layout | None = None
@@ -89,14 +90,14 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What an image is: what came of its first part, and the parts that are left."""
+    """The result of an image's first part, and the parts that remain."""
 
     first: Cut
     rest: tuple[Part, ...] = ()
 
 
 Known = frozenset[tuple[str, int, int, int]]
-"""Chips of an image that are stored already: source, row, column, side."""
+"""Chips of an image that are already stored: source, row, column, side."""
 
 
 DateKind = tuple[frozenset[Band], tuple[int, int]]
@@ -104,8 +105,8 @@ DateKind = tuple[frozenset[Band], tuple[int, int]]
 
 
 def padded_side(height: int, width: int, chip: int) -> int:
-    """The side of the chips of an image: the chip's, or, for an image smaller than that, the smallest of 32, 64, 96 and
-    128 that holds it."""
+    """The side of an image's chips: the chip's or, for an image smaller than that, the smallest of 32, 64, 96 and 128
+    that holds it."""
     longest = max(height, width)
     return next((side for side in PADDED_SIDES if longest <= side < chip), chip)
 
@@ -123,7 +124,7 @@ def place_of(text: str) -> int:
 
 
 def look(image: ImageSource, reading: Reading, known: Known) -> Looked:
-    """Open an image, check it, and read its first part. What is wrong with it comes back as failures."""
+    """Open an image, check it, and read its first part. Its errors are returned as failures."""
     failures: list[Failure] = []
     warnings: list[str] = []
     parts: list[Part] = []
@@ -137,12 +138,12 @@ def look(image: ImageSource, reading: Reading, known: Known) -> Looked:
 
 
 def read_part(part: Part) -> Cut:
-    """Read the chips of a part; a file that cannot be read is a failure of it."""
+    """Read the chips of a part; a file that cannot be read becomes a failure."""
     chips: list[Chip] = []
     left_out = 0
     layout: Layout | None = None
     try:
-        raster = _opened(part.run)
+        raster = _opened(part.series)
         layout = _layout(raster, part.side)
         height, width = raster.grid.shape
         for row, column in part.corners:
@@ -154,31 +155,34 @@ def read_part(part: Part) -> Cut:
             else:
                 chips.append(_chip(part, pixels, layout, raster, window))
     except InputError as error:
-        return Cut(part.image, layout, tuple(chips), left_out, (Failure(part.run.source, str(error), part.image),))
+        return Cut(part.image, layout, tuple(chips), left_out, (Failure(part.series.source, str(error), part.image),))
     return Cut(part.image, layout, tuple(chips), left_out)
 
 
-def _parts(image: ImageSource, runs: Sequence[Series], reading: Reading, known: Known) -> list[Part]:
-    """The chips that are not stored yet."""
-    grids = [_opened(run).grid for run in runs]
+def _parts(image: ImageSource, several: Sequence[Series], reading: Reading, known: Known) -> list[Part]:
+    """The chips that are not stored yet, in parts."""
+    grids = [_opened(series).grid for series in several]
     sides = [padded_side(*grid.shape, reading.chip) for grid in grids]
     cut = [list(corners(*grid.shape, side)) for grid, side in zip(grids, sides, strict=True)]
     chips = sum(map(len, cut))
     place = _place(image, grids[0]) if grids else 0
     parts = []
-    for run, side, places in zip(runs, sides, cut, strict=True):
-        layout = _layout(_opened(run), side)
+    for series, side, places in zip(several, sides, cut, strict=True):
+        layout = _layout(_opened(series), side)
         if layout.bytes >= MOST_SAMPLE_BYTES:
             raise OptionError(
-                f"{run.files[0]}: found chips of {layout.bytes / 1e9:.1f} GB ({layout.dates} dates, "
-                f"{len(layout.bands)} bands, {side} pixels); expected below 2 GB. Take a smaller --chip."
+                f"{series.files[0]}: found chips of {layout.bytes / 1e9:.1f} GB ({layout.dates} dates, "
+                f"{len(layout.bands)} bands, {side} pixels)",
+                "less than 2 GB",
+                "Choose a smaller chip, like",
+                ("chip", 128),
             )
-        left = [corner for corner in places if (run.source, *corner, side) not in known]
+        left = [corner for corner in places if (series.source, *corner, side) not in known]
         many = max(1, min(MOST_CHIPS, MOST_BYTES // layout.bytes))
         parts += [
             Part(
                 image=image.name,
-                run=run,
+                series=series,
                 side=side,
                 corners=tuple(left[start : start + many]),
                 chips=chips,
@@ -194,23 +198,23 @@ def _series(image: ImageSource, reading: Reading, failures: list[Failure], warni
     """The rasters of an image, checked; a date of a stack that does not open or fit becomes a failure."""
     bands, clouds = image.bands or reading.bands, image.clouds or reading.clouds
     if not image.stack:
-        run = Series((image.opened(0),), bands, clouds, reading.gsd, image.sources[0])
-        warnings += check(_opened(run), reading.trust).warnings
-        return [run]
+        series = Series((image.opened(0),), bands, clouds, reading.gsd, image.sources[0])
+        warnings += check(_opened(series), reading.trust).warnings
+        return [series]
     masks = (clouds or "").split(",")
     masks = masks if len(masks) == len(image.paths) else [clouds or ""] * len(image.paths)
     opened: dict[int, tuple[Series, DateKind]] = {}
     for index, mask in enumerate(masks):
-        run = Series((image.opened(index),), bands, mask or None, reading.gsd, image.sources[index])
+        series = Series((image.opened(index),), bands, mask or None, reading.gsd, image.sources[index])
         try:
-            with _open(run) as raster:
-                told = check(raster, reading.trust).warnings
+            with _open(series) as raster:
+                noticed = check(raster, reading.trust).warnings
                 day = _day(image, index, raster, opened)
         except InputError as error:
-            failures.append(Failure(run.source, str(error), image.name))
+            failures.append(Failure(series.source, str(error), image.name))
         else:
-            opened[day] = run, (frozenset(raster.bands), raster.grid.shape)
-            warnings += told
+            opened[day] = series, (frozenset(raster.bands), raster.grid.shape)
+            warnings += noticed
     fitting = _fitting(opened, image, failures)
     return [
         _together(fitting[start : start + reading.most_dates]) for start in range(0, len(fitting), reading.most_dates)
@@ -220,19 +224,19 @@ def _series(image: ImageSource, reading: Reading, failures: list[Failure], warni
 def _fitting(
     opened: Mapping[int, tuple[Series, DateKind]], image: ImageSource, failures: list[Failure]
 ) -> list[Series]:
-    """The dates in time, without those that do not fit what most of them are."""
+    """The dates in order of time, without those that do not fit the most frequent kind."""
     if not opened:
         return []
     most = Counter(kind for _, kind in opened.values()).most_common(1)[0][0]
-    first = next(run for run, kind in opened.values() if kind == most)
+    first = next(series for series, kind in opened.values() if kind == most)
     fitting = []
-    for _, (run, kind) in sorted(opened.items()):
+    for _, (series, kind) in sorted(opened.items()):
         try:
             if kind != most:
-                _open(_together([first, run]))  # refuses other bands, and another place
-            fitting.append(run)
+                _open(_together([first, series]))  # refuses other bands, and another place
+            fitting.append(series)
         except InputError as error:
-            failures.append(Failure(run.source, str(error), image.name))
+            failures.append(Failure(series.source, str(error), image.name))
     return fitting
 
 
@@ -242,29 +246,27 @@ def _day(image: ImageSource, index: int, raster: Raster, others: Container[int])
     if day == UNKNOWN and len(image.paths) > 1:
         raise RasterError(
             f"{path}: found no date in its metadata or name",
-            "one, as it is one of several of its place",
-            "Say it in a table's column date",
+            "a date, as its place has several images",
+            "Give it in the column date of a table",
         )
     if day in others:
-        raise RasterError(
-            f"{path}: found the date {iso_date(day)}, which another image of its place has", "different days"
-        )
+        raise RasterError(f"{path}: found the date {iso_date(day)}, as of another image of its place", "different days")
     return int(day)
 
 
-def _together(runs: Sequence[Series]) -> Series:
-    """Dates of one place, of which each has its own mask of clouds, or all the product's own layer."""
-    first, masks = runs[0], [run.clouds or "" for run in runs]
+def _together(several: Sequence[Series]) -> Series:
+    """Dates of one place, each with its own cloud mask, or all with the product's own layer."""
+    first, masks = several[0], [series.clouds or "" for series in several]
     clouds = masks[0] if masks[0].lower() in ("", *cloud_options()) else ",".join(masks)
-    return replace(first, files=tuple(run.files[0] for run in runs), clouds=clouds or None)
+    return replace(first, files=tuple(series.files[0] for series in several), clouds=clouds or None)
 
 
-def _open(run: Series) -> Raster:
-    return by_wavelength(open_raster(run.files, bands=run.bands, clouds=run.clouds, gsd=run.gsd))
+def _open(series: Series) -> Raster:
+    return by_wavelength(open_raster(series.files, bands=series.bands, clouds=series.clouds, gsd=series.gsd))
 
 
 def by_wavelength(raster: Raster) -> Raster:
-    """The raster with its bands in order of wavelength: files that differ in their order only have one layout."""
+    """The raster with its bands in order of wavelength: files that differ only in their order have one layout."""
     bands = raster.bands
     order = sorted(range(len(bands)), key=lambda index: (bands[index].wavelength, bands[index].identity))
     return replace(
@@ -276,9 +278,9 @@ def by_wavelength(raster: Raster) -> Raster:
 
 
 @lru_cache(maxsize=2)
-def _opened(run: Series) -> Raster:
-    """The raster of the run that is read now: a worker gets its parts one after another."""
-    return _open(run)
+def _opened(series: Series) -> Raster:
+    """The raster of the series being read: a worker gets its parts one after another."""
+    return _open(series)
 
 
 def _layout(raster: Raster, side: int) -> Layout:
@@ -295,7 +297,7 @@ def _place(image: ImageSource, grid: Grid) -> int:
 
 
 def _position(grid: Grid, window: Window) -> tuple[float, float]:
-    """Longitude and latitude of a window's centre, NaN where the CRS cannot tell."""
+    """Longitude and latitude of a window's centre, NaN where the CRS does not give them."""
     if grid.crs is None:
         return math.nan, math.nan
     x, y = applied(grid.transform, window.column + window.width / 2, window.row + window.height / 2)
@@ -308,7 +310,7 @@ def _position(grid: Grid, window: Window) -> tuple[float, float]:
 
 
 def _chip(part: Part, pixels: Pixels, layout: Layout, raster: Raster, window: Window) -> Chip:
-    """Padded to the layout's side at the bottom and to the right; 0 where nothing was measured."""
+    """A chip, padded at the bottom and on the right to the layout's side; 0 where nothing was measured."""
     values = np.zeros(layout.shape, layout.dtype)
     inside = (..., slice(window.height), slice(window.width))
     values[inside] = pixels.values
@@ -330,7 +332,7 @@ def _chip(part: Part, pixels: Pixels, layout: Layout, raster: Raster, window: Wi
         lat=lat,
         place=part.place,
         image=part.image,
-        source=part.run.source,
+        source=part.series.source,
         row=window.row,
         column=window.column,
         chips=part.chips,

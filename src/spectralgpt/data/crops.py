@@ -1,4 +1,4 @@
-"""Which part of an image a sample shows, how it lies, and the matrices that make it so."""
+"""Which part of an image a sample shows, how it is turned, and the matrices that cut it out."""
 
 import math
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from torch import Tensor
 Kernel = Literal["bicubic", "bilinear"]
 
 NOTHING = 1e-7
-"""A smaller weight is what rounding left of 0: it must not make a pixel depend on its neighbour's validity."""
+"""A smaller weight is a rounded 0: it must not make a pixel depend on the validity of its neighbour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crops:
-    """One rectangle a sample.
+    """One rectangle per sample.
 
-    rows, columns: first pixel and number of pixels. reversed: whether the crop's rows, its columns run backwards.
+    rows, columns: first pixel and number of pixels. reversed: whether the crop's rows, and its columns, run backwards.
     turned: whether rows and columns are swapped after that.
     """
 
@@ -28,18 +28,18 @@ class Crops:
     turned: Bool[Tensor, " batch"]
 
     def area(self) -> Float64[Tensor, " batch"]:
-        """Pixels of the image."""
+        """Number of pixels of the image."""
         return self.rows[:, 1].double() * self.columns[:, 1].double()
 
     def window(self, part: slice) -> tuple[slice, slice]:
-        """The rows and columns that hold all crops of a part of the batch."""
+        """The rows and columns that contain all crops of a part of the batch."""
         return _around(self.rows[part]), _around(self.columns[part])
 
     def resampling(
         self, source: int, target: int, kernel: Kernel, antialias: bool, device: torch.device
     ) -> "Resampling":
         """From source x source to target x target pixels."""
-        # both axes at once: the number of operations is what it costs
+        # both axes at once: the cost is the number of operations
         start, length = torch.cat([self.rows, self.columns]).to(device, non_blocking=True).unbind(1)
         backwards = torch.cat(self.reversed.unbind(1)).to(device, non_blocking=True)
         to_rows, to_columns = crop_matrix(start, length, source, target, kernel, antialias, backwards).chunk(2)
@@ -48,9 +48,9 @@ class Crops:
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """Crops as two matrix products a batch.
+    """Crops as two matrix products per batch.
 
-    rows, columns: weights of the image's in the crop's. turned: on the host, so that it can be looked at.
+    rows, columns: weights of the image's rows and columns in the crop's. turned: on the host, where reading is free.
     """
 
     rows: Float32[Tensor, "batch height row"]
@@ -63,7 +63,7 @@ class Resampling:
         return self.rows.shape[1]
 
     def of(self, part: slice, window: tuple[slice, slice]) -> "Resampling":
-        """For a part of the batch, from a window of the images that holds its crops."""
+        """The same for a part of the batch, from a window of the images that contains its crops."""
         return Resampling(self.rows[part, :, window[0]], self.columns[part, :, window[1]], self.turned[part])
 
     def taps(self) -> "Resampling":
@@ -73,7 +73,7 @@ class Resampling:
     def __call__(
         self, lines: Float[Tensor, "batch row date band column"]
     ) -> Float[Tensor, "batch date band height width"]:
-        """The crops, not contiguous. lines: the images line by line, or each axis would not be one product."""
+        """The crops, not contiguous. lines: the images line by line, so that each axis is one product."""
         batch, _, dates, bands, width = lines.shape
         rows, columns = self.rows.to(lines.dtype), self.columns.to(lines.dtype)
         height = self.side
@@ -87,7 +87,7 @@ class Resampling:
 
 @dataclass(frozen=True, slots=True)
 class CropWindow:
-    """The crops of a part of a batch, as the pipeline takes them (its Crop): from the window that holds them all."""
+    """The crops of a part of a batch, as the pipeline takes them (its Crop): from the window that contains them."""
 
     window: tuple[slice, slice]
     resampling: Resampling
@@ -99,7 +99,7 @@ class CropWindow:
         return self.resampling(images.permute(0, 3, 1, 2, 4))
 
     def valid(self, images: Bool[Tensor, "batch date band row column"]) -> Bool[Tensor, "batch date band height width"]:
-        """Where all that counts in a pixel is valid."""
+        """Where all pixels that count in a pixel are valid."""
         missed = 1 - images.view(torch.uint8).float().permute(0, 3, 1, 2, 4)  # bytes: booleans are read slowly
         return self.resampling.taps()(missed) < 0.5
 
@@ -110,7 +110,7 @@ def _around(crops: Int64[Tensor, "batch 2"]) -> slice:
 
 
 def centred_crops(extent: Int32[Tensor, "batch 2"], image: int) -> Crops:
-    """The middle image x image pixels; of a smaller extent the largest square in its middle."""
+    """The middle image x image pixels; of a smaller extent, the largest square in its middle."""
     side = extent.amin(dim=1).clamp(max=image).long()
     rows, columns = (torch.stack([(whole.long() - side) // 2, side], dim=1) for whole in extent.unbind(1))
     upright = torch.zeros((len(extent), 2), dtype=torch.bool, device=extent.device)
@@ -126,23 +126,23 @@ def crop_matrix(
     antialias: bool,
     backwards: Bool[Tensor, " batch"] | None = None,
 ) -> Float32[Tensor, "batch target source"]:
-    """What takes `source` pixels to the `target` pixels of the crop start, start + 1, ... start + length - 1.
+    """The weights of `source` pixels in the `target` pixels of the crop start, start + 1, ... start + length - 1.
 
     Pixels outside the crop do not exist: with antialias (a kernel as wide as the target's pixels; bicubic a = -0.5) the
-    others share their weight, without (a = -0.75) the pixel at the crop's border takes it. As torch's `interpolate`
-    with align_corners=False does with the crop alone. Rows sum to 1. backwards: the last target pixel first.
+    others share their weight, without (a = -0.75) the pixel at the crop's border takes it. Equals torch's
+    `interpolate` with align_corners=False on the crop alone. Rows sum to 1. backwards: the last target pixel first.
     """
     pixel = torch.arange(target, device=start.device)
     if backwards is None:
         pixel = pixel.expand(len(start), target)
     else:
         pixel = torch.where(backwards[:, None], target - 1 - pixel, pixel)
-    # in double precision: a place of 100.3 would keep five digits after the point, its distance to a tap needs seven
+    # double precision: float32 keeps five decimals of a place like 100.3, but its distance to a tap needs seven
     ratio = length.double()[:, None] / target
     place = (pixel.double() + 0.5) * ratio - 0.5
     width = ratio.clamp(min=1.0) if antialias else torch.ones_like(ratio)
     reach = 2 if kernel == "bicubic" else 1
-    # the number of taps must not depend on what stands in a tensor of the device
+    # the number of taps must not depend on values in a tensor on the device
     taps = 2 * (math.ceil(reach * max(source / target, 1.0)) if antialias else reach)
     first = (place - reach * width).floor().long() + 1
     tap = first[..., None] + torch.arange(taps + antialias, device=start.device)
@@ -155,7 +155,7 @@ def crop_matrix(
     index = start[:, None, None] + torch.minimum(tap.clamp(min=0), last)
     matrix = torch.zeros((len(start), target, source), device=start.device)
     for i in range(tap.shape[-1]):
-        # one tap at a time: several that are added to one pixel by one call come in any order on a GPU
+        # one tap at a time: a GPU adds several of one call to a pixel in any order
         matrix.scatter_add_(2, index[..., i : i + 1], weight[..., i : i + 1].float())
     return matrix
 

@@ -1,16 +1,16 @@
-"""An image that is to be stored, before it is opened."""
+"""An image to be stored, before it is opened."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSource:
-    """An image of one date, or a stack, whose paths are the dates of one place.
+    """An image of one date, or a stack: one path per date of one place.
 
-    name: what shards call it; until it is given one, the path of the image, of a stack that of its folder. paths:
-    absolute. dates: ISO, one a path, empty where metadata or the file's name tell; () for all. place: what is trained
-    on or held back together, empty where the ground tells. bands, clouds: as open_raster takes them, None for the
-    user's options. sources: what shards call the paths.
+    name: in shards; before it is set, the path of the image or of the stack's folder. paths: absolute. dates: ISO, one
+    per path, empty where metadata or the file's name give it; () if they give all. place: images of one place are
+    trained on or held back together; empty where their position decides. bands, clouds: as for open_raster, None for
+    the user's options. sources: names of the paths in shards.
     """
 
     name: str
@@ -23,6 +23,6 @@ class ImageSource:
     sources: tuple[str, ...] = ()
 
     def opened(self, index: int) -> str:
-        """What open_raster opens for a path."""
+        """The path at an index as open_raster takes it, with its date if given."""
         date = self.dates[index] if self.dates else ""
         return f"{self.paths[index]}@{date}" if date else self.paths[index]

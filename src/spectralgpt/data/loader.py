@@ -24,17 +24,17 @@ from spectralgpt.errors import DataError, OptionError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 DATES = -4
-"""Of the keys by which dates are drawn; apart from what else is made of a sample's key."""
+"""Part of the keys that draw dates, apart from other draws of a sample's key."""
 PREFETCH = 2
-"""Micro-batches a worker prepares before they are asked for."""
+"""Micro-batches that each worker prepares ahead."""
 
 
 @dataclass(frozen=True, slots=True)
 class MixtureEntry:
     """An entry of a mixture: which layouts of a shards folder take part, and which rows of each (not held back ones).
 
-    weight: its share of the steps, of any sum; None, for all sources of a mixture or none, where every sample is to
-    come once an epoch.
+    weight: its share of the steps, of any sum; None if every sample is to come once per epoch, then for all sources of
+    a mixture.
     """
 
     shards: Shards
@@ -47,8 +47,8 @@ class MixtureEntry:
 class Step:
     """What one process computes of a step.
 
-    counted: false where the global batch has fewer samples than there are processes: then the samples are the batch's
-    first one, which another process counts, and their loss is to be multiplied by 0.
+    counted: false where the global batch has fewer samples than there are processes: then the only sample is the
+    batch's first, which another process counts, and its loss must be multiplied by 0.
     """
 
     number: int
@@ -59,7 +59,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """A step before it is read: by micro-batch the places in the global batch."""
+    """A step before it is read. pieces: the places in the global batch, per micro-batch."""
 
     number: int
     batch: GlobalBatch
@@ -68,13 +68,13 @@ class PlannedStep:
 
 
 class Loader:
-    """The steps of one process (rank of ranks), endless and from any step on; the same whatever workers.
+    """The steps of one process (rank of ranks), endless, from any step on; the same for any number of workers.
 
-    batch: about so many samples a step over all processes (`Order`). micro: at most so many at once; all processes have
-    equally many micro-batches in a step (where that leaves a part of fewer samples than micro-batches, as can be for
-    micro = 1 only, there is one less, of up to 2 samples). dates: at most so many of a sample, drawn by its key without
-    repeats, in order of time; None: all. workers: threads that read ahead, about two micro-batches each; 0: whoever
-    iterates reads. pin: into pinned memory, which needs CUDA.
+    batch: approximate number of samples per step over all processes (`Order`). micro: most samples at a time; all
+    processes have the same number of micro-batches in a step (where a part would have fewer samples than micro-batches,
+    possible only for micro = 1, there is one less, of up to 2 samples). dates: most dates of a sample, drawn by its key
+    without repeats, in order of time; None: all. workers: threads that prefetch, about two micro-batches each; 0: no
+    threads. pin: into pinned memory, which needs CUDA.
 
     OptionError for numbers that are too small or weights that do not fit; DataError for a source without samples.
     """
@@ -100,7 +100,9 @@ class Loader:
             raise ValueError(f"found rank {rank} of {ranks}; expected at most {ranks - 1}")
         for source in self.sources:
             if not sum(map(len, source.rows)):
-                raise DataError(f"{source.shards.folder}: found no samples to train on", "some", "Leave it out")
+                raise DataError(
+                    f"{source.shards.folder}: found no samples to train on", "some", "Leave this folder out"
+                )
         weights = [source.weight for source in self.sources if source.weight is not None]
         if weights and len(weights) < len(self.sources):
             raise OptionError("weights: found sources with and without one", "a weight for all or for none")
@@ -117,7 +119,7 @@ class Loader:
         return self.order.steps_per_epoch
 
     def steps(self, start: int = 0) -> Generator[Step, None, None]:
-        """The steps from one on. What a source raises surfaces here; closing the iterator ends the threads."""
+        """The steps from `start` on. Errors of a source are raised here; closing the iterator ends the threads."""
         plans = map(self._plan, itertools.count(start))
         tasks = ((plan, places) for plan in plans for places in plan.pieces)
         micro: list[Samples] = []
@@ -129,7 +131,7 @@ class Loader:
                     micro = []
 
     def names(self, step: int) -> list[str]:
-        """What the samples of a step are, over all processes: their files, in the order of the global batch."""
+        """Where the samples of a step over all processes come from: their files, in the order of the global batch."""
         batch = self.order.batch(step)
         source = self.sources[batch.source]
         return source.shards.sources(source.layouts[batch.layout], source.rows[batch.layout][batch.positions])
@@ -156,9 +158,9 @@ class Loader:
 
 
 def parts(count: int, rank: int, ranks: int, micro: int) -> tuple[range, ...]:
-    """A process's places in a global batch, by micro-batch of sizes that differ by at most 1; none where it has none.
+    """A process's places in a global batch, per micro-batch, with sizes that differ by at most 1; () where it has none.
 
-    All parts in order of rank are 0 to count - 1; equally many for every rank that has any.
+    All parts in order of rank are 0 to count - 1; every rank with places has the same number of micro-batches.
     """
     first, end = rank * count // ranks, (rank + 1) * count // ranks
     if first == end:
@@ -180,9 +182,9 @@ def drawn_dates(
 
 
 class BufferPool:
-    """A buffer pool: memory is used again when no array or tensor holds it any more. Safe in threads.
+    """A buffer pool: memory is reused when no array or tensor holds it any more. Thread-safe.
 
-    The system gives large memory page by page, filled with zeros, and takes it back: beyond 32 MB that takes longer
+    The system hands out large memory page by page, filled with zeros, and takes it back: beyond 32 MB that takes longer
     than copying a batch.
     """
 
@@ -195,16 +197,16 @@ class BufferPool:
         with self._lock:
             fits = [index for index, memory in enumerate(self._free) if memory.nbytes >= size]
             if not fits:
-                self._free.clear()  # too small for what comes now
+                self._free.clear()  # too small for the arrays that come now
             memory = self._free.pop(fits[0]) if fits else np.empty(size, np.uint8)
-        # every view of it, and every tensor made of one, holds this array, not the memory itself
+        # every view, and every tensor made from one, holds this array, not the memory itself
         held = np.frombuffer(memory.data, np.uint8, size)
         weakref.finalize(held, self._free.append, memory).atexit = False
         return held.view(dtype).reshape(shape)
 
 
 def pinned(shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    """Memory from which a GPU copies without waiting; torch keeps it for the next time."""
+    """Memory from which a GPU copies without waiting; torch keeps it for reuse."""
     return np.asarray(torch.empty(shape, dtype=getattr(torch, dtype), pin_memory=True).numpy())
 
 
@@ -213,7 +215,7 @@ def prefetched(
 ) -> Generator[Result, None, None]:
     """Prefetch: `map` by threads, a few tasks ahead of the caller; 0 workers: no threads.
 
-    Threads are enough: NumPy copies without the interpreter's lock. They share what is mapped, and nothing is pickled.
+    Threads are enough: NumPy copies without the interpreter's lock. They share mapped files, and nothing is pickled.
     """
     if not workers:
         yield from map(function, tasks)

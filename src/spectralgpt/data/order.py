@@ -12,7 +12,7 @@ from spectralgpt.draws import permutation
 from spectralgpt.errors import OptionError
 
 SOURCES, BATCHES, SAMPLES = -1, -2, -3
-"""What is permuted. Negative: keys of steps have no such place."""
+"""What is permuted: a part of the keys, negative as no part of the keys of steps is."""
 
 Turns = tuple[list[int], np.ndarray]
 
@@ -32,11 +32,12 @@ class Order:
 
     counts: samples by source and layout. Each source has passes: in a pass its samples of each layout are permuted and
     cut into batches, round(count / batch) but at least one, of sizes that differ by at most 1 (so no batch is a small
-    rest, and none is larger than 1.5 x batch); then the batches of all its layouts are permuted. An epoch has as many
-    steps as all sources' passes have batches. Without weights it is a pass of each source: every sample once. With
-    weights (shares of the steps, of any sum) a source gives its share of the steps and goes on in its passes.
+    remainder, and none is larger than 1.5 x batch); then the batches of all its layouts are permuted. The steps of an
+    epoch are the batches in one pass of all sources, added up. Without weights an epoch is one pass of each source:
+    every sample once. With weights (shares of the steps, of any sum) a source gives its share of the steps and
+    continues its passes.
 
-    OptionError for a weight that is not above 0; ValueError for a source without samples. Safe for several threads.
+    OptionError for a weight that is not above 0; ValueError for a source without samples. Thread-safe.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Order:
         self.steps_per_epoch = sum(self._lengths)
         self._shares = _shares(self._lengths if weights is None else weights, len(counts))
         self._epoch: tuple[int, Turns] | None = None
-        # the newest permutation of each kind, source and layout: 8 bytes a sample
+        # the newest permutation of each kind, source and layout: 8 bytes per sample
         self._held: dict[tuple[int, ...], tuple[int, Int64[np.ndarray, " count"]]] = {}
 
     def batch(self, step: int) -> GlobalBatch:
@@ -68,7 +69,7 @@ class Order:
         return GlobalBatch(source, layout, positions.copy(), epoch)
 
     def _turns(self, epoch: int) -> Turns:
-        """How many steps each source gave before an epoch, and which source each of the epoch's steps is of."""
+        """How many steps each source gave before an epoch, and the source of each of the epoch's steps."""
         held = self._epoch
         if held is None or held[0] != epoch:
             before, after = (apportioned(self._shares, turn * self.steps_per_epoch) for turn in (epoch, epoch + 1))
@@ -97,19 +98,21 @@ def apportioned(shares: Sequence[Fraction], steps: int) -> list[int]:
 
 
 def _batches(count: int, batch: int) -> int:
-    """Into how many batches samples are cut: count / batch, rounded, a half upwards."""
+    """The number of batches for samples: count / batch, rounded, a half upwards."""
     return max(1, (2 * count + batch) // (2 * batch)) if count else 0
 
 
 def _shares(weights: Sequence[float | int], sources: int) -> tuple[Fraction, ...]:
     if len(weights) != sources or not all(math.isfinite(weight) and weight > 0 for weight in weights):
-        raise OptionError(f"weights: found {list(weights)}", f"{sources} numbers above 0", "Leave out other sources")
+        raise OptionError(
+            f"weights: found {list(weights)}", f"{sources} numbers above 0", "Leave out sources that are to give none"
+        )
     exact = [Fraction(str(weight)) for weight in weights]
     return tuple(weight / sum(exact) for weight in exact)
 
 
 def _located(number: int, cuts: Sequence[int]) -> tuple[int, int]:
-    """Layout and number within it of a pass's batch."""
+    """The layout of a batch of a pass, and its number within the layout."""
     for layout, cut in enumerate(cuts):
         if number < cut:
             return layout, number

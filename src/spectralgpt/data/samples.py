@@ -1,4 +1,4 @@
-"""A batch on its way from shards to the model: stored values, nothing worked out yet."""
+"""A batch on its way from shards to the model: stored values, before any computation."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -14,10 +14,10 @@ from spectralgpt.bands import Band
 class Samples:
     """Samples of one layout.
 
-    reflectance = values x scale + offset. valid: None means all within the extent. extent: rows and columns that are
-    image; what lies beyond is padding. days: since 1970, -1 unknown. gsd: metres, NaN unknown. key: one a sample and
-    step, of which all its random numbers are made (bits of a uint64). draw: the same for all samples of a step in all
-    processes. number: which sample of the mixture it is.
+    reflectance = values x scale + offset. valid: None means all within the extent. extent: rows and columns of the
+    image; the rest is padding. days: since 1970, -1 unknown. gsd: metres, NaN unknown. key: one per sample and step,
+    from which all its random numbers are drawn (bits of a uint64). draw: the same for all samples of a step in all
+    processes. number: of the sample in the mixture.
     """
 
     values: Shaped[Tensor, "batch date band row column"]
@@ -45,7 +45,7 @@ class Samples:
         return replace(self, **moved)
 
     def part(self, rows: slice, dates: int | None = None) -> "Samples":
-        """Some of the samples; their first so many dates, None all."""
+        """Some of the samples, with their first `dates` dates, None for all."""
         until = slice(dates)
         return replace(
             self,

@@ -1,4 +1,4 @@
-"""From images to a shards folder: in parallel, resumable, one image's fault never another's."""
+"""From images to a shards folder: in parallel, resumable; one image's errors never affect another."""
 
 import os
 import signal
@@ -31,10 +31,10 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class ShardingReport:
-    """What a run did, and what the folder holds after it.
+    """What a run did, and what the folder contains after it.
 
-    images: found in the sources; known: of these stored before. added: samples of this run. left_out: chips with too
-    few valid pixels. warnings: of the check of the images.
+    images: found in the sources; known: those of them that were already stored. added: samples of this run. left_out:
+    chips with too few valid pixels. warnings: from the check of the images.
     """
 
     manifest: Manifest
@@ -62,13 +62,14 @@ def shard(
 ) -> ShardingReport:
     """Add the images of sources to the shards in `out`.
 
-    stack: each folder that holds images is one place, and they are its dates. size: bytes of a shard's values. workers:
-    processes, default one a core; 1 computes in this one. The bytes written do not depend on it. strict: the first file
-    that cannot be stored ends it. progress: stages "finding images" and "sharding", in images.
+    stack: each folder with images is one place, and the images are its dates. size: bytes of values per shard. workers:
+    number of processes, default one per core; 1 computes in this process. The bytes written do not depend on it.
+    strict: the first file that cannot be stored ends the run. progress: stages "finding images" and "sharding", in
+    images.
 
-    What is stored already is left as it is, whatever the options are now; what failed before is tried again. An
-    interrupt (SIGINT, SIGTERM) finishes the open shards, then raises KeyboardInterrupt. Workers import the script that
-    calls this: there it stands below `if __name__ == "__main__"`.
+    Images already stored stay as they are, whatever the options are now; those that failed are tried again. Graceful
+    shutdown: an interrupt (SIGINT, SIGTERM) finishes the open shards, then raises KeyboardInterrupt. Workers import the
+    script that calls this, so the call must stand below `if __name__ == "__main__"`.
 
     RasterError when there is no image, and in strict mode; TargetError and DataError as ShardsWriter.
     """
@@ -84,33 +85,22 @@ def shard(
         progress("sharding", known, len(found.images))
         with _submitting(workers or _cores()) as (submit, prefetch):
             for cut, is_last in _cuts(left, reading, stored.parts, submit, prefetch):
-                for chip in cut.chips:
-                    assert cut.layout is not None, "chips have a layout"
-                    writer.add(cut.layout, chip)
-                outcome.add(cut)
+                outcome.store(cut, writer)
                 if is_last:
                     outcome.end(cut.image, cut.image in stored.parts)
                     progress("sharding", known + outcome.done, len(found.images))
                 if interruption.asked or (strict and cut.failures):
                     break
-    told = tuple(failure for failures in outcome.failed.values() for failure in failures)
-    writer.update(replace(writer.manifest, failed=told, skipped=tuple(outcome.skipped)))
+    writer.update(outcome.noted_in(writer.manifest))
     if strict and outcome.latest is not None:
         raise RasterError(outcome.latest.reason)
     if interruption.asked:
         raise KeyboardInterrupt
-    return ShardingReport(
-        manifest=writer.manifest,
-        images=len(found.images),
-        known=known,
-        added=outcome.added,
-        left_out=outcome.left_out,
-        warnings=tuple(outcome.warnings),
-    )
+    return outcome.report(writer.manifest, len(found.images), known)
 
 
 class Outcome:
-    """What has come of the images so far. failed: image -> failures; skipped: images, in the order they first came."""
+    """The results of the images so far. failed: image -> failures; skipped: images, in the order they first came."""
 
     def __init__(self, manifest: Manifest) -> None:
         self.done = self.added = self.left_out = 0
@@ -120,14 +110,18 @@ class Outcome:
         self.failed: dict[str, list[Failure]] = {}
         for failure in manifest.failed:
             self.failed.setdefault(failure.image, []).append(failure)
-        self._having: dict[str, int] = {}
+        self._chips: dict[str, int] = {}
 
-    def add(self, cut: Cut) -> None:
-        if cut.image not in self._having:
-            self._having[cut.image] = 0
+    def store(self, cut: Cut, writer: ShardsWriter) -> None:
+        """Write the chips of a part of an image, and note what it had."""
+        for chip in cut.chips:
+            assert cut.layout is not None, "chips have a layout"
+            writer.add(cut.layout, chip)
+        if cut.image not in self._chips:
+            self._chips[cut.image] = 0
             if cut.image in self.failed:
                 self.failed[cut.image] = []
-        self._having[cut.image] += len(cut.chips)
+        self._chips[cut.image] += len(cut.chips)
         self.added, self.left_out = self.added + len(cut.chips), self.left_out + cut.left_out
         self.warnings += cut.warnings
         for failure in cut.failures:
@@ -137,19 +131,27 @@ class Outcome:
             if failure.source not in {each.source for each in known}:
                 known.append(failure)
 
-    def end(self, image: str, was_there: bool) -> None:
-        """All parts of an image have been added."""
+    def end(self, image: str, was_stored: bool) -> None:
+        """Called when all parts of an image are stored. was_stored: whether a former run stored some of its chips."""
         self.done += 1
-        if self._having.pop(image) or was_there or self.failed.get(image):
+        if self._chips.pop(image) or was_stored or self.failed.get(image):
             self.skipped.pop(image, None)
         else:
             self.skipped.setdefault(image)
+
+    def noted_in(self, manifest: Manifest) -> Manifest:
+        """The manifest with the images that failed or were skipped."""
+        failed = tuple(failure for failures in self.failed.values() for failure in failures)
+        return replace(manifest, failed=failed, skipped=tuple(self.skipped))
+
+    def report(self, manifest: Manifest, images: int, known: int) -> ShardingReport:
+        return ShardingReport(manifest, images, known, self.added, self.left_out, tuple(self.warnings))
 
 
 def _cuts(
     images: Iterable[ImageSource], reading: Reading, stored: Mapping[str, Known], submit: Submit, prefetch: int
 ) -> Iterator[tuple[Cut, bool]]:
-    """What came of each part of each image, in order; whether it was the image's last."""
+    """The result of each part of each image, in order, and whether it was the image's last part."""
 
     def parts() -> Iterator["Future[Cut]"]:
         looks = (submit(look, image, reading, stored.get(image.name, frozenset())) for image in images)
@@ -168,7 +170,7 @@ def _cuts(
 
 
 def _in_order(futures: Iterable["Future[Value]"], prefetch: int) -> Iterator[Value]:
-    """Results in the order in which they were asked for; at most so many are asked for before the first is used."""
+    """Results in the order of the calls, with at most `prefetch` calls ahead of the result that is used."""
     waiting: deque[Future[Value]] = deque()
     for future in futures:
         waiting.append(future)
@@ -180,14 +182,14 @@ def _in_order(futures: Iterable["Future[Value]"], prefetch: int) -> Iterator[Val
 
 @contextmanager
 def _submitting(workers: int) -> Iterator[tuple[Submit, int]]:
-    """What runs a function, in a process of its own or here; and how many calls to prefetch."""
+    """A function that runs calls, in other processes or in this one, and the number of calls to prefetch."""
     pools: list[ProcessPoolExecutor] = []
     asked = 0
 
     def submit(function: Callable[..., Value], *arguments: object) -> "Future[Value]":
         nonlocal asked
         asked += 1
-        # the first here: a single image needs no processes, which take seconds to start
+        # the first runs here: a single image needs no processes, which take seconds to start
         if workers == 1 or asked == 1:
             future: Future[Value] = Future()
             future.set_result(function(*arguments))
@@ -204,8 +206,8 @@ def _submitting(workers: int) -> Iterator[tuple[Submit, int]]:
 
 
 def _processes() -> BaseContext:
-    """Workers that are forked from a process which has imported what they need and nothing else has begun in; where
-    the system cannot, spawned."""
+    """Workers forked from a process that has only imported what they need; spawned where the system has no fork
+    server."""
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     context = get_context("forkserver")
@@ -214,7 +216,7 @@ def _processes() -> BaseContext:
 
 
 def _start_worker() -> None:
-    """Signals are the parent's; a worker ends with it, also when it is killed."""
+    """Signals are left to the parent; a worker ends with it, even if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     parent = parent_process()
@@ -228,21 +230,21 @@ def _start_worker() -> None:
 
 
 def _cores() -> int:
-    """Those that this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
 class AlreadyStored:
-    """What the folder holds of images: those with all their chips, and the chips of the others."""
+    """The images in the folder: those with all their chips, and the chips of the others."""
 
     whole: frozenset[str]
     parts: Mapping[str, Known]
 
 
 def _stored(writer: ShardsWriter, chip: int) -> AlreadyStored:
-    """By the columns of the shards. An image is whole with as many chips as it was cut into, of the side that it would
-    be cut into now."""
+    """From the columns of the shards. An image is whole when all chips that it was cut into are there, with the side
+    that they would have now."""
     names = ("image", "source", "row", "column", "chips")
     tables = [
         pa.table([*map(table.column, names), pa.array(np.full(len(table), layout.side))], [*names, "side"])
@@ -256,8 +258,8 @@ def _stored(writer: ShardsWriter, chip: int) -> AlreadyStored:
     side, count, chips, row, column = (
         images.column(name).to_numpy() for name in ("side", "chips_count", "chips_max", "row_max", "column_max")
     )
-    alike = (side == chip) | ((side < chip) & np.isin(side, PADDED_SIDES) & (row == 0) & (column == 0))
-    whole = pa.array(alike & (count == chips))
+    same = (side == chip) | ((side < chip) & np.isin(side, PADDED_SIDES) & (row == 0) & (column == 0))
+    whole = pa.array(same & (count == chips))
     done = images.column("image").filter(whole)
     left = rows.filter(pc.invert(pc.is_in(rows.column("image"), value_set=done))).select(
         ["image", "source", "row", "column", "side"]

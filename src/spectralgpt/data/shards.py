@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int32, Int64, Shaped, UInt64
+from jaxtyping import Bool, Float32, Int32, Int64, Shaped, UInt64
 
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import Manifest, ShardEntry, read_manifest
@@ -20,11 +20,15 @@ from spectralgpt.data.samples import Samples
 from spectralgpt.data.table import Block, Table
 
 Memory = Callable[[tuple[int, ...], str], np.ndarray]
-"""Makes an array of a shape and type, of any content: np.empty, or what gives used memory again."""
+"""Makes an array of a shape and type, with any content: np.empty, or a buffer pool."""
+
+
+Located = list[tuple[Block, int]]
+"""The block of each sample, and its row in the block."""
 
 
 class Tables:
-    """The mapped files of a folder, each opened when it is first asked for; a pickled copy starts with none."""
+    """The mapped files of a folder, each opened on first use; a pickled copy starts with none."""
 
     def __init__(self) -> None:
         self.opened: dict[str, Table] = {}
@@ -48,8 +52,8 @@ class Tables:
 class Shards:
     """An opened shards folder. Samples are numbered within their layout, in the order of the manifest's shards.
 
-    Safe in threads, picklable. Every method that reads raises DataError, naming the file, for one that is missing, cut
-    off, or no shard.
+    Thread-safe, picklable. Every method that reads raises DataError, naming the file, for one that is missing, cut off,
+    or not a shard.
     """
 
     folder: Path
@@ -62,12 +66,12 @@ class Shards:
 
     @cached_property
     def counts(self) -> tuple[int, ...]:
-        """How many samples each layout has."""
+        """Number of samples of each layout."""
         return tuple(sum(entry.count for entry in entries) for entries in self._entries)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over layouts and the files' names, counts and CRC-32s: other samples have another one."""
+        """SHA-256 over layouts and the files' names, counts and CRC-32s: it differs for other samples."""
         content = {
             "layouts": [layout.to_dict() for layout in self.layouts],
             "shards": [asdict(entry) for entry in self.manifest.shards],
@@ -81,10 +85,10 @@ class Shards:
         dates: Int64[np.ndarray, "batch chosen"] | None = None,
         memory: Memory = np.empty,
     ) -> Samples:
-        """Samples of a layout by number, in this order; dates: which of each, None all.
+        """Samples of a layout by number, in this order. dates: which of each sample's dates, None for all.
 
-        memory: makes the array of values. number is rows; key and draw are 0, to be filled by who knows step and place.
-        IndexError for a number that is not there.
+        memory: makes the array of values. number is rows; key and draw are 0, to be set by the caller.
+        IndexError for a number that does not exist.
         """
         shared = self.layouts[layout]
         batch, kept = len(rows), shared.dates if dates is None else dates.shape[1]
@@ -97,24 +101,10 @@ class Shards:
         extent = np.array([block.extent[row] for block, row in located], np.int32)
         gsd = np.array([block.gsd[row] for block, row in located])
         partly = [number for number, (block, row) in enumerate(located) if not block.all_valid(row)]
-        # values by themselves, and last: each sample pushes all else out of the processor's caches
+        # values separately, and last: each sample pushes everything else out of the processor's caches
         values = memory((batch, kept, *shared.shape[1:]), shared.dtype)
-        for number, (block, row) in enumerate(located):
-            if dates is None:
-                _copy(block.values[row], values[number])
-            else:
-                for date, chosen in enumerate(dates[number]):
-                    _copy(block.values[row, chosen], values[number, date])
-        valid: np.ndarray | None = None
-        if partly:
-            valid = np.ones(values.shape, bool)
-            for number in partly:
-                block, row = located[number]
-                packed = np.unpackbits(block.packed(row), count=int(np.prod(shared.shape)))
-                true = packed.view(bool).reshape(shared.shape)
-                valid[number] = true if dates is None else true[dates[number]]
-            inside = np.arange(shared.side)[None, :, None] < extent[:, None]  # batch, pixel, rows or columns
-            valid &= (inside[:, :, None, 0] & inside[:, None, :, 1])[:, None, None]
+        _copy_values(located, dates, values)
+        valid = _valid(located, partly, dates, extent, shared, values.shape) if partly else None
         numbers = torch.from_numpy(np.array(rows, np.int64))
         return Samples(
             values=torch.from_numpy(values),
@@ -131,7 +121,7 @@ class Shards:
         )
 
     def places(self, layout: int) -> UInt64[np.ndarray, " sample"]:
-        """What each sample of a layout shares with those that must be trained on, or held back, together with it."""
+        """A number per sample of a layout: samples with the same one are trained on, or held back, together."""
         return self._whole(layout, "place", np.uint64)
 
     def positions(self, layout: int) -> Float32[np.ndarray, "sample 2"]:
@@ -143,11 +133,11 @@ class Shards:
         return self._whole(layout, "gsd", np.float32)
 
     def days(self, layout: int) -> Int32[np.ndarray, "sample date"]:
-        """Of each sample's dates, since 1970, -1 unknown."""
+        """Days of each sample's dates, since 1970, -1 unknown."""
         return self._whole(layout, "days", np.int32).reshape(-1, self.layouts[layout].dates)
 
     def sources(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> list[str]:
-        """What samples are, for messages: `path, rows 0-127, columns 128-255`."""
+        """Where samples come from, for messages: `path, rows 0-127, columns 128-255`."""
         named = []
         for block, row in self._located(layout, rows):
             source, first, left = (block.batch.column(name)[row].as_py() for name in ("source", "row", "column"))
@@ -157,7 +147,7 @@ class Shards:
 
     @cached_property
     def _entries(self) -> tuple[tuple[ShardEntry, ...], ...]:
-        """Of each layout."""
+        """The shards of each layout."""
         of_layout: list[list[ShardEntry]] = [[] for _ in self.layouts]
         for entry in self.manifest.shards:
             of_layout[entry.layout].append(entry)
@@ -165,11 +155,11 @@ class Shards:
 
     @cached_property
     def _ends(self) -> tuple[Int64[np.ndarray, " shard"], ...]:
-        """Of each layout the number after the last sample of each of its shards."""
+        """For each layout, the number after the last sample of each of its shards."""
         return tuple(np.cumsum([entry.count for entry in entries], dtype=np.int64) for entries in self._entries)
 
-    def _located(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> list[tuple[Block, int]]:
-        """The block of each sample, and its row in there."""
+    def _located(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> Located:
+        """The block of each sample, and its row in the block."""
         ends, entries = self._ends[layout], self._entries[layout]
         if len(rows) and not (rows.min() >= 0 and rows.max() < self.counts[layout]):
             raise IndexError(f"samples {rows.min()} to {rows.max()} of {self.counts[layout]}")
@@ -189,24 +179,58 @@ class Shards:
         """A column of all samples of a layout, flat; a file that is listed several times is read once."""
         entries = self._entries[layout]
         seen = {entry.file: self._table(entry).whole(name).astype(dtype) for entry in entries}
-        # a layout whose shards somebody removed has none
+        # a layout has no shards after somebody removed them
         return np.concatenate([np.zeros(0, dtype), *(seen[entry.file] for entry in entries)])
+
+
+def _copy_values(
+    located: Located,
+    dates: Int64[np.ndarray, "batch chosen"] | None,
+    out: Shaped[np.ndarray, "batch date band row column"],
+) -> None:
+    """Fill `out` with the samples' values of their chosen dates."""
+    for number, (block, row) in enumerate(located):
+        if dates is None:
+            _copy(block.values[row], out[number])
+        else:
+            for date, chosen in enumerate(dates[number]):
+                _copy(block.values[row, chosen], out[number, date])
+
+
+def _valid(
+    located: Located,
+    partly: list[int],
+    dates: Int64[np.ndarray, "batch chosen"] | None,
+    extent: Int32[np.ndarray, "batch 2"],
+    layout: Layout,
+    shape: tuple[int, ...],
+) -> Bool[np.ndarray, "batch date band row column"]:
+    """Where samples are valid. partly: the numbers of those that are not valid everywhere in their extent."""
+    valid = np.ones(shape, bool)
+    for number in partly:
+        block, row = located[number]
+        packed = np.unpackbits(block.packed(row), count=int(np.prod(layout.shape)))
+        true = packed.view(bool).reshape(layout.shape)
+        valid[number] = true if dates is None else true[dates[number]]
+    inside = np.arange(layout.side)[None, :, None] < extent[:, None]  # batch, pixel, rows or columns
+    valid &= (inside[:, :, None, 0] & inside[:, None, :, 1])[:, None, None]
+    return valid
 
 
 def _copy(stored: Shaped[np.ndarray, "..."], out: Shaped[np.ndarray, "..."]) -> None:
     """out = stored, bit by bit.
 
     As a ufunc: assignment calls memcpy, which takes up to four times as long where the low 12 bits of both addresses
-    are nearly the same (`rep movsb` of glibc on AMD processors), as is so for one sample in ten.
+    are nearly the same (`rep movsb` of glibc on AMD processors), which is true for one sample in ten.
     """
     word = f"u{stored.itemsize}"
     np.positive(stored.view(word), out=out.view(word))
 
 
 def open_shards(folder: str | os.PathLike[str]) -> Shards:
-    """A shards folder. Only its manifest is read; files are mapped when they are first needed.
+    """A shards folder. Only its manifest is read; files are mapped on first use.
 
-    DataError when there is no manifest, or none of ours.
+    DataError when the manifest is missing, or not one of ours.
     """
     path = Path(folder)
     return Shards(path, read_manifest(path))

@@ -1,4 +1,4 @@
-"""Which images there are in what a user names: files, products, folders of them, stacks of dates, tables."""
+"""The images in the user's sources: files, products, folders of them, stacks of dates, tables."""
 
 import csv
 import os
@@ -21,15 +21,15 @@ from spectralgpt.products.formats.folder import are_single_bands
 from spectralgpt.progress import Progress, silent
 
 PREVIEW = re.compile(r"(.*[_.-])?(preview|thumb|thumbnail|quicklook|browse|tci)([_.-].*)?", re.IGNORECASE)
-"""Names of pictures that lie beside bands: no images to train on, and no reason why a folder of bands is none."""
+"""Names of pictures beside bands: they are not trained on, and a folder of bands may contain them."""
 
 TABLE_COLUMNS = ("path", "place", "date", "bands", "clouds", "stack")
-"""Of a table; all but the first may be left out."""
+"""Columns of a table; all but the first may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The images of the sources, and what the sources' folders are called in shards -> where they are."""
+    """The images of the sources, and their roots: name of a source's folder in shards -> its path."""
 
     images: tuple[ImageSource, ...]
     roots: Mapping[str, str]
@@ -44,14 +44,14 @@ def find_images(
     """The images of files, products, folders and tables, each once, in the order of the sources and of
     the names below them.
 
-    In a folder every raster but a preview is an image; a folder that holds only single-band rasters, a product, and a
-    zip or tar are one; data sets that are known by their layout are read by it. stack: the images that lie directly in
-    a folder are the dates of one place. A table (.csv) has a row an image: path, relative to the table; place, a text:
-    images of one place are trained on or held back together, and those that have a date are the dates of one stack,
-    unless the column stack says no; bands and clouds, as the options.
+    In a folder every raster except previews is an image; a folder with only single-band rasters, a product, and a zip
+    or tar are one image each; data sets with a known layout are read by it. stack: the images directly in a folder are
+    the dates of one place. A table (.csv) has one row per image: path, relative to the table; place, a text: images of
+    one place are trained on or held back together, and those with a date are the dates of one stack, unless the column
+    stack says no; bands and clouds, as the options.
 
-    roots: those of an earlier run; an image below one keeps its name. RasterError for a source that is not there or
-    holds no image, and for a table that lacks the column path.
+    roots: those of an earlier run; an image below one keeps its name. RasterError for a source that does not exist or
+    contains no image, and for a table without the column path.
     """
     known = dict(roots or {})
     found: list[ImageSource] = []
@@ -84,7 +84,7 @@ def find_images(
 
 
 def _walked(folder: str, above: frozenset[str] = frozenset()) -> Iterator[ImageSource]:
-    """The images below a folder. above: the folders around it, into which a link may lead back."""
+    """The images below a folder. above: the folders above it, to which a link may lead back."""
     real = os.path.realpath(folder)
     if real in above:
         return
@@ -104,20 +104,20 @@ def _walked(folder: str, above: frozenset[str] = frozenset()) -> Iterator[ImageS
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
-    """What is in a folder, sorted, without what is hidden."""
+    """The entries of a folder, sorted, without hidden ones."""
     try:
         with os.scandir(folder) as listed:
             return sorted((each for each in listed if not each.name.startswith(".")), key=lambda each: each.name)
     except OSError as error:
         raise RasterError(
             f"{folder}: found a folder that cannot be listed ({error.strerror})",
-            "images",
-            "Change its permissions, or name folders without it",
+            "a readable one",
+            "Change its permissions, or name other folders",
         ) from None
 
 
 def _directly(folder: str, files: Sequence[str]) -> Iterator[str]:
-    """The images among the files of a folder, or the folder itself where they are its bands."""
+    """The images among the files of a folder, or the folder itself where the files are its bands."""
     paths = [os.path.join(folder, file) for file in files]
     formats = {path: found for path in paths if (found := format_of_file(path)) is not None}
     owners = [path for path, found in formats.items() if found.owns_neighbours]
@@ -132,7 +132,7 @@ def _directly(folder: str, files: Sequence[str]) -> Iterator[str]:
 
 
 def _stacked(images: Sequence[ImageSource]) -> list[ImageSource]:
-    """One image a folder; those of a data set stay as it says."""
+    """One stack per folder; images of a data set stay as they are."""
     plain: dict[str, list[str]] = {}
     found = []
     for image in images:
@@ -155,7 +155,7 @@ def _of_table(table: str) -> list[ImageSource]:
             clouds = os.path.normpath(os.path.join(folder, clouds))
         row |= {"path": path, "clouds": clouds}
         if row["place"] and row["date"] and row["stack"].lower() not in ("no", "0", "false"):
-            # of one place there may be images of several sensors
+            # a place may have images of several sensors
             own = clouds if os.path.basename(clouds) == clouds else "masks"
             stacks.setdefault((row["place"], bands, own), []).append(row)
         else:
@@ -179,7 +179,7 @@ def _of_table(table: str) -> list[ImageSource]:
 
 
 def _rows(table: str) -> list[dict[str, str]]:
-    """With every column of COLUMNS, empty where the table lacks it."""
+    """Rows with all TABLE_COLUMNS, empty where the table has no such column."""
     try:
         with open(table, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -187,7 +187,7 @@ def _rows(table: str) -> list[dict[str, str]]:
             if "path" not in names:
                 raise RasterError(
                     f"{table}: found the columns {', '.join(names) or 'none'}",
-                    f"path, and if known {', '.join(TABLE_COLUMNS[1:])}",
+                    f"path and, if known, {', '.join(TABLE_COLUMNS[1:])}",
                 )
             return [
                 {column: (row.get(names.get(column, "")) or "").strip() for column in TABLE_COLUMNS}
@@ -195,11 +195,11 @@ def _rows(table: str) -> list[dict[str, str]]:
                 if (row.get(names["path"]) or "").strip()
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RasterError(f"{table}: found that it cannot be read ({error})", "a table (CSV, UTF-8)") from None
+        raise RasterError(f"{table}: cannot be read ({error})", "a table (CSV, UTF-8)") from None
 
 
 def _enter(root: str, known: dict[str, str]) -> None:
-    """Give a root a name that no other has: its folder's, with those above it as far as needed."""
+    """Give a root a unique name: its folder's, with as much of the path above as needed."""
     if any(_is_below(root, other) for other in known.values()):
         return
     parts = [part for part in Path(root).parts if part != os.sep] or ["images"]

@@ -1,4 +1,4 @@
-"""Which samples are trained on, and which are held back: whole places, so that no neighbour is known."""
+"""Which samples are trained on, and which are held back: whole places, so that no neighbour was trained on."""
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt64
@@ -8,9 +8,9 @@ from spectralgpt.draws import mixed, uniform
 
 
 def is_held_back(places: UInt64[np.ndarray, " sample"], share: float | int) -> Bool[np.ndarray, " sample"]:
-    """True for the samples of about this share of all places; those of a smaller share are among those of a larger.
+    """True for the samples of about this share of all places; a smaller share's samples are among a larger share's.
 
-    No seed: a place that one run holds back, all do, whatever else they draw.
+    No seed: all runs hold back the same places, whatever else they draw.
     """
     return np.asarray(uniform(mixed(places)) < share)
 

@@ -1,4 +1,4 @@
-"""Whether a shards folder holds what its manifest says, byte by byte."""
+"""Whether a shards folder matches its manifest, byte by byte."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from spectralgpt.progress import Progress, silent
 
 
 def verify_shards(folder: str | os.PathLike[str], progress: Progress = silent) -> int:
-    """Read every shard and compare its bytes and CRC-32 with the manifest; how many there are.
+    """Read every shard and compare its bytes and CRC-32 with the manifest; returns their number.
 
     DataError names all that are missing or damaged.
     """
@@ -30,7 +30,7 @@ def verify_shards(folder: str | os.PathLike[str], progress: Progress = silent) -
     if wrong:
         raise DataError(
             f"{path}: found {len(wrong)} of {len(entries)} shards missing or damaged: {', '.join(wrong)}",
-            "them as manifest.json says",
+            "them to match manifest.json",
             "Remove these files and run spectralgpt shard again with the same sources",
         )
     return len(entries)

@@ -1,8 +1,8 @@
-"""Writing a shards folder, so that what is finished stays, whatever happens.
+"""Writing a shards folder by atomic writes, so that finished shards survive a kill.
 
 A shard is written as shard-00000.arrow.partial and renamed when it is whole and on the disk; then manifest.json is
-replaced. A kill loses `.partial` files, which the next start removes; a shard that was renamed and is not in the
-manifest yet is taken up by the next start.
+replaced. A kill loses `.partial` files, which the next start removes; a renamed shard that is not in the manifest yet
+is added by the next start.
 """
 
 import re
@@ -30,9 +30,15 @@ BATCH = 16_000_000
 
 SHARD = re.compile(r"shard-(\d{5,})\.arrow")
 
+<<<<<<< HEAD
+=======
+LOCK = ".lock"
+"""Held by the run that writes here; the system releases it when that run ends, however it ends."""
+
+>>>>>>> 74c37153f58c32590e43b41240bc9ba486fc16c3
 
 class OpenShard:
-    """A shard being written. close() says what it holds; before that nothing counts."""
+    """A shard being written. It does not count before close(), which returns what the manifest needs."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
         self.layout, self.written, self.count = layout, 0, 0
@@ -52,7 +58,7 @@ class OpenShard:
             self._flush()
 
     def close(self) -> tuple[str, int, int]:
-        """Name, bytes and CRC-32 of the file, which is on the disk then."""
+        """Name, bytes and CRC-32 of the file, which is then on the disk."""
         self._flush()
         self._writer.close()
         self._write.__exit__(None, None, None)
@@ -65,11 +71,11 @@ class OpenShard:
 
 
 class ShardsWriter:
-    """Adds samples to a shards folder, which is made when it is not there; a context manager.
+    """Adds samples to a shards folder, which is created if missing; a context manager.
 
-    size: bytes of a shard's values, above which the next is begun. At the end of the block the open shards are
-    finished, also when an exception ends it: each sample in there is whole. TargetError when the disk refuses, another
-    run writes here, or the folder holds something else; DataError when what is there is damaged.
+    size: bytes of values after which a shard is finished. At the end of the block the open shards are finished, also
+    after an exception: each sample in them is whole. TargetError when the disk refuses, another run is writing here, or
+    the folder contains something else; DataError when existing shards are damaged.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
@@ -87,7 +93,7 @@ class ShardsWriter:
                 raise TargetError(
                     f"{self.folder}: found a folder with {sorted(others)[0]} and without manifest.json",
                     "a folder of shards, an empty one, or none",
-                    "Choose another",
+                    "Choose another folder",
                 )
             self._lock = locked(self.folder / LOCK)
         if self._lock is None:
@@ -112,7 +118,7 @@ class ShardsWriter:
                 self._lock.release()
 
     def add(self, layout: Layout, chip: Chip) -> None:
-        """Store a sample; it is safe when its shard is full, or at the end."""
+        """Store a sample; it is safe when its shard is full, or at the end of the block."""
         with self._refusals():
             shard = self._open.get(layout)
             if shard is None:
@@ -123,7 +129,7 @@ class ShardsWriter:
             self._finish(layout)
 
     def update(self, manifest: Manifest) -> None:
-        """Another manifest, written when it differs."""
+        """Replace the manifest; it is written if it differs."""
         if manifest != self.manifest or not (self.folder / NAME).exists():
             with self._refusals():
                 write_manifest(self.folder, manifest)
@@ -138,7 +144,7 @@ class ShardsWriter:
     def _enter(
         self, layout: Layout, file: str, count: int, size: int, crc32: int, found: tuple[BandTotals, ...]
     ) -> None:
-        """A finished shard into the manifest."""
+        """Add a finished shard to the manifest."""
         layouts = self.manifest.layouts
         layouts = layouts if layout in layouts else (*layouts, layout)
         entry = ShardEntry(file, layouts.index(layout), count, size, crc32)
@@ -152,8 +158,8 @@ class ShardsWriter:
         )
 
     def _start(self) -> None:
-        """Remove what a killed run left; take up shards that it renamed and did not enter; forget those removed since,
-        whose samples are stored anew."""
+        """Remove what a killed run left; add shards that it renamed but did not enter; forget removed shards, to store
+        their samples again."""
         if (self.folder / NAME).exists():
             self.manifest = read_manifest(self.folder)
         with self._refusals():
@@ -174,7 +180,7 @@ class ShardsWriter:
         self._number = max((int(file[len("shard-") : -len(".arrow")]) for file in shards), default=-1) + 1
 
     def tables(self) -> Iterator[tuple[Layout, Table]]:
-        """The finished shards."""
+        """The finished shards and their layouts."""
         for entry in self.manifest.shards:
             yield self.manifest.layouts[entry.layout], self._table(entry)
 
@@ -183,14 +189,14 @@ class ShardsWriter:
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:
-        """A full disk, or a folder that somebody removed, is the user's to mend."""
+        """A full disk, or a folder that somebody removed, is the user's to fix: TargetError."""
         try:
             yield
         except OSError as error:
             raise TargetError(
-                f"{self.folder}: found that it cannot be written to ({error})",
+                f"{self.folder}: cannot be written to ({error})",
                 "a disk with space and permission to write",
-                "What is in manifest.json is safe: mend it, and run this again",
+                "The shards in manifest.json are safe: fix this, and run it again",
             ) from error
 
 
@@ -204,7 +210,7 @@ def checksum(path: Path) -> tuple[int, int]:
 
 
 def _totals_in(table: Table, layout: Layout) -> tuple[BandTotals, ...]:
-    """Statistics of what a shard holds."""
+    """Statistics of the samples in a shard."""
     found: list[BandTotals] = []
     for block in table.blocks:
         for row in range(len(block.values)):

@@ -1,4 +1,4 @@
-"""How far rebuilt bands are from the truth."""
+"""How far reconstructed bands are from the truth."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float32, Float64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ErrorSums:
-    """Sums over the hidden valid pixels per band: of 1, the truth, its square, and the squared error. known: valid
-    pixels of all bands; all_known: whether every pixel of the scene is."""
+    """Sums over the hidden valid pixels per band: of 1, the truth, its square, and the squared error. known: number of
+    valid pixels in all bands; all_known: whether every pixel of the scene is valid."""
 
     sums: Float64[np.ndarray, "4 band"]
     known: int
@@ -34,12 +34,12 @@ class ErrorSums:
 
     @classmethod
     def from_notes(cls, notes: Mapping[str, Any]) -> "ErrorSums":
-        """The sums of what `notes` gave."""
+        """The sums from what `notes` returned."""
         return cls(np.array(notes["sums"], np.float64), notes["known"], notes["all_known"])
 
     @property
     def notes(self) -> dict[str, Any]:
-        """The sums in plain values."""
+        """The sums as plain values."""
         return {"sums": self.sums.tolist(), "known": self.known, "all_known": self.all_known}
 
     def __add__(self, other: "ErrorSums") -> "ErrorSums":
@@ -47,11 +47,11 @@ class ErrorSums:
 
     @property
     def hidden_share(self) -> float:
-        """Of the valid pixels."""
+        """Share of the valid pixels that were hidden."""
         return float(self.sums[0].sum() / max(1, self.known))
 
     def by_band(self, names: Sequence[str], first: Sequence[str]) -> tuple[dict[str, float], dict[str, float]]:
-        """Error and spread of the bands of which something was hidden."""
+        """RMS error, and spread of the truth, of the bands with hidden pixels; the bands `first` come first."""
         error, spread = {}, {}
         for name in (*first, *(name for name in names if name not in first)):
             count, total, squares, errors = self.sums[:, names.index(name)]

@@ -1,4 +1,4 @@
-"""Images as grids of pixels: where they lie, what they hold, what is valid; windowed reads, resampling, writing."""
+"""Images as grids of pixels: their place, values and validity; windowed reads, resampling, writing."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What a cloud layer says."""
+"""Cloud layers, and which of their values mean cloud."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ from spectralgpt.raster.grid import Grid
 class CloudLayer:
     """A product's own layer of clouds and their shadows.
 
-    name: what --clouds calls it: scl, qa or fmask, mask for a user's own file. cloudy: (mask, value) pairs; a pixel is
-    cloudy where stored & mask == value for one of them; without any, where stored is not 0. Nodata and NaN are not.
+    name: as in `clouds`: scl, qa or fmask; mask for a user's own file. cloudy: (mask, value) pairs; a pixel is cloudy
+    where stored & mask == value for one of them or, without pairs, where stored is not 0. Nodata and NaN are not.
     """
 
     name: str
@@ -26,9 +26,9 @@ class CloudLayer:
 def layer_says_cloudy(
     values: Shaped[np.ndarray, "*shape"], cloudy: tuple[tuple[int, int], ...]
 ) -> Bool[np.ndarray, "*shape"]:
-    """Where values & mask == value for one of the (mask, value) pairs; without any, where a value is not 0.
+    """Where values & mask == value for one of the (mask, value) pairs or, without pairs, where a value is not 0.
 
-    Classes in floats are whole numbers all the same; NaN and infinity are no class.
+    Classes stored as floats are whole numbers, too; NaN and infinity are not classes.
     """
     whole = values
     if values.dtype.kind == "f":

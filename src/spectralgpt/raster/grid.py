@@ -14,16 +14,16 @@ from spectralgpt.raster.handles import GDAL_ERRORS
 from spectralgpt.raster.window import Window
 
 EQUATOR, FLATTENING = 6378137.0, 1 / 298.257223563
-"""The ellipsoid of WGS 84: metres, and without unit."""
+"""The WGS 84 ellipsoid: radius in metres, flattening without unit."""
 
 SAME = 1e-3
-"""Two grids are one when no corner differs by more than this share of a pixel: writers round their transforms."""
+"""Two grids are the same when no corner differs by more than this share of a pixel: writers round their transforms."""
 
 SLIVER = 1e-6
-"""Share of a pixel; one that no more of an image reaches into is not there."""
+"""Share of a pixel; a last row or column of which the image covers no more is left out."""
 
 MOST_PIXELS = 2**31
-"""Of a grid that an option makes: more is a slip."""
+"""Largest grid that an option may make: more is a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +45,17 @@ class Grid:
 
     @property
     def whole(self) -> Window:
-        """The window that covers it."""
+        """The window that covers the grid."""
         return Window(0, 0, self.height, self.width)
 
     @property
     def is_placed(self) -> bool:
-        """Whether it says where its pixels lie; an image without georeference has the identity for a transform."""
+        """Whether the pixels have a place; an image without georeference has the identity as its transform."""
         return self.crs is not None or self.transform not in (Affine.identity(), Affine.scale(1, -1))
 
     @property
     def pixel_area(self) -> float:
-        """Of one pixel, in squared units of the CRS."""
+        """Area of one pixel, in squared units of the CRS."""
         return abs(self.transform.determinant)
 
     @property
@@ -82,49 +82,52 @@ class Grid:
         return self.crs == other.crs or bool(CRS.from_wkt(self.crs) == CRS.from_wkt(other.crs))
 
     def coincides(self, other: "Grid") -> bool:
-        """Whether every pixel lies where the other's lies, but for rounding in the transforms."""
+        """Whether every pixel lies where the other's lies, except for rounding in the transforms."""
         return self.shape == other.shape and self.offset_on(other) == (0, 0)
 
     def offset_on(self, other: "Grid") -> tuple[int, int] | None:
-        """Row and column of the first pixel here on the other grid, when both are cut from the same pixels, but for
-        rounding in the transforms; None when they are not. They need not meet.
+        """Row and column of this grid's first pixel on the other grid, when both are cut from the same pixels, except
+        for rounding in the transforms; None when they are not. The grids need not overlap.
         """
         return _offset(self, other)
 
     def at_gsd(self, gsd: float | int) -> "Grid":
-        """The same ground from the same first corner on in square pixels of so many metres on the ground.
+        """The same ground, from the same first corner, in square pixels of `gsd` metres on the ground.
 
-        Where the CRS's metres are those on the ground but for 1 %, as in UTM, they count: 20 gives pixels of exactly
-        20. The last row and column may reach beyond this grid. OptionError, naming --gsd, without georeference, and
-        for what gives less than a pixel or more than 2^31.
+        Where the metres of the CRS differ by less than 1 % from those on the ground, as in UTM, they count: 20 gives
+        pixels of exactly 20. The last row and column may reach beyond this grid. OptionError, naming `gsd`, without
+        georeference, and when the grid would have less than one pixel or more than 2^31.
         """
-        option = f"--gsd {gsd:g}"
+        option = f"gsd={gsd:g}"
         if not (math.isfinite(gsd) and gsd > 0):
-            raise OptionError(f"{option}: found no size of a pixel", "metres on the ground above 0, like 10")
+            raise OptionError(f"{option}: not the size of a pixel", "metres on the ground above 0, like 10")
         if self.crs is None or not math.isfinite(self.gsd):
             raise OptionError(
-                f"{option}: found an image without a georeference that tells metres; expected CRS and transform, as "
-                "pixels are measured on the ground. Leave --gsd out."
+                f"{option}: found an image without a georeference that gives metres on the ground",
+                "a CRS and a transform",
+                "Leave gsd out",
             )
         steps = _metres_of_steps(self)
         extent = self.height * steps[0], self.width * steps[1]
         if min(extent) < gsd * (1 - SLIVER):
             raise OptionError(
                 f"{option}: found an image of {extent[0]:.4g} x {extent[1]:.4g} metres, less than one such pixel",
-                "a smaller size",
+                "a smaller gsd",
             )
-        # min: what is above is refused, and infinity has no whole number
+        # min: larger grids are refused, and infinity is no integer
         height, width = (math.ceil(min(metres / gsd, 2.0 * MOST_PIXELS) - SLIVER) for metres in extent)
         if height * width > MOST_PIXELS:
             raise OptionError(
-                f"{option}: found that this makes {height} x {width} pixels; expected at most 2^31. Choose a larger "
-                "size, or a part of the image with --aoi."
+                f"{option}: found a grid of {height} x {width} pixels",
+                "at most 2^31",
+                "Choose a larger gsd, or a part of the image with",
+                ("aoi", "area.geojson"),
             )
         return Grid(self.crs, composed(self.transform, Affine.scale(gsd / steps[1], gsd / steps[0])), height, width)
 
 
 def applied(transform: Affine, column: float, row: float) -> tuple[float, float]:
-    """Where a transform takes a point. Written out, as affine 2 says `*` for it and affine 3 `@`."""
+    """Where a transform takes a point. Written out, because affine 2 spells it `*` and affine 3 `@`."""
     return (
         transform.a * column + transform.b * row + transform.c,
         transform.d * column + transform.e * row + transform.f,
@@ -132,7 +135,7 @@ def applied(transform: Affine, column: float, row: float) -> tuple[float, float]
 
 
 def composed(outer: Affine, inner: Affine) -> Affine:
-    """First inner, then outer."""
+    """The transform that applies inner, then outer."""
     return Affine(
         outer.a * inner.a + outer.b * inner.d,
         outer.a * inner.b + outer.b * inner.e,
@@ -161,7 +164,7 @@ def _offset(one: Grid, other: Grid) -> tuple[int, int] | None:
 
 @lru_cache(maxsize=256)
 def _ground_sampling(grid: Grid) -> float:
-    """Of a pixel's sides on the ground, the square root of the area between them."""
+    """The square root of a pixel's area on the ground, from its sides."""
     sides = _sides(grid)
     if sides is None:
         return math.nan
@@ -170,7 +173,7 @@ def _ground_sampling(grid: Grid) -> float:
 
 
 def _metres_of_steps(grid: Grid) -> tuple[float, float]:
-    """Of one row and one column, by which pixels of another size are measured; their product is a pixel's area."""
+    """Metres of one row and of one column, to measure pixels of another size by; their product is a pixel's area."""
     t = grid.transform
     rows, columns = math.hypot(t.b, t.e), math.hypot(t.a, t.d)
     crs, area = CRS.from_wkt(grid.crs), grid.gsd**2
@@ -183,7 +186,7 @@ def _metres_of_steps(grid: Grid) -> tuple[float, float]:
 
 
 def _sides(grid: Grid) -> tuple[tuple[float, float], tuple[float, float]] | None:
-    """Metres east and north of one column and one row at the image's centre; None where the CRS cannot tell.
+    """Metres east and north of one column and one row at the image's centre; None where the CRS does not give them.
 
     Half a pixel to each side of the centre, taken to longitude and latitude, then to metres on the ellipsoid.
     """
@@ -208,7 +211,7 @@ def _sides(grid: Grid) -> tuple[tuple[float, float], tuple[float, float]] | None
 
 
 def _metres_per_degree(latitude: float) -> tuple[float, float]:
-    """Eastward and northward on the ellipsoid of WGS 84."""
+    """Eastward and northward on the WGS 84 ellipsoid."""
     squared = FLATTENING * (2 - FLATTENING)
     bend = 1 - squared * math.sin(math.radians(latitude)) ** 2
     east = EQUATOR / math.sqrt(bend) * math.cos(math.radians(latitude))

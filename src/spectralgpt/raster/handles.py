@@ -1,4 +1,4 @@
-"""Open datasets, one a thread: GDAL's handles must not be shared."""
+"""One open dataset per thread, as GDAL handles must not be shared."""
 
 import os
 import threading
@@ -15,38 +15,40 @@ from rasterio.io import DatasetReader
 from spectralgpt.errors import RasterError
 
 GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError)
-"""What rasterio raises when GDAL refuses: mostly its own errors, at places GDAL's as they come."""
+"""What rasterio raises when GDAL refuses: mostly its own errors, in some places GDAL's."""
 
 os.environ.setdefault("GDAL_CACHEMAX", "256")
-"""MB of blocks that GDAL keeps: by default it is 5 % of the machine's memory, which a large scene fills for nothing."""
+"""MB of blocks that GDAL caches. Its default is 5 % of the machine's memory, which a large scene fills in vain."""
 
 _quiet = threading.RLock()
 
 
 @contextmanager
 def without_georeference_warning() -> Iterator[None]:
-    """Images without georeference are welcome here; the filters are the process's, hence one thread at a time."""
+    """Images without georeference are welcome here; the filters belong to the process, hence one thread at a time."""
     with _quiet, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
 
 
 def open_dataset(path: str) -> DatasetReader:
-    """RasterError, naming the file and what GDAL found, when it is no image."""
+    """The dataset of a path; RasterError, with GDAL's reason, when it is not an image."""
     try:
         path.encode()
     except UnicodeEncodeError:
         shown = path.encode(errors="replace").decode()
-        raise RasterError(f"{shown}: found a name that is no UTF-8", "one", "Rename the file") from None
+        raise RasterError(f"{shown}: found a name that is not UTF-8", "one in UTF-8", "Rename the file") from None
     try:
         with without_georeference_warning():
             return rasterio.open(path)
     except GDAL_ERRORS as error:
-        raise RasterError(f"{path}: found no image that can be opened ({error})", "a raster as GeoTIFF") from error
+        raise RasterError(
+            f"{path}: found no image that can be opened ({error})", "a raster such as a GeoTIFF"
+        ) from error
 
 
 class Handles:
-    """Datasets by path, each thread with its own; a copy in another process, forked or unpickled, starts with none."""
+    """Datasets by path, one per thread; a copy in another process, forked or unpickled, starts with none."""
 
     def __init__(self) -> None:
         self._start()
@@ -64,7 +66,7 @@ class Handles:
         self._start()
 
     def of(self, path: str) -> DatasetReader:
-        """This thread's dataset of a path, opened at its first use."""
+        """This thread's dataset of a path, opened on first use."""
         if self._process != os.getpid():
             self._start()  # closing the parent's handles here would close them under it
         mine: dict[str, DatasetReader] = self._local.__dict__.setdefault("datasets", {})
@@ -76,7 +78,7 @@ class Handles:
         return dataset
 
     def close(self) -> None:
-        """Close those of every thread; a later use opens them again."""
+        """Close the datasets of every thread; later use opens them again."""
         if self._process == os.getpid():
             with self._lock:
                 opened, self._open = self._open, []

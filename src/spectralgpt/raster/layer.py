@@ -10,8 +10,8 @@ from spectralgpt.raster.grid import Grid
 class Layer:
     """Where one band of one date is stored, and how: reflectance = stored x scale + offset.
 
-    index: in the file, from 1. nodata: the stored value of pixels that were not measured. masked: whether the file has
-    a mask of this band besides. alpha: index of the file's alpha band, 0 without one: not valid where it is 0.
+    index: in the file, from 1. nodata: the stored value of pixels that were not measured. masked: whether the file
+    also has a mask of this band. alpha: index of the file's alpha band, 0 without one; its zeros are not valid.
     """
 
     path: str

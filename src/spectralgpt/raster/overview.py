@@ -1,4 +1,4 @@
-"""A small picture's worth of pixels of an image."""
+"""A small overview of an image."""
 
 from dataclasses import replace
 
@@ -9,13 +9,13 @@ from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.window import Window
 
 OVERVIEW_SIDE = 512
-"""Largest side of an overview, pixels; about the side of the windows that are read for it."""
+"""Largest side of an overview in pixels; about the side of the windows read for it."""
 
 
 def overview(raster: Raster) -> Float32[np.ndarray, "band row column"]:
-    """Reflectance of every n-th pixel of the first date, at most 512 each way, nan where not valid.
+    """Reflectance of every n-th pixel of the first date, at most 512 x 512, nan where not valid.
 
-    Window by window, so that memory does not grow with the image.
+    Read window by window, so that memory does not grow with the image.
     """
     first = replace(raster, layers=raster.layers[:1], days=raster.days[:1], clouds=raster.clouds[:1])
     height, width = raster.grid.shape

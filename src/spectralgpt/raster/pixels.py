@@ -1,4 +1,4 @@
-"""What a read gives: stored values, what is valid, and what makes reflectance of them."""
+"""What a read returns: stored values, which are valid, and how they become reflectance."""
 
 import math
 import warnings
@@ -13,15 +13,15 @@ from spectralgpt.bands import Band
 from spectralgpt.raster.grid import Grid
 
 LARGEST_MEASURED = 1e30
-"""No float above was measured: writers fill with the largest number of a type (3.4e38) and forget to declare it."""
+"""No float above it was measured: writers fill with the largest number of a type (3.4e38) and forget to declare it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pixels:
-    """Stored values and what is valid; junk stands where valid is false. valid None: everything is.
+    """Stored values and which are valid; those that are not are junk. valid None: all are.
 
-    reflectance = stored x scale + offset, a band. days: since 1970-01-01 in UTC, -1 unknown. gsd: metres on the ground,
-    nan unknown.
+    reflectance = stored x scale + offset, per band. days: since 1970-01-01 in UTC, -1 unknown. gsd: metres on the
+    ground, nan unknown.
     """
 
     values: Shaped[np.ndarray, "date band row column"]
@@ -39,9 +39,9 @@ class Pixels:
         return dates, bands, rows, columns
 
     def reflectance(self) -> Float32[np.ndarray, "date band row column"]:
-        """Stored x scale + offset, worked out in double precision; junk where not valid."""
+        """Stored x scale + offset, computed in double precision; junk where not valid."""
         result = np.empty(self.values.shape, np.float32)
-        with np.errstate(over="ignore", invalid="ignore"):  # a nodata like -1.8e308 has no float32
+        with np.errstate(over="ignore", invalid="ignore"):  # a nodata like -1.8e308 does not fit float32
             for band, (scale, offset) in enumerate(zip(self.scale, self.offset, strict=True)):
                 result[:, band] = self.values[:, band].astype(np.float64) * scale + offset
         return result
@@ -49,15 +49,15 @@ class Pixels:
     @classmethod
     def from_array(cls, values: Any, **described: Any) -> "Pixels":
         """The former name of `spectralgpt.as_pixels`."""
-        import spectralgpt  # the rooms above, by the package's public face; goes with this method
+        import spectralgpt  # a room above, by the public interface; goes with this method
 
-        warnings.warn("Pixels.from_array is called spectralgpt.as_pixels now", DeprecationWarning, stacklevel=2)
+        warnings.warn("Pixels.from_array is now spectralgpt.as_pixels", DeprecationWarning, stacklevel=2)
         pixels: Pixels = spectralgpt.as_pixels(values, **described)
         return pixels
 
 
 def is_real(dtype: np.dtype[Any]) -> bool:
-    """Whether an image may be stored in it: integers and floats, not complex numbers or text."""
+    """Whether an image may be of this type: integers and floats, not complex numbers or text."""
     return dtype.kind in "iuf"
 
 
@@ -86,12 +86,12 @@ def measured(
 
 
 def _stored(nodata: float | int | None, dtype: np.dtype[Any]) -> Any:
-    """nodata as it stands in the array; None where it cannot stand there (NaN, 300 in bytes, 0.5 in integers)."""
+    """nodata as a value of the array; None for NaN, and for values outside the type (300 in bytes, 0.5 in integers)."""
     if nodata is None or math.isnan(nodata):
         return None
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
-            # a float32 file tells its nodata in double precision
+            # a float32 file declares its nodata in double precision
             return np.float64(nodata).astype(dtype)
     limits = np.iinfo(dtype)
     return dtype.type(int(nodata)) if nodata == int(nodata) and limits.min <= nodata <= limits.max else None
@@ -100,7 +100,7 @@ def _stored(nodata: float | int | None, dtype: np.dtype[Any]) -> Any:
 def combined(
     one: Bool[np.ndarray, "date band row column"] | None, other: Bool[np.ndarray, "date band row column"] | None
 ) -> Bool[np.ndarray, "date band row column"] | None:
-    """Valid in both; None where all is."""
+    """Where both are valid; None when all pixels are."""
     if one is not None and other is not None:
         both: np.ndarray | None = one & other
     else:

@@ -27,24 +27,24 @@ from spectralgpt.raster.resample import places, resampled, touched
 from spectralgpt.raster.window import Window
 
 FillWindow = Callable[[Window, np.ndarray], np.ndarray | None]
-"""Fills an array [band, row, column] with a window of a file, and says what of it is valid, None all."""
+"""Fills an array [band, row, column] with a window of a file; returns which values are valid, None for all."""
 
 STRIP_PIXELS = 2**19
-"""Pixels of a file that are resampled at once: what one needs for it stays small beside what is read."""
+"""Pixels of a file resampled at a time, so that buffers stay small compared with what is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Raster:
-    """An opened image of one place: layers [date][band] on one grid; reading happens in `read`.
+    """An opened image of one place: layers [date][band] on one grid; `read` reads them.
 
-    scale, offset, nodata, dtype: of what `read` gives. days: since 1970-01-01 in UTC, -1 unknown. tags: of the file, of
-    a folder those that all its files share. warnings: what a user should know of how it was understood. clouds: a layer
-    a date, None for one without, empty for none at all; without_clouds: whether what they exclude is not valid. area:
-    what of the grid is wanted, None all. facts: what was read from where. conflicts: where metadata contradict
-    themselves.
+    scale, offset, nodata, dtype: of the values that `read` returns. days: since 1970-01-01 in UTC, -1 unknown. tags: of
+    the file; of a folder, those that all its files share. warnings: what a user should know about how it was
+    understood. clouds: one layer per date, None for a date without one, empty when no date has one. without_clouds:
+    whether cloudy pixels are not valid. area: the wanted part of the grid, None for all. facts: what was read from
+    where. conflicts: where metadata contradict themselves.
 
-    Immutable, picklable, a context manager, safe in threads: each opens the files for itself. Closing frees them; a
-    read after it opens them again.
+    Immutable, picklable, a context manager, thread-safe: each thread opens the files for itself. Closing frees them; a
+    later read opens them again.
     """
 
     layers: tuple[tuple[Layer, ...], ...]
@@ -75,7 +75,7 @@ class Raster:
 
     @property
     def gsd(self) -> float:
-        """Metres on the ground at the image's centre, nan unknown."""
+        """Metres on the ground at the image's centre, nan when unknown."""
         return self.grid.gsd
 
     @property
@@ -85,7 +85,7 @@ class Raster:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The files, each once, in order; those of clouds last, if these are left out."""
+        """The files, each once, in order; last those of cloud layers, if clouds are excluded."""
         clouds = [layer.path for layer in self.clouds if layer is not None and self.without_clouds]
         return tuple(dict.fromkeys([*(layer.path for layers in self.layers for layer in layers), *clouds]))
 
@@ -100,19 +100,19 @@ class Raster:
         self._handles.close()
 
     def read(self, window: Window | None = None) -> Pixels:
-        """The pixels of a window, default all: stored values, as they stand where a file lies on this grid.
+        """The pixels of a window, default all: stored values, unchanged where a file lies on this grid.
 
-        A file on another grid is read by georeference: the mean of its valid pixels under a coarser pixel, else
-        bilinear between them, and what is valid from the nearest. What no file covers is not valid, as are NaN,
-        infinity, nodata, what a mask or alpha band excludes, clouds, and what lies outside the area. ValueError when
-        the window leaves the grid; RasterError, naming the file, when it cannot be read.
+        A file on another grid is read by georeference: a coarser pixel is the mean of the valid pixels under it, valid
+        if one is; any other is interpolated bilinearly, valid if the nearest is. Not valid are pixels that no file
+        covers, NaN, infinity, nodata, what a mask or alpha band excludes, clouds, and pixels outside the area.
+        ValueError when the window leaves the grid; RasterError, naming the file, when it cannot be read.
         """
         wanted = self._inside(window)
         shape = (*self.shape[:2], *wanted.shape)
         values = np.empty(shape, self.dtype)
         valid: np.ndarray | None = None
         for date, layers in enumerate(self.layers):
-            for bands, together in _one_read_each(layers):
+            for bands, together in _bands_by_file(layers):
                 true = self._read(together, bands, wanted, values[date])
                 if true is not None:
                     if valid is None:
@@ -134,10 +134,10 @@ class Raster:
         )
 
     def cloudy(self, window: Window | None = None) -> Bool[np.ndarray, "date row column"] | None:
-        """Where the dates' cloud layers say cloud or shadow; None when no date has one.
+        """Where the dates' cloud layers show cloud or shadow; None when no date has one.
 
-        Of a pixel coarser than the layer's: whether any under it is. What a layer does not cover, or does not know, is
-        not cloudy. ValueError and RasterError as `read`.
+        A pixel coarser than the layer's is cloudy if any under it is. What a layer does not cover, or has no value for,
+        is not cloudy. ValueError and RasterError as `read`.
         """
         wanted = self._inside(window)
         if not any(self.clouds):
@@ -159,7 +159,7 @@ class Raster:
     def _read(
         self, layers: list[Layer], bands: list[int], window: Window, values: Shaped[np.ndarray, "band row column"]
     ) -> Bool[np.ndarray, "readband row column"] | None:
-        """Put the bands of one file into a date's values; what of them is valid."""
+        """Put the bands of one file into a date's values; returns which are valid."""
         stored = partial(self._stored, layers)
         count, dtype = len(layers), np.dtype(layers[0].dtype)
         as_they_are = dtype == self.dtype and bands == list(range(bands[0], bands[0] + count))
@@ -173,7 +173,7 @@ class Raster:
     def _place(
         self, source: Grid, window: Window, stored: FillWindow, out: Shaped[np.ndarray, "band row column"]
     ) -> Bool[np.ndarray, "band row column"] | None:
-        """Fill `out` with what lies in a file at the window's places; what of it is valid."""
+        """Fill `out` with the values of a file at the window's places; returns which are valid."""
         offset = self.grid.offset_on(source)
         if offset is not None:
             return _cut(source.whole, window.shifted(*offset), stored, out)
@@ -197,22 +197,22 @@ class Raster:
     def _stored(
         self, layers: list[Layer], window: Window, out: Shaped[np.ndarray, "band row column"]
     ) -> Bool[np.ndarray, "band row column"] | None:
-        """Read bands of one file on its own grid, at once, into `out`; what of it is valid."""
+        """Read bands of one file on its own grid, together, into `out`; returns which values are valid."""
         indexes = [layer.index for layer in layers]
         with self._reading(layers[0].path, window) as (dataset, where):
             dataset.read(indexes, window=where, out=out)
             mask = dataset.read_masks(indexes, window=where) if any(layer.masked for layer in layers) else None
             alpha = dataset.read(layers[0].alpha, window=where) if layers[0].alpha else None
         true = measured(out[None], [layer.nodata for layer in layers])
-        for told in (mask, alpha):
-            if told is not None:
-                true = combined(true, np.broadcast_to(told > 0, out.shape)[None])
+        for opaque in (mask, alpha):
+            if opaque is not None:
+                true = combined(true, np.broadcast_to(opaque > 0, out.shape)[None])
         return None if true is None else true[0]
 
     def _clouds(
         self, layer: CloudLayer, window: Window, out: Bool[np.ndarray, "1 row column"]
     ) -> Bool[np.ndarray, "1 row column"] | None:
-        """Read where a cloud layer says cloudy into `out`. All of it is valid: what it does not know is not cloudy."""
+        """Read into `out` where a cloud layer shows cloud. All are valid: a place without a value is not cloudy."""
         with self._reading(layer.path, window) as (dataset, where):
             values = dataset.read([layer.index], window=where)
             known = measured(values[None], [dataset.nodatavals[layer.index - 1]])
@@ -223,18 +223,15 @@ class Raster:
 
     @contextmanager
     def _reading(self, path: str, window: Window) -> Iterator[tuple[DatasetReader, RasterioWindow]]:
-        """A file and what to read of it; RasterError, naming the file, where that fails."""
+        """An open file and the window to read; RasterError, naming the file, where reading fails."""
         dataset = self._handles.of(path)
         try:
             yield dataset, RasterioWindow(window.column, window.row, window.width, window.height)
         except GDAL_ERRORS as error:
             raise RasterError(
-                (
-                    f"{path}: found that the pixels of rows {window.row} to {window.end_row - 1} cannot be read "
-                    f"({error.__cause__ or error})"
-                ),
+                f"{path}: rows {window.row} to {window.end_row - 1} cannot be read ({error.__cause__ or error})",
                 "a whole file",
-                "It may be cut off or damaged: fetch it again",
+                "It may be cut off or damaged: download it again",
             ) from error
 
     def _is_converted(self, band: int, layer: Layer) -> bool:
@@ -243,7 +240,7 @@ class Raster:
     def _converted(
         self, values: Shaped[np.ndarray, "band row column"], bands: list[int], layers: list[Layer]
     ) -> Shaped[np.ndarray, "band row column"]:
-        """Stored values as this raster's: a file with another scale or offset than the raster's is taken over."""
+        """Stored values in this raster's scale and offset, converted where the file has others."""
         result = values
         for row, (band, layer) in enumerate(zip(bands, layers, strict=True)):
             if self._is_converted(band, layer):
@@ -257,7 +254,7 @@ class Raster:
 def _cut(
     whole: Window, window: Window, stored: FillWindow, out: Shaped[np.ndarray, "band row column"]
 ) -> Bool[np.ndarray, "band row column"] | None:
-    """Fill `out` with the window of a file on the same pixels, which need not reach as far."""
+    """Fill `out` with the window of a file on the same pixels, which need not cover it."""
     part = whole.intersection(window)
     if part == window:
         return stored(window, out)
@@ -273,7 +270,7 @@ def _cut(
 
 
 def _pixels_under(grid: Grid, source: Grid) -> float:
-    """How many pixels of a file lie under one of the grid, at least 1."""
+    """How many pixels of a file lie under one of the grid's, at least 1."""
     if grid.same_crs(source):
         return max(1.0, grid.pixel_area / source.pixel_area)
     ratio = grid.gsd / source.gsd
@@ -281,15 +278,15 @@ def _pixels_under(grid: Grid, source: Grid) -> float:
 
 
 def _strips(window: Window, pixels_under: float) -> Iterator[Window]:
-    """The window, in parts of its full width where it or what lies under it is large."""
+    """The window, in strips of its full width where it, or the number of pixels under it, is large."""
     height = max(1, int(STRIP_PIXELS / pixels_under / window.width))
     for row in range(window.row, window.end_row, height):
         yield Window(row, window.column, min(height, window.end_row - row), window.width)
 
 
 @lru_cache(maxsize=64)
-def _one_read_each(layers: tuple[Layer, ...]) -> list[tuple[list[int], list[Layer]]]:
-    """The bands of each file together, as one read costs little more than one band."""
+def _bands_by_file(layers: tuple[Layer, ...]) -> list[tuple[list[int], list[Layer]]]:
+    """The bands of each file together, as reading several at once costs little more than one."""
     by_file = sorted(range(len(layers)), key=lambda band: (layers[band].path, band))
     groups = [list(bands) for _, bands in groupby(by_file, key=lambda band: layers[band].path)]
     return [(bands, [layers[band] for band in bands]) for bands in groups]

@@ -1,12 +1,12 @@
 """Values of one grid at the places of another, by georeference.
 
-A pixel is the mean of the source under a box along the source's axes. Where it is coarser than the source's, the box is
-its own, from its first corner to the opposite one; else it is one source pixel wide, which is bilinear interpolation.
-Each axis is judged for itself.
+A pixel is the mean of the source under a box along the source's axes. Where the pixel is coarser than the source's, the
+box is the pixel, from its first corner to the opposite one; else it is one source pixel wide, which is bilinear
+interpolation. Each axis is treated separately.
 
-Every pixel is worked out from its own row and column on the target grid alone, in a fixed order of additions, so that a
-window holds the same bits as the whole: a warper that approximates per chunk, or rounds relative to one, would not keep
-that.
+Every pixel is computed from its own row and column on the target grid alone, in a fixed order of additions, so that a
+window has the same bits as the whole. A warper that approximates per chunk, or rounds relative to one, would break
+this.
 """
 
 import threading
@@ -25,23 +25,23 @@ from spectralgpt.raster.handles import GDAL_ERRORS
 from spectralgpt.raster.window import Window
 
 SNAP = 1e-6
-"""Source pixels. Nearer to a pixel's edge is on it: transforms are rounded, and no weight that small shows."""
+"""Source pixels. A place nearer to a pixel's edge is on it: transforms are rounded, and no such weight shows."""
 
 COARSER = 1.05
-"""Source pixels. What is not wider is no coarser pixel: the same pixels in another CRS are stretched by less."""
+"""Source pixels. A coarser pixel is wider than this: the same pixels in another CRS are stretched by less."""
 
 OUTSIDE = -1.0
-"""Source pixels. Where a place lies that the source's CRS does not know."""
+"""Source pixels. The position of a place that does not exist in the source's CRS."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Axis:
-    """Along one axis of a source: of which of its pixels a pixel is the mean, and how much each counts.
+    """Along one axis of a source: the source pixels of which a pixel is the mean, and their weights.
 
-    All broadcast to (row, column) of the window: along the axes of one CRS they are a column or a row. index counts
-    from the source's first pixel. total: the sum of the weights. judges: the pixels of which one must be valid: the
-    nearest; of a coarser pixel any under it. inside: whether it lies on the source: its centre; of a coarser pixel any
-    part.
+    All broadcast to (row, column) of the window: within one CRS they are a column or a row. index counts from the
+    source's first pixel. total: the sum of the weights. judges: the source pixels of which one must be valid: the
+    nearest or, for a coarser pixel, any under it. inside: whether the pixel's centre or, for a coarser pixel, any part
+    of it lies on the source.
     """
 
     index: Int64[np.ndarray, "tap #row #column"]
@@ -53,9 +53,9 @@ class Axis:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Places:
-    """What the pixels of a window are made of on another grid.
+    """What the pixels of a window are computed from on another grid.
 
-    taps: the source pixels that are needed, None where nothing is covered.
+    taps: the source pixels that are needed, None when no pixel is covered.
     """
 
     rows: Axis
@@ -64,7 +64,7 @@ class Places:
 
     @property
     def are_aligned(self) -> bool:
-        """Whether rows lie along the source's rows: then one axis is worked out after the other."""
+        """Whether rows lie along the source's rows: then one axis is computed after the other."""
         return bool(self.rows.index.shape[2] == 1 == self.columns.index.shape[1])
 
     @property
@@ -83,7 +83,7 @@ def places(target: Grid, window: Window, source: Grid) -> Places:
     rows = np.arange(window.row, window.end_row, dtype=np.float64)[:, None]
     columns = np.arange(window.column, window.end_column, dtype=np.float64)[None, :]
     middle = np.full((1, 1), target.height // 2, np.float64), np.full((1, 1), target.width // 2, np.float64)
-    # of the grid's middle, not of each window's, nor of each pixel's: one rule in a whole image
+    # at the grid's middle, not per window or pixel: one rule for the whole image
     ends = zip(locate(*middle), locate(middle[0] + 1, middle[1] + 1), strict=True)
     coarser = [bool(abs(float(last.item()) - float(first.item())) > COARSER) for first, last in ends]
     centres = locate(rows + 0.5, columns + 0.5)
@@ -96,14 +96,14 @@ def places(target: Grid, window: Window, source: Grid) -> Places:
 
 
 def _taps(rows: Axis, columns: Axis) -> Window | None:
-    """The source pixels of the places that lie on it."""
+    """The source pixels needed for the places that lie on the source."""
     covered = np.asarray(rows.inside & columns.inside)
     if not covered.any():
         return None
     low: list[int] = []
     high: list[int] = []
     for axis in (rows, columns):
-        # along an aligned axis a column or a row tells all
+        # along an aligned axis one column or row is enough
         here = axis.inside if axis.inside.size < covered.size else covered
         first, last = (np.broadcast_to(index, here.shape)[here] for index in (axis.index[0], axis.index[-1]))
         low.append(int(first.min()))
@@ -115,7 +115,7 @@ Locate = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def _to_source(target: Grid, source: Grid) -> Locate:
-    """What takes rows and columns of the target's pixel corners to those of the source, not finite where it cannot."""
+    """A function from rows and columns on the target to those on the source, not finite where there are none."""
     if not target.same_crs(source):
         return lambda rows, columns: _through_crs(target, rows, columns, source)
     to = composed(~source.transform, target.transform)
@@ -134,15 +134,15 @@ def _through_crs(
         there = to_crs(CRS.from_wkt(target.crs), CRS.from_wkt(source.crs), x.ravel(), y.ravel())
     except GDAL_ERRORS as error:
         raise RasterError(
-            f"found two CRS of which none leads to the other ({error})", "images that both lie on Earth"
+            f"found two CRS without a transformation between them ({error})", "images that both lie on Earth"
         ) from error
     u, v = (np.asarray(values, np.float64).reshape(x.shape) for values in there[:2])
-    with np.errstate(invalid="ignore"):  # infinity where the projection has no place
+    with np.errstate(invalid="ignore"):  # infinity outside the projection
         return back.d * u + back.e * v + back.f, back.a * u + back.b * v + back.c
 
 
 def _between(centre: Float64[np.ndarray, "#row #column"], size: int) -> Axis:
-    """The pixels before and after a place; beyond the outermost centres the outermost hold."""
+    """The pixels before and after a place; beyond the outermost centres, the outermost pixel."""
     at = _known(centre, size)
     nearest = np.floor(at + SNAP)
     weighed = _weighed(at - 0.5, at + 0.5, size)
@@ -156,7 +156,7 @@ def _box(
     last: Float64[np.ndarray, "#row #column"],
     size: int,
 ) -> Axis:
-    """The pixels under a coarser one, by how much of each lies under it. Nowhere where a corner is."""
+    """The pixels under a coarser one, weighted by overlap; outside where a corner does not exist."""
     known = np.isfinite(first) & np.isfinite(last) & np.isfinite(centre)
     one, two = (np.where(known, _known(end, size), OUTSIDE) for end in (first, last))
     index, weight, total = _weighed(np.minimum(one, two), np.maximum(one, two), size)
@@ -164,7 +164,7 @@ def _box(
 
 
 def _known(at: Float64[np.ndarray, "#row #column"], size: int) -> Float64[np.ndarray, "#row #column"]:
-    """Finite, and far outside no farther than needed, as whole numbers end at 2^63."""
+    """Finite positions, outside the source by no more than needed, as integers end at 2^63."""
     return np.asarray(np.clip(np.where(np.isnan(at), OUTSIDE, at), OUTSIDE, size + 1.0))
 
 
@@ -173,7 +173,7 @@ def _weighed(
 ) -> tuple[
     Int64[np.ndarray, "tap #row #column"], Float64[np.ndarray, "tap #row #column"], Float64[np.ndarray, "#row #column"]
 ]:
-    """The pixels under a stretch of an axis, how much of each lies under it, and the sum of that."""
+    """The pixels under a stretch of an axis, how much of each lies under it, and the sum."""
     low, high = (np.clip(_snapped(end), 0, size) for end in (low, high))
     first, end = np.minimum(np.floor(low), size - 1), np.ceil(high)
     taps = np.arange(max(1.0, (end - first).max()))[:, None, None]
@@ -191,7 +191,7 @@ def _snapped(at: Float64[np.ndarray, "#row #column"]) -> Float64[np.ndarray, "#r
 def touched(
     values: Bool[np.ndarray, "band sourcerow sourcecolumn"], at: Places, origin: Window
 ) -> Bool[np.ndarray, "band row column"]:
-    """Whether one of the pixels that judge is true; false outside. origin: what of the source the values are."""
+    """Whether one of the judging pixels is true; false outside. origin: the window of the source in `values`."""
     covered = at.covered()
     found = np.zeros((len(values), *covered.shape), bool)
     for rows in _counted(at.rows.judges, origin.row, origin.height):
@@ -208,9 +208,9 @@ def resampled(
     origin: Window,
     out: Shaped[np.ndarray, "band row column"],
 ) -> None:
-    """Fill `out` with the mean over the valid pixels under each place; integers rounded, halves up.
+    """Fill `out` with the mean of the valid pixels under each place; integers are rounded, halves up.
 
-    Junk where none is valid. origin: what of the source the values are. Of booleans: whether one that judges is true.
+    Junk where none is valid. origin: the window of the source in `values`. Booleans: whether a judging pixel is true.
     """
     if values.dtype == bool:
         out[:] = touched(values, at, origin)
@@ -230,13 +230,13 @@ def resampled(
             mean = sums(np.where(valid[band], stored, 0), at, rows, columns, "values")
             weights = sums(valid[band], at, rows, columns, "weights")
             full = 1.0 if totals is None else totals
-            # where all is valid, the very bits that a window without holes has
+            # where all are valid, the same bits as in a window without holes
             weights = np.where(np.abs(weights - full) < SNAP, full, np.where(weights > 0, weights, 1.0))
         if weights is not None:
             mean /= weights
         if values.dtype.kind != "f":
             mean += 0.5
-            if values.dtype.kind == "i":  # of what is not negative, a cast is the floor
+            if values.dtype.kind == "i":  # for unsigned integers the cast is the floor
                 np.floor(mean, out=mean)
         np.copyto(out[band], mean, casting="unsafe")
 
@@ -248,7 +248,7 @@ def _sums(
     columns: Int64[np.ndarray, "tap_ #row #column"],
     _: str,
 ) -> Float64[np.ndarray, "row column"]:
-    """The sum of the pixels under each place by their weights, tap by tap in their order."""
+    """The weighted sum of the pixels under each place, tap by tap in order."""
     total = np.zeros(np.broadcast_shapes(rows.shape[1:], columns.shape[1:]))
     for row, by_row in zip(rows, at.rows.weight, strict=True):
         for column, by_column in zip(columns, at.columns.weight, strict=True):
@@ -263,8 +263,8 @@ def _sums_along_axes(
     columns: Int64[np.ndarray, "tap_ 1 column"],
     name: str,
 ) -> Float64[np.ndarray, "row column"]:
-    """The same, first along the rows, then down the columns. The result is this thread's room of that name."""
-    exact = _room("exact", values.shape)
+    """The same, first along the rows, then down the columns. The result is this thread's buffer of that name."""
+    exact = _buffer("exact", values.shape)
     np.copyto(exact, values)
     across = _sums_along(exact, columns[:, 0], at.columns.weight, 1, "across")
     return _sums_along(across, rows[:, :, 0], at.rows.weight, 0, name)
@@ -278,7 +278,7 @@ def _sums_along(
     name: str,
 ) -> Float64[np.ndarray, "row column"]:
     shape = (len(values), index.shape[1]) if axis else (index.shape[1], values.shape[1])
-    total, term = _room(name, shape), _room("term", shape)
+    total, term = _buffer(name, shape), _buffer("term", shape)
     for tap, (each, by) in enumerate(zip(index, weight, strict=True)):
         into = term if tap else total
         np.take(values, each, axis=axis, out=into, mode="clip")  # clip: the other modes copy
@@ -288,20 +288,20 @@ def _sums_along(
     return total
 
 
-_rooms = threading.local()
+_buffers = threading.local()
 
 
-def _room(name: str, shape: tuple[int, int]) -> Float64[np.ndarray, "row column"]:
-    """An array to work in, this thread's alone: first touching fresh memory takes longer than the sums."""
-    rooms: dict[str, np.ndarray] = _rooms.__dict__
+def _buffer(name: str, shape: tuple[int, int]) -> Float64[np.ndarray, "row column"]:
+    """A reused array of this thread: touching fresh memory takes longer than the sums."""
+    buffers: dict[str, np.ndarray] = _buffers.__dict__
     size = shape[0] * shape[1]
-    if name not in rooms or rooms[name].size < size:
-        rooms[name] = np.empty(size)
-    return rooms[name][:size].reshape(shape)
+    if name not in buffers or buffers[name].size < size:
+        buffers[name] = np.empty(size)
+    return buffers[name][:size].reshape(shape)
 
 
 def _counted(
     index: Int64[np.ndarray, "tap #row #column"], first: int, count: int
 ) -> Int64[np.ndarray, "tap #row #column"]:
-    """Indices from the first pixel that was read on; the outermost where what is needed was not, as it is outside."""
+    """Indices counted from the first pixel that was read; clipped for places outside, where no value is needed."""
     return np.asarray(np.clip(index - first, 0, count - 1))

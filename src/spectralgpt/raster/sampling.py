@@ -1,4 +1,4 @@
-"""Windows for a look at an image: a few all over it, or all of it."""
+"""Windows for a look at an image: a few spread over it, or all of it."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -6,17 +6,17 @@ from itertools import product
 from spectralgpt.raster.window import Window
 
 LOOK_SIDE, LOOKS_ALONG = 128, 6
-"""Side of the windows of a cheap look at an image, pixels, and how many there are along each axis."""
+"""Side in pixels of the windows of a quick look at an image, and their number along each axis."""
 
 
 def sample(height: int, width: int, along: int = LOOKS_ALONG) -> Iterator[Window]:
-    """At most so many windows along each axis, evenly over an image; the whole of a small one."""
+    """At most `along` windows along each axis, spread evenly over an image; the whole of a small one."""
     for row, column in product(_starts(height, along), _starts(width, along)):
         yield Window(row, column, min(LOOK_SIDE, height), min(LOOK_SIDE, width))
 
 
 def everything(height: int, width: int) -> Iterator[Window]:
-    """Windows that cover an image, each pixel once; high enough that a strip or tile is not read often."""
+    """Windows that cover an image, each pixel once; high enough that few strips or tiles are read twice."""
     side = 4 * LOOK_SIDE
     for row, column in product(range(0, height, side), range(0, width, side)):
         yield Window(row, column, min(side, height - row), min(side, width - column))

@@ -37,13 +37,13 @@ class Window:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """What cuts it from an array [..., row, column]. ValueError before the array's start: a slice would wrap."""
+        """Slices to cut it from an array [..., row, column]. ValueError before its start, where they would wrap."""
         if self.row < 0 or self.column < 0:
             raise ValueError(f"{self} starts before the array")
         return slice(self.row, self.end_row), slice(self.column, self.end_column)
 
     def contains(self, other: "Window") -> bool:
-        """Whether every pixel of the other is one of this."""
+        """Whether every pixel of the other is also in this window."""
         return (
             self.row <= other.row
             and self.column <= other.column
@@ -52,14 +52,14 @@ class Window:
         )
 
     def intersection(self, other: "Window") -> "Window | None":
-        """The pixels of both, None when there are none."""
+        """The pixels that are in both, None when there are none."""
         row, column = max(self.row, other.row), max(self.column, other.column)
         height = min(self.end_row, other.end_row) - row
         width = min(self.end_column, other.end_column) - column
         return Window(row, column, height, width) if height > 0 and width > 0 else None
 
     def shifted(self, rows: int, columns: int) -> "Window":
-        """The window of the same size so many pixels down and to the right."""
+        """The window moved by `rows` down and `columns` to the right."""
         return Window(self.row + rows, self.column + columns, self.height, self.width)
 
     def seen_from(self, origin: "Window") -> "Window":

@@ -1,4 +1,4 @@
-"""GeoTIFFs that are cloud optimized, written beside their target and renamed: there is no half target."""
+"""Cloud optimized GeoTIFFs by atomic write: written beside their target, then renamed."""
 
 import os
 import shutil
@@ -31,10 +31,10 @@ SIDECARS = (".aux.xml", ".ovr", ".msk")
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a raster on disk is besides its values: reflectance = stored x scale + offset, a band.
+    """Everything about a raster on disk except its values; reflectance = stored x scale + offset, per band.
 
-    descriptions, scale, offset: one a band, or empty. tags: of the file. block: side of a tile, pixels; also the size
-    above which there are overviews, made by `resampling`.
+    descriptions, scale, offset: one per band, or empty. tags: of the file. block: side of a tile in pixels; also the
+    size above which an image gets overviews, made by `resampling`.
     """
 
     grid: Grid
@@ -58,13 +58,13 @@ class Profile:
 
 
 def check_target(path: str | os.PathLike[str], kind: Literal["raster", "file"] = "raster") -> None:
-    """Refuse, before any work, a target that could not be written at its end; leaves nothing behind.
+    """Refuse, before any work, a target that could not be written at the end; leaves nothing behind.
 
-    TargetError when the folder is missing or cannot be written to, when the target is a folder itself, or when a raster
-    is to have another name than .tif.
+    TargetError when the folder is missing or cannot be written to, when the target is itself a folder, or when the name
+    of a raster does not end in .tif.
     """
     target = Path(path)
-    # os.path: a name that is too long is no reason for a traceback
+    # os.path: Path.is_dir may raise for a name that is too long
     if os.path.isdir(target):
         raise TargetError(f"{target}: found a folder", "the name of a file to write", "Name one inside it")
     if kind == "raster" and target.suffix.lower() not in TIFF_SUFFIXES:
@@ -72,34 +72,33 @@ def check_target(path: str | os.PathLike[str], kind: Literal["raster", "file"] =
     folder = target.parent
     if not folder.is_dir():
         found = "a file where its folder should be" if folder.exists() else f"no folder {folder}"
-        raise TargetError(f"{target}: found {found}", "a folder to write into", "Make it first")
+        raise TargetError(f"{target}: found {found}", "a folder to write into", "Create it first")
     try:
         with tempfile.TemporaryFile(dir=folder, prefix=f".{target.name[:100]}."):
             pass
     except OSError as error:
         raise TargetError(
-            f"{target}: found that {folder} cannot be written to ({error.strerror or error})",
-            "a folder that can",
-            "Choose another, or change its permissions",
+            f"{target}: {folder} cannot be written to ({error.strerror or error})",
+            do="Choose another folder, or change its permissions",
         ) from error
 
 
 def refuse_overwriting(sources: Iterable[str], targets: Iterable[Path]) -> None:
-    """TargetError where a target is one of the sources, under whatever name."""
+    """TargetError where a target is one of the sources, under any name."""
     for source, target in product(sources, targets):
         if os.path.exists(source) and target.exists() and os.path.samefile(source, target):
-            raise TargetError(f"{target}: found that it is a source itself", "another file", "Choose another TARGET")
+            raise TargetError(f"{target}: this is one of the sources", do="Choose another target")
 
 
 class CogWriter:
-    """Streams rows to a tiled GeoTIFF beside the target and makes a cloud optimized one of it when the block ends.
+    """Streams rows to a tiled GeoTIFF beside the target and makes it cloud optimized when the block ends.
 
-        with CogWriter(target, layout) as writer:
+        with CogWriter(target, profile) as writer:
             writer.write(0, rows)
 
-    Memory depends on the rows given at a time and on a row of tiles, never on the image. folder: where the temporary
-    files go, of the target's file system; default a hidden folder beside the target, which goes whatever happens. On an
-    exception nothing is left, and a target that was there before stays. TargetError when the disk refuses.
+    Memory depends on the rows given at a time and on a row of tiles, not on the image. folder: for the temporary files,
+    on the target's file system; default a hidden folder beside the target, which is always removed. After an exception
+    nothing is left, and an earlier target stays. TargetError when the disk refuses.
     """
 
     def __init__(self, target: str | os.PathLike[str], profile: Profile, folder: str | os.PathLike[str] | None = None):
@@ -123,7 +122,7 @@ class CogWriter:
         return self
 
     def write(self, row: int, values: Shaped[np.ndarray, "band row column"]) -> None:
-        """Store whole rows, the first of which is `row`. ValueError when they are not the layout's or not the next."""
+        """Store whole rows, the first of which is `row`. ValueError when they do not fit or are not the next."""
         assert self._dataset is not None, "a CogWriter writes inside its with block"
         grid = self.profile.grid
         expected = (self.profile.count, values.shape[1], grid.width)
@@ -156,7 +155,7 @@ class CogWriter:
         os.replace(cog, self.target)
         for suffix in SIDECARS:
             made, beside = Path(f"{cog}{suffix}"), Path(f"{self.target}{suffix}")
-            # a CRS that a GeoTIFF cannot hold stands beside it; what stood beside an earlier TARGET is of that one
+            # a CRS that a GeoTIFF cannot hold is in a sidecar; sidecars of an earlier target are not of this one
             if made.exists():
                 os.replace(made, beside)
             else:
@@ -164,7 +163,7 @@ class CogWriter:
 
     def _leave(self) -> None:
         if self._dataset is not None:
-            with suppress(*GDAL_ERRORS):  # what it could not flush is thrown away anyway
+            with suppress(*GDAL_ERRORS):  # what cannot be flushed is thrown away anyway
                 self._dataset.close()
             self._dataset = None
         if self._folder is not None:
@@ -173,13 +172,13 @@ class CogWriter:
 
 
 def write_raster(path: str | os.PathLike[str], values: Shaped[np.ndarray, "band row column"], profile: Profile) -> None:
-    """Write a whole raster in one go; errors as CogWriter."""
+    """Write a whole raster at once; errors as CogWriter."""
     with CogWriter(path, profile) as writer:
         writer.write(0, values)
 
 
 def _creation_options(profile: Profile) -> dict[str, Any]:
-    """Of the temporary file: tiled as the result, not compressed, so that rows can be stored as they come."""
+    """Of the temporary file: tiled like the result, not compressed, so that rows can be stored as they come."""
     options = {
         "driver": "GTiff",
         "height": profile.grid.height,
@@ -225,7 +224,7 @@ def _describe(dataset: DatasetWriter, profile: Profile) -> None:
 
 
 def _factors(profile: Profile) -> list[int]:
-    """Halve until the image fits one tile; not at all when it is one pixel thin, which halving would not change."""
+    """Halving until the image fits one tile; none for an image one pixel high or wide, which would not get smaller."""
     factors: list[int] = []
     while min(profile.grid.shape) > 1 and max(profile.grid.shape) > profile.block * 2 ** len(factors):
         factors.append(2 ** (len(factors) + 1))
@@ -234,10 +233,10 @@ def _factors(profile: Profile) -> list[int]:
 
 @contextmanager
 def _refusals(target: Path) -> Iterator[None]:
-    """A full disk or a lost folder is the user's to mend."""
+    """A full disk or a lost folder is the user's to fix: TargetError."""
     try:
         yield
     except (OSError, *GDAL_ERRORS) as error:
         raise TargetError(
-            f"{target}: found that it cannot be written ({error})", "a disk with space and permission to write"
+            f"{target}: cannot be written ({error})", "a disk with space and permission to write"
         ) from error

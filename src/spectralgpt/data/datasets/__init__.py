@@ -1,7 +1,7 @@
-"""Known data sets, one file each, with `read(folder)`: its images, or None when the folder is laid out otherwise.
+"""Known data sets, one file each, with `read(folder)`: its images, or None when the folder has another layout.
 
-A module of this folder is asked without being listed anywhere. It looks at names only, at few of them when the layout
-is another one, and opens no image.
+A module in this folder is used without being listed anywhere. It looks at names only, at few of them when the layout is
+another one, and opens no image.
 """
 
 from importlib import import_module
@@ -13,7 +13,7 @@ __all__ = ["read_dataset"]
 
 
 def read_dataset(folder: str) -> list[ImageSource] | None:
-    """The images of a folder that a data set's module knows; None when none does."""
+    """The images of a folder that a data set's module recognizes; None when none does."""
     for module in iter_modules(__path__):
         images: list[ImageSource] | None = import_module(f"{__name__}.{module.name}").read(folder)
         if images is not None:

@@ -1,4 +1,4 @@
-"""BigEarthNet's Sentinel-2 patches: a folder of single-band files each, Level-2A, 120 pixels. Labels are left alone.
+"""BigEarthNet's Sentinel-2 patches: one folder of single-band files per patch, Level-2A, 120 pixels, without labels.
 
 v1: BigEarthNet-v1.0/S2A_MSIL2A_20170613T101031_87_48/..._B02.tif
 
@@ -16,7 +16,7 @@ PATCH = re.compile(r"S2[AB]_MSIL2A_\d{8}T\d{5,6}(_N\d{4}_R\d{3}_T\w{5})?_\d{1,3}
 PRODUCT_NAME = re.compile(r"S2[AB]_MSIL2A_\d{8}T\d{6}_N\d{4}_R\d{3}_T\w{5}")
 
 LISTED_PATCHES = 20
-"""Folders of a folder that are looked at before it is held for another layout."""
+"""Subfolders that are looked at before a folder counts as another layout."""
 
 
 def read(folder: str) -> list[ImageSource] | None:

@@ -1,6 +1,6 @@
-"""fMoW-Sentinel: images of places that fMoW names, Level-1C, 13 bands without names in the sensor's file order.
+"""fMoW-Sentinel: images of the places of fMoW, Level-1C, 13 bands without names in the sensor's file order.
 
-train/CLASS/CLASS_LOCATION/CLASS_LOCATION_IMAGE.tif, likewise val and test_gt; beside them train.csv, ... with the
+train/CLASS/CLASS_LOCATION/CLASS_LOCATION_IMAGE.tif, likewise val and test_gt; next to them train.csv, ... with the
 columns category, location_id, image_id, timestamp. A location is one place, its images are the dates.
 
 Source: Cong et al., "SatMAE" (NeurIPS 2022), appendix on the data set; purl.stanford.edu/vg497cb6002.
@@ -20,8 +20,8 @@ CSV_COLUMNS = ("category", "location_id", "image_id", "timestamp")
 
 
 def read(folder: str) -> list[ImageSource] | None:
-    """A stack a location, of the images whose dates the tables tell; the others, and a second one of a day, are images
-    of their own that share the location's place. The class is no part of an image."""
+    """One stack per location, of its images with a date in the tables; the others, and a second image of a day, are
+    separate images of the same place. The class is not part of an image."""
     splits = [split for split in SPLITS if _is_split(os.path.join(folder, split))]
     if not splits:
         return None
@@ -52,7 +52,7 @@ def _of_location(path: str, place: str, days: dict[tuple[str, str, str], str]) -
 
 
 def _is_split(path: str) -> bool:
-    """By the first location that is there."""
+    """Judged by the first location."""
     if not os.path.isdir(path):
         return False
     first = next(_locations(path), None)
@@ -91,4 +91,4 @@ def _days(table: str) -> dict[tuple[str, str, str], str]:
                 if row["timestamp"]
             }
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RasterError(f"{table}: found that it cannot be read ({error})", "a table (CSV)") from None
+        raise RasterError(f"{table}: cannot be read ({error})", "a table (CSV)") from None
