@@ -30,12 +30,6 @@ BATCH = 16_000_000
 
 SHARD = re.compile(r"shard-(\d{5,})\.arrow")
 
-<<<<<<< HEAD
-=======
-LOCK = ".lock"
-"""Held by the run that writes here; the system releases it when that run ends, however it ends."""
-
->>>>>>> 74c37153f58c32590e43b41240bc9ba486fc16c3
 
 class OpenShard:
     """A shard being written. It does not count before close(), which returns what the manifest needs."""
