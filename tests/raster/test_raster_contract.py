@@ -1,6 +1,5 @@
 """The input contract: what is suspected, what is refused, and that clean images pass."""
 
-import json
 import warnings
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from real_rasters import real, real_all
 
 from spectralgpt.bands import Band, sensor
 from spectralgpt.errors import RasterError
+from spectralgpt.plain import to_plain
 from spectralgpt.raster import Raster, check, open_raster
 from spectralgpt.raster.contract import SIDE, look, sample
 from spectralgpt.raster.suspicions import Sample, suspicions
@@ -220,7 +220,7 @@ def test_a_verdict_in_full(tmp_path):
     assert verdict.warnings[-1] == f"{path}: {verdict.flags[-1].text}"
     assert verdict.text.startswith("valid pixels found; ")
     assert "\n" not in verdict.text
-    assert json.loads(json.dumps(verdict.as_dict()))["table"][0]["name"] == "B1"
+    assert to_plain(verdict)["table"][0]["name"] == "B1"
 
 
 def test_wrong_units_are_refused_unless_trusted(tmp_path):

@@ -16,9 +16,10 @@ from spectralgpt import tasks
 from spectralgpt.data import Augmentation
 from spectralgpt.errors import OptionError
 from spectralgpt.nn import Size
-from spectralgpt.plain import changed, from_plain, to_plain
+from spectralgpt.plain import from_plain, to_plain
 from spectralgpt.raster import check, open_raster
 from spectralgpt.scenes import map_scene
+from spectralgpt.settings import changed
 from spectralgpt.training import (
     Machine,
     Mixture,

@@ -3,8 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -177,24 +176,6 @@ class BandSet:
                 slots = group.slots if group.native is not None else _evenly(bands, len(group.slots))
                 groups.append(Group(bands, slots, group.native))
         return BandSet(tuple(groups))
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON; `from_dict` gives an equal band set back."""
-        return {"groups": [asdict(group) for group in self.groups]}
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "BandSet":
-        """KeyError, TypeError or ValueError when the content is not what `to_dict` returns."""
-        return cls(
-            tuple(
-                Group(
-                    tuple(Band(**band) for band in group["bands"]),
-                    tuple(float(slot) for slot in group["slots"]),
-                    group["native"],
-                )
-                for group in content["groups"]
-            )
-        )
 
 
 def by_wavelength(bands: Sequence[Band]) -> tuple[Band, ...]:

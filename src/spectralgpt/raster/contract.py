@@ -1,9 +1,8 @@
 """What is checked before work starts: whether an image holds what it claims to hold."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
 
@@ -58,10 +57,6 @@ class Verdict:
     table: tuple[BandRow, ...] = ()
     valid: float = 1.0
     clouds: float | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """All of it in plain values, as for JSON."""
-        return asdict(self)
 
 
 def check(raster: Raster, trust: bool = False) -> Verdict:

@@ -15,7 +15,6 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +22,7 @@ import numpy as np
 
 from spectralgpt.disk import locked, written_beside
 from spectralgpt.errors import TargetError
+from spectralgpt.plain import to_plain
 from spectralgpt.raster import check_target
 from spectralgpt.scenes.maker import Notes
 from spectralgpt.scenes.plan import Plan
@@ -41,10 +41,10 @@ class Journal:
     """The folder TARGET.partial of one run. Its making leaves no file; `start` does."""
 
     def __init__(self, target: Path, plan: Plan, parameters: Mapping[str, object]) -> None:
-        """parameters: what JSON can hold; raises TypeError or ValueError otherwise."""
+        """parameters: what JSON can hold; TypeError or ValueError for anything else."""
         self.folder = partial_of(target)
         self._count = len(plan.rows)
-        content = {"format": FORMAT, "version": VERSION, "plan": asdict(plan), "journal": dict(parameters)}
+        content = {"format": FORMAT, "version": VERSION, "plan": to_plain(plan), "journal": dict(parameters)}
         self._text = json.dumps(content, indent=1, sort_keys=True) + "\n"
         self._lock: IO[bytes] | None = None
 

@@ -86,8 +86,8 @@ def pretrain(
     """
     import time
 
-    from spectralgpt.plain import changed
     from spectralgpt.report import save_loss_curve
+    from spectralgpt.settings import changed
     from spectralgpt.training import read_log, run_training
 
     start = time.perf_counter()
