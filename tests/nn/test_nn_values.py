@@ -110,7 +110,7 @@ def test_without_own_groups_only_known_bands_count():
     values = pixels.values.copy()
     values[:, :, -1] = 0  # B10
     assert_same_cube(cube, make_cube(replace(pixels, values=values), NATIVE, STANDARD, 128))
-    with pytest.raises(BandError, match="--bands-as own"):
+    with pytest.raises(BandError, match="bands_as='own'"):
         make_cube(made_pixels([Band("radar", "VV", 5e7, 1e5, 10.0)], 8, 8), NATIVE, STANDARD, 128)
 
 

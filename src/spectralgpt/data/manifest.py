@@ -79,7 +79,7 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder}: found {found}", "shards", "Make them with the verb `shard` and", ("out", str(folder))
         ) from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})", "a manifest of shards") from None
+        raise DataError(f"{path}: found no file that can be read ({error.strerror})", "a manifest of shards") from None
     except (ValueError, OptionError, RecursionError) as error:
         raise DataError(
             f"{path}: found no manifest of shards ({error})",

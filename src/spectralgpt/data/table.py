@@ -152,7 +152,7 @@ class Table:
             self.blocks = [Block(batch, layout) for batch in batches]
         except OSError as error:
             raise DataError(
-                f"{path}: cannot be read ({error.strerror or error})",
+                f"{path}: found no file that can be read ({error.strerror or error})",
                 "a shard",
                 "Fetch it again, or remove it and run the verb `shard` again",
             ) from None
