@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from spectralgpt.errors import OptionError, did_you_mean
 
-Kind = TypeVar("Kind")
+T = TypeVar("T")
 
 TYPE = "type"
 """Key of the name of a Family's member among its plain values."""
@@ -55,13 +55,13 @@ def _plain(value: Any) -> Any:
     return {TYPE: value.type_name(), **plain} if isinstance(value, Family) else plain
 
 
-def from_plain(kind: type[Kind], values: Any, *, complete: bool = False) -> Kind:
+def from_plain(kind: type[T], values: Any, *, complete: bool = False) -> T:
     """The dataclass of plain values; a field that is left out has its default, unless they must be complete.
 
     OptionError, which begins with the dotted name of the field, for an unknown name (with the nearest known one), a
     missing one, a value of another type, and for what the dataclass itself refuses by OptionError or ValueError.
     """
-    result: Kind = _Reader(complete).value(kind, values, "")
+    result: T = _Reader(complete).value(kind, values, "")
     return result
 
 

@@ -164,3 +164,11 @@ def test_whole_numbers_are_written_as_they_are_read():
     assert json.dumps(to_plain(whole)) == json.dumps(
         to_plain(from_plain(BandSet, json.loads(json.dumps(to_plain(whole)))))
     )
+
+
+def test_former_names_still_work():
+    own = BandSet.own([band(400), band(500)])
+    with pytest.warns(DeprecationWarning, match="to_plain"):
+        content = own.to_dict()
+    with pytest.warns(DeprecationWarning, match="from_plain"):
+        assert BandSet.from_dict(content) == own

@@ -2,13 +2,16 @@
 
 import itertools
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from spectralgpt.bands.band import Band
+from spectralgpt.plain import from_plain, to_plain
 
 LARGEST_OWN = 16
 """Most groups of a band set of its own: more tokens per place would leave windows too small to be useful."""
@@ -179,6 +182,21 @@ class BandSet:
                 slots = group.slots if group.native is not None else _evenly(bands, len(group.slots))
                 groups.append(Group(bands, slots, group.native))
         return BandSet(tuple(groups))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Former name of `spectralgpt.plain.to_plain(bandset)`."""
+        _warn_of("to_dict() is spectralgpt.plain.to_plain(bandset)")
+        return dict(to_plain(self))
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "BandSet":
+        """Former name of `spectralgpt.plain.from_plain(BandSet, content)`."""
+        _warn_of("from_dict(content) is spectralgpt.plain.from_plain(BandSet, content)")
+        return from_plain(cls, content, complete=True)
+
+
+def _warn_of(now: str) -> None:
+    warnings.warn(f"BandSet.{now} now", DeprecationWarning, stacklevel=3)
 
 
 def by_wavelength(bands: Sequence[Band]) -> tuple[Band, ...]:

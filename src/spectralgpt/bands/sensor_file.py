@@ -1,4 +1,4 @@
-"""The TOML file of a sensor. Its keys are the fields of `SensorTable`, those of its bands the fields of `BandRow`.
+"""The TOML file of a sensor. Its keys are the fields of `SensorTable`, those of its bands the fields of `BandTable`.
 
 A file has one of three keys for its bands: `bands`, in file order; `wavelengths`, a list in nm, perhaps with `fwhm`,
 for bands named by them, like `409.82 nm`; or `bands_of`, another sensor, with `order` for some of its bands or another
@@ -26,7 +26,7 @@ Aliases = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class BandRow:
+class BandTable:
     """wavelength: centre, nm. fwhm: nm. gsd: m. aliases: other names that files give the band. edges: wavelengths (nm)
     of half the response, as the source has them; the centre and the width must agree with them.
 
@@ -90,7 +90,7 @@ class SensorTable:
     product: str | None = None
     examples: tuple[str, ...] = ()
     measured: bool = False
-    bands: tuple[BandRow, ...] | None = None
+    bands: tuple[BandTable, ...] | None = None
     wavelengths: tuple[float | int, ...] | None = None
     fwhm: tuple[float | int, ...] | None = None
     bands_of: str | None = None
@@ -185,7 +185,7 @@ def _sensor(name: str, table: SensorTable, where: str, known: Callable[[str], Se
     )
 
 
-def _own_bands(sensor: str, rows: Sequence[BandRow]) -> tuple[tuple[Band, ...], Aliases]:
+def _own_bands(sensor: str, rows: Sequence[BandTable]) -> tuple[tuple[Band, ...], Aliases]:
     bands = tuple(Band(sensor, canonical(row.name), row.wavelength, row.fwhm, row.gsd) for row in rows)
     return bands, [(alias, band.name) for band, row in zip(bands, rows, strict=True) for alias in row.aliases]
 
