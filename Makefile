@@ -45,6 +45,7 @@ BENCHMARKS := $(filter-out benchmarks/real_pretraining.py, $(wildcard benchmarks
 bench: setup ## run every benchmark in benchmarks/ that needs no data of yours
 	@set -e; for file in $(BENCHMARKS); do echo "$$file"; $(BIN)/python "$$file"; done
 
-docs: setup ## write docs/reference.md from the docstrings and the help texts (seconds)
-	@echo "docs: writing docs/reference.md; seconds"
+docs: setup ## write docs/reference.md and the tables of the other pages from the code (seconds)
+	@echo "docs: writing docs/reference.md and the tables of docs/*.md; seconds"
 	@$(BIN)/python docs/reference.py
+	@$(BIN)/python docs/tables.py

@@ -27,7 +27,8 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
-from spectralgpt.raster import Raster, Window, open_raster
+from spectralgpt.products import open_raster
+from spectralgpt.raster import Raster, Window
 
 GSDS = {"B1": 60, "B2": 10, "B3": 10, "B4": 10, "B5": 20, "B6": 20, "B7": 20, "B8": 10, "B8A": 20, "B9": 60}
 GSDS |= {"B11": 20, "B12": 20}

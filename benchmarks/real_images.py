@@ -14,8 +14,9 @@ from rasterio.crs import CRS
 from rasterio.shutil import copy
 from rasterio.warp import transform_bounds
 
+from spectralgpt.checks import check
 from spectralgpt.errors import InputError
-from spectralgpt.raster import check, open_raster
+from spectralgpt.products import open_raster
 
 LEAST_CLEAR = 0.5
 """Share of clear pixels below which a date that an index calls cloudy is left out."""

@@ -1,7 +1,7 @@
 """Pretraining on real images: tables of them for `spectralgpt shard`, and what a model rebuilds on held-back places.
 
 python benchmarks/real_pretraining.py tables DATA TABLES
-    DATA: a folder of real images as described in tests/raster/shared_images.toml. Writes a table for each kind of
+    DATA: a folder of real images as described in tests/products/shared_images.toml. Writes a table for each kind of
     images, and sensors of our own where the files need one; `spectralgpt shard TABLES/*.csv` makes shards of them.
 
 python benchmarks/real_pretraining.py evaluate WEIGHTS SHARDS --out FILE.json

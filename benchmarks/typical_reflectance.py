@@ -5,7 +5,7 @@ Sentinel-2 Level-1C, or 12 of Level-2A, in each for the means and covariances; a
 in which an offset is left, and none of clouds alone.
 
     python benchmarks/typical_reflectance.py --eurosat eurosat/*/*.tif --s2-l1c l1c/*.tif --s2-l2a l2a/*.tif > \
-        src/spectralgpt/raster/typical.toml
+        src/spectralgpt/checks/typical.toml
 """
 
 import argparse
@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from spectralgpt.bands import sensor
+from spectralgpt.checks.contract import look
 from spectralgpt.errors import RasterError
-from spectralgpt.raster import open_raster
-from spectralgpt.raster.contract import look
+from spectralgpt.products import open_raster
 
 HEAD = """\
 # What Sentinel-2 measures on Earth: reflectance that the input contract compares an image with. Made by

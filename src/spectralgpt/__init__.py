@@ -8,14 +8,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from spectralgpt import verbs
+from spectralgpt.version import __version__
 
 if TYPE_CHECKING:
     from spectralgpt.bands import Band, BandSet
     from spectralgpt.errors import InputError
-    from spectralgpt.raster import Grid, Pixels, Raster, Window, open_raster
+    from spectralgpt.products import as_pixels, open_raster
+    from spectralgpt.raster import Grid, Pixels, Raster, Window
     from spectralgpt.weights import ChangeDetector, Classifier, Segmenter, SpectralGPT
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Band",
@@ -30,6 +30,7 @@ __all__ = [
     "SpectralGPT",
     "Window",
     "__version__",
+    "as_pixels",
     "open_raster",
 ]
 __all__ += verbs.names()
@@ -46,7 +47,8 @@ _ROOMS = {
     "Segmenter": "weights",
     "SpectralGPT": "weights",
     "Window": "raster",
-    "open_raster": "raster",
+    "as_pixels": "products",
+    "open_raster": "products",
 }
 
 

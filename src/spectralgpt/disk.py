@@ -1,17 +1,22 @@
-"""Files that are whole or not there, and folders in which one run writes at a time, whatever ends a process."""
+"""Atomic writes, and locks on folders that only one run may write to."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+from filelock import BaseFileLock, FileLock, Timeout
+
+from spectralgpt.renames import former_names
 
 
 @contextmanager
-def written_beside(path: Path, suffix: str = ".partial", *, durable: bool = True) -> Iterator[BinaryIO]:
-    """A file to write, beside its place, which takes its name when the block ends well.
+def atomic_write(path: Path, suffix: str = ".partial", *, durable: bool = True) -> Iterator[BinaryIO]:
+    """An atomic write: a file to write to, as path + suffix, that replaces `path` when the block ends without an error.
 
-    durable: when it is on the disk, so that a power cut does not empty it. OSError when the disk refuses.
+    durable: fsync before and after the file gets its name, so that a power cut leaves the old file or the whole new
+    one. Raises OSError when the disk refuses.
     """
     beside = path.with_name(path.name + suffix)
     with open(beside, "wb") as file:
@@ -21,11 +26,11 @@ def written_beside(path: Path, suffix: str = ".partial", *, durable: bool = True
             os.fsync(file.fileno())
     os.replace(beside, path)
     if durable:
-        synced(path.parent)
+        fsync_folder(path.parent)
 
 
-def synced(folder: Path) -> None:
-    """Names in the folder are on the disk; where a folder cannot be opened (Windows), the system takes care."""
+def fsync_folder(folder: Path) -> None:
+    """fsync of the names in the folder; on Windows, where a folder cannot be opened, the system takes care of them."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -34,16 +39,29 @@ def synced(folder: Path) -> None:
             os.close(handle)
 
 
-def locked(path: Path) -> IO[bytes] | None:
-    """The file, open and locked until it is closed; None when another process has it. Made where there is none."""
-    file = path.open("ab")
+def locked(path: Path) -> BaseFileLock | None:
+    """The lock of this file, which is made if missing; None at once when it is held already, here or elsewhere.
+
+    It is held until `release()`, or until the process ends, however it ends. Forked processes do not hold it. A file
+    that an earlier run left does no harm. Raises OSError when the disk refuses.
+    """
+    # not of one thread: a run may end in another thread than it began in
+    lock = FileLock(path, timeout=0, thread_local=False)
     try:
-        import fcntl
-    except ImportError:  # not on Windows: two runs at once are not noticed there
-        return file
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
+        lock.acquire()
+    except Timeout:
         return None
-    return file
+    return lock
+
+
+def release_and_remove(lock: BaseFileLock) -> None:
+    """Release the lock and remove its file."""
+    # Before the release, as the file may be of the next run's lock after it. Windows removes no open file: there
+    # filelock itself removes it after the release.
+    if os.name == "posix":
+        Path(lock.lock_file).unlink(missing_ok=True)
+    lock.release()
+
+
+if not TYPE_CHECKING:  # type checkers see the new names only
+    __getattr__ = former_names(__name__, {"written_beside": "disk.atomic_write", "synced": "disk.fsync_folder"})

@@ -1,4 +1,4 @@
-"""To be asked to stop: long work then finishes what it is at, saves and ends well."""
+"""Graceful shutdown: long work that is asked to stop finishes its current step, saves and ends without an error."""
 
 import signal
 import threading
@@ -7,9 +7,10 @@ from typing import Any
 
 
 class Interruption:
-    """While it is entered, SIGTERM and the first SIGINT (Ctrl-C) only set `asked`; a second SIGINT is the usual one.
+    """Graceful shutdown, as a context: SIGTERM and the first SIGINT (Ctrl-C) only set `asked`; the second SIGINT raises
+    KeyboardInterrupt as usual.
 
-    Outside of the main thread, where Python takes no signals, nothing is asked.
+    Outside of the main thread Python receives no signals, and `asked` stays false.
     """
 
     def __init__(self) -> None:

@@ -147,14 +147,14 @@ bands = [
 def with_a_new_one(tmp_path_factory):
     """The folder of the sensors with another file in it."""
     folder = tmp_path_factory.mktemp("sensors") / "sensors"
-    shutil.copytree(catalogue.FOLDER, folder)
+    shutil.copytree(catalogue.SENSORS, folder)
     (folder / "newcam.toml").write_text(NEW)
     return folder
 
 
 def test_a_new_file_is_a_sensor(with_a_new_one, monkeypatch):
     before = sensors()
-    monkeypatch.setattr(catalogue, "FOLDER", with_a_new_one)
+    monkeypatch.setattr(catalogue, "SENSORS", with_a_new_one)
     assert {each.name for each in sensors()} - {each.name for each in before} == {"newcam"}
     assert [each for each in sensors() if each.name != "newcam"] == list(before)
     assert implausible(sensor("newcam")) == []
@@ -177,7 +177,7 @@ def test_a_new_sensor_with_plain_names_leaves_padded_ones_alone(with_a_new_one, 
 
     before = found()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catalogue, "FOLDER", with_a_new_one)
+        patch.setattr(catalogue, "SENSORS", with_a_new_one)
         assert found() == before
     assert before[0] == "s2-l2a" or "could be of s2-l2a or hls-l30" in before
 
@@ -187,7 +187,7 @@ def test_a_new_sensor_that_pads_its_names_does_not(with_a_new_one, monkeypatch):
     (with_a_new_one.parent / "padded").mkdir()
     padded = shutil.copytree(with_a_new_one, with_a_new_one.parent / "padded" / "sensors")
     (padded / "newcam.toml").write_text(f"zero_padded = true\n{NEW}")
-    monkeypatch.setattr(catalogue, "FOLDER", padded)
+    monkeypatch.setattr(catalogue, "SENSORS", padded)
     with pytest.raises(BandError, match=r"could be of s2-l2a .*newcam"):
         identify(names, None)
 

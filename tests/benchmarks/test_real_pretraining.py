@@ -211,7 +211,7 @@ def test_series_of_one_place_are_in_tables_of_their_own():
 def test_all_that_can_be_read_is_trained_on_or_left_out_for_a_reason(shared, root):
     """By the table of what every file of the real data is."""
     data = shared / "data"
-    told = tomllib.loads((root / "tests" / "raster" / "shared_images.toml").read_text())["family"]
+    told = tomllib.loads((root / "tests" / "products" / "shared_images.toml").read_text())["family"]
     # what is read in the wrong way only, on purpose
     wrong = {"landsat_more/mendoza_oli8/mendoza_oli8_DN_2016-02-09.tif"}
     readable = {

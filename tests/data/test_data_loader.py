@@ -14,25 +14,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made_shards import MadeShards
-from spectralgpt.data.loader import Loader, Source, Step, Used, ahead, drawn_dates, parts
+from spectralgpt.data.loader import BufferPool, Loader, MixtureEntry, Step, drawn_dates, parts, prefetched
 from spectralgpt.data.samples import Samples
 from spectralgpt.draws import keys
 from spectralgpt.errors import DataError, OptionError
 
 
-def source(shards: MadeShards, weight: float | int | None = None) -> Source:
+def source(shards: MadeShards, weight: float | int | None = None) -> MixtureEntry:
     """All samples of a folder."""
     layouts = tuple(range(len(shards.counts)))
-    return Source(shards, weight, layouts, tuple(np.arange(count) for count in shards.counts))
+    return MixtureEntry(shards, weight, layouts, tuple(np.arange(count) for count in shards.counts))
 
 
-def mixture() -> list[Source]:
+def mixture() -> list[MixtureEntry]:
     """75 samples of three layouts in two folders; of the second only every second row, its layouts turned around."""
     rows = (np.arange(1, 41, 2), np.arange(0, 12, 2))
-    return [source(MadeShards((30, 19), 3, "one")), Source(MadeShards((12, 41), 3, "two"), None, (1, 0), rows)]
+    return [source(MadeShards((30, 19), 3, "one")), MixtureEntry(MadeShards((12, 41), 3, "two"), None, (1, 0), rows)]
 
 
-def loader(sources: list[Source] | None = None, **options) -> Loader:
+def loader(sources: list[MixtureEntry] | None = None, **options) -> Loader:
     return Loader(
         mixture() if sources is None else sources, **({"batch": 8, "micro": 3, "seed": 4, "dates": 2} | options)
     )
@@ -223,16 +223,16 @@ def test_an_error_comes_in_its_turn(workers):
         next(steps)
 
 
-def test_workers_read_ahead_and_no_further():
+def test_workers_prefetch_and_no_further():
     started: list[int] = []
 
     def read(task: int) -> int:
         started.append(task)
         return task
 
-    assert list(ahead(read, iter(range(2)), 3)) == [0, 1]
+    assert list(prefetched(read, iter(range(2)), 3)) == [0, 1]
     started.clear()
-    results = ahead(read, iter(range(1000)), 2)
+    results = prefetched(read, iter(range(1000)), 2)
     assert next(results) == 0
     for _ in range(200):
         if len(started) >= 5:
@@ -247,7 +247,7 @@ def test_workers_read_ahead_and_no_further():
 def test_workers_work_at_the_same_time():
     """Two tasks that wait for each other end only if both run."""
     barrier = threading.Barrier(2, timeout=10)
-    assert list(ahead(lambda task: barrier.wait() * 0 + task, iter(range(4)), 2)) == [0, 1, 2, 3]
+    assert list(prefetched(lambda task: barrier.wait() * 0 + task, iter(range(4)), 2)) == [0, 1, 2, 3]
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
@@ -255,22 +255,22 @@ def test_workers_work_at_the_same_time():
 
 def test_memory_is_used_again_only_when_nobody_holds_it():
     """Also not while a part of it is held, as an array or as a tensor."""
-    used = Used()
-    first, second = used((4, 5), "uint16"), used((4, 5), "uint16")
+    pool = BufferPool()
+    first, second = pool((4, 5), "uint16"), pool((4, 5), "uint16")
     place = first.ctypes.data
     assert second.ctypes.data != place
     tensor = torch.from_numpy(first)[1:, 2:]
     del first
-    third = used((4, 5), "uint16")
+    third = pool((4, 5), "uint16")
     assert third.ctypes.data not in (place, second.ctypes.data)
     array = tensor.numpy()[0]
     del tensor
-    assert used((4, 5), "uint16").ctypes.data not in (place, second.ctypes.data, third.ctypes.data)
+    assert pool((4, 5), "uint16").ctypes.data not in (place, second.ctypes.data, third.ctypes.data)
     del array
     gc.collect()
-    smaller = used((2, 3), "float32")
+    smaller = pool((2, 3), "float32")
     assert (smaller.shape, smaller.dtype) == ((2, 3), np.float32)
-    fourth = used((4, 5), "uint16")
+    fourth = pool((4, 5), "uint16")
     assert place in (smaller.ctypes.data, fourth.ctypes.data)
 
 
@@ -303,7 +303,7 @@ def test_a_rank_beyond_the_ranks_is_our_fault():
 
 
 def test_a_source_without_samples_is_named():
-    empty = Source(MadeShards((5,), folder="far/empty"), None, (0,), (np.arange(0),))
+    empty = MixtureEntry(MadeShards((5,), folder="far/empty"), None, (0,), (np.arange(0),))
     with pytest.raises(DataError, match=r"^far/empty: found no samples to train on"):
         loader([*mixture(), empty])
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from made_rasters import NAMES, land, write
 
 from made_folders import contents, files_of, killed_run, scene
-from spectralgpt.data.chips import SIDES, Reading, corners, padded_side
+from spectralgpt.data.chips import PADDED_SIDES, Reading, corners, padded_side
 from spectralgpt.data.sharding import shard
 from spectralgpt.data.shards import open_shards
 from spectralgpt.data.verification import verify_shards
@@ -49,8 +49,8 @@ def whole(images, tmp_path_factory) -> Path:
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(8, 128))
 def test_chips_cover_every_pixel_and_no_more(height, width, chip):
     side = padded_side(height, width, chip)
-    assert side == chip or (side in SIDES and max(height, width) <= side < chip)
-    assert all(smaller < max(height, width) for smaller in SIDES if smaller < side)
+    assert side == chip or (side in PADDED_SIDES and max(height, width) <= side < chip)
+    assert all(smaller < max(height, width) for smaller in PADDED_SIDES if smaller < side)
     found = list(corners(height, width, side))
     assert len(found) == len(set(found)) == -(-height // side) * -(-width // side)
     covered = np.zeros((height, width), bool)
@@ -260,7 +260,7 @@ def test_two_runs_at_once_are_refused(images, tmp_path):
 
     def another(stage: str, done: int, total: int) -> None:
         if (stage, done) == ("sharding", 1):
-            with pytest.raises(TargetError, match="another run writes here"):
+            with pytest.raises(TargetError, match="another run is already writing to this folder"):
                 shard([images], out, READING, workers=1)
             refused.append(True)
 

@@ -17,7 +17,8 @@ from spectralgpt.data.shards import Shards, open_shards
 from spectralgpt.data.statistics import KNEE
 from spectralgpt.errors import DataError
 from spectralgpt.nn.normalization import ASINH_REFLECTANCE
-from spectralgpt.raster import Window, open_raster
+from spectralgpt.products import open_raster
+from spectralgpt.raster import Window
 
 
 def made(folder: Path, sources: list[Path], chip: int = 64, size: int = 10**9, **how) -> Shards:

@@ -16,7 +16,7 @@ from spectralgpt.nn.dropping import drop_path_rates
 from spectralgpt.tasks import ChangeDetection, Classification, Segmentation
 from spectralgpt.training import make_optimizer
 from spectralgpt.weights import Released, describe_released, from_released, to_released
-from spectralgpt.weights.layout import OWN_TABLES
+from spectralgpt.weights.released_tensors import OWN_TABLES
 
 SMALL = ["cls_joint", "change_small", "segment_small"]
 FULL = ["full_cls_base_128", "full_change_base_128", "full_segment_base_128"]

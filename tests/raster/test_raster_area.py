@@ -16,7 +16,8 @@ from rasterio.warp import transform as to_crs
 from real_rasters import BOTH
 
 from spectralgpt.errors import OptionError
-from spectralgpt.raster import Grid, Window, open_raster
+from spectralgpt.products import open_raster
+from spectralgpt.raster import Grid, Window
 from spectralgpt.raster.area import Area, read_area
 
 GRID = Grid(CRS.from_user_input(UTM).to_wkt(), PLACE, 200, 150)

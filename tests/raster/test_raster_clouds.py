@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from made_rasters import PLACE, distinct, write
 from rasterio.crs import CRS
 
-from spectralgpt.raster import Grid, Window, open_raster
-from spectralgpt.raster.clouds import layer_says_cloudy
-from spectralgpt.raster.product import CloudLayer
+from spectralgpt.products import open_raster
+from spectralgpt.raster import Grid, Window
+from spectralgpt.raster.clouds import CloudLayer, layer_says_cloudy
 
 SCL = tuple((255, value) for value in (3, 8, 9, 10))
 NAMES = ("B2", "B3")

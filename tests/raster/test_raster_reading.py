@@ -15,8 +15,10 @@ from made_rasters import PLACE, UTM, distinct, write
 from rasterio.warp import reproject, transform
 from real_rasters import real, real_all
 
+from spectralgpt.checks import check
 from spectralgpt.errors import BandError, RasterError
-from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Pixels, Window, check, open_raster
+from spectralgpt.products import as_pixels, open_raster
+from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Window
 
 NAMES = ["B02", "B03", "B10"]
 
@@ -303,7 +305,7 @@ def test_many_files_hold_what_rasterio_reads():
 def test_pixels_have_the_fields_of_an_array(scene):
     with open_raster(scene) as raster:
         read = raster.read()
-    made = Pixels.from_array(distinct(3, 40, 50), bands="s2-l1c:B2,B3,B10", grid=read.grid)
+    made = as_pixels(distinct(3, 40, 50), bands="s2-l1c:B2,B3,B10", grid=read.grid)
     for field in ("values", "scale", "offset", "days"):
         assert np.array_equal(getattr(read, field), getattr(made, field))
     assert (read.bands, read.grid, read.gsd, read.valid) == (made.bands, made.grid, made.gsd, made.valid)

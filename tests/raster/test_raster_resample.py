@@ -18,7 +18,8 @@ from rasterio.warp import transform_bounds
 from real_rasters import real
 
 from spectralgpt.errors import OptionError
-from spectralgpt.raster import Grid, Window, open_raster
+from spectralgpt.products import open_raster
+from spectralgpt.raster import Grid, Window
 from spectralgpt.raster import raster as module
 from spectralgpt.raster.grid import applied, composed
 from spectralgpt.raster.resample import Places, places, resampled, touched
@@ -194,7 +195,7 @@ def test_a_window_holds_the_bits_of_the_whole_at_any_gsd(scene, gsd, monkeypatch
         whole = raster.read()
         height, width = raster.grid.shape
         for strip in (2**19, 500):
-            monkeypatch.setattr(module, "STRIP", strip)
+            monkeypatch.setattr(module, "STRIP_PIXELS", strip)
             for _ in range(12):
                 row, column = int(random.integers(height)), int(random.integers(width))
                 window = Window(

@@ -16,7 +16,8 @@ from rasterio.crs import CRS
 from rio_cogeo.cogeo import cog_validate
 
 from spectralgpt.errors import TargetError
-from spectralgpt.raster import SENSOR_TAG, CogWriter, Grid, Layout, check_target, open_raster, write_raster
+from spectralgpt.products import open_raster
+from spectralgpt.raster import SENSOR_TAG, CogWriter, Grid, Profile, check_target, write_raster
 
 WKT = CRS.from_epsg(32618).to_wkt()
 
@@ -25,9 +26,9 @@ def grid(height: int, width: int) -> Grid:
     return Grid(WKT, PLACE, height, width)
 
 
-def layout(values: np.ndarray, **how) -> Layout:
+def profile(values: np.ndarray, **how) -> Profile:
     count, height, width = values.shape
-    return Layout(how.pop("grid", grid(height, width)), count, str(values.dtype), **how)
+    return Profile(how.pop("grid", grid(height, width)), count, str(values.dtype), **how)
 
 
 @pytest.mark.parametrize("interleave", ["pixel", "band"])
@@ -37,7 +38,7 @@ def layout(values: np.ndarray, **how) -> Layout:
 def test_a_raster_survives(tmp_path, dtype, nodata, interleave):
     values = (distinct(3, 150, 301, "int32") % 100 + 1).astype(dtype)
     values[1, 5:9, 7] = nodata
-    wanted = layout(
+    wanted = profile(
         values,
         nodata=nodata,
         descriptions=("B2", "B3", "B10"),
@@ -84,7 +85,7 @@ def test_a_raster_survives(tmp_path, dtype, nodata, interleave):
 def test_rows_may_come_in_any_portions(tmp_path_factory, count, height, width, block, interleave, cuts):
     path = tmp_path_factory.mktemp("portions") / "out.tif"
     values = distinct(count, height, width)
-    with CogWriter(path, layout(values, interleave=interleave, block=block)) as writer:
+    with CogWriter(path, profile(values, interleave=interleave, block=block)) as writer:
         for start, stop in itertools.pairwise(sorted({0, height} | {cut for cut in cuts if cut < height})):
             writer.write(start, values[:, start:stop])
     with rasterio.open(path) as dataset:
@@ -95,7 +96,7 @@ def test_rows_may_come_in_any_portions(tmp_path_factory, count, height, width, b
 def test_an_image_without_georeference(tmp_path):
     values = distinct(1, 20, 30)
     place = Grid(None, Affine.identity(), 20, 30)
-    write_raster(tmp_path / "out.tif", values, layout(values, grid=place, descriptions=("B2",)))
+    write_raster(tmp_path / "out.tif", values, profile(values, grid=place, descriptions=("B2",)))
     with open_raster(tmp_path / "out.tif", bands="s2-l1c") as raster:
         assert raster.grid == place
         assert np.array_equal(raster.read().values[0], values)
@@ -103,7 +104,7 @@ def test_an_image_without_georeference(tmp_path):
 
 def test_many_bands_pixel_by_pixel(tmp_path):
     values = np.random.default_rng(0).normal(size=(192, 140, 150)).astype(np.float32)
-    write_raster(tmp_path / "out.tif", values, layout(values, nodata=np.nan, block=128))
+    write_raster(tmp_path / "out.tif", values, profile(values, nodata=np.nan, block=128))
     with rasterio.open(tmp_path / "out.tif") as dataset:
         assert np.array_equal(dataset.read(), values)
         assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
@@ -114,11 +115,11 @@ def test_many_bands_pixel_by_pixel(tmp_path):
 def test_an_exception_leaves_the_old_target_and_nothing_else(tmp_path, error):
     path = tmp_path / "out.tif"
     values = distinct(1, 20, 30)
-    write_raster(path, values, layout(values))
+    write_raster(path, values, profile(values))
     before = path.read_bytes()
 
     def work() -> None:
-        with CogWriter(path, layout(values)) as writer:
+        with CogWriter(path, profile(values)) as writer:
             writer.write(0, values[:, :7])
             assert len(os.listdir(tmp_path)) == 2
             raise error
@@ -127,7 +128,7 @@ def test_an_exception_leaves_the_old_target_and_nothing_else(tmp_path, error):
         work()
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["out.tif"]
-    write_raster(path, values + 1, layout(values))
+    write_raster(path, values + 1, profile(values))
     with rasterio.open(path) as dataset:
         assert np.array_equal(dataset.read(), values + 1)
 
@@ -136,7 +137,7 @@ def test_rows_that_lack_leave_nothing(tmp_path):
     values = distinct(1, 20, 30)
     with (
         pytest.raises(ValueError, match="7 rows written; expected 20"),
-        CogWriter(tmp_path / "out.tif", layout(values)) as writer,
+        CogWriter(tmp_path / "out.tif", profile(values)) as writer,
     ):
         writer.write(0, values[:, :7])
     assert not os.listdir(tmp_path)
@@ -149,7 +150,7 @@ def test_rows_that_lack_leave_nothing(tmp_path):
 def test_rows_that_do_not_fit_are_refused(tmp_path, row, part):
     values = distinct(1, 20, 30)
     given_rows = values[part].astype(np.int16) if part == np.s_[:, :, ::-1] else values[part]
-    with pytest.raises(ValueError, match="found"), CogWriter(tmp_path / "out.tif", layout(values)) as writer:
+    with pytest.raises(ValueError, match="found"), CogWriter(tmp_path / "out.tif", profile(values)) as writer:
         writer.write(row, given_rows)
     assert not os.listdir(tmp_path)
 
@@ -158,7 +159,7 @@ def test_its_own_files_may_lie_elsewhere(tmp_path):
     values = distinct(1, 20, 30)
     partial = tmp_path / "out.tif.partial"
     partial.mkdir()
-    with CogWriter(tmp_path / "out.tif", layout(values), partial) as writer:
+    with CogWriter(tmp_path / "out.tif", profile(values), partial) as writer:
         assert os.listdir(tmp_path) == ["out.tif.partial"]
         writer.write(0, values)
     assert not os.listdir(partial)
@@ -169,7 +170,7 @@ def test_memory_does_not_grow_with_the_image(tmp_path):
     wide, rows = 2000, np.ones((2, 64, 2000), np.float32)
     height = 64 * 40
     tracemalloc.start()
-    with CogWriter(tmp_path / "out.tif", Layout(grid(height, wide), 2, "float32")) as writer:
+    with CogWriter(tmp_path / "out.tif", Profile(grid(height, wide), 2, "float32")) as writer:
         for start in range(0, height, 64):
             writer.write(start, rows)
     peak = tracemalloc.get_traced_memory()[1]
@@ -198,7 +199,7 @@ def test_targets_that_cannot_be_written(tmp_path, monkeypatch):
         with pytest.raises(TargetError, match=says):
             check_target(path)
         with pytest.raises(TargetError, match=says):
-            write_raster(path, distinct(1, 2, 2), layout(distinct(1, 2, 2)))
+            write_raster(path, distinct(1, 2, 2), profile(distinct(1, 2, 2)))
     assert sorted(os.listdir(tmp_path)) == ["file", "folder.tif"]
 
 
@@ -219,7 +220,7 @@ def test_a_full_disk_is_the_users_to_mend(tmp_path, monkeypatch):
     values = distinct(1, 2, 2)
     monkeypatch.setattr("spectralgpt.raster.writing.copy_raster", refuse)
     with pytest.raises(TargetError, match="No space left"):
-        write_raster(tmp_path / "out.tif", values, layout(values))
+        write_raster(tmp_path / "out.tif", values, profile(values))
     assert not os.listdir(tmp_path)
 
 
@@ -227,7 +228,7 @@ def test_writers_in_threads_do_not_meet(tmp_path):
     values = distinct(2, 60, 70)
 
     def work(number: int) -> None:
-        write_raster(tmp_path / f"{number}.tif", values + number, layout(values))
+        write_raster(tmp_path / f"{number}.tif", values + number, profile(values))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -242,9 +243,9 @@ def test_writers_in_threads_do_not_meet(tmp_path):
 
 def test_a_layout_that_contradicts_itself():
     with pytest.raises(ValueError, match="2 descriptions for 1 bands"):
-        Layout(grid(5, 5), 1, "uint8", descriptions=("a", "b"))
+        Profile(grid(5, 5), 1, "uint8", descriptions=("a", "b"))
     with pytest.raises(ValueError, match="multiple of 16"):
-        Layout(grid(5, 5), 1, "uint8", block=100)
+        Profile(grid(5, 5), 1, "uint8", block=100)
 
 
 def test_what_stands_beside_is_the_target_s_own(tmp_path):
@@ -255,12 +256,12 @@ def test_what_stands_beside_is_the_target_s_own(tmp_path):
         "</PAMRasterBand></PAMDataset>"
     )
     values = distinct(1, 8, 8)
-    write_raster(target, values, Layout(Grid(None, PLACE, 8, 8), 1, "uint16", descriptions=("B2",)))
+    write_raster(target, values, Profile(Grid(None, PLACE, 8, 8), 1, "uint16", descriptions=("B2",)))
     with rasterio.open(target) as dataset:
         assert (dataset.descriptions, dataset.nodata) == (("B2",), None)
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
     pole = "+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +datum=WGS84 +no_defs"
     crs = CRS.from_string(pole).to_wkt()
-    write_raster(target, values, Layout(Grid(crs, PLACE, 8, 8), 1, "uint16"))
+    write_raster(target, values, Profile(Grid(crs, PLACE, 8, 8), 1, "uint16"))
     with rasterio.open(target) as dataset:
         assert dataset.crs == CRS.from_wkt(crs)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spectralgpt.raster import Grid, Layout, Window
+from spectralgpt.raster import Grid, Profile, Window
 from spectralgpt.scenes import Notes, Piece, Plan
 
 Given = tuple[np.ndarray, np.ndarray]
@@ -59,9 +59,9 @@ class FunctionMaker:
 
     apply: Callable[[Sequence[Window]], Given]
     compose: Callable[[Window, np.ndarray, np.ndarray], np.ndarray]
-    made: Layout
-    layout_of: Callable[[Iterable[np.ndarray]], Layout] | None = None
-    encode: Callable[[np.ndarray, Layout], np.ndarray] | None = None
+    made: Profile
+    layout_of: Callable[[Iterable[np.ndarray]], Profile] | None = None
+    encode: Callable[[np.ndarray, Profile], np.ndarray] | None = None
     kept: Any = None
     read_as: Callable[[Sequence[Window]], None] = lambda windows: None
     note: Callable[[Window, np.ndarray], list[Any]] = lambda window, stored: []
@@ -98,11 +98,11 @@ class FunctionMaker:
     def merged(self, notes: Iterable[Notes], rows: Sequence[np.ndarray]) -> tuple[Any, Sequence[np.ndarray]]:
         return self.merge(self.joined(notes)["all"]), rows
 
-    def layout(self, summary: tuple[Any, Sequence[np.ndarray]]) -> Layout:
+    def profile(self, summary: tuple[Any, Sequence[np.ndarray]]) -> Profile:
         return self.made if self.layout_of is None else self.layout_of(summary[1])
 
-    def encoded(self, stored: np.ndarray, layout: Layout) -> np.ndarray:
-        return stored if self.encode is None else self.encode(stored, layout)
+    def encoded(self, stored: np.ndarray, profile: Profile) -> np.ndarray:
+        return stored if self.encode is None else self.encode(stored, profile)
 
 
 @pytest.fixture(scope="session")

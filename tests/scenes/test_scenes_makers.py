@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 from made_rasters import NAMES, land, write
 
 from spectralgpt.bands import BandSet, sensor
+from spectralgpt.checks import check
+from spectralgpt.metrics import ErrorSums
 from spectralgpt.nn import BandStatistics, ModelConfig, Normalization, Size, aligned_reflectance
-from spectralgpt.raster import Layout, Raster, Window, check, open_raster
+from spectralgpt.products import open_raster
+from spectralgpt.raster import Profile, Raster, Window
 from spectralgpt.scenes import (
     AnswerMaker,
     Maker,
@@ -28,7 +31,7 @@ from spectralgpt.scenes import (
     windows,
 )
 from spectralgpt.scenes.picture import component_picture
-from spectralgpt.scenes.reconstruction import ErrorSums, StoredAs
+from spectralgpt.scenes.reconstruction import StoredAs
 from spectralgpt.scenes.windows import scene_alignment
 from spectralgpt.tasks import Answers, Class, Embeddings
 from spectralgpt.weights import SpectralGPT
@@ -278,7 +281,7 @@ def test_largest_magnitudes_are_the_whole_map_s_to_the_bit(maker, seed, cuts, ju
         notes.append(json.loads(json.dumps(maker.joined([maker.notes(piece, part)]))))
     summary = replace(maker, picture=False).merged(notes, [stored])
     np.testing.assert_array_equal(summary.largest, np.nanmax(np.abs(stored), axis=(1, 2), initial=0.0))
-    scales = maker.layout(summary).scale
+    scales = maker.profile(summary).scale
     assert scales == tuple(float(value) / 127 or 1.0 for value in summary.largest)
 
 
@@ -294,8 +297,8 @@ def test_codes_are_the_nearest(maker):
     stored = draw.normal(size=(maker.bands, 5, 7)).astype(np.float32)
     stored[3, 2, 2:4] = np.nan
     scale = np.abs(np.nan_to_num(stored)).max(axis=(1, 2)) / 127
-    layout = Layout(maker.grid, maker.bands, "int8", scale=tuple(map(float, scale)))
-    codes = maker.encoded(stored, layout)
+    profile = Profile(maker.grid, maker.bands, "int8", scale=tuple(map(float, scale)))
+    codes = maker.encoded(stored, profile)
     assert codes.dtype == np.int8
     known = ~np.isnan(stored)
     assert (codes[~known] == -128).all()
@@ -343,7 +346,7 @@ def test_the_picture_of_block_rows_is_the_whole_map_s(rows, holes):
 
 def test_a_large_map_is_drawn_at_every_so_manieth_place(monkeypatch):
     values = made_map((5, 41, 30), 1, holes=True)
-    monkeypatch.setattr("spectralgpt.scenes.picture.PLACES", 41 * 30 // 6)
+    monkeypatch.setattr("spectralgpt.scenes.picture.PICTURE_PLACES", 41 * 30 // 6)
     apart = component_picture([values[:, :7], values[:, 7:8], values[:, 8:]], (41, 30))
     assert apart.shape == (14, 10, 4), "every third"
     assert ((apart[..., 3] == 0) == np.isnan(values[0, ::3, ::3])).all()
@@ -356,7 +359,7 @@ def test_a_picture_of_nothing():
 
 def test_memory_of_the_picture_is_the_picture_s(monkeypatch):
     """Not the map's: of 25 times the places as many are drawn, and sampled."""
-    monkeypatch.setattr("spectralgpt.scenes.picture.PLACES", 10_000)
+    monkeypatch.setattr("spectralgpt.scenes.picture.PICTURE_PLACES", 10_000)
     monkeypatch.setattr("spectralgpt.scenes.picture.VECTORS", 5_000)
     peaks = []
     for side in (96, 480):

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 
 from spectralgpt.errors import InputError, TargetError
-from spectralgpt.raster import Grid, Layout, Window, open_raster, write_raster
+from spectralgpt.products import open_raster
+from spectralgpt.raster import Grid, Profile, Window, write_raster
 from spectralgpt.scenes import check_scene_target, partial_of, plan_scene, run_scene
 from spectralgpt.scenes.journal import MOST_NOTES, VERSION, Journal
 from spectralgpt.scenes.rows import RowFile
@@ -25,9 +26,9 @@ UTM = CRS.from_epsg(32632).to_wkt()
 
 def layout_of(
     shape: tuple[int, int, int], dtype: str = "uint16", nodata: float | None = 0.0, gsd: float = 10.0
-) -> Layout:
+) -> Profile:
     """Layout of `dtype` for an array [band, row, column] somewhere in Bavaria."""
-    return Layout(
+    return Profile(
         grid=Grid(UTM, Affine(gsd, 0.0, 600000.0, 0.0, -gsd, 5400000.0), shape[1], shape[2]),
         count=shape[0],
         dtype=dtype,
@@ -58,8 +59,8 @@ def test_a_raster_goes_through_windows(tmp_path, made_scene, maker_of, height, w
     """From file to file: windows beyond the scene are read where there is something, and are not valid elsewhere."""
     scene = made_scene(2, height, width) % 60000 + 1
     scene[:, height // 3 : height // 2, width // 4 : width // 2] = 0
-    layout = layout_of(scene.shape)
-    write_raster(tmp_path / "in.tif", scene, layout)
+    profile = layout_of(scene.shape)
+    write_raster(tmp_path / "in.tif", scene, profile)
     plan = plan_scene(height, width, patch=8, side=64, overlap=overlap, batch=3)
 
     with open_raster(tmp_path / "in.tif") as raster:
@@ -74,7 +75,7 @@ def test_a_raster_goes_through_windows(tmp_path, made_scene, maker_of, height, w
                 valid[index, :, :rows, :columns] = True if pixels.valid is None else pixels.valid[0]
             return values, valid
 
-        run_scene(plan, maker_of(apply, as_stored, layout), tmp_path / "out.tif", {})
+        run_scene(plan, maker_of(apply, as_stored, profile), tmp_path / "out.tif", {})
     with open_raster(tmp_path / "in.tif") as before, open_raster(tmp_path / "out.tif") as after:
         np.testing.assert_array_equal(after.read().values[0], scene)
         assert (after.grid, after.bands, after.scale) == (before.grid, before.bands, before.scale)
@@ -101,14 +102,14 @@ def test_one_pixel_a_place(tmp_path, identity, made_scene, maker_of):
 
 def test_order_of_work(tmp_path, small, maker_of):
     """Every window read and computed once, in groups; pieces of block rows from the top; progress counts both."""
-    plan, scene, layout, apply = small
+    plan, scene, profile, apply = small
     read_windows, pieces, steps = [], [], []
 
     def compose(window, values, valid):
         pieces.append(((window.row, window.end_row), (window.column, window.end_column)))
         return as_stored(window, values, valid)
 
-    maker = maker_of(apply, compose, layout, read_as=read_windows.append)
+    maker = maker_of(apply, compose, profile, read_as=read_windows.append)
     run_scene(plan, maker, tmp_path / "o.tif", {}, progress=lambda *step: steps.append(step))
     assert read_windows == [group for row in range(3) for group in plan.groups(row)]
     assert apply.asked == [window for group in read_windows for window in group]
@@ -126,18 +127,18 @@ def test_integers_scaled_by_all_that_is_stored(tmp_path, small, maker_of):
     def compose(window, values, valid):
         return values.astype(np.float32)
 
-    def layout(blocks):
+    def profile(blocks):
         largest = np.max([np.abs(block).max(axis=(1, 2)) for block in blocks], axis=0)
         made = layout_of(scene.shape, "int8", nodata=-128.0)
-        return Layout(
+        return Profile(
             grid=made.grid, count=2, dtype="int8", nodata=-128.0, descriptions=made.descriptions,
             scale=tuple(float(value) / 127 for value in largest), offset=made.offset, tags={},
         )  # fmt: skip
 
-    def encode(stored, layout):
-        return np.rint(stored / np.array(layout.scale)[:, None, None]).astype(np.int8)
+    def encode(stored, profile):
+        return np.rint(stored / np.array(profile.scale)[:, None, None]).astype(np.int8)
 
-    maker = maker_of(apply, compose, layout_of(scene.shape), layout, encode, np.float32)
+    maker = maker_of(apply, compose, layout_of(scene.shape), profile, encode, np.float32)
     run_scene(plan, maker, tmp_path / "out.tif", {})
     with rasterio.open(tmp_path / "out.tif") as file:
         values, scale = file.read(), np.array(file.scales).reshape(2, 1, 1)
@@ -149,7 +150,7 @@ def test_integers_scaled_by_all_that_is_stored(tmp_path, small, maker_of):
 def test_the_journal_says_what_was_done(tmp_path, small, maker_of):
     """While it works: plan.json from the start, whole block rows with their notes, one that is written beside its
     place, and no TARGET."""
-    plan, scene, layout, apply = small
+    plan, scene, profile, apply = small
     seen = []
 
     def compose(window, values, valid):
@@ -165,7 +166,7 @@ def test_the_journal_says_what_was_done(tmp_path, small, maker_of):
         return as_stored(window, values, valid)
 
     journal = {"sources": ["a.tif"], "fingerprint": "0f", "overlap": 0.25}
-    maker = maker_of(apply, compose, layout, note=lambda window, _: [[window.row, window.column, window.end_column]])
+    maker = maker_of(apply, compose, profile, note=lambda window, _: [[window.row, window.column, window.end_column]])
     run_scene(plan, maker, tmp_path / "o.tif", journal)
     names = [
         sorted(
@@ -182,18 +183,18 @@ def test_the_journal_says_what_was_done(tmp_path, small, maker_of):
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
 
 
-PLACES = ["read", "compute", "stored", "notes", "merged", "layout", "encoded"]
+PLACES = ["read", "compute", "stored", "notes", "merged", "profile", "encoded"]
 
 
 def fails_in(place, error, small, maker_of):
     """Plan and maker, where the function `place` raises at its second call (stored, notes: of a block row; merged,
     layout: its only one)."""
-    plan, _, layout, apply = small
+    plan, _, profile, apply = small
     calls = dict.fromkeys(PLACES, 0)
 
     def step(name):
         calls[name] += 1
-        if name == place and (calls[name] == 2 or name in ("merged", "layout")):
+        if name == place and (calls[name] == 2 or name in ("merged", "profile")):
             raise error
 
     def failing_apply(windows):
@@ -215,17 +216,17 @@ def fails_in(place, error, small, maker_of):
         return notes
 
     def failing_layout(rows):
-        step("layout")
-        return layout
+        step("profile")
+        return profile
 
-    def failing_encode(stored, layout):
+    def failing_encode(stored, profile):
         step("encoded")
         return stored
 
     return plan, maker_of(
         failing_apply,
         failing_compose,
-        layout,
+        profile,
         failing_layout,
         failing_encode,
         read_as=lambda windows: step("read"),
@@ -256,7 +257,7 @@ def test_our_fault_leaves_the_journal_alone(tmp_path, small, maker_of, place, er
         run_scene(*arguments, target, {})
     assert target.read_bytes() == b"what was there"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o.tif", "o.tif.partial"]
-    rows = {"read": 0, "compute": 0, "stored": 1, "notes": 1, "merged": 3, "layout": 3, "encoded": 3}[place]
+    rows = {"read": 0, "compute": 0, "stored": 1, "notes": 1, "merged": 3, "profile": 3, "encoded": 3}[place]
     left = {"plan.json", *(f"rows-{row:06d}.npy" for row in range(rows))} | (
         {"writing"} if place == "encoded" else set()
     )
@@ -264,13 +265,13 @@ def test_our_fault_leaves_the_journal_alone(tmp_path, small, maker_of, place, er
     assert {path.name for path in partial_of(target).iterdir()} == left
 
     # the next run finds its folder, replaces it, and TARGET only at its end
-    plan, scene, layout, apply = small
+    plan, scene, profile, apply = small
 
     def compose(window, values, valid):
         assert target.read_bytes() == b"what was there"
         return as_stored(window, values, valid)
 
-    run_scene(plan, maker_of(apply, compose, layout), target, {})
+    run_scene(plan, maker_of(apply, compose, profile), target, {})
     np.testing.assert_array_equal(read(target), scene)
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
 
@@ -288,9 +289,9 @@ def untouched(windows):
     raise AssertionError("the scene was read")
 
 
-def unread(maker_of, layout):
+def unread(maker_of, profile):
     """A maker that must not be asked for a window."""
-    return maker_of(untouched, as_stored, layout, read_as=untouched)
+    return maker_of(untouched, as_stored, profile, read_as=untouched)
 
 
 def make_foreign(folder: Path, kind: str) -> None:
@@ -315,12 +316,12 @@ def make_foreign(folder: Path, kind: str) -> None:
     "kind", ["file", "link", "photos", "no plan", "other plan", "broken", "more in it", "folder in it"]
 )
 def test_a_foreign_partial_is_refused_and_kept(tmp_path, small, maker_of, kind):
-    plan, _, layout, _ = small
+    plan, _, profile, _ = small
     make_foreign(tmp_path / "o.tif.partial", kind)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for call in (
         lambda: check_scene_target(tmp_path / "o.tif"),
-        lambda: run_scene(plan, unread(maker_of, layout), tmp_path / "o.tif", {}),
+        lambda: run_scene(plan, unread(maker_of, profile), tmp_path / "o.tif", {}),
     ):
         with pytest.raises(TargetError, match=r"o\.tif\.partial: found .*; expected .*Move it away"):
             call()
@@ -330,7 +331,7 @@ def test_a_foreign_partial_is_refused_and_kept(tmp_path, small, maker_of, kind):
 
 @pytest.mark.parametrize("at", ["made", "named", "written"])
 def test_whatever_a_kill_left_is_replaced(tmp_path, small, maker_of, at):
-    plan, scene, layout, apply = small
+    plan, scene, profile, apply = small
     target = tmp_path / "o.tif"
     partial_of(target).mkdir()
     if at == "named":
@@ -342,7 +343,7 @@ def test_whatever_a_kill_left_is_replaced(tmp_path, small, maker_of, at):
         (partial_of(target) / "rows-000007.npy.new").write_bytes(b"half")
         (partial_of(target) / "writing" / ".o.tif.x").mkdir(parents=True)
         (partial_of(target) / "writing" / ".o.tif.x" / "rows.tif").write_bytes(b"half")
-    run_scene(plan, maker_of(apply, as_stored, layout), target, {})
+    run_scene(plan, maker_of(apply, as_stored, profile), target, {})
     np.testing.assert_array_equal(read(target), scene)
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
 
@@ -350,7 +351,7 @@ def test_whatever_a_kill_left_is_replaced(tmp_path, small, maker_of, at):
 @pytest.mark.parametrize("version", ["1", "3", "null"])
 def test_the_partial_of_another_version_is_refused_in_one_sentence(tmp_path, small, maker_of, version):
     """Version 1 kept no notes: what its rows' errors and samples were is not known."""
-    plan, _, layout, _ = small
+    plan, _, profile, _ = small
     folder = tmp_path / "o.tif.partial"
     folder.mkdir()
     (folder / "plan.json").write_text(f'{{"format": "spectralgpt scene", "version": {version}}}')
@@ -358,7 +359,7 @@ def test_the_partial_of_another_version_is_refused_in_one_sentence(tmp_path, sma
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for call in (
         lambda: check_scene_target(tmp_path / "o.tif"),
-        lambda: run_scene(plan, unread(maker_of, layout), tmp_path / "o.tif", {}),
+        lambda: run_scene(plan, unread(maker_of, profile), tmp_path / "o.tif", {}),
     ):
         with pytest.raises(TargetError, match=r"o\.tif\.partial: found .*; expected 2.*delete the folder") as refused:
             call()
@@ -369,28 +370,28 @@ def test_the_partial_of_another_version_is_refused_in_one_sentence(tmp_path, sma
 
 
 def test_a_file_put_there_meanwhile_is_kept(tmp_path, small, maker_of):
-    plan, scene, layout, apply = small
+    plan, scene, profile, apply = small
 
     def compose(window, values, valid):
         (tmp_path / "o.tif.partial" / "notes.txt").write_text("mine")
         return as_stored(window, values, valid)
 
-    run_scene(plan, maker_of(apply, compose, layout), tmp_path / "o.tif", {})
+    run_scene(plan, maker_of(apply, compose, profile), tmp_path / "o.tif", {})
     np.testing.assert_array_equal(read(tmp_path / "o.tif"), scene)
     assert [path.name for path in (tmp_path / "o.tif.partial").iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize("target", ["nowhere/o.tif", "folder"])
 def test_target_is_tested_before_anything_is_read(tmp_path, small, maker_of, target):
-    plan, _, layout, _ = small
+    plan, _, profile, _ = small
     (tmp_path / "folder").mkdir()
     with pytest.raises(TargetError):
-        run_scene(plan, unread(maker_of, layout), tmp_path / target, {})
+        run_scene(plan, unread(maker_of, profile), tmp_path / target, {})
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_results_that_do_not_fit_are_told_early(tmp_path, small, maker_of):
-    plan, _, layout, apply = small
+    plan, _, profile, apply = small
     target = tmp_path / "o.tif"
 
     def floats(window, values, valid):
@@ -403,17 +404,17 @@ def test_results_that_do_not_fit_are_told_early(tmp_path, small, maker_of):
         return tuple(each[:1] for each in apply(windows))
 
     with pytest.raises(ValueError, match="stored returned 2 bands of float64; expected 2 of uint16"):
-        run_scene(plan, maker_of(apply, floats, layout), target, {})
+        run_scene(plan, maker_of(apply, floats, profile), target, {})
     with pytest.raises(ValueError, match=r"stored returned .* \(2, 23, 24\); expected \(band, 24, 24\)"):
-        run_scene(plan, maker_of(apply, cropped, layout), target, {})
+        run_scene(plan, maker_of(apply, cropped, profile), target, {})
     with pytest.raises(ValueError, match="encoded returned 2 bands of float64; expected 2 of uint16"):
-        run_scene(plan, maker_of(apply, floats, layout, kept=np.float64), target, {})
+        run_scene(plan, maker_of(apply, floats, profile, kept=np.float64), target, {})
     with pytest.raises(ValueError, match="compute returned 1 values"):
-        run_scene(plan, maker_of(first_only, floats, layout), target, {})
+        run_scene(plan, maker_of(first_only, floats, profile), target, {})
     with pytest.raises(ValueError, match=r"grid of \(70, 91\).*expected .*\(70, 90\)"):
         run_scene(plan, unread(maker_of, layout_of((2, 70, 91))), target, {})
     with pytest.raises(TypeError):
-        run_scene(plan, unread(maker_of, layout), target, {"source": tmp_path})
+        run_scene(plan, unread(maker_of, profile), target, {"source": tmp_path})
     assert not target.exists()
 
 
@@ -436,7 +437,7 @@ def test_memory_does_not_grow_with_the_scene(tmp_path, maker_of):
 
 def test_memory_per_column_is_what_two_rows_of_windows_share(tmp_path, maker_of, monkeypatch):
     """And the block row that TARGET's writer takes at once; none of float64 besides."""
-    monkeypatch.setattr("spectralgpt.scenes.rows.CHUNK", 2**16)
+    monkeypatch.setattr("spectralgpt.scenes.rows.BYTES_AT_ONCE", 2**16)
     peaks = []
     for width in (512, 4096):
         plan = plan_scene(128, width, patch=8, side=64, batch=2)
@@ -456,14 +457,14 @@ def test_memory_per_column_is_what_two_rows_of_windows_share(tmp_path, maker_of,
 
 def test_two_runs_on_one_target(tmp_path, small, maker_of):
     """The second is told to wait, and the first is not disturbed."""
-    plan, scene, layout, apply = small
+    plan, scene, profile, apply = small
 
     def second(windows):
         with pytest.raises(TargetError, match="another run"):
-            run_scene(plan, maker_of(apply, as_stored, layout), tmp_path / "o.tif", {})
+            run_scene(plan, maker_of(apply, as_stored, profile), tmp_path / "o.tif", {})
         return apply(windows)
 
-    run_scene(plan, maker_of(second, as_stored, layout), tmp_path / "o.tif", {})
+    run_scene(plan, maker_of(second, as_stored, profile), tmp_path / "o.tif", {})
     with rasterio.open(tmp_path / "o.tif") as dataset:
         np.testing.assert_array_equal(dataset.read(), scene)
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
@@ -474,7 +475,7 @@ def test_two_runs_on_one_target(tmp_path, small, maker_of):
 
 def test_the_summary_is_what_the_disk_says(tmp_path, small, maker_of):
     """Notes and rows are read back, from the top and from left to right, whatever was in memory."""
-    plan, scene, layout, apply = small
+    plan, scene, profile, apply = small
 
     def note(window, stored):
         if window == last:
@@ -489,10 +490,10 @@ def test_the_summary_is_what_the_disk_says(tmp_path, small, maker_of):
 
     def layout_of_rows(rows):
         looked_at.append(np.concatenate([*rows[:2], rows[2]], axis=1))
-        return layout
+        return profile
 
     summary, rows = run_scene(
-        plan, maker_of(apply, as_stored, layout, layout_of_rows, note=note), tmp_path / "o.tif", {}
+        plan, maker_of(apply, as_stored, profile, layout_of_rows, note=note), tmp_path / "o.tif", {}
     )
     assert len(rows) == len(plan.rows)
     np.testing.assert_array_equal(looked_at[0], scene)
@@ -506,7 +507,7 @@ def test_the_summary_is_what_the_disk_says(tmp_path, small, maker_of):
 @pytest.mark.parametrize("gone", ["rows-000001.npy", "notes-000001.json"])
 def test_a_row_without_its_notes_is_not_done(tmp_path, small, maker_of, gone):
     """Nor notes without their row."""
-    plan, _, layout, apply = small
+    plan, _, profile, apply = small
     journal = Journal(tmp_path / "o.tif", plan, {})
     done = []
 
@@ -519,7 +520,7 @@ def test_a_row_without_its_notes_is_not_done(tmp_path, small, maker_of, gone):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_scene(plan, maker_of(apply, as_stored, layout, note=note, merge=stopped), tmp_path / "o.tif", {})
+        run_scene(plan, maker_of(apply, as_stored, profile, note=note, merge=stopped), tmp_path / "o.tif", {})
     assert done == [0, 1, 2]
     assert journal.done == len(journal.rows()) == len(list(journal.notes())) == 3
     (journal.folder / gone).unlink()
@@ -528,7 +529,7 @@ def test_a_row_without_its_notes_is_not_done(tmp_path, small, maker_of, gone):
 
 def test_notes_come_before_their_row(tmp_path, small, monkeypatch, maker_of):
     """Where a kill falls between them, the row is not done."""
-    plan, _, layout, apply = small
+    plan, _, profile, apply = small
     target = tmp_path / "o.tif"
 
     def killed(_):
@@ -536,25 +537,25 @@ def test_notes_come_before_their_row(tmp_path, small, monkeypatch, maker_of):
 
     monkeypatch.setattr("spectralgpt.scenes.rows.RowFile.finish", killed)
     with pytest.raises(KeyboardInterrupt):
-        run_scene(plan, maker_of(apply, as_stored, layout), target, {})
+        run_scene(plan, maker_of(apply, as_stored, profile), target, {})
     assert {path.name for path in partial_of(target).iterdir()} == {"plan.json", "notes-000000.json"}
     assert Journal(target, plan, {}).done == 0
 
 
 def test_notes_of_more_than_a_megabyte_are_our_fault(tmp_path, small, maker_of):
-    plan, _, layout, apply = small
-    maker = maker_of(apply, as_stored, layout, note=lambda window, stored: ["x" * (MOST_NOTES // 3)])
+    plan, _, profile, apply = small
+    maker = maker_of(apply, as_stored, profile, note=lambda window, stored: ["x" * (MOST_NOTES // 3)])
     with pytest.raises(ValueError, match=rf"notes of \d+ bytes for block row 0; expected at most {MOST_NOTES}"):
         run_scene(plan, maker, tmp_path / "o.tif", {})
     with pytest.raises(TypeError):
-        run_scene(plan, maker_of(apply, as_stored, layout, note=lambda window, _: [window]), tmp_path / "p.tif", {})
+        run_scene(plan, maker_of(apply, as_stored, profile, note=lambda window, _: [window]), tmp_path / "p.tif", {})
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"plan.json"}
 
 
 def test_numbers_in_notes_keep_every_bit(tmp_path, small, maker_of):
-    plan, _, layout, apply = small
+    plan, _, profile, apply = small
     numbers = [0.1, 1 / 3, 5e-324, 1.7976931348623157e308, -0.0, float("inf"), 2**53 + 1]
-    maker = maker_of(apply, as_stored, layout, note=lambda window, _: numbers if window == first else [])
+    maker = maker_of(apply, as_stored, profile, note=lambda window, _: numbers if window == first else [])
     first = Window(0, 0, 24, 24)
     summary, _ = run_scene(plan, maker, tmp_path / "o.tif", {})
     assert [repr(each) for each in summary] == [repr(each) for each in numbers]
@@ -576,7 +577,7 @@ def test_a_row_written_in_pieces_is_the_row_saved(tmp_path_factory, bands, heigh
     folder = tmp_path_factory.mktemp("rows")
     whole = (np.arange(bands * height * sum(widths)) % 251).reshape(bands, height, -1).astype(dtype)
     with (
-        mock.patch("spectralgpt.scenes.rows.CHUNK", chunk),
+        mock.patch("spectralgpt.scenes.rows.BYTES_AT_ONCE", chunk),
         RowFile(folder / "rows.npy", whole.shape, whole.dtype) as row,
     ):
         for start, width in zip(np.cumsum([0, *widths]), widths, strict=False):
@@ -599,7 +600,7 @@ def test_a_row_written_in_pieces_is_the_row_saved(tmp_path_factory, bands, heigh
     ],
 )
 def test_a_row_that_is_not_whole_is_not_there(tmp_path, monkeypatch, pieces, match):
-    monkeypatch.setattr("spectralgpt.scenes.rows.CHUNK", 1)
+    monkeypatch.setattr("spectralgpt.scenes.rows.BYTES_AT_ONCE", 1)
 
     def write():
         with RowFile(tmp_path / "rows.npy", (1, 1, 3), np.dtype(np.uint8)) as row:
@@ -613,11 +614,11 @@ def test_a_row_that_is_not_whole_is_not_there(tmp_path, monkeypatch, pieces, mat
 
 
 def test_a_full_disk_is_the_user_s(tmp_path, small, maker_of):
-    plan, _, layout, apply = small
+    plan, _, profile, apply = small
 
     def full(self, *_):
         raise OSError(28, "No space left on device")
 
     with mock.patch("numpy.lib.format.write_array_header_1_0", full), pytest.raises(TargetError, match="No space left"):
-        run_scene(plan, maker_of(apply, as_stored, layout), tmp_path / "o.tif", {})
+        run_scene(plan, maker_of(apply, as_stored, profile), tmp_path / "o.tif", {})
     assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ import types
 import typing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import spectralgpt
@@ -97,3 +98,28 @@ def test_an_option_is_of_one_kind_in_every_verb():
             if not one.positional and typing.get_origin(one.kind) is not typing.Literal:
                 kinds.setdefault(one.spelling, set()).add(one.value)
     assert not {spelling: found for spelling, found in kinds.items() if len(found) > 1}
+
+
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [
+        ("raster.open_raster", "products.open_raster"),
+        ("raster.check", "checks.check"),
+        ("raster.Layout", "raster.Profile"),
+        ("data.Source", "data.MixtureEntry"),
+        ("weights.Pretrained", "weights.PretrainedModel"),
+        ("disk.written_beside", "disk.atomic_write"),
+        ("plain.changed", "settings.changed"),
+    ],
+)
+def test_former_names_warn_and_work(former, now):
+    (room, name), (new_room, new) = former.split("."), now.split(".")
+    with pytest.warns(DeprecationWarning, match=rf"spectralgpt\.{former} is spectralgpt\.{now} now"):
+        found = getattr(__import__(f"spectralgpt.{room}", fromlist=[name]), name)
+    assert found is getattr(__import__(f"spectralgpt.{new_room}", fromlist=[new]), new)
+
+
+def test_pixels_from_array_warns_and_works():
+    with pytest.warns(DeprecationWarning, match="as_pixels now"):
+        pixels = spectralgpt.Pixels.from_array(np.ones((1, 4, 4), np.float32), bands="B02", gsd=10)
+    assert pixels.shape == (1, 1, 4, 4)

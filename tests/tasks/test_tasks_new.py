@@ -13,11 +13,12 @@ from made_rasters import NAMES, land, write
 
 from made_runs import made_shards, weights_of
 from spectralgpt import tasks
+from spectralgpt.checks import check
 from spectralgpt.data import Augmentation
 from spectralgpt.errors import OptionError
 from spectralgpt.nn import Size
 from spectralgpt.plain import from_plain, to_plain
-from spectralgpt.raster import check, open_raster
+from spectralgpt.products import open_raster
 from spectralgpt.scenes import map_scene
 from spectralgpt.settings import changed
 from spectralgpt.training import (

@@ -97,7 +97,7 @@ def test_averaged_bands_become_reflectance(weights, tmp_path, monkeypatch):
     plain = open_raster(path)
     near = replace(plain.bands[4], wavelength=plain.bands[3].wavelength + 2)
     layers = tuple(replace(layer, band=near if i == 4 else layer.band) for i, layer in enumerate(plain.layers[0]))
-    monkeypatch.setattr("spectralgpt.raster.open_raster", lambda *_, **__: replace(plain, layers=(layers,)))
+    monkeypatch.setattr("spectralgpt.products.open_raster", lambda *_, **__: replace(plain, layers=(layers,)))
     assert raster_room.Raster is type(plain)
     reconstruct(path, tmp_path / "out.tif", hide="B11", weights=weights)
     with rasterio.open(tmp_path / "out.tif") as dataset:

@@ -7,7 +7,7 @@ import torch
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.nn import BandStatistics, DenseConfig, ModelConfig, Normalization, PooledConfig, Size
 from spectralgpt.tasks import ChangeConfig
-from spectralgpt.weights import ChangeDetector, Classifier, Pretrained, Segmenter, SpectralGPT
+from spectralgpt.weights import ChangeDetector, Classifier, PretrainedModel, Segmenter, SpectralGPT
 
 BANDS = sensor("spectralgpt-12").bands
 SIZE = Size(32, 2, 2, 48, 1, 3)
@@ -25,7 +25,7 @@ def small_weights(seed: int = 0, **options: Any) -> SpectralGPT:
     return model.eval()
 
 
-def of_all_kinds() -> dict[str, Pretrained]:
+def of_all_kinds() -> dict[str, PretrainedModel]:
     """One model of each kind, by it; those with a head on the pretraining one's encoder."""
     base = small_weights()
     return {

@@ -10,11 +10,11 @@ from made_rasters import NAMES, land, write
 
 from made_weights import BANDS, of_all_kinds, small_weights
 from spectralgpt.bands import BandSet
-from spectralgpt.weights import Pretrained, describe, open_weights
+from spectralgpt.weights import PretrainedModel, describe, open_weights
 from spectralgpt.weights.card import MARK, model_card
 
 
-def card_of(model: Pretrained) -> ModelCard:
+def card_of(model: PretrainedModel) -> ModelCard:
     return ModelCard(model_card(describe(model)))
 
 

@@ -15,7 +15,7 @@ import torch
 from made_weights import small_weights
 from spectralgpt.bands import BandSet
 from spectralgpt.errors import TargetError, WeightsError
-from spectralgpt.raster import Pixels
+from spectralgpt.products import as_pixels
 from spectralgpt.weights import (
     Released,
     SpectralGPT,
@@ -165,7 +165,7 @@ def test_a_converted_model_takes_other_sizes():
     rng = np.random.default_rng(0)
     for height, width in ((48, 48), (64, 64), (128, 128), (200, 136)):
         values = rng.integers(100, 4000, (12, height, width)).astype("u2")
-        cube = model.cube(Pixels.from_array(values, bands=model.config.bands.bands, gsd=10))
+        cube = model.cube(as_pixels(values, bands=model.config.bands.bands, gsd=10))
         assert cube.scaling.kind == ("min_max" if max(height, width) <= 96 else "two_sigma")
         embedding = model.embed(cube, "place")
         assert embedding.shape == (1, height // 8, width // 8, 32)

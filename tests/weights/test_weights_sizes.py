@@ -12,16 +12,17 @@ from made_weights import of_all_kinds, small_weights
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.errors import OptionError
 from spectralgpt.nn import ModelConfig, PooledConfig, Size
-from spectralgpt.raster import Pixels, open_raster
+from spectralgpt.products import as_pixels, open_raster
+from spectralgpt.raster import Pixels
 from spectralgpt.training.optimizer import layer_groups
-from spectralgpt.weights import Classifier, Pretrained, Segmenter, SpectralGPT
+from spectralgpt.weights import Classifier, PretrainedModel, Segmenter, SpectralGPT
 from spectralgpt.weights.released import released_normalization
 
 BANDS = BandSet.native(sensor("spectralgpt-12").bands)
 NODES = tuple(group.wavelength for group in BANDS.groups)
 
 
-def models() -> dict[str, Pretrained]:
+def models() -> dict[str, PretrainedModel]:
     made = of_all_kinds()
     base = made["pretraining"]
     joint = replace(base.config, joint_positions=True, spectrum_nodes=NODES)
@@ -32,7 +33,7 @@ def models() -> dict[str, Pretrained]:
 
 def pixels(side: int) -> Pixels:
     values = np.random.default_rng(side).integers(100, 4000, (12, side, side)).astype("u2")
-    return Pixels.from_array(values, bands=BANDS.bands, gsd=10)
+    return as_pixels(values, bands=BANDS.bands, gsd=10)
 
 
 @pytest.mark.parametrize("name", models())
@@ -118,7 +119,7 @@ def test_the_same_ground_at_96_and_128_px(shared):
         larger = F.interpolate(values, size=(128, 128), mode="bilinear", align_corners=False)
         both = []
         for each, gsd in ((values, 10.0), (larger, 7.5)):
-            made = Pixels.from_array(each.numpy(), bands=patch.bands, scale=1e-4, gsd=gsd)
+            made = as_pixels(each.numpy(), bands=patch.bands, scale=1e-4, gsd=gsd)
             both.append(model.embed(model.cube(made))[0])
         found.append(torch.stack(both))
     vectors = torch.stack(found).detach()

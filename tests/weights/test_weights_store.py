@@ -12,7 +12,7 @@ from made_weights import BANDS, DENSE, SIZE, of_all_kinds, small_weights
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.errors import TargetError, WeightsError
 from spectralgpt.nn import Normalization, PooledConfig
-from spectralgpt.raster import Pixels
+from spectralgpt.products import as_pixels
 from spectralgpt.tasks import ChangeConfig
 from spectralgpt.weights import ChangeDetector, Classifier, SpectralGPT, fingerprint, open_weights
 from spectralgpt.weights.released import released_normalization
@@ -58,7 +58,7 @@ def test_round_trip_is_bitwise(tmp_path):
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["README.md", CONFIG, TENSORS]
-    pixels = Pixels.from_array(np.arange(12 * 16 * 24).reshape(12, 16, 24).astype("u2"), bands=BANDS, gsd=10)
+    pixels = as_pixels(np.arange(12 * 16 * 24).reshape(12, 16, 24).astype("u2"), bands=BANDS, gsd=10)
     assert torch.equal(back.embed(back.cube(pixels)), model.embed(model.cube(pixels)))
 
 
@@ -311,7 +311,7 @@ def test_extremes_of_what_is_hidden_never_reach_a_prediction():
     hidden = [band.name in ("B9", "B11", "B12") for band in bands]
     other = values.copy()
     other[hidden] = 9 * other[hidden] + 7
-    seen = [model.cube(Pixels.from_array(each, bands="s2-l1c", gsd=10.0)) for each in (values, other)]
+    seen = [model.cube(as_pixels(each, bands="s2-l1c", gsd=10.0)) for each in (values, other)]
     assert seen[0].scaling.kind == "min_max"
     one, two = (model.reconstruct(cube, "B11") for cube in seen)
     assert one.cube.scaling.kind == "two_sigma"

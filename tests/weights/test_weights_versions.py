@@ -13,11 +13,12 @@ from made_weights import DENSE, of_all_kinds, small_weights
 from spectralgpt import tasks
 from spectralgpt.errors import OptionError, WeightsError
 from spectralgpt.nn import DenseConfig, PooledConfig, ReadOut, ReadOutConfig
+from spectralgpt.products import as_pixels
 from spectralgpt.tasks import ChangeConfig, Class
 from spectralgpt.weights import (
     ChangeDetector,
     Classifier,
-    Pretrained,
+    PretrainedModel,
     Segmenter,
     SpectralGPT,
     class_of,
@@ -35,7 +36,7 @@ FINGERPRINTS = {
 """Of the models below, printed by spectralgpt 0.1, which wrote version 1 (commit de17141)."""
 
 
-def by_rule(model: Pretrained) -> Pretrained:
+def by_rule(model: PretrainedModel) -> PretrainedModel:
     """With the golden numbers' rule in every tensor."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -43,7 +44,7 @@ def by_rule(model: Pretrained) -> Pretrained:
     return model.eval()
 
 
-def of_version_1() -> dict[str, Pretrained]:
+def of_version_1() -> dict[str, PretrainedModel]:
     base = by_rule(small_weights())
     return {
         "pretraining": base,
@@ -274,10 +275,9 @@ def test_an_encoder_alone_embeds_as_its_model_does(tmp_path):
     assert not hasattr(encoder, "decoder")
     encoder.save_pretrained(tmp_path / "one")
     from spectralgpt.bands import sensor
-    from spectralgpt.raster import Pixels
 
     values = torch.arange(12 * 16 * 24).reshape(12, 16, 24).numpy().astype("u2")
-    pixels = Pixels.from_array(values, bands=sensor("spectralgpt-12").bands, gsd=10)
+    pixels = as_pixels(values, bands=sensor("spectralgpt-12").bands, gsd=10)
     back = open_weights(tmp_path / "one")
     for per in ("image", "place", "group"):
         assert torch.equal(back.embed(back.cube(pixels), per), model.embed(model.cube(pixels), per))

@@ -13,7 +13,7 @@ from spectralgpt.bands.text import read_small_text
 from spectralgpt.bands.wavelengths import bands_at, read_list
 from spectralgpt.errors import BandError, did_you_mean
 
-FOLDER = Path(__file__).parent / "sensors"
+SENSORS = Path(__file__).parent / "sensors"
 """Each TOML file in it is a sensor, named after the file."""
 
 LIST_OF_WAVELENGTHS = "wavelengths"
@@ -22,7 +22,7 @@ LIST_OF_WAVELENGTHS = "wavelengths"
 
 def sensors() -> tuple[Sensor, ...]:
     """All sensors of this package, by name."""
-    return _sensors(FOLDER)
+    return _sensors(SENSORS)
 
 
 @cache

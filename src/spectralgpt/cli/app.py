@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-import spectralgpt
 from spectralgpt import verbs
 from spectralgpt.cli.commands import Verb, add_command
+from spectralgpt.version import __version__
 
 TITLE = "SpectralGPT on any spectral image: rebuild hidden parts of a scene, or turn it into embeddings."
 
@@ -47,7 +47,7 @@ def main() -> None:
 
 def _print_version(asked: bool) -> bool:
     if asked:
-        print(spectralgpt.__version__)
+        print(__version__)
         raise typer.Exit
     return asked
 

@@ -1,9 +1,11 @@
 """Data on disk and on its way to the model: shards, loader, augmentation."""
 
+from typing import TYPE_CHECKING
+
 from spectralgpt.data import split
 from spectralgpt.data.augmentation import Augmentation, augmented, centred
 from spectralgpt.data.layout import Layout
-from spectralgpt.data.loader import Loader, Source, Step
+from spectralgpt.data.loader import Loader, MixtureEntry, Step
 from spectralgpt.data.manifest import Manifest
 from spectralgpt.data.order import Order
 from spectralgpt.data.samples import Samples
@@ -17,10 +19,10 @@ __all__ = [
     "Layout",
     "Loader",
     "Manifest",
+    "MixtureEntry",
     "Order",
     "Samples",
     "Shards",
-    "Source",
     "Step",
     "augmented",
     "centred",
@@ -29,3 +31,8 @@ __all__ = [
     "shard",
     "split",
 ]
+
+if not TYPE_CHECKING:  # type checkers see the new names only
+    from spectralgpt.renames import former_names
+
+    __getattr__ = former_names(__name__, {"Source": "data.MixtureEntry"})

@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Float64, Int64
 
 from spectralgpt.bands import Alignment, Band, BandSet, align
-from spectralgpt.data.crops import Crops, Kernel, Resampling, Shown, centred_crops
+from spectralgpt.data.crops import Crops, CropWindow, Kernel, Resampling, centred_crops
 from spectralgpt.data.samples import Samples
 from spectralgpt.draws import keys, uniform
 from spectralgpt.errors import OptionError, check_choice
 from spectralgpt.nn import Cube, Normalization, Scaling, computing_in
-from spectralgpt.nn.pipeline import Feeding, Stored, fixed_scaling, normalized, surely_finite
+from spectralgpt.nn.pipeline import Feeding, StoredImages, fixed_scaling, normalized, surely_finite
 
 AREA, ASPECT, ROW, COLUMN, TURN, FLIP_ROWS, FLIP_COLUMNS, LOSES, LOSES_GROUPS, LOST, ORDER = range(11)
 """What is drawn, as a part of the keys."""
@@ -223,7 +223,7 @@ def _cube(
         for part in _parts(batch, 4 * dates * len(feeding.used) * side * side, device):
             window = crops.window(part)
             units = None if scaling is None else replace(made, centre=made.centre[part], scale=made.scale[part])
-            shown = Shown(window, resampling.of(part, window))
+            shown = CropWindow(window, resampling.of(part, window))
             _, seen, own = normalized(stored.part(part), units, shown, out=values[part])
             if scaling is None:
                 made.centre[part], made.scale[part] = own.centre, own.scale
@@ -233,7 +233,7 @@ def _cube(
     return Cube(values, valid, feeding.bands, samples.days.to(device, non_blocking=True), gsd, made)
 
 
-def _stored(samples: Samples, feeding: Feeding, device: torch.device) -> Stored:
+def _stored(samples: Samples, feeding: Feeding, device: torch.device) -> StoredImages:
     """The samples on the host. For another device it is found here whether something may not be valid."""
     used = list(feeding.used)
     scale, offset = (each[:, None, used, None, None] for each in (samples.scale, samples.offset))
@@ -241,7 +241,7 @@ def _stored(samples: Samples, feeding: Feeding, device: torch.device) -> Stored:
     holes = None
     if device.type != "cpu":
         holes = samples.valid is not None or not surely_finite(samples.values, (samples.scale, samples.offset))
-    return Stored(samples.values, samples.valid, scale, offset, feeding, extent, holes)
+    return StoredImages(samples.values, samples.valid, scale, offset, feeding, extent, holes)
 
 
 def _parts(batch: int, size: int, device: torch.device) -> Sequence[slice]:

@@ -12,28 +12,27 @@ from rasterio.crs import CRS
 from rasterio.warp import transform as to_crs
 
 from spectralgpt.bands import Band
+from spectralgpt.checks import check
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import Failure
 from spectralgpt.data.statistics import totals
 from spectralgpt.data.table import Chip
+from spectralgpt.days import UNKNOWN, iso_date
 from spectralgpt.errors import InputError, OptionError, RasterError
-from spectralgpt.raster import Grid, Pixels, Raster, Window, check, open_raster
-from spectralgpt.raster.dates import UNKNOWN, written
+from spectralgpt.products import cloud_options, open_raster
+from spectralgpt.raster import Grid, Pixels, Raster, Window
 from spectralgpt.raster.grid import applied
 from spectralgpt.raster.handles import GDAL_ERRORS
 
-SIDES = (32, 64, 96, 128)
+PADDED_SIDES = (32, 64, 96, 128)
 """Sides to which an image that is smaller than a chip is padded."""
 
 MOST_CHIPS, MOST_BYTES = 32, 8_000_000
 """Of a part, which a worker reads at once."""
 
-LARGEST = 2**31
+MOST_SAMPLE_BYTES = 2**31
 """Bytes of a sample: beyond, Arrow cannot hold it in one cell."""
-
-OWN_CLOUDS = ("", "scl", "qa", "fmask")
-"""What --clouds calls layers of the products themselves; one word for all dates."""
 
 CELL = 0.1
 """Degrees: images whose centres lie in one cell are one place."""
@@ -53,7 +52,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Series:
     """One raster of an image: consecutive dates. files: what open_raster opens. source: the first date's name."""
 
     files: tuple[str, ...]
@@ -68,7 +67,7 @@ class Part:
     """Chips of an image that are read at once: their first corners. side: pixels; chips: of the whole image."""
 
     image: str
-    run: Run
+    run: Series
     side: int
     corners: tuple[tuple[int, int], ...]
     chips: int
@@ -100,7 +99,7 @@ Known = frozenset[tuple[str, int, int, int]]
 """Chips of an image that are stored already: source, row, column, side."""
 
 
-Kind = tuple[frozenset[Band], tuple[int, int]]
+DateKind = tuple[frozenset[Band], tuple[int, int]]
 """Bands, rows and columns of a date."""
 
 
@@ -108,7 +107,7 @@ def padded_side(height: int, width: int, chip: int) -> int:
     """The side of the chips of an image: the chip's, or, for an image smaller than that, the smallest of 32, 64, 96 and
     128 that holds it."""
     longest = max(height, width)
-    return next((side for side in SIDES if longest <= side < chip), chip)
+    return next((side for side in PADDED_SIDES if longest <= side < chip), chip)
 
 
 def corners(height: int, width: int, side: int) -> Iterator[tuple[int, int]]:
@@ -129,7 +128,7 @@ def look(image: ImageSource, reading: Reading, known: Known) -> Looked:
     warnings: list[str] = []
     parts: list[Part] = []
     try:
-        parts = _parts(image, _runs(image, reading, failures, warnings), reading, known)
+        parts = _parts(image, _series(image, reading, failures, warnings), reading, known)
     except InputError as error:
         failures.append(Failure(image.sources[0], str(error), image.name))
     first = read_part(parts[0]) if parts else Cut(image.name)
@@ -159,7 +158,7 @@ def read_part(part: Part) -> Cut:
     return Cut(part.image, layout, tuple(chips), left_out)
 
 
-def _parts(image: ImageSource, runs: Sequence[Run], reading: Reading, known: Known) -> list[Part]:
+def _parts(image: ImageSource, runs: Sequence[Series], reading: Reading, known: Known) -> list[Part]:
     """The chips that are not stored yet."""
     grids = [_opened(run).grid for run in runs]
     sides = [padded_side(*grid.shape, reading.chip) for grid in grids]
@@ -169,7 +168,7 @@ def _parts(image: ImageSource, runs: Sequence[Run], reading: Reading, known: Kno
     parts = []
     for run, side, places in zip(runs, sides, cut, strict=True):
         layout = _layout(_opened(run), side)
-        if layout.bytes >= LARGEST:
+        if layout.bytes >= MOST_SAMPLE_BYTES:
             raise OptionError(
                 f"{run.files[0]}: found chips of {layout.bytes / 1e9:.1f} GB ({layout.dates} dates, "
                 f"{len(layout.bands)} bands, {side} pixels); expected below 2 GB. Take a smaller --chip."
@@ -191,18 +190,18 @@ def _parts(image: ImageSource, runs: Sequence[Run], reading: Reading, known: Kno
     return parts
 
 
-def _runs(image: ImageSource, reading: Reading, failures: list[Failure], warnings: list[str]) -> list[Run]:
+def _series(image: ImageSource, reading: Reading, failures: list[Failure], warnings: list[str]) -> list[Series]:
     """The rasters of an image, checked; a date of a stack that does not open or fit becomes a failure."""
     bands, clouds = image.bands or reading.bands, image.clouds or reading.clouds
     if not image.stack:
-        run = Run((image.opened(0),), bands, clouds, reading.gsd, image.sources[0])
+        run = Series((image.opened(0),), bands, clouds, reading.gsd, image.sources[0])
         warnings += check(_opened(run), reading.trust).warnings
         return [run]
     masks = (clouds or "").split(",")
     masks = masks if len(masks) == len(image.paths) else [clouds or ""] * len(image.paths)
-    opened: dict[int, tuple[Run, Kind]] = {}
+    opened: dict[int, tuple[Series, DateKind]] = {}
     for index, mask in enumerate(masks):
-        run = Run((image.opened(index),), bands, mask or None, reading.gsd, image.sources[index])
+        run = Series((image.opened(index),), bands, mask or None, reading.gsd, image.sources[index])
         try:
             with _open(run) as raster:
                 told = check(raster, reading.trust).warnings
@@ -218,7 +217,9 @@ def _runs(image: ImageSource, reading: Reading, failures: list[Failure], warning
     ]
 
 
-def _fitting(opened: Mapping[int, tuple[Run, Kind]], image: ImageSource, failures: list[Failure]) -> list[Run]:
+def _fitting(
+    opened: Mapping[int, tuple[Series, DateKind]], image: ImageSource, failures: list[Failure]
+) -> list[Series]:
     """The dates in time, without those that do not fit what most of them are."""
     if not opened:
         return []
@@ -246,19 +247,19 @@ def _day(image: ImageSource, index: int, raster: Raster, others: Container[int])
         )
     if day in others:
         raise RasterError(
-            f"{path}: found the date {written(day)}, which another image of its place has", "different days"
+            f"{path}: found the date {iso_date(day)}, which another image of its place has", "different days"
         )
     return int(day)
 
 
-def _together(runs: Sequence[Run]) -> Run:
+def _together(runs: Sequence[Series]) -> Series:
     """Dates of one place, of which each has its own mask of clouds, or all the product's own layer."""
     first, masks = runs[0], [run.clouds or "" for run in runs]
-    clouds = masks[0] if masks[0].lower() in OWN_CLOUDS else ",".join(masks)
+    clouds = masks[0] if masks[0].lower() in ("", *cloud_options()) else ",".join(masks)
     return replace(first, files=tuple(run.files[0] for run in runs), clouds=clouds or None)
 
 
-def _open(run: Run) -> Raster:
+def _open(run: Series) -> Raster:
     return by_wavelength(open_raster(run.files, bands=run.bands, clouds=run.clouds, gsd=run.gsd))
 
 
@@ -275,7 +276,7 @@ def by_wavelength(raster: Raster) -> Raster:
 
 
 @lru_cache(maxsize=2)
-def _opened(run: Run) -> Raster:
+def _opened(run: Series) -> Raster:
     """The raster of the run that is read now: a worker gets its parts one after another."""
     return _open(run)
 

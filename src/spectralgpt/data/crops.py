@@ -86,7 +86,7 @@ class Resampling:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class CropWindow:
     """The crops of a part of a batch, as the pipeline takes them (its Crop): from the window that holds them all."""
 
     window: tuple[slice, slice]

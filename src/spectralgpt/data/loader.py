@@ -25,12 +25,12 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 DATES = -4
 """Of the keys by which dates are drawn; apart from what else is made of a sample's key."""
-AHEAD = 2
+PREFETCH = 2
 """Micro-batches a worker prepares before they are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class MixtureEntry:
     """An entry of a mixture: which layouts of a shards folder take part, and which rows of each (not held back ones).
 
     weight: its share of the steps, of any sum; None, for all sources of a mixture or none, where every sample is to
@@ -58,7 +58,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlannedStep:
     """A step before it is read: by micro-batch the places in the global batch."""
 
     number: int
@@ -81,7 +81,7 @@ class Loader:
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[MixtureEntry],
         *,
         batch: int,
         micro: int,
@@ -104,7 +104,7 @@ class Loader:
         weights = [source.weight for source in self.sources if source.weight is not None]
         if weights and len(weights) < len(self.sources):
             raise OptionError("weights: found sources with and without one", "a weight for all or for none")
-        self.memory: Memory = pinned if pin else Used()
+        self.memory: Memory = pinned if pin else BufferPool()
         counts = [[len(rows) for rows in source.rows] for source in self.sources]
         self.order = Order(counts, weights or None, batch, seed)
         # by source and layout: the number of its first sample among all samples of all sources
@@ -121,7 +121,7 @@ class Loader:
         plans = map(self._plan, itertools.count(start))
         tasks = ((plan, places) for plan in plans for places in plan.pieces)
         micro: list[Samples] = []
-        with closing(ahead(self._read, tasks, self.workers)) as results:
+        with closing(prefetched(self._read, tasks, self.workers)) as results:
             for plan, samples in results:
                 micro.append(samples)
                 if len(micro) == len(plan.pieces):
@@ -134,12 +134,12 @@ class Loader:
         source = self.sources[batch.source]
         return source.shards.sources(source.layouts[batch.layout], source.rows[batch.layout][batch.positions])
 
-    def _plan(self, number: int) -> Plan:
+    def _plan(self, number: int) -> PlannedStep:
         batch = self.order.batch(number)
         pieces = parts(len(batch.positions), self.rank, self.ranks, self.micro)
-        return Plan(number, batch, pieces or (range(1),), bool(pieces))
+        return PlannedStep(number, batch, pieces or (range(1),), bool(pieces))
 
-    def _read(self, task: tuple[Plan, range]) -> tuple[Plan, Samples]:
+    def _read(self, task: tuple[PlannedStep, range]) -> tuple[PlannedStep, Samples]:
         plan, places = task
         source = self.sources[plan.batch.source]
         layout = source.layouts[plan.batch.layout]
@@ -179,8 +179,8 @@ def drawn_dates(
     return np.sort(np.argsort(turns, axis=1, kind="stable")[:, :most], axis=1)
 
 
-class Used:
-    """Memory that is used again when no array or tensor holds it any more. Safe in threads.
+class BufferPool:
+    """A buffer pool: memory is used again when no array or tensor holds it any more. Safe in threads.
 
     The system gives large memory page by page, filled with zeros, and takes it back: beyond 32 MB that takes longer
     than copying a batch.
@@ -208,8 +208,10 @@ def pinned(shape: tuple[int, ...], dtype: str) -> np.ndarray:
     return np.asarray(torch.empty(shape, dtype=getattr(torch, dtype), pin_memory=True).numpy())
 
 
-def ahead(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Generator[Result, None, None]:
-    """`map` by threads, a few tasks ahead of who asks; 0 workers: no threads.
+def prefetched(
+    function: Callable[[Task], Result], tasks: Iterable[Task], workers: int
+) -> Generator[Result, None, None]:
+    """Prefetch: `map` by threads, a few tasks ahead of the caller; 0 workers: no threads.
 
     Threads are enough: NumPy copies without the interpreter's lock. They share what is mapped, and nothing is pickled.
     """
@@ -219,7 +221,7 @@ def ahead(function: Callable[[Task], Result], tasks: Iterable[Task], workers: in
     tasks = iter(tasks)
     pool = ThreadPoolExecutor(workers, "loader")
     try:
-        waiting = deque(pool.submit(function, task) for task in itertools.islice(tasks, AHEAD * workers))
+        waiting = deque(pool.submit(function, task) for task in itertools.islice(tasks, PREFETCH * workers))
         while waiting:
             result = waiting.popleft().result()
             waiting.extend(pool.submit(function, task) for task in itertools.islice(tasks, 1))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.statistics import BandTotals
-from spectralgpt.disk import written_beside
+from spectralgpt.disk import atomic_write
 from spectralgpt.errors import DataError, OptionError
 from spectralgpt.plain import from_plain, to_plain
 
@@ -90,5 +90,5 @@ def read_manifest(folder: Path) -> Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write it atomically. OSError if the disk refuses."""
-    with written_beside(folder / NAME) as file:
+    with atomic_write(folder / NAME) as file:
         file.write(manifest.to_json().encode())

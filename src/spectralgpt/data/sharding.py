@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spectralgpt.data.chips import SIDES, Cut, Known, Reading, look, read_part
+from spectralgpt.data.chips import PADDED_SIDES, Cut, Known, Reading, look, read_part
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.manifest import NAME, Failure, Manifest, read_manifest
 from spectralgpt.data.sources import find_images
@@ -45,7 +45,7 @@ class ShardingReport:
     warnings: tuple[str, ...]
 
 
-T = TypeVar("T")
+Value = TypeVar("Value")
 Submit = Callable[..., "Future[Any]"]
 
 
@@ -82,8 +82,8 @@ def shard(
         known = len(found.images) - len(left)
         outcome = Outcome(writer.manifest)
         progress("sharding", known, len(found.images))
-        with _submitting(workers or _cores()) as (submit, ahead):
-            for cut, is_last in _cuts(left, reading, stored.parts, submit, ahead):
+        with _submitting(workers or _cores()) as (submit, prefetch):
+            for cut, is_last in _cuts(left, reading, stored.parts, submit, prefetch):
                 for chip in cut.chips:
                     assert cut.layout is not None, "chips have a layout"
                     writer.add(cut.layout, chip)
@@ -147,13 +147,13 @@ class Outcome:
 
 
 def _cuts(
-    images: Iterable[ImageSource], reading: Reading, stored: Mapping[str, Known], submit: Submit, ahead: int
+    images: Iterable[ImageSource], reading: Reading, stored: Mapping[str, Known], submit: Submit, prefetch: int
 ) -> Iterator[tuple[Cut, bool]]:
     """What came of each part of each image, in order; whether it was the image's last."""
 
     def parts() -> Iterator["Future[Cut]"]:
         looks = (submit(look, image, reading, stored.get(image.name, frozenset())) for image in images)
-        for looked in _in_order(looks, ahead):
+        for looked in _in_order(looks, prefetch):
             first: Future[Cut] = Future()
             first.set_result(looked.first)
             lasts.append(not looked.rest)
@@ -163,16 +163,16 @@ def _cuts(
                 yield submit(read_part, part)
 
     lasts: deque[bool] = deque()
-    for cut in _in_order(parts(), ahead):
+    for cut in _in_order(parts(), prefetch):
         yield cut, lasts.popleft()
 
 
-def _in_order(futures: Iterable["Future[T]"], ahead: int) -> Iterator[T]:
+def _in_order(futures: Iterable["Future[Value]"], prefetch: int) -> Iterator[Value]:
     """Results in the order in which they were asked for; at most so many are asked for before the first is used."""
-    waiting: deque[Future[T]] = deque()
+    waiting: deque[Future[Value]] = deque()
     for future in futures:
         waiting.append(future)
-        if len(waiting) > ahead:
+        if len(waiting) > prefetch:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
@@ -180,16 +180,16 @@ def _in_order(futures: Iterable["Future[T]"], ahead: int) -> Iterator[T]:
 
 @contextmanager
 def _submitting(workers: int) -> Iterator[tuple[Submit, int]]:
-    """What runs a function, in a process of its own or here; and how far ahead one may ask."""
+    """What runs a function, in a process of its own or here; and how many calls to prefetch."""
     pools: list[ProcessPoolExecutor] = []
     asked = 0
 
-    def submit(function: Callable[..., T], *arguments: object) -> "Future[T]":
+    def submit(function: Callable[..., Value], *arguments: object) -> "Future[Value]":
         nonlocal asked
         asked += 1
         # the first here: a single image needs no processes, which take seconds to start
         if workers == 1 or asked == 1:
-            future: Future[T] = Future()
+            future: Future[Value] = Future()
             future.set_result(function(*arguments))
             return future
         if not pools:
@@ -233,14 +233,14 @@ def _cores() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class AlreadyStored:
     """What the folder holds of images: those with all their chips, and the chips of the others."""
 
     whole: frozenset[str]
     parts: Mapping[str, Known]
 
 
-def _stored(writer: ShardsWriter, chip: int) -> Stored:
+def _stored(writer: ShardsWriter, chip: int) -> AlreadyStored:
     """By the columns of the shards. An image is whole with as many chips as it was cut into, of the side that it would
     be cut into now."""
     names = ("image", "source", "row", "column", "chips")
@@ -249,14 +249,14 @@ def _stored(writer: ShardsWriter, chip: int) -> Stored:
         for layout, table in writer.tables()
     ]
     if not tables:
-        return Stored(frozenset(), {})
+        return AlreadyStored(frozenset(), {})
     rows = pa.concat_tables(tables)
     sums = [("chips", "count"), ("chips", "max"), ("row", "max"), ("column", "max")]
     images = rows.group_by(["image", "side"]).aggregate(sums)
     side, count, chips, row, column = (
         images.column(name).to_numpy() for name in ("side", "chips_count", "chips_max", "row_max", "column_max")
     )
-    alike = (side == chip) | ((side < chip) & np.isin(side, SIDES) & (row == 0) & (column == 0))
+    alike = (side == chip) | ((side < chip) & np.isin(side, PADDED_SIDES) & (row == 0) & (column == 0))
     whole = pa.array(alike & (count == chips))
     done = images.column("image").filter(whole)
     left = rows.filter(pc.invert(pc.is_in(rows.column("image"), value_set=done))).select(
@@ -265,4 +265,4 @@ def _stored(writer: ShardsWriter, chip: int) -> Stored:
     parts: dict[str, set[tuple[str, int, int, int]]] = {}
     for image, *key in zip(*(column.to_pylist() for column in left.columns), strict=True):
         parts.setdefault(image, set()).add(tuple(key))
-    return Stored(frozenset(done.to_pylist()), {image: frozenset(keys) for image, keys in parts.items()})
+    return AlreadyStored(frozenset(done.to_pylist()), {image: frozenset(keys) for image, keys in parts.items()})

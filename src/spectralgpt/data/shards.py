@@ -17,7 +17,7 @@ from jaxtyping import Float32, Int32, Int64, Shaped, UInt64
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import Manifest, ShardEntry, read_manifest
 from spectralgpt.data.samples import Samples
-from spectralgpt.data.table import Block, Table
+from spectralgpt.data.table import MappedBatch, Table
 from spectralgpt.plain import to_plain
 
 Memory = Callable[[tuple[int, ...], str], np.ndarray]
@@ -169,7 +169,7 @@ class Shards:
         """Of each layout the number after the last sample of each of its shards."""
         return tuple(np.cumsum([entry.count for entry in entries], dtype=np.int64) for entries in self._entries)
 
-    def _located(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> list[tuple[Block, int]]:
+    def _located(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> list[tuple[MappedBatch, int]]:
         """The block of each sample, and its row in there."""
         ends, entries = self._ends[layout], self._entries[layout]
         if len(rows) and not (rows.min() >= 0 and rows.max() < self.counts[layout]):

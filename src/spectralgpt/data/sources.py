@@ -9,25 +9,21 @@ from pathlib import Path
 
 from spectralgpt.data.datasets import read_dataset
 from spectralgpt.data.image_source import ImageSource
-from spectralgpt.errors import InputError, RasterError
-from spectralgpt.progress import Progress, silent
-from spectralgpt.raster.handles import open_dataset
-
-RASTERS = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".dat", ".bsq", ".bil", ".bip")
-ARCHIVES = (".zip", ".tar")
-PLAIN = ("", ".raw", ".bin", ".envi")
-"""Of data files that have an ENVI header beside them."""
-
-PRODUCT = re.compile(
-    r"MTD_MSIL\w+\.xml|manifest\.safe|.*MTL\.(txt|json|xml)|HLS\.[LS]30\..*\.tiff?|.*_(sr|toa)_band\d+\.tiff?",
-    re.IGNORECASE,
+from spectralgpt.errors import RasterError
+from spectralgpt.products import (
+    archive_suffixes,
+    cloud_options,
+    format_of_file,
+    image_suffixes,
+    is_product_folder,
 )
-"""Files by which a folder is known as one product, of Sentinel-2, Landsat or HLS."""
+from spectralgpt.products.formats.folder import are_single_bands
+from spectralgpt.progress import Progress, silent
 
 PREVIEW = re.compile(r"(.*[_.-])?(preview|thumb|thumbnail|quicklook|browse|tci)([_.-].*)?", re.IGNORECASE)
 """Names of pictures that lie beside bands: no images to train on, and no reason why a folder of bands is none."""
 
-COLUMNS = ("path", "place", "date", "bands", "clouds", "stack")
+TABLE_COLUMNS = ("path", "place", "date", "bands", "clouds", "stack")
 """Of a table; all but the first may be left out."""
 
 
@@ -65,7 +61,7 @@ def find_images(
         if path.lower().endswith(".csv") and os.path.isfile(path):
             root = os.path.dirname(path)
             found += _of_table(path)
-        elif os.path.isdir(path) and not _is_product(path, [entry.name for entry in _entries(path)]):
+        elif os.path.isdir(path) and not is_product_folder(path, [entry.name for entry in _entries(path)]):
             root = path
             images = []
             for image in _walked(path):
@@ -79,7 +75,8 @@ def find_images(
             raise RasterError(f"{source}: found nothing there", "an image, a folder or a table", "Check the path")
         if len(found) == before:
             raise RasterError(
-                f"{source}: found no image ({', '.join((*RASTERS[:3], *ARCHIVES))}, a product)", "at least one"
+                f"{source}: found no image ({', '.join((*image_suffixes(), *archive_suffixes()))}, a product)",
+                "at least one",
             )
         _enter(root, known)
     called = (_called(image, known) for image in found)
@@ -96,7 +93,7 @@ def _walked(folder: str, above: frozenset[str] = frozenset()) -> Iterator[ImageS
     dataset = read_dataset(folder)
     if dataset is not None:
         yield from dataset
-    elif _is_product(folder, files):
+    elif is_product_folder(folder, files):
         yield ImageSource(folder, (folder,))
     else:
         for path in _directly(folder, files):
@@ -119,55 +116,19 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         ) from None
 
 
-def _is_product(folder: str, files: Sequence[str]) -> bool:
-    return folder.upper().endswith(".SAFE") or any(map(PRODUCT.fullmatch, files))
-
-
 def _directly(folder: str, files: Sequence[str]) -> Iterator[str]:
     """The images among the files of a folder, or the folder itself where they are its bands."""
     paths = [os.path.join(folder, file) for file in files]
-    items = [path for path in paths if path.lower().endswith((".json", ".geojson")) and _says(path, '"stac_version"')]
-    rasters = [
-        path
-        for path in paths
-        if (path.lower().endswith(RASTERS) or _has_header(path)) and not PREVIEW.fullmatch(Path(path).stem)
-    ]
-    if items:
-        yield from items  # rasters beside an item are its assets
-    elif rasters and _are_bands(rasters):
+    formats = {path: found for path in paths if (found := format_of_file(path)) is not None}
+    owners = [path for path, found in formats.items() if found.owns_neighbours]
+    rasters = [path for path in formats if not PREVIEW.fullmatch(Path(path).stem)]
+    if owners:
+        yield from owners  # rasters beside a STAC item are its assets
+    elif rasters and are_single_bands(rasters):
         yield folder
     else:
         yield from rasters
-    yield from (path for path in paths if path.lower().endswith(ARCHIVES))
-
-
-def _has_header(path: str) -> bool:
-    """Whether it is the data file of an ENVI image by a name that says nothing."""
-    stem, suffix = os.path.splitext(path)
-    return suffix.lower() in PLAIN and any(_says(each + ".hdr", "ENVI") for each in {path, stem})
-
-
-def _says(path: str, word: str) -> bool:
-    """Whether a word stands near the start of a file."""
-    try:
-        with open(path, "rb") as file:
-            return word.encode() in file.read(1 << 16)
-    except OSError:
-        return False
-
-
-def _are_bands(rasters: Sequence[str]) -> bool:
-    """Whether all have one band, of those that open; the first that has more decides."""
-    opened = 0
-    for path in rasters:
-        try:
-            with open_dataset(path) as dataset:
-                if dataset.count != 1:
-                    return False
-        except InputError:
-            continue  # said when it is its turn
-        opened += 1
-    return opened > 0
+    yield from (path for path in paths if path.lower().endswith(archive_suffixes()))
 
 
 def _stacked(images: Sequence[ImageSource]) -> list[ImageSource]:
@@ -190,7 +151,7 @@ def _of_table(table: str) -> list[ImageSource]:
     for row in rows:
         path, bands = os.path.normpath(os.path.join(folder, row["path"])), row["bands"]
         clouds = row["clouds"]
-        if clouds and clouds.lower() not in ("scl", "qa", "fmask"):
+        if clouds and clouds.lower() not in cloud_options():
             clouds = os.path.normpath(os.path.join(folder, clouds))
         row |= {"path": path, "clouds": clouds}
         if row["place"] and row["date"] and row["stack"].lower() not in ("no", "0", "false"):
@@ -226,10 +187,10 @@ def _rows(table: str) -> list[dict[str, str]]:
             if "path" not in names:
                 raise RasterError(
                     f"{table}: found the columns {', '.join(names) or 'none'}",
-                    f"path, and if known {', '.join(COLUMNS[1:])}",
+                    f"path, and if known {', '.join(TABLE_COLUMNS[1:])}",
                 )
             return [
-                {column: (row.get(names.get(column, "")) or "").strip() for column in COLUMNS}
+                {column: (row.get(names.get(column, "")) or "").strip() for column in TABLE_COLUMNS}
                 for row in reader
                 if (row.get(names["path"]) or "").strip()
             ]

@@ -103,7 +103,7 @@ def record_batch(layout: Layout, chips: Sequence[Chip]) -> pa.RecordBatch:
     return pa.record_batch([columns[field.name] for field in wanted], wanted)
 
 
-class Block:
+class MappedBatch:
     """A record batch read in place: arrays that are views of the mapped file, one row per sample."""
 
     def __init__(self, batch: pa.RecordBatch, layout: Layout) -> None:
@@ -149,7 +149,7 @@ class Table:
             fits = stored is not None and _layout(stored) == layout
             if not fits or reader.schema.names != schema(layout).names:
                 raise DataError(f"{path}: found a table of another layout", "the layout in manifest.json")
-            self.blocks = [Block(batch, layout) for batch in batches]
+            self.blocks = [MappedBatch(batch, layout) for batch in batches]
         except OSError as error:
             raise DataError(
                 f"{path}: found no file that can be read ({error.strerror or error})",
@@ -165,8 +165,8 @@ class Table:
     def __len__(self) -> int:
         return self.ends[-1] if self.ends else 0
 
-    def at(self, row: int) -> tuple[Block, int]:
-        """The block that holds a row, and the number of the row in the block."""
+    def at(self, row: int) -> tuple[MappedBatch, int]:
+        """The batch that holds a row, and the number of the row in the batch."""
         index = bisect.bisect_right(self.ends, row)
         return self.blocks[index], row - (self.ends[index - 1] if index else 0)
 

@@ -13,16 +13,16 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 import numpy as np
 import pyarrow as pa
+from filelock import BaseFileLock
 
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import NAME, Manifest, ShardEntry, read_manifest, write_manifest
 from spectralgpt.data.statistics import BandTotals, merge, totals
 from spectralgpt.data.table import Chip, Table, layout_of, record_batch, schema
-from spectralgpt.disk import locked, written_beside
+from spectralgpt.disk import atomic_write, locked
 from spectralgpt.errors import TargetError
 
 BATCH = 16_000_000
@@ -42,8 +42,8 @@ class OpenShard:
         self.totals: tuple[BandTotals, ...] = ()
         self._path, self._waiting = path, list[Chip]()
         self._most = max(1, BATCH // layout.bytes)
-        self._beside = written_beside(path)
-        self._file = self._beside.__enter__()
+        self._write = atomic_write(path)
+        self._file = self._write.__enter__()
         self._writer = pa.ipc.new_file(pa.PythonFile(self._file, "w"), schema(layout))
 
     def add(self, chip: Chip) -> None:
@@ -58,7 +58,7 @@ class OpenShard:
         """Name, bytes and CRC-32 of the file, which is on the disk then."""
         self._flush()
         self._writer.close()
-        self._beside.__exit__(None, None, None)
+        self._write.__exit__(None, None, None)
         return self._path.name, *checksum(self._path)
 
     def _flush(self) -> None:
@@ -80,7 +80,7 @@ class ShardsWriter:
         self.manifest = Manifest()
         self._open: dict[Layout, OpenShard] = {}
         self._number = 0
-        self._lock: IO[bytes] | None = None
+        self._lock: BaseFileLock | None = None
 
     def __enter__(self) -> "ShardsWriter":
         with self._refusals():
@@ -95,14 +95,13 @@ class ShardsWriter:
             self._lock = locked(self.folder / LOCK)
         if self._lock is None:
             raise TargetError(
-                f"{self.folder}: found that another run writes here",
-                "one at a time",
-                "Wait for it, or choose another folder",
+                f"{self.folder}: another run is already writing to this folder",
+                do="Wait for it to end, or choose another folder",
             )
         try:
             self._start()
         except BaseException:
-            self._lock.close()
+            self._lock.release()
             raise
         return self
 
@@ -113,7 +112,7 @@ class ShardsWriter:
                     self._finish(layout)
         finally:
             if self._lock is not None:
-                self._lock.close()
+                self._lock.release()
 
     def add(self, layout: Layout, chip: Chip) -> None:
         """Store a sample; it is safe when its shard is full, or at the end."""

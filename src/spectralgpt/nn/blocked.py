@@ -25,10 +25,10 @@ def blocked_attention(
     """softmax(q k^T / sqrt(width)) v, over the tokens that are true in `keys`. Its backward pass keeps no scores."""
     flat = [each.reshape(-1, *each.shape[2:]) for each in (q, k, v)]
     away = None if keys is None else (~keys).expand(-1, q.shape[1], -1, -1).reshape(-1, 1, q.shape[2])
-    return _Attention.apply(*flat, away).reshape(q.shape)  # type: ignore[no-any-return, no-untyped-call]
+    return _BlockedAttention.apply(*flat, away).reshape(q.shape)  # type: ignore[no-any-return, no-untyped-call]
 
 
-class _Attention(torch.autograd.Function):
+class _BlockedAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, away: Tensor | None) -> Tensor:
         ctx.save_for_backward(q, k, v, away)

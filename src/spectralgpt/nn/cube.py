@@ -12,7 +12,7 @@ from torch import Tensor
 from spectralgpt.bands import Alignment, Band, BandSet, align
 from spectralgpt.errors import RasterError
 from spectralgpt.nn.normalization import Normalization, Scaling
-from spectralgpt.nn.pipeline import Feeding, Stored, fixed_scaling, normalized, reflectance
+from spectralgpt.nn.pipeline import Feeding, StoredImages, fixed_scaling, normalized, reflectance
 
 
 @runtime_checkable
@@ -183,7 +183,7 @@ def aligned_reflectance(
     return reflectance(_stored(pixels, alignment))
 
 
-def _stored(pixels: PixelsLike, alignment: Alignment) -> Stored:
+def _stored(pixels: PixelsLike, alignment: Alignment) -> StoredImages:
     values: Shaped[Tensor, "*axes"] = _tensor(pixels.values)
     values = values[None] if values.ndim == 4 else values
     _check(pixels, values, alignment)
@@ -194,7 +194,7 @@ def _stored(pixels: PixelsLike, alignment: Alignment) -> Stored:
         for each in (pixels.scale, pixels.offset)
     )
     valid = None if pixels.valid is None else _tensor(pixels.valid).reshape(values.shape).bool()
-    return Stored(values, valid, scale.to(values.device), offset.to(values.device), feeding)
+    return StoredImages(values, valid, scale.to(values.device), offset.to(values.device), feeding)
 
 
 def _check(pixels: PixelsLike, values: Shaped[Tensor, "*axes"], alignment: Alignment) -> None:

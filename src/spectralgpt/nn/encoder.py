@@ -13,7 +13,7 @@ from spectralgpt.nn.positions import Positions
 from spectralgpt.nn.sizes import ModelConfig
 
 
-class Embedding(nn.Module):
+class PatchEmbedding(nn.Module):
     """The kernel over a token's values: weight (dim, slots x patch x patch), the released Conv3d flattened."""
 
     def __init__(self, values: int, dim: int):
@@ -32,7 +32,7 @@ class Encoder(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         size = config.size
-        self.embedding = Embedding(config.token_values, size.dim)
+        self.embedding = PatchEmbedding(config.token_values, size.dim)
         self.positions = Positions(size.dim, config.place_nodes, config.spectrum_nodes, joint=config.joint_positions)
         self.blocks = nn.ModuleList(Block(size.dim, size.heads, number) for number in range(size.depth))
         self.norm = nn.LayerNorm(size.dim, eps=NORM_EPS)

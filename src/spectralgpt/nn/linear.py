@@ -28,11 +28,11 @@ def linear(
     """x W^T + b, with its gradients."""
     plain = x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     if plain and x.numel() and ONEDNN_IN_FP32:
-        return _Product.apply(x, weight, bias)  # type: ignore[no-any-return, no-untyped-call]
+        return _MatrixProduct.apply(x, weight, bias)  # type: ignore[no-any-return, no-untyped-call]
     return F.linear(x, weight, bias)
 
 
-class _Product(torch.autograd.Function):
+class _MatrixProduct(torch.autograd.Function):
     """x W^T + b by oneDNN, forward and backward."""
 
     @staticmethod

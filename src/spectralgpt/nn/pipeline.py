@@ -20,11 +20,11 @@ from torch import Tensor
 from spectralgpt.bands import Alignment, Band, BandSet
 from spectralgpt.nn.normalization import Normalization, Scaling, ScalingKind
 
-LARGEST = 1e30
+LARGEST_REFLECTANCE = 1e30
 """No reflectance is above: the normalization would overflow, and attention spread it to all its neighbours."""
 SMALLEST_RANGE = 1e-14
 """Keeps a constant band finite (it becomes 0): the released 1e-10 of stored values, in reflectance."""
-STRIP = 1 << 17
+STRIP_VALUES = 1 << 17
 """Values: 1 MiB of float64."""
 WHOLE = slice(None), slice(None)
 
@@ -79,7 +79,7 @@ class Feeding:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stored:
+class StoredImages:
     """Images as they are stored.
 
     valid: None means all within the extent. scale, offset: of the bands that are used. extent: rows and columns that
@@ -95,7 +95,7 @@ class Stored:
     extent: Int32[Tensor, "batch 2"] | None = None
     holes: bool | None = None
 
-    def part(self, samples: slice) -> "Stored":
+    def part(self, samples: slice) -> "StoredImages":
         """Some of the images."""
         return replace(
             self,
@@ -106,7 +106,7 @@ class Stored:
             extent=None if self.extent is None else self.extent[samples],
         )
 
-    def to(self, device: torch.device) -> "Stored":
+    def to(self, device: torch.device) -> "StoredImages":
         """The images on a device; a copy from pinned memory does not wait."""
         return replace(
             self,
@@ -144,7 +144,7 @@ def fixed_scaling(
 
 
 def normalized(
-    stored: Stored,
+    stored: StoredImages,
     scaling: Scaling | None,
     crop: Crop | None = None,
     out: Float32[Tensor, "batch date band height width"] | None = None,
@@ -168,7 +168,7 @@ def normalized(
 
 
 def reflectance(
-    stored: Stored,
+    stored: StoredImages,
 ) -> tuple[Float32[Tensor, "batch date band row column"], Bool[Tensor, "batch date band row column"] | None]:
     """Reflectance of the cube's bands, and where it is valid (None: all); 0 where not."""
     return _shown(_taken(stored, None, extremes=False), stored, None, None)
@@ -182,7 +182,7 @@ def surely_finite(values: Shaped[Tensor, "..."], units: Units | None) -> bool:
     most = max(abs(float(values.amin())), abs(float(values.amax())))
     if units is not None:
         most = most * float(units[0].abs().max()) + float(units[1].abs().max())
-    return most < LARGEST / 2
+    return most < LARGEST_REFLECTANCE / 2
 
 
 # -- the steps --------------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ class _Taken:
 
 
 def _shown(
-    taken: _Taken, stored: Stored, crop: Crop | None, out: Float32[Tensor, "batch date band height width"] | None
+    taken: _Taken, stored: StoredImages, crop: Crop | None, out: Float32[Tensor, "batch date band height width"] | None
 ) -> tuple[Float32[Tensor, "batch date band height width"], Bool[Tensor, "batch date band height width"] | None]:
     """Reflectance (0 where not valid), and what of it is valid (None: all)."""
     valid = None if stored.holes is False else taken.valid
@@ -218,7 +218,7 @@ def _shown(
     return _zeroed(shown, valid), valid.contiguous()
 
 
-def _taken(stored: Stored, crop: Crop | None, extremes: bool) -> _Taken:
+def _taken(stored: StoredImages, crop: Crop | None, extremes: bool) -> _Taken:
     """Of the images only what the crop needs, where that is enough: not for extremes, nor for the means of bands."""
     if crop is not None and not extremes and not stored.holes:
         taken = _read(stored, crop.window, whole=False)
@@ -229,7 +229,7 @@ def _taken(stored: Stored, crop: Crop | None, extremes: bool) -> _Taken:
     return taken
 
 
-def _read(stored: Stored, window: tuple[slice, slice], *, whole: bool) -> _Taken | None:
+def _read(stored: StoredImages, window: tuple[slice, slice], *, whole: bool) -> _Taken | None:
     """A window of the images; None for one that is not whole when something in it may not be valid."""
     feeding, look = stored.feeding, stored.holes is None
     valid = None
@@ -251,14 +251,14 @@ def _read(stored: Stored, window: tuple[slice, slice], *, whole: bool) -> _Taken
     if doubtful and not (look and surely_finite(values, units)):
         if not whole:
             return None
-        below = _rounded(values, units).abs() < LARGEST
+        below = _rounded(values, units).abs() < LARGEST_REFLECTANCE
         values, valid = _zeroed(values, below), _both(valid, below)
     if feeding.weights is not None:
         values, valid = _merged(values, valid, feeding.weights)
     return _Taken(values, valid, units, whole)
 
 
-def _working(stored: Stored) -> torch.dtype:
+def _working(stored: StoredImages) -> torch.dtype:
     """In which the stored values are exact; float64 also for sums of several bands."""
     dtype = stored.values.dtype
     fits = dtype.itemsize <= 2 or dtype == torch.float32
@@ -289,7 +289,7 @@ def _selected(
     return selected
 
 
-def _inside(stored: Stored) -> Bool[Tensor, "batch date used row column"]:
+def _inside(stored: StoredImages) -> Bool[Tensor, "batch date used row column"]:
     """Which pixels are not padding."""
     assert stored.extent is not None
     rows, columns = (
@@ -324,7 +324,7 @@ def _rounded(
 def _strips(values: Float[Tensor, "batch date band row column"]) -> Sequence[slice]:
     """Rows that are worked on at once: on a CPU so few that their float64 stays near it."""
     height = values.shape[-2]
-    count = max(1, STRIP * height // values.numel()) if values.device.type == "cpu" else height
+    count = max(1, STRIP_VALUES * height // values.numel()) if values.device.type == "cpu" else height
     return [slice(start, start + count) for start in range(0, height, count)]
 
 

@@ -1,32 +1,41 @@
-"""Images on disk: where their pixels lie, what they hold, what is valid; reading and writing. Knows no torch."""
+"""Images as grids of pixels: where they lie, what they hold, what is valid; windowed reads, resampling, writing."""
 
-from spectralgpt.raster.contract import BandRow, Verdict, check
-from spectralgpt.raster.dates import DATE_TAG
+from typing import TYPE_CHECKING
+
 from spectralgpt.raster.grid import Grid
-from spectralgpt.raster.opening import SENSOR_TAG, open_raster
 from spectralgpt.raster.overview import overview
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
-from spectralgpt.raster.suspicions import Flag
+from spectralgpt.raster.tags import DATE_TAG, SENSOR_TAG
 from spectralgpt.raster.window import Window
-from spectralgpt.raster.writing import CogWriter, Layout, check_target, refuse_overwriting, write_raster
+from spectralgpt.raster.writing import CogWriter, Profile, check_target, refuse_overwriting, write_raster
 
 __all__ = [
     "DATE_TAG",
     "SENSOR_TAG",
-    "BandRow",
     "CogWriter",
-    "Flag",
     "Grid",
-    "Layout",
     "Pixels",
+    "Profile",
     "Raster",
-    "Verdict",
     "Window",
-    "check",
     "check_target",
-    "open_raster",
     "overview",
     "refuse_overwriting",
     "write_raster",
 ]
+
+if not TYPE_CHECKING:  # type checkers see the new names only
+    from spectralgpt.renames import former_names
+
+    __getattr__ = former_names(
+        __name__,
+        {
+            "open_raster": "products.open_raster",
+            "check": "checks.check",
+            "BandRow": "checks.BandRow",
+            "Flag": "checks.Flag",
+            "Verdict": "checks.Verdict",
+            "Layout": "raster.Profile",
+        },
+    )

@@ -1,7 +1,26 @@
 """What a cloud layer says."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Bool, Shaped
+
+from spectralgpt.raster.grid import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class CloudLayer:
+    """A product's own layer of clouds and their shadows.
+
+    name: what --clouds calls it: scl, qa or fmask, mask for a user's own file. cloudy: (mask, value) pairs; a pixel is
+    cloudy where stored & mask == value for one of them; without any, where stored is not 0. Nodata and NaN are not.
+    """
+
+    name: str
+    path: str
+    index: int
+    grid: Grid
+    cloudy: tuple[tuple[int, int], ...]
 
 
 def layer_says_cloudy(

@@ -8,7 +8,7 @@ from jaxtyping import Float32
 from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.window import Window
 
-SIDE = 512
+OVERVIEW_SIDE = 512
 """Largest side of an overview, pixels; about the side of the windows that are read for it."""
 
 
@@ -19,8 +19,8 @@ def overview(raster: Raster) -> Float32[np.ndarray, "band row column"]:
     """
     first = replace(raster, layers=raster.layers[:1], days=raster.days[:1], clouds=raster.clouds[:1])
     height, width = raster.grid.shape
-    step = -(-max(height, width) // SIDE)
-    side = -(-SIDE // step) * step
+    step = -(-max(height, width) // OVERVIEW_SIDE)
+    side = -(-OVERVIEW_SIDE // step) * step
     result = np.empty((len(raster.bands), -(-height // step), -(-width // step)), np.float32)
     for row in range(0, height, side):
         for column in range(0, width, side):

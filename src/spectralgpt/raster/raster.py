@@ -15,22 +15,21 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterioWindow
 
 from spectralgpt.bands import Band, Sensor
+from spectralgpt.days import iso_date
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.area import Area
-from spectralgpt.raster.clouds import layer_says_cloudy
-from spectralgpt.raster.dates import written
+from spectralgpt.raster.clouds import CloudLayer, layer_says_cloudy
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS, Handles
 from spectralgpt.raster.layer import Layer
 from spectralgpt.raster.pixels import Pixels, combined, measured
-from spectralgpt.raster.product import CloudLayer
 from spectralgpt.raster.resample import places, resampled, touched
 from spectralgpt.raster.window import Window
 
-Stored = Callable[[Window, np.ndarray], np.ndarray | None]
+FillWindow = Callable[[Window, np.ndarray], np.ndarray | None]
 """Fills an array [band, row, column] with a window of a file, and says what of it is valid, None all."""
 
-STRIP = 2**19
+STRIP_PIXELS = 2**19
 """Pixels of a file that are resampled at once: what one needs for it stays small beside what is read."""
 
 
@@ -72,7 +71,7 @@ class Raster:
     @property
     def dates(self) -> tuple[str, ...]:
         """ISO dates, empty where unknown."""
-        return tuple(map(written, self.days))
+        return tuple(map(iso_date, self.days))
 
     @property
     def gsd(self) -> float:
@@ -172,7 +171,7 @@ class Raster:
         return true
 
     def _place(
-        self, source: Grid, window: Window, stored: Stored, out: Shaped[np.ndarray, "band row column"]
+        self, source: Grid, window: Window, stored: FillWindow, out: Shaped[np.ndarray, "band row column"]
     ) -> Bool[np.ndarray, "band row column"] | None:
         """Fill `out` with what lies in a file at the window's places; what of it is valid."""
         offset = self.grid.offset_on(source)
@@ -256,7 +255,7 @@ class Raster:
 
 
 def _cut(
-    whole: Window, window: Window, stored: Stored, out: Shaped[np.ndarray, "band row column"]
+    whole: Window, window: Window, stored: FillWindow, out: Shaped[np.ndarray, "band row column"]
 ) -> Bool[np.ndarray, "band row column"] | None:
     """Fill `out` with the window of a file on the same pixels, which need not reach as far."""
     part = whole.intersection(window)
@@ -283,7 +282,7 @@ def _pixels_under(grid: Grid, source: Grid) -> float:
 
 def _strips(window: Window, pixels_under: float) -> Iterator[Window]:
     """The window, in parts of its full width where it or what lies under it is large."""
-    height = max(1, int(STRIP / pixels_under / window.width))
+    height = max(1, int(STRIP_PIXELS / pixels_under / window.width))
     for row in range(window.row, window.end_row, height):
         yield Window(row, window.column, min(height, window.end_row - row), window.width)
 

@@ -25,12 +25,12 @@ from spectralgpt.errors import TargetError
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS, without_georeference_warning
 
-SUFFIXES = (".tif", ".tiff")
+TIFF_SUFFIXES = (".tif", ".tiff")
 SIDECARS = (".aux.xml", ".ovr", ".msk")
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Profile:
     """What a raster on disk is besides its values: reflectance = stored x scale + offset, a band.
 
     descriptions, scale, offset: one a band, or empty. tags: of the file. block: side of a tile, pixels; also the size
@@ -67,7 +67,7 @@ def check_target(path: str | os.PathLike[str], kind: Literal["raster", "file"] =
     # os.path: a name that is too long is no reason for a traceback
     if os.path.isdir(target):
         raise TargetError(f"{target}: found a folder", "the name of a file to write", "Name one inside it")
-    if kind == "raster" and target.suffix.lower() not in SUFFIXES:
+    if kind == "raster" and target.suffix.lower() not in TIFF_SUFFIXES:
         raise TargetError(f"{target}: found the name {target.name!r}", "one that ends in .tif, for a GeoTIFF")
     folder = target.parent
     if not folder.is_dir():
@@ -102,9 +102,9 @@ class CogWriter:
     exception nothing is left, and a target that was there before stays. TargetError when the disk refuses.
     """
 
-    def __init__(self, target: str | os.PathLike[str], layout: Layout, folder: str | os.PathLike[str] | None = None):
+    def __init__(self, target: str | os.PathLike[str], profile: Profile, folder: str | os.PathLike[str] | None = None):
         self.target = Path(target)
-        self.layout = layout
+        self.profile = profile
         self._parent = self.target.parent if folder is None else Path(folder)
         self._folder: Path | None = None
         self._dataset: DatasetWriter | None = None
@@ -115,8 +115,8 @@ class CogWriter:
         try:
             with _refusals(self.target), without_georeference_warning():
                 self._folder = Path(tempfile.mkdtemp(dir=self._parent, prefix=f".{self.target.name[:100]}."))
-                self._dataset = rasterio.open(self._folder / "rows.tif", "w", **_profile(self.layout))
-                _describe(self._dataset, self.layout)
+                self._dataset = rasterio.open(self._folder / "rows.tif", "w", **_creation_options(self.profile))
+                _describe(self._dataset, self.profile)
         except BaseException:
             self._leave()
             raise
@@ -125,10 +125,10 @@ class CogWriter:
     def write(self, row: int, values: Shaped[np.ndarray, "band row column"]) -> None:
         """Store whole rows, the first of which is `row`. ValueError when they are not the layout's or not the next."""
         assert self._dataset is not None, "a CogWriter writes inside its with block"
-        grid = self.layout.grid
-        expected = (self.layout.count, values.shape[1], grid.width)
-        if values.shape != expected or values.dtype != np.dtype(self.layout.dtype):
-            raise ValueError(f"found {values.dtype} {values.shape}; expected {self.layout.dtype} {expected}")
+        grid = self.profile.grid
+        expected = (self.profile.count, values.shape[1], grid.width)
+        if values.shape != expected or values.dtype != np.dtype(self.profile.dtype):
+            raise ValueError(f"found {values.dtype} {values.shape}; expected {self.profile.dtype} {expected}")
         if row != self._written or row + values.shape[1] > grid.height:
             raise ValueError(f"found rows {row} to {row + values.shape[1]}; expected from {self._written}, in order")
         with _refusals(self.target):
@@ -146,13 +146,13 @@ class CogWriter:
     def _finish(self) -> None:
         assert self._dataset is not None, "a CogWriter ends after it began"
         assert self._folder is not None, "a CogWriter has its folder as long as its dataset"
-        if self._written != self.layout.grid.height:
-            raise ValueError(f"found {self._written} rows written; expected {self.layout.grid.height}")
+        if self._written != self.profile.grid.height:
+            raise ValueError(f"found {self._written} rows written; expected {self.profile.grid.height}")
         rows, cog = self._folder / "rows.tif", self._folder / "cog.tif"
-        self._dataset.build_overviews(_factors(self.layout), Resampling[self.layout.resampling])
+        self._dataset.build_overviews(_factors(self.profile), Resampling[self.profile.resampling])
         self._dataset.close()
         with without_georeference_warning():
-            copy_raster(rows, cog, driver="GTiff", copy_src_overviews=True, **_compression(self.layout))
+            copy_raster(rows, cog, driver="GTiff", copy_src_overviews=True, **_compression(self.profile))
         os.replace(cog, self.target)
         for suffix in SIDECARS:
             made, beside = Path(f"{cog}{suffix}"), Path(f"{self.target}{suffix}")
@@ -172,62 +172,62 @@ class CogWriter:
             self._folder = None
 
 
-def write_raster(path: str | os.PathLike[str], values: Shaped[np.ndarray, "band row column"], layout: Layout) -> None:
+def write_raster(path: str | os.PathLike[str], values: Shaped[np.ndarray, "band row column"], profile: Profile) -> None:
     """Write a whole raster in one go; errors as CogWriter."""
-    with CogWriter(path, layout) as writer:
+    with CogWriter(path, profile) as writer:
         writer.write(0, values)
 
 
-def _profile(layout: Layout) -> dict[str, Any]:
+def _creation_options(profile: Profile) -> dict[str, Any]:
     """Of the temporary file: tiled as the result, not compressed, so that rows can be stored as they come."""
-    profile = {
+    options = {
         "driver": "GTiff",
-        "height": layout.grid.height,
-        "width": layout.grid.width,
-        "count": layout.count,
-        "dtype": layout.dtype,
-        "nodata": layout.nodata,
-        "crs": None if layout.grid.crs is None else CRS.from_wkt(layout.grid.crs),
+        "height": profile.grid.height,
+        "width": profile.grid.width,
+        "count": profile.count,
+        "dtype": profile.dtype,
+        "nodata": profile.nodata,
+        "crs": None if profile.grid.crs is None else CRS.from_wkt(profile.grid.crs),
         "tiled": True,
-        "blockxsize": layout.block,
-        "blockysize": layout.block,
-        "interleave": layout.interleave,
+        "blockxsize": profile.block,
+        "blockysize": profile.block,
+        "interleave": profile.interleave,
         "bigtiff": "if_safer",
     }
-    if layout.grid.transform != Affine.identity():
-        profile["transform"] = layout.grid.transform
-    return profile
+    if profile.grid.transform != Affine.identity():
+        options["transform"] = profile.grid.transform
+    return options
 
 
-def _compression(layout: Layout) -> dict[str, Any]:
+def _compression(profile: Profile) -> dict[str, Any]:
     """Deflate, with the predictor of the number type."""
     return {
         "tiled": True,
-        "blockxsize": layout.block,
-        "blockysize": layout.block,
-        "interleave": layout.interleave,
+        "blockxsize": profile.block,
+        "blockysize": profile.block,
+        "interleave": profile.interleave,
         "compress": "deflate",
-        "predictor": 3 if np.dtype(layout.dtype).kind == "f" else 2,
+        "predictor": 3 if np.dtype(profile.dtype).kind == "f" else 2,
         "bigtiff": "if_safer",
         "num_threads": "all_cpus",
     }
 
 
-def _describe(dataset: DatasetWriter, layout: Layout) -> None:
-    for index, description in enumerate(layout.descriptions, 1):
+def _describe(dataset: DatasetWriter, profile: Profile) -> None:
+    for index, description in enumerate(profile.descriptions, 1):
         if description:
             dataset.set_band_description(index, description)
-    if layout.scale:
-        dataset.scales = layout.scale
-    if layout.offset:
-        dataset.offsets = layout.offset
-    dataset.update_tags(**layout.tags)
+    if profile.scale:
+        dataset.scales = profile.scale
+    if profile.offset:
+        dataset.offsets = profile.offset
+    dataset.update_tags(**profile.tags)
 
 
-def _factors(layout: Layout) -> list[int]:
+def _factors(profile: Profile) -> list[int]:
     """Halve until the image fits one tile; not at all when it is one pixel thin, which halving would not change."""
     factors: list[int] = []
-    while min(layout.grid.shape) > 1 and max(layout.grid.shape) > layout.block * 2 ** len(factors):
+    while min(profile.grid.shape) > 1 and max(profile.grid.shape) > profile.block * 2 ** len(factors):
         factors.append(2 ** (len(factors) + 1))
     return factors
 

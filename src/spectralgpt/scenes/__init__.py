@@ -12,12 +12,13 @@ from spectralgpt.scenes.embeddings import SceneEmbeddings, embed_scene
 from spectralgpt.scenes.journal import Journal, check_scene_target, partial_of
 from spectralgpt.scenes.maker import Maker, Notes, Piece
 from spectralgpt.scenes.plan import Plan, plan_scene, taper
-from spectralgpt.scenes.reconstruction import ReconstructionMaker, Sample, SceneReconstruction, reconstruct_scene
+from spectralgpt.scenes.reconstruction import FigureSample, ReconstructionMaker, SceneReconstruction, reconstruct_scene
 from spectralgpt.scenes.run import run_scene
 
 __all__ = [
     "AnswerMaker",
     "Blender",
+    "FigureSample",
     "Journal",
     "Maker",
     "MapSummary",
@@ -25,7 +26,6 @@ __all__ = [
     "Piece",
     "Plan",
     "ReconstructionMaker",
-    "Sample",
     "SceneEmbeddings",
     "SceneMap",
     "SceneReconstruction",

@@ -12,9 +12,10 @@ from jaxtyping import Bool, Float, Float32, Shaped, UInt8
 from numpy.typing import NDArray
 
 from spectralgpt.bands import Alignment
+from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision, Scaling, computing_in
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import Grid, Layout, Raster, Verdict, Window
+from spectralgpt.raster import Grid, Profile, Raster, Window
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.picture import component_picture
 from spectralgpt.scenes.plan import Plan
@@ -22,7 +23,7 @@ from spectralgpt.scenes.provenance import scene_provenance
 from spectralgpt.scenes.run import run_scene
 from spectralgpt.scenes.windows import WindowBatch, read_windows, scene_alignment, scene_scaling, windows_plan
 from spectralgpt.tasks import Answers
-from spectralgpt.weights import Pretrained
+from spectralgpt.weights import PretrainedModel
 
 INT8_NODATA = -128
 CLASSES_TAG = "SPECTRALGPT_CLASSES"
@@ -47,7 +48,7 @@ class AnswerMaker:
     """
 
     raster: Raster
-    model: Pretrained
+    model: PretrainedModel
     answers: Answers
     names: tuple[str, ...]
     plan: Plan
@@ -108,10 +109,10 @@ class AnswerMaker:
             component_picture(rows, self.plan.output_shape) if self.picture else None,
         )
 
-    def layout(self, summary: MapSummary) -> Layout:
+    def profile(self, summary: MapSummary) -> Profile:
         classes = [asdict(each) for each in self.answers.classes]
         places = self.plan.reduce > 1
-        return Layout(
+        return Profile(
             grid=self.grid,
             count=self.bands,
             dtype="int8" if self.int8 else self.dtype.name,
@@ -125,10 +126,10 @@ class AnswerMaker:
             resampling="nearest" if classes else "average",
         )
 
-    def encoded(self, stored: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    def encoded(self, stored: NDArray[Any], profile: Profile) -> NDArray[Any]:
         if not self.int8:
             return stored
-        scale = np.array(layout.scale, np.float32)[:, None]
+        scale = np.array(profile.scale, np.float32)[:, None]
         codes = np.empty(stored.shape, np.int8)
         for row in range(stored.shape[1]):  # at once it would take several times the block row
             scaled = np.rint(stored[:, row] / scale)
@@ -157,7 +158,7 @@ class SceneMap:
 
 def map_scene(
     raster: Raster,
-    model: Pretrained,
+    model: PretrainedModel,
     answers: Answers,
     target: Path,
     *,

@@ -8,12 +8,13 @@ import numpy as np
 from jaxtyping import UInt8
 
 from spectralgpt.bands import Alignment
+from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import Raster, Verdict
+from spectralgpt.raster import Raster
 from spectralgpt.scenes.answers import map_scene
 from spectralgpt.tasks import Embeddings
-from spectralgpt.weights import Pretrained
+from spectralgpt.weights import PretrainedModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +32,7 @@ class SceneEmbeddings:
 
 def embed_scene(
     raster: Raster,
-    model: Pretrained,
+    model: PretrainedModel,
     target: Path,
     *,
     verdict: Verdict,

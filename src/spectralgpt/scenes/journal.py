@@ -15,12 +15,14 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
+from filelock import BaseFileLock
 
-from spectralgpt.disk import locked, written_beside
+from spectralgpt.disk import atomic_write, locked, release_and_remove
 from spectralgpt.errors import TargetError
 from spectralgpt.plain import to_plain
 from spectralgpt.raster import check_target
@@ -46,7 +48,7 @@ class Journal:
         self._count = len(plan.rows)
         content = {"format": FORMAT, "version": VERSION, "plan": to_plain(plan), "journal": dict(parameters)}
         self._text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-        self._lock: IO[bytes] | None = None
+        self._lock: BaseFileLock | None = None
 
     def start(self) -> None:
         """Make the folder, in place of one that a killed run left; `check_scene_target` has said that it is one.
@@ -58,12 +60,11 @@ class Journal:
             self._lock = locked(self.folder / "lock")
             if self._lock is None:
                 raise TargetError(
-                    f"{self.folder}: found that another run writes to this target",
-                    "one at a time",
-                    "Wait for it, or choose another TARGET",
+                    f"{self.folder}: another run is already writing to this target",
+                    do="Wait for it to end, or choose another target",
                 )
             self._clear(keep={"lock"})
-            with written_beside(self.folder / "plan.json", ".new", durable=False) as file:
+            with atomic_write(self.folder / "plan.json", ".new", durable=False) as file:
                 file.write(self._text.encode())
 
     def row(self, index: int, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> RowFile:
@@ -82,7 +83,7 @@ class Journal:
                 f"found notes of {len(text)} bytes for block row {index}; expected at most {MOST_NOTES}: what grows "
                 "with the scene is stored in rows"
             )
-        with refusals(self.folder), written_beside(self._notes(index), ".new", durable=False) as file:
+        with refusals(self.folder), atomic_write(self._notes(index), ".new", durable=False) as file:
             file.write(text.encode())
         row.finish()
 
@@ -114,16 +115,15 @@ class Journal:
         """Remove the files that this run wrote there, and the folder, unless it holds anything else."""
         if self._lock is None:
             return
-        self._clear(keep=set())
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
+        self._clear(keep={"lock"})
         self.release()
+        with suppress(OSError):  # something else is there, or the next run begins
+            self.folder.rmdir()
 
     def release(self) -> None:
         """Let another run write there; what was kept stays."""
         if self._lock is not None:
-            (self.folder / "lock").unlink(missing_ok=True)
-            self._lock.close()
+            release_and_remove(self._lock)
             self._lock = None
 
     def _clear(self, keep: set[str]) -> None:

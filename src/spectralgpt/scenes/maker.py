@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Shaped
 from numpy.typing import NDArray
 
-from spectralgpt.raster import Grid, Layout, Window
+from spectralgpt.raster import Grid, Profile, Window
 
 P = TypeVar("P")
 """Pixels of several windows, as a maker's `read` gives them."""
@@ -80,8 +80,8 @@ class Maker(Protocol[P, S]):
         """What is known of the whole scene: from the notes of all block rows and what is stored of them, both from the
         top, read from the disk when they are asked for. `rows` can be read again and again."""
 
-    def layout(self, summary: S) -> Layout:
+    def profile(self, summary: S) -> Profile:
         """TARGET's layout."""
 
-    def encoded(self, stored: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    def encoded(self, stored: NDArray[Any], profile: Profile) -> NDArray[Any]:
         """What TARGET holds of a block row, [band, row, column] of the layout's bands and type."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 VECTORS = 50_000
 """About as many vectors are the components fitted to, at most four times as many."""
 
-PLACES = 2**20
+PICTURE_PLACES = 2**20
 """About as many places are drawn at most: of larger maps every second, every third, ..."""
 
 COMPONENTS = 3
@@ -25,7 +25,7 @@ def component_picture(rows: Sequence[NDArray[Any]], shape: tuple[int, int]) -> U
     times, one in memory at a time; what is kept grows with the picture, not with the map.
     """
     places = shape[0] * shape[1]
-    every, apart = max(1, math.isqrt(places // VECTORS)), math.ceil(math.sqrt(places / PLACES))
+    every, apart = max(1, math.isqrt(places // VECTORS)), math.ceil(math.sqrt(places / PICTURE_PLACES))
     mean = _mean(rows, every)
     axes = _axes(rows, every, mean)
     drawn = np.stack([_projected(line[:, ::apart], mean, axes) for line in _lines(rows, apart)])

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import torch
 
-import spectralgpt
 from spectralgpt.bands import Alignment
+from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision, resolved_precision
-from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Raster, Verdict
+from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Raster
 from spectralgpt.scenes.plan import Plan
-from spectralgpt.weights import Pretrained
+from spectralgpt.version import __version__
+from spectralgpt.weights import PretrainedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Provenance:
 
 def scene_provenance(
     raster: Raster,
-    model: Pretrained,
+    model: PretrainedModel,
     verdict: Verdict,
     alignment: Alignment,
     plan: Plan,
@@ -51,7 +52,7 @@ def scene_provenance(
         "precision": resolved_precision(precision, model.device),
     }
     tags = {
-        "SPECTRALGPT_VERSION": f"spectralgpt {spectralgpt.__version__}, torch {torch.__version__}",
+        "SPECTRALGPT_VERSION": f"spectralgpt {__version__}, torch {torch.__version__}",
         "SPECTRALGPT_WEIGHTS": fingerprint,
         "SPECTRALGPT_PARAMETERS": json.dumps(parameters, sort_keys=True),
         "SPECTRALGPT_INPUT": verdict.text,

@@ -12,9 +12,11 @@ from jaxtyping import Bool, Float32, Float64, Shaped
 from numpy.typing import NDArray
 
 from spectralgpt.bands import Alignment, BandSet
+from spectralgpt.checks import Verdict
+from spectralgpt.metrics import ErrorSums
 from spectralgpt.nn import Hide, PixelsLike, Precision, aligned_reflectance, computing_in, hidden_tokens
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import Grid, Layout, Raster, Verdict, Window
+from spectralgpt.raster import Grid, Profile, Raster, Window
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance
@@ -27,7 +29,7 @@ SAMPLE_SIDE = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class FigureSample:
     """The middle of a scene on one date, in reflectance (NaN where not valid), for a figure.
 
     rebuilt: the truth where visible, the prediction where hidden, as it is stored (rounded and clipped to its type).
@@ -53,7 +55,7 @@ class SceneReconstruction:
     error: dict[str, float]
     spread: dict[str, float]
     hidden: float
-    sample: Sample
+    sample: FigureSample
 
 
 def reconstruct_scene(
@@ -111,7 +113,7 @@ def reconstruct_scene(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class MaskedWindows:
     """Pixels of windows, and what the model will not see of them.
 
     truth, known: their reflectance in the model's bands, and where it is valid. hidden: tokens.
@@ -182,58 +184,9 @@ class StoredAs:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ErrorSums:
-    """Sums over the hidden valid pixels per band: of 1, the truth, its square, and the squared error. known: valid
-    pixels of all bands; all_known: whether every pixel of the scene is."""
-
-    sums: Float64[np.ndarray, "4 band"]
-    known: int
-    all_known: bool
-
-    @classmethod
-    def of(
-        cls,
-        truth: Float32[np.ndarray, "date band row column"],
-        prediction: Float64[np.ndarray, "date band row column"],
-        hidden: Bool[np.ndarray, "date band row column"],
-        known: Bool[np.ndarray, "date band row column"],
-    ) -> "ErrorSums":
-        exact = truth.astype(np.float64)
-        terms = (np.ones_like(exact), exact, exact**2, (prediction - exact) ** 2)
-        sums = np.array([np.where(hidden & known, term, 0.0).sum(axis=(0, 2, 3)) for term in terms])
-        return cls(sums, int(known.sum()), bool(known.all()))
-
-    @classmethod
-    def from_notes(cls, notes: Notes) -> "ErrorSums":
-        return cls(np.array(notes["sums"], np.float64), notes["known"], notes["all_known"])
-
-    @property
-    def notes(self) -> Notes:
-        return {"sums": self.sums.tolist(), "known": self.known, "all_known": self.all_known}
-
-    def __add__(self, other: "ErrorSums") -> "ErrorSums":
-        return ErrorSums(self.sums + other.sums, self.known + other.known, self.all_known and other.all_known)
-
-    @property
-    def hidden_share(self) -> float:
-        """Of the valid pixels."""
-        return float(self.sums[0].sum() / max(1, self.known))
-
-    def by_band(self, names: Sequence[str], first: Sequence[str]) -> tuple[dict[str, float], dict[str, float]]:
-        """Error and spread of the bands of which something was hidden."""
-        error, spread = {}, {}
-        for name in (*first, *(name for name in names if name not in first)):
-            count, total, squares, errors = self.sums[:, names.index(name)]
-            if count:
-                error[name] = math.sqrt(errors / count)
-                spread[name] = math.sqrt(max(0.0, squares / count - (total / count) ** 2))
-        return error, spread
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class ReconstructionSummary:
     sums: ErrorSums
-    sample: Sample
+    sample: FigureSample
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -263,13 +216,13 @@ class ReconstructionMaker:
     def dtype(self) -> np.dtype[Any]:
         return self.kept_as.dtype
 
-    def read(self, windows: Sequence[Window]) -> Shown:
+    def read(self, windows: Sequence[Window]) -> MaskedWindows:
         pixels = read_windows(self.raster, windows)
         hidden = np.stack([self._hidden(window) for window in windows])
-        return Shown(pixels, *_aligned(pixels, self.alignment), hidden)
+        return MaskedWindows(pixels, *_aligned(pixels, self.alignment), hidden)
 
     def compute(
-        self, pixels: Shown
+        self, pixels: MaskedWindows
     ) -> tuple[Float32[np.ndarray, "window channel row column"], Bool[np.ndarray, "window 1 row column"]]:
         """The prediction in reflectance, where it is asked for; 0 elsewhere.
 
@@ -284,13 +237,13 @@ class ReconstructionMaker:
             values = torch.where(scored, reflectance, 0.0).flatten(1, 2)
         return values.float().cpu().numpy(), np.ones((len(values), 1, *values.shape[2:]), bool)
 
-    def stored(self, piece: Piece[Shown]) -> Shaped[np.ndarray, "band row column"]:
+    def stored(self, piece: Piece[MaskedWindows]) -> Shaped[np.ndarray, "band row column"]:
         height, width = piece.window.shape
         values = piece.pixels.pixels.values[piece.index, :, :, :height, :width]
         truth, prediction, hidden, known = self._parts(piece)
         return self.kept_as.stored(values, truth, prediction, hidden, known).reshape(-1, height, width)
 
-    def notes(self, piece: Piece[Shown], stored: Shaped[np.ndarray, "band row column"]) -> Notes:
+    def notes(self, piece: Piece[MaskedWindows], stored: Shaped[np.ndarray, "band row column"]) -> Notes:
         return ErrorSums.of(*self._parts(piece)).notes
 
     def joined(self, notes: Iterable[Notes]) -> Notes:
@@ -299,12 +252,12 @@ class ReconstructionMaker:
     def merged(self, notes: Iterable[Notes], rows: Sequence[NDArray[Any]]) -> ReconstructionSummary:
         return ReconstructionSummary(self._sums(notes), self._sample(rows))
 
-    def layout(self, summary: ReconstructionSummary) -> Layout:
+    def profile(self, summary: ReconstructionSummary) -> Profile:
         kept_as, bandset = self.kept_as, self.alignment.bandset
         dates, count = self.raster.shape[0], len(bandset)
         names = [date or f"date {number}" for number, date in enumerate(self.raster.dates, 1)]
         plain = (kept_as.scale, kept_as.offset) == (1.0, 0.0)
-        return Layout(
+        return Profile(
             grid=self.grid,
             count=dates * count,
             dtype=kept_as.dtype.name,
@@ -317,11 +270,11 @@ class ReconstructionMaker:
             interleave="band",
         )
 
-    def encoded(self, stored: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    def encoded(self, stored: NDArray[Any], profile: Profile) -> NDArray[Any]:
         return stored
 
     def _parts(
-        self, piece: Piece[Shown]
+        self, piece: Piece[MaskedWindows]
     ) -> tuple[
         Float32[np.ndarray, "date band row column"],
         Float64[np.ndarray, "date band row column"],
@@ -356,7 +309,7 @@ class ReconstructionMaker:
         first, *others = (ErrorSums.from_notes(each) for each in notes)
         return sum(others, first)
 
-    def _sample(self, rows: Sequence[NDArray[Any]]) -> Sample:
+    def _sample(self, rows: Sequence[NDArray[Any]]) -> FigureSample:
         """The middle of the scene on the first date of which something is hidden: the truth read again, the rest from
         what is stored."""
         height, width = self.grid.shape
@@ -376,7 +329,7 @@ class ReconstructionMaker:
         stored = self._stored_part(rows, part).reshape(self.raster.shape[0], *truth.shape)[date]
         rebuilt = np.where(hidden, self.kept_as.reflectance(stored), truth)
         truth, rebuilt = (np.where(known, each, np.nan).astype(np.float32) for each in (truth, rebuilt))
-        return Sample(self.alignment.bandset, truth, rebuilt, hidden)
+        return FigureSample(self.alignment.bandset, truth, rebuilt, hidden)
 
     def _stored_part(self, rows: Sequence[NDArray[Any]], part: Window) -> Shaped[np.ndarray, "band row column"]:
         parts = []

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spectralgpt.errors import TargetError
 
-CHUNK = 2**22
+BYTES_AT_ONCE = 2**22
 """Bytes of a block row that wait to be written at once: a file in C order takes a write per band and row."""
 
 
@@ -50,7 +50,7 @@ class RowFile:
         waiting = sum(each.shape[2] for each in self._waiting)
         if self._written + waiting > self.shape[2]:
             raise ValueError(f"found {self._written + waiting} columns; expected {self.shape[2]}")
-        if self._written + waiting == self.shape[2] or sum(each.nbytes for each in self._waiting) >= CHUNK:
+        if self._written + waiting == self.shape[2] or sum(each.nbytes for each in self._waiting) >= BYTES_AT_ONCE:
             self._flush()
 
     def finish(self) -> None:

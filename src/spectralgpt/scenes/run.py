@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spectralgpt.errors import InputError
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import CogWriter, Grid, Layout
+from spectralgpt.raster import CogWriter, Grid, Profile
 from spectralgpt.scenes.blend import Blender
 from spectralgpt.scenes.journal import Journal, check_scene_target
 from spectralgpt.scenes.maker import Maker, Notes, P, Piece, S
@@ -93,14 +93,14 @@ def _write(plan: Plan, maker: Maker[P, S], target: Path, partial: Journal, progr
     assert partial.done == len(plan.rows), "a block row is written before it is made"
     rows = partial.rows()
     summary = maker.merged(partial.notes(), rows)
-    layout = maker.layout(summary)
-    _check_grid(layout.grid, plan)
+    profile = maker.profile(summary)
+    _check_grid(profile.grid, plan)
     total = len(plan.rows)
     progress("writing", 0, total)
-    with CogWriter(target, layout, partial.writing()) as writer:
+    with CogWriter(target, profile, partial.writing()) as writer:
         for index, (start, _) in enumerate(plan.block_rows):
-            values = maker.encoded(rows[index], layout)
-            _check_encoded(values, layout)
+            values = maker.encoded(rows[index], profile)
+            _check_encoded(values, profile)
             writer.write(start, values)
             progress("writing", index + 1, total)
     return summary
@@ -125,9 +125,9 @@ def _check_stored(stored: NDArray[Any], piece: Piece[P], maker: Maker[P, S]) -> 
         )
 
 
-def _check_encoded(values: NDArray[Any], layout: Layout) -> None:
+def _check_encoded(values: NDArray[Any], profile: Profile) -> None:
     """Raises ValueError where bands or type are not the layout's."""
-    if len(values) != layout.count or values.dtype != np.dtype(layout.dtype):
+    if len(values) != profile.count or values.dtype != np.dtype(profile.dtype):
         raise ValueError(
-            f"encoded returned {len(values)} bands of {values.dtype}; expected {layout.count} of {layout.dtype}"
+            f"encoded returned {len(values)} bands of {values.dtype}; expected {profile.count} of {profile.dtype}"
         )

@@ -11,7 +11,7 @@ from spectralgpt.errors import BandError
 from spectralgpt.nn import Scaling
 from spectralgpt.raster import Raster, Window
 from spectralgpt.scenes.plan import Plan, plan_scene
-from spectralgpt.weights import Pretrained
+from spectralgpt.weights import PretrainedModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +50,7 @@ def read_windows(raster: Raster, windows: Sequence[Window]) -> WindowBatch:
     )
 
 
-def scene_alignment(raster: Raster, model: Pretrained, own: bool) -> Alignment:
+def scene_alignment(raster: Raster, model: PretrainedModel, own: bool) -> Alignment:
     """How the scene's bands become the model's. BandError, naming the file, when the model knows none of them."""
     try:
         return align(raster.bands, model.config.bands, own=own)
@@ -59,7 +59,7 @@ def scene_alignment(raster: Raster, model: Pretrained, own: bool) -> Alignment:
 
 
 def windows_plan(
-    raster: Raster, model: Pretrained, alignment: Alignment, *, overlap: float, batch: int, reduce: int = 1
+    raster: Raster, model: PretrainedModel, alignment: Alignment, *, overlap: float, batch: int, reduce: int = 1
 ) -> Plan:
     """The plan of a scene for the windows that fit the model, with these bands and all dates (plan_scene)."""
     return plan_scene(
@@ -72,7 +72,7 @@ def windows_plan(
     )
 
 
-def scene_scaling(raster: Raster, model: Pretrained, alignment: Alignment, own: bool) -> Scaling | None:
+def scene_scaling(raster: Raster, model: PretrainedModel, alignment: Alignment, own: bool) -> Scaling | None:
     """The scaling by the extremes of the whole image, where the model wants those; else None, each window finds it."""
     kind = model.normalization.kind_for(max(raster.grid.shape), model.config.image, reconstructing=False)
     # only small images are scaled so: reading one whole costs nothing

@@ -28,7 +28,7 @@ from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, se
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
-from spectralgpt.disk import synced, written_beside
+from spectralgpt.disk import atomic_write, fsync_folder
 from spectralgpt.errors import DataError, TargetError
 from spectralgpt.nn import bare
 from spectralgpt.training.distribution import Distribution
@@ -84,12 +84,12 @@ def save_checkpoint(
         files = {name: each for part in sums for name, each in part.items()}
         content = {"format": FORMAT, "version": VERSION, "step": step, "extra": extra, "files": files}
         with _refusals(folder):
-            with written_beside(partial / STATE) as file:
+            with atomic_write(partial / STATE) as file:
                 file.write((json.dumps(content) + "\n").encode())
             if target.exists():
                 _remove(target)
             os.rename(partial, target)
-            synced(folder)
+            fsync_folder(folder)
             every = checkpoints(folder)
             for other in every[: every.index(target)] + every[every.index(target) + max(1, keep) :]:
                 _remove(other)

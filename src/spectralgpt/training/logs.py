@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from spectralgpt.disk import written_beside
+from spectralgpt.disk import atomic_write
 from spectralgpt.errors import DataError, OptionError, TargetError
 
 LOG = "log.jsonl"
@@ -47,7 +47,7 @@ class RunLog:
         self._from = step + 1
         if not self.writes or not path.exists():
             return
-        with _refusals(path), written_beside(path) as file:
+        with _refusals(path), atomic_write(path) as file:
             for record in read_log(path):
                 if not (record.get("step") or 0) > step:
                     file.write((json.dumps(record) + "\n").encode())

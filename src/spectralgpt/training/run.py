@@ -38,7 +38,7 @@ from spectralgpt.training.recipe import Recipe, Stage
 from spectralgpt.training.run_folder import claimed
 from spectralgpt.training.stage_data import StageData, stage_data, statistics
 from spectralgpt.training.validation import validate
-from spectralgpt.weights import Pretrained, new_weights, on_encoder, open_weights
+from spectralgpt.weights import PretrainedModel, new_weights, on_encoder, open_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Run:
 
     recipe: Recipe
     data: tuple[StageData, ...]
-    start: Pretrained | None
+    start: PretrainedModel | None
     out: Path
     distribution: Distribution
     log: RunLog
@@ -126,7 +126,7 @@ class State:
     """What training changes. model: the bare one; trained: as the processes train it. stage: the one that the model is
     made for; step: made in all."""
 
-    model: Pretrained
+    model: PretrainedModel
     trained: nn.Module
     stage: int
     step: int
@@ -164,7 +164,7 @@ def _stages(run: Run, interruption: Interruption) -> RunResult:
     )
 
 
-def _started(run: Run, model: Pretrained, number: int, step: int) -> State:
+def _started(run: Run, model: PretrainedModel, number: int, step: int) -> State:
     """A stage at its start: a new optimizer over the model of the stage before."""
     schedule = run.recipe.stages[number].schedule
 
@@ -178,7 +178,7 @@ def _started(run: Run, model: Pretrained, number: int, step: int) -> State:
     return run.state
 
 
-def _new_model(run: Run) -> Pretrained:
+def _new_model(run: Run) -> PretrainedModel:
     """The model with which a run begins, made for the images of its first stage."""
     recipe = run.recipe
     if run.start is not None:
@@ -192,7 +192,7 @@ def _new_model(run: Run) -> Pretrained:
     return model.to(run.distribution.device)
 
 
-def _going_on(run: Run, start: Pretrained) -> Pretrained:
+def _going_on(run: Run, start: PretrainedModel) -> PretrainedModel:
     """A copy of given weights; of another task, or with another head, a new model on their encoder."""
     task, head = run.recipe.task, run.recipe.stages[0].task.head_config()
     if start.task.name == task.name and start.head_config == head:
@@ -208,7 +208,7 @@ def _going_on(run: Run, start: Pretrained) -> Pretrained:
     return model
 
 
-def _at_image(run: Run, model: Pretrained, number: int) -> Pretrained:
+def _at_image(run: Run, model: PretrainedModel, number: int) -> PretrainedModel:
     """The model of the stage before, made for this stage's images; a resized table is noted."""
     image = run.recipe.stages[number].augmentation.image
     if image == model.config.image:
@@ -341,7 +341,7 @@ def _train_stage(run: Run, state: State, before: int, lengths: list[int], interr
     raise AssertionError("a loader has no end")
 
 
-def _compile(model: Pretrained) -> None:
+def _compile(model: PretrainedModel) -> None:
     """Each block for itself: quick to compile, for any number of tokens."""
     for block in model.modules():
         if isinstance(block, Block):
@@ -349,7 +349,7 @@ def _compile(model: Pretrained) -> None:
 
 
 def _work(
-    run: Run, model: Pretrained, loader: Loader, stage: Stage, data: StageData, start: int
+    run: Run, model: PretrainedModel, loader: Loader, stage: Stage, data: StageData, start: int
 ) -> Generator[Work, None, None]:
     """Steps from `start` on (0: the first); a step's number is how many are made after it."""
     steps = loader.steps(start)

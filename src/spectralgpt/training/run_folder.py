@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
-import spectralgpt
-from spectralgpt.disk import locked, written_beside
+from spectralgpt.disk import atomic_write, locked
 from spectralgpt.errors import DataError, InputError, OptionError, TargetError
 from spectralgpt.plain import differences, from_plain, to_plain
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.flat_stage import with_parts
 from spectralgpt.training.recipe import Recipe
 from spectralgpt.training.stage_data import StageData, data_fingerprint
+from spectralgpt.version import __version__
 
 
 def run_recipe(folder: Path) -> dict[str, Any] | None:
@@ -67,7 +67,7 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
         "data": os.path.abspath(folder),
         "shards": data_fingerprint(data),
         "samples": [each.count for each in data],
-        "versions": {"spectralgpt": spectralgpt.__version__, "torch": torch.__version__},
+        "versions": {"spectralgpt": __version__, "torch": torch.__version__},
     }
     path = out / "config.json"
     if path.exists():
@@ -89,12 +89,12 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
         lock = locked(out / LOCK)
         if lock is None:
             raise TargetError(
-                f"{out}: found that another process trains there; expected one run at a time. Wait for it, or choose "
-                "another --out."
+                f"{out}: another run is already writing to this folder",
+                do="Wait for it to end, or choose another folder",
             )
-        held.enter_context(lock)
+        held.callback(lock.release)
         # first of all: a run that is killed before it has this is none, and starts anew
-        with written_beside(path) as file:
+        with atomic_write(path) as file:
             file.write((json.dumps(config, indent=1) + "\n").encode())
         (out / "pictures").mkdir(exist_ok=True)
     except OSError as error:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from spectralgpt.bands import BandSet, align
-from spectralgpt.data import BandTotals, Samples, Shards, Source, merge, open_shards, split
+from spectralgpt.data import BandTotals, MixtureEntry, Samples, Shards, merge, open_shards, split
 from spectralgpt.draws import permutation
 from spectralgpt.errors import BandError, DataError
 from spectralgpt.nn import BandStatistics, Normalization
@@ -23,7 +23,7 @@ class StageData:
     """sources: what is trained on; own: which of them feed their own groups. held: what is held back, by source, layout
     and row. left_out: layouts whose bands the model does not know, in words."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[MixtureEntry, ...]
     own: tuple[bool, ...]
     held: tuple[tuple[int, int, Int64[np.ndarray, "..."]], ...]
     left_out: tuple[str, ...]
@@ -63,7 +63,7 @@ def stage_data(stage: Stage, folder: Path, bands: BandSet, held_back: float) -> 
                 f"{', '.join(choice.sensors) or 'any sensor'}, of {choice.least_dates} dates or more, that are not "
                 f"held back. Look with: spectralgpt inspect {shards.folder}"
             )
-        sources.append(Source(shards, choice.weight, layouts, rows))
+        sources.append(MixtureEntry(shards, choice.weight, layouts, rows))
         own.append(choice.bands_as == "own")
     return StageData(tuple(sources), tuple(own), tuple(held), tuple(left_out))
 

@@ -14,7 +14,7 @@ from spectralgpt.tasks import Batch
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.recipe import Stage
 from spectralgpt.training.stage_data import StageData
-from spectralgpt.weights import Pretrained
+from spectralgpt.weights import PretrainedModel
 
 SAMPLES, PICTURED = 48, 6
 """About so many are judged, and so many of them drawn."""
@@ -33,7 +33,7 @@ class Validation:
 
 @torch.no_grad()
 def validate(
-    model: Pretrained, stage: Stage, data: StageData, micro: int, precision: Precision, distribution: Distribution
+    model: PretrainedModel, stage: Stage, data: StageData, micro: int, precision: Precision, distribution: Distribution
 ) -> Validation:
     """Losses of held-back samples by the objective's `validating`; the model is in evaluation mode after it.
 
@@ -73,7 +73,7 @@ def _pieces(data: StageData, micro: int, dates: int) -> Iterator[tuple[Samples, 
             yield samples.part(slice(start, start + micro), dates=dates), own
 
 
-def _batch(model: Pretrained, stage: Stage, samples: Samples, own: bool) -> Batch:
+def _batch(model: PretrainedModel, stage: Stage, samples: Samples, own: bool) -> Batch:
     """The middles of the samples."""
     cube = centred(
         samples,

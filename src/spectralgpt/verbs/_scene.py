@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from spectralgpt.raster import Raster, Verdict
-    from spectralgpt.weights import Pretrained
+    from spectralgpt.checks import Verdict
+    from spectralgpt.raster import Raster
+    from spectralgpt.weights import PretrainedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class OpenedScene:
     """target and the picture beside it can be written, and are none of the sources."""
 
     raster: "Raster"
-    model: "Pretrained"
+    model: "PretrainedModel"
     verdict: "Verdict"
     target: Path
     picture: Path
@@ -44,8 +45,10 @@ def opened_scene(
 
     Raises InputError before anything is written.
     """
+    from spectralgpt.checks import check
     from spectralgpt.errors import check_choice
-    from spectralgpt.raster import check, check_target, open_raster, refuse_overwriting
+    from spectralgpt.products import open_raster
+    from spectralgpt.raster import check_target, refuse_overwriting
     from spectralgpt.scenes import check_scene_target
     from spectralgpt.weights import load_model
 

@@ -220,9 +220,9 @@ def _title(layout: "Layout", day: int, gsd: float) -> str:
 
 
 def _written(day: int | np.integer) -> str:
-    from spectralgpt.raster.dates import written
+    from spectralgpt.days import iso_date
 
-    return written(int(day))
+    return iso_date(int(day))
 
 
 def _table(table: tuple[BandStatistics, ...]) -> list[str]:

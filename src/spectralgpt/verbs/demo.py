@@ -79,8 +79,10 @@ def demo(
     """
     import time
 
+    from spectralgpt.checks import check
     from spectralgpt.errors import InputError
-    from spectralgpt.raster import SENSOR_TAG, Layout, check, open_raster, write_raster
+    from spectralgpt.products import open_raster
+    from spectralgpt.raster import SENSOR_TAG, Profile, write_raster
     from spectralgpt.report import save_loss_curve
     from spectralgpt.training import train_on_image
     from spectralgpt.verbs.embed import embed
@@ -111,7 +113,7 @@ def demo(
                 folder.rmdir()
             raise
         model.save_pretrained(weights)
-        layout = Layout(
+        profile = Profile(
             grid=raster.grid.window(part),
             count=len(raster.bands),
             dtype=raster.dtype.name,
@@ -121,7 +123,7 @@ def demo(
             offset=raster.offset,
             tags={SENSOR_TAG: raster.sensor.name, "SPECTRALGPT_SOURCE": source.name},
         )
-        write_raster(folder / "part.tif", raster.read(part).values[0], layout)
+        write_raster(folder / "part.tif", raster.read(part).values[0], profile)
     save_loss_curve(folder / "training.png", records, ("token", "spectral"), "demo: training of the tiny model")
     rebuilt = reconstruct(folder / "part.tif", folder / "rebuilt.tif", weights=weights, seed=seed, progress=progress)
     reconstruct(folder / "part.tif", folder / "swir.tif", hide="B11,B12", weights=weights, progress=progress)

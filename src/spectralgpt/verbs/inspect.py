@@ -11,13 +11,13 @@ from spectralgpt.progress import Progress, silent
 
 if TYPE_CHECKING:
     from spectralgpt.bands import BandSet
-    from spectralgpt.raster import BandRow, Flag, Raster, Verdict
+    from spectralgpt.checks import BandRow, Flag, Verdict
+    from spectralgpt.raster import Raster
 
 FEW = 4
 """Facts or notes that are told in full."""
 
 WEIGHT_FILES = ("config.json", "model.safetensors")
-IMAGE_ENDINGS = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".zip", ".safe", ".json", ".hdr", ".dat", ".png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,9 @@ def inspect(
     several = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     if len(several) == 1 and (kind is not None or _are_weights(os.fspath(several[0]))):
         return _weights(several[0], kind, progress)
-    from spectralgpt.raster import check, check_target, open_raster, refuse_overwriting
+    from spectralgpt.checks import check
+    from spectralgpt.products import open_raster
+    from spectralgpt.raster import check_target, refuse_overwriting
     from spectralgpt.verbs._shards import are_shards, inspect_shards
 
     target = None if picture is None else Path(picture)
@@ -206,9 +208,11 @@ def _are_weights(source: str) -> bool:
         return True
     if os.path.exists(source):
         return any(os.path.exists(os.path.join(source, name)) for name in WEIGHT_FILES)
+    from spectralgpt.products import looks_like_image
+
     owner, _, name = source.partition("/")
     on_hub = re.fullmatch(r"[\w.-]+/[\w.-]+", source) is not None and "." not in (owner, name)
-    return on_hub and not os.path.exists(owner) and not name.lower().endswith(IMAGE_ENDINGS)
+    return on_hub and not os.path.exists(owner) and not looks_like_image(name)
 
 
 def _weights(

@@ -1,5 +1,7 @@
 """Trained models on disk: the public model classes, the store, the hub, the released checkpoints."""
 
+from typing import TYPE_CHECKING
+
 from spectralgpt.weights.card import Description, describe
 from spectralgpt.weights.loading import load_model, open_weights
 from spectralgpt.weights.models import (
@@ -11,7 +13,7 @@ from spectralgpt.weights.models import (
     new_weights,
     on_encoder,
 )
-from spectralgpt.weights.pretrained import Pretrained
+from spectralgpt.weights.pretrained import PretrainedModel
 from spectralgpt.weights.released import Released, describe_released, from_released, read_released, to_released
 from spectralgpt.weights.store import check_weights_target, fingerprint
 
@@ -19,7 +21,7 @@ __all__ = [
     "ChangeDetector",
     "Classifier",
     "Description",
-    "Pretrained",
+    "PretrainedModel",
     "Released",
     "Segmenter",
     "SpectralGPT",
@@ -36,3 +38,8 @@ __all__ = [
     "read_released",
     "to_released",
 ]
+
+if not TYPE_CHECKING:  # type checkers see the new names only
+    from spectralgpt.renames import former_names
+
+    __getattr__ = former_names(__name__, {"Pretrained": "weights.PretrainedModel"})

@@ -13,7 +13,7 @@ from spectralgpt.nn import SIZES, BandStatistics, ModelConfig, Normalization
 from spectralgpt.tasks import Task, find
 
 if TYPE_CHECKING:
-    from spectralgpt.weights.pretrained import Pretrained
+    from spectralgpt.weights.pretrained import PretrainedModel
 
 CARD = "README.md"
 MARK = "<!-- written by spectralgpt: remove this line to keep your own text when weights are saved again -->"
@@ -101,7 +101,7 @@ class Description:
         return "\n".join(f"{label + ':':<{width}}{text}" for label, text in self.rows)
 
 
-def describe(model: "Pretrained", fingerprint: str | None = None) -> Description:
+def describe(model: "PretrainedModel", fingerprint: str | None = None) -> Description:
     """What a model's weights are. fingerprint: the model's, where it is known already: it is read off every number."""
     config, size, provenance = model.config, model.config.size, model.provenance
     said = {key: _words(value) for key, value in provenance.items()}
@@ -279,7 +279,7 @@ def _normalization(normalization: Normalization) -> str:
     )
 
 
-def _positions(model: "Pretrained") -> tuple[str, ...]:
+def _positions(model: "PretrainedModel") -> tuple[str, ...]:
     # all zero: it adds nothing, as those for dates and scale in weights that were converted
     return tuple(
         f"{name} {' x '.join(map(str, table.shape[:-1]))}{'' if bool(table.any()) else ' (all zero)'}"
@@ -287,7 +287,7 @@ def _positions(model: "Pretrained") -> tuple[str, ...]:
     )
 
 
-def _read_out(model: "Pretrained") -> str:
+def _read_out(model: "PretrainedModel") -> str:
     """place and image: how features become the embedding of each."""
     if model.read_out is None:
         return f"block {model.config.size.depth}, final norm, mean over present tokens"

@@ -7,10 +7,10 @@ import torch
 
 from spectralgpt.errors import OptionError, WeightsError
 from spectralgpt.weights.models import class_of
-from spectralgpt.weights.pretrained import Pretrained, read_contents
+from spectralgpt.weights.pretrained import PretrainedModel, read_contents
 
 
-def open_weights(name: str | os.PathLike[str], task: str | None = None) -> Pretrained:
+def open_weights(name: str | os.PathLike[str], task: str | None = None) -> PretrainedModel:
     """The model of any weights, of the class of their task, in evaluation mode.
 
     name: a folder, a released checkpoint (.pth) or a hub id. task: for checkpoints that do not say (two classes for
@@ -20,7 +20,9 @@ def open_weights(name: str | os.PathLike[str], task: str | None = None) -> Pretr
     return class_of(task or contents.task.name).from_contents(contents)
 
 
-def load_model(weights: str | os.PathLike[str] | None, device: str = "auto", task: str | None = None) -> Pretrained:
+def load_model(
+    weights: str | os.PathLike[str] | None, device: str = "auto", task: str | None = None
+) -> PretrainedModel:
     """The model of --weights on --device, in evaluation mode; of this task only, if one is named.
 
     device: a PyTorch name; auto takes a GPU when there is one. Raises WeightsError, also when none are given, and

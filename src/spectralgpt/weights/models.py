@@ -13,17 +13,17 @@ from torch import Tensor
 from spectralgpt.nn import Cube, Hide, MaskedAutoencoder, ModelConfig, Normalization, Reconstruction, Scaling
 from spectralgpt.tasks import ChangeDetection, Class, Classification, HeadConfig, Segmentation, Task, find
 from spectralgpt.weights.contents import checked_classes
-from spectralgpt.weights.pretrained import Pretrained
+from spectralgpt.weights.pretrained import PretrainedModel
 
 WithHead = TypeVar("WithHead", bound="Headed")
 Headless = TypeVar("Headless", bound="HeadlessModel")
 
 
-class HeadlessModel(Pretrained):
+class HeadlessModel(PretrainedModel):
     """What models without a head share."""
 
     @classmethod
-    def from_encoder(cls: type[Headless], model: Pretrained) -> Headless:
+    def from_encoder(cls: type[Headless], model: PretrainedModel) -> Headless:
         """A copy of a model's encoder, with its bands, units, positions and read-out; what the task adds is new."""
         new = cls(model.config, model.normalization, {**model.provenance, "encoder": model.fingerprint()})
         new.encoder, new.read_out = copy.deepcopy(model.encoder), copy.deepcopy(model.read_out)
@@ -52,7 +52,7 @@ class SpectralGPT(HeadlessModel, MaskedAutoencoder):
         return super().reconstruct(cube, hide, seed)
 
 
-class Headed(Pretrained):
+class Headed(PretrainedModel):
     """What models with a head share."""
 
     def __init__(
@@ -66,12 +66,12 @@ class Headed(Pretrained):
         """Raises OptionError for a head that is not one of the task's, ValueError for classes that do not fit it."""
         self.task.head_type(head)
         # of the task's model, beside which this stands
-        super(Pretrained, self).__init__(config, head)  # type: ignore[call-arg]
+        super(PretrainedModel, self).__init__(config, head)  # type: ignore[call-arg]
         self._means(head, normalization, provenance, checked_classes(tuple(classes), head))
 
     @classmethod
     def from_encoder(
-        cls: type[WithHead], model: Pretrained, head: HeadConfig, classes: Sequence[Class] = ()
+        cls: type[WithHead], model: PretrainedModel, head: HeadConfig, classes: Sequence[Class] = ()
     ) -> WithHead:
         """A new head on a copy of a model's encoder, in training mode: bands, units and positions are the model's.
 
@@ -106,14 +106,16 @@ class ChangeDetector(Headed, ChangeDetection):
 
 
 @cache
-def class_of(name: str) -> type[Pretrained]:
+def class_of(name: str) -> type[PretrainedModel]:
     """The class of the models of a task: the public one, or for a task without one a class of its own."""
     for public in (SpectralGPT, Classifier, Segmenter, ChangeDetector):
         if public.task.name == name:
             return public
     task: Task = find(name)
     base = Headed if task.heads else HeadlessModel
-    made: type[Pretrained] = type(task.class_name, (base, task.model), {"task": task, "__doc__": f"{task.purpose}."})
+    made: type[PretrainedModel] = type(
+        task.class_name, (base, task.model), {"task": task, "__doc__": f"{task.purpose}."}
+    )
     return made
 
 
@@ -123,7 +125,7 @@ def new_weights(
     head: HeadConfig | None,
     normalization: Normalization,
     provenance: dict[str, Any] | None = None,
-) -> Pretrained:
+) -> PretrainedModel:
     """A new model for a task, its numbers drawn by PyTorch. OptionError for a head that is not one of the task's."""
     kind = class_of(task)
     if issubclass(kind, Headed):
@@ -133,7 +135,7 @@ def new_weights(
     return kind(config, normalization, provenance)
 
 
-def on_encoder(model: Pretrained, task: str, head: HeadConfig | None) -> Pretrained:
+def on_encoder(model: PretrainedModel, task: str, head: HeadConfig | None) -> PretrainedModel:
     """A new model for a task on a copy of a model's encoder. OptionError for a head that is not one of the task's."""
     kind = class_of(task)
     if issubclass(kind, Headed):

@@ -58,10 +58,10 @@ HUB_ERRORS: tuple[type[BaseException], ...] = (
 """What the hub's client raises. A base of its HTTP error is that of the library through which it speaks (requests,
 httpx), whichever its version takes: a line that breaks raises one of those."""
 
-Model = TypeVar("Model", bound="Pretrained")
+Model = TypeVar("Model", bound="PretrainedModel")
 
 
-class Pretrained(Backbone, ModelHubMixin):
+class PretrainedModel(Backbone, ModelHubMixin):
     """A backbone with all that its weights mean; the public models are this with what their task adds.
 
     normalization: the units of its input. head_config: what its head is, None without one. classes: the names and

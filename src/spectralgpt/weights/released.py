@@ -18,7 +18,13 @@ from spectralgpt.bands import BandSet, sensor
 from spectralgpt.errors import OptionError, TargetError, WeightsError
 from spectralgpt.nn import BandStatistics, DenseConfig, ModelConfig, Normalization, PooledConfig, Size
 from spectralgpt.tasks import ChangeConfig, HeadConfig, Task, find
-from spectralgpt.weights.layout import OWN_TABLES, Stored, classification_layout, dense_layout, pretraining_layout
+from spectralgpt.weights.released_tensors import (
+    OWN_TABLES,
+    ReleasedTensor,
+    classification_layout,
+    dense_layout,
+    pretraining_layout,
+)
 from spectralgpt.weights.store import check_tensors
 
 ENCODER_HEADS, DECODER_HEADS = {768: 12, 1024: 16, 1280: 16}, {512: 16}
@@ -60,7 +66,7 @@ class Released:
     head: HeadConfig | None = None
 
     @property
-    def layout(self) -> list[Stored]:
+    def layout(self) -> list[ReleasedTensor]:
         """Its tensors, in the released order."""
         if isinstance(self.head, PooledConfig):
             return classification_layout(self.config, self.head)

@@ -1,6 +1,7 @@
 """BigEarthNet's Sentinel-2 patches: a folder of single-band files each, Level-2A, 120 pixels. Labels are left alone.
 
 v1: BigEarthNet-v1.0/S2A_MSIL2A_20170613T101031_87_48/..._B02.tif
+
 v2: BigEarthNet-S2/S2A_MSIL2A_20170613T101031_N9999_R022_T33UUP/S2A_..._T33UUP_26_57/..._B02.tif
 
 Source: Sumbul et al., "BigEarthNet" (IGARSS 2019); Clasen et al., "reBEN" (2024); bigearth.net.
@@ -12,9 +13,9 @@ import re
 from spectralgpt.data.image_source import ImageSource
 
 PATCH = re.compile(r"S2[AB]_MSIL2A_\d{8}T\d{5,6}(_N\d{4}_R\d{3}_T\w{5})?_\d{1,3}_\d{1,3}")
-PRODUCT = re.compile(r"S2[AB]_MSIL2A_\d{8}T\d{6}_N\d{4}_R\d{3}_T\w{5}")
+PRODUCT_NAME = re.compile(r"S2[AB]_MSIL2A_\d{8}T\d{6}_N\d{4}_R\d{3}_T\w{5}")
 
-FEW = 20
+LISTED_PATCHES = 20
 """Folders of a folder that are looked at before it is held for another layout."""
 
 
@@ -27,19 +28,22 @@ def read(folder: str) -> list[ImageSource] | None:
         path = os.path.join(folder, name)
         if PATCH.fullmatch(name):
             patches.append(path)
-        elif PRODUCT.fullmatch(name):
+        elif PRODUCT_NAME.fullmatch(name):
             patches += [os.path.join(path, patch) for patch in _folders(path) if PATCH.fullmatch(patch)]
     return [ImageSource(patch, (patch,), bands="s2-l2a") for patch in patches]
 
 
 def _is_laid_out(folder: str) -> bool:
     with os.scandir(folder) as entries:
-        named = [entry.name for entry, _ in zip((each for each in entries if each.is_dir()), range(FEW), strict=False)]
+        named = [
+            entry.name
+            for entry, _ in zip((each for each in entries if each.is_dir()), range(LISTED_PATCHES), strict=False)
+        ]
     for name in named:
         path = os.path.join(folder, name)
         if PATCH.fullmatch(name):
             return _is_patch(path)
-        if PRODUCT.fullmatch(name):
+        if PRODUCT_NAME.fullmatch(name):
             return any(PATCH.fullmatch(patch) and _is_patch(os.path.join(path, patch)) for patch in _folders(path)[:1])
     return False
 

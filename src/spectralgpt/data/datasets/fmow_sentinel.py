@@ -15,8 +15,8 @@ from spectralgpt.data.image_source import ImageSource
 from spectralgpt.errors import RasterError
 
 SPLITS = ("train", "val", "test_gt")
-IMAGE = re.compile(r"(?P<category>.+)_(?P<location>\d+)_(?P<image>\d+)\.tiff?")
-COLUMNS = ("category", "location_id", "image_id", "timestamp")
+IMAGE_NAME = re.compile(r"(?P<category>.+)_(?P<location>\d+)_(?P<image>\d+)\.tiff?")
+CSV_COLUMNS = ("category", "location_id", "image_id", "timestamp")
 
 
 def read(folder: str) -> list[ImageSource] | None:
@@ -37,7 +37,7 @@ def read(folder: str) -> list[ImageSource] | None:
 def _of_location(path: str, place: str, days: dict[tuple[str, str, str], str]) -> Iterator[ImageSource]:
     stack: dict[str, str] = {}
     for name in sorted(os.listdir(path)):
-        match = IMAGE.fullmatch(name)
+        match = IMAGE_NAME.fullmatch(name)
         if match is None:
             continue
         image = os.path.join(path, name)
@@ -56,7 +56,7 @@ def _is_split(path: str) -> bool:
     if not os.path.isdir(path):
         return False
     first = next(_locations(path), None)
-    return first is not None and any(map(IMAGE.fullmatch, os.listdir(os.path.join(path, *first))))
+    return first is not None and any(map(IMAGE_NAME.fullmatch, os.listdir(os.path.join(path, *first))))
 
 
 def _locations(split: str) -> Iterator[tuple[str, str]]:
@@ -79,10 +79,10 @@ def _days(table: str) -> dict[tuple[str, str, str], str]:
     try:
         with open(table, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            if not set(COLUMNS) <= set(reader.fieldnames or ()):
+            if not set(CSV_COLUMNS) <= set(reader.fieldnames or ()):
                 raise RasterError(
                     f"{table}: found the columns {', '.join(reader.fieldnames or ())}",
-                    f"{', '.join(COLUMNS)}",
+                    f"{', '.join(CSV_COLUMNS)}",
                     "Remove the table to store its images without dates",
                 )
             return {

@@ -88,11 +88,13 @@ class DenseHead(nn.Module):
         )
         self.pooled = nn.ModuleList(nn.Conv2d(coarsest, channels, 1) for _ in POOLED_SIDES)
         # the released change detection has no dropout here, the segmentation as behind its levels
-        self.pool_fusion = Layer(len(POOLED_SIDES) * channels + coarsest, channels, config.level_dropout)
+        self.pool_fusion = ConvolutionLayer(len(POOLED_SIDES) * channels + coarsest, channels, config.level_dropout)
         self.top = nn.Conv2d(channels, channels, 1)
-        self.laterals = nn.ModuleList(Layer(width, channels, config.dropout) for width in reversed(config.levels))
-        self.fusions = nn.ModuleList(Layer(channels, channels, config.dropout) for _ in config.levels)
-        self.fuse_all = Layer((1 + len(config.levels)) * channels, channels, config.dropout)
+        self.laterals = nn.ModuleList(
+            ConvolutionLayer(width, channels, config.dropout) for width in reversed(config.levels)
+        )
+        self.fusions = nn.ModuleList(ConvolutionLayer(channels, channels, config.dropout) for _ in config.levels)
+        self.fuse_all = ConvolutionLayer((1 + len(config.levels)) * channels, channels, config.dropout)
         self.classify = nn.Conv2d(channels, config.classes, 3, padding=1)
         number_dropouts(self)
 
@@ -137,7 +139,7 @@ class DenseHead(nn.Module):
         return self.pool_fusion(torch.cat([*parts, coarse], dim=1), where, key)  # type: ignore[no-any-return]
 
 
-class Layer(nn.Module):
+class ConvolutionLayer(nn.Module):
     """Convolution 1x1, group norm, GELU, dropout."""
 
     def __init__(self, into: int, out: int, dropout: float):

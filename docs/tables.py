@@ -1,0 +1,98 @@
+"""Writes the generated tables of the pages, each between `<!-- generated: NAME -->` and `<!-- end -->`.
+
+`tables.py --check` writes nothing and prints the pages that are out of date, which the test uses.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+
+from spectralgpt import recipes
+from spectralgpt.bands import Sensor, sensors
+from spectralgpt.data import datasets
+from spectralgpt.products import formats
+from spectralgpt.training import Recipe, Stage
+
+DOCS = Path(__file__).parent
+MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def written(page: str) -> str:
+    """The page with its tables as the code has them now."""
+    return MARKED.sub(lambda match: match[1] + TABLES[match[2]] + match[3], page)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    head = list(head)
+    cells = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in cells)
+
+
+def documented(package: ModuleType) -> Iterator[tuple[str, list[str]]]:
+    """Name and paragraphs of the docstring of each module in a package."""
+    for module in iter_modules(package.__path__):
+        text = import_module(f"{package.__name__}.{module.name}").__doc__ or ""
+        yield module.name, [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
+
+
+def sensor_row(sensor: Sensor) -> Iterator[str]:
+    yield f"`{sensor.name}`"
+    yield sensor.title
+    yield sensor.level
+    yield "by metadata" if sensor.scale is None else f"{sensor.scale:g}"
+    yield "" if sensor.offset is None else f"{sensor.offset:g}"
+    yield ", ".join(f"{gsd:g}" for gsd in sorted({band.gsd for band in sensor.bands}))
+    yield ", ".join(f"{band.name}\N{NO-BREAK SPACE}{band.wavelength:.0f}" for band in sensor.bands)
+
+
+def recipe_row(name: str, about: str, recipe: Recipe) -> Iterator[str]:
+    folders = dict.fromkeys(source.shards for stage in recipe.stages for source in stage.data.sources)
+    yield f"`{name}`"
+    yield about
+    yield recipe.model.size
+    yield "<br>".join(map(in_words, recipe.stages))
+    yield ", ".join("shards" if folder == "." else f"`{folder}/`" for folder in folders)
+
+
+def in_words(stage: Stage) -> str:
+    schedule, data = stage.schedule, stage.data
+    length = f"{schedule.steps} steps" if schedule.steps else f"{schedule.epochs:g} epochs"
+    dates = "1 date" if data.dates == 1 else f"up to {data.dates} dates"
+    return f"{stage.augmentation.image} px, {dates}, batch {data.batch}, {length}"
+
+
+def dataset_row(name: str, paragraphs: list[str]) -> tuple[str, str, str, str]:
+    about, *layout, source = paragraphs
+    return f"`{name.replace('_', '-')}`", about, "<br>".join(layout), source.removeprefix("Source: ")
+
+
+ABOUT = {name.replace("_", "-"): paragraphs[0] for name, paragraphs in documented(recipes)}
+TABLES = {
+    "sensors": table(
+        ("sensor", "what", "level", "scale", "offset", "GSD (m)", "bands with their wavelengths (nm)"),
+        map(sensor_row, sensors()),
+    ),
+    "formats": table(("format", "what it reads"), ((f"`{each.name}`", each.title) for each in formats())),
+    "recipes": table(
+        ("recipe", "what it is", "model", "stages", "expects in `--data`"),
+        (recipe_row(name, ABOUT[name], recipes.find(name)) for name in recipes.names()),
+    ),
+    "datasets": table(
+        ("data set", "images", "layout", "source"),
+        (dataset_row(name, paragraphs) for name, paragraphs in documented(datasets)),
+    ),
+}
+
+
+if __name__ == "__main__":
+    late = [page for page in sorted(DOCS.glob("*.md")) if written(page.read_text("utf-8")) != page.read_text("utf-8")]
+    if sys.argv[1:] == ["--check"]:
+        print(*(page.name for page in late))
+    else:
+        for page in late:
+            page.write_text(written(page.read_text("utf-8")), encoding="utf-8")

@@ -1,0 +1,125 @@
+"""What reflectance is usual on Earth, and whether the bands of an image look as if they were called rightly."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from spectralgpt.bands import Band
+from spectralgpt.errors import RasterError
+
+SPREAD = 0.1
+"""Standard deviation of ln reflectance that bands of other widths, other sensors and places may differ by besides."""
+
+ALIKE = 0.06
+"""Difference of ln wavelength up to which a band is taken for one of Sentinel-2's: 858 nm for 865, 805 nm for 783."""
+
+SHORTEST_REFLECTED, LONGEST_REFLECTED = 400.0, 2500.0
+"""Wavelengths (nm) of bands that measure reflected sunlight."""
+
+WATER_VAPOUR, CIRRUS_CENTRE = 945.1, 1373.5
+"""Bands (nm) in which the atmosphere is dark: no other band is compared with them."""
+
+TOP_LEVELS = ("L1C", "L1", "TOA", "DN")
+"""Levels of sensors whose reflectance is that at the top of the atmosphere."""
+
+REFLECTANCE_BELOW = 2.0
+"""A float image whose 98 % quantile is below is reflectance: as digital numbers it would be black."""
+
+Spectra = Float[np.ndarray, "spectrum band"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Typical:
+    """Of real images: q98, median of a band's 98 % quantile; mean and covariance of ln(reflectance + darkest), as
+    below darkest differences say nothing.
+    """
+
+    darkest: float
+    wavelength: Float[np.ndarray, " band"]
+    q98: Float[np.ndarray, " band"]
+    mean: Float[np.ndarray, " band"]
+    covariance: Float[np.ndarray, "band band"]
+
+    def expected(self, bands: Sequence[Band]) -> Float[np.ndarray, " band"]:
+        """The 98 % quantile that is usual for a band, linear in ln wavelength; nan outside 400 to 2500 nm."""
+        dark = np.isin(self.wavelength, (WATER_VAPOUR, CIRRUS_CENTRE)) & (self.q98 < self.q98.max() / 2)
+        wavelengths = np.array([band.wavelength for band in bands])
+        found: np.ndarray = np.interp(np.log(wavelengths), np.log(self.wavelength[~dark]), self.q98[~dark])
+        for centre, value in zip(self.wavelength[dark], self.q98[dark], strict=True):
+            found[np.abs(np.log(wavelengths / centre)) < ALIKE / 2] = value
+        found[(wavelengths < SHORTEST_REFLECTED) | (wavelengths > LONGEST_REFLECTED)] = np.nan
+        return found
+
+    def same(self, bands: Sequence[Band]) -> list[int | None]:
+        """For each band the index of the one here that it resembles, each once: the nearest by ln wavelength."""
+        far = np.abs(np.log([[band.wavelength / each for each in self.wavelength] for band in bands]))
+        found: list[int | None] = [None] * len(bands)
+        for flat in np.argsort(far, axis=None, kind="stable"):
+            band, here = divmod(int(flat), len(self.wavelength))
+            if far[band, here] <= ALIKE and found[band] is None and here not in found:
+                found[band] = here
+        return found
+
+    def oddness(
+        self, spectra: Spectra, columns: Sequence[int], orders: Int[np.ndarray, "order band"]
+    ) -> Float[np.ndarray, " order"]:
+        """How odd an image is, read in each of these orders: the mean over its spectra of their squared Mahalanobis
+        distance, a band; about 1 where nothing is odd. columns: the index here of each band that is read.
+        """
+        chosen = np.ix_(columns, columns)
+        inverse = np.linalg.inv(self.covariance[chosen] + SPREAD**2 * np.eye(len(columns)))
+        off = (np.log(np.maximum(spectra, 0) + self.darkest)[:, orders] - self.mean[columns]).astype(np.float64)
+        return np.asarray(((off @ inverse) * off).sum(axis=-1).mean(axis=0) / len(columns))
+
+
+@cache
+def typical(level: str) -> Typical:
+    """Of the top of the atmosphere, or of the surface, as the level of a sensor says."""
+    text = (files("spectralgpt") / "checks" / "typical.toml").read_text(encoding="utf-8")
+    table = tomllib.loads(text)["top" if level in TOP_LEVELS else "surface"]
+    darkest = table.pop("darkest")
+    return Typical(darkest, **{key: np.array(value, np.float64) for key, value in table.items()})
+
+
+def other_orders(count: int) -> Int[np.ndarray, "order band"]:
+    """The order that bands have (first), and those with one band elsewhere, with two exchanged, and reversed."""
+    found = [list(range(count)), list(range(count))[::-1]]
+    for one in range(count):
+        for other in range(count):
+            moved = list(range(count))
+            moved.insert(other, moved.pop(one))
+            exchanged = list(range(count))
+            exchanged[one], exchanged[other] = other, one
+            found += [moved, exchanged]
+    return np.array(list(dict.fromkeys(map(tuple, found))))
+
+
+def likeliest_order(
+    typical: Typical, spectra: Spectra, columns: Sequence[int]
+) -> tuple[Int[np.ndarray, " band"], float, float]:
+    """The order in which the bands are least odd, found step by step; how odd they are as they stand, and in it.
+
+    order[i]: the band whose values look like those that band i should have.
+    """
+    orders = other_orders(len(columns))
+    best = orders[0]
+    as_named = least = float(typical.oddness(spectra, columns, best[None])[0])
+    for _ in columns:
+        tried = best[orders]
+        oddness = typical.oddness(spectra, columns, tried)
+        if oddness.min() > 0.98 * least:
+            break
+        best, least = tried[int(oddness.argmin())], float(oddness.min())
+    return best, as_named, least
+
+
+def looks_like_reflectance(measured: Shaped[np.ndarray, " value"]) -> bool:
+    """Whether the 98 % quantile of valid values is below 2. RasterError when there are none."""
+    if not measured.size:
+        raise RasterError("found no valid value: all are NaN, infinite or nodata", "some that were measured")
+    return bool(np.quantile(measured, 0.98) < REFLECTANCE_BELOW)

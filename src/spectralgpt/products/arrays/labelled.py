@@ -1,0 +1,183 @@
+"""xarray objects, by the conventions of CF, rioxarray and odc-stac."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int32, Shaped
+
+from spectralgpt.bands import canonical, is_alias
+from spectralgpt.days import UNKNOWN, day_of
+from spectralgpt.errors import RasterError
+from spectralgpt.products.arrays.description import DescribedArray, Packing, as_numpy, each_number, listed
+from spectralgpt.products.arrays.dimensions import AXES, BAND_AXIS, COLUMN_AXIS, DATE_AXIS, ROW_AXIS, roles_of
+from spectralgpt.products.arrays.places import grid_of
+
+NANOMETRES_IN_UNIT = {"nm": 1.0, "um": 1000.0, "µm": 1000.0, "m": 1e9}
+"""Nanometres in the units of wavelengths."""
+
+
+def of_dataset(dataset: Any) -> DescribedArray:
+    """Each variable with rows and columns is a band, or the only one holds them all."""
+    spatial = {
+        str(name): each for name, each in dataset.data_vars.items() if {ROW_AXIS, COLUMN_AXIS} <= set(roles_of(each))
+    }
+    if not spatial:
+        raise RasterError(
+            f"found a Dataset of {listed(dataset.data_vars)}, none with rows and columns",
+            "variables with the dimensions y and x, or latitude and longitude",
+        )
+    others = {str(name): each for name, each in dataset.data_vars.items() if str(name) not in spatial}
+    names, first = [*spatial], next(iter(spatial.values()))
+    if len(spatial) == 1 and BAND_AXIS in roles_of(first):
+        return of_data_array(first, others | dict(dataset.coords), dict(dataset.attrs))
+    labels = others | dict(dataset.coords)
+
+    def load(indices: Sequence[int]) -> Shaped[np.ndarray, "date band row column"]:
+        chosen = [names[index] for index in indices]
+        part = dataset[chosen].compute()
+        roles = roles_of(part[chosen[0]])
+        for name in chosen:
+            if roles_of(part[name]) != roles or BAND_AXIS in roles:
+                raise RasterError(
+                    f"found variables of the dimensions {listed(part[chosen[0]].dims)} and, as {name}, "
+                    f"{listed(part[name].dims)}; expected the same for each band. Choose with bands="
+                )
+        dims = [roles[role] for role in AXES if role in roles]
+        return _stacked([as_numpy(part[name].transpose(*dims).values) for name in chosen])
+
+    return DescribedArray(
+        load=load,
+        names=tuple(_variable_name(name, each) for name, each in spatial.items()),
+        packings=tuple(_packing(each, 0, 1) for each in spatial.values()),
+        grid=lambda: grid_of(first, labels, dict(dataset.attrs)),
+        days=lambda: _days(first, labels),
+        of_products=True,
+    )
+
+
+def of_data_array(array: Any, labels: Mapping[Any, Any], more: Mapping[Any, Any] | None = None) -> DescribedArray:
+    """labels: coordinates and what else may describe the grid. more: the Dataset's attributes."""
+    roles = roles_of(array)
+    unknown = [dim for dim in array.dims if dim not in roles.values()]
+    if unknown or not {ROW_AXIS, COLUMN_AXIS} <= set(roles):
+        raise RasterError(
+            f"found an array of the dimensions {listed(array.dims)}",
+            "y and x (or latitude and longitude) and, where there are several, time and band",
+        )
+    dims = [roles[role] for role in AXES if role in roles]
+    count = int(array.sizes[roles[BAND_AXIS]]) if BAND_AXIS in roles else 1
+
+    def load(indices: Sequence[int]) -> Shaped[np.ndarray, "date band row column"]:
+        whole = BAND_AXIS not in roles or [*indices] == [*range(count)]
+        part = (array if whole else array.isel({roles[BAND_AXIS]: list(indices)})).compute()
+        values = as_numpy(part.transpose(*dims).values)
+        return _stacked([values]) if BAND_AXIS not in roles else _checked(values)
+
+    return DescribedArray(
+        load=load,
+        names=_names(array, labels, roles.get(BAND_AXIS), count),
+        packings=tuple(_packing(array, band, count) for band in range(count)),
+        grid=lambda: grid_of(array, labels, more or {}),
+        days=lambda: _days(array, labels),
+        wavelengths=_wavelengths(labels, roles.get(BAND_AXIS)),
+        of_products=True,
+    )
+
+
+def _stacked(bands: Sequence[Shaped[np.ndarray, "..."]]) -> Shaped[np.ndarray, "date band row column"]:
+    return _checked(np.stack(bands, axis=-3))
+
+
+def _checked(values: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "date band row column"]:
+    if 0 in values.shape or values.dtype.kind not in "iuf":
+        raise RasterError(f"found {values.dtype} of shape {values.shape}", "real numbers, nothing empty")
+    return values if values.ndim == 4 else values[None]
+
+
+def _variable_name(name: str, variable: Any) -> str | None:
+    """A variable is called as its band; band_1 is rioxarray's for a place in the file, whose name is in long_name."""
+    if not name.lower().startswith("band_"):
+        return name
+    told = variable.attrs.get("long_name")
+    return told if isinstance(told, str) else None
+
+
+def _names(array: Any, labels: Mapping[Any, Any], dim: Any, count: int) -> tuple[str | None, ...]:
+    """By the band coordinate, where it is words, else by long_name: there rioxarray puts a file's descriptions."""
+    label = labels.get(dim if dim is not None else BAND_AXIS)
+    if label is not None and label.dtype.kind in "UO":
+        return tuple(str(each) for each in np.atleast_1d(label.values))
+    told = array.attrs.get("long_name")
+    if isinstance(told, tuple | list) and len(told) == count:
+        return tuple(str(each) if each else None for each in told)
+    alone = [each for each in (told, array.name) if isinstance(each, str) and is_alias(canonical(each))]
+    return (alone[0],) if dim is None and alone else (None,) * count
+
+
+def _wavelengths(labels: Mapping[Any, Any], dim: Any) -> tuple[float, ...]:
+    """In nm, where a coordinate along the bands tells them and its unit."""
+    label = next((labels[name] for name in ("wavelength", "wavelengths") if name in labels), None)
+    if dim is None or label is None or tuple(label.dims) != (dim,) or label.dtype.kind not in "iuf":
+        return ()
+    unit = str(label.attrs.get("units", "nm")).lower()
+    named = {"nanometers": "nm", "nanometer": "nm", "micrometers": "um", "micrometer": "um", "microns": "um"}
+    if named.get(unit, unit) not in NANOMETRES_IN_UNIT:
+        raise RasterError(f"found wavelengths in {unit!r}", f"one of {', '.join(NANOMETRES_IN_UNIT)}")
+    return tuple(float(each) * NANOMETRES_IN_UNIT[named.get(unit, unit)] for each in label.values)
+
+
+def _packing(array: Any, band: int, count: int) -> Packing:
+    """Attributes tell what is still to be done; encoding, what xarray has done when it decoded a file to floats."""
+    whole = array.dtype.kind in "iu"
+    scaling, done = _scaling(array.attrs, band, count), _scaling(array.encoding, band, count)
+    sources = (array.attrs, array.encoding) if whole else (array.attrs,)
+    nodata = [
+        value
+        for source in sources
+        for key in ("_FillValue", "missing_value", "nodata", "nodatavals")
+        for value in each_number(source, key, band if key == "nodatavals" else None)
+    ]
+    limits = [*each_number(array.attrs, "valid_range"), math.nan, math.nan][:2]
+    lowest = [*each_number(array.attrs, "valid_min"), limits[0]][0]
+    highest = [*each_number(array.attrs, "valid_max"), limits[1]][0]
+    if done is not None and scaling is None and not whole:
+        # limits stay in the units of the file
+        scaling = (1.0, 0.0)
+        lowest, highest = sorted((lowest * done[0] + done[1], highest * done[0] + done[1]))
+    return Packing(
+        scaling=scaling,
+        undone=done if whole and scaling is None else None,
+        nodata=tuple(nodata),
+        lowest=-math.inf if math.isnan(lowest) else lowest,
+        highest=math.inf if math.isnan(highest) else highest,
+    )
+
+
+def _scaling(told: Mapping[Any, Any], band: int, count: int) -> tuple[float, float] | None:
+    """Scale and offset; None for 1 and 0, which rioxarray writes where a file does not tell."""
+    scales = [*each_number(told, "scale_factor"), *each_number(told, "scales", band if count > 1 else None), 1.0]
+    offsets = [*each_number(told, "add_offset"), *each_number(told, "offsets", band if count > 1 else None), 0.0]
+    scale, offset = scales[0], offsets[0]
+    if not (math.isfinite(scale) and math.isfinite(offset)) or scale == 0:
+        raise RasterError(f"found a scale of {scale:g} and an offset of {offset:g}", "a scale other than 0")
+    return None if (scale, offset) == (1, 0) else (scale, offset)
+
+
+def _days(array: Any, labels: Mapping[Any, Any]) -> Int32[np.ndarray, " date"] | None:
+    """Of the time coordinate, along the dates or alone."""
+    dim = roles_of(array).get(DATE_AXIS)
+    label = labels.get(dim if dim is not None else "time")
+    if label is None or (dim is None and label.dims):
+        return None
+    values = np.atleast_1d(label.values)
+    if values.dtype.kind == "M":
+        days = values.astype("datetime64[D]")
+        return np.where(np.isnat(days), UNKNOWN, days.astype(np.int64)).astype(np.int32)
+    if values.dtype.kind not in "UO":
+        raise RasterError(
+            f"found times as numbers ({listed(values[:3])}, units {label.attrs.get('units')!r}); expected dates. "
+            "Decode them with xarray.decode_cf, or say dates="
+        )
+    return np.array([day_of(str(each)[:10], "time") for each in values], np.int32)

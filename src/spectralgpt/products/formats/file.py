@@ -1,0 +1,31 @@
+"""One file: a GeoTIFF, or whatever else GDAL opens as one grid of bands."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from spectralgpt.products.acquisition import acquisition_day
+from spectralgpt.products.format import Format
+from spectralgpt.products.header import band_in, read_header
+from spectralgpt.products.product import Product
+
+
+def read(path: str, expected: int | None) -> Product | None:
+    """The Product of one file. A file of one band without a name takes the name in the file's."""
+    if os.path.isdir(path):
+        return None
+    header = read_header(path, expected)
+    bands = header.bands
+    if len(bands) == 1 and bands[0].name is None:
+        bands = (replace(bands[0], name=band_in(Path(path).stem)),)
+    day = acquisition_day(path, [header.tags], [Path(path).name])
+    return Product(bands, day=day, tags=header.tags, warnings=header.warnings)
+
+
+FORMAT = Format(
+    title="GeoTIFF, JPEG 2000, and any other file that GDAL opens as one grid of bands",
+    priority=100,  # last: it takes any file
+    read=read,
+    suffixes=(".tif", ".tiff", ".jp2", ".img"),
+    named=(".png",),
+)

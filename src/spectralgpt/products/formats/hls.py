@@ -1,0 +1,133 @@
+"""Granules of Harmonized Landsat Sentinel-2 (HLS): HLS.L30.T15RTP.2020123T170000.v2.0.B02.tif and its like.
+
+Source: NASA, HLS Product User's Guide, versions 1.4 and 2.0. Both products have 30 m, a tile of Sentinel-2, surface
+reflectance stored x 0.0001 and fill -9999; L30 has Landsat's band names and wavelengths, S30 Sentinel-2's.
+"""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+
+from spectralgpt.days import EPOCH, UNKNOWN, iso_date
+from spectralgpt.errors import RasterError
+from spectralgpt.products.acquisition import day_in_tags
+from spectralgpt.products.archive import open_archive
+from spectralgpt.products.format import CloudCode, Format
+from spectralgpt.products.header import number_in, single_band
+from spectralgpt.products.product import Product
+from spectralgpt.raster.clouds import CloudLayer
+
+LAYER = re.compile(
+    r"(?P<granule>HLS\.(?P<product>[LS]30)\.T\d{2}[A-Z]{3}\.(?P<year>\d{4})(?P<day>\d{3})(T\d{6})?\.v(?P<version>\d)\.\d)"
+    r"\.(?P<layer>\w+)\.tiff?",
+    re.IGNORECASE,
+)
+
+BANDS = {
+    "L30": tuple(f"B0{number}" for number in (1, 2, 3, 4, 5, 6, 7, 9)),
+    "S30": (*(f"B{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 8)), "B8A", *(f"B{n:02}" for n in (9, 10, 11, 12))),
+}
+
+THERMAL_LAYERS = {"L30": ("B10", "B11"), "S30": ()}
+
+FMASK = tuple((1 << bit, 1 << bit) for bit in (1, 2, 3))
+"""Cloud, beside cloud, and shadow in HLS's Fmask of version 2."""
+
+CIRRUS_BIT = ((1, 1),)
+"""Fmask of version 1 besides: bit 0, without use since."""
+
+
+def read(path: str, expected: int | None) -> Product | None:
+    """The Product of a folder or archive that holds a granule's files; layers of angles are left out.
+
+    RasterError for files of several granules, or none of a band that holds reflectance.
+    """
+    archive = open_archive(path)
+    # an archive may hold the granule's folder
+    names = archive.names(1 if archive.kind == "folder" else 2) if archive else ()
+    layers = {name: match for name in names if (match := LAYER.fullmatch(os.path.basename(name)))}
+    if archive is None or not layers:
+        return None
+    granules = sorted({match["granule"] for match in layers.values()})
+    if len(granules) > 1:
+        raise RasterError(
+            f"{path}: found layers of {len(granules)} granules ({', '.join(granules[:4])})",
+            "one, which is one date of one tile",
+            "Keep each in its own folder",
+        )
+    any_layer = next(iter(layers.values()))
+    product, version = any_layer["product"].upper(), int(any_layer["version"])
+    found = {match["layer"].upper(): archive.gdal_path(name) for name, match in layers.items()}
+    day = _day(granules[0], int(any_layer["year"]), int(any_layer["day"]))
+    bands, tags = [], {}
+    warnings: list[str] = []
+    for name in BANDS[product]:
+        if name in found:
+            band, header = single_band(found[name])
+            tags = dict(header.tags)
+            _check_day(found[name], day, tags)
+            scale, offset = band.scale, band.offset
+            if scale is None or offset is None:
+                scale = number_in(tags.get("scale_factor"), "scale_factor", 1e-4, found[name])
+                offset = number_in(tags.get("add_offset"), "add_offset", 0.0, found[name])
+            nodata = -9999.0 if band.nodata is None else band.nodata
+            bands.append(replace(band, name=name, scale=scale, offset=offset, nodata=nodata))
+            warnings.extend(header.warnings)
+    if not bands:
+        raise RasterError(
+            f"{path}: found {', '.join(sorted(found))} of {granules[0]}",
+            f"a band that holds reflectance ({', '.join(BANDS[product])})",
+        )
+    clouds = None
+    if "FMASK" in found:
+        layer = single_band(found["FMASK"])[0]
+        cloudy = FMASK if version >= 2 else CIRRUS_BIT + FMASK
+        clouds = CloudLayer("fmask", layer.path, layer.index, layer.grid, cloudy)
+    thermal = [name for name in THERMAL_LAYERS[product] if name in found]
+    units = sorted({f"scale {band.scale:g}, offset {band.offset:g}" for band in bands})
+    kept = ("LANDSAT_PRODUCT_ID", "PRODUCT_URI", "SENSING_TIME", "SPACECRAFT_NAME", "SENSOR")
+    return Product(
+        bands=tuple(bands),
+        sensor=f"hls-{product.lower()}",
+        day=day,
+        clouds=clouds,
+        tags=(("HLS_GRANULE", granules[0]), *((key, tags[key]) for key in kept if key in tags)),
+        facts=(
+            f"surface reflectance, adjusted to nadir view: {'; '.join(units)}",
+            *([f"thermal bands are left out ({', '.join(thermal)}): they hold no reflectance"] if thermal else []),
+        ),
+        warnings=tuple(warnings),
+    )
+
+
+def _day(granule: str, year: int, of_year: int) -> int:
+    """The day of a year and its day, from 1."""
+    when = date(year, 1, 1) + timedelta(days=of_year - 1) if year else None
+    if when is None or when.year != year:
+        raise RasterError(f"{granule}: found day {of_year} of the year {year}", "1 to 365, 366 in a leap year")
+    return (when - EPOCH).days
+
+
+def _check_day(path: str, day: int, tags: Mapping[str, str]) -> None:
+    # scenes of one granule may lie on both sides of midnight
+    told = day_in_tags(tags)
+    if told != UNKNOWN and abs(told - day) > 1:
+        raise RasterError(
+            f"{path}: found {iso_date(day)} in the name and {iso_date(told)} in the tags", "the same", "Fetch it again"
+        )
+
+
+def _is_product(folder: str, names: Sequence[str]) -> bool:
+    return any(LAYER.fullmatch(name) for name in names)
+
+
+FORMAT = Format(
+    title="granules of Harmonized Landsat Sentinel-2 (HLS), L30 and S30",
+    priority=20,
+    read=read,
+    archives=(".zip", ".tar"),
+    claims_folder=_is_product,
+    clouds=(CloudCode("fmask", "fmask", FMASK),),
+)

@@ -1,0 +1,140 @@
+"""Landsat products of USGS: one file a band, and an MTL file that says what their numbers are.
+
+Collection 2 (Level 1 and 2), Collection 1 and what came before, as a folder, a zip, a tar, or the MTL file's own path.
+Sources: USGS, Landsat Data Format Control Books LSDS-1822 (Collection 2 Level 1), LSDS-1328 and -1618 (Level 2),
+LSDS-809 (Collection 1); for products without reflectance coefficients USGS, "Where can I find the ESUN for the Landsat
+sensors" (solar spectrum ChKur).
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+from spectralgpt.errors import RasterError
+from spectralgpt.products.archive import Archive, open_archive
+from spectralgpt.products.format import CloudCode, Format
+from spectralgpt.products.formats.landsat.mtl import MTL_NAME, RESCALING, THERMAL, Mtl, agreed_mtl, check_name
+from spectralgpt.products.formats.landsat.units import reflectance, sun_elevation
+from spectralgpt.products.header import single_band
+from spectralgpt.products.product import Product, StoredBand
+from spectralgpt.raster.clouds import CloudLayer
+
+QA_PIXEL = tuple((1 << bit, 1 << bit) for bit in (1, 2, 3, 4))
+"""Dilated cloud, cirrus, cloud and shadow in Landsat's QA_PIXEL of Collection 2."""
+
+QUALITY_KEYS = ("FILE_NAME_QUALITY_L1_PIXEL", "FILE_NAME_BAND_QUALITY")
+
+CLOUD_SHADOW_CIRRUS = ((16, 16), (3 << 7, 3 << 7), (3 << 11, 3 << 11))
+"""BQA of Collection 1: bit 4, and high confidence in bits 7-8 and 11-12, the last of OLI alone."""
+
+CLOUD_CIRRUS_UNTIL_2017 = ((3 << 14, 3 << 14), (3 << 12, 3 << 12))
+"""BQA of Landsat 8 before the collections: high confidence in bits 14-15 and 12-13."""
+
+
+def read(path: str, expected: int | None) -> Product | None:
+    """The Product of a folder or archive that holds an MTL file, or of an MTL file's own path."""
+    if os.path.isfile(path) and MTL_NAME.match(os.path.basename(path)):
+        archive: Archive | None = Archive(os.path.dirname(os.path.abspath(path)), "folder")
+        found = [os.path.basename(path)]
+    else:
+        archive = open_archive(path)
+        # an archive may hold the product's folder
+        names = archive.names(1 if archive.kind == "folder" else 2) if archive else ()
+        found = [name for name in names if MTL_NAME.match(os.path.basename(name))]
+    if archive is None or not found:
+        return None
+    mtl = agreed_mtl(path, archive, found)
+    return _product(path, archive, os.path.dirname(found[0]), mtl)
+
+
+def _product(path: str, archive: Archive, inside: str, mtl: Mtl) -> Product:
+    family, level = mtl.family, mtl.level
+    there = {name.lower(): name for name in archive.names(1 if archive.kind == "folder" else 2)}
+
+    def located(name: str) -> str | None:
+        found = there.get(f"{inside}/{name}".lower() if inside else name.lower())
+        return archive.gdal_path(found) if found else None
+
+    measuring = [(number, name) for number, name in mtl.files() if number not in THERMAL[family]]
+    thermal = sorted({number for number, _ in mtl.files()} & set(THERMAL[family]))
+    missing = [(f"B{number}", name) for number, name in measuring if located(name) is None]
+    if len(missing) == len(measuring):
+        raise RasterError(
+            (
+                f"{path}: found the metadata of {len(measuring)} bands in {os.path.basename(mtl.source)} and none of "
+                "their files"
+            ),
+            f"{', '.join((name for _, name in measuring[:3]))} ..",
+            "beside it",
+        )
+    bands = []
+    warnings: list[str] = []
+    for number, name in measuring:
+        file = located(name)
+        if file is not None:
+            band, header = single_band(file)
+            scale, offset = reflectance(mtl, number)
+            nodata = 0.0 if band.nodata is None else band.nodata
+            bands.append(replace(band, name=f"B{number}", scale=scale, offset=offset, nodata=nodata))
+            warnings.extend(header.warnings)
+    quality = next(filter(None, map(mtl.get, QUALITY_KEYS)), None)
+    clouds = None
+    if quality is not None:
+        check_name(mtl, quality)
+        layer_file = located(quality)
+        if layer_file is None:
+            missing.append(("qa", quality))
+        elif cloudy := _cloudy(mtl):
+            layer = single_band(layer_file)[0]
+            clouds = CloudLayer("qa", layer.path, layer.index, layer.grid, cloudy)
+    kept = ("LANDSAT_PRODUCT_ID", "LANDSAT_SCENE_ID", "PROCESSING_LEVEL", "SPACECRAFT_ID", "SUN_ELEVATION")
+    return Product(
+        bands=tuple(bands),
+        sensor=f"{family}-{level}",
+        day=mtl.day,
+        clouds=clouds,
+        missing=tuple(missing),
+        tags=tuple((key, value) for key in kept if (value := mtl.get(key))),
+        facts=(_units(mtl, bands), *([_without(thermal)] if thermal else [])),
+        warnings=tuple(warnings),
+    )
+
+
+def _units(mtl: Mtl, bands: list[StoredBand]) -> str:
+    file = os.path.basename(mtl.source)
+    if mtl.level == "c2l2":
+        pairs = {(band.scale, band.offset) for band in bands}
+        told = ", ".join(f"scale {scale:g}, offset {offset:g}" for scale, offset in sorted(pairs, key=str))
+        return f"surface reflectance: {told} from {file}"
+    by_reflectance = any(key.startswith("REFLECTANCE_MULT") for group in RESCALING for key in mtl.groups.get(group, {}))
+    how = "its reflectance coefficients" if by_reflectance else "its radiance coefficients, USGS's solar irradiances"
+    sun = f"the sun's elevation of {sun_elevation(mtl):g} degrees"
+    return f"top-of-atmosphere reflectance: by {how} and {sun}, from {file}"
+
+
+def _without(thermal: list[int]) -> str:
+    return f"thermal bands are left out ({', '.join(f'B{number}' for number in thermal)}): they hold no reflectance"
+
+
+def _cloudy(mtl: Mtl) -> tuple[tuple[int, int], ...]:
+    """What the quality layer calls cloud, cirrus or shadow; empty when its bits are not known."""
+    collection = mtl.number("COLLECTION_NUMBER")
+    if collection is None:
+        return CLOUD_CIRRUS_UNTIL_2017 if mtl.family == "landsat8" else ()
+    if collection == 1:
+        return CLOUD_SHADOW_CIRRUS if mtl.family == "landsat8" else CLOUD_SHADOW_CIRRUS[:2]
+    return QA_PIXEL
+
+
+def _is_product(folder: str, names: Sequence[str]) -> bool:
+    return any(MTL_NAME.fullmatch(name) for name in names)
+
+
+FORMAT = Format(
+    title="Landsat products of USGS (Collection 1 and 2, Level 1 and 2, and before), by their MTL file",
+    priority=20,
+    read=read,
+    archives=(".zip", ".tar"),
+    claims_folder=_is_product,
+    clouds=(CloudCode("qa", "qa_pixel", QA_PIXEL),),
+)

@@ -1,0 +1,287 @@
+"""A STAC item in a local JSON file: its assets' files, as the item describes them. Only local files are read."""
+
+import math
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+import numpy as np
+from affine import Affine
+from rasterio.crs import CRS
+
+from spectralgpt.bands import canonical, is_sensor, sensor
+from spectralgpt.errors import BandError, RasterError
+from spectralgpt.products.format import Format, cloud_codes
+from spectralgpt.products.formats.stac.item import Asset, Item, cloud_key, read_item
+from spectralgpt.products.header import Header, read_header
+from spectralgpt.products.product import Product, StoredBand
+from spectralgpt.raster.clouds import CloudLayer
+from spectralgpt.raster.grid import Grid, applied
+from spectralgpt.raster.handles import GDAL_ERRORS
+
+MOST_ITEM_BYTES = 64_000_000
+"""Bytes; an item has some ten thousand."""
+
+
+def read(path: str, expected: int | None) -> Product | None:
+    """The Product of a STAC item. RasterError when it is none, contradicts itself or its files, or none is local."""
+    if not path.lower().endswith((".json", ".geojson")) or not os.path.isfile(path):
+        return None
+    if os.path.getsize(path) > MOST_ITEM_BYTES:
+        raise RasterError(f"{path}: found {os.path.getsize(path)} bytes of JSON", "one STAC item")
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RasterError(f"{path}: found bytes that are no UTF-8 ({error})", "a STAC item") from None
+    return _opened(read_item(text, path), path, expected)
+
+
+def _opened(item: Item, path: str, expected: int | None) -> Product:
+    """The item with its local files."""
+    folder = os.path.dirname(os.path.abspath(path))
+    found: dict[str, list[tuple[Asset, StoredBand]]] = defaultdict(list)
+    headers: list[Header] = []
+    lacking: list[tuple[str, str]] = []
+    beside: list[str] = []
+    warnings = list(item.warnings)
+    cut: list[str] = []
+    for asset in item.assets:
+        local = _local(asset.href, folder)
+        if local is None:
+            lacking += [(band.name or asset.key, asset.href) for band in asset.bands] or [(asset.key, asset.href)]
+            continue
+        if _is_remote(asset.href):
+            beside.append(os.path.basename(local))
+        header = read_header(local, len(asset.bands) or expected)
+        headers.append(header)
+        warnings += header.warnings
+        _compare_grid(asset, header.bands[0].grid, path, cut)
+        for number, band in enumerate(_merged(asset, header, item.by_rule, path)):
+            found[canonical(band.name) if band.name else f"{asset.key} {number}"].append((asset, band))
+    if not found:
+        raise RasterError(_nothing(path, lacking))
+    if cut:
+        warnings.append(
+            f"{path}: the files of {_few(cut)} are cut or resampled from what it describes; read as they are"
+        )
+    coarser = [name for name, _ in lacking if canonical(name) in found]
+    if coarser:
+        warnings.append(f"{path}: {_few(coarser)} read from another of the assets that hold it, as not all are there")
+    missing = {name: href for name, href in lacking if canonical(name) not in found}
+    return Product(
+        bands=tuple(_native(bands, item.sensor, path) for bands in found.values()),
+        sensor=item.sensor,
+        day=item.day,
+        clouds=_cloud_layer(item.clouds, folder),
+        missing=tuple(missing.items()),
+        tags=tuple(sorted(set.intersection(*(set(header.tags) for header in headers)))),
+        facts=(*item.facts, f"{_few(beside)} from beside the item") if beside else item.facts,
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _local(href: str, folder: str) -> str | None:
+    """The file on this machine that an href means, None without one.
+
+    A remote file is looked for beside the item, under its own name: people fetch an item and its files together.
+    """
+    parts = urlsplit(href)
+    if parts.scheme == "file":
+        candidates = [url2pathname(parts.path)] if parts.netloc in ("", "localhost") else []
+    elif _is_remote(href):
+        candidates = [PurePosixPath(unquote(parts.path)).name]
+    else:
+        candidates = [href, unquote(href)]
+    paths = (os.path.normpath(os.path.join(folder, each)) for each in candidates if each)
+    return next((path for path in paths if os.path.isfile(path)), None)
+
+
+def _is_remote(href: str) -> bool:
+    # one letter is a drive's
+    return re.match(r"(?!file:)[a-z][a-z0-9+.-]+:", href, re.IGNORECASE) is not None
+
+
+def _nothing(path: str, lacking: Sequence[tuple[str, str]]) -> str:
+    if not lacking:
+        return f"{path}: found no asset with bands; expected images with eo:bands or bands, or keys like B02."
+    name, href = lacking[0]
+    if _is_remote(href):
+        return (
+            f"{path}: found {len(lacking)} bands but all elsewhere ({name} at {href}); expected local files, as "
+            "nothing is fetched. Fetch them first and put them beside the item, or their paths into its hrefs."
+        )
+    return (
+        f"{path}: found none of the {len(lacking)} files that it lists ({name}: {href}); expected them there. "
+        "Correct the hrefs, which are relative to the item."
+    )
+
+
+def _few(names: Iterable[str]) -> str:
+    names = list(dict.fromkeys(names))
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _merged(asset: Asset, header: Header, by_rule: bool, path: str) -> list[StoredBand]:
+    """The bands of a file with what the item says of them. RasterError where both tell and differ."""
+    where = f"{path}: asset {asset.key} ({header.path})"
+    if not asset.bands:
+        return list(header.bands)
+    if len(asset.bands) != len(header.bands):
+        raise RasterError(f"{where}: found {len(header.bands)} bands in the file", f"{len(asset.bands)}")
+    merged = []
+    for told, band in zip(asset.bands, header.bands, strict=True):
+        if told.dtype is not None and _is_float(told.dtype) != _is_float(band.dtype):
+            raise RasterError(
+                f"{where}: found {band.dtype} in the file and {told.dtype} in the item",
+                "one, as scale and offset are those of the item's",
+                "Give the file alone, or correct the item",
+            )
+        scale, offset = told.scale, told.offset
+        if by_rule and np.dtype(band.dtype).kind == "f":
+            scale = offset = None  # a copy in floats may be reflectance already: its values tell
+        for what, ours, theirs in (("scale", scale, band.scale), ("offset", offset, band.offset)):
+            if ours is not None and theirs is not None and not math.isclose(ours, theirs, rel_tol=1e-6, abs_tol=1e-12):
+                raise RasterError(
+                    f"{where}: found {what} {theirs:g} in the file and {ours:g} by the item",
+                    "one",
+                    "Correct the item, or give the file alone",
+                )
+        nodata = band.nodata if told.nodata is None else told.nodata
+        if band.nodata is not None and not _same(band.nodata, nodata):
+            raise RasterError(
+                f"{where}: found nodata {band.nodata:g} in the file and {nodata:g} in the item",
+                "one, as pixels that were not measured would count",
+                "Correct the item",
+            )
+        merged.append(
+            replace(
+                band,
+                name=told.name,
+                scale=band.scale if scale is None else scale,
+                offset=band.offset if scale is None else offset or 0.0,
+                nodata=nodata,
+                wavelength=told.wavelength or band.wavelength,
+                fwhm=told.fwhm or band.fwhm,
+            )
+        )
+    return merged
+
+
+def _is_float(dtype: str) -> bool:
+    return dtype.startswith(("float", "cfloat"))
+
+
+def _same(one: float | None, other: float | None) -> bool:
+    return one == other or (one is not None and other is not None and math.isnan(one) and math.isnan(other))
+
+
+def _compare_grid(asset: Asset, grid: Grid, path: str, cut: list[str]) -> None:
+    """RasterError when the file lies elsewhere than the item says; a part of it is noted in `cut`."""
+    if asset.crs is None or grid.crs is None:
+        return
+    where = f"{path}: asset {asset.key}"
+    try:
+        crs = CRS.from_user_input(asset.crs)
+    except (*GDAL_ERRORS, ValueError) as error:
+        raise RasterError(f"{where}: found the CRS {asset.crs} ({error})", "one like EPSG:32633") from None
+    if CRS.from_wkt(grid.crs) != crs:
+        raise RasterError(
+            f"{where}: found {CRS.from_wkt(grid.crs).to_string()[:60]} in the file and {asset.crs} in the item",
+            "one",
+            "Give the item's own file, or the file alone",
+        )
+    if asset.shape is None or asset.transform is None:
+        return
+    described = Grid(grid.crs, Affine(*asset.transform), *asset.shape)
+    if described.coincides(grid):
+        return
+    ours, theirs = _extent(described), _extent(grid)
+    if any(max(a[0], b[0]) >= min(a[1], b[1]) for a, b in zip(ours, theirs, strict=True)):
+        raise RasterError(
+            (
+                f"{where}: found a file that lies elsewhere (x {theirs[0]}, y {theirs[1]}) than the item says (x "
+                f"{ours[0]}, y {ours[1]})"
+            ),
+            "the item's own file",
+        )
+    cut.append(asset.key)
+
+
+def _extent(grid: Grid) -> tuple[tuple[float, float], tuple[float, float]]:
+    """From and to, in x and in y."""
+    corners = [(0.0, 0.0), (0.0, float(grid.height)), (float(grid.width), 0.0), (float(grid.width), float(grid.height))]
+    xs, ys = zip(*(applied(grid.transform, *corner) for corner in corners), strict=True)
+    return (min(xs), max(xs)), (min(ys), max(ys))
+
+
+def _native(claims: Sequence[tuple[Asset, StoredBand]], told: str | None, path: str) -> StoredBand:
+    """Of the files that hold one band, the one with pixels nearest to the band's own GSD; the finest without that.
+
+    RasterError when they differ in scale or offset, or two have pixels of one size.
+    """
+    claims = list({(band.path, band.index): (asset, band) for asset, band in claims}.values())
+    if len(claims) == 1:
+        return claims[0][1]
+    keys = ", ".join(asset.key for asset, _ in claims)
+    name = claims[0][1].name
+    if len({(band.scale, band.offset) for _, band in claims}) > 1:
+        raise RasterError(f"{path}: found {name} in the assets {keys} with several scales or offsets", "one")
+    own = _own_gsd(name or "", told)
+    sizes = [band.grid.gsd for _, band in claims]
+    placed = all(map(math.isfinite, sizes))
+    ranks = [
+        abs(math.log(size / own)) if own and placed else band.grid.pixel_area
+        for size, (_, band) in zip(sizes, claims, strict=True)
+    ]
+    # the GSD of one pixel size differs a little between places
+    best = [band for (_, band), rank in zip(claims, ranks, strict=True) if rank - min(ranks) < 0.01 * (1 + rank)]
+    if len(best) > 1:
+        raise RasterError(f"{path}: found {name} in the assets {keys}, of one pixel size", "one file a band")
+    return best[0]
+
+
+def _own_gsd(name: str, told: str | None) -> float | None:
+    if told is None or not is_sensor(told):
+        return None
+    try:
+        return sensor(told).band(name).gsd
+    except BandError:
+        return None
+
+
+def _cloud_layer(assets: Sequence[Asset], folder: str) -> CloudLayer | None:
+    """The finest local one."""
+    layers = []
+    for asset in assets:
+        local = _local(asset.href, folder)
+        if local is not None:
+            band = read_header(local).bands[0]
+            code = cloud_codes()[cloud_key(asset.key)]
+            layers.append(CloudLayer(code.option, band.path, band.index, band.grid, code.cloudy))
+    return min(layers, key=lambda layer: layer.grid.pixel_area, default=None)
+
+
+def _is_item(path: str) -> bool:
+    """Whether a JSON file says near its start that it is STAC's."""
+    if not path.lower().endswith((".json", ".geojson")):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return b'"stac_version"' in file.read(1 << 16)
+    except OSError:
+        return False
+
+
+FORMAT = Format(
+    title="STAC items (JSON) with local files",
+    priority=30,
+    read=read,
+    named=(".json", ".geojson"),
+    claims=_is_item,
+    owns_neighbours=True,
+)

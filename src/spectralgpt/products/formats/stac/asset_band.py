@@ -1,0 +1,16 @@
+"""What a STAC item says of one band of an asset."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AssetBand:
+    """What an item says of one band; None where it does not. wavelength, fwhm: nm."""
+
+    name: str | None
+    scale: float | None = None
+    offset: float | None = None
+    nodata: float | None = None
+    dtype: str | None = None
+    wavelength: float | None = None
+    fwhm: float | None = None

@@ -1,0 +1,305 @@
+"""A VRT: an XML file that makes one image of others. What these say and it does not is taken from them.
+
+GDAL reads a VRT whose sources are gone as zeros or not at all, drops names, scales and offsets where it was built
+without them, and fills gaps with zeros; so the sources are looked at before.
+"""
+
+import math
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+from xml.etree import ElementTree
+
+import numpy as np
+
+from spectralgpt.bands import canonical
+from spectralgpt.days import UNKNOWN
+from spectralgpt.errors import RasterError
+from spectralgpt.products.acquisition import day_in_name, day_in_tags
+from spectralgpt.products.format import Format
+from spectralgpt.products.header import Header, band_in, read_header
+from spectralgpt.products.product import Product, StoredBand
+from spectralgpt.products.xml import parse_xml
+
+MOST_VRT_BYTES, MOST_SOURCES, DEEPEST_VRT = 64_000_000, 10_000, 8
+"""Bytes of XML, sources of one VRT, VRTs in VRTs."""
+
+PLAIN = ("SimpleSource", "ComplexSource", "AveragedSource")
+CHANGES = ("ScaleOffset", "ScaleRatio", "LUT", "Exponent", "ColorTableComponent")
+"""What makes a source's values others; the source's own scale no longer holds."""
+
+
+Value = TypeVar("Value")
+
+RECTANGLE = ("xOff", "yOff", "xSize", "ySize")
+
+SUBDATASET = re.compile(r"[A-Za-z0-9_]{2,}:")
+"""How GDAL's own names of what is no plain file begin: HDF5:file.h5://band."""
+
+
+@dataclass(frozen=True, slots=True)
+class VrtSource:
+    """One file of a band of a VRT. band: its index there. rows, columns: from and to in the VRT, None for all of it.
+
+    changed: its values are computed. passed: whether its nodata is left as it is, not taken for a gap.
+    """
+
+    path: str
+    band: int
+    rows: tuple[float, float] | None = None
+    columns: tuple[float, float] | None = None
+    changed: bool = False
+    passed: bool = True
+
+
+def read(path: str, expected: int | None) -> Product | None:
+    """The Product of a VRT. RasterError when a source is not there, names the VRT itself, or contradicts another."""
+    if not path.lower().endswith(".vrt") or not os.path.isfile(path):
+        return None
+    headers: dict[str, Header] = {}
+    header = _read(path, expected, (), headers)
+    own = day_in_tags(dict(header.tags))
+    day = own if own != UNKNOWN else day_in_name(Path(path).name)
+    warnings = header.warnings
+    if day == UNKNOWN:
+        days = {_day(each) for each in headers.values()} - {UNKNOWN}
+        day = days.pop() if len(days) == 1 else UNKNOWN
+        if days and day == UNKNOWN:
+            warnings = (*warnings, f"{path}: its sources are of {len(days)} dates; none is taken")
+    return Product(header.bands, day=day, tags=header.tags, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _day(header: Header) -> int:
+    tagged = day_in_tags(dict(header.tags))
+    return tagged if tagged != UNKNOWN else day_in_name(Path(header.path).name)
+
+
+def _read(path: str, expected: int | None, above: tuple[str, ...], headers: dict[str, Header]) -> Header:
+    """The VRT's header with what its sources say. above: the VRTs whose source it is. headers: of files, by path."""
+    real = os.path.realpath(path)
+    if real in above:
+        raise RasterError(f"{path}: found a VRT that names itself as a source", "other files", "Build it anew")
+    if len(above) >= DEEPEST_VRT:
+        raise RasterError(f"{path}: found VRTs in VRTs, {DEEPEST_VRT} deep", "images", "Make one VRT of the images")
+    root = parse(path)
+    sources = tuple(tuple(_sources(band, path)) for band in root.findall("VRTRasterBand"))
+    warped = root.find("GDALWarpOptions/SourceDataset")
+    if warped is not None:
+        origin = _located(warped, path)
+        sources = tuple((VrtSource(origin, index, passed=False),) for index in _mapped(root, len(sources)))
+    for other in _others(root, path):
+        _header_of(other, path, (*above, real), headers)
+    told = {source.path: _header_of(source.path, path, (*above, real), headers) for each in sources for source in each}
+    header = read_header(path, expected)
+    warnings = list(header.warnings)
+    bands = tuple(
+        _enriched(band, sources[band.index - 1], told, path, warnings) if band.index <= len(sources) else band
+        for band in header.bands
+    )
+    return replace(header, bands=bands, warnings=(*warnings, *(w for each in told.values() for w in each.warnings)))
+
+
+def parse(path: str) -> ElementTree.Element:
+    """The XML of a VRT. RasterError when it is none, or has what an image needs not: entities, programs."""
+    if os.path.getsize(path) > MOST_VRT_BYTES:
+        raise RasterError(f"{path}: found {os.path.getsize(path)} bytes", "a VRT, an XML file")
+    raw = Path(path).read_bytes()
+    if b"\x00" in raw:  # GDAL reads up to the first
+        raise RasterError(f"{path}: found XML with zero bytes", "a VRT", "It is damaged")
+    root = parse_xml(raw, path)
+    if root.tag != "VRTDataset":
+        raise RasterError(f"{path}: found XML of {root.tag}", "a VRT (VRTDataset)")
+    language = {(each.text or "").strip().lower() for each in root.iter("PixelFunctionLanguage")} - {"c"}
+    if language or next(root.iter("PixelFunctionCode"), None) is not None:
+        raise RasterError(f"{path}: found pixel functions in Python", "none, as none is run", "Save its result")
+    if sum(1 for _ in root.iter("SourceFilename")) > MOST_SOURCES * max(1, len(root.findall("VRTRasterBand"))):
+        raise RasterError(f"{path}: found more than {MOST_SOURCES} sources a band", "fewer")
+    return root
+
+
+def _located(element: ElementTree.Element, path: str) -> str:
+    """The file that a SourceFilename or SourceDataset names."""
+    name = (element.text or "").strip()
+    if not name:
+        raise RasterError(f"{path}: found a source without a name", "a file")
+    relative = element.get("relativeToVRT", "0") == "1"
+    # the folder of the VRT itself, not of what a link points to, as GDAL has it
+    return os.path.join(os.path.dirname(os.path.abspath(path)), name) if relative else name
+
+
+def _sources(band: ElementTree.Element, path: str) -> Iterator[VrtSource]:
+    derived = band.get("subClass") == "VRTDerivedRasterBand"
+    for element in band:
+        file = element.find("SourceFilename")
+        if element.tag not in PLAIN or file is None:
+            continue
+        index = (element.findtext("SourceBand") or "1").strip()
+        if index.startswith("mask"):
+            continue
+        try:
+            where = element.find("DstRect")
+            x, y, width, height = (float(where.get(k, "nan")) if where is not None else math.nan for k in RECTANGLE)
+            number = int(index)
+        except ValueError:
+            raise RasterError(f"{path}: found a source with band {index!r} or a broken DstRect", "numbers") from None
+        placed = all(map(math.isfinite, (x, y, width, height)))
+        yield VrtSource(
+            _located(file, path),
+            number,
+            (y, y + height) if placed else None,
+            (x, x + width) if placed else None,
+            changed=derived or any(element.find(each) is not None for each in CHANGES),
+            passed=element.find("NODATA") is None,
+        )
+
+
+def _mapped(root: ElementTree.Element, count: int) -> tuple[int, ...]:
+    """For each band of a warped VRT the source's band."""
+    told = {each.get("dst"): each.get("src", "") for each in root.iter("BandMapping")}
+    return tuple(int(src) if (src := told.get(str(i), "")).isdecimal() else i for i in range(1, count + 1))
+
+
+def _others(root: ElementTree.Element, path: str) -> Iterator[str]:
+    """Files besides the bands' plain sources: those of a mask, a pansharpening, filters."""
+    plain = [file for band in root.findall("VRTRasterBand") for tag in PLAIN for file in band.findall(f"{tag}/*")]
+    left_out = {id(file) for file in (*plain, *root.iter("Overview"), *root.findall(".//Overview/*"))}
+    raw = {id(file) for file in root.findall("VRTRasterBand/SourceFilename")}
+    for element in (*root.iter("SourceFilename"), *root.iter("SourceDataset")):
+        if id(element) in raw:
+            _refuse_missing(_located(element, path), path)
+        elif id(element) not in left_out:
+            yield _located(element, path)
+
+
+def _refuse_missing(source: str, path: str) -> None:
+    if not ("://" in source or source.startswith("/vsi") or SUBDATASET.match(source) or os.path.isfile(source)):
+        raise RasterError(
+            f"{path}: found no file {source}, which is one of its sources",
+            "it there",
+            "Put it there, or build the VRT anew",
+        )
+
+
+def _header_of(source: str, path: str, above: tuple[str, ...], headers: dict[str, Header]) -> Header:
+    """A source's header. RasterError, naming the VRT and the file, when it is not there."""
+    if source in headers:
+        return headers[source]
+    _refuse_missing(source, path)
+    if source.lower().endswith(".vrt") and os.path.isfile(source):
+        header = _read(source, None, above, headers)
+    else:
+        header = read_header(source)
+    headers[source] = header
+    return header
+
+
+def _enriched(
+    band: StoredBand, sources: tuple[VrtSource, ...], told: dict[str, Header], path: str, warnings: list[str]
+) -> StoredBand:
+    """The band with its sources' name, scale, offset, nodata and wavelength where it has none.
+
+    RasterError when its sources differ in them: then none holds for all of it.
+    """
+    where = f"{path}: band {band.index}"
+    stored = [_band_of(source, told[source.path], path) for source in sources]
+    if not stored or any(source.changed for source in sources):
+        return replace(band, nodata=_nodata(band, sources, (), where, warnings))
+    scale, offset = _one({(each.scale, each.offset) for each in stored}, "scales and offsets", where)
+    if scale is not None and band.scale is not None and (scale, offset) != (band.scale, band.offset):
+        raise RasterError(
+            f"{where}: found scale and offset {(band.scale, band.offset)}, and {(scale, offset)} in its sources",
+            "one",
+            "Build the VRT anew",
+        )
+    _one({canonical(each.name) if each.name else None for each in stored}, "band names", where)
+    name = stored[0].name  # as it is written: B04 is not Landsat's
+    if name is None:
+        in_files = {band_in(Path(source.path).stem) for source in sources}
+        name = in_files.pop() if len(in_files) == 1 and len(told[sources[0].path].bands) == 1 else None
+    return replace(
+        band,
+        name=band.name or name,
+        scale=scale if band.scale is None else band.scale,
+        offset=offset if band.scale is None else band.offset,
+        nodata=_nodata(band, sources, stored, where, warnings),
+        wavelength=band.wavelength or stored[0].wavelength,
+        fwhm=band.fwhm or stored[0].fwhm,
+    )
+
+
+def _one(found: set[Value], what: str, where: str) -> Value:
+    if len(found) > 1:
+        listed = " and ".join(sorted(map(str, found)))
+        raise RasterError(f"{where}: found sources with several {what} ({listed})", "one", "Mosaic them apart")
+    return next(iter(found))
+
+
+def _nodata(
+    band: StoredBand,
+    sources: tuple[VrtSource, ...],
+    stored: Sequence[StoredBand],
+    where: str,
+    warnings: list[str],
+) -> float | None:
+    """The VRT's nodata, else its sources', else 0 where it has places that no source covers, which GDAL fills with it.
+
+    RasterError when two values mean absent, as only one can be told.
+    """
+    passed = {each.nodata for source, each in zip(sources, stored, strict=bool(stored)) if source.passed} - {None}
+    if band.masked or band.alpha:
+        return band.nodata
+    absent = passed if band.nodata is None else passed | {band.nodata}
+    gap = band.nodata is None and (any(not source.passed for source in sources) or _has_gap(sources, band.grid.shape))
+    if gap and absent <= {0.0}:
+        warnings.append(f"{where}: has places without a source and no nodata; its zeros are taken as not measured")
+        absent = {0.0}
+    if len(absent) > 1 or (gap and absent != {0.0}):
+        values = ", ".join(f"{value:g}" for value in (*absent, *((0.0,) if gap else ())) if value is not None)
+        raise RasterError(
+            f"{where}: found several values that mean not measured ({values})",
+            "one",
+            "Build the VRT anew, with -srcnodata and -vrtnodata",
+        )
+    return next(iter(absent), None)
+
+
+def _band_of(source: VrtSource, header: Header, path: str) -> StoredBand:
+    for band in header.bands:
+        if source.band in (band.index, band.alpha):
+            return band
+    raise RasterError(
+        f"{path}: found a source that takes band {source.band} of {source.path}, which has {len(header.bands)}",
+        "one that is there",
+        "Build the VRT anew",
+    )
+
+
+def _has_gap(sources: tuple[VrtSource, ...], shape: tuple[int, int]) -> bool:
+    """Whether some pixel of the grid lies in no source's rectangle."""
+    rectangles = [(source.rows, source.columns) for source in sources if source.rows and source.columns]
+    if not sources or len(rectangles) < len(sources) or len(rectangles) > 2000:
+        return False
+    height, width = shape
+    # between neighbouring edges all pixels are alike
+    rows, columns = (
+        np.unique(np.clip(np.round([0, end, *(edge for each in rectangles for edge in each[axis])]), 0, end))
+        for axis, end in enumerate((height, width))
+    )
+    covered = np.zeros((len(rows) - 1, len(columns) - 1), dtype=bool)
+    for (top, bottom), (left, right) in rectangles:
+        r = np.searchsorted(rows, np.round([top, bottom]))
+        c = np.searchsorted(columns, np.round([left, right]))
+        covered[r[0] : r[1], c[0] : c[1]] = True
+    return not covered.all()
+
+
+FORMAT = Format(
+    title="VRTs, GDAL's mosaics and stacks of other files",
+    priority=30,
+    read=read,
+    suffixes=(".vrt",),
+    single=False,  # a VRT beside bands is mostly made of them
+)

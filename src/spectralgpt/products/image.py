@@ -1,0 +1,144 @@
+"""One date of one place as opened: which bands its files hold, how they become reflectance, on which grid."""
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from spectralgpt.bands import Evidence, Identity, choice_count, identify, is_list, is_sensor, sensor_in_name
+from spectralgpt.days import day_of
+from spectralgpt.errors import BandError, RasterError
+from spectralgpt.products.format import cloud_options, read_product
+from spectralgpt.products.product import Product
+from spectralgpt.products.units import layers_of
+from spectralgpt.raster.clouds import CloudLayer
+from spectralgpt.raster.grid import Grid
+from spectralgpt.raster.layer import Layer
+from spectralgpt.raster.tags import SENSOR_TAG
+
+THERMAL_FROM = 3000.0
+"""nm. Beyond, a band sees the ground's own heat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One date, as opened."""
+
+    source: str
+    layers: tuple[Layer, ...]
+    grid: Grid
+    day: int
+    identity: Identity
+    clouds: CloudLayer | None
+    tags: tuple[tuple[str, str], ...]
+    facts: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def open_image(source: str, choice: str | None) -> Image:
+    path, told = _path_and_date(source)
+    product = read_product(path, choice_count(choice))
+    if choice is None and product.sensor is not None and not is_sensor(product.sensor):
+        raise BandError(
+            f"{path}: found a product of {product.sensor}, which is none of the known sensors; expected one of them. "
+            "Describe its bands in a sensor file: --bands mine.toml"
+        )
+    identity = identify(_evidence(path, product), choice)
+    if choice is None or not is_list(choice):
+        _refuse_missing(path, product, identity)
+        identity, left_out = _reflective(identity)
+    else:
+        left_out = ()
+    chosen = [product.bands[index] for index in identity.indices]
+    grid = _finest(path, [band.grid for band in chosen])
+    layers, units = layers_of(path, chosen, identity, grid)
+    return Image(
+        source=path,
+        layers=layers,
+        grid=grid,
+        day=told if told is not None else product.day,
+        identity=identity,
+        clouds=product.clouds,
+        tags=product.tags,
+        facts=(*product.facts, *units, *left_out),
+        warnings=(*product.warnings, *identity.warnings),
+    )
+
+
+def _evidence(path: str, product: Product) -> Evidence:
+    """What there is to tell the bands by. Our own results say their sensor; products say it in their names."""
+    metadata = product.sensor or dict(product.tags).get(SENSOR_TAG)
+    if metadata is None:
+        names = {Path(each).name for each in (path, *(band.path for band in product.bands))}
+        told = {sensor_in_name(name) for name in names} - {None}
+        metadata = told.pop() if len(told) == 1 else None
+    wavelengths = [band.wavelength for band in product.bands if band.wavelength is not None]
+    fwhms = [band.fwhm for band in product.bands if band.fwhm is not None]
+    count = len(product.bands)
+    return Evidence(
+        names=tuple(band.name for band in product.bands),
+        source=path,
+        metadata=metadata,
+        wavelengths=tuple(wavelengths) if len(wavelengths) == count else (),
+        fwhms=tuple(fwhms) if len(fwhms) == count else (),
+    )
+
+
+def _reflective(identity: Identity) -> tuple[Identity, tuple[str, ...]]:
+    """Without the panchromatic band and thermal ones, and a line on these; a list of bands that names them has them.
+
+    The first is twice as fine as the others and would decide the grid of all, the others hold no reflectance; no model
+    takes either.
+    """
+    known = identity.sensor
+    pan = known.band("pan") if known.knows("pan") else None
+    thermal = [band for band in identity.bands if band.wavelength > THERMAL_FROM]
+    kept = [index for index, band in enumerate(identity.bands) if band != pan and band not in thermal]
+    if not kept or len(kept) == len(identity.bands):
+        return identity, ()
+    left_out = [
+        *([f"thermal, no reflectance ({', '.join(band.name for band in thermal)})"] if thermal else []),
+        *([f"panchromatic ({pan.name})"] if pan is not None and pan in identity.bands else []),
+    ]
+    bands = tuple(identity.bands[index] for index in kept)
+    indices = tuple(identity.indices[index] for index in kept)
+    return replace(identity, bands=bands, indices=indices), (f"left out: {'; '.join(left_out)}",)
+
+
+def _refuse_missing(path: str, product: Product, identity: Identity) -> None:
+    """RasterError when the metadata list a band whose file is not there."""
+    missing = [each for each in product.missing if each[0] not in cloud_options()]
+    if missing:
+        lacking = ", ".join(f"{name} ({file})" for name, file in missing[:4])
+        more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+        there = ",".join(band.name for band in identity.bands)
+        raise RasterError(
+            f"{path}: found no file of {lacking}{more}, which its metadata list; expected all. Fetch it again, or "
+            f"choose among what is there with --bands {identity.sensor.name}:{there}"
+        )
+
+
+def _path_and_date(source: str) -> tuple[str, int | None]:
+    """`PATH@2020-05-01` in two; a path that is there as it stands is one."""
+    path, at, text = source.rpartition("@")
+    if not at or os.path.exists(source) or not os.path.exists(path):
+        return source, None
+    return path, day_of(text, source)
+
+
+def _finest(path: str, grids: Sequence[Grid]) -> Grid:
+    """The grid with the smallest pixels, the first of several; RasterError when the others cannot be placed on it."""
+    first = grids[0]
+    if all(grid.coincides(first) for grid in grids):
+        return first
+    unplaced = [grid for grid in grids if not grid.is_placed]
+    if unplaced or len({grid.crs is None for grid in grids}) > 1:
+        sizes = ", ".join(f"{height} x {width}" for height, width in dict.fromkeys(grid.shape for grid in grids))
+        raise RasterError(
+            f"{path}: found bands of {sizes} pixels of which some have no georeference",
+            "one grid, or CRS and transform in every file, as bands are aligned by georeference",
+        )
+    if all(grid.same_crs(first) for grid in grids):
+        return min(grids, key=lambda grid: grid.pixel_area)
+    return min(grids, key=lambda grid: grid.gsd if math.isfinite(grid.gsd) else math.inf)

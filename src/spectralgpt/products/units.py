@@ -1,0 +1,96 @@
+"""Scale and offset of the bands of an image: by metadata, by its values, by the sensor's convention."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Shaped
+
+from spectralgpt.bands import Identity
+from spectralgpt.checks.typical import looks_like_reflectance
+from spectralgpt.days import UNKNOWN
+from spectralgpt.errors import RasterError
+from spectralgpt.products.product import StoredBand
+from spectralgpt.raster.grid import Grid
+from spectralgpt.raster.layer import Layer
+from spectralgpt.raster.pixels import Pixels
+from spectralgpt.raster.raster import Raster
+from spectralgpt.raster.sampling import everything, sample
+
+DARK = 0.1
+"""A type whose largest number would be a reflectance below holds something else: bytes are no reflectance x 10000."""
+
+
+def layers_of(
+    path: str, chosen: Sequence[StoredBand], identity: Identity, grid: Grid
+) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
+    """The bands with scale and offset, and one line on where these are from.
+
+    They are the file's own, else 1 and 0 for reflectance in floats, else the sensor's. RasterError for numbers of which
+    nobody tells how they become reflectance.
+    """
+    layers = tuple(
+        Layer(
+            path=stored.path,
+            index=stored.index,
+            band=band,
+            grid=stored.grid,
+            dtype=stored.dtype,
+            scale=1.0 if stored.scale is None else stored.scale,
+            offset=0.0 if stored.offset is None else stored.offset,
+            nodata=_nodata(stored, identity),
+            masked=stored.masked,
+            alpha=stored.alpha,
+        )
+        for stored, band in zip(chosen, identity.bands, strict=True)
+    )
+    silent = [index for index, stored in enumerate(chosen) if stored.scale is None and stored.offset is None]
+    if not silent:
+        return layers, (f"scale and offset from the metadata of {path}",)
+    floats = tuple(layers[index] for index in silent if np.dtype(layers[index].dtype).kind == "f")
+    if floats and len(floats) == len(silent) and _are_reflectance(floats, grid, identity):
+        return layers, (f"reflectance in floats, as 98 % of the values of {path} are below 2",)
+    known = identity.sensor
+    brightest = max((_most(layers[index].dtype) for index in silent), default=math.inf)
+    if known.scale is None or known.offset is None or brightest * known.scale < DARK:
+        raise RasterError(
+            f"{path}: found digital numbers ({layers[silent[0]].dtype}) of {known.name} and no metadata that tell how "
+            "they become reflectance; expected reflectance, or scale and offset. Give the product's folder with its "
+            "metadata, or describe the file in a sensor file: --bands mine.toml, with scale and offset"
+        )
+    scaled = tuple(
+        replace(layer, scale=known.scale, offset=known.offset) if index in silent else layer
+        for index, layer in enumerate(layers)
+    )
+    return scaled, (f"scale {known.scale:g} and offset {known.offset:g} by the convention of {known.name}",)
+
+
+def _most(dtype: str) -> float:
+    """The largest number of a type."""
+    return float(np.iinfo(dtype).max) if np.dtype(dtype).kind in "iu" else math.inf
+
+
+def _nodata(stored: StoredBand, identity: Identity) -> float | int | None:
+    """The file's own, else, for whole numbers of a file without a mask, what the sensor's products mean by it."""
+    silent = stored.nodata is None and not stored.masked and not stored.alpha
+    return identity.sensor.nodata if silent and np.dtype(stored.dtype).kind in "iu" else stored.nodata
+
+
+def _are_reflectance(layers: tuple[Layer, ...], grid: Grid, identity: Identity) -> bool:
+    """Judged by windows all over the image; where they hold nothing, by the first place that does."""
+    dtype = np.result_type(*(layer.dtype for layer in layers))
+    ones, zeros = (1.0,) * len(layers), (0.0,) * len(layers)
+    with Raster((layers,), grid, (UNKNOWN,), identity.sensor, dtype, ones, zeros, None) as raster:
+        seen = [_valid_values(raster.read(window)) for window in sample(*grid.shape)]
+        if not any(values.size for values in seen):
+            rest = (_valid_values(raster.read(window)) for window in everything(*grid.shape))
+            seen = [next((values for values in rest if values.size), seen[0])]
+    try:
+        return looks_like_reflectance(np.concatenate(seen))
+    except RasterError as error:
+        raise RasterError(f"{layers[0].path}: {error}") from None
+
+
+def _valid_values(pixels: Pixels) -> Shaped[np.ndarray, " value"]:
+    return pixels.values.ravel() if pixels.valid is None else pixels.values[pixels.valid]

@@ -1,0 +1,124 @@
+"""Dates in names and tags."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from real_rasters import BOTH, IMAGES, SHARED
+
+from spectralgpt.days import UNKNOWN, day_of, iso_date
+from spectralgpt.errors import RasterError
+from spectralgpt.products.acquisition import acquisition_day, day_in_name, day_in_tags
+from spectralgpt.raster.tags import DATE_TAG
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("S2A_MSIL1C_20210908T042701_N0301_R133_T46RER_20210908T070248.SAFE", "2021-09-08"),
+        ("LC08_L2SP_005009_20150710_20200908_02_T2", "2015-07-10"),  # the acquisition comes before the processing
+        ("scene-2020-05-01.tif", "2020-05-01"),
+        ("2020_05_01.tif", "2020-05-01"),
+        ("20200501", "2020-05-01"),
+        ("20230231_20230301", "2023-03-01"),  # there is no 31st of February
+        ("1999123.tif", ""),
+        ("2020-0501.tif", ""),
+        ("tile_120200501.tif", ""),
+        ("scene.tif", ""),
+    ],
+)
+def test_the_first_date_of_a_name(name, day):
+    assert iso_date(day_in_name(name)) == day
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        # processed a year after the image was taken; the orbit is that of the image
+        ("S2A_OPER_MSI_L1C_TL_EPA__20170512T170902_A002290_T43QBB_B01.tif", "2015-11-30"),
+        ("S2A_OPER_MSI_L1C_TL_EPA__20160809T015434_A000162_T32TPP_B01.tif", "2015-07-04"),
+        ("S2A_OPER_MSI_L1C_TL_MPS__20161130T130757_A007527_T31UDQ_B01.tif", "2016-11-30"),
+        ("S2B_OPER_MSI_L2A_TL_VGS4_20220413T150000_A026649_T18SVG_N04.00", "2022-04-13"),
+        ("S2A_OPER_MSI_L1C_TL_EPA__20170512T170902_T43QBB_B01.tif", "2017-05-12"),  # without an orbit
+        ("scene_20170512T170902_A002290_B01.tif", "2017-05-12"),  # of no satellite
+    ],
+)
+def test_the_orbit_of_an_old_name_tells_its_day(name, day):
+    assert iso_date(day_in_name(name)) == day
+
+
+def test_ten_days_are_143_orbits():
+    first, later = (day_in_name(f"S2A_OPER_MSI_L1C_TL_EPA__20170512T170902_A{orbit:06}_") for orbit in (2290, 9440))
+    assert later - first == 500
+
+
+@pytest.mark.parametrize("data", BOTH)
+def test_days_of_real_old_names(data):
+    """The data set's own dates; many of its first images were processed up to 18 months later."""
+    told = 0
+    for listed in sorted((data / "oscd").glob("*/dates.txt")):
+        days = re.findall(r"date_(\d): (\d{4})(\d\d)(\d\d)", listed.read_text())
+        for number, *day in days:
+            names = [path.name for path in (listed.parent / f"imgs_{number}").glob("*.tif")]
+            if names or data == SHARED:
+                assert {iso_date(day_in_name(name)) for name in names} == {"-".join(day)}, listed
+                told += 1
+    assert told >= {IMAGES: 1, SHARED: 20}[data]
+
+
+NONE: list[tuple[str, str]] = []
+JULY = [(DATE_TAG, "2019-07-08")]
+
+
+@pytest.mark.parametrize(
+    ("path", "tags", "names", "day"),
+    [
+        ("a/scene_2020-05-01", [JULY, NONE], ["B02_2018-01-01.tif", "B03.tif"], "2019-07-08"),
+        ("a/scene_2020-05-01", [NONE, NONE], ["B02_2018-01-01.tif", "B03_2018-01-02.tif"], "2020-05-01"),
+        ("a/scene", [NONE, NONE], ["B02_2018-01-01.tif", "B03.tif"], "2018-01-01"),
+        ("2020-05-01/scene", [NONE], ["B02.tif"], ""),
+        ("scene", [], [], ""),
+    ],
+)
+def test_tags_tell_before_the_images_name_before_its_files(path, tags, names, day):
+    assert iso_date(acquisition_day(path, tags, names)) == day
+
+
+@pytest.mark.parametrize(
+    ("tags", "names"),
+    [
+        ([JULY, [(DATE_TAG, "2019-07-09")]], ["B02.tif", "B03.tif"]),
+        ([NONE, NONE], ["B02_2019-07-08.tif", "B03_2019-07-09.tif"]),
+    ],
+)
+def test_files_of_several_days_are_no_image(tags, names):
+    with pytest.raises(RasterError, match=r"^scene: found files of 2019-07-08 and 2019-07-09; expected one date"):
+        acquisition_day("scene", tags, names)
+
+
+@pytest.mark.parametrize(
+    ("tags", "day"),
+    [
+        ({"ACQUISITION_DATE": "2019-07-08"}, "2019-07-08"),
+        ({"SENSING_TIME": "2018-03-04T10:11:12.5Z", "TIFFTAG_DATETIME": "2022:01:01 00:00:00"}, "2018-03-04"),
+        ({"TIFFTAG_DATETIME": "2022:01:01 00:00:00"}, ""),  # when the file was written
+        ({"ACQUISITION_DATE": "last May"}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_date_in_tags(tags, day):
+    assert iso_date(day_in_tags(tags)) == day
+
+
+@given(st.dates())
+def test_days_and_dates_are_one_to_one(date):
+    day = day_of(date.isoformat(), "a test")
+    assert day == UNKNOWN or iso_date(day) == date.isoformat()
+    assert day_of(f"{date.isoformat()}T12:00:00Z", "a test") == day
+
+
+@pytest.mark.parametrize("text", ["", "May", "2020-13-01", "01-05-2020"])
+def test_what_is_no_date_is_said(text):
+    with pytest.raises(RasterError, match=r"scene.tif: found '.*' for a date; expected one like 2020-05-01"):
+        day_of(text, "scene.tif")
