@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectralgpt.bands import Band, BandSet, Group, sensor
+from spectralgpt.plain import from_plain, to_plain
 
 
 def band(wavelength: float, name: str | None = None, fwhm: float = 20.0) -> Band:
@@ -134,7 +135,7 @@ def test_readback_is_linear_in_the_logarithm():
 def test_a_band_set_survives_json(waves, count, data):
     own = BandSet.own([band(w) for w in waves], count)
     part = own.subset(data.draw(st.sets(st.integers(0, len(waves) - 1), min_size=1)))
-    again = BandSet.from_dict(json.loads(json.dumps(part.to_dict())))
+    again = from_plain(BandSet, json.loads(json.dumps(to_plain(part))))
     assert again == part
     assert hash(again) == hash(part)
 
@@ -160,6 +161,14 @@ def test_a_band_just_one_gap_away_feeds_nothing(first, ratio):
 
 def test_whole_numbers_are_written_as_they_are_read():
     whole = BandSet.own([Band("x", "1", 400, 20, 10), Band("x", "2", 500, 20, 10)])
-    assert json.dumps(whole.to_dict()) == json.dumps(
-        BandSet.from_dict(json.loads(json.dumps(whole.to_dict()))).to_dict()
+    assert json.dumps(to_plain(whole)) == json.dumps(
+        to_plain(from_plain(BandSet, json.loads(json.dumps(to_plain(whole)))))
     )
+
+
+def test_former_names_still_work():
+    own = BandSet.own([band(400), band(500)])
+    with pytest.warns(DeprecationWarning, match="to_plain"):
+        content = own.to_dict()
+    with pytest.warns(DeprecationWarning, match="from_plain"):
+        assert BandSet.from_dict(content) == own

@@ -43,7 +43,7 @@ def test_a_name_has_one_spelling(written, one):
     assert canonical(one) == one
 
 
-def test_names_tell_the_sensor_in_any_order():
+def test_names_show_the_sensor_in_any_order():
     found = identify(["B10", "B02", "B8A"], None, "scene.tif")
     assert found.bands == tuple(map(L1C.band, ("B10", "B2", "B8A")))
     assert found.indices == (0, 1, 2)
@@ -56,10 +56,10 @@ def test_only_the_level_open_is_level_2a_with_a_warning():
     assert found.sensor == L2A
     assert len(found.warnings) == 1
     assert "scene.tif" in found.warnings[0]
-    assert "--bands s2-l1c" in found.warnings[0]
+    assert "bands='s2-l1c'" in found.warnings[0]
 
 
-def test_metadata_tell_the_level():
+def test_metadata_state_the_level():
     found = identify(["B2", "B3"], None, "scene.tif", metadata="s2-l1c")
     assert (found.sensor, found.warnings) == (L1C, ())
     assert identify(["B2", "B8A", "B10"], None, "scene.tif", metadata="s2-l2a").sensor == L1C, (
@@ -107,35 +107,35 @@ def test_the_order_of_a_file_decides_nothing(names, count):
     [
         (["B02", "B2"], None, "scene.tif: found the band name 'B2' more than once"),
         (["B02", "B2"], "s2-l1c", "more than once"),
-        ([None] * 4, None, r"scene.tif: found 4 bands without names; expected names like B02.*--bands B02,B03"),
+        ([None] * 4, None, r"scene.tif: found 4 bands without names; expected names like B02.*bands='B02,B03"),
         ([None], None, r"1 band without a name"),
-        ([None] * 13, None, r"--bands eurosat or hls-s30 or s2-l1c, or which they are with"),
-        ([None, "B02"], None, r"without a name \(number 1\) beside named ones.*--bands B2"),
+        ([None] * 13, None, r"order of the file: bands='eurosat' or bands='hls-s30' or bands='s2-l1c' or bands='B02"),
+        ([None, "B02"], None, r"without a name \(number 1\) beside named ones.*bands='B2'"),
         ([None, "B02"], "s2-l1c", r"without a name \(number 1\)"),
-        (["B02", "SCL"], None, r"found band names 'SCL', which no sensor has.*Choose what to read with --bands B2"),
+        (["B02", "SCL"], None, r"found band names 'SCL', which no sensor has.*Choose what to read with bands='B2'"),
         (["red", "green"], None, r"found bands red, green, which could be of s2-l2a, .* or \d+ more; expected one"),
-        (["B2", "B3", "B4"], None, r"could be of s2-l2a, .*Say which with --bands, like --bands s2-l2a"),
+        (["B2", "B3", "B4"], None, r"could be of s2-l2a, .*Say which, like bands='s2-l2a'"),
         (["B05", "B06"], None, r"could be of s2-l2a or hls-l30 or s2-l1c; expected one sensor, as these differ"),
         (["B8", "nir"], "s2-l2a", r"found B8 and nir, which are one band of s2-l2a"),
         (["nir", "B5"], "landsat8-c2l2", r"found nir and B5, which are one band of landsat8-c2l2"),
         ([None] * 2, "s2-l2a:B08,nir", r"found B8 and nir, which are one band of s2-l2a"),
-        ([None] * 3, "B4,B3,B2", r"--bands: found bands B4, B3, B2, which could be of s2-l2a, .*landsat"),
-        ([None] * 2, "s2-l2a:B02", r"found 2 bands without names; expected 1, as many as --bands names \(B2\)"),
+        ([None] * 3, "B4,B3,B2", r"bands='B4,B3,B2': found bands B4, B3, B2, which could be of s2-l2a, .*landsat"),
+        ([None] * 2, "s2-l2a:B02", r"found 2 bands without names; expected 1, as in bands='s2-l2a:B02'"),
         ([None] * 2, "s2-l2a:B02,B10", r"'B10', which s2-l2a does not have"),
-        (["B02", "B03"], "s2-l2a:B02,B04", r"found the bands B2, B3; expected also B4, as --bands names it"),
-        (["B02"], "s2-l2a:", r"empty list of bands \('s2-l2a:'\)"),
+        (["B02", "B03"], "s2-l2a:B02,B04", r"found the bands B2, B3; expected also B4, as in bands='s2-l2a:B02,B04'"),
+        (["B02"], "s2-l2a:", r"bands='s2-l2a:': found an empty list of bands"),
         ([None] * 2, "missing.toml", r"missing.toml: found no file to read"),
         ([None] * 2, "490,1e9", r"found the wavelength 1e\+09; expected nm"),
         (["purple"], None, r"found band names 'purple', which no sensor has"),
-        ([None] * 3, "490,560", r"found 3 bands; expected 2, as many as --bands gives wavelengths"),
+        ([None] * 3, "490,560", r"found 3 bands; expected 2, the number of wavelengths given"),
         ([None] * 2, "s2-l9x:B2,B3", r"s2-l9x.*Did you mean"),
-        (["B02", "B10"], "s2-l2a", r"'B10', which s2-l2a does not have.*--bands s2-l2a:B2"),
+        (["B02", "B10"], "s2-l2a", r"'B10', which s2-l2a does not have.*Choose what to read with bands='s2-l2a:B2'"),
         ([None] * 3, "eurosat", r"found 3 bands without names; expected the 13 of eurosat"),
-        ([None] * 12, "eurosat", r"choose one of s2-l2a, spectralgpt-12, which have as many"),
-        ([None] * 3, "B02,B03", r"found 3 bands without names; expected 2, as many as --bands names \(B2, B3\)"),
-        (["B02", "B04"], "B03,B05,B04", r"found the bands B2, B4; expected also B3, B5, as --bands names them"),
-        (["B02"], "B02,b2", r"--bands: found the band name 'B2' more than once"),
-        (["B02"], "s2-l1d", r"'s2-l1d', which is neither a sensor nor a band.*Did you mean s2-l1c\?"),
+        ([None] * 12, "eurosat", r"many bands, or .*: bands='s2-l2a' or bands='spectralgpt-12' or bands='B02"),
+        ([None] * 3, "B02,B03", r"found 3 bands without names; expected 2, as in bands='B02,B03'"),
+        (["B02", "B04"], "B03,B05,B04", r"found the bands B2, B4; expected also B3, B5, as in bands='B03,B05,B04'"),
+        (["B02"], "B02,b2", r"bands='B02,b2': found the band name 'B2' more than once"),
+        (["B02"], "s2-l1d", r"bands='s2-l1d' is neither a sensor nor a band.*Did you mean s2-l1c\?"),
         (["B02"], " , ", r"empty list of bands"),
         ([None, None], "B02,B99", r"found band names 'B99', which no sensor has"),
     ],
@@ -219,7 +219,7 @@ def test_metadata_against_the_choice_are_a_conflict():
     assert identify(names, None, "scene.tif", metadata="hls-l30").sensor.name == "hls-l30"
     found = identify(names, "s2-l2a", "scene.tif", metadata="hls-l30")
     assert found.sensor == L2A
-    assert "found metadata or a name of hls-l30; expected s2-l2a" in found.conflicts[0]
+    assert "found metadata or a file name of hls-l30; expected s2-l2a" in found.conflicts[0]
     assert identify(names, "s2-l2a:B05", "scene.tif", metadata="hls-l30").conflicts, "a list that says whose it is"
     assert identify(["B02", "B03"], "s2-l2a", "scene.tif", metadata="s2-l1c").conflicts, "the level is another"
     twelve = [name for name in L1C.names if name != "B10"]

@@ -1,6 +1,5 @@
 """The input contract: what is suspected, what is refused, and that clean images pass."""
 
-import json
 import warnings
 from dataclasses import replace
 
@@ -18,6 +17,7 @@ from spectralgpt.checks.contract import look
 from spectralgpt.checks.suspicions import PixelSample, suspicions
 from spectralgpt.checks.typical import typical
 from spectralgpt.errors import RasterError
+from spectralgpt.plain import to_plain
 from spectralgpt.products import open_raster
 from spectralgpt.raster import Raster
 from spectralgpt.raster.sampling import LOOK_SIDE, sample
@@ -223,7 +223,7 @@ def test_a_verdict_in_full(tmp_path):
     assert verdict.warnings[-1] == f"{path}: {verdict.flags[-1].text}"
     assert verdict.text.startswith("valid pixels found; ")
     assert "\n" not in verdict.text
-    assert json.loads(json.dumps(verdict.as_dict()))["table"][0]["name"] == "B1"
+    assert to_plain(verdict)["table"][0]["name"] == "B1"
 
 
 def test_wrong_units_are_refused_unless_trusted(tmp_path):

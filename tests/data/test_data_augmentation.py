@@ -538,7 +538,7 @@ def test_autocast_does_not_round():
 def test_no_known_band_is_an_error():
     radar = (Band("radar", "VV", 5e7, 1e5, 10.0),)
     samples = made_samples(bands=radar)
-    with pytest.raises(BandError, match="--bands-as own"):
+    with pytest.raises(BandError, match="bands_as='own'"):
         augmented(samples, Augmentation(24), NATIVE, STANDARD, trained_side=24)
 
 

@@ -161,7 +161,7 @@ def test_window(groups, dates, trained):
     fitting = [side for side in range(1, 2000) if groups * dates * side**2 <= 1024]
     places = max(4, min(max(fitting, default=0), max(128, image) // patch))
     if groups * dates * places**2 > 4096:
-        with pytest.raises(OptionError, match=f"found {dates} dates of {groups} .*--date"):
+        with pytest.raises(OptionError, match=f"found {dates} dates of {groups} .*dates="):
             config.window(groups, dates)
     else:
         assert config.window(groups, dates) == patch * places

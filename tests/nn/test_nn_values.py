@@ -26,6 +26,7 @@ from spectralgpt.bands import Band, BandSet, align
 from spectralgpt.errors import BandError, RasterError
 from spectralgpt.nn import BandStatistics, Normalization, Scaling, make_cube
 from spectralgpt.nn.slots import band_valid_in_slots, to_bands, to_slots_of_groups
+from spectralgpt.plain import from_plain, to_plain
 
 MODEL = small_model()
 seeds = st.integers(0, 2**32 - 1)
@@ -109,7 +110,7 @@ def test_without_own_groups_only_known_bands_count():
     values = pixels.values.copy()
     values[:, :, -1] = 0  # B10
     assert_same_cube(cube, make_cube(replace(pixels, values=values), NATIVE, STANDARD, 128))
-    with pytest.raises(BandError, match="--bands-as own"):
+    with pytest.raises(BandError, match="bands_as='own'"):
         make_cube(made_pixels([Band("radar", "VV", 5e7, 1e5, 10.0)], 8, 8), NATIVE, STANDARD, 128)
 
 
@@ -274,7 +275,7 @@ def test_fitted_statistics_standardize_what_they_were_fitted_to():
     for band in range(12):
         assert values[band][valid[:, band]].mean() == pytest.approx(0, abs=1e-6)
         assert values[band][valid[:, band]].std() == pytest.approx(1, abs=1e-6)
-    assert Normalization.from_dict(fitted.to_dict()) == fitted
+    assert from_plain(Normalization, to_plain(fitted)) == fitted
     valid[:, 4] = False
     with pytest.raises(ValueError, match=NATIVE.bands[4].name):
         Normalization.fitted(NATIVE.bands, junked, valid)

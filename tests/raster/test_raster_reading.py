@@ -69,7 +69,7 @@ def test_bands_are_chosen_by_name(scene):
 
 def test_a_nameless_file_is_read_as_the_sensor_that_one_says(tmp_path):
     path = write(tmp_path / "patch.tif", distinct(13, 8, 9))
-    with pytest.raises(BandError, match=r"found 13 bands without names.*--bands eurosat"):
+    with pytest.raises(BandError, match=r"found 13 bands without names.*bands='eurosat'"):
         open_raster(path)
     with open_raster(path, bands="eurosat") as raster:
         assert [band.name for band in raster.bands][-1] == "B8A"
@@ -163,7 +163,7 @@ def test_the_sensor_in_the_tags_wins_over_a_guess(tmp_path):
         assert raster.tags == {SENSOR_TAG: "s2-l1c", "mine": "x"}
     with open_raster(write(tmp_path / "other.tif", distinct(1, 6, 7), names=["B02"])) as raster:
         assert raster.sensor.name == "s2-l2a"
-        assert "--bands s2-l1c" in raster.warnings[0]
+        assert "bands='s2-l1c'" in raster.warnings[0]
         assert raster.warnings[0] in check(raster).text
 
 

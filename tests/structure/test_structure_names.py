@@ -139,6 +139,7 @@ def test_an_option_is_of_one_kind_in_every_verb():
         ("data.Source", "data.MixtureEntry"),
         ("weights.Pretrained", "weights.PretrainedModel"),
         ("disk.written_beside", "disk.atomic_write"),
+        ("plain.changed", "settings.changed"),
     ],
 )
 def test_former_names_warn_and_work(former, now):

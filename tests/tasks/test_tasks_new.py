@@ -17,9 +17,10 @@ from spectralgpt.checks import check
 from spectralgpt.data import Augmentation
 from spectralgpt.errors import OptionError
 from spectralgpt.nn import Size
-from spectralgpt.plain import changed, from_plain, to_plain
+from spectralgpt.plain import from_plain, to_plain
 from spectralgpt.products import open_raster
 from spectralgpt.scenes import map_scene
+from spectralgpt.settings import changed
 from spectralgpt.training import (
     Machine,
     Mixture,

@@ -8,7 +8,8 @@ import pytest
 
 from spectralgpt.data import Augmentation
 from spectralgpt.errors import OptionError
-from spectralgpt.plain import changed, differences, from_plain, to_plain
+from spectralgpt.plain import differences, from_plain, to_plain
+from spectralgpt.settings import changed
 from spectralgpt.tasks import Pretraining
 from spectralgpt.training import DataChoice, Machine, Mixture, ModelChoice, Recipe, Schedule, Stage
 

@@ -228,7 +228,7 @@ def test_too_many_dates(weights, tmp_path, spectralgpt):
     values = land(32, 32)
     days = [f"2020-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(65)]
     paths = [write(tmp_path / f"{day}.tif", values, names=NAMES) for day in days]
-    refused(spectralgpt, tmp_path, "dates", "embed", *paths, tmp_path / "out.tif", "--weights", weights)
+    refused(spectralgpt, tmp_path, "fewer dates", "embed", *paths, tmp_path / "out.tif", "--weights", weights)
 
 
 def test_demo_of_a_scene_that_is_too_small(scene, tmp_path, spectralgpt):

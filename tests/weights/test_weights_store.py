@@ -195,6 +195,26 @@ def test_config_of_another_model(saved):
         SpectralGPT.from_pretrained(saved)
 
 
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda config: config["model"].pop("patch"), "found no patch"),
+        (lambda config: config["model"]["size"].pop("depth"), r"size: found no depth"),
+        (lambda config: config["model"].update(patch=0), "patch: found 0; expected a side in pixels"),
+        (lambda config: config["bands"]["groups"][1].pop("native"), r"bands\.groups\.1: found no native"),
+        (lambda config: config["normalization"].pop("eight_bit"), "found no eight_bit"),
+        (lambda config: config["normalization"]["statistics"][2].update(gain=1), r"statistics\.2\.band\.gain: found"),
+        (lambda config: config["normalization"]["statistics"][2].update(sd=0), "a standard deviation above 0"),
+    ],
+)
+def test_a_value_that_is_missing_or_wrong_is_named(saved, damage, message):
+    config = json.loads((saved / CONFIG).read_text())
+    damage(config)
+    edit_config(saved, **config)
+    with pytest.raises(WeightsError, match=f"found a configuration that makes no model .*{message}"):
+        SpectralGPT.from_pretrained(saved)
+
+
 def test_no_folder(tmp_path):
     with pytest.raises(WeightsError, match=r"tiny: found no such folder"):
         SpectralGPT.from_pretrained("tiny")

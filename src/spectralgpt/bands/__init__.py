@@ -1,10 +1,11 @@
-"""Bands, sensors, band sets, and how a file's bands become a model's. Knows no torch, and no files but sensors'."""
+"""Bands, sensors, band sets, and how the bands of a file become those of a model. Reads no files but sensors, and needs
+no torch."""
 
 from spectralgpt.bands.align import Alignment, align
 from spectralgpt.bands.band import NUMBERED, Band, canonical
 from spectralgpt.bands.bandset import BandSet, Group
+from spectralgpt.bands.candidates import is_alias, sensor_in_name
 from spectralgpt.bands.catalogue import (
-    Sensor,
     from_wavelengths,
     is_sensor,
     read_sensor,
@@ -12,16 +13,10 @@ from spectralgpt.bands.catalogue import (
     sensor,
     sensors,
 )
-from spectralgpt.bands.identify import (
-    Evidence,
-    Identity,
-    bands_of,
-    choice_count,
-    identify,
-    is_alias,
-    is_list,
-    sensor_in_name,
-)
+from spectralgpt.bands.choice import choice_count, is_list
+from spectralgpt.bands.evidence import Evidence, Identity
+from spectralgpt.bands.identify import bands_of, identify
+from spectralgpt.bands.sensor import Sensor
 
 __all__ = [
     "NUMBERED",

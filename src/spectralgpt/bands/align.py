@@ -16,9 +16,9 @@ from spectralgpt.errors import BandError
 class Alignment:
     """The plan that takes a file's bands to a cube's.
 
-    bandset: the cube's bands. matrix: weight of each file band in each cube band, not yet divided by the weights of
-    those that are valid at a pixel. taken and merged say `model band <- file bands`; dropped: the file's bands that no
-    band of the model takes; missing: the model's bands that the file does not feed.
+    bandset: the bands of the cube. matrix: weight of each file band in each cube band, not yet divided by the sum of
+    the weights that are valid at a pixel. taken, merged: texts like `model band <- file bands`. dropped: bands of the
+    file that feed no band of the model. missing: bands of the model that the file does not feed.
     """
 
     bandset: BandSet
@@ -30,24 +30,25 @@ class Alignment:
 
     @property
     def feeding(self) -> tuple[tuple[int, ...], ...]:
-        """For each of the cube's bands the file's bands that feed it, as indices, at least one."""
+        """For each band of the cube the indices of the file's bands that feed it, at least one."""
         return tuple(tuple(int(i) for i in np.flatnonzero(row > 0)) for row in self.matrix)
 
     @property
     def taken_alone(self) -> tuple[int, ...] | None:
-        """For each of the cube's bands the one file band that it takes; None where several are averaged."""
+        """For each band of the cube the index of the one file band that feeds it; None if several are averaged
+        anywhere."""
         return tuple(fed[0] for fed in self.feeding) if all(len(fed) == 1 for fed in self.feeding) else None
 
 
 def align(bands: Sequence[Band], model: BandSet, own: bool = False) -> Alignment:
-    """The plan that takes these bands, in the file's order, to the model.
+    """The plan that takes these bands, in the order of the file, to the model.
 
-    A model band takes the file bands whose centre lies within half its FWHM, each file band feeding only the nearest
-    such model band (tie: the shorter); several are averaged with weights exp(-4 ln 2 (d wavelength)^2 / FWHM^2). All
-    others are dropped. own: groups of the file's own bands instead, every one of them. Permuting the file's bands
-    permutes the columns of the matrix and changes nothing else.
+    A file band feeds the nearest model band with a centre within half the FWHM of the model band (tie: the shorter);
+    several file bands of one model band are averaged with weights exp(-4 ln 2 (d wavelength)^2 / FWHM^2). All others
+    are dropped. own: all bands of the file instead, in groups of their own. Permuting the bands of the file permutes
+    the columns of the matrix and changes nothing else.
 
-    BandError when the model knows none of the bands; it names `--bands-as own`.
+    BandError, naming `bands_as`, if the model knows none of the bands.
     """
     if own:
         return _own(bands, model.slots)
@@ -59,9 +60,10 @@ def align(bands: Sequence[Band], model: BandSet, own: bool = False) -> Alignment
     there = np.flatnonzero(weights.any(axis=1))
     if not len(there):
         raise BandError(
-            f"found the bands {_listed(bands)}, none of which the model knows; expected some of "
-            f"{_listed(model.bands)}, each within half its width. "
-            "To use every band in groups of its own, say --bands-as own"
+            f"found the bands {_listed(bands)}, none of which the model knows",
+            f"some of {_listed(model.bands)}, each within half its width",
+            "To use all bands, in groups of their own:",
+            ("bands_as", "own"),
         )
     rows = [(model.bands[row], _feeding(bands, weights[row])) for row in there]
     return Alignment(
@@ -82,14 +84,14 @@ def _own(bands: Sequence[Band], slots: int) -> Alignment:
 
 
 def fed(band: Band, model: Sequence[Band]) -> int | None:
-    """Which model band this file band feeds."""
+    """The index of the model band that this file band feeds; None if there is none."""
     distances = ((abs(band.wavelength - each.wavelength), each.wavelength, row) for row, each in enumerate(model))
     reaching = [(far, wavelength, row) for far, wavelength, row in distances if far <= model[row].fwhm / 2]
     return min(reaching)[2] if reaching else None
 
 
 def _weight(band: Band, model: Band) -> float:
-    """A Gaussian of the model band's FWHM, read at the file band's centre: 1 in the middle, 1/2 at the edge."""
+    """A Gaussian with the FWHM of the model band, at the centre of the file band: 1 in the middle, 1/2 at the edge."""
     return math.exp(-4 * math.log(2) * (band.wavelength - model.wavelength) ** 2 / model.fwhm**2)
 
 

@@ -1,4 +1,4 @@
-"""One measured spectral interval, and how its name is written."""
+"""A band, and how its name is written."""
 
 import re
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Band:
     def __post_init__(self) -> None:
         if not (self.wavelength > 0 and self.fwhm > 0):
             raise ValueError(f"{self}: wavelength and FWHM must be above 0 nm")
-        # 400 and 400.0 are one number, and must be written alike
+        # 400 and 400.0 are one number and must be written in the same way
         for name in ("wavelength", "fwhm", "gsd"):
             object.__setattr__(self, name, float(getattr(self, name)))
 
@@ -37,8 +37,8 @@ class Band:
 def canonical(name: str) -> str:
     """The one spelling of a band's name: `B01`, `b1`, `Band 1` are `B1`; `B8a` is `B8A`.
 
-    What follows a comma is a remark of the writer (GDAL names a Sentinel-2 band `B4, central wavelength 665 nm`), as is
-    a wavelength at the end (`blue 475 nm`). A name of another form keeps its spelling, without the space around it.
+    Text after a comma is a remark (GDAL names a Sentinel-2 band `B4, central wavelength 665 nm`), and so is a
+    wavelength at the end (`blue 475 nm`). Any other name keeps its spelling, without the space around it.
     """
     word = WAVELENGTH_LAST.sub("", name.split(",")[0]).strip()
     numbered = NUMBERED.fullmatch(word)

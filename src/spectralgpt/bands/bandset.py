@@ -2,26 +2,28 @@
 
 import itertools
 import math
+import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from spectralgpt.bands.band import Band
+from spectralgpt.plain import from_plain, to_plain
 
 LARGEST_OWN = 16
-"""Groups of a band set of its own: as many tokens a place as still leave a window of useful size."""
+"""Most groups of a band set of its own: more tokens per place would leave windows too small to be useful."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """Neighbouring bands that share one token.
 
-    bands: those that are there, at least one. slots: wavelengths (nm) of the places for bands in the group. native:
-    the group's number in the model, or None for a group of the file's own bands. The bands of a native group are among
-    its slots, by wavelength; a missing band leaves its slot empty.
+    bands: those that are present, at least one. slots: wavelengths (nm) of the places for bands in the group. native:
+    the number of the group in the model; None for a group of the file's own bands. Each band of a native group has a
+    slot of its wavelength; a missing band leaves its slot empty.
     """
 
     bands: tuple[Band, ...]
@@ -36,7 +38,8 @@ class Group:
             self.taken_slots()
 
     def taken_slots(self) -> tuple[int, ...]:
-        """For each band of a native group its slot: the first free one of equal wavelength. ValueError without one."""
+        """The slot of each band of a native group: the first free one of its wavelength. ValueError if there is
+        none."""
         taken: list[int] = []
         for band in self.bands:
             free = [i for i, slot in enumerate(self.slots) if slot == band.wavelength and i not in taken]
@@ -47,15 +50,16 @@ class Group:
 
     @property
     def wavelength(self) -> float:
-        """Mean wavelength, nm: of the slots in a native group, also when a band is missing; else of the bands."""
+        """Mean wavelength, nm: of the slots in a native group, even if a band is missing; else of the bands."""
         return math.fsum(self.slots) / len(self.slots) if self.native is not None else _mean_wavelength(self.bands)
 
     def matrix(self) -> Float[np.ndarray, "slot band"]:
-        """What takes the bands to the slots; rows sum to one.
+        """Weights that take the bands to the slots; rows sum to one.
 
-        In a native group a slot whose band is there takes it alone. Any other slot takes the bands with weights
-        max(0, 1 - |d ln wavelength| / h), h the larger of the largest gap between neighbouring slots and between
-        neighbouring bands; a slot that no band reaches takes the nearest (tie: the shorter). One band: all ones.
+        In a native group a slot takes its own band alone if that is present. Any other slot takes the bands with
+        weights max(0, 1 - |d ln wavelength| / h), h the larger of the largest gap between neighbouring slots and
+        between neighbouring bands; a slot that no band reaches takes the nearest (tie: the shorter). One band: all
+        ones.
         """
         weights = _reach(np.log(self.slots), np.log([band.wavelength for band in self.bands]))
         if self.native is not None:
@@ -64,14 +68,14 @@ class Group:
         return weights
 
     def targets(self) -> tuple[bool, ...]:
-        """Per slot whether a prediction there can be compared: its band is there, or the group is the file's own."""
+        """For each slot whether its prediction can be compared: its band is present, or the group is the file's own."""
         if self.native is None:
             return (True,) * len(self.slots)
         taken = self.taken_slots()
         return tuple(slot in taken for slot in range(len(self.slots)))
 
     def readback(self) -> Float[np.ndarray, "band slot"]:
-        """What reads the bands from predictions in slots; rows sum to one.
+        """Weights that read the bands from predictions in slots; rows sum to one.
 
         Native: each band reads its slot. Own: linear interpolation in ln wavelength; one band: the mean of the slots.
         """
@@ -92,12 +96,12 @@ def _reach(slots: Float[np.ndarray, " slot"], bands: Float[np.ndarray, " band"])
     """Triangular weights between ln wavelengths, rows summing to one."""
     distance = np.abs(slots[:, None] - bands[None, :])
     if len(slots) == 1:
-        # there is no gap to measure the reach by; twice the farthest band's distance lets every band count
+        # without a gap to take the reach from, twice the distance of the farthest band lets every band count
         reach = 2 * distance.max()
     else:
         reach = max(np.diff(np.sort(points)).max(initial=0.0) for points in (slots, bands))
     weights = np.clip(1 - distance / reach, 0.0, None) if reach > 0 else (distance == 0).astype(float)
-    # a band just one reach away weighs nothing: what rounding leaves of it must not make it feed the slot
+    # a band at just one reach has no weight: what rounding leaves of it must not feed the slot
     weights[weights < 1e-9] = 0.0
     nearest = np.lexsort((np.broadcast_to(bands, distance.shape), distance), axis=1)[:, 0]
     for slot in np.flatnonzero(weights.sum(axis=1) == 0):
@@ -130,17 +134,18 @@ class BandSet:
 
     @property
     def group_of_band(self) -> tuple[int, ...]:
-        """For each band the index of its group."""
+        """The index of the group of each band."""
         return tuple(number for number, group in enumerate(self.groups) for _ in group.bands)
 
     @property
     def slots(self) -> int:
-        """Places for bands in a group: what the kernel of the embedding is made for."""
+        """Number of slots of a group, which is that of the embedding's kernel."""
         return len(self.groups[0].slots)
 
     @classmethod
     def native(cls, bands: Sequence[Band], slots: int = 3) -> "BandSet":
-        """A model's band set: consecutive bands in wavelength order. ValueError unless slots divides their number."""
+        """The band set of a model: consecutive bands in wavelength order. ValueError unless slots divides their
+        number."""
         if slots < 1 or len(bands) % slots:
             raise ValueError(f"{len(bands)} bands do not divide into groups of {slots}")
         ordered = by_wavelength(bands)
@@ -151,9 +156,9 @@ class BandSet:
 
     @classmethod
     def own(cls, bands: Sequence[Band], slots: int = 3) -> "BandSet":
-        """The band set of bands that need not be the model's: n bands in wavelength order, G = min(16, ceil(n / slots))
-        groups, group i the bands floor(i n / G) to floor((i + 1) n / G) - 1, its slots evenly in ln wavelength from
-        its first band to its last.
+        """The band set of bands that need not be those of a model: n bands in wavelength order form
+        G = min(16, ceil(n / slots)) groups; group i has the bands floor(i n / G) to floor((i + 1) n / G) - 1, and slots
+        spaced evenly in ln wavelength from its first band to its last.
         """
         if slots < 1 or not bands:
             raise ValueError("a band set of its own has at least one band and one slot")
@@ -164,8 +169,8 @@ class BandSet:
         return cls(tuple(Group(group, _evenly(group, slots)) for group in groups))
 
     def subset(self, indices: Iterable[int]) -> "BandSet":
-        """What is left when only these bands (indices into .bands) are there: native groups keep their slots, own ones
-        are drawn over what they keep, a group without a band goes. ValueError when nothing is left.
+        """The band set with these bands (indices into .bands) only: native groups keep their slots, the slots of own
+        groups are spaced anew, groups without a band are dropped. ValueError if nothing is left.
         """
         keep, first, groups = set(indices), 0, []
         if not keep <= set(range(len(self))):
@@ -179,31 +184,28 @@ class BandSet:
         return BandSet(tuple(groups))
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; `from_dict` gives an equal band set back."""
-        return {"groups": [asdict(group) for group in self.groups]}
+        """Former name of `spectralgpt.plain.to_plain(bandset)`."""
+        _warn_of("to_dict() is spectralgpt.plain.to_plain(bandset)")
+        return dict(to_plain(self))
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "BandSet":
-        """KeyError, TypeError or ValueError when the content is not what `to_dict` returns."""
-        return cls(
-            tuple(
-                Group(
-                    tuple(Band(**band) for band in group["bands"]),
-                    tuple(float(slot) for slot in group["slots"]),
-                    group["native"],
-                )
-                for group in content["groups"]
-            )
-        )
+        """Former name of `spectralgpt.plain.from_plain(BandSet, content)`."""
+        _warn_of("from_dict(content) is spectralgpt.plain.from_plain(BandSet, content)")
+        return from_plain(cls, content, complete=True)
+
+
+def _warn_of(now: str) -> None:
+    warnings.warn(f"BandSet.{now} now", DeprecationWarning, stacklevel=3)
 
 
 def by_wavelength(bands: Sequence[Band]) -> tuple[Band, ...]:
-    """Shortest first; equal wavelengths by identity, so that the order of a file does not show."""
+    """Shortest first; equal wavelengths by identity, so that the order of a file makes no difference."""
     return tuple(sorted(bands, key=lambda band: (band.wavelength, band.identity)))
 
 
 def _evenly(bands: Sequence[Band], slots: int) -> tuple[float, ...]:
-    """Slots evenly in ln wavelength from the first band to the last, ends exact; a single one in the middle."""
+    """Slots spaced evenly in ln wavelength from the first band to the last, ends exact; a single one in the middle."""
     first, last = bands[0].wavelength, bands[-1].wavelength
     if slots == 1 or first == last:
         return (math.sqrt(first * last) if first != last else first,) * slots

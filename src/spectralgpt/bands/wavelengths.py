@@ -1,4 +1,4 @@
-"""Lists of wavelengths, as those of an imaging spectrometer: their unit, widths, names, and files of them."""
+"""Lists of wavelengths, like those of imaging spectrometers: their unit, widths and names, and files with them."""
 
 import itertools
 import math
@@ -7,25 +7,41 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from spectralgpt.bands.band import Band
 from spectralgpt.bands.text import read_small_text
 from spectralgpt.errors import BandError
 
 SHORTEST, LONGEST = 200, 20_000
-"""Wavelengths (nm) beyond these are taken for a wrong unit."""
+"""Wavelengths (nm) outside of this range are taken for a wrong unit."""
 
 MICROMETRES = 20
-"""Wavelengths that are all below this many are micrometres."""
+"""Wavelengths that are all below this are micrometres."""
 
 LONE_FWHM = 10.0
-"""FWHM (nm) of a band without neighbours: what imaging spectrometers have."""
+"""FWHM (nm) of a band without neighbours: that of most imaging spectrometers."""
+
+
+def bands_at(
+    sensor: str, wavelengths: Sequence[float | int], fwhm: Sequence[float | int] | None = None
+) -> tuple[Band, ...]:
+    """Bands of a sensor at these wavelengths, in this order, named like `409.82 nm`; their gsd is 0: unknown.
+
+    Units and BandError as in `in_nanometres`.
+    """
+    centres, breadths = in_nanometres(wavelengths, fwhm)
+    return tuple(
+        Band(sensor, name, centre, breadth, 0)
+        for name, centre, breadth in zip(names_of(centres), centres, breadths, strict=True)
+    )
 
 
 def in_nanometres(
     wavelengths: Sequence[float | int], fwhm: Sequence[float | int] | None
 ) -> tuple[list[float], list[float]]:
-    """Centres and FWHM in nm of wavelengths in nm, or in micrometres when all are below 20; fwhm None: `widths`.
+    """Centres and FWHM in nm of wavelengths in nm, or in micrometres if all are below 20; fwhm None: `widths`.
 
-    BandError for wavelengths outside 200 to 20000 nm, widths that are not above 0, or not as many as wavelengths.
+    BandError for wavelengths outside 200 to 20000 nm, widths that are not above 0, and another number of widths than of
+    wavelengths.
     """
     if not wavelengths:
         raise BandError("found no wavelengths", "at least one, in nm")
@@ -39,20 +55,20 @@ def in_nanometres(
         )
     if fwhm is None:
         return centres, widths(centres)
-    told = [round(float(each) * unit, 6) for each in fwhm]
-    if len(told) != len(centres):
-        raise BandError(f"found {len(told)} widths (FWHM) for {len(centres)} wavelengths", "as many")
-    wrong = [width for width in told if not 0 < width < math.inf]
+    given = [round(float(each) * unit, 6) for each in fwhm]
+    if len(given) != len(centres):
+        raise BandError(f"found {len(given)} widths (FWHM) for {len(centres)} wavelengths", "one for each")
+    wrong = [width for width in given if not 0 < width < math.inf]
     if wrong:
         raise BandError(f"found the width (FWHM) {wrong[0]:g} nm", "one above 0")
-    return centres, told
+    return centres, given
 
 
 def widths(centres: Sequence[float]) -> list[float]:
-    """FWHM (nm) that bands at these wavelengths may have: half the distance between the two neighbours.
+    """Likely FWHM (nm) of bands at these wavelengths: half the distance between the two neighbours.
 
-    Neighbours by wavelength, whatever the order, as detectors that overlap step back; a wavelength that is repeated
-    counts once. At the ends the distance to the only neighbour; 10 nm for a lone band.
+    Neighbours are those by wavelength, whatever the order, as overlapping detectors step back; a repeated wavelength
+    counts once. At the ends it is the distance to the only neighbour; 10 nm for a single band.
     """
     each = sorted(set(centres))
     steps = [after - before for before, after in itertools.pairwise(each)] or [LONE_FWHM]
@@ -62,7 +78,7 @@ def widths(centres: Sequence[float]) -> list[float]:
 
 
 def names_of(centres: Sequence[float]) -> list[str]:
-    """Names like `409.82 nm`, in this order, all different: `664 nm (2)` for the second one."""
+    """Names like `409.82 nm`, in this order, all different: `664 nm (2)` for the second band at 664 nm."""
     names = [f"{centre:g} nm" for centre in centres]
     seen: Counter[str] = Counter()
     for place, name in enumerate(names):
@@ -73,13 +89,14 @@ def names_of(centres: Sequence[float]) -> list[str]:
 
 
 def read_list(path: str | os.PathLike[str]) -> tuple[list[float], list[float] | None]:
-    """Wavelengths, and FWHM where it is there, of a CSV or text file: one band a line, columns separated by commas,
-    semicolons, tabs or spaces; or all wavelengths on one line.
+    """Wavelengths, and FWHM if the file has them, of a CSV or text file: one band per line, columns separated by
+    commas, semicolons, tabs or spaces; or all wavelengths on one line.
 
-    A header is the first line, when it has no number. Wavelengths: the first column whose header says wavelength or nm,
-    else the last one of numbers. FWHM: the one whose header says fwhm or bandwidth. BandError for anything else.
+    The first line is a header if it has no number. Wavelengths: the first column with wavelength or nm in its header,
+    else the last one with numbers. FWHM: the column with fwhm or bandwidth in its header. BandError, beginning with the
+    path, for anything else.
     """
-    expected = "a list of wavelengths in nm, one a line"
+    expected = "a list of wavelengths in nm, one per line"
     lines = [
         (number, line.strip())
         for number, line in enumerate(read_small_text(path, expected).splitlines(), 1)
@@ -91,7 +108,7 @@ def read_list(path: str | os.PathLike[str]) -> tuple[list[float], list[float] | 
     header = [cell.lower() for cell in rows[0][1]] if titled else []
     rows = rows[1:] if titled else rows
     if not rows:
-        raise BandError(f"{path}: found {'a header only' if titled else 'no line'}", f"{expected}")
+        raise BandError(f"{path}: found {'a header only' if titled else 'no line'}", expected)
     if len(rows) == 1 and not titled:
         alone = [_number(cell) for cell in rows[0][1] if cell]
         if None not in alone:
@@ -103,7 +120,7 @@ def read_list(path: str | os.PathLike[str]) -> tuple[list[float], list[float] | 
         place for place in reversed(numbers) if place not in breadths
     ]
     if not chosen:
-        raise BandError(f"{path}: found no column of numbers", f"{expected}")
+        raise BandError(f"{path}: found no column of numbers", expected)
     return _column(rows, chosen[0], path), _column(rows, breadths[0], path) if breadths else None
 
 
@@ -119,7 +136,7 @@ def _column(rows: Sequence[tuple[int, list[str]]], column: int, path: str | os.P
 
 
 def _number(cell: str) -> float | None:
-    """The number in a cell, also with a decimal comma, None when it is none."""
+    """The number in a cell, also with a decimal comma; None if it is not a number."""
     try:
         value = float(cell.replace(",", "."))
     except ValueError:

@@ -1,7 +1,6 @@
 """What is checked before work starts: whether an image contains what it claims to contain."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -54,10 +53,6 @@ class Verdict:
     table: tuple[BandRow, ...] = ()
     valid: float = 1.0
     clouds: float | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The verdict in plain values, as for JSON."""
-        return asdict(self)
 
 
 def check(raster: Raster, trust: bool = False) -> Verdict:

@@ -1,8 +1,6 @@
-"""What all samples of one table have in common."""
+"""What all samples of a table have in common."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,9 +9,9 @@ from spectralgpt.bands import Band
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Bands in order of wavelength, the type in which values are stored, number of dates, side in pixels.
+    """Bands in order of wavelength, the NumPy type of the stored values, number of dates, side in pixels.
 
-    Samples of one layout can be one batch.
+    Samples of one layout can share a batch. ValueError for an unknown type, and without a band, a date or a pixel.
     """
 
     bands: tuple[Band, ...]
@@ -21,9 +19,20 @@ class Layout:
     dates: int
     side: int
 
+    def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "dtype", str(np.dtype(self.dtype)))
+        except TypeError as error:
+            raise ValueError(f"found the dtype {self.dtype!r} ({error})") from None
+        if not self.bands or self.dates < 1 or self.side < 1:
+            raise ValueError(
+                f"found {len(self.bands)} bands, {self.dates} dates and a side of {self.side} pixels; expected at "
+                "least one of each"
+            )
+
     @property
     def sensor(self) -> str:
-        """Of the first band; all bands of an image are of one sensor."""
+        """The sensor of all bands."""
         return self.bands[0].sensor
 
     @property
@@ -33,18 +42,5 @@ class Layout:
 
     @property
     def bytes(self) -> int:
-        """Of a sample's values."""
+        """Size of the values of one sample."""
         return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; from_dict is the inverse."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Layout":
-        """The layout that to_dict wrote. KeyError, TypeError or ValueError for anything else."""
-        bands = tuple(Band(**band) for band in values["bands"])
-        layout = cls(bands, str(np.dtype(values["dtype"])), int(values["dates"]), int(values["side"]))
-        if not bands or layout.dates < 1 or layout.side < 1:
-            raise ValueError(f"found the layout {values}; expected at least one band, date and pixel")
-        return layout

@@ -1,20 +1,21 @@
-"""manifest.json of a shards folder: what lies in it, and what could not be stored."""
+"""manifest.json of a folder of shards: what it holds, and what could not be stored."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.statistics import BandTotals
 from spectralgpt.disk import atomic_write
-from spectralgpt.errors import DataError
+from spectralgpt.errors import DataError, OptionError
+from spectralgpt.plain import from_plain, to_plain
 
 NAME, FORMAT, VERSION = "manifest.json", "spectralgpt shards", 1
 
 
 @dataclass(frozen=True, slots=True)
 class ShardEntry:
-    """A shard: its file's name, which layout its samples have, how many, its size in bytes, its CRC-32."""
+    """A shard: the name of its file, the number of its layout, number of samples, size in bytes, CRC-32."""
 
     file: str
     layout: int
@@ -25,7 +26,7 @@ class ShardEntry:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An image, or a date of one, that could not be stored. image: to which image of the sources it belongs."""
+    """An image, or a date of one, that could not be stored. image: the image of the sources that it belongs to."""
 
     source: str
     reason: str
@@ -34,10 +35,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a shards folder holds.
+    """What a folder of shards holds.
 
-    statistics: of every band that has a valid pixel. skipped: images without a chip of enough valid pixels. roots: what
-    the sources' folders are called in `source` -> where they are.
+    statistics: of each band that has a valid pixel. skipped: images without a chip of enough valid pixels. roots: pairs
+    of the name of a source's folder, as `source` has it, and its path. ValueError for a shard of an unlisted layout.
     """
 
     layouts: tuple[Layout, ...] = ()
@@ -47,60 +48,47 @@ class Manifest:
     skipped: tuple[str, ...] = ()
     roots: tuple[tuple[str, str], ...] = ()
 
+    def __post_init__(self) -> None:
+        if any(not 0 <= shard.layout < len(self.layouts) for shard in self.shards):
+            raise ValueError("a shard has a layout that is not listed")
+
     def to_json(self) -> str:
-        content = {
-            "format": FORMAT,
-            "version": VERSION,
-            "layouts": [layout.to_dict() for layout in self.layouts],
-            "shards": [asdict(shard) for shard in self.shards],
-            "statistics": [band.to_dict() for band in self.statistics],
-            "failed": [asdict(failure) for failure in self.failed],
-            "skipped": self.skipped,
-            "roots": self.roots,
-        }
-        return json.dumps(content, indent=1) + "\n"
+        """The text of manifest.json."""
+        return json.dumps({"format": FORMAT, "version": VERSION, **to_plain(self)}, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
-        """KeyError, TypeError or ValueError for what to_json did not write."""
+        """The manifest of a text that to_json wrote. ValueError or OptionError for anything else."""
         content = json.loads(text)
-        if (content["format"], content["version"]) != (FORMAT, VERSION):
-            raise ValueError(f"{content['format']} {content['version']} instead of {FORMAT} {VERSION}")
-        layouts = tuple(map(Layout.from_dict, content["layouts"]))
-        shards = tuple(ShardEntry(**shard) for shard in content["shards"])
-        if any(not 0 <= shard.layout < len(layouts) for shard in shards):
-            raise ValueError("a shard of a layout that is not there")
-        return cls(
-            layouts=layouts,
-            shards=shards,
-            statistics=tuple(map(BandTotals.from_dict, content["statistics"])),
-            failed=tuple(Failure(**failure) for failure in content["failed"]),
-            skipped=tuple(content["skipped"]),
-            roots=tuple((name, path) for name, path in content["roots"]),
-        )
+        if not isinstance(content, dict):
+            raise ValueError("no JSON object")
+        found = content.pop("format", None), content.pop("version", None)
+        if found != (FORMAT, VERSION):
+            raise ValueError(f"format {found[0]!r}, version {found[1]!r}")
+        return from_plain(cls, content, complete=True)
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """DataError, naming the file, when it is missing or none."""
+    """The manifest of a folder. DataError, naming the file, if it is missing or damaged."""
     path = folder / NAME
     try:
         return Manifest.from_json(path.read_text())
     except FileNotFoundError:
         found = "no manifest.json" if folder.is_dir() else "no such folder"
         raise DataError(
-            f"{folder}: found {found}; expected shards. Make them with: spectralgpt shard SOURCE... --out {folder}"
+            f"{folder}: found {found}", "shards", "Make them with the verb `shard` and", ("out", str(folder))
         ) from None
     except OSError as error:
-        raise DataError(f"{path}: found that it cannot be read ({error.strerror})", "a manifest") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{path}: found no file that can be read ({error.strerror})", "a manifest of shards") from None
+    except (ValueError, OptionError, RecursionError) as error:
         raise DataError(
-            f"{path}: found no manifest of shards ({type(error).__name__}: {error})",
+            f"{path}: found no manifest of shards ({error})",
             f'format "{FORMAT}", version {VERSION}',
             "Shard the images again, into another folder",
         ) from None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Replace it at once. OSError when the disk refuses."""
+    """Write it atomically. OSError if the disk refuses."""
     with atomic_write(folder / NAME) as file:
         file.write(manifest.to_json().encode())

@@ -5,7 +5,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ from jaxtyping import Bool, Float32, Int32, Int64, Shaped, UInt64
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import Manifest, ShardEntry, read_manifest
 from spectralgpt.data.samples import Samples
-from spectralgpt.data.table import Block, Table
+from spectralgpt.data.table import MappedBatch, Table
+from spectralgpt.plain import to_plain
 
 Memory = Callable[[tuple[int, ...], str], np.ndarray]
 """Makes an array of a shape and type, with any content: np.empty, or a buffer pool."""
 
 
-Located = list[tuple[Block, int]]
+Located = list[tuple[MappedBatch, int]]
 """The block of each sample, and its row in the block."""
 
 
@@ -73,8 +74,8 @@ class Shards:
     def fingerprint(self) -> str:
         """SHA-256 over layouts and the files' names, counts and CRC-32s: it differs for other samples."""
         content = {
-            "layouts": [layout.to_dict() for layout in self.layouts],
-            "shards": [asdict(entry) for entry in self.manifest.shards],
+            "layouts": to_plain(self.layouts),
+            "shards": to_plain(self.manifest.shards),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -1,9 +1,8 @@
-"""What is known of all stored pixels of a band: sums, of which mean and spread follow, and which merge."""
+"""Sums over the stored pixels of a band, from which mean and standard deviation follow, and which can be merged."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Shaped
@@ -18,7 +17,7 @@ SUMS = ("count", "total", "squares", "low", "high", "asinh_total", "asinh_square
 
 @dataclass(frozen=True, slots=True)
 class BandTotals:
-    """Sums over a band's valid pixels, in reflectance r and in asinh(r / 0.02), of which normalization is made."""
+    """Sums over the valid pixels of a band, of reflectance r and of asinh(r / 0.02), for normalization."""
 
     band: Band
     count: int
@@ -35,7 +34,7 @@ class BandTotals:
 
     @property
     def sd(self) -> float:
-        """Of the pixels as they are, not of a population they were drawn from."""
+        """Of the pixels themselves, not an estimate for a population."""
         return _sd(self.count, self.total, self.squares)
 
     @property
@@ -47,19 +46,9 @@ class BandTotals:
         return _sd(self.count, self.asinh_total, self.asinh_squares)
 
     def merged(self, other: "BandTotals") -> "BandTotals":
-        """Of the pixels of both."""
+        """The sums over the pixels of both."""
         sums = {name: getattr(self, name) + getattr(other, name) for name in SUMS}
         return BandTotals(self.band, **(sums | {"low": min(self.low, other.low), "high": max(self.high, other.high)}))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; from_dict is the inverse."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "BandTotals":
-        """KeyError, TypeError or ValueError for what to_dict did not write."""
-        sums = {name: float(values[name]) for name in SUMS}
-        return cls(Band(**values["band"]), **(sums | {"count": int(values["count"])}))  # type: ignore[arg-type]
 
 
 def totals(
@@ -69,7 +58,7 @@ def totals(
     offset: Float64[np.ndarray, " band"],
     bands: tuple[Band, ...],
 ) -> list[BandTotals]:
-    """Of the bands that have a valid pixel."""
+    """The sums of each band that has a valid pixel. scale, offset: reflectance = value x scale + offset."""
     found = []
     for index, band in enumerate(bands):
         stored = values[:, index].ravel() if valid is None else values[:, index][valid[:, index]]
@@ -92,7 +81,7 @@ def totals(
 
 
 def merge(several: Iterable[BandTotals]) -> tuple[BandTotals, ...]:
-    """One a band, in the order in which bands first come."""
+    """One per band, in the order of their first appearance."""
     merged: dict[Band, BandTotals] = {}
     for each in several:
         merged[each.band] = merged[each.band].merged(each) if each.band in merged else each

@@ -1,13 +1,15 @@
-"""A shard: an Arrow file of samples of one layout, a row each; how it is written, and how it is seen in place.
+"""A shard: an Arrow file of samples of one layout, one per row; how it is written, and how it is read in place.
 
 values   the stored values (date, band, row, column), as bytes; 0 where not valid
-valid    np.packbits of what is valid, of the same order; empty when all within the extent is
-scale, offset   of each band: reflectance = stored x scale + offset
-extent   rows and columns that are image; what lies below and to the right is padding
-gsd, days, lon, lat   metres, NaN unknown; since 1970, -1 unknown; of the chip's centre, NaN unknown
-place    hash of what is trained on or held back together
-image, source   which image of the sources, and the path of its first date
-row, column, chips   the chip's first corner in the image, and into how many chips this is cut
+valid    np.packbits of the valid pixels, in the same order; empty if all pixels within the extent are valid
+scale, offset   per band: reflectance = stored x scale + offset
+extent   rows and columns of the image within the chip; the rest, below and to the right, is padding
+gsd      metres, NaN if unknown
+days     since 1970, -1 if unknown
+lon, lat   of the chip's centre, NaN if unknown
+place    hash of the place: samples of one place are trained on or held back together
+image, source   the image among the sources, and the path of its first date
+row, column, chips   the chip's upper left corner in the image, and the number of chips that the image is cut into
 """
 
 import bisect
@@ -23,7 +25,8 @@ from jaxtyping import Bool, Float64, Int32, Shaped
 
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.statistics import BandTotals
-from spectralgpt.errors import DataError
+from spectralgpt.errors import DataError, OptionError
+from spectralgpt.plain import from_plain, to_plain
 
 LAYOUT = b"layout"
 """Key of the layout, as JSON, in the metadata of a table."""
@@ -31,7 +34,7 @@ LAYOUT = b"layout"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chip:
-    """A row to be: a sample with where it is from; the fields are the columns, and statistics of it besides."""
+    """A sample before it is a row: the fields are the columns, with the sample's statistics beside them."""
 
     values: Shaped[np.ndarray, "date band row column"]
     valid: Bool[np.ndarray, "date band row column"] | None
@@ -52,7 +55,7 @@ class Chip:
 
 
 def schema(layout: Layout) -> pa.Schema:
-    """Of the table of a layout, which it carries in its metadata."""
+    """The schema of the table of a layout, with the layout in its metadata."""
     bands = pa.list_(pa.float64(), len(layout.bands))
     columns = {
         "values": pa.binary(layout.bytes),
@@ -73,12 +76,12 @@ def schema(layout: Layout) -> pa.Schema:
     }
     return pa.schema(
         [pa.field(name, kind, nullable=False) for name, kind in columns.items()],
-        {LAYOUT: json.dumps(layout.to_dict())},
+        {LAYOUT: json.dumps(to_plain(layout))},
     )
 
 
 def record_batch(layout: Layout, chips: Sequence[Chip]) -> pa.RecordBatch:
-    """The rows of chips of one layout."""
+    """The rows of chips that have this layout. ValueError for chips of another one."""
     wanted = schema(layout)
     values = np.stack([chip.values for chip in chips])
     if values.shape[1:] != layout.shape or values.dtype != np.dtype(layout.dtype):
@@ -90,18 +93,18 @@ def record_batch(layout: Layout, chips: Sequence[Chip]) -> pa.RecordBatch:
         "valid": [b"" if chip.valid is None else np.packbits(chip.valid).tobytes() for chip in chips],
     }
     for field in wanted:
-        told = columns.get(field.name)
-        if told is None:
-            told = [getattr(chip, field.name) for chip in chips]
+        column = columns.get(field.name)
+        if column is None:
+            column = [getattr(chip, field.name) for chip in chips]
             if pa.types.is_fixed_size_list(field.type):
-                flat = pa.array(np.stack(told).ravel(), field.type.value_type)
-                told = pa.FixedSizeListArray.from_arrays(flat, type=field.type)
-        columns[field.name] = told if isinstance(told, pa.Array) else pa.array(told, field.type)
+                flat = pa.array(np.stack(column).ravel(), field.type.value_type)
+                column = pa.FixedSizeListArray.from_arrays(flat, type=field.type)
+        columns[field.name] = column if isinstance(column, pa.Array) else pa.array(column, field.type)
     return pa.record_batch([columns[field.name] for field in wanted], wanted)
 
 
-class Block:
-    """A record batch seen in place: arrays that are views of the mapped file, a row a sample."""
+class MappedBatch:
+    """A record batch read in place: arrays that are views of the mapped file, one row per sample."""
 
     def __init__(self, batch: pa.RecordBatch, layout: Layout) -> None:
         rows = batch.num_rows
@@ -116,18 +119,18 @@ class Block:
         self.gsd = batch.column("gsd").to_numpy()
 
     def all_valid(self, row: int) -> bool:
-        """Whether a sample is valid all over its extent."""
+        """Whether all pixels of a sample within its extent are valid."""
         return bool(self.valid_ends[row] == self.valid_ends[row + 1])
 
     def packed(self, row: int) -> Shaped[np.ndarray, " byte"]:
-        """What of a sample is valid, as np.packbits has it; empty when all within the extent is."""
+        """The valid pixels of a sample, as np.packbits gives them; empty if all within its extent are valid."""
         return self.valid[self.valid_ends[row] : self.valid_ends[row + 1]]
 
 
 class Table:
-    """A shard's file, mapped into memory and checked against what the manifest says of it.
+    """The file of a shard, mapped into memory and checked against the manifest.
 
-    DataError, naming the file, when it is missing, cut off, foreign, or of another layout or count.
+    DataError, naming the file, if it is missing, cut off, not a shard, or has another layout or another count.
     """
 
     def __init__(self, path: Path, layout: Layout, count: int, size: int) -> None:
@@ -135,40 +138,40 @@ class Table:
             if path.stat().st_size != size:
                 raise DataError(
                     f"{path}: found {path.stat().st_size} bytes",
-                    f"{size}, as manifest.json says",
-                    "It is cut off or was replaced: fetch it again, or remove it and run spectralgpt shard again",
+                    f"{size}, as in manifest.json",
+                    "It is cut off or was replaced: fetch it again, or remove it and run the verb `shard` again",
                 )
             with pa.memory_map(str(path)) as file:
                 # closing gives the descriptor back; the mapping lasts as long as a view of it
                 reader = pa.ipc.open_file(file)
-                told = (reader.schema.metadata or {}).get(LAYOUT)
+                stored = (reader.schema.metadata or {}).get(LAYOUT)
                 batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
-            fits = told is not None and Layout.from_dict(json.loads(told)) == layout
+            fits = stored is not None and _layout(stored) == layout
             if not fits or reader.schema.names != schema(layout).names:
-                raise DataError(f"{path}: found a table of another layout", "the one that manifest.json says")
-            self.blocks = [Block(batch, layout) for batch in batches]
+                raise DataError(f"{path}: found a table of another layout", "the layout in manifest.json")
+            self.blocks = [MappedBatch(batch, layout) for batch in batches]
         except OSError as error:
             raise DataError(
                 f"{path}: found no file that can be read ({error.strerror or error})",
                 "a shard",
-                "Fetch it again, or remove it and run spectralgpt shard again",
+                "Fetch it again, or remove it and run the verb `shard` again",
             ) from None
-        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        except (pa.ArrowException, KeyError, TypeError, ValueError, OptionError) as error:
             raise DataError(f"{path}: found a file that is no shard ({error})", "an Arrow file") from None
         self.ends: list[int] = np.cumsum([batch.num_rows for batch in batches], dtype=np.int64).tolist()
         if len(self) != count:
-            raise DataError(f"{path}: found {len(self)} samples", f"{count}, as manifest.json says")
+            raise DataError(f"{path}: found {len(self)} samples", f"{count}, as in manifest.json")
 
     def __len__(self) -> int:
         return self.ends[-1] if self.ends else 0
 
-    def at(self, row: int) -> tuple[Block, int]:
-        """The block that holds a row, and the row within it."""
+    def at(self, row: int) -> tuple[MappedBatch, int]:
+        """The batch that holds a row, and the number of the row in the batch."""
         index = bisect.bisect_right(self.ends, row)
         return self.blocks[index], row - (self.ends[index - 1] if index else 0)
 
     def whole(self, name: str) -> Shaped[np.ndarray, " value"]:
-        """A column of numbers, or of as many numbers in each row, one row's after the other's."""
+        """The numbers of a column, row after row; a column of lists is flattened."""
         parts = [block.batch.column(name) for block in self.blocks]
         listed = pa.types.is_fixed_size_list(parts[0].type)
         return np.concatenate([(part.values if listed else part).to_numpy() for part in parts])
@@ -179,16 +182,20 @@ class Table:
 
 
 def layout_of(path: Path) -> tuple[Layout, int]:
-    """The layout that a shard carries, and how many samples it holds. DataError, naming the file, when it is none."""
+    """The layout and the number of samples of a shard. DataError, naming the file, if it is none."""
     try:
         with pa.memory_map(str(path)) as file:
             reader = pa.ipc.open_file(file)
-            layout = Layout.from_dict(json.loads(reader.schema.metadata[LAYOUT]))
+            layout = _layout(reader.schema.metadata[LAYOUT])
             return layout, sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
-    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, OptionError) as error:
         raise DataError(
             f"{path}: found a file that is no shard ({error})", "an Arrow file", "Remove it, and run this again"
         ) from None
+
+
+def _layout(stored: bytes) -> Layout:
+    return from_plain(Layout, json.loads(stored), complete=True)
 
 
 def _bytes(buffer: pa.Buffer) -> Shaped[np.ndarray, " byte"]:

@@ -1,8 +1,8 @@
-"""Reflectance to the model's units and back. A part of the weights: a model is right only in its training's units."""
+"""Reflectance to the units of a model and back: part of the weights, as a model is right in no other units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from spectralgpt.bands import Band
 ScalingKind = Literal["standard", "min_max", "two_sigma"]
 ASINH_REFLECTANCE = 0.02
 SMALLEST_SD = 1e-3
-"""Of statistics: a constant band (a test image, a sensor's fault) must not divide by zero."""
+"""Smallest standard deviation of statistics: a constant band (a test image, a faulty sensor) may not divide by zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Scaling:
 
     standard: y = (asinh(r / 0.02) - centre) / scale: log-like above 2 % reflectance, linear below, defined for
     negatives. min_max: y = (r - centre) / scale. two_sigma: the same, clipped to [0, 1], to 8 bits if eight_bit.
-    centre, scale: (batch, date, band), in the units of what they are taken from; r: reflectance.
+    centre, scale: (batch, date, band), in units of asinh(r / 0.02) or of reflectance r.
     """
 
     kind: ScalingKind
@@ -34,7 +34,7 @@ class Scaling:
 
     @property
     def fill(self) -> float:
-        """What stands for pixels without a value: the middle of the normalized range."""
+        """The value of pixels without one: the middle of the normalized range."""
         return 0.0 if self.kind == "standard" else 0.5
 
     def normalize(
@@ -46,7 +46,7 @@ class Scaling:
     def normalize_(
         self, reflectance: Float[Tensor, "batch date band height width"]
     ) -> Float[Tensor, "batch date band height width"]:
-        """The same in the reflectance's place, which saves a batch its memory."""
+        """The same in place, which saves the memory of a second batch."""
         centre, scale = self._axes(reflectance)
         if self.kind == "standard":
             return _asinh_(reflectance.div_(ASINH_REFLECTANCE)).sub_(centre).div_(scale)
@@ -61,7 +61,7 @@ class Scaling:
     def reflectance(
         self, normalized: Float[Tensor, "batch date band height width"]
     ) -> Float[Tensor, "batch date band height width"]:
-        """Reflectance of normalized values; what two_sigma clipped stays at its bound."""
+        """Reflectance of normalized values; values that two_sigma clipped stay at the bound."""
         centre, scale = self._axes(normalized)
         values = normalized * scale + centre
         return ASINH_REFLECTANCE * torch.sinh(values) if self.kind == "standard" else values
@@ -72,7 +72,7 @@ class Scaling:
 
 
 def _asinh_(x: Tensor) -> Tensor:
-    """torch.asinh_ to a rounding (1e-7), in a third of its time on CPUs, where it would be a third of all augmentation.
+    """torch.asinh_ up to rounding (1e-7), in a third of the time on CPUs, where it would be a third of augmentation.
 
     asinh x = log1p(x + x^2 / (1 + sqrt(1 + x^2))) for x >= 0; x (x / ...) is finite where x^2 is not.
     """
@@ -84,7 +84,7 @@ def _asinh_(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class BandStatistics:
-    """Mean and standard deviation of a band: of asinh(r / 0.02) for `standard`, of reflectance otherwise."""
+    """Mean and standard deviation of a band: of asinh(r / 0.02) for `standard`, of reflectance r otherwise."""
 
     band: Band
     mean: float | int
@@ -97,11 +97,11 @@ class BandStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Normalization:
-    """How the weights want their input.
+    """The input units of the weights.
 
-    standard: by fixed statistics; it keeps radiometry, so that dates compare. min_max (released weights): every band of
-    every image to [0, 1] by its own extremes; large images and reconstruction take two_sigma (mean +- 2 sd to [0, 1]),
-    as extremes of a large image say little, and those of an image with hidden parts are not known.
+    standard: by fixed statistics; it keeps radiometry, so that dates can be compared. min_max (released weights): each
+    band of each image to [0, 1] by its own extremes; large images and reconstruction take two_sigma (mean +- 2 sd to
+    [0, 1]), as the extremes of a large image say little and those of an image with hidden parts are unknown.
     """
 
     kind: Literal["standard", "min_max"]
@@ -112,10 +112,10 @@ class Normalization:
         if self.kind not in ("standard", "min_max"):
             raise ValueError(f"found the kind {self.kind!r}; expected standard or min_max")
         if not self.statistics or any(not each.sd > 0 for each in self.statistics):
-            raise ValueError("expected statistics of at least one band, each with a deviation above 0")
+            raise ValueError("expected statistics of at least one band, each with a standard deviation above 0")
 
     def kind_for(self, side: int, trained: int, reconstructing: bool) -> ScalingKind:
-        """min_max up to twice the trained side (pixels), two_sigma above and to reconstruct; standard always."""
+        """For weights of min_max: min_max up to twice the trained side (pixels), two_sigma above and to reconstruct."""
         if self.kind == "standard":
             return "standard"
         return "two_sigma" if reconstructing or side > 2 * trained else "min_max"
@@ -123,8 +123,9 @@ class Normalization:
     def fixed(self, kind: ScalingKind, bands: Sequence[Band], sources: Sequence[Sequence[Band]]) -> NDArray[np.float64]:
         """Centre and scale (2, band) from statistics.
 
-        bands: the cube's. sources: the file's bands behind each. A band that is one file band with statistics of its
-        own takes those; any other is interpolated in ln wavelength over one sensor's: the file's own, else the first.
+        bands: of the cube. sources: for each, the bands of the file that feed it. A band that is fed by a single band
+        with statistics of its own takes those; any other is interpolated in ln wavelength over the statistics of one
+        sensor: that of the file, else the first.
         """
         known = {(each.band.sensor, each.band.name): (each.mean, each.sd) for each in self.statistics}
         result = np.empty((2, len(bands)))
@@ -144,31 +145,11 @@ class Normalization:
         x = np.log(wavelength)
         return float(np.interp(x, np.log(at), mean)), float(np.interp(x, np.log(at), sd))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; from_dict is the inverse."""
-        rows = [
-            {**{name: getattr(each.band, name) for name in Band.__slots__}, "mean": each.mean, "sd": each.sd}
-            for each in self.statistics
-        ]
-        return {"kind": self.kind, "statistics": rows, "eight_bit": self.eight_bit}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Normalization":
-        """The normalization that to_dict wrote. ValueError, KeyError or TypeError for anything else."""
-        unknown = set(values) - {"kind", "statistics", "eight_bit"}
-        if unknown:
-            raise ValueError(f"found the unknown keys {sorted(unknown)} in the normalization")
-        statistics = tuple(
-            BandStatistics(Band(**{name: row[name] for name in Band.__slots__}), row["mean"], row["sd"])
-            for row in values["statistics"]
-        )
-        return cls(values["kind"], statistics, values["eight_bit"])
-
     @classmethod
     def fitted(
         cls, bands: Sequence[Band], reflectance: Float[np.ndarray, "pixel band"], valid: Bool[np.ndarray, "pixel band"]
     ) -> "Normalization":
-        """`standard` statistics of a sample of pixels. ValueError where a band has no valid pixel."""
+        """`standard` statistics of a sample of pixels. ValueError if a band has no valid pixel."""
         if not valid.any(axis=0).all():
             raise ValueError(
                 f"found no valid pixel in {[b.name for b, v in zip(bands, valid.T, strict=True) if not v.any()]}"

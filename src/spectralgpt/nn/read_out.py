@@ -1,19 +1,18 @@
 """The read-out: how the features of tokens become the embedding of a place and of an image.
 
-Weights that were measured bring one, with numbers of its own. Without one an embedding is the last block's features,
-normed, averaged over present tokens.
+Weights may bring a measured read-out, with numbers of its own. Without one an embedding is the last block's features,
+normed and averaged over present tokens.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 SMALLEST_DEVIATION = 1e-6
-"""Added to a deviation before its logarithm."""
+"""Added to a standard deviation before its logarithm is taken."""
 
 Features = Sequence[Float[Tensor, "batch date group row column dim"]]
 Present = Bool[Tensor, "batch date group row column"]
@@ -23,10 +22,10 @@ Present = Bool[Tensor, "batch date group row column"]
 class ReadOutConfig:
     """What a measured read-out reads.
 
-    place, image: the blocks whose features are read for each, increasing, 0 for what goes into the first. values:
-    length of a place's vector.
+    place, image: the blocks that are read for each, in increasing order; 0 for the input of the first block. values:
+    length of the vector of a place.
 
-    Raises ValueError for blocks that are not increasing, or no values.
+    Raises ValueError for blocks that do not increase, and for no values.
     """
 
     place: tuple[int, ...]
@@ -36,29 +35,17 @@ class ReadOutConfig:
     def __post_init__(self) -> None:
         for blocks in (self.place, self.image):
             if not blocks or list(blocks) != sorted(set(blocks)) or blocks[0] < 0:
-                raise ValueError(f"found blocks {list(blocks)} of a read-out; expected increasing numbers from 0")
+                raise ValueError(f"found the blocks {list(blocks)} for a read-out; expected increasing numbers from 0")
         if self.values < 1:
-            raise ValueError(f"found {self.values} values of a read-out; expected at least 1")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; from_dict is the inverse."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "ReadOutConfig":
-        """What to_dict wrote. ValueError, KeyError or TypeError for anything else."""
-        unknown = set(values) - set(cls.__slots__)
-        if unknown:
-            raise ValueError(f"found the unknown keys {sorted(unknown)} in the read-out")
-        return cls(tuple(values["place"]), tuple(values["image"]), values["values"])
+            raise ValueError(f"found {self.values} values for a read-out; expected at least 1")
 
 
 class ReadOut(nn.Module):
-    """A measured read-out; its numbers are part of the weights, and not trained.
+    """A measured read-out; its numbers are part of the weights and are not trained.
 
-    Of a place: the mean over its present tokens (groups, dates) after each block, concatenated, standardized,
-    projected. Of an image: after each block and of each of the model's groups the mean and the logarithm of the
-    deviation over present tokens, standardized; 0 for a group without two present tokens.
+    Vector of a place: the mean over its present tokens (groups, dates) after each block, concatenated, standardized and
+    projected. Vector of an image: the mean and the logarithm of the standard deviation over present tokens, per block
+    and per group of the model, standardized; 0 for a group with fewer than two present tokens.
     """
 
     place_mean: Tensor
@@ -80,14 +67,14 @@ class ReadOut(nn.Module):
         self.register_buffer("image_deviation", torch.ones(seen))
 
     def of_places(self, features: Features, present: Present) -> Float[Tensor, "batch row column value"]:
-        """Vectors of the places, 0 where nothing is present. features: after the blocks of `config.place`."""
+        """Vectors of the places, 0 where nothing is present. features: one per block of `config.place`."""
         count = present.sum(dim=(1, 2)).clamp(min=1)[..., None]
         means = torch.cat([each.sum(dim=(1, 2)) / count for each in features], dim=-1)
         vectors = ((means - self.place_mean) / self.place_deviation) @ self.projection
         return torch.where(present.any(dim=2).any(dim=1)[..., None], vectors, 0.0)
 
     def of_images(self, features: Features, present: Present) -> Float[Tensor, "batch value"]:
-        """Vectors of the images. features: after the blocks of `config.image`, of the model's own groups."""
+        """Vectors of the images. features: one per block of `config.image`, for the model's own groups."""
         axes = (1, 3, 4)
         count = present.sum(dim=axes)
         parts = []
@@ -102,6 +89,6 @@ class ReadOut(nn.Module):
 
 
 def default_scale(norm: nn.LayerNorm) -> Float[Tensor, " value"]:
-    """The int8 scale of embeddings without a measured read-out: (4 |w| + |b|) / 127 of the final norm's weight and
-    bias, as what is normed has about one unit of spread before these."""
+    """The int8 scale of embeddings without a measured read-out: (4 |w| + |b|) / 127, w and b the weight and bias of the
+    final norm, as normed values have a spread of about one unit before these are applied."""
     return (4 * norm.weight.detach().abs() + norm.bias.detach().abs()) / 127

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from spectralgpt.bands import BandSet
 from spectralgpt.errors import OptionError
@@ -22,7 +21,7 @@ class Size:
     def __post_init__(self) -> None:
         for dim, heads in ((self.dim, self.heads), (self.decoder_dim, self.decoder_heads)):
             if dim % heads:
-                raise ValueError(f"found width {dim} and {heads} heads; expected a width that the heads divide")
+                raise ValueError(f"found width {dim} and {heads} heads; expected a multiple of the heads")
 
 
 SIZES = {
@@ -32,7 +31,7 @@ SIZES = {
     "large": Size(1024, 24, 16, 512, 4, 16),
     "huge": Size(1280, 32, 16, 512, 4, 16),
 }
-"""base, large and huge are the paper's; tiny and small keep its shape for laptops."""
+"""base, large and huge are those of the paper; tiny and small keep its proportions, for laptops."""
 
 SPECTRUM_NODES = tuple(400 * (2500 / 400) ** (k / 11) for k in range(12))
 """Nodes of our own spectrum tables: 12, evenly in ln wavelength from 400 to 2500 nm."""
@@ -40,12 +39,12 @@ SPECTRUM_NODES = tuple(400 * (2500 / 400) ** (k / 11) for k in range(12))
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """All that is needed to build a model, as it stands in the weights' config.json.
+    """All that is needed to build a model.
 
     bands: the model's own bands in wavelength order, in native groups of one size.
-    patch: side of a patch in pixels. image: side of the images it was trained on, in pixels.
+    patch: side of a patch, pixels. image: side of the training images, pixels.
     place_nodes: rows and columns of the place table. spectrum_nodes: wavelengths (nm) of the spectrum table's nodes.
-    joint_positions: the encoder has one table of group and place together, as the released classifiers.
+    joint_positions: the encoder has one table for group and place together, like the released classifiers.
     """
 
     size: Size
@@ -58,54 +57,28 @@ class ModelConfig:
 
     @property
     def slots(self) -> int:
-        """Bands that share a token."""
+        """Number of bands that share a token."""
         return self.bands.slots
 
     @property
     def token_values(self) -> int:
-        """Values of a token: slots x patch rows x patch columns, in this order."""
+        """Number of values of a token: slots x patch rows x patch columns, in this order."""
         return self.slots * self.patch**2
 
     def window(self, groups: int, dates: int) -> int:
-        """Side in pixels of the window on a scene: about 1024 tokens, at least 4 places, at most what was trained.
+        """Side in pixels of the windows of a scene: about 1024 tokens, at least 4 places, at most the larger of 128
+        pixels and the side of the training images.
 
-        Raises OptionError above 4096 tokens: so many dates and groups do not fit into attention at once.
+        Raises OptionError above 4096 tokens, which are too many for attention at once.
         """
         largest = max(128, self.image) // self.patch
         places = max(4, min(math.isqrt(1024 // (groups * dates)), largest))
         tokens = groups * dates * places**2
         if tokens > 4096:
             raise OptionError(
-                f"found {dates} dates of {groups} band groups, {tokens} tokens in the smallest window; expected at "
-                "most 4096. Choose fewer dates with --date."
+                f"found {dates} dates of {groups} band groups, {tokens} tokens in the smallest window",
+                "at most 4096",
+                "Choose fewer dates, like",
+                ("dates", "2024-05-01,2024-07-10"),
             )
         return self.patch * places
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; from_dict is the inverse."""
-        joint = {"joint_positions": True} if self.joint_positions else {}
-        return joint | {
-            "size": {name: getattr(self.size, name) for name in Size.__slots__},
-            "bands": self.bands.to_dict(),
-            "patch": self.patch,
-            "image": self.image,
-            "place_nodes": list(self.place_nodes),
-            "spectrum_nodes": list(self.spectrum_nodes),
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
-        """The configuration that to_dict wrote. ValueError, KeyError or TypeError for anything else."""
-        unknown = set(values) - set(cls.__slots__)
-        if unknown:
-            raise ValueError(f"found the unknown keys {sorted(unknown)} in the model's configuration")
-        rows, columns = values["place_nodes"]
-        return cls(
-            size=Size(**values["size"]),
-            bands=BandSet.from_dict(values["bands"]),
-            patch=values["patch"],
-            image=values["image"],
-            place_nodes=(rows, columns),
-            spectrum_nodes=tuple(values["spectrum_nodes"]),
-            joint_positions=values.get("joint_positions", False),
-        )

@@ -16,7 +16,6 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from filelock import BaseFileLock
 
 from spectralgpt.disk import atomic_write, locked, release_and_remove
 from spectralgpt.errors import TargetError
+from spectralgpt.plain import to_plain
 from spectralgpt.raster import check_target
 from spectralgpt.scenes.maker import Notes
 from spectralgpt.scenes.plan import Plan
@@ -43,10 +43,10 @@ class Journal:
     """The folder TARGET.partial of one run. Its making leaves no file; `start` does."""
 
     def __init__(self, target: Path, plan: Plan, parameters: Mapping[str, object]) -> None:
-        """parameters: what JSON can hold; raises TypeError or ValueError otherwise."""
+        """parameters: what JSON can hold; TypeError or ValueError for anything else."""
         self.folder = partial_of(target)
         self._count = len(plan.rows)
-        content = {"format": FORMAT, "version": VERSION, "plan": asdict(plan), "journal": dict(parameters)}
+        content = {"format": FORMAT, "version": VERSION, "plan": to_plain(plan), "journal": dict(parameters)}
         self._text = json.dumps(content, indent=1, sort_keys=True) + "\n"
         self._lock: BaseFileLock | None = None
 

@@ -87,7 +87,7 @@ def pretrain(
     """
     import time
 
-    from spectralgpt.plain import changed
+    from spectralgpt.settings import changed
     from spectralgpt.training import read_log, run_training
 
     start = time.perf_counter()

@@ -1,34 +1,38 @@
-"""All that weights hold besides their numbers, and how config.json says it.
+"""All that weights hold besides their numbers, and how it stands in config.json.
 
-Version 2 is what is written. Version 1, which has no `format`, is read for ever; its arrangement is also what the
-fingerprint is taken over, so that weights of both versions have the same one.
+Version 2 is written. Version 1, which has no `format`, stays readable; the fingerprint is taken over its arrangement,
+so that weights have the same one in both versions.
+
+config.json holds the dataclasses as `plain` writes them, except that the bands stand beside the model, that a row of
+the normalization holds the fields of its band itself, and that `joint_positions` is left out if it is false.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from spectralgpt.errors import InputError, WeightsError
 from spectralgpt.nn import ModelConfig, Normalization, ReadOutConfig
+from spectralgpt.plain import from_plain, to_plain
 from spectralgpt.tasks import Class, HeadConfig, Task, find
 
 FORMAT, VERSION = "spectralgpt weights", 2
 
 UNNAMED = "pretraining"
-"""The task of weights of version 1 that name none."""
+"""The task of weights of version 1 without `kind`."""
 MEASURED = "measured"
 """Type of a read-out with numbers of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What weights hold, before a model is made of them.
+    """What weights hold, before a model is made from them.
 
-    classes: of the head, where they have names. read_out: None where it was not measured. source: where it was read,
-    for messages.
+    classes: of the head, if they have names. read_out: None if it was not measured. source: where this was read, for
+    messages.
     """
 
     task: Task
@@ -43,41 +47,39 @@ class Contents:
 
     def arrangement(self) -> dict[str, Any]:
         """What makes the model, besides its tensors, as version 1 arranged it: for the fingerprint. What that version
-        had no word for stands there only where it is used."""
-        model = self.config.to_dict()
-        bands = model.pop("bands")
+        did not know is added only where it is used."""
+        model, bands = _model_and_bands(self.config)
         if self.task.name != UNNAMED:
             model["kind"] = self.task.name
         if self.head is not None:
             model["head"] = self._head(of_version_1=True)
         if self.classes:
             model["classes"] = [each.name for each in self.classes]
-        return plain(
+        return _as_json(
             {
                 "model": model,
                 "bands": bands,
-                "normalization": self.normalization.to_dict(),
+                "normalization": _flat(self.normalization),
                 "read_out": self._read_out(),
             }
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The content of config.json, less the checksum. TypeError or ValueError for a provenance that JSON cannot
+        """The content of config.json, without the checksum. TypeError or ValueError for a provenance that JSON cannot
         hold."""
         if odd := [key for key in self.provenance if not isinstance(key, str)]:
-            raise TypeError(f"the provenance has the key {odd[0]!r}, which is no text")
-        model = self.config.to_dict()
-        bands = model.pop("bands")
-        return plain(
+            raise TypeError(f"the provenance has the key {odd[0]!r}, which is not a text")
+        model, bands = _model_and_bands(self.config)
+        return _as_json(
             {
                 "format": FORMAT,
                 "version": VERSION,
                 "task": self.task.name,
                 "head": None if self.head is None else self._head(),
-                "classes": [asdict(each) for each in self.classes],
+                "classes": to_plain(self.classes),
                 "model": model,
                 "bands": bands,
-                "normalization": self.normalization.to_dict(),
+                "normalization": _flat(self.normalization),
                 "read_out": self._read_out(),
                 "provenance": self.provenance,
             }
@@ -85,25 +87,25 @@ class Contents:
 
     def _head(self, *, of_version_1: bool = False) -> dict[str, Any]:
         kind = self.task.head_type(self.head)
-        values = asdict(self.head)  # type: ignore[call-overload]
+        values = to_plain(self.head)
         named = not (of_version_1 and kind == _first(self.task))
         return {"type": kind, **values} if named else values
 
     def _read_out(self) -> dict[str, Any]:
         if self.read_out is None:
             return unmeasured(self.config.size.depth)
-        return {"type": MEASURED, **self.read_out.to_dict()}
+        return {"type": MEASURED, **to_plain(self.read_out)}
 
 
 def unmeasured(depth: int) -> dict[str, Any]:
-    """The read-out of weights that were not measured, in words: the last block's features, normed, averaged over
-    present tokens."""
+    """The read-out of weights without a measured one: the features of the last block, normed and averaged over present
+    tokens."""
     how = {"blocks": [depth], "norm": "final", "pool": "mean"}
     return {"place": how, "image": how}
 
 
 def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: str) -> Contents:
-    """What a config.json of any version says. WeightsError where it says no model."""
+    """The contents of a config.json of any version. WeightsError if they make no model."""
     version = content.get("version", 1) if "format" in content else 1
     if content.get("format", FORMAT) != FORMAT or type(version) is not int or version not in (1, VERSION):
         raise WeightsError(
@@ -114,10 +116,10 @@ def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: st
     wanted = ("checksum", "classes", "head", "task")
     missing = [name for name in wanted if name not in content or (content[name] is None and name != "head")]
     if missing if version == VERSION else len(missing) < len(wanted):
-        # of version 1 there is none of these
+        # version 1 has none of these
         raise WeightsError(
             f"{source}: found a damaged configuration ({', '.join(missing) or 'format and version'} missing)",
-            "it as it was written",
+            "the configuration as it was written",
             "Fetch it again",
         )
     try:
@@ -128,37 +130,61 @@ def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: st
         else:
             task, values, named = find(content["task"]), content["head"], content["classes"]
         head = _head_of(task, values)
-        config = ModelConfig.from_dict({**model, "bands": content["bands"]})
+        config = from_plain(ModelConfig, {"joint_positions": False, **model, "bands": content["bands"]}, complete=True)
         for key, side in (("patch", config.patch), ("image", config.image)):
-            if not isinstance(side, int) or side < 1:
-                raise ValueError(f"found {key} {side!r}; expected a side in pixels")
+            if side < 1:
+                raise ValueError(f"{key}: found {side}; expected a side in pixels")
         return Contents(
             task=task,
             config=config,
             head=head,
-            normalization=Normalization.from_dict(content["normalization"]),
+            normalization=_normalization(content["normalization"]),
             provenance=dict(content["provenance"] or {}),
-            classes=checked_classes(tuple(Class(**each) for each in named), head),
+            classes=checked_classes(tuple(from_plain(Class, each) for each in named), head),
             read_out=_read_out_of(content["read_out"], config.size.depth),
             tensors=tensors,
             source=source,
         )
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, InputError) as error:
-        raise WeightsError(f"{source}: found a configuration that makes no model ({error!r}).") from None
+        said = error if isinstance(error, ValueError | InputError) else repr(error)
+        raise WeightsError(f"{source}: found a configuration that makes no model ({said}).") from None
 
 
 def checked_classes(classes: tuple[Class, ...], head: HeadConfig | None) -> tuple[Class, ...]:
-    """The names of a head's classes. ValueError where their number is not the head's, or a name
-    stands there twice."""
+    """The classes of a head. ValueError if their number is not that of the head, or two have the same name."""
     count = getattr(head, "classes", 0)
     if classes and len(classes) != count:
-        raise ValueError(f"found names of {len(classes)} classes; expected as many as the head has, {count}")
+        raise ValueError(f"found names of {len(classes)} classes; expected the {count} of the head")
     if len({each.name for each in classes}) < len(classes):
         raise ValueError(f"found a class twice in {', '.join(each.name for each in classes)}; expected each once")
     return classes
 
 
-def plain(content: Mapping[str, Any]) -> dict[str, Any]:
+def _model_and_bands(config: ModelConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A model's configuration without its bands, and the bands."""
+    model = to_plain(config)
+    bands = model.pop("bands")
+    joint = model.pop("joint_positions")
+    return ({"joint_positions": True} if joint else {}) | model, bands
+
+
+def _flat(normalization: Normalization) -> dict[str, Any]:
+    content: dict[str, Any] = to_plain(normalization)
+    rows = [{**row.pop("band"), **row} for row in content["statistics"]]
+    return content | {"statistics": rows}
+
+
+def _normalization(content: Mapping[str, Any]) -> Normalization:
+    """The inverse of `_flat`."""
+    numbers = ("mean", "sd")
+    rows = [
+        {name: row[name] for name in numbers} | {"band": {name: row[name] for name in row if name not in numbers}}
+        for row in content["statistics"]
+    ]
+    return from_plain(Normalization, {**content, "statistics": rows}, complete=True)
+
+
+def _as_json(content: Mapping[str, Any]) -> dict[str, Any]:
     """As it comes back from the file: tuples are lists. TypeError or ValueError for what JSON cannot hold."""
     result: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
     return result
@@ -173,13 +199,8 @@ def _head_of(task: Task, values: Mapping[str, Any] | None) -> HeadConfig | None:
     kind = values.pop("type", _first(task))
     if kind not in task.heads:
         raise ValueError(f"found the head {kind!r} for {task.name}; expected {' or '.join(task.heads)}")
-    head: HeadConfig = task.heads[kind](**{name: _tuple(value) for name, value in values.items()})
+    head: HeadConfig = from_plain(task.heads[kind], values)
     return head
-
-
-def _tuple(value: Any) -> Any:
-    """Tuples come back as lists."""
-    return tuple(_tuple(each) for each in value) if isinstance(value, list) else value
 
 
 def _read_out_of(values: Mapping[str, Any], depth: int) -> ReadOutConfig | None:
@@ -188,12 +209,12 @@ def _read_out_of(values: Mapping[str, Any], depth: int) -> ReadOutConfig | None:
         return None
     if values.pop("type", None) != MEASURED:
         raise ValueError(f"found the read-out {values}; expected a measured one or {unmeasured(depth)}")
-    read_out = ReadOutConfig.from_dict(values)
+    read_out = from_plain(ReadOutConfig, values, complete=True)
     if max(*read_out.place, *read_out.image) > depth:
-        raise ValueError(f"found a read-out of blocks beyond {depth}")
+        raise ValueError(f"found a read-out of blocks beyond {depth}, the last one")
     return read_out
 
 
 def _first(task: Task) -> str:
-    """The head that weights of version 1 mean, which name no type."""
+    """The head of weights of version 1, which name no type."""
     return next(iter(task.heads))

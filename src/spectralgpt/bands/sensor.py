@@ -1,0 +1,71 @@
+"""A sensor: a named list of bands with its conventions, and how names of bands are compared."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from spectralgpt.bands.band import Band, canonical
+from spectralgpt.errors import BandError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """A named list of bands, in file order, with its conventions: reflectance = stored x scale + offset.
+
+    scale, offset: None where the stored numbers are no reflectance without metadata. nodata: the value of pixels that
+    were not measured, None if the products have none. names_files: whether names of bands in a file may point to this
+    sensor; otherwise it is chosen by its name, by metadata or by the name of the file only. zero_padded: whether its
+    products write B02. product: regular expression, searched in names of files and folders in any case. aliases: pairs
+    of another name, as `spelled` gives it, and the name of the band. examples: names of real products.
+    """
+
+    name: str
+    title: str
+    level: str
+    bands: tuple[Band, ...]
+    scale: float | None
+    offset: float | None
+    nodata: float | None
+    source: str
+    names_files: bool = True
+    zero_padded: bool = False
+    product: str | None = None
+    aliases: tuple[tuple[str, str], ...] = ()
+    examples: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(band.name for band in self.bands)
+
+    def knows(self, name: str) -> bool:
+        """Whether a band has this name or alias."""
+        return self._find(name) is not None
+
+    def band(self, name: str) -> Band:
+        """The band with this name or alias, in any spelling. BandError, with the nearest name, if there is none."""
+        found = self._find(name)
+        if found is None:
+            raise BandError(
+                f"found band name {name!r}, which {self.name} does not have; expected one of {', '.join(self.names)}."
+                f"{did_you_mean(canonical(name), self.names)}"
+            )
+        return found
+
+    def claims(self, name: str) -> bool:
+        """Whether a file or folder of this name is one of its products."""
+        return self.product is not None and re.search(self.product, name, re.IGNORECASE) is not None
+
+    def _find(self, name: str) -> Band | None:
+        wanted = spelled(name)
+        meant = next((band for alias, band in self.aliases if alias == wanted), None)
+        return next((band for band in self.bands if band.name == meant or spelled(band.name) == wanted), None)
+
+
+@lru_cache(maxsize=8192)
+def spelled(name: str) -> str:
+    """The spelling in which names are compared: `canonical` in lower case, `red-edge` like `Red Edge`, `458.90 nm` like
+    `458.9_nm`.
+    """
+    word = canonical(name)
+    measured = re.fullmatch(r"(\d+(?:\.\d*)?)\s*nm", word, re.IGNORECASE)
+    return re.sub(r"[\s_-]+", "_", f"{float(measured[1]):.10g} nm" if measured else word).casefold()
