@@ -11,14 +11,15 @@ import types
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from spectralgpt.errors import OptionError, did_you_mean
 from spectralgpt.renames import former_names
 
 T = TypeVar("T")
 
-__getattr__ = former_names(__name__, {"changed": "settings.changed"})
+if not TYPE_CHECKING:  # type checkers see the new names only
+    __getattr__ = former_names(__name__, {"changed": "settings.changed"})
 
 TYPE = "type"
 """Key of the name of a Family's member among its plain values."""
