@@ -235,7 +235,7 @@ def test_a_description_wins_over_a_files_name(tmp_path):
         (
             {"a_B02.tif": {}, "a_B8A.tif": {"crs": None, "transform": Affine.identity(), "side": 4}},
             RasterError,
-            "found bands of 8 x 8, 4 x 4 pixels of which some have no georeference",
+            "found bands of 8 x 8, 4 x 4 pixels, some without georeference",
         ),
         ({"2020-01-01_B02.tif": {}, "2021-01-01_B03.tif": {}}, RasterError, "found files of 2020-01-01 and 2021-01-01"),
     ],

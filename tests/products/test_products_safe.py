@@ -552,7 +552,7 @@ def test_an_image_of_three_bands(copy):
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", product_text("L2A")[:2000].encode(), b"<a/>"])
 def test_metadata_that_are_damaged(copy, content):
     (copy / "MTD_MSIL2A.xml").write_bytes(content)
-    assert "MTD_MSIL2A.xml" in refused(copy, "found")
+    assert "MTD_MSIL2A.xml" in refused(copy, "found|is not text")
 
 
 def test_metadata_without_end(copy):
@@ -567,10 +567,10 @@ def test_damaged_zips(l2a, tmp_path):
     content = zipped(l2a, tmp_path / "whole.zip").read_bytes()
     for size in (0, 100, len(content) // 2, len(content) - 30):
         (tmp_path / "cut.zip").write_bytes(content[:size])
-        assert str(tmp_path / "cut.zip") in refused(tmp_path / "cut.zip", "found an archive that cannot be read")
+        assert str(tmp_path / "cut.zip") in refused(tmp_path / "cut.zip", "the archive cannot be read")
     at = content.index(b"MTD_MSIL2A.xml") + 200
     (tmp_path / "hit.zip").write_bytes(content[:at] + b"\x55" * 300 + content[at + 300 :])
-    refused(tmp_path / "hit.zip", "found .*MTD_MSIL2A.xml, which cannot be read")
+    refused(tmp_path / "hit.zip", "MTD_MSIL2A.xml cannot be read")
 
 
 def test_a_bomb_in_a_zip(tmp_path):

@@ -1,4 +1,4 @@
-"""XML from outside, parsed without document types and entities: a few lines of those can fill the memory."""
+"""XML from outside, parsed without document types and entities, as a few lines of those can fill the memory."""
 
 from xml.etree.ElementTree import Element, ParseError
 
@@ -17,8 +17,10 @@ def parse_xml(content: str | bytes, source: str) -> Element:
         root: Element = fromstring(content, forbid_dtd=True)
     except DefusedXmlException:
         raise RasterError(
-            f"{source}: found XML with a DOCTYPE or entities", "plain XML", "Fetch the file again from its provider"
+            f"{source}: found XML with a DOCTYPE or entities", "plain XML", "Download the file again from its provider"
         ) from None
     except (ParseError, LookupError, ValueError) as error:
-        raise RasterError(f"{source}: found XML that cannot be read ({error})", "plain XML", "Fetch it again") from None
+        raise RasterError(
+            f"{source}: found XML that cannot be read ({error})", "plain XML", "Download it again"
+        ) from None
     return root
