@@ -369,7 +369,7 @@ def landsat(folder: Path, *, drop: str = "", **changes: str) -> Path:
     bands = (2, 3, 4, 5)
     for band in bands:
         write(product / f"{PRODUCT}_B{band}.TIF", scene(5)[band - 1 : band] + np.uint16(6000))
-    told = {
+    attributes = {
         "SPACECRAFT_ID": '"LANDSAT_9"',
         "SENSOR_ID": '"OLI_TIRS"',
         "DATE_ACQUIRED": "2023-07-07",
@@ -382,7 +382,7 @@ def landsat(folder: Path, *, drop: str = "", **changes: str) -> Path:
             "COLLECTION_NUMBER": "02",
         }
         | {f"FILE_NAME_BAND_{band}": f'"{PRODUCT}_B{band}.TIF"' for band in bands},
-        "IMAGE_ATTRIBUTES": told | changes,
+        "IMAGE_ATTRIBUTES": attributes | changes,
         "LEVEL1_RADIOMETRIC_RESCALING": {f"REFLECTANCE_MULT_BAND_{band}": "2.0000E-05" for band in bands}
         | {f"REFLECTANCE_ADD_BAND_{band}": "-0.100000" for band in bands},
     }
@@ -1148,8 +1148,10 @@ def overviews_that_are_damaged(folder: Path) -> Call:
 
 @right("sidecar", lambda found: all_valid(found) and 0.05 < found["table"][3]["median"] < 0.2, embeds=True)
 def a_sidecar_that_lies_about_statistics(folder: Path) -> Call:
-    told = "".join(f'<MDI key="STATISTICS_{key}">{-7e9}</MDI>' for key in ("MINIMUM", "MAXIMUM", "MEAN", "STDDEV"))
-    band = f'<PAMRasterBand band="4"><Metadata>{told}</Metadata></PAMRasterBand>'
+    statistics = "".join(
+        f'<MDI key="STATISTICS_{key}">{-7e9}</MDI>' for key in ("MINIMUM", "MAXIMUM", "MEAN", "STDDEV")
+    )
+    band = f'<PAMRasterBand band="4"><Metadata>{statistics}</Metadata></PAMRasterBand>'
     return Call([aux(image(folder), band)])
 
 

@@ -83,7 +83,7 @@ def library(request):
     if request.param == "fake":
 
         def array(values, dims, coords, attrs=None, encoding=None, name=None):
-            labels = {key: Array(np.asarray(told), at, {}, about) for key, (at, told, about) in coords.items()}
+            labels = {key: Array(np.asarray(values), at, {}, about) for key, (at, values, about) in coords.items()}
             return Array(values, dims, labels, attrs or {}, encoding or {}, name)
 
         return SimpleNamespace(array=array, dataset=Dataset)
@@ -100,8 +100,8 @@ def library(request):
 def labels(crs: bool = True, **more: Any) -> dict[str, Any]:
     """Coordinates as rioxarray and odc-stac write them."""
     mapping = {"crs_wkt": GRID.crs, "GeoTransform": "435730 10 0 4179460 0 -10"}
-    told = {"x": (("x",), CENTRES["x"], {"units": "metre"}), "y": (("y",), CENTRES["y"], {"units": "metre"})}
-    return told | ({"spatial_ref": ((), 0, mapping)} if crs else {}) | more
+    places = {"x": (("x",), CENTRES["x"], {"units": "metre"}), "y": (("y",), CENTRES["y"], {"units": "metre"})}
+    return places | ({"spatial_ref": ((), 0, mapping)} if crs else {}) | more
 
 
 TIMES = {"time": (("time",), np.array(["2020-05-01T10:11:12", "NaT"], "datetime64[ns]"), {})}
@@ -379,8 +379,8 @@ def test_numbered_variables_have_no_names_but_long_ones(library):
     coords, values = labels(), distinct(2, ROWS, COLUMNS)
 
     def made(*names: str | None) -> Any:
-        told = [{"long_name": name} if name else {} for name in names]
-        arrays = [library.array(values[i], ("y", "x"), coords, told[i]) for i in range(2)]
+        attributes = [{"long_name": name} if name else {} for name in names]
+        arrays = [library.array(values[i], ("y", "x"), coords, attributes[i]) for i in range(2)]
         return library.dataset({"band_1": arrays[0], "band_2": arrays[1]})
 
     assert [band.name for band in as_pixels(made("B08", "B02")).bands] == ["B8", "B2"]
@@ -507,7 +507,7 @@ BOX = SimpleNamespace(minx=435730.0, maxx=435780.0, miny=4179420.0, maxy=4179460
 
 
 @pytest.mark.parametrize(
-    "told",
+    "placing",
     [
         {"crs": CRS.from_user_input(UTM), "bbox": BOX},
         {"crs": CRS.from_user_input(UTM), "bounds": BOX},
@@ -515,8 +515,8 @@ BOX = SimpleNamespace(minx=435730.0, maxx=435780.0, miny=4179420.0, maxy=4179460
         {"crs": 32618, "transform": torch.tensor(tuple(PLACE)[:6], dtype=torch.float64)},
     ],
 )
-def test_torchgeo_s_samples(told):
-    pixels = as_pixels({"image": IMAGE, "mask": torch.zeros(4, 5), "label": 3} | told, bands="B02,B03,B04")
+def test_torchgeo_s_samples(placing):
+    pixels = as_pixels({"image": IMAGE, "mask": torch.zeros(4, 5), "label": 3} | placing, bands="B02,B03,B04")
     assert np.array_equal(pixels.values[0], IMAGE.numpy())
     assert pixels.grid.coincides(GRID)
     assert set(pixels.scale) == {1e-4}

@@ -28,7 +28,7 @@ FAMILIES: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("shared_
 """The table: which files share a fate, and what it is."""
 
 READS = [
-    pytest.param(family, read, id=f"{family['files'][0]}-{read.get('bands', 'own' if 'own' in read else 'untold')}")
+    pytest.param(family, read, id=f"{family['files'][0]}-{read.get('bands', 'own' if 'own' in read else 'unstated')}")
     for family in FAMILIES
     for read in family.get("read", ())
 ]
@@ -103,8 +103,8 @@ def differences(raster: Raster, read: dict[str, Any]) -> Iterator[str]:
     names = [band.name for band in raster.bands]
     if read["names"] != "*" and names != read["names"].split():
         yield f"bands {' '.join(names)}"
-    told = (math.inf, -math.inf) if read["gsd"] == "unknown" else read["gsd"]
-    if not (math.isnan(raster.gsd) if read["gsd"] == "unknown" else told[0] <= raster.gsd <= told[1]):
+    known = (math.inf, -math.inf) if read["gsd"] == "unknown" else read["gsd"]
+    if not (math.isnan(raster.gsd) if read["gsd"] == "unknown" else known[0] <= raster.gsd <= known[1]):
         yield f"gsd {raster.gsd}"
     if (raster.dates[0] != "") != read["date"]:
         yield f"date {raster.dates[0]!r}"
@@ -189,14 +189,14 @@ def test_what_every_image_is(family, read, tmp_path):
 @pytest.mark.parametrize("data", BOTH)
 @pytest.mark.parametrize("family", [each for each in FAMILIES if "oscd/*/imgs_1" in each["files"]])
 def test_dates_are_those_of_the_data_set(family, data):
-    told = {
+    dates = {
         row["city"]: (row["date_1"], row["date_2"])
         for row in csv.DictReader((data / "oscd/cities.csv").read_text().splitlines())
     }
     for folder in files_of(family, data):
         with open_raster(folder) as raster:
             date = raster.dates[0].replace("-", "")
-        assert date == told[folder.parent.name][int(folder.name[-1]) - 1], folder
+        assert date == dates[folder.parent.name][int(folder.name[-1]) - 1], folder
 
 
 @pytest.mark.parametrize(

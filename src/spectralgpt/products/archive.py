@@ -90,7 +90,7 @@ class Archive:
 
     def _needed(self, name: str) -> None:
         if not self.has(name):
-            raise RasterError(f"{self.path}: has no {name}", "it in the product", "Download it again")
+            raise RasterError(f"{self.path}: found no {name}", "it in the product", "Download it again")
 
     def _head(self, name: str, count: int) -> bytes:
         """The first bytes of a file."""

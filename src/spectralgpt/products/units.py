@@ -81,7 +81,7 @@ def _nodata(stored: StoredBand, identity: Identity) -> float | int | None:
 
 
 def _are_reflectance(layers: tuple[Layer, ...], grid: Grid, identity: Identity) -> bool:
-    """Whether values from windows all over the image look like reflectance; if these are empty, from the first other."""
+    """Whether values from windows all over the image look like reflectance; if these are empty, from another."""
     dtype = np.result_type(*(layer.dtype for layer in layers))
     ones, zeros = (1.0,) * len(layers), (0.0,) * len(layers)
     with Raster((layers,), grid, (UNKNOWN,), identity.sensor, dtype, ones, zeros, None) as raster:

@@ -10,7 +10,7 @@ from jaxtyping import Int32, Shaped
 from spectralgpt.bands import canonical, is_alias
 from spectralgpt.days import UNKNOWN, day_of
 from spectralgpt.errors import RasterError
-from spectralgpt.products.arrays.description import DescribedArray, Packing, as_numpy, numbers_of, listed
+from spectralgpt.products.arrays.description import DescribedArray, Packing, as_numpy, listed, numbers_of
 from spectralgpt.products.arrays.dimensions import AXES, BAND_AXIS, COLUMN_AXIS, DATE_AXIS, ROW_AXIS, roles_of
 from spectralgpt.products.arrays.places import grid_of
 

@@ -11,7 +11,7 @@ from jaxtyping import Shaped
 from rasterio.crs import CRS
 
 from spectralgpt.errors import RasterError
-from spectralgpt.products.arrays.description import numbers_of, listed
+from spectralgpt.products.arrays.description import listed, numbers_of
 from spectralgpt.products.arrays.dimensions import COLUMN_AXIS, ROW_AXIS, roles_of
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS
