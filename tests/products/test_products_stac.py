@@ -381,7 +381,7 @@ def test_what_contradicts_itself(tmp_path):
 
     item = made(tmp_path, TWO)
     write(tmp_path / "B04.tif", distinct(1, 24, 24), nodata=65535, scales=[2e-4], offsets=[0.0])
-    refused(item, tmp_path, "scale 0.0002 in the file and 0.0001 by the item")
+    refused(item, tmp_path, "scale 0.0002 in the file and 0.0001 in the item")
     write(tmp_path / "B04.tif", distinct(1, 24, 24), nodata=65535)
     item["assets"]["red"]["raster:bands"] = [{"nodata": 0}]
     refused(item, tmp_path, "nodata 65535 in the file and 0 in the item")
