@@ -1,4 +1,4 @@
-"""One view of a product's files, whether they lie in a folder, a zip or a tar."""
+"""One view of a product's files, in a folder, a zip or a tar."""
 
 import io
 import tarfile

@@ -1,4 +1,4 @@
-"""Pixels of xarray's arrays, tensors and samples; without xarray, of what has its attributes."""
+"""Pixels from xarray's arrays, tensors and samples; without xarray, from stand-ins with its attributes."""
 
 import importlib.util
 import subprocess
@@ -26,7 +26,7 @@ GRID = Grid(CRS.from_user_input(UTM).to_wkt(), PLACE, ROWS, COLUMNS)
 
 @dataclass(frozen=True)
 class Array:
-    """As little of xarray.DataArray as is asked of one. computed counts."""
+    """The part of xarray.DataArray that is used. computed: how often it was computed."""
 
     values: np.ndarray
     dims: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ class Dataset:
 
 @pytest.fixture(params=["fake", "xarray"] if importlib.util.find_spec("xarray") else ["fake"])
 def library(request):
-    """Makes arrays and data sets of the same arguments, with xarray where it is installed."""
+    """Makes arrays and data sets from the same arguments, with xarray where it is installed."""
     if request.param == "fake":
 
         def array(values, dims, coords, attrs=None, encoding=None, name=None):
@@ -112,7 +112,7 @@ def two_dates() -> np.ndarray:
 
 
 def odc(library: SimpleNamespace, **how: Any) -> Any:
-    """Like odc-stac: a variable a band, dates along time, spatial_ref an EPSG code."""
+    """Like odc-stac: one variable per band, dates along time, spatial_ref an EPSG code."""
     coords = labels(False) | TIMES | {"spatial_ref": ((), 32618, {"grid_mapping_name": "transverse_mercator"})}
     attrs = {"nodata": 0, "units": "1", "grid_mapping": "spatial_ref"} | how
     values = two_dates()
@@ -126,7 +126,7 @@ def odc(library: SimpleNamespace, **how: Any) -> Any:
 
 
 def rio(library: SimpleNamespace, values: np.ndarray | None = None, **how: Any) -> Any:
-    """Like rioxarray: bands numbered, named by long_name, how they are stored in attributes."""
+    """Like rioxarray: bands numbered, named by long_name, scale, offset and nodata in attributes."""
     coords = labels(band=(("band",), [1, 2, 3], {}))
     attrs = {"AREA_OR_POINT": "Area", "scale_factor": 1.0, "add_offset": 0.0, "long_name": ("B02", "B03", "B04")}
     values = distinct(3, ROWS, COLUMNS) if values is None else values
@@ -237,7 +237,7 @@ def test_corners_for_coordinates_are_known_by_the_transform(library):
 
 
 def test_a_cut_out_lies_where_its_coordinates_say(library):
-    """GeoTransform still tells of the whole."""
+    """GeoTransform still describes the whole image."""
     coords = labels() | {"x": (("x",), CENTRES["x"][2:3], {}), "y": (("y",), CENTRES["y"][1:3], {})}
     pixels = as_pixels(library.array(distinct(1, 2, 1)[0], ("y", "x"), coords), bands="B02")
     assert pixels.grid.transform == Affine(10, 0, 435750, 0, -10, 4179450)

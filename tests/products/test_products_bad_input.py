@@ -1,4 +1,4 @@
-"""Every kind of wrong file gives one clear message, before or while it is read, and leaves nothing behind."""
+"""Each kind of wrong file gives one clear message, on opening or reading, and leaves nothing behind."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""ENVI images: wavelengths and reflectance by the header, and a header that is not the file's is refused."""
+"""ENVI images: wavelengths and reflectance from the header; another file's header is refused."""
 
 import csv
 from pathlib import Path

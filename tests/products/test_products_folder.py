@@ -1,4 +1,4 @@
-"""A folder of single-band files on grids of their own is one image, by georeference."""
+"""A folder of single-band files, each on its own grid, is one image by georeference."""
 
 import numpy as np
 import pytest
@@ -183,7 +183,7 @@ def test_integers_are_rounded_not_cut(tmp_path):
 
 @pytest.mark.parametrize(("scene", "height", "width"), [("demo_scene", 516, 516), ("large_scene", 1947, 1933)])
 def test_the_demos_scene(request, scene, height, width):
-    """Bands of three grids; of the large scene they share neither origin nor extent."""
+    """Bands on three grids; in the large scene these share neither origin nor extent."""
     with open_raster(request.getfixturevalue(scene), bands="s2-l1c") as raster:
         assert raster.shape == (1, 13, height, width)
         assert raster.read(Window(height // 2, width // 2, 64, 64)).valid is None

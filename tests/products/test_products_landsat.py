@@ -1,4 +1,4 @@
-"""Landsat products: real metadata and pixels, made ones where there are none, and what is broken."""
+"""Landsat products: real metadata and pixels, made ones where these are missing, and broken ones."""
 
 import json
 import math
@@ -115,7 +115,7 @@ def is_cloudy(clouds: CloudLayer, value: int) -> bool:
 
 
 def in_text(text: str, key: str) -> float:
-    """The number of a key, by a way of its own."""
+    """The number of a key, read independently."""
     return float(re.search(rf"\b{key} = (\S+)", text)[1])
 
 
@@ -174,7 +174,7 @@ def test_multispectral_scanners_are_refused():
 
 
 def split(source: Path, folder: Path, names: dict[str, str]) -> None:
-    """Each band of an image into a file of its own, named by the first word of its description."""
+    """Each band of an image in a separate file, named by the first word of its description."""
     folder.mkdir(exist_ok=True)
     with rasterio.open(source) as dataset:
         for index, description in enumerate(dataset.descriptions, 1):

@@ -342,7 +342,7 @@ def test_no_scene_classes_at_20_m(copy):
 
 
 def test_old_names(tmp_path):
-    """As products were called until 2016."""
+    """The names of products until 2016."""
     made = make_safe(tmp_path / "made", product_text("L1C"), made_images())
     safe = tmp_path / "S2A_OPER_PRD_MSIL1C_PDMC_20160405.SAFE"
     granule = safe / "GRANULE" / "S2A_OPER_MSI_L1C_TL_EPA__20160405_A004104_T32TQR_N02.04"

@@ -1,4 +1,4 @@
-"""STAC items of four catalogues with local pixels: what is read is what the item means, or it is refused."""
+"""STAC items of four catalogues with local pixels: read as the item means them, or refused."""
 
 import copy
 import json
@@ -49,7 +49,7 @@ def load(name: str) -> Item:
 
 
 def with_pixels(item: Item, folder: Path, how: str = "relative") -> tuple[Path, dict[str, np.ndarray]]:
-    """The item in a folder with pixels of its own for every image: where the item says, with other values in each."""
+    """The item in a folder with pixels for every image, where the item places it; each has other values."""
     item = copy.deepcopy(item)
     properties, pixels = item["properties"], {}
     (folder / "pixels").mkdir(parents=True)
@@ -182,7 +182,7 @@ ORIGIN = (500000.0, 5300000.0)
 
 
 def made(tmp_path: Path, files: dict[str, tuple[str, float]], **properties: Any) -> Item:
-    """A Sentinel-2 item with one file an asset: {asset: (file's name, pixel size)}."""
+    """A Sentinel-2 item with one file per asset: {asset: (file's name, pixel size)}."""
     assets = {}
     for number, (key, (file, size)) in enumerate(files.items()):
         side = int(240 / size)

@@ -1,4 +1,4 @@
-"""VRTs: what the sources are, or a refusal; GDAL alone gives zeros, nameless bands or lost offsets."""
+"""VRTs are read as their sources, or refused; GDAL alone gives zeros, bands without names or lost offsets."""
 
 import os
 from pathlib import Path
@@ -100,7 +100,7 @@ def test_what_the_vrt_says_itself_holds(tmp_path):
 
 
 def test_bands_of_files_apart(tmp_path):
-    """As gdalbuildvrt -separate: one file a band, the name in the file's."""
+    """As gdalbuildvrt -separate: one file per band, with the band's name in the file's."""
     for name in ("S2_B02_10m", "S2_B8A_20m"):
         tile(tmp_path / f"{name}.tif", bands=1, names=None)
     path = vrt(tmp_path / "m.vrt", [source("S2_B02_10m.tif", 1, 0, 0), source("S2_B8A_20m.tif", 1, 0, 0)], width=SIDE)
@@ -139,7 +139,7 @@ def test_several_values_for_absent(tmp_path):
 
 
 def test_tiles_that_differ(tmp_path):
-    """Before and after baseline 04.00 in one mosaic: no one offset holds."""
+    """Before and after baseline 04.00 in one mosaic: no single offset applies."""
     tile(tmp_path / "a.tif", scales=[1e-4] * 2, offsets=[0, 0])
     tile(tmp_path / "b.tif", SIDE, scales=[1e-4] * 2, offsets=[-0.1] * 2)
     refused(mosaic(tmp_path / "m.vrt"), "several scales and offsets")
