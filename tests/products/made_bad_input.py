@@ -369,7 +369,7 @@ def landsat(folder: Path, *, drop: str = "", **changes: str) -> Path:
     bands = (2, 3, 4, 5)
     for band in bands:
         write(product / f"{PRODUCT}_B{band}.TIF", scene(5)[band - 1 : band] + np.uint16(6000))
-    told = {
+    attributes = {
         "SPACECRAFT_ID": '"LANDSAT_9"',
         "SENSOR_ID": '"OLI_TIRS"',
         "DATE_ACQUIRED": "2023-07-07",
@@ -382,7 +382,7 @@ def landsat(folder: Path, *, drop: str = "", **changes: str) -> Path:
             "COLLECTION_NUMBER": "02",
         }
         | {f"FILE_NAME_BAND_{band}": f'"{PRODUCT}_B{band}.TIF"' for band in bands},
-        "IMAGE_ATTRIBUTES": told | changes,
+        "IMAGE_ATTRIBUTES": attributes | changes,
         "LEVEL1_RADIOMETRIC_RESCALING": {f"REFLECTANCE_MULT_BAND_{band}": "2.0000E-05" for band in bands}
         | {f"REFLECTANCE_ADD_BAND_{band}": "-0.100000" for band in bands},
     }
@@ -698,7 +698,7 @@ def without_transform(path: Path, **how: Any) -> Path:
     return path
 
 
-@refused("another place", "shares no place", embeds=True)
+@refused("another place", "does not overlap", embeds=True)
 def two_dates_of_other_places(folder: Path) -> Call:
     other = image(folder, name="2020-06-01.tif", transform=Affine(10, 0, 735730, 0, -10, 4179460))
     return Call([image(folder, name="2020-05-01.tif"), other])
@@ -707,7 +707,7 @@ def two_dates_of_other_places(folder: Path) -> Call:
 # -- paths and folders ------------------------------------------------------------------------------------------------
 
 
-@refused("symlink loops", "found nothing there|cannot be|loop|neither", apart=True)
+@refused("symlink loops", "does not exist|cannot be|loop|neither", apart=True)
 def a_link_to_itself(folder: Path) -> Call:
     (folder / "a.tif").symlink_to("b.tif")
     (folder / "b.tif").symlink_to("a.tif")
@@ -761,7 +761,7 @@ def umlauts_in_latin_1(folder: Path) -> Call:
     return Call([path])
 
 
-@refused("odd names", "found")
+@refused("odd names", "found|does not exist")
 def band_names_of_several_lines(folder: Path) -> Call:
     return Call([image(folder, scene(2), names=("B02\nTraceback\x1b[31m", "B\t3"))])
 
@@ -771,7 +771,7 @@ def a_slash_behind_a_safe(folder: Path) -> Call:
     return Call([f"{level_1c(folder)}/"])
 
 
-@refused("odd names", "found")
+@refused("odd names", "found|does not exist")
 def a_slash_behind_a_file(folder: Path) -> Call:
     return Call([f"{image(folder)}/"])
 
@@ -781,12 +781,12 @@ def the_name_of_a_place_in_memory(folder: Path) -> Call:
     return Call(["MEM:::DATAPOINTER=1,PIXELS=64,LINES=64,BANDS=1,DATATYPE=UInt16"])
 
 
-@refused("odd names", "found nothing there|neither|too long", embeds=True)
+@refused("odd names", "does not exist|neither|too long", embeds=True)
 def a_name_too_long_for_any_disk(folder: Path) -> Call:
     return Call([folder / ("a" * 5000 + ".tif")])
 
 
-@refused("nothing there", "found")
+@refused("nothing there", "found|does not exist")
 def no_path_at_all(folder: Path) -> Call:
     return Call([""])
 
@@ -797,7 +797,7 @@ def empty_folder(folder: Path) -> Call:
     return Call([folder / "scene"])
 
 
-@refused("nothing there", "found")
+@refused("nothing there", "found|does not exist")
 def folder_of_junk(folder: Path) -> Call:
     made = folder / "scene"
     (made / "sub").mkdir(parents=True)
@@ -819,25 +819,25 @@ def a_file_that_may_not_be_read(folder: Path) -> Call:
     return Call([path])
 
 
-@refused("no file", "no file", apart=True)
+@refused("no file", "is not a file", apart=True)
 def a_pipe(folder: Path) -> Call:
     os.mkfifo(folder / "scene.tif")
     return Call([folder / "scene.tif"])
 
 
-@refused("no file", "no file|B03", apart=True)
+@refused("no file", "is not a file|B03", apart=True)
 def a_pipe_among_the_bands(folder: Path) -> Call:
     made = files(folder / "scene", ("B02",))
     os.mkfifo(made / "T18SUG_20200501_B03.tif")
     return Call([made])
 
 
-@refused("no file", "no file", apart=True)
+@refused("no file", "is not a file", apart=True)
 def a_device(folder: Path) -> Call:
     return Call(["/dev/zero"])
 
 
-@refused("no file", "no file", apart=True)
+@refused("no file", "is not a file", apart=True)
 def a_socket(folder: Path) -> Call:
     (folder / "s").mkdir()
     with socket.socket(socket.AF_UNIX) as made:
@@ -845,7 +845,7 @@ def a_socket(folder: Path) -> Call:
     return Call([folder / "s" / "scene.tif"])
 
 
-@refused("no file", "MTD_MSIL1C.xml|no file|file", apart=True)
+@refused("no file", "MTD_MSIL1C.xml|file", apart=True)
 def a_safe_whose_metadata_are_a_pipe(folder: Path) -> Call:
     safe = level_1c(folder)
     (safe / "MTD_MSIL1C.xml").unlink()
@@ -853,7 +853,7 @@ def a_safe_whose_metadata_are_a_pipe(folder: Path) -> Call:
     return Call([safe])
 
 
-@refused("no file", "MTL|no metadata", apart=True)
+@refused("no file", "MTL|metadata that state", apart=True)
 def an_mtl_that_is_a_pipe(folder: Path) -> Call:
     product = landsat(folder)
     (product / f"{PRODUCT}_MTL.txt").unlink()
@@ -887,13 +887,13 @@ def an_asset_that_is_a_pipe(folder: Path) -> Call:
     return Call([stac(folder, {"B04": asset("B04.tif", "B04")})])
 
 
-@refused("no file", "no file|archive|product", apart=True)
+@refused("no file", "is not a file|archive|product", apart=True)
 def a_zip_that_is_a_pipe(folder: Path) -> Call:
     os.mkfifo(folder / "product.zip")
     return Call([folder / "product.zip"])
 
 
-@refused("no file", "no file|archive|product", apart=True)
+@refused("no file", "is not a file|archive|product", apart=True)
 def a_tar_that_is_a_pipe(folder: Path) -> Call:
     os.mkfifo(folder / f"{PRODUCT}.tar")
     return Call([folder / f"{PRODUCT}.tar"])
@@ -968,7 +968,7 @@ def a_day_that_never_was(folder: Path) -> Call:
     return Call([f"{image(folder)}@2020-02-30"])
 
 
-@refused("dates", "found nothing there|date|neither")
+@refused("dates", "does not exist|date|neither")
 def a_date_of_nothing(folder: Path) -> Call:
     return Call([f"{folder / 'scene.tif'}@2020-02-03"])
 
@@ -983,7 +983,7 @@ def a_date_to_choose_that_is_not_there(folder: Path) -> Call:
     return Call([image(folder, name="2020-05-01.tif")], ["--dates", "2021-01-01"])
 
 
-@refused("dates", "'' for a date|--date")
+@refused("dates", "'' for a date")
 def no_date_to_choose(folder: Path) -> Call:
     return Call([image(folder)], ["--dates", ","])
 
@@ -1067,12 +1067,12 @@ def gsd_of_an_image_without_a_crs(folder: Path) -> Call:
     return Call([image(folder, crs=None, transform=Affine.identity())], ["--gsd", "20"])
 
 
-@refused("clouds", "--clouds scl: found no layer", embeds=True)
+@refused("clouds", "clouds.*scl.*: found no cloud layer", embeds=True)
 def clouds_of_a_product_without(folder: Path) -> Call:
     return Call([image(folder)], ["--clouds", "scl"])
 
 
-@refused("clouds", "--clouds.*shares no place", embeds=True)
+@refused("clouds", "clouds.*mask.tif.*: does not overlap", embeds=True)
 def clouds_of_another_place(folder: Path) -> Call:
     mask = write(folder / "mask.tif", scene(1) % np.uint16(2), transform=Affine(10, 0, 735730, 0, -10, 4179460))
     return Call([image(folder)], ["--clouds", mask])
@@ -1148,8 +1148,10 @@ def overviews_that_are_damaged(folder: Path) -> Call:
 
 @right("sidecar", lambda found: all_valid(found) and 0.05 < found["table"][3]["median"] < 0.2, embeds=True)
 def a_sidecar_that_lies_about_statistics(folder: Path) -> Call:
-    told = "".join(f'<MDI key="STATISTICS_{key}">{-7e9}</MDI>' for key in ("MINIMUM", "MAXIMUM", "MEAN", "STDDEV"))
-    band = f'<PAMRasterBand band="4"><Metadata>{told}</Metadata></PAMRasterBand>'
+    statistics = "".join(
+        f'<MDI key="STATISTICS_{key}">{-7e9}</MDI>' for key in ("MINIMUM", "MAXIMUM", "MEAN", "STDDEV")
+    )
+    band = f'<PAMRasterBand band="4"><Metadata>{statistics}</Metadata></PAMRasterBand>'
     return Call([aux(image(folder), band)])
 
 

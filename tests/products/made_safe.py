@@ -35,7 +35,7 @@ class Image:
     transform: Affine
 
     def at(self, factor: float) -> "Image":
-        """With pixels so many times as long: means where coarser, repeated where finer; what does not fill one is left
+        """With pixels longer by this factor: means where coarser, repeated where finer; what does not fill one is left
         out."""
         if factor < 1:
             often = round(1 / factor)
@@ -49,7 +49,7 @@ class Image:
 
 
 def scaled(transform: Affine, factor: float) -> Affine:
-    """The same corner, pixels so many times as long. Written out, as affine 2 says `*` for it and affine 3 `@`."""
+    """The same corner, pixels longer by this factor. Written out, as affine 2 says `*` for it and affine 3 `@`."""
     a, b, c, d, e, f = transform[:6]
     return Affine(a * factor, b * factor, c, d * factor, e * factor, f)
 

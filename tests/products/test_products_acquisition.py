@@ -56,15 +56,15 @@ def test_ten_days_are_143_orbits():
 @pytest.mark.parametrize("data", BOTH)
 def test_days_of_real_old_names(data):
     """The data set's own dates; many of its first images were processed up to 18 months later."""
-    told = 0
+    dated = 0
     for listed in sorted((data / "oscd").glob("*/dates.txt")):
         days = re.findall(r"date_(\d): (\d{4})(\d\d)(\d\d)", listed.read_text())
         for number, *day in days:
             names = [path.name for path in (listed.parent / f"imgs_{number}").glob("*.tif")]
             if names or data == SHARED:
                 assert {iso_date(day_in_name(name)) for name in names} == {"-".join(day)}, listed
-                told += 1
-    assert told >= {IMAGES: 1, SHARED: 20}[data]
+                dated += 1
+    assert dated >= {IMAGES: 1, SHARED: 20}[data]
 
 
 NONE: list[tuple[str, str]] = []

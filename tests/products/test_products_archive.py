@@ -1,4 +1,4 @@
-"""One view of a product's files, whether they lie in a folder, a zip or a tar."""
+"""One view of a product's files, in a folder, a zip or a tar."""
 
 import io
 import tarfile
@@ -77,7 +77,7 @@ def test_damaged(folder, kind):
         path.write_bytes(damaged)
         if kind == "tar" and damaged and content.startswith(damaged):
             continue  # a tar has no directory: its first files are whole
-        with pytest.raises(RasterError, match=r": found an archive that cannot be read \(.*expected a whole one"):
+        with pytest.raises(RasterError, match=r": the archive cannot be read \(.*expected a whole one"):
             open_archive(str(path))
 
 
@@ -107,7 +107,7 @@ def test_locked_zip(folder):
     path.write_bytes(content)
     view = open_archive(str(path))
     assert view is not None
-    with pytest.raises(RasterError, match=r"found t.txt, which cannot be read \(.*encrypted"):
+    with pytest.raises(RasterError, match=r"t.txt cannot be read \(.*encrypted"):
         view.text("t.txt")
 
 

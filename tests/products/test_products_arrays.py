@@ -1,4 +1,4 @@
-"""Pixels of xarray's arrays, tensors and samples; without xarray, of what has its attributes."""
+"""Pixels from xarray's arrays, tensors and samples; without xarray, from stand-ins with its attributes."""
 
 import importlib.util
 import subprocess
@@ -26,7 +26,7 @@ GRID = Grid(CRS.from_user_input(UTM).to_wkt(), PLACE, ROWS, COLUMNS)
 
 @dataclass(frozen=True)
 class Array:
-    """As little of xarray.DataArray as is asked of one. computed counts."""
+    """The part of xarray.DataArray that is used. computed: how often it was computed."""
 
     values: np.ndarray
     dims: tuple[str, ...] = ()
@@ -79,11 +79,11 @@ class Dataset:
 
 @pytest.fixture(params=["fake", "xarray"] if importlib.util.find_spec("xarray") else ["fake"])
 def library(request):
-    """Makes arrays and data sets of the same arguments, with xarray where it is installed."""
+    """Makes arrays and data sets from the same arguments, with xarray where it is installed."""
     if request.param == "fake":
 
         def array(values, dims, coords, attrs=None, encoding=None, name=None):
-            labels = {key: Array(np.asarray(told), at, {}, about) for key, (at, told, about) in coords.items()}
+            labels = {key: Array(np.asarray(values), at, {}, about) for key, (at, values, about) in coords.items()}
             return Array(values, dims, labels, attrs or {}, encoding or {}, name)
 
         return SimpleNamespace(array=array, dataset=Dataset)
@@ -100,8 +100,8 @@ def library(request):
 def labels(crs: bool = True, **more: Any) -> dict[str, Any]:
     """Coordinates as rioxarray and odc-stac write them."""
     mapping = {"crs_wkt": GRID.crs, "GeoTransform": "435730 10 0 4179460 0 -10"}
-    told = {"x": (("x",), CENTRES["x"], {"units": "metre"}), "y": (("y",), CENTRES["y"], {"units": "metre"})}
-    return told | ({"spatial_ref": ((), 0, mapping)} if crs else {}) | more
+    places = {"x": (("x",), CENTRES["x"], {"units": "metre"}), "y": (("y",), CENTRES["y"], {"units": "metre"})}
+    return places | ({"spatial_ref": ((), 0, mapping)} if crs else {}) | more
 
 
 TIMES = {"time": (("time",), np.array(["2020-05-01T10:11:12", "NaT"], "datetime64[ns]"), {})}
@@ -112,7 +112,7 @@ def two_dates() -> np.ndarray:
 
 
 def odc(library: SimpleNamespace, **how: Any) -> Any:
-    """Like odc-stac: a variable a band, dates along time, spatial_ref an EPSG code."""
+    """Like odc-stac: one variable per band, dates along time, spatial_ref an EPSG code."""
     coords = labels(False) | TIMES | {"spatial_ref": ((), 32618, {"grid_mapping_name": "transverse_mercator"})}
     attrs = {"nodata": 0, "units": "1", "grid_mapping": "spatial_ref"} | how
     values = two_dates()
@@ -126,7 +126,7 @@ def odc(library: SimpleNamespace, **how: Any) -> Any:
 
 
 def rio(library: SimpleNamespace, values: np.ndarray | None = None, **how: Any) -> Any:
-    """Like rioxarray: bands numbered, named by long_name, how they are stored in attributes."""
+    """Like rioxarray: bands numbered, named by long_name, scale, offset and nodata in attributes."""
     coords = labels(band=(("band",), [1, 2, 3], {}))
     attrs = {"AREA_OR_POINT": "Area", "scale_factor": 1.0, "add_offset": 0.0, "long_name": ("B02", "B03", "B04")}
     values = distinct(3, ROWS, COLUMNS) if values is None else values
@@ -237,7 +237,7 @@ def test_corners_for_coordinates_are_known_by_the_transform(library):
 
 
 def test_a_cut_out_lies_where_its_coordinates_say(library):
-    """GeoTransform still tells of the whole."""
+    """GeoTransform still describes the whole image."""
     coords = labels() | {"x": (("x",), CENTRES["x"][2:3], {}), "y": (("y",), CENTRES["y"][1:3], {})}
     pixels = as_pixels(library.array(distinct(1, 2, 1)[0], ("y", "x"), coords), bands="B02")
     assert pixels.grid.transform == Affine(10, 0, 435750, 0, -10, 4179450)
@@ -303,16 +303,14 @@ def test_numbers_masked_but_not_scaled_are_still_to_be_scaled(library):
 
 def test_reflectance_is_not_scaled_twice(library):
     made = rio(library, distinct(3, ROWS, COLUMNS, "float32"), attrs={"scale_factor": 1e-4})
-    with pytest.raises(RasterError, match=r"floats that are reflectance.*scale them.*scale=1, offset=0"):
+    with pytest.raises(RasterError, match=r"floats that are reflectance.*scale and offset for them.*scale=1, offset=0"):
         as_pixels(made)
     assert set(as_pixels(made, scale=1, offset=0).scale) == {1}
 
 
 def test_whole_numbers_with_a_scale_in_the_encoding_are_unclear(library):
     made = rio(library, encoding=PACKED)
-    with pytest.raises(
-        RasterError, match=r"whole numbers whose encoding tells a scale of 2e-05 and an offset of -0\.2"
-    ):
+    with pytest.raises(RasterError, match=r"integers with a scale of 2e-05 and an offset of -0\.2 in their encoding"):
         as_pixels(made)
     assert set(as_pixels(made, scale=1e-4).scale) == {1e-4}
     assert set(as_pixels(rio(library, attrs=PACKED, encoding=PACKED)).scale) == {2e-5}
@@ -381,8 +379,8 @@ def test_numbered_variables_have_no_names_but_long_ones(library):
     coords, values = labels(), distinct(2, ROWS, COLUMNS)
 
     def made(*names: str | None) -> Any:
-        told = [{"long_name": name} if name else {} for name in names]
-        arrays = [library.array(values[i], ("y", "x"), coords, told[i]) for i in range(2)]
+        attributes = [{"long_name": name} if name else {} for name in names]
+        arrays = [library.array(values[i], ("y", "x"), coords, attributes[i]) for i in range(2)]
         return library.dataset({"band_1": arrays[0], "band_2": arrays[1]})
 
     assert [band.name for band in as_pixels(made("B08", "B02")).bands] == ["B8", "B2"]
@@ -415,7 +413,7 @@ def test_wavelengths_along_the_bands_are_enough(library):
         ({"x": (("x",), [0.0, 1.0, 2.0, 4.0, 5.0], {})}, "irregular coordinates x, 1 to 2 apart"),
         ({"x": (("x",), [3.0] * 5, {})}, "irregular coordinates x"),
         ({"y": (("y",), [1.0, 2.0, np.nan, 4.0], {})}, "irregular coordinates y"),
-        ({"spatial_ref": ((), 0, {"crs_wkt": "junk"})}, "the CRS 'junk', which cannot be read"),
+        ({"spatial_ref": ((), 0, {"crs_wkt": "junk"})}, "the CRS 'junk' cannot be read"),
         ({"spatial_ref": ((), 999999, {})}, "the CRS '999999'"),
         ({"time": ((), np.float64(18000), {"units": "days since 1970-01-01"})}, "times as numbers .*days since 1970"),
         ({"time": ((), "last May", {})}, "found 'last May' for a date"),
@@ -509,7 +507,7 @@ BOX = SimpleNamespace(minx=435730.0, maxx=435780.0, miny=4179420.0, maxy=4179460
 
 
 @pytest.mark.parametrize(
-    "told",
+    "placing",
     [
         {"crs": CRS.from_user_input(UTM), "bbox": BOX},
         {"crs": CRS.from_user_input(UTM), "bounds": BOX},
@@ -517,8 +515,8 @@ BOX = SimpleNamespace(minx=435730.0, maxx=435780.0, miny=4179420.0, maxy=4179460
         {"crs": 32618, "transform": torch.tensor(tuple(PLACE)[:6], dtype=torch.float64)},
     ],
 )
-def test_torchgeo_s_samples(told):
-    pixels = as_pixels({"image": IMAGE, "mask": torch.zeros(4, 5), "label": 3} | told, bands="B02,B03,B04")
+def test_torchgeo_s_samples(placing):
+    pixels = as_pixels({"image": IMAGE, "mask": torch.zeros(4, 5), "label": 3} | placing, bands="B02,B03,B04")
     assert np.array_equal(pixels.values[0], IMAGE.numpy())
     assert pixels.grid.coincides(GRID)
     assert set(pixels.scale) == {1e-4}
@@ -536,7 +534,7 @@ def test_a_sample_that_does_not_tell_where_it_is():
 @pytest.mark.parametrize(
     ("sample", "says"),
     [
-        ({"mask": 1}, "a mapping of mask; expected `image`"),
+        ({"mask": 1}, "a mapping of mask; expected a sample with `image`"),
         ({}, "a mapping of nothing"),
         ({"image": IMAGE[None], "crs": [UTM]}, "a batch of samples; expected one"),
         ({"image": IMAGE[None], "transform": torch.zeros(1, 6)}, "a batch of samples"),
@@ -552,7 +550,7 @@ def test_samples_that_do_not_fit_are_said(sample, says):
 
 def test_numbers_that_are_no_reflectance_need_a_scale():
     values = distinct(7, 4, 5)
-    with pytest.raises(RasterError, match=r"digital numbers of landsat5-l1.*scale= and offset="):
+    with pytest.raises(RasterError, match=r"digital numbers of landsat5-l1.*scale and offset"):
         as_pixels(values, bands="landsat5-l1")
     with pytest.raises(RasterError, match="digital numbers of landsat5-l1"):
         as_pixels(values[:1], bands=sensor("landsat5-l1").bands[:1])

@@ -1,4 +1,4 @@
-"""Every kind of wrong file gives one clear message, before or while it is read, and leaves nothing behind."""
+"""Each kind of wrong file gives one clear message, on opening or reading, and leaves nothing behind."""
 
 import os
 import struct
@@ -36,7 +36,7 @@ def refused(path: Path, says: str, read: bool = False) -> None:
 
 
 def test_not_there(tmp_path):
-    refused(tmp_path / "missing.tif", "found nothing there")
+    refused(tmp_path / "missing.tif", "does not exist")
 
 
 @pytest.mark.parametrize("text", [b"this is no image", b"\x00" * 1000, b"II*\x00", b"1 2 3\n4 5 6\n", b"{}"])

@@ -1,4 +1,4 @@
-"""ENVI images: wavelengths and reflectance by the header, and a header that is not the file's is refused."""
+"""ENVI images: wavelengths and reflectance from the header; another file's header is refused."""
 
 import csv
 from pathlib import Path
@@ -209,12 +209,12 @@ def test_a_header_without_its_file(tmp_path):
         ("bands   = 2", "bands = 1\nbands = 2", "'bands' twice"),
         ("data type = 12", "data type = 7", "data type 7"),
         ("data type = 12", "data type = 6", "expected"),
-        ("byte order = 0", "wavelength = {400, 500, 600}", "3 values of 'wavelength' for 2 bands"),
-        ("byte order = 0", "fwhm = {10}", "1 values of 'fwhm' for 2 bands"),
-        ("byte order = 0", "bbl = {1}", "1 values of 'bbl' for 2 bands"),
+        ("byte order = 0", "wavelength = {400, 500, 600}", "3 values of 'wavelength'.*each of 2 bands"),
+        ("byte order = 0", "fwhm = {10}", "1 values of 'fwhm'.*each of 2 bands"),
+        ("byte order = 0", "bbl = {1}", "1 values of 'bbl'.*each of 2 bands"),
         ("byte order = 0", "bbl = {0, 0}", "every band marked bad"),
         ("byte order = 0", "band names = {a, b, c}", "3 values of 'band names'"),
-        ("byte order = 0", "wavelength = {red, green}", "expected numbers between commas"),
+        ("byte order = 0", "wavelength = {red, green}", "expected numbers separated by commas"),
         ("byte order = 0", "wavelength = {400, 500", "no end of the list of 'wavelength'"),
         ("byte order = 0", "wavelength = {400, 500}\nwavelength units = Micrometers", "400 to 500 in Micrometers"),
         ("byte order = 0", "wavelength = {0.4, 0.5}\nwavelength units = nm", "0.4 to 0.5 in nm"),
@@ -224,7 +224,7 @@ def test_a_header_without_its_file(tmp_path):
         (
             "byte order = 0",
             "reflectance scale factor = 100\ndata reflectance gain values = {1, 1}",
-            "other reflectance gains",
+            "reflectance gains that differ",
         ),
         ("ENVI Standard", "ENVI Classification", "found an ENVI Classification"),
         ("ENVI Standard", "ENVI Spectral Library", "found an ENVI Spectral Library"),

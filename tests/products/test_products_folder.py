@@ -1,4 +1,4 @@
-"""A folder of single-band files on grids of their own is one image, by georeference."""
+"""A folder of single-band files, each on its own grid, is one image by georeference."""
 
 import numpy as np
 import pytest
@@ -183,7 +183,7 @@ def test_integers_are_rounded_not_cut(tmp_path):
 
 @pytest.mark.parametrize(("scene", "height", "width"), [("demo_scene", 516, 516), ("large_scene", 1947, 1933)])
 def test_the_demos_scene(request, scene, height, width):
-    """Bands of three grids; of the large scene they share neither origin nor extent."""
+    """Bands on three grids; in the large scene these share neither origin nor extent."""
     with open_raster(request.getfixturevalue(scene), bands="s2-l1c") as raster:
         assert raster.shape == (1, 13, height, width)
         assert raster.read(Window(height // 2, width // 2, 64, 64)).valid is None
@@ -235,7 +235,7 @@ def test_a_description_wins_over_a_files_name(tmp_path):
         (
             {"a_B02.tif": {}, "a_B8A.tif": {"crs": None, "transform": Affine.identity(), "side": 4}},
             RasterError,
-            "found bands of 8 x 8, 4 x 4 pixels of which some have no georeference",
+            "found bands of 8 x 8, 4 x 4 pixels, some without georeference",
         ),
         ({"2020-01-01_B02.tif": {}, "2021-01-01_B03.tif": {}}, RasterError, "found files of 2020-01-01 and 2021-01-01"),
     ],

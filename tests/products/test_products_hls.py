@@ -1,4 +1,4 @@
-"""Granules of HLS, put together of real chips and made ones."""
+"""Granules of HLS, assembled from real chips and made ones."""
 
 import shutil
 from pathlib import Path

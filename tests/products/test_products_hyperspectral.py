@@ -1,4 +1,4 @@
-"""Two hundred narrow bands as the bands that the model knows."""
+"""Two hundred narrow bands combined into the bands of the model."""
 
 import math
 import warnings
@@ -46,7 +46,7 @@ def by_hand(values, wavelengths):
 
 
 def as_sentinel(raster):
-    """Reflectance {name: [row, column]} of the bands that the model makes of a raster."""
+    """Reflectance {name: [row, column]} of the the model's bands from a raster."""
     statistics = tuple(BandStatistics(band, 0.0, 1.0) for band in MODEL)
     cube = make_cube(raster.read(), BandSet.native(MODEL), Normalization("standard", statistics), 96)
     values = 0.02 * np.sinh(cube.values[0, 0].double().numpy())

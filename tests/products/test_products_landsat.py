@@ -1,4 +1,4 @@
-"""Landsat products: real metadata and pixels, made ones where there are none, and what is broken."""
+"""Landsat products: real metadata and pixels, made ones where these are missing, and broken ones."""
 
 import json
 import math
@@ -115,7 +115,7 @@ def is_cloudy(clouds: CloudLayer, value: int) -> bool:
 
 
 def in_text(text: str, key: str) -> float:
-    """The number of a key, by a way of its own."""
+    """The number of a key, read independently."""
     return float(re.search(rf"\b{key} = (\S+)", text)[1])
 
 
@@ -174,7 +174,7 @@ def test_multispectral_scanners_are_refused():
 
 
 def split(source: Path, folder: Path, names: dict[str, str]) -> None:
-    """Each band of an image into a file of its own, named by the first word of its description."""
+    """Each band of an image in a separate file, named by the first word of its description."""
     folder.mkdir(exist_ok=True)
     with rasterio.open(source) as dataset:
         for index, description in enumerate(dataset.descriptions, 1):
@@ -269,7 +269,7 @@ def test_espa_without_metadata_is_known_by_the_scenes_name(tmp_path):
         (("LT05_x_sr_band2.tif",), "LANDSAT_8 OLI_TIRS", "landsat5 in the files' names and landsat8 in LT05_x.xml"),
         (("LC08_x_sr_band2.tif",), "LANDSAT_8 OLI_TIRS nan", "found 'nan' for scale_factor"),
         (("LC08_x_sr_band2.tif",), "LANDSAT_8 OLI_TIRS 0", "the scale 0"),
-        (("LC08_x_toa_band10.tif",), None, "thermal bands alone"),
+        (("LC08_x_toa_band10.tif",), None, "only thermal bands"),
     ],
 )
 def test_broken_espa(tmp_path, files, text, says):
@@ -337,17 +337,17 @@ def test_irradiance_and_distance_agree_with_real_coefficients():
     compared = set()
     for path in FIXTURES.rglob("*MTL.*"):
         mtl = read_mtl(path.read_text(), str(path))
-        told = mtl.number("EARTH_SUN_DISTANCE")
-        if told is None or mtl.get("SENSOR_ID") == "MSS":
+        stated = mtl.number("EARTH_SUN_DISTANCE")
+        if stated is None or mtl.get("SENSOR_ID") == "MSS":
             continue
         without = {g: {k: v for k, v in kv.items() if k != "EARTH_SUN_DISTANCE"} for g, kv in mtl.groups.items()}
-        assert sun_distance(Mtl("", without)) == pytest.approx(told, abs=1.5e-4)
+        assert sun_distance(Mtl("", without)) == pytest.approx(stated, abs=1.5e-4)
         for number, irradiance in ESUN.get(mtl.satellite, {}).items():
             radiance, unit = (mtl.number(f"{w}_MULT_BAND_{number}", RESCALING) for w in ("RADIANCE", "REFLECTANCE"))
             if radiance and unit:
                 compared.add((mtl.satellite, number))
                 # the collections' reflectance is calibrated to OLI's, some per cent off the solar spectrum's
-                assert math.pi * told**2 * radiance / unit == pytest.approx(irradiance, rel=0.06), (path.name, number)
+                assert math.pi * stated**2 * radiance / unit == pytest.approx(irradiance, rel=0.06), (path.name, number)
     assert len(compared) >= 12
 
 
@@ -423,7 +423,7 @@ def test_missing_files_are_told_apart_from_a_bare_skeleton(tmp_path):
     assert read.missing == (("B5", f"{SCENE}_B5.TIF"), ("qa", f"{SCENE}_QA_PIXEL.TIF"))
     assert read.clouds is None
     (folder / f"{SCENE}_B4.TIF").unlink()
-    with pytest.raises(RasterError, match=r"found the metadata of 2 bands in \S+_MTL.txt and none of their files"):
+    with pytest.raises(RasterError, match=r"found the metadata of 2 bands in \S+_MTL.txt but none of their files"):
         landsat.read(str(folder), None)
 
 
@@ -445,8 +445,8 @@ def test_names_in_another_case_are_found(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"REFLECTANCE_MULT_BAND_4": None}, "no coefficients of band 4 that lead to reflectance"),
-        ({"REFLECTANCE_ADD_BAND_5": None}, "no coefficients of band 5"),
+        ({"REFLECTANCE_MULT_BAND_4": None}, "no coefficients for the reflectance of band 4"),
+        ({"REFLECTANCE_ADD_BAND_5": None}, "no coefficients for the reflectance of band 5"),
         ({"REFLECTANCE_MULT_BAND_4": "nan"}, "found 'nan' for REFLECTANCE_MULT_BAND_4; expected a number"),
         ({"REFLECTANCE_MULT_BAND_4": "0"}, "found 0 for the scale of band 4"),
         ({"REFLECTANCE_ADD_BAND_4": "1e999"}, "found '1e999' for REFLECTANCE_ADD_BAND_4"),
@@ -457,11 +457,11 @@ def test_names_in_another_case_are_found(tmp_path):
         ({"SUN_ELEVATION": "high"}, "found 'high' for SUN_ELEVATION"),
         ({"SPACECRAFT_ID": None}, "found no SPACECRAFT_ID"),
         ({"SPACECRAFT_ID": "LANDSAT_5"}, "found OLI_TIRS on LANDSAT_5; expected it on Landsat 8 or 9"),
-        ({"SPACECRAFT_ID": "LANDSAT_8"}, "tells LC09 under LANDSAT_8 OLI_TIRS"),
+        ({"SPACECRAFT_ID": "LANDSAT_8"}, "with LC09 under LANDSAT_8 OLI_TIRS"),
         ({"SPACECRAFT_ID": "SENTINEL_2"}, "found SENTINEL_2 OLI_TIRS; expected TM of Landsat"),
-        ({"PROCESSING_LEVEL": "L2SP"}, "tells another level than L2SP"),
+        ({"PROCESSING_LEVEL": "L2SP"}, "with another level than L2SP"),
         ({"PROCESSING_LEVEL": "L0"}, "found the processing level 'L0'"),
-        ({"DATE_ACQUIRED": "2023-07-08"}, "tells 2023-07-07 under 2023-07-08"),
+        ({"DATE_ACQUIRED": "2023-07-08"}, "with 2023-07-07 under 2023-07-08"),
         ({"DATE_ACQUIRED": "yesterday"}, "found 'yesterday' for a date"),
         ({"FILE_NAME_BAND_4": "../../etc/passwd"}, "found the file name '../../etc/passwd'"),
         ({"FILE_NAME_BAND_4": "/etc/passwd"}, "found the file name '/etc/passwd'"),
@@ -517,7 +517,7 @@ def test_what_is_no_metadata_is_refused(text):
 def test_metadata_that_are_no_text(tmp_path):
     folder = product(tmp_path / "product")
     (folder / f"{SCENE}_MTL.txt").write_bytes(bytes(range(256)) * 4)
-    with pytest.raises(RasterError, match="no text"):
+    with pytest.raises(RasterError, match="is not text"):
         landsat.read(str(folder), None)
 
 
@@ -540,7 +540,7 @@ def test_a_band_file_of_several_bands_or_none(tmp_path):
     # first: where GDAL writes over an image, it deletes the MTL file beside it
     (folder / f"{SCENE}_B4.TIF").unlink()
     write(folder / f"{SCENE}_B4.TIF", distinct(3, 4, 4))
-    with pytest.raises(RasterError, match="found 3 bands; expected the one that the metadata name"):
+    with pytest.raises(RasterError, match="found 3 bands; expected the one that the metadata list"):
         landsat.read(str(folder), None)
     (folder / f"{SCENE}_B4.TIF").write_bytes(b"")
     with pytest.raises(RasterError, match="empty file"):

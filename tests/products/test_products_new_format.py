@@ -1,4 +1,4 @@
-"""A new format is one file: it is opened, sharded, inspected and masked, and no other file knows it."""
+"""A new format is one file: it is opened, sharded, inspected and masked, and no other file mentions it."""
 
 import sys
 from pathlib import Path
@@ -81,7 +81,7 @@ def test_every_format_says_what_it_is(mug):
 
 
 def test_the_first_by_priority_is_asked_first():
-    """Not the alphabet decides: a folder of ESPA holds Landsat's MTL file, too, and any file could be GDAL's."""
+    """The alphabet does not decide: a folder of ESPA also holds Landsat's MTL file, and GDAL opens any file."""
     names = [each.name for each in formats()]
     assert names.index("espa") < names.index("landsat")
     assert names[-2:] == ["folder", "file"]

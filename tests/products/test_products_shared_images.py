@@ -1,4 +1,4 @@
-"""Every real image: opened as what it is, or refused for the reason that its README gives away."""
+"""Every real image is opened as what it is, or refused for the reason in its README."""
 
 import csv
 import json
@@ -25,16 +25,16 @@ from spectralgpt.products import open_raster
 from spectralgpt.raster import Raster
 
 FAMILIES: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("shared_images.toml").read_text())["family"]
-"""The table: which files share a fate, and what it is."""
+"""The table: groups of files, and how each should be opened or refused."""
 
 READS = [
-    pytest.param(family, read, id=f"{family['files'][0]}-{read.get('bands', 'own' if 'own' in read else 'untold')}")
+    pytest.param(family, read, id=f"{family['files'][0]}-{read.get('bands', 'own' if 'own' in read else 'unstated')}")
     for family in FAMILIES
     for read in family.get("read", ())
 ]
 
 SUSPICIONS = {"offset", "units", "order", "duplicate"}
-"""Flags that say an image is not what it is taken for. The others tell what is in the pixels."""
+"""Flags for an image that is not what it seems. The others describe its pixels."""
 
 OPENED, LOOKED_AT = 12, 3
 """How many files of each glob are opened, and on how many of these the contract is tried: all of them take minutes."""
@@ -45,7 +45,7 @@ LANDSLIDE4SENSE = [
     1111.81236406, 824.63171476, 663.41636217, 445.17289745, 645.8582926, 1547.73508126, 1960.44401001,
     1941.32229668, 674.07572865, 9.04787384, 1113.98338755, 519.90397929,
 ]  # fmt: skip
-"""By what that data set divides its bands, so that each is 1 on average."""
+"""The divisors of that data set's bands, which make each 1 on average."""
 
 
 def files_of(family: dict[str, Any], folder: Path, most: int | None = None) -> list[Path]:
@@ -60,7 +60,7 @@ def spread(paths: list[Path], most: int) -> list[Path]:
 
 @contextmanager
 def unplaced() -> Iterator[None]:
-    """Files without georeference are no news here."""
+    """Warnings about missing georeference are ignored."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
@@ -72,7 +72,7 @@ def values_of(path: str) -> np.ndarray:
 
 
 def choice(read: dict[str, Any], folder: Path) -> str | None:
-    """What the user says with --bands; a sensor of their own is written down for it."""
+    """The argument `bands`; a sensor of the user's own is written to a file for it."""
     if "own" not in read:
         return read.get("bands")
     keys = dict(read["own"])
@@ -95,7 +95,7 @@ def flags_of(verdict: Verdict) -> set[str]:
 
 
 def differences(raster: Raster, read: dict[str, Any]) -> Iterator[str]:
-    """In what an opened image is other than the table says."""
+    """How an opened image differs from the table."""
     if "sensor" in read and raster.sensor.name != read["sensor"]:
         yield f"sensor {raster.sensor.name}"
     if raster.sensor.level != read["level"]:
@@ -103,8 +103,8 @@ def differences(raster: Raster, read: dict[str, Any]) -> Iterator[str]:
     names = [band.name for band in raster.bands]
     if read["names"] != "*" and names != read["names"].split():
         yield f"bands {' '.join(names)}"
-    told = (math.inf, -math.inf) if read["gsd"] == "unknown" else read["gsd"]
-    if not (math.isnan(raster.gsd) if read["gsd"] == "unknown" else told[0] <= raster.gsd <= told[1]):
+    known = (math.inf, -math.inf) if read["gsd"] == "unknown" else read["gsd"]
+    if not (math.isnan(raster.gsd) if read["gsd"] == "unknown" else known[0] <= raster.gsd <= known[1]):
         yield f"gsd {raster.gsd}"
     if (raster.dates[0] != "") != read["date"]:
         yield f"date {raster.dates[0]!r}"
@@ -117,7 +117,7 @@ def differences(raster: Raster, read: dict[str, Any]) -> Iterator[str]:
 
 
 def suspicions(raster: Raster, read: dict[str, Any]) -> Iterator[str]:
-    """In what the contract's flags are other than the table says."""
+    """How the contract's flags differ from the table."""
     wanted = [set(each.split("|")) for each in read.get("flags", ())]
     allowed = set.union(set(read.get("sometimes", ())), *wanted)
     verdict = check(raster, trust="units" in allowed)
@@ -131,7 +131,7 @@ def suspicions(raster: Raster, read: dict[str, Any]) -> Iterator[str]:
 
 
 def tried(read: dict[str, Any], folder: Path, paths: list[Path], looked_at: list[Path]) -> list[str]:
-    """One line a file that has another fate than the table says."""
+    """One line per file that differs from the table."""
     bands, wrong = choice(read, folder), []
     for path in paths:
         found: list[str] = []
@@ -189,14 +189,14 @@ def test_what_every_image_is(family, read, tmp_path):
 @pytest.mark.parametrize("data", BOTH)
 @pytest.mark.parametrize("family", [each for each in FAMILIES if "oscd/*/imgs_1" in each["files"]])
 def test_dates_are_those_of_the_data_set(family, data):
-    told = {
+    dates = {
         row["city"]: (row["date_1"], row["date_2"])
         for row in csv.DictReader((data / "oscd/cities.csv").read_text().splitlines())
     }
     for folder in files_of(family, data):
         with open_raster(folder) as raster:
             date = raster.dates[0].replace("-", "")
-        assert date == told[folder.parent.name][int(folder.name[-1]) - 1], folder
+        assert date == dates[folder.parent.name][int(folder.name[-1]) - 1], folder
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_dates_are_those_of_the_data_set(family, data):
     ],
 )
 def test_band_names_of_geobench_are_suspected(sample, suspected, tmp_path):
-    """Somebody takes the bands out of the HDF5 file by their names, in which 08A follows 08."""
+    """Bands taken from the HDF5 file in the order of their names, in which 08A follows 08."""
     with unplaced(), rasterio.open(real(f"geobench_samples/{sample}.hdf5")) as container:
         named = {re.search(r"//(\d\dA?)_", each)[1]: each for each in container.subdatasets}
     names = sorted(named)
@@ -222,7 +222,7 @@ def test_band_names_of_geobench_are_suspected(sample, suspected, tmp_path):
 
 @pytest.mark.parametrize("number", [902, *(pytest.param(each, marks=pytest.mark.long) for each in (1, 27, 45, 150))])
 def test_scaled_bands_of_landslide4sense_are_suspected(number, tmp_path):
-    """As the data set is given out: each band divided by a number of its own."""
+    """As the data set is distributed: each band divided by its own number."""
     values = values_of(str(real(f"landslide4sense/images/image_{number}.tif")))
     names = [name for name in NAMES if name != "B8A"]
     scaled = values / np.array(LANDSLIDE4SENSE)[:, None, None]

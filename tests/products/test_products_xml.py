@@ -1,4 +1,4 @@
-"""What anyone may put into XML: refused before it fills the memory, or read as it is."""
+"""Hostile XML is refused before it fills the memory; other XML is read."""
 
 import pytest
 

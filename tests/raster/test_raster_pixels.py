@@ -104,7 +104,7 @@ def test_a_nodata_told_in_double_precision_is_found_in_floats():
     ("values", "how", "says"),
     [
         (np.zeros((2, 2), np.uint8), {}, "shape"),
-        (np.zeros((1, 0, 2), np.uint8), {}, "nothing empty"),
+        (np.zeros((1, 0, 2), np.uint8), {}, "no empty dimension"),
         (np.zeros((1, 2, 2), complex), {}, "found an array of complex128"),
         (np.full((1, 2, 2), np.nan), {}, "no valid value"),
         (np.zeros((1, 2, 2)), {"valid": np.ones((3, 3), bool)}, r"valid of shape \(3, 3\)"),

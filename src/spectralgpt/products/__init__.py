@@ -1,4 +1,4 @@
-"""From paths and arrays to rasters and pixels: file formats, products, what they say of bands, units and dates."""
+"""From paths and arrays to rasters and pixels: file formats and products, their bands, units and dates."""
 
 from spectralgpt.products.arrays import as_pixels
 from spectralgpt.products.format import (

@@ -1,4 +1,4 @@
-"""When an image was taken, by the metadata and names of its files."""
+"""The day an image was taken, from the metadata and names of its files."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,20 @@ DATE_TAGS = (
     "SENSING_TIME",
     "ACQUISITIONDATETIME",
 )
-"""Tags of the acquisition, as GDAL's readers, USGS and HLS write them. Not TIFFTAG_DATETIME: that is the file's."""
+"""Tags of the acquisition, as GDAL's readers, USGS and HLS write them. Not TIFFTAG_DATETIME, the date of the file."""
 
 ORBIT = re.compile(r"S2([ABC])_OPER_.*_A(\d{6})_")
-"""Sentinel-2's names until 2016 hold the date of processing, days after the acquisition, and the absolute orbit."""
+"""Sentinel-2's names until 2016 hold the absolute orbit, and the date of processing, days after the acquisition."""
 
 ORBITS = {
     "A": (18414, datetime(2018, 12, 31, 19, 15)),
     "B": (26649, datetime(2022, 4, 13, 14, 50)),
 }
-"""An orbit of each satellite and when it crossed the equator on the day side: 143 orbits are 10 days (ESA)."""
+"""One orbit of each satellite and when it crossed the equator on the day side; 143 orbits take 10 days (ESA)."""
 
 
 def day_in_tags(tags: Mapping[str, str]) -> int:
-    """The day that a file's tags state, -1 when they state none."""
+    """The day that a file's tags state, -1 without one."""
     for key in DATE_TAGS:
         day = day_in_text(tags.get(key, ""))
         if day != UNKNOWN:
@@ -48,9 +48,9 @@ def day_in_name(name: str) -> int:
 
 
 def acquisition_day(path: str, tags: Sequence[Sequence[tuple[str, str]]], names: Sequence[str]) -> int:
-    """The one day of the files of an image: by their tags, else by the image's own name, else by their names.
+    """The day of an image: from the tags of its files, else from its own name, else from the names of its files.
 
-    RasterError when they state several; -1 when none.
+    -1 without a date. RasterError for several dates.
     """
     tagged = {day_in_tags(dict(each)) for each in tags} - {UNKNOWN}
     in_name = day_in_name(Path(path).name)

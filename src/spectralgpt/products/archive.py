@@ -1,4 +1,4 @@
-"""A read-only view of the files of a product as it came: a folder, a zip or a tar."""
+"""A read-only view of the files of a product, in a folder, a zip or a tar."""
 
 import os
 import tarfile
@@ -11,20 +11,20 @@ from typing import Literal
 from spectralgpt.errors import RasterError
 
 MOST_TEXT = 16 * 2**20
-"""Bytes of a metadata file that are read: real ones have less than 1 MB, a bomb unpacks to gigabytes."""
+"""Bytes read of a metadata file at most: real ones have less than 1 MB, a zip bomb unpacks to gigabytes."""
 
 MOST_FILES, DEEPEST = 100_000, 12
-"""Of files in a product, and of folders in one another; what has more is no product, and is not walked through."""
+"""Files in a product, and levels of its folders; what has more is not a product and is not walked through."""
 
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError, ValueError, OverflowError)
-"""What the standard library raises on a damaged or encrypted archive, besides OSError."""
+"""What the standard library raises on a damaged or encrypted archive, in addition to OSError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Files by name: relative to the folder or the archive's root, with / between folders.
+    """Files by name, relative to the folder or the archive's root, with / between folders.
 
-    path: absolute. members: of a zip or tar, what each name is called in there, and its bytes.
+    path: absolute. members: per name in a zip or tar, the archive's own spelling of it and its size in bytes.
     """
 
     path: str
@@ -32,7 +32,7 @@ class Archive:
     members: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def names(self, depth: int = DEEPEST) -> tuple[str, ...]:
-        """The files at most this many folders deep, 1 for those at the top; sorted. RasterError for far too many."""
+        """The files at most this many levels deep, 1 for those at the top; sorted. RasterError for far too many."""
         if self.kind != "folder":
             return tuple(sorted(name for name in self.members if name.count("/") < depth))
         found = []
@@ -45,22 +45,22 @@ class Archive:
         return tuple(sorted(found))
 
     def has(self, name: str) -> bool:
-        """Whether there is a file of this name."""
+        """Whether a file of this name exists."""
         return os.path.isfile(self._on_disk(name)) if self.kind == "folder" else name in self.members
 
     def size(self, name: str) -> int:
-        """Bytes of a file, unpacked. RasterError when it is not there."""
+        """Bytes of a file, unpacked. RasterError when it is missing."""
         self._needed(name)
         return os.path.getsize(self._on_disk(name)) if self.kind == "folder" else self.members[name][1]
 
     def text(self, name: str) -> str:
-        """A text file in UTF-8, whole. RasterError when it is missing, damaged, no text, or too large for metadata."""
+        """The text of a UTF-8 file. RasterError when it is missing, damaged, not text, or too large for metadata."""
         self._needed(name)
         try:
             content = self._head(name, MOST_TEXT + 1)
         except (OSError, *BROKEN) as error:
             raise RasterError(
-                f"{self.path}: found {name}, which cannot be read ({error})", "a text file", "Fetch it again"
+                f"{self.path}: {name} cannot be read ({error})", "a text file", "Download it again"
             ) from None
         if len(content) > MOST_TEXT:
             raise RasterError(
@@ -69,22 +69,20 @@ class Archive:
         try:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise RasterError(
-                f"{self.path}: found bytes in {name} that are no text", "UTF-8", "It is damaged: fetch it again"
-            ) from None
+            raise RasterError(f"{self.path}: {name} is not text", "UTF-8", "It is damaged: download it again") from None
 
     def start(self, name: str, count: int = 4096) -> str:
-        """The first bytes of a file as text, whatever it holds; empty where it cannot be read. To tell what it is."""
+        """The first bytes of a file as text, whatever it holds; empty where it cannot be read. For telling its kind."""
         try:
             return self._head(name, count).decode("utf-8", "replace") if self.has(name) else ""
         except (OSError, *BROKEN):
             return ""
 
     def gdal_path(self, name: str) -> str:
-        """What GDAL opens to read a file where it lies."""
+        """The path with which GDAL reads the file in place."""
         if self.kind == "folder":
             return self._on_disk(name)
-        # braces: GDAL else looks for where the archive's name ends; like us it drops a leading ./ of a name in it
+        # without braces GDAL guesses where the archive's name ends; like `_members` it drops a leading ./ inside
         return f"/vsi{self.kind}/{{{self.path}}}/{name}"
 
     def _on_disk(self, name: str) -> str:
@@ -92,7 +90,7 @@ class Archive:
 
     def _needed(self, name: str) -> None:
         if not self.has(name):
-            raise RasterError(f"{self.path}: found no {name}", "it in the product", "Fetch it again")
+            raise RasterError(f"{self.path}: found no {name}", "it in the product", "Download it again")
 
     def _head(self, name: str, count: int) -> bytes:
         """The first bytes of a file."""
@@ -109,9 +107,9 @@ class Archive:
 
 
 def open_archive(path: str) -> Archive | None:
-    """The view of a folder, of a zip or a tar by its ending; None for any other file.
+    """The view of a folder, or of a zip or tar by its ending; None for any other file.
 
-    RasterError when it cannot be listed, and for a compressed tar: reading a window of it would unpack all before it.
+    RasterError when it cannot be listed, and for a compressed tar: reading a window would unpack everything before it.
     """
     full = os.path.abspath(path)
     name = full.lower()
@@ -121,28 +119,28 @@ def open_archive(path: str) -> Archive | None:
         return None
     if name.endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")):
         raise RasterError(
-            f"{path}: found a compressed tar, of which no part can be read without what stands before; expected a "
-            f"folder, a zip or a plain tar. Unpack it: tar -xf '{path}'"
+            f"{path}: found a compressed tar, which can only be read from its start",
+            "a folder, a zip or a plain tar",
+            f"Unpack it with `tar -xf '{path}'`",
         )
     try:
         if name.endswith(".zip"):
             with zipfile.ZipFile(full) as packed:
-                told = ((entry.filename, entry.file_size) for entry in packed.infolist() if not entry.is_dir())
-                return Archive(full, "zip", _members(path, told))
+                listed = ((entry.filename, entry.file_size) for entry in packed.infolist() if not entry.is_dir())
+                return Archive(full, "zip", _members(path, listed))
         if name.endswith(".tar"):
             with tarfile.open(full, "r:") as tape:
-                return Archive(full, "tar", _members(path, ((each.name, each.size) for each in tape if each.isfile())))
+                listed = ((entry.name, entry.size) for entry in tape if entry.isfile())
+                return Archive(full, "tar", _members(path, listed))
     except (OSError, *BROKEN) as error:
-        raise RasterError(
-            f"{path}: found an archive that cannot be read ({error})", "a whole one", "Fetch it again"
-        ) from None
+        raise RasterError(f"{path}: the archive cannot be read ({error})", "a whole one", "Download it again") from None
     return None
 
 
-def _members(path: str, told: Iterator[tuple[str, int]]) -> dict[str, tuple[str, int]]:
-    """By name without a leading ./; names that lead out of the archive are left out."""
+def _members(path: str, listed: Iterator[tuple[str, int]]) -> dict[str, tuple[str, int]]:
+    """The files by name without a leading ./; names that lead out of the archive are left out."""
     members: dict[str, tuple[str, int]] = {}
-    for name, size in told:
+    for name, size in listed:
         parts = [part for part in name.split("/") if part != "."]
         if all(part not in ("", "..") for part in parts) and len(parts) <= DEEPEST:
             members["/".join(parts)] = (name, size)
@@ -152,7 +150,7 @@ def _members(path: str, told: Iterator[tuple[str, int]]) -> dict[str, tuple[str,
 
 
 def _walk(folder: str, depth: int) -> Iterator[str]:
-    """Names of the files of a folder, and of those in it; through links, but into no folder twice: links make loops."""
+    """Names of the files in a folder and its subfolders. Links are followed, but each folder once: they may loop."""
     seen, waiting = set(), [("", 1)]
     while waiting:
         inside, level = waiting.pop()
@@ -161,8 +159,7 @@ def _walk(folder: str, depth: int) -> Iterator[str]:
             entries = list(os.scandir(os.path.join(folder, inside)))
         except OSError as error:
             raise RasterError(
-                f"{os.path.join(folder, inside)}: found a folder that cannot be listed ({error.strerror})",
-                "a product's folder",
+                f"{os.path.join(folder, inside)}: the folder cannot be listed ({error.strerror})", "a product's folder"
             ) from None
         if (status.st_dev, status.st_ino) in seen:
             continue

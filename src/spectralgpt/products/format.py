@@ -1,4 +1,4 @@
-"""What a file format says of itself. Every module and package in `formats/` has one `FORMAT`; nothing lists them."""
+"""What a file format declares about itself. Each module or package in `formats/` has one `FORMAT`; no list names it."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -16,8 +16,8 @@ from spectralgpt.products.product import Product
 class CloudCode:
     """How a kind of product marks clouds and their shadows.
 
-    option: what the argument `clouds` calls it, like scl. layer: the name of the layer in file names and STAC items.
-    cloudy: (mask, value) pairs, as in CloudLayer.
+    option: its name as a value of the argument `clouds`, like scl. layer: the name of the layer in file names and STAC
+    items. cloudy: (mask, value) pairs, as in CloudLayer.
     """
 
     option: str
@@ -31,15 +31,15 @@ def _no_folder(folder: str, names: Sequence[str]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A file format: how it is read, and what other parts of the package ask about it.
+    """A file format: how it is read, and what the rest of the package needs to know about it.
 
-    title: what it reads, for people. priority: formats are asked in this order, lowest first. read: the Product at a
-    path, or None when it is of another format; its second argument is the number of bands that the user says a file
-    has, or None. suffixes: endings (lower case) of its images, as they are looked for in folders. archives: endings of
-    archives that may hold its products. named: further endings by which a user may name an image. claims: whether a
-    file is its image even without such an ending. claims_folder: whether a folder with these file names is one
-    product. owns_neighbours: whether images beside its file are parts of it. single: whether its files may be the
-    bands of a folder. clouds: the cloud layers of its products.
+    title: what it reads, for people. priority: formats are tried in this order, lowest first. read: the Product at a
+    path, or None for another format; its second argument is the number of bands that the user gives for a file, or
+    None. suffixes: endings (lower case) of its images in folders. archives: endings of archives that may hold its
+    products. named: further endings of paths that a user may give as an image. claims: whether a file is its image even
+    without such an ending. claims_folder: whether a folder with these file names is one product. owns_neighbours:
+    whether images beside its file belong to it. single: whether its files may be the bands of a folder. clouds: the
+    cloud layers of its products.
     """
 
     title: str
@@ -56,73 +56,73 @@ class Format:
     name: str = ""
 
     def is_image(self, path: str) -> bool:
-        """Whether a file is an image of this format, by its name and, where that says nothing, its first bytes."""
+        """Whether a file is an image of this format, by the ending of its name or by what `claims` finds in it."""
         return path.lower().endswith(self.suffixes) or self.claims(path)
 
 
 def formats() -> tuple[Format, ...]:
-    """All formats, in the order in which they are asked."""
-    return _found(tuple(folder_of_formats.__path__))
+    """All formats, in the order in which they are tried."""
+    return _formats_in(tuple(folder_of_formats.__path__))
 
 
 @cache
-def _found(folders: tuple[str, ...]) -> tuple[Format, ...]:
+def _formats_in(folders: tuple[str, ...]) -> tuple[Format, ...]:
     found = []
     for module in iter_modules(folders):
-        made: Format = import_module(f"{folder_of_formats.__name__}.{module.name}").FORMAT
-        found.append(replace(made, name=module.name))
-    return tuple(sorted(found, key=lambda each: (each.priority, each.name)))
+        declared: Format = import_module(f"{folder_of_formats.__name__}.{module.name}").FORMAT
+        found.append(replace(declared, name=module.name))
+    return tuple(sorted(found, key=lambda one: (one.priority, one.name)))
 
 
 def read_product(path: str, expected: int | None = None) -> Product:
-    """The Product at a path, by the first format that knows it. RasterError when none does, or it is broken."""
-    for each in formats():
-        product = each.read(path, expected)
+    """The Product at a path, by the first format that recognizes it. RasterError when none does, or it is broken."""
+    for one in formats():
+        product = one.read(path, expected)
         if product is not None:
             return product
     raise RasterError(f"{path}: found neither a file nor a folder", "an image", "Check the path")
 
 
 def format_of_file(path: str) -> Format | None:
-    """The first format of which a file is an image; None for other files."""
-    return next((each for each in formats() if each.is_image(path)), None)
+    """The first format that the file is an image of; None for other files."""
+    return next((one for one in formats() if one.is_image(path)), None)
 
 
 def is_product_folder(folder: str, names: Sequence[str]) -> bool:
-    """Whether a folder with these file names is one product, by what its format says."""
-    return any(each.claims_folder(folder, names) for each in formats())
+    """Whether a format claims a folder with these file names as one product."""
+    return any(one.claims_folder(folder, names) for one in formats())
 
 
 def image_suffixes() -> tuple[str, ...]:
-    """Endings of image files, each once, the commonest first."""
-    return _each_once(each.suffixes for each in reversed(formats()))
+    """Endings of image files, the most common first."""
+    return _unique(one.suffixes for one in reversed(formats()))
 
 
 def band_suffixes() -> tuple[str, ...]:
-    """Endings of files that may be the bands of a folder, each once."""
-    return _each_once(each.suffixes for each in reversed(formats()) if each.single)
+    """Endings of files that may be the bands of a folder."""
+    return _unique(one.suffixes for one in reversed(formats()) if one.single)
 
 
 def archive_suffixes() -> tuple[str, ...]:
-    """Endings of archives that may hold a product, each once."""
-    return _each_once(each.archives for each in formats())
+    """Endings of archives that may hold a product."""
+    return _unique(one.archives for one in formats())
 
 
 def looks_like_image(name: str) -> bool:
-    """Whether a name ends as images do, whether or not there is such a file."""
-    endings = _each_once((*each.suffixes, *each.archives, *each.named) for each in formats())
+    """Whether a name ends like an image's, whether or not the file exists."""
+    endings = _unique((*one.suffixes, *one.archives, *one.named) for one in formats())
     return os.fspath(name).lower().endswith(endings)
 
 
 def cloud_codes() -> dict[str, CloudCode]:
     """How products mark clouds, by the layer's name."""
-    return {code.layer: code for each in formats() for code in each.clouds}
+    return {code.layer: code for one in formats() for code in one.clouds}
 
 
 def cloud_options() -> tuple[str, ...]:
-    """What the argument `clouds` calls the products' own layers."""
-    return tuple(dict.fromkeys(code.option for each in formats() for code in each.clouds))
+    """The values of the argument `clouds` for the products' own layers."""
+    return tuple(dict.fromkeys(code.option for one in formats() for code in one.clouds))
 
 
-def _each_once(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+def _unique(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ending for group in groups for ending in group))

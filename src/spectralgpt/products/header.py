@@ -1,4 +1,4 @@
-"""What GDAL says of one file, without reading pixels: its bands, grid and tags, and whether it is whole."""
+"""What GDAL reports about one file without reading pixels: its bands, grid and tags, and whether it is complete."""
 
 import math
 import os
@@ -21,8 +21,8 @@ from spectralgpt.raster.grid import Grid, applied
 from spectralgpt.raster.handles import GDAL_ERRORS, open_dataset
 from spectralgpt.raster.pixels import is_real
 
-MOST_BYTES_A_BYTE, MOST_BYTES_BESIDES = 1e5, 1e8
-"""What a file may claim to unpack to: the best that deflate does is a thousand to one, an empty tile costs nothing."""
+MOST_BYTES_PER_BYTE, MOST_EXTRA_BYTES = 1e5, 1e8
+"""What a file may claim to unpack to: deflate reaches a thousand to one at best, and empty tiles take no space."""
 
 BAND_IN_NAME = re.compile(r"B0*[1-9]\d*A?", re.IGNORECASE)
 """A band's name among the parts of a file's name: T32UQD_20200501_B8A_20m.tif."""
@@ -31,7 +31,7 @@ WAVELENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(nm|nanometers?|um|µm|micrometers?|
 """A band's centre wavelength at the end of its description: 409.82 nm; blue 475 nm; B4, central wavelength 665 nm."""
 
 DRIVER = re.compile(r"[A-Z0-9_]{2,}:")
-"""How GDAL names an image inside a file: GTIFF_DIR:2:scene.tif."""
+"""How GDAL's names of an image inside a file begin: GTIFF_DIR:2:scene.tif."""
 
 NANOMETRES_IN = {"n": 1.0, "u": 1000.0, "µ": 1000.0, "m": 1000.0}
 """Nanometres in a unit, by its first letter."""
@@ -39,7 +39,7 @@ NANOMETRES_IN = {"n": 1.0, "u": 1000.0, "µ": 1000.0, "m": 1000.0}
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of itself: its bands without the alpha band, its tags, and what a user should know."""
+    """What a file states: its bands without the alpha band, its tags, and what a user should know."""
 
     path: str
     bands: tuple[StoredBand, ...]
@@ -48,47 +48,47 @@ class Header:
 
 
 def read_header(path: str, expected: int | None = None) -> Header:
-    """What a file says of itself, without reading pixels.
+    """The header of a file, without reading pixels.
 
-    expected: how many bands the user says that it has. GDAL takes the fourth band of bytes for alpha when nobody said
-    what it is; it is a band when it has a band's name, or when the user counts it.
-    RasterError when it is missing, empty, no image, or claims what it cannot hold.
+    expected: the number of bands that the user gives. GDAL takes the fourth of four byte bands for alpha where the file
+    does not say what it is; it counts as a band when it has a band's name, or when the user's number includes it.
+    RasterError when the file is missing, empty, not an image, or claims more than it can hold.
     """
     if path.upper().startswith("MEM:"):
         raise RasterError(f"{path}: found an address in memory", "a file")
     if "://" not in path and not path.startswith("/vsi") and not DRIVER.match(path):
         if not os.path.exists(path):
-            raise RasterError(f"{path}: found nothing there", "an image", "Check the path")
+            raise RasterError(f"{path}: does not exist", "an image", "Check the path")
         if not os.path.isfile(path):
-            raise RasterError(f"{path}: found something that is no file", "an image")
+            raise RasterError(f"{path}: is not a file", "an image")
         for beside in (path + ".hdr", os.path.splitext(path)[0] + ".hdr"):
             if os.path.exists(beside) and not os.path.isfile(beside):  # GDAL would read it, and a pipe may never end
-                raise RasterError(f"{beside}: found something that is no file", "a header, or nothing")
+                raise RasterError(f"{beside}: is not a file", "a header, or nothing")
         if os.path.getsize(path) == 0:
-            raise RasterError(f"{path}: found an empty file (0 bytes)", "an image", "Fetch it again")
+            raise RasterError(f"{path}: found an empty file (0 bytes)", "an image", "Download it again")
     with open_dataset(path) as dataset:
         try:
             return _header(path, dataset, expected)
         except (*GDAL_ERRORS, struct.error) as error:
-            raise RasterError(f"{path}: found a header that cannot be read ({error})", "an image") from error
+            raise RasterError(f"{path}: the header cannot be read ({error})", "an image") from error
 
 
 def single_band(path: str) -> tuple[StoredBand, Header]:
-    """The band of a file, and the file's header. RasterError when it has several."""
+    """The only band of a file, and the file's header. RasterError for several bands."""
     header = read_header(path)
     if len(header.bands) != 1:
-        raise RasterError(f"{path}: found {len(header.bands)} bands", "the one that the metadata name")
+        raise RasterError(f"{path}: found {len(header.bands)} bands", "the one that the metadata list")
     return header.bands[0], header
 
 
 def band_in(stem: str) -> str | None:
-    """The band that a file's name tells: its last part of the form B02 or B8A, as it is written there."""
+    """The band in a file's name: its last part of the form B02 or B8A, as it is written there."""
     parts = [part for part in re.split(r"[^0-9A-Za-z]+", stem) if BAND_IN_NAME.fullmatch(part)]
     return parts[-1] if parts else None
 
 
 def number_in(text: str | None, what: str, default: float, source: str) -> float:
-    """A number that metadata tell as text; the default where they are silent. RasterError where it is none."""
+    """A number that metadata hold as text, the default for None. RasterError for other text."""
     try:
         value = default if text is None else float(text)
     except ValueError:
@@ -99,66 +99,87 @@ def number_in(text: str | None, what: str, default: float, source: str) -> float
 
 
 def _header(path: str, dataset: DatasetReader, expected: int | None) -> Header:
-    if dataset.count == 0:
-        raise RasterError(
-            f"{path}: found a container of {len(dataset.subdatasets)} images",
-            "one image",
-            "Name one of them, as `rio info` lists them",
-        )
-    if dataset.driver == "GTiff" and dataset.subdatasets and not DRIVER.match(path):
-        raise RasterError(
-            f"{path}: found {len(dataset.subdatasets)} images (pages of {dataset.height} x {dataset.width} pixels) in "
-            "one file; expected one. An array of rows x columns x bands looks so: write it with bands first. Or name a "
-            f"page, like GTIFF_DIR:1:{path}"
-        )
+    _refuse_containers(path, dataset)
     if len(set(dataset.dtypes)) > 1 or not is_real(np.dtype(dataset.dtypes[0])):
         raise RasterError(
             f"{path}: found values of {', '.join(sorted(set(dataset.dtypes)))}", "one type of real numbers"
         )
     refuse_absurd(path, dataset)
     refuse_cut_off(path, dataset)
-    counted = dataset.count in (1, expected)
-    bands = [
-        i
-        for i, role in enumerate(dataset.colorinterp)
-        if counted or role != ColorInterp.alpha or NUMBERED.fullmatch(canonical(dataset.descriptions[i] or ""))
-    ]
-    alpha = [i + 1 for i in range(dataset.count) if i not in bands]
+    bands = _not_alpha(dataset, expected)
     grid, warnings = _grid(path, dataset)
-    for i in bands:
-        if not (math.isfinite(dataset.scales[i]) and math.isfinite(dataset.offsets[i]) and dataset.scales[i] != 0):
-            raise RasterError(
-                f"{path}: found scale {dataset.scales[i]:g} and offset {dataset.offsets[i]:g} in its metadata; "
-                "expected numbers by which stored values become reflectance. Correct them, as gdal_edit.py does"
-            )
-    # 1 and 0 are what GDAL says of a file that does not tell
-    told = any(dataset.scales[i] != 1 or dataset.offsets[i] != 0 for i in bands)
+    _refuse_broken_scales(path, dataset, bands)
     return Header(
         path=path,
-        bands=tuple(
-            StoredBand(
-                path=os.path.abspath(path) if os.path.exists(path) else path,
-                index=i + 1,
-                name=dataset.descriptions[i] or None,
-                grid=grid,
-                dtype=dataset.dtypes[i],
-                scale=float(dataset.scales[i]) if told else None,
-                offset=float(dataset.offsets[i]) if told else None,
-                nodata=dataset.nodatavals[i],
-                masked=_has_mask(dataset.mask_flag_enums[i]),
-                alpha=alpha[0] if alpha else 0,
-                wavelength=_wavelength(dataset, i),
-            )
-            for i in bands
-        ),
-        # where pixels lie is in the transform: GDAL has accounted for AREA_OR_POINT
+        bands=_stored_bands(path, dataset, bands, grid),
+        # the transform says where pixels lie: GDAL has accounted for AREA_OR_POINT
         tags=tuple(sorted((k, v) for k, v in dataset.tags().items() if k != "AREA_OR_POINT")),
         warnings=warnings,
     )
 
 
+def _refuse_containers(path: str, dataset: DatasetReader) -> None:
+    """RasterError for a file of several images: a container, or a TIFF with pages."""
+    if dataset.count == 0:
+        raise RasterError(
+            f"{path}: found a container of {len(dataset.subdatasets)} images",
+            "one image",
+            "Give one of them, as `rio info` lists them",
+        )
+    if dataset.driver == "GTiff" and dataset.subdatasets and not DRIVER.match(path):
+        raise RasterError(
+            f"{path}: found {len(dataset.subdatasets)} images (pages of {dataset.height} x {dataset.width} pixels) in "
+            "one file",
+            "one image",
+            "An array of rows x columns x bands gives such a file: write it with bands first. Or give one page, like "
+            f"GTIFF_DIR:1:{path}",
+        )
+
+
+def _not_alpha(dataset: DatasetReader, expected: int | None) -> list[int]:
+    """The indices, from 0, of the bands that are not alpha."""
+    counted = dataset.count in (1, expected)
+    return [
+        i
+        for i, role in enumerate(dataset.colorinterp)
+        if counted or role != ColorInterp.alpha or NUMBERED.fullmatch(canonical(dataset.descriptions[i] or ""))
+    ]
+
+
+def _refuse_broken_scales(path: str, dataset: DatasetReader, bands: list[int]) -> None:
+    for i in bands:
+        if not (math.isfinite(dataset.scales[i]) and math.isfinite(dataset.offsets[i]) and dataset.scales[i] != 0):
+            raise RasterError(
+                f"{path}: found scale {dataset.scales[i]:g} and offset {dataset.offsets[i]:g} in its metadata",
+                "numbers that turn stored values into reflectance",
+                "Correct them, for example with gdal_edit.py",
+            )
+
+
+def _stored_bands(path: str, dataset: DatasetReader, bands: list[int], grid: Grid) -> tuple[StoredBand, ...]:
+    alpha = [i + 1 for i in range(dataset.count) if i not in bands]
+    # GDAL reports 1 and 0 for a file that states neither
+    stated = any(dataset.scales[i] != 1 or dataset.offsets[i] != 0 for i in bands)
+    return tuple(
+        StoredBand(
+            path=os.path.abspath(path) if os.path.exists(path) else path,
+            index=i + 1,
+            name=dataset.descriptions[i] or None,
+            grid=grid,
+            dtype=dataset.dtypes[i],
+            scale=float(dataset.scales[i]) if stated else None,
+            offset=float(dataset.offsets[i]) if stated else None,
+            nodata=dataset.nodatavals[i],
+            masked=_has_mask(dataset.mask_flag_enums[i]),
+            alpha=alpha[0] if alpha else 0,
+            wavelength=_wavelength(dataset, i),
+        )
+        for i in bands
+    )
+
+
 def _grid(path: str, dataset: DatasetReader) -> tuple[Grid, tuple[str, ...]]:
-    """Where the pixels lie; by ground control points, when these lie on one affine grid to half a pixel."""
+    """The grid, and warnings. Ground control points are used where one affine grid fits them to half a pixel."""
     crs, transform = dataset.crs, dataset.transform
     warnings: tuple[str, ...] = ()
     if transform == Affine.identity():
@@ -169,17 +190,15 @@ def _grid(path: str, dataset: DatasetReader) -> tuple[Grid, tuple[str, ...]]:
                 crs, transform = points_crs, fitted
             else:
                 warnings = (
-                    f"{path}: georeferenced by {len(points)} ground control points that lie on no regular grid; read "
-                    "without georeference. Warp it first, with gdalwarp",
+                    f"{path}: its {len(points)} ground control points lie on no regular grid; read without "
+                    "georeference. Warp it first, with gdalwarp",
                 )
         elif dataset.rpcs:
             warnings = (f"{path}: georeferenced by RPCs; read without georeference. Orthorectify it first",)
     if not (all(map(math.isfinite, transform[:6])) and transform.determinant):
         raise RasterError(
-            (
-                f"{path}: found a transform of pixels without an area "
-                f"({', '.join((f'{each:g}' for each in transform[:6]))})"
-            ),
+            f"{path}: found a transform that gives pixels no area "
+            f"({', '.join(f'{number:g}' for number in transform[:6])})",
             "one that places them",
             "Georeference the file again",
         )
@@ -187,25 +206,25 @@ def _grid(path: str, dataset: DatasetReader) -> tuple[Grid, tuple[str, ...]]:
 
 
 def _misses(to_pixels: Affine, point: GroundControlPoint) -> float:
-    """Pixels between a ground control point and where an affine grid has it."""
+    """The distance in pixels between a ground control point and its place on an affine grid."""
     column, row = applied(to_pixels, point.x, point.y)
     return math.hypot(column - point.col, row - point.row)
 
 
 def _wavelength(dataset: DatasetReader, band: int) -> float | None:
-    """The centre wavelength in nm that a band's description or metadata tell."""
+    """The centre wavelength in nm, from a band's description or metadata; None without one."""
     found = WAVELENGTH.search(dataset.descriptions[band] or "")
     if found is not None:
         return float(found[1]) * NANOMETRES_IN[found[2][0].lower()]
-    told = dataset.tags(band + 1, ns="IMAGERY").get("CENTRAL_WAVELENGTH_UM")
+    stated = dataset.tags(band + 1, ns="IMAGERY").get("CENTRAL_WAVELENGTH_UM")
     try:
-        return float(told) * 1000 if told else None
+        return float(stated) * 1000 if stated else None
     except ValueError:
         return None
 
 
 def _has_mask(flags: list[MaskFlags]) -> bool:
-    """Whether GDAL's mask of a band is more than nodata, which is compared here, and alpha, which is read as a band."""
+    """Whether GDAL's mask of a band is more than nodata, which readers compare, and alpha, which is read as a band."""
     return MaskFlags.all_valid not in flags and MaskFlags.alpha not in flags and flags != [MaskFlags.nodata]
 
 
@@ -215,19 +234,17 @@ def refuse_absurd(path: str, dataset: DatasetReader) -> None:
         return
     claimed = dataset.count * dataset.height * dataset.width * np.dtype(dataset.dtypes[0]).itemsize
     stored = os.path.getsize(path)
-    if claimed > MOST_BYTES_A_BYTE * stored + MOST_BYTES_BESIDES:
+    if claimed > MOST_BYTES_PER_BYTE * stored + MOST_EXTRA_BYTES:
         raise RasterError(
-            (
-                f"{path}: found a header of {dataset.count} bands of {dataset.height} x {dataset.width} pixels, "
-                f"{claimed:.2g} bytes, in a file of {stored} bytes"
-            ),
-            "sizes that fit it",
+            f"{path}: found a header of {dataset.count} bands of {dataset.height} x {dataset.width} pixels, "
+            f"{claimed:.2g} bytes, in a file of {stored} bytes",
+            "sizes that fit into it",
             "The header is damaged",
         )
 
 
 def refuse_cut_off(path: str, dataset: DatasetReader) -> None:
-    """RasterError when a tag or a band's last block lies beyond the file's end, which costs no read of pixels."""
+    """RasterError when a tag or a band's last block lies beyond the file's end; no pixels are read."""
     if dataset.driver != "GTiff" or not os.path.isfile(path):
         return
     stored, needed = os.path.getsize(path), end_of_tags(path)
@@ -239,5 +256,7 @@ def refuse_cut_off(path: str, dataset: DatasetReader) -> None:
         needed = max(needed, offset + size)
     if needed > stored:
         raise RasterError(
-            f"{path}: found {stored} bytes", f"at least {needed}, as its header says", "It is cut off: fetch it again"
+            f"{path}: found {stored} bytes",
+            f"at least {needed}, as its header says",
+            "It is cut off: download it again",
         )

@@ -1,4 +1,4 @@
-"""One date of one place as opened: which bands its files hold, how they become reflectance, on which grid."""
+"""One date of one place, opened: the bands in its files, how they become reflectance, and their grid."""
 
 import math
 import os
@@ -18,12 +18,12 @@ from spectralgpt.raster.layer import Layer
 from spectralgpt.raster.tags import SENSOR_TAG
 
 THERMAL_FROM = 3000.0
-"""nm. Beyond, a band sees the ground's own heat."""
+"""nm. Above it, a band measures the heat that the ground emits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One date, as opened."""
+    """One date of one place, opened. day: since 1970-01-01, -1 unknown. facts: what was read from where."""
 
     source: str
     layers: tuple[Layer, ...]
@@ -37,12 +37,19 @@ class Image:
 
 
 def open_image(source: str, choice: str | None) -> Image:
-    path, told = _path_and_date(source)
+    """The image at a path, or at `PATH@DATE`. choice: the argument `bands`.
+
+    Without a list of bands, panchromatic and thermal bands are left out. BandError for bands that cannot be identified;
+    RasterError for files that are missing or that do not fit together.
+    """
+    path, day = _path_and_date(source)
     product = read_product(path, choice_count(choice))
     if choice is None and product.sensor is not None and not is_sensor(product.sensor):
         raise BandError(
-            f"{path}: found a product of {product.sensor}, which is none of the known sensors; expected one of them. "
-            "Describe its bands in a sensor file: --bands mine.toml"
+            f"{path}: found a product of {product.sensor}",
+            "one of the known sensors",
+            "Describe its bands in a sensor file:",
+            ("bands", "mine.toml"),
         )
     identity = identify(_evidence(path, product), choice)
     if choice is None or not is_list(choice):
@@ -57,7 +64,7 @@ def open_image(source: str, choice: str | None) -> Image:
         source=path,
         layers=layers,
         grid=grid,
-        day=told if told is not None else product.day,
+        day=product.day if day is None else day,
         identity=identity,
         clouds=product.clouds,
         tags=product.tags,
@@ -67,12 +74,12 @@ def open_image(source: str, choice: str | None) -> Image:
 
 
 def _evidence(path: str, product: Product) -> Evidence:
-    """What there is to tell the bands by. Our own results say their sensor; products say it in their names."""
+    """What identifies the bands. Our own results state their sensor in a tag, products in their names."""
     metadata = product.sensor or dict(product.tags).get(SENSOR_TAG)
     if metadata is None:
-        names = {Path(each).name for each in (path, *(band.path for band in product.bands))}
-        told = {sensor_in_name(name) for name in names} - {None}
-        metadata = told.pop() if len(told) == 1 else None
+        names = {Path(file).name for file in (path, *(band.path for band in product.bands))}
+        named = {sensor_in_name(name) for name in names} - {None}
+        metadata = named.pop() if len(named) == 1 else None
     wavelengths = [band.wavelength for band in product.bands if band.wavelength is not None]
     fwhms = [band.fwhm for band in product.bands if band.fwhm is not None]
     count = len(product.bands)
@@ -86,10 +93,10 @@ def _evidence(path: str, product: Product) -> Evidence:
 
 
 def _reflective(identity: Identity) -> tuple[Identity, tuple[str, ...]]:
-    """Without the panchromatic band and thermal ones, and a line on these; a list of bands that names them has them.
+    """The identity without panchromatic and thermal bands, and a line that names these.
 
-    The first is twice as fine as the others and would decide the grid of all, the others hold no reflectance; no model
-    takes either.
+    A panchromatic band is twice as fine as the others and would set the grid for all; thermal bands hold no
+    reflectance. No model takes either.
     """
     known = identity.sensor
     pan = known.band("pan") if known.knows("pan") else None
@@ -107,20 +114,22 @@ def _reflective(identity: Identity) -> tuple[Identity, tuple[str, ...]]:
 
 
 def _refuse_missing(path: str, product: Product, identity: Identity) -> None:
-    """RasterError when the metadata list a band whose file is not there."""
-    missing = [each for each in product.missing if each[0] not in cloud_options()]
+    """RasterError when the metadata list a band and its file is missing."""
+    missing = [(name, file) for name, file in product.missing if name not in cloud_options()]
     if missing:
-        lacking = ", ".join(f"{name} ({file})" for name, file in missing[:4])
+        listed = ", ".join(f"{name} ({file})" for name, file in missing[:4])
         more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
-        there = ",".join(band.name for band in identity.bands)
+        present = ",".join(band.name for band in identity.bands)
         raise RasterError(
-            f"{path}: found no file of {lacking}{more}, which its metadata list; expected all. Fetch it again, or "
-            f"choose among what is there with --bands {identity.sensor.name}:{there}"
+            f"{path}: found no file of {listed}{more}",
+            "all files that its metadata list",
+            "Download it again, or choose from the bands that are present:",
+            ("bands", f"{identity.sensor.name}:{present}"),
         )
 
 
 def _path_and_date(source: str) -> tuple[str, int | None]:
-    """`PATH@2020-05-01` in two; a path that is there as it stands is one."""
+    """`PATH@2020-05-01` as path and day; without a date, or where a file of the whole name exists, the day is None."""
     path, at, text = source.rpartition("@")
     if not at or os.path.exists(source) or not os.path.exists(path):
         return source, None
@@ -128,7 +137,7 @@ def _path_and_date(source: str) -> tuple[str, int | None]:
 
 
 def _finest(path: str, grids: Sequence[Grid]) -> Grid:
-    """The grid with the smallest pixels, the first of several; RasterError when the others cannot be placed on it."""
+    """The grid with the smallest pixels, the first of equals. RasterError when the others cannot be placed on it."""
     first = grids[0]
     if all(grid.coincides(first) for grid in grids):
         return first
@@ -136,8 +145,8 @@ def _finest(path: str, grids: Sequence[Grid]) -> Grid:
     if unplaced or len({grid.crs is None for grid in grids}) > 1:
         sizes = ", ".join(f"{height} x {width}" for height, width in dict.fromkeys(grid.shape for grid in grids))
         raise RasterError(
-            f"{path}: found bands of {sizes} pixels of which some have no georeference",
-            "one grid, or CRS and transform in every file, as bands are aligned by georeference",
+            f"{path}: found bands of {sizes} pixels, some without georeference",
+            "one grid, or a CRS and transform in every file, as bands are aligned by georeference",
         )
     if all(grid.same_crs(first) for grid in grids):
         return min(grids, key=lambda grid: grid.pixel_area)

@@ -1,4 +1,4 @@
-"""From paths to a Raster: what the files hold, which bands, which date, on which grid."""
+"""From paths to a Raster: bands, dates, units and grid of its files."""
 
 import os
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import replace
 from spectralgpt.errors import RasterError
 from spectralgpt.products.image import open_image
 from spectralgpt.products.masking import with_clouds
-from spectralgpt.products.stacking import in_time, of_dates, refuse_elsewhere, refuse_other_bands, stacked
+from spectralgpt.products.stacking import of_dates, refuse_elsewhere, refuse_other_bands, sorted_by_date, stacked
 from spectralgpt.raster.area import read_area
 from spectralgpt.raster.raster import Raster
 
@@ -25,17 +25,17 @@ def open_raster(
 ) -> Raster:
     """Open an image: a file, a product, a folder of single-band files, or several of these as the dates of one place.
 
-    bands: a sensor, or a TOML file of one, whose names the file's names are (a nameless file is read in its order); a
-    list like B02,B03 or landsat8-toa:B2,B3; or wavelengths in nm, as a list or a text file. dates: keep only these, a
-    list like 2020-05-01,2020-06-10. A date is `PATH@2020-05-01`, else the metadata's, else the file name's; several
-    images are sorted by it. The grid is the first image's in time, in a folder or product that of the finest band;
-    what lies on another grid is read by georeference. gsd: metres on the ground of the grid instead, averaged where
-    that is coarser than a band. aoi: a GeoJSON file; the grid is cut to it, and pixels outside are not valid. clouds:
-    scl, qa or fmask for the product's own layer, or a raster (one a date, with commas) that is not 0 in clouds; these
-    are not valid.
+    bands: a sensor, or its TOML file, that defines the band names in the file (bands without names are taken in the
+    sensor's order); a list like B02,B03 or landsat8-toa:B2,B3; or wavelengths in nm, as a list or a text file. dates:
+    the ones to keep, a list like 2020-05-01,2020-06-10. The date of an image is given as `PATH@2020-05-01`, or comes
+    from its metadata, or from its file name; several images are sorted by date. The grid is that of the earliest image,
+    in a folder or product that of the finest band; other grids are read by georeference. gsd: pixel size of the grid in
+    metres on the ground; coarser than a band, it averages. aoi: a GeoJSON file; the grid is cropped to it, and pixels
+    outside are not valid. clouds: scl, qa or fmask for the product's own layer, or a raster (one per date, separated by
+    commas) that is not 0 in clouds; pixels in clouds are not valid.
 
     BandError when bands are unnamed, unknown, repeated, or could be of several sensors; OptionError when an option does
-    not fit the image; RasterError for all else that is wrong with a file.
+    not fit the image; RasterError for anything else that is wrong with a file.
     """
     sources = [source] if isinstance(source, str | os.PathLike) else list(source)
     if not sources:
@@ -43,7 +43,7 @@ def open_raster(
     images = [open_image(os.fspath(each), bands) for each in sources]
     if clouds is not None:
         images = with_clouds(images, os.fspath(clouds))
-    images = in_time(images)
+    images = sorted_by_date(images)
     if dates is not None:
         images = of_dates(images, dates)
     for image in images[1:]:

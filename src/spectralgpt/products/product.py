@@ -1,4 +1,4 @@
-"""What a format's reader finds: bands as they are stored, and what the product's metadata say of them."""
+"""What a format's reader returns: bands as they are stored, and what the product's metadata state about them."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from spectralgpt.raster.grid import Grid
 
 @dataclass(frozen=True, slots=True)
 class StoredBand:
-    """One band as a file stores it, before it is known which band of which sensor it is.
+    """One band as a file stores it, before its sensor and band are identified.
 
     path: what GDAL opens, absolute for a file. index: in the file, from 1. name: as the product writes it, None without
-    one. scale, offset: reflectance = stored x scale + offset, None where neither file nor metadata tell. nodata: the
-    stored value of pixels that were not measured. masked: whether the file has a mask of this band besides. alpha:
-    index of the file's alpha band, 0 without one. wavelength, fwhm: nm, None where not told.
+    one. scale, offset: reflectance = stored x scale + offset, None where neither file nor metadata state them. nodata:
+    the stored value of pixels that were not measured. masked: whether the file also has a mask for this band. alpha:
+    index of the file's alpha band, 0 without one. wavelength, fwhm: nm, None where not stated.
     """
 
     path: str
@@ -33,10 +33,10 @@ class StoredBand:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One date of one place, as a format's reader found it.
+    """One date of one place, as a format's reader returns it.
 
-    sensor: whose bands these are, when the metadata say so. missing: bands that the metadata list and whose file is
-    not there, as (name, file). facts: what was read from where, one line each, like `offset -0.1 from MTD_MSIL2A.xml`.
+    sensor: the sensor of the bands, where the metadata state it. missing: bands that the metadata list and that have no
+    file, as (name, file). facts: what was read from where, one line each, like `offset -0.1 from MTD_MSIL2A.xml`.
     warnings: what a user should know.
     """
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from spectralgpt.bands import Band
 from spectralgpt.days import UNKNOWN, day_of, iso_date
-from spectralgpt.errors import RasterError
+from spectralgpt.errors import RasterError, argument
 from spectralgpt.products.image import Image
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.layer import Layer
@@ -16,15 +16,16 @@ from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.resample import places
 
 
-def in_time(images: list[Image]) -> list[Image]:
-    """Sorted by date; RasterError when several do not tell their order."""
+def sorted_by_date(images: list[Image]) -> list[Image]:
+    """The images sorted by date. RasterError when one of several has no date, or two have the same."""
     if len(images) == 1:
         return images
     for image in images:
         if image.day == UNKNOWN:
             raise RasterError(
-                f"{image.source}: found no date in its metadata or name; expected one for each of {len(images)} "
-                f"images. Say it like {image.source}@2020-05-01"
+                f"{image.source}: found no date in its metadata or name",
+                f"one for each of {len(images)} images",
+                f"Give it, like {image.source}@2020-05-01",
             )
     repeated = [day for day, times in Counter(image.day for image in images).items() if times > 1]
     if repeated:
@@ -38,17 +39,18 @@ def in_time(images: list[Image]) -> list[Image]:
 
 
 def of_dates(images: list[Image], dates: str) -> list[Image]:
-    """The images of a list of dates; RasterError, with the dates that are there, for one that is not."""
-    wanted = {day_of(text, "--date") for text in dates.split(",")}
-    there = {image.day for image in images}
-    if not wanted <= there:
-        lacking = ", ".join(iso_date(day) for day in sorted(wanted - there))
-        known = ", ".join(iso_date(day) or "an unknown date" for day in sorted(there))
-        raise RasterError(f"--date {dates}: found no image of {lacking}; expected some of: {known}.")
+    """The images of a list of dates. RasterError, with the dates of the images, for a date without an image."""
+    wanted = {day_of(text, "dates") for text in dates.split(",")}
+    present = {image.day for image in images}
+    if not wanted <= present:
+        missing = ", ".join(iso_date(day) for day in sorted(wanted - present))
+        known = ", ".join(iso_date(day) or "an unknown date" for day in sorted(present))
+        raise RasterError(f"{argument('dates', dates)}: found no image of {missing}", f"some of: {known}")
     return [image for image in images if image.day in wanted]
 
 
 def refuse_other_bands(first: Image, other: Image) -> None:
+    """RasterError when a date has other bands than the first."""
     one, two = (set(image.identity.bands) for image in (first, other))
     if one != two:
 
@@ -56,25 +58,25 @@ def refuse_other_bands(first: Image, other: Image) -> None:
             return ", ".join(f"{band.sensor} {band.name}" for band in image.identity.bands if band in bands) or "none"
 
         raise RasterError(
-            f"{other.source}: found other bands than in {first.source} (here only: {listed(other, two - one)}; there "
-            f"only: {listed(first, one - two)}); expected the same for all dates. Choose with --bands LIST or SENSOR"
+            f"{other.source}: found other bands than in {first.source} (only here: {listed(other, two - one)}; only "
+            f"there: {listed(first, one - two)})",
+            "the same for all dates",
+            "Choose them with the argument bands, as a list or a sensor",
         )
 
 
 def refuse_elsewhere(first: Image, other: Image) -> None:
-    """RasterError when a date cannot be placed on the grid of the first, or shares no place with it."""
+    """RasterError when a date cannot be placed on the grid of the first, or does not overlap it."""
     if first.grid.coincides(other.grid):
         return
     if not (first.grid.is_placed and other.grid.is_placed) or (first.grid.crs is None) != (other.grid.crs is None):
         raise RasterError(
-            (
-                f"{other.source}: found {other.grid.height} x {other.grid.width} pixels, in {first.source} "
-                f"{first.grid.height} x {first.grid.width}, and no georeference in one of them"
-            ),
-            "one grid, or CRS and transform in both",
+            f"{other.source}: found {other.grid.height} x {other.grid.width} pixels, in {first.source} "
+            f"{first.grid.height} x {first.grid.width}, and no georeference in one of them",
+            "one grid, or a CRS and transform in both",
         )
-    if not share_a_place(first.grid, other.grid):
-        raise RasterError(f"{other.source}: found that it shares no place with {first.source}", "dates of one place")
+    if not overlap(first.grid, other.grid):
+        raise RasterError(f"{other.source}: does not overlap {first.source}", "dates of one place")
 
 
 def _in_order_of(first: Image, image: Image) -> tuple[Layer, ...]:
@@ -83,9 +85,10 @@ def _in_order_of(first: Image, image: Image) -> tuple[Layer, ...]:
 
 
 def stacked(images: Sequence[Image], masked: bool) -> Raster:
-    """One raster of all dates; masked: without what the cloud layers exclude.
+    """One raster of all dates. masked: pixels in the cloud layers are not valid.
 
-    Where they differ in scale or offset, read gives reflectance in floats."""
+    Where the dates differ in scale or offset, `read` gives reflectance in floats.
+    """
     first = images[0]
     layers = tuple(_in_order_of(first, image) for image in images)
     every = [layer for of_date in layers for layer in of_date]
@@ -112,14 +115,15 @@ def stacked(images: Sequence[Image], masked: bool) -> Raster:
         tags=dict(tag for tag in first.tags if tag in shared),
         warnings=tuple(dict.fromkeys(warning for image in images for warning in image.warnings)),
         facts=tuple(dict.fromkeys(fact for image in images for fact in image.facts)),
-        conflicts=tuple(dict.fromkeys(each for image in images for each in image.identity.conflicts)),
+        conflicts=tuple(dict.fromkeys(conflict for image in images for conflict in image.identity.conflicts)),
         clouds=tuple(image.clouds for image in images),
         without_clouds=masked,
     )
 
 
-def share_a_place(one: Grid, other: Grid) -> bool:
-    """Whether any of a few thousand places of one grid lies on the other; grids without georeference must be alike."""
+def overlap(one: Grid, other: Grid) -> bool:
+    """Whether any of a few thousand places of one grid lies on the other. Without georeference: whether the shapes are
+    the same."""
     if not (one.is_placed and other.is_placed) or (one.crs is None) != (other.crs is None):
         return one.shape == other.shape
     coarse = one.coarsened(max(1, max(one.shape) // 64))

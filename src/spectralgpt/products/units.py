@@ -1,4 +1,4 @@
-"""Scale and offset of the bands of an image: by metadata, by its values, by the sensor's convention."""
+"""Scale and offset of the bands of an image, from metadata, from its values, or by the sensor's convention."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Shaped
 
-from spectralgpt.bands import Identity
+from spectralgpt.bands import Band, Identity
 from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN
 from spectralgpt.errors import RasterError
@@ -19,66 +19,69 @@ from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.sampling import everything, sample
 
 DARK = 0.1
-"""A type whose largest number would be a reflectance below holds something else: bytes are no reflectance x 10000."""
+"""Types that cannot reach this reflectance do not follow the sensor's convention: bytes are not reflectance x 10000."""
 
 
 def layers_of(
     path: str, chosen: Sequence[StoredBand], identity: Identity, grid: Grid
 ) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
-    """The bands with scale and offset, and one line on where these are from.
+    """The bands with scale and offset, and one line on where these come from.
 
-    They are the file's own, else 1 and 0 for reflectance in floats, else the sensor's. RasterError for numbers of which
-    nobody tells how they become reflectance.
+    They are the file's own, else 1 and 0 for reflectance in floats, else the sensor's. RasterError for digital numbers
+    without any of these.
     """
-    layers = tuple(
-        Layer(
-            path=stored.path,
-            index=stored.index,
-            band=band,
-            grid=stored.grid,
-            dtype=stored.dtype,
-            scale=1.0 if stored.scale is None else stored.scale,
-            offset=0.0 if stored.offset is None else stored.offset,
-            nodata=_nodata(stored, identity),
-            masked=stored.masked,
-            alpha=stored.alpha,
-        )
-        for stored, band in zip(chosen, identity.bands, strict=True)
-    )
-    silent = [index for index, stored in enumerate(chosen) if stored.scale is None and stored.offset is None]
-    if not silent:
+    layers = tuple(_layer(stored, band, identity) for stored, band in zip(chosen, identity.bands, strict=True))
+    unstated = [index for index, stored in enumerate(chosen) if stored.scale is None and stored.offset is None]
+    if not unstated:
         return layers, (f"scale and offset from the metadata of {path}",)
-    floats = tuple(layers[index] for index in silent if np.dtype(layers[index].dtype).kind == "f")
-    if floats and len(floats) == len(silent) and _are_reflectance(floats, grid, identity):
+    floats = tuple(layers[index] for index in unstated if np.dtype(layers[index].dtype).kind == "f")
+    if floats and len(floats) == len(unstated) and _are_reflectance(floats, grid, identity):
         return layers, (f"reflectance in floats, as 98 % of the values of {path} are below 2",)
     known = identity.sensor
-    brightest = max((_most(layers[index].dtype) for index in silent), default=math.inf)
+    brightest = max((_largest(layers[index].dtype) for index in unstated), default=math.inf)
     if known.scale is None or known.offset is None or brightest * known.scale < DARK:
         raise RasterError(
-            f"{path}: found digital numbers ({layers[silent[0]].dtype}) of {known.name} and no metadata that tell how "
-            "they become reflectance; expected reflectance, or scale and offset. Give the product's folder with its "
-            "metadata, or describe the file in a sensor file: --bands mine.toml, with scale and offset"
+            f"{path}: found digital numbers ({layers[unstated[0]].dtype}) of {known.name} without scale and offset",
+            "reflectance, or metadata that state how the numbers become reflectance",
+            "Give the product's folder with its metadata, or a sensor file with scale and offset:",
+            ("bands", "mine.toml"),
         )
     scaled = tuple(
-        replace(layer, scale=known.scale, offset=known.offset) if index in silent else layer
+        replace(layer, scale=known.scale, offset=known.offset) if index in unstated else layer
         for index, layer in enumerate(layers)
     )
     return scaled, (f"scale {known.scale:g} and offset {known.offset:g} by the convention of {known.name}",)
 
 
-def _most(dtype: str) -> float:
+def _layer(stored: StoredBand, band: Band, identity: Identity) -> Layer:
+    """The layer of a band; scale 1 and offset 0 where none is stated."""
+    return Layer(
+        path=stored.path,
+        index=stored.index,
+        band=band,
+        grid=stored.grid,
+        dtype=stored.dtype,
+        scale=1.0 if stored.scale is None else stored.scale,
+        offset=0.0 if stored.offset is None else stored.offset,
+        nodata=_nodata(stored, identity),
+        masked=stored.masked,
+        alpha=stored.alpha,
+    )
+
+
+def _largest(dtype: str) -> float:
     """The largest number of a type."""
     return float(np.iinfo(dtype).max) if np.dtype(dtype).kind in "iu" else math.inf
 
 
 def _nodata(stored: StoredBand, identity: Identity) -> float | int | None:
-    """The file's own, else, for whole numbers of a file without a mask, what the sensor's products mean by it."""
-    silent = stored.nodata is None and not stored.masked and not stored.alpha
-    return identity.sensor.nodata if silent and np.dtype(stored.dtype).kind in "iu" else stored.nodata
+    """The file's own, else, for integers in a file without a mask, the one that the sensor's products use."""
+    unstated = stored.nodata is None and not stored.masked and not stored.alpha
+    return identity.sensor.nodata if unstated and np.dtype(stored.dtype).kind in "iu" else stored.nodata
 
 
 def _are_reflectance(layers: tuple[Layer, ...], grid: Grid, identity: Identity) -> bool:
-    """Judged by windows all over the image; where they hold nothing, by the first place that does."""
+    """Whether values from windows all over the image look like reflectance; if these are empty, from another."""
     dtype = np.result_type(*(layer.dtype for layer in layers))
     ones, zeros = (1.0,) * len(layers), (0.0,) * len(layers)
     with Raster((layers,), grid, (UNKNOWN,), identity.sensor, dtype, ones, zeros, None) as raster:
@@ -89,7 +92,7 @@ def _are_reflectance(layers: tuple[Layer, ...], grid: Grid, identity: Identity) 
     try:
         return looks_like_reflectance(np.concatenate(seen))
     except RasterError as error:
-        raise RasterError(f"{layers[0].path}: {error}") from None
+        raise error.about(layers[0].path) from None
 
 
 def _valid_values(pixels: Pixels) -> Shaped[np.ndarray, " value"]:

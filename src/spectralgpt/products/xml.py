@@ -1,4 +1,4 @@
-"""XML from outside, parsed without document types and entities: a few lines of those can fill the memory."""
+"""XML from outside, parsed without document types and entities, as a few lines of those can fill the memory."""
 
 from xml.etree.ElementTree import Element, ParseError
 

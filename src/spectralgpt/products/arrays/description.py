@@ -1,4 +1,4 @@
-"""What an array says of itself: values, names, scale and offset, grid, dates."""
+"""An array with its metadata: values, names, scale and offset, grid, dates."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,10 +14,9 @@ from spectralgpt.raster.grid import Grid
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """How a band is stored: scale and offset (None: not told), values that were not measured, the range of the others.
+    """How a band is stored: scale and offset (None: not stated), values that mark nodata, the range of the others.
 
-    All but scale and offset are in stored units. undone: scale and offset of which it is not known whether they were
-    applied.
+    nodata, lowest, highest: in stored units. undone: a scale and offset that may or may not have been applied already.
     """
 
     scaling: tuple[float, float] | None = None
@@ -29,11 +28,11 @@ class Packing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DescribedArray:
-    """An array that may not be computed yet, and what it says of itself; None or empty where it says nothing.
+    """An array that may not be computed yet, and its metadata; None or empty where it has none.
 
-    load: the bands of these indices, from 0, as (date, band, row, column), computed at once. grid, days: raise a
-    RasterError where it contradicts itself, hence only asked when the user does not say. of_products: whether what was
-    not measured may be marked as in a sensor's products.
+    load: the bands of these indices, from 0, as (date, band, row, column), computed together. grid, days: functions, as
+    they raise a RasterError for contradictory metadata, which does not matter where the user gives both. of_products:
+    whether the nodata of the sensor's products applies.
     """
 
     load: Callable[[Sequence[int]], Shaped[np.ndarray, "date band row column"]]
@@ -47,23 +46,23 @@ class DescribedArray:
 
 
 def as_numpy(values: Any) -> Shaped[np.ndarray, "..."]:
-    """As a NumPy array in this machine's memory; bfloat16, which NumPy lacks, as float32. A masked array stays one."""
+    """A NumPy array in main memory; bfloat16, which NumPy does not have, as float32. A masked array stays masked."""
     try:
         if hasattr(values, "detach"):
             tensor = values.detach().cpu()
             return np.asarray((tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy())
         return np.asanyarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise RasterError(f"found {type(values).__name__}, which is no array of numbers ({error}).") from None
+        raise RasterError(f"found {type(values).__name__} ({error})", "an array of numbers") from None
 
 
-def each_number(told: Mapping[Any, Any], key: str, index: int | None = None) -> list[float]:
-    """The numbers of an attribute, of several the one of the index, if any."""
-    value = told.get(key)
+def numbers_of(attributes: Mapping[Any, Any], key: str, index: int | None = None) -> list[float]:
+    """The numbers of an attribute, none where it is missing. index: only the number at it, if the attribute has one."""
+    value = attributes.get(key)
     if value is None:
         return []
     try:
-        numbers = [float(each) for each in np.atleast_1d(np.asarray(value, object)) if each is not None]
+        numbers = [float(number) for number in np.atleast_1d(np.asarray(value, object)) if number is not None]
     except (TypeError, ValueError):
         raise RasterError(f"found {value!r} for the attribute {key}", "a number") from None
     return numbers if index is None else numbers[index : index + 1]

@@ -1,4 +1,4 @@
-"""Which dimension of an xarray object is date, band, row or column."""
+"""The roles of an xarray object's dimensions: date, band, row or column."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ DIMENSIONS = {
     ROW_AXIS: ("y", "latitude", "lat", "row", "northing"),
     COLUMN_AXIS: ("x", "longitude", "lon", "column", "easting"),
 }
-"""What dimensions are called, in lower case."""
+"""Names of dimensions, in lower case, by role."""
 
 CF_AXES = {"T": DATE_AXIS, "Y": ROW_AXIS, "X": COLUMN_AXIS}
 
 
 def roles_of(array: Any) -> dict[str, Any]:
-    """Which dimension is date, band, row, column: by CF's axis attribute, else by its name."""
+    """The dimension of each role that the array has: by CF's attribute `axis`, else by the dimension's name."""
     found: dict[str, Any] = {}
     for dim in array.dims:
         axis = array.coords[dim].attrs.get("axis") if dim in array.coords else None

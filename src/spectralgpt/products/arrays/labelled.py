@@ -10,7 +10,7 @@ from jaxtyping import Int32, Shaped
 from spectralgpt.bands import canonical, is_alias
 from spectralgpt.days import UNKNOWN, day_of
 from spectralgpt.errors import RasterError
-from spectralgpt.products.arrays.description import DescribedArray, Packing, as_numpy, each_number, listed
+from spectralgpt.products.arrays.description import DescribedArray, Packing, as_numpy, listed, numbers_of
 from spectralgpt.products.arrays.dimensions import AXES, BAND_AXIS, COLUMN_AXIS, DATE_AXIS, ROW_AXIS, roles_of
 from spectralgpt.products.arrays.places import grid_of
 
@@ -19,7 +19,7 @@ NANOMETRES_IN_UNIT = {"nm": 1.0, "um": 1000.0, "µm": 1000.0, "m": 1e9}
 
 
 def of_dataset(dataset: Any) -> DescribedArray:
-    """Each variable with rows and columns is a band, or the only one holds them all."""
+    """The variables with rows and columns as bands; a single one may itself have a band dimension."""
     spatial = {
         str(name): each for name, each in dataset.data_vars.items() if {ROW_AXIS, COLUMN_AXIS} <= set(roles_of(each))
     }
@@ -42,7 +42,9 @@ def of_dataset(dataset: Any) -> DescribedArray:
             if roles_of(part[name]) != roles or BAND_AXIS in roles:
                 raise RasterError(
                     f"found variables of the dimensions {listed(part[chosen[0]].dims)} and, as {name}, "
-                    f"{listed(part[name].dims)}; expected the same for each band. Choose with bands="
+                    f"{listed(part[name].dims)}",
+                    "the same for all bands",
+                    "Choose some with the argument bands",
                 )
         dims = [roles[role] for role in AXES if role in roles]
         return _stacked([as_numpy(part[name].transpose(*dims).values) for name in chosen])
@@ -58,7 +60,8 @@ def of_dataset(dataset: Any) -> DescribedArray:
 
 
 def of_data_array(array: Any, labels: Mapping[Any, Any], more: Mapping[Any, Any] | None = None) -> DescribedArray:
-    """labels: coordinates and what else may describe the grid. more: the Dataset's attributes."""
+    """A DataArray as it describes itself. labels: coordinates, and variables that may describe the grid. more: the
+    Dataset's attributes."""
     roles = roles_of(array)
     unknown = [dim for dim in array.dims if dim not in roles.values()]
     if unknown or not {ROW_AXIS, COLUMN_AXIS} <= set(roles):
@@ -92,32 +95,32 @@ def _stacked(bands: Sequence[Shaped[np.ndarray, "..."]]) -> Shaped[np.ndarray, "
 
 def _checked(values: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "date band row column"]:
     if 0 in values.shape or values.dtype.kind not in "iuf":
-        raise RasterError(f"found {values.dtype} of shape {values.shape}", "real numbers, nothing empty")
+        raise RasterError(f"found {values.dtype} of shape {values.shape}", "real numbers, and no empty dimension")
     return values if values.ndim == 4 else values[None]
 
 
 def _variable_name(name: str, variable: Any) -> str | None:
-    """A variable is called as its band; band_1 is rioxarray's for a place in the file, whose name is in long_name."""
+    """A variable has its band's name; for `band_1`, rioxarray's count of a file's bands, the name is in long_name."""
     if not name.lower().startswith("band_"):
         return name
-    told = variable.attrs.get("long_name")
-    return told if isinstance(told, str) else None
+    described = variable.attrs.get("long_name")
+    return described if isinstance(described, str) else None
 
 
 def _names(array: Any, labels: Mapping[Any, Any], dim: Any, count: int) -> tuple[str | None, ...]:
-    """By the band coordinate, where it is words, else by long_name: there rioxarray puts a file's descriptions."""
+    """The band coordinate, where it holds words, else long_name, where rioxarray puts a file's descriptions."""
     label = labels.get(dim if dim is not None else BAND_AXIS)
     if label is not None and label.dtype.kind in "UO":
         return tuple(str(each) for each in np.atleast_1d(label.values))
-    told = array.attrs.get("long_name")
-    if isinstance(told, tuple | list) and len(told) == count:
-        return tuple(str(each) if each else None for each in told)
-    alone = [each for each in (told, array.name) if isinstance(each, str) and is_alias(canonical(each))]
+    described = array.attrs.get("long_name")
+    if isinstance(described, tuple | list) and len(described) == count:
+        return tuple(str(name) if name else None for name in described)
+    alone = [name for name in (described, array.name) if isinstance(name, str) and is_alias(canonical(name))]
     return (alone[0],) if dim is None and alone else (None,) * count
 
 
 def _wavelengths(labels: Mapping[Any, Any], dim: Any) -> tuple[float, ...]:
-    """In nm, where a coordinate along the bands tells them and its unit."""
+    """In nm, where a coordinate along the bands holds them; empty without one."""
     label = next((labels[name] for name in ("wavelength", "wavelengths") if name in labels), None)
     if dim is None or label is None or tuple(label.dims) != (dim,) or label.dtype.kind not in "iuf":
         return ()
@@ -129,7 +132,7 @@ def _wavelengths(labels: Mapping[Any, Any], dim: Any) -> tuple[float, ...]:
 
 
 def _packing(array: Any, band: int, count: int) -> Packing:
-    """Attributes tell what is still to be done; encoding, what xarray has done when it decoded a file to floats."""
+    """Attributes state what is still to be applied; encoding, what xarray applied when it decoded a file to floats."""
     whole = array.dtype.kind in "iu"
     scaling, done = _scaling(array.attrs, band, count), _scaling(array.encoding, band, count)
     sources = (array.attrs, array.encoding) if whole else (array.attrs,)
@@ -137,11 +140,11 @@ def _packing(array: Any, band: int, count: int) -> Packing:
         value
         for source in sources
         for key in ("_FillValue", "missing_value", "nodata", "nodatavals")
-        for value in each_number(source, key, band if key == "nodatavals" else None)
+        for value in numbers_of(source, key, band if key == "nodatavals" else None)
     ]
-    limits = [*each_number(array.attrs, "valid_range"), math.nan, math.nan][:2]
-    lowest = [*each_number(array.attrs, "valid_min"), limits[0]][0]
-    highest = [*each_number(array.attrs, "valid_max"), limits[1]][0]
+    limits = [*numbers_of(array.attrs, "valid_range"), math.nan, math.nan][:2]
+    lowest = [*numbers_of(array.attrs, "valid_min"), limits[0]][0]
+    highest = [*numbers_of(array.attrs, "valid_max"), limits[1]][0]
     if done is not None and scaling is None and not whole:
         # limits stay in the units of the file
         scaling = (1.0, 0.0)
@@ -155,10 +158,10 @@ def _packing(array: Any, band: int, count: int) -> Packing:
     )
 
 
-def _scaling(told: Mapping[Any, Any], band: int, count: int) -> tuple[float, float] | None:
-    """Scale and offset; None for 1 and 0, which rioxarray writes where a file does not tell."""
-    scales = [*each_number(told, "scale_factor"), *each_number(told, "scales", band if count > 1 else None), 1.0]
-    offsets = [*each_number(told, "add_offset"), *each_number(told, "offsets", band if count > 1 else None), 0.0]
+def _scaling(stated: Mapping[Any, Any], band: int, count: int) -> tuple[float, float] | None:
+    """Scale and offset; None for 1 and 0, which rioxarray writes where a file states none."""
+    scales = [*numbers_of(stated, "scale_factor"), *numbers_of(stated, "scales", band if count > 1 else None), 1.0]
+    offsets = [*numbers_of(stated, "add_offset"), *numbers_of(stated, "offsets", band if count > 1 else None), 0.0]
     scale, offset = scales[0], offsets[0]
     if not (math.isfinite(scale) and math.isfinite(offset)) or scale == 0:
         raise RasterError(f"found a scale of {scale:g} and an offset of {offset:g}", "a scale other than 0")
@@ -166,7 +169,7 @@ def _scaling(told: Mapping[Any, Any], band: int, count: int) -> tuple[float, flo
 
 
 def _days(array: Any, labels: Mapping[Any, Any]) -> Int32[np.ndarray, " date"] | None:
-    """Of the time coordinate, along the dates or alone."""
+    """The days of the time coordinate, one per date or a single one; None without such a coordinate."""
     dim = roles_of(array).get(DATE_AXIS)
     label = labels.get(dim if dim is not None else "time")
     if label is None or (dim is None and label.dims):
@@ -177,7 +180,8 @@ def _days(array: Any, labels: Mapping[Any, Any]) -> Int32[np.ndarray, " date"] |
         return np.where(np.isnat(days), UNKNOWN, days.astype(np.int64)).astype(np.int32)
     if values.dtype.kind not in "UO":
         raise RasterError(
-            f"found times as numbers ({listed(values[:3])}, units {label.attrs.get('units')!r}); expected dates. "
-            "Decode them with xarray.decode_cf, or say dates="
+            f"found times as numbers ({listed(values[:3])}, units {label.attrs.get('units')!r})",
+            "dates",
+            "Decode them with xarray.decode_cf, or give the argument dates",
         )
     return np.array([day_of(str(each)[:10], "time") for each in values], np.int32)

@@ -1,6 +1,6 @@
-"""What an array is: xarray's, torch's, TorchGeo's samples, NumPy's.
+"""The kind of an array: xarray's, torch's, TorchGeo's samples, NumPy's.
 
-None of these libraries is imported: an array is known by the attributes that it has.
+None of these libraries is imported: the kind is known by the attributes that an array has.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,10 @@ from spectralgpt.raster.grid import Grid
 
 
 def describe(values: Any) -> DescribedArray:
-    """What an array is: an xarray DataArray or Dataset, a TorchGeo sample, a tensor or another array.
+    """An xarray DataArray or Dataset, a TorchGeo sample, a tensor or another array, with its metadata.
 
-    A tensor or array is (band, row, column) or (date, band, row, column). RasterError for what is neither, or what is
-    contradictory.
+    A tensor or array is (band, row, column) or (date, band, row, column). RasterError for anything else, and for
+    contradictory metadata.
     """
     if hasattr(values, "data_vars"):
         return of_dataset(values)
@@ -38,7 +38,7 @@ def _of_array(values: Any) -> DescribedArray:
     if array.ndim not in (3, 4) or 0 in array.shape or array.dtype.kind not in "iuf":
         raise RasterError(
             f"found an array of {array.dtype} and shape {array.shape}",
-            "real numbers as (band, row, column) or (date, band, row, column), nothing empty",
+            "real numbers as (band, row, column) or (date, band, row, column), and no empty dimension",
         )
     mask = np.ma.getmask(array)
     stacked = np.ma.getdata(array) if array.ndim == 4 else np.ma.getdata(array)[None]
@@ -52,36 +52,37 @@ def _of_array(values: Any) -> DescribedArray:
 
 
 def _of_sample(sample: Mapping[Any, Any]) -> DescribedArray:
-    """TorchGeo's: image, and since when which version tells it: crs; transform; bbox or bounds."""
+    """A sample of TorchGeo: `image`, and depending on its version `crs`, `transform`, and `bbox` or `bounds`."""
     if "image" not in sample:
-        raise RasterError(f"found a mapping of {', '.join(map(str, sample)) or 'nothing'}", "`image` in a sample")
-    told = {key: sample.get(key) for key in ("crs", "transform", "bbox", "bounds")}
-    if any(isinstance(each, list) or getattr(each, "ndim", 1) > 1 for each in told.values()):
-        raise RasterError("found a batch of samples", "one", "Take it apart, and give one sample at a time")
+        raise RasterError(f"found a mapping of {', '.join(map(str, sample)) or 'nothing'}", "a sample with `image`")
+    placing = {key: sample.get(key) for key in ("crs", "transform", "bbox", "bounds")}
+    if any(isinstance(each, list) or getattr(each, "ndim", 1) > 1 for each in placing.values()):
+        raise RasterError("found a batch of samples", "one sample", "Split it, and give one sample at a time")
     image = _of_array(sample["image"])
-    return replace(image, grid=lambda: _grid_of_sample(told, *image.load([0]).shape[2:]))
+    return replace(image, grid=lambda: _grid_of_sample(placing, *image.load([0]).shape[2:]))
 
 
-def _grid_of_sample(told: Mapping[str, Any], height: int, width: int) -> Grid | None:
-    transform = None if told["transform"] is None else affine_of(as_numpy(told["transform"]).ravel().tolist())
-    bounds = _bounds(told["bbox"] if told["bbox"] is not None else told["bounds"])
+def _grid_of_sample(placing: Mapping[str, Any], height: int, width: int) -> Grid | None:
+    """placing: the sample's crs, transform, bbox and bounds, None where it has none."""
+    transform = None if placing["transform"] is None else affine_of(as_numpy(placing["transform"]).ravel().tolist())
+    bounds = _bounds(placing["bbox"] if placing["bbox"] is not None else placing["bounds"])
     if transform is None and bounds is not None:
         left, right, bottom, top = bounds
         transform = Affine((right - left) / width, 0, left, 0, (bottom - top) / height, top)
     if transform is None:
         return None
-    return Grid(None if told["crs"] is None else wkt_of(told["crs"]), transform, height, width)
+    return Grid(None if placing["crs"] is None else wkt_of(placing["crs"]), transform, height, width)
 
 
-def _bounds(told: Any) -> tuple[float, float, float, float] | None:
+def _bounds(box: Any) -> tuple[float, float, float, float] | None:
     """Left, right, bottom, top of a BoundingBox or of slices (x, y, time); None for another form."""
-    if hasattr(told, "minx"):
-        found = (told.minx, told.maxx, told.miny, told.maxy)
-    elif isinstance(told, tuple) and len(told) >= 2 and all(isinstance(each, slice) for each in told):
-        found = (told[0].start, told[0].stop, told[1].start, told[1].stop)
+    if hasattr(box, "minx"):
+        sides = (box.minx, box.maxx, box.miny, box.maxy)
+    elif isinstance(box, tuple) and len(box) >= 2 and all(isinstance(part, slice) for part in box):
+        sides = (box[0].start, box[0].stop, box[1].start, box[1].stop)
     else:
         return None
-    if any(each is None for each in found):
+    if any(side is None for side in sides):
         return None
-    left, right, bottom, top = map(float, found)
+    left, right, bottom, top = map(float, sides)
     return (left, right, bottom, top) if right > left and top > bottom else None

@@ -1,4 +1,4 @@
-"""Arrays in: what `open_raster(...).read()` gives of a file, of an array."""
+"""Pixels from arrays, as `open_raster(...).read()` gives them from files."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.pixels import Pixels, combined, measured
 
 TINY = 0.01
-"""A scale below makes nothing that one can measure of reflectance: it is meant for digital numbers."""
+"""A smaller scale would reduce reflectance to nothing: it is meant for digital numbers."""
 
 
 def as_pixels(
@@ -34,58 +34,65 @@ def as_pixels(
     nodata: float | int | None = None,
     grid: Grid | None = None,
 ) -> Pixels:
-    """Pixels of an array (band, row, column) or (date, band, row, column), of NumPy, torch, or xarray.
+    """Pixels from an array (band, row, column) or (date, band, row, column) of NumPy, torch or xarray.
 
-    An xarray DataArray (dimensions in any order) or Dataset (a variable a band) tells bands, grid, dates, scale,
-    offset and nodata by the conventions of CF, rioxarray and odc-stac; of a TorchGeo sample, `image` is read, and
-    its grid where it tells one. What is given here wins.
+    An xarray DataArray (dimensions in any order) or Dataset (one variable per band) states bands, grid, dates, scale,
+    offset and nodata by the conventions of CF, rioxarray and odc-stac; a TorchGeo sample gives its `image`, and its
+    grid where it has one. The arguments take precedence.
 
     bands: a sensor's name (all its bands in file order, or those that the array names), a list like `B02,B03`, or
-    the bands themselves; may be left out where the array names them. gsd: metres, default the grid's. valid: of the
-    shape (date, band, row, column), or of its last axes. scale, offset: one or one a band; default what the array
-    tells, else the sensor's convention, 1 and 0 for floats whose 98 % quantile is below 2. dates: ISO dates or
+    the bands themselves; not needed where the array names them. gsd: metres, default the grid's. valid: of the shape
+    (date, band, row, column), or of its last axes. scale, offset: one number, or one per band; default what the array
+    states, else the sensor's convention, but 1 and 0 for floats with a 98 % quantile below 2. dates: ISO dates or
     None. NaN, infinity and nodata are not valid. Rows that run north stay so, with a positive step in the grid.
 
-    BandError when the bands do not fit the array, RasterError when the rest does not.
+    BandError when the bands do not fit the array, RasterError when anything else does not.
     """
     array = describe(values)
-    found, indices, named = _identified(array, bands)
+    identified, indices, named = _identified(array, bands)
     stacked = array.load(indices)
     packings = [array.packings[index] for index in indices]
-    true = _told_valid(array, indices, stacked, packings, nodata, named)
+    usable = _stated_valid(array, indices, stacked, packings, nodata, named)
     if valid is not None:
-        try:
-            told = np.broadcast_to(valid, stacked.shape)
-        except ValueError:
-            raise RasterError(
-                f"found valid of shape {valid.shape}", f"the values' {stacked.shape} or its last axes"
-            ) from None
-        true = combined(true, told)
+        usable = combined(usable, _broadcast(valid, stacked.shape))
     if scale is None and offset is None:
-        scales, offsets = _told_scaling(found, named, stacked, true, packings)
+        scales, offsets = _stated_scaling(identified, named, stacked, usable, packings)
     else:
-        scales = [1.0] * len(found) if scale is None else _a_band(scale, len(found), "scale")
-        offsets = [0.0] * len(found) if offset is None else _a_band(offset, len(found), "offset")
-    told_days = array.days() if dates is None else None
-    place = grid or array.grid() or Grid(None, Affine.identity(), *stacked.shape[2:])
-    if place.shape != stacked.shape[2:]:
-        raise RasterError(f"found a grid of {place.shape} pixels", f"the values' {stacked.shape[2:]}")
+        scales = [1.0] * len(identified) if scale is None else _per_band(scale, len(identified), "scale")
+        offsets = [0.0] * len(identified) if offset is None else _per_band(offset, len(identified), "offset")
+    stated_days = array.days() if dates is None else None
+    place = _grid(array, grid, stacked.shape[2:])
     return Pixels(
         values=stacked,
-        valid=true,
+        valid=usable,
         scale=np.array(scales, np.float64),
         offset=np.array(offsets, np.float64),
-        bands=found,
+        bands=identified,
         grid=place,
-        days=_days(dates, stacked.shape[0]) if told_days is None else told_days,
+        days=_given_days(dates, stacked.shape[0]) if stated_days is None else stated_days,
         gsd=float(gsd) if gsd is not None else place.gsd,
     )
+
+
+def _broadcast(valid: Bool[np.ndarray, "..."], shape: tuple[int, ...]) -> Bool[np.ndarray, "date band row column"]:
+    try:
+        return np.broadcast_to(valid, shape)
+    except ValueError:
+        raise RasterError(f"found valid of shape {valid.shape}", f"the values' {shape} or its last axes") from None
+
+
+def _grid(array: DescribedArray, given: Grid | None, shape: tuple[int, ...]) -> Grid:
+    """The given grid, else the array's, else one without georeference. RasterError when the shape is another."""
+    grid = given or array.grid() or Grid(None, Affine.identity(), *shape)
+    if grid.shape != shape:
+        raise RasterError(f"found a grid of {grid.shape} pixels", f"the values' {shape}")
+    return grid
 
 
 def _identified(
     array: DescribedArray, choice: str | Sequence[Band] | None
 ) -> tuple[tuple[Band, ...], tuple[int, ...], Sensor | None]:
-    """The bands, their indices in the array, and the sensor whose conventions hold; None where the bands were given."""
+    """The bands, their indices in the array, and the sensor that sets the conventions; None where `choice` is bands."""
     if choice is None or isinstance(choice, str):
         identity = identify(Evidence(array.names, "the array", wavelengths=array.wavelengths), choice)
         if identity.conflicts:
@@ -98,13 +105,13 @@ def _identified(
     if missing:
         raise BandError(
             f"the array: found bands {', '.join(map(str, names))}",
-            f"also {', '.join(missing)}, as are given",
-            "Rename the array's, as bands are never matched by position beside names",
+            f"also {', '.join(missing)}, which are given",
+            "Rename the array's bands, as bands with names are never matched by position",
         )
     return bands_of(given, len(given), "the array")[0], tuple(names.index(band.name) for band in given), None
 
 
-def _told_valid(
+def _stated_valid(
     array: DescribedArray,
     indices: Sequence[int],
     stacked: Shaped[np.ndarray, "date band row column"],
@@ -112,52 +119,54 @@ def _told_valid(
     nodata: float | int | None,
     named: Sensor | None,
 ) -> Bool[np.ndarray, "date band row column"] | None:
-    """By nodata (the given, else the array's, else, of xarray's whole numbers, the sensor's), range and mask."""
+    """Valid by nodata (the given, else the array's, else, for xarray's integers, the sensor's), range and mask."""
     marks: list[tuple[float | int | None, ...]] = [
-        (nodata,) if nodata is not None else each.nodata for each in packings
+        (nodata,) if nodata is not None else packing.nodata for packing in packings
     ]
     if array.of_products and stacked.dtype.kind in "iu" and named is not None:
-        marks = [each or (named.nodata,) for each in marks]
-    true = None
+        marks = [of_band or (named.nodata,) for of_band in marks]
+    valid = None
     for turn in range(max(1, *map(len, marks))):
-        true = combined(true, measured(stacked, [each[turn] if turn < len(each) else None for each in marks]))
-    for band, each in enumerate(packings):
-        if math.isfinite(each.lowest) or math.isfinite(each.highest):
+        valid = combined(valid, measured(stacked, [m[turn] if turn < len(m) else None for m in marks]))
+    for band, packing in enumerate(packings):
+        if math.isfinite(packing.lowest) or math.isfinite(packing.highest):
             within = np.ones(stacked.shape, bool)
-            within[:, band] = (stacked[:, band] >= each.lowest) & (stacked[:, band] <= each.highest)
-            true = combined(true, within)
-    return true if array.valid is None else combined(true, array.valid[:, list(indices)])
+            within[:, band] = (stacked[:, band] >= packing.lowest) & (stacked[:, band] <= packing.highest)
+            valid = combined(valid, within)
+    return valid if array.valid is None else combined(valid, array.valid[:, list(indices)])
 
 
-def _told_scaling(
+def _stated_scaling(
     bands: Sequence[Band],
     named: Sensor | None,
     stacked: Shaped[np.ndarray, "date band row column"],
     valid: Bool[np.ndarray, "date band row column"] | None,
     packings: Sequence[Packing],
 ) -> tuple[list[float], list[float]]:
-    """Scale and offset that the array tells of a band, else by convention."""
-    for each in packings:
-        if each.undone is not None:
+    """Scale and offset per band, as the array states them, else by convention."""
+    for packing in packings:
+        if packing.undone is not None:
             raise RasterError(
-                f"found whole numbers whose encoding tells a scale of {each.undone[0]:g} and an offset of "
-                f"{each.undone[1]:g}; expected these in the attributes, or floats that they were applied to. Say "
-                "scale= and offset="
+                f"found integers with a scale of {packing.undone[0]:g} and an offset of {packing.undone[1]:g} in their "
+                "encoding",
+                "these in the attributes, or floats that they were applied to",
+                "Give the arguments scale and offset",
             )
-    told = [each.scaling for each in packings]
-    tiny = [band for band, each in enumerate(told) if each is not None and abs(each[0]) < TINY]
+    stated = [packing.scaling for packing in packings]
+    tiny = [band for band, scaling in enumerate(stated) if scaling is not None and abs(scaling[0]) < TINY]
     if tiny and stacked.dtype.kind == "f" and looks_like_reflectance(_only(stacked, valid, tiny)):
         raise RasterError(
-            f"found floats that are reflectance, and attributes that tell to scale them by {told[tiny[0]]}",
-            "one of these",
-            "If they are scaled already, say scale=1, offset=0",
+            f"found floats that are reflectance, and attributes with a scale and offset for them, {stated[tiny[0]]}",
+            "one of both",
+            "If they are scaled already, give scale=1, offset=0",
         )
-    silent = [band for band, each in enumerate(told) if each is None]
-    scales, offsets = [each[0] if each else 1.0 for each in told], [each[1] if each else 0.0 for each in told]
-    if silent:
-        part = stacked[:, silent], None if valid is None else valid[:, silent]
-        usual = convention([bands[band] for band in silent], named, *part)
-        for band, usual_scale, usual_offset in zip(silent, *usual, strict=True):
+    unstated = [band for band, scaling in enumerate(stated) if scaling is None]
+    scales = [scaling[0] if scaling else 1.0 for scaling in stated]
+    offsets = [scaling[1] if scaling else 0.0 for scaling in stated]
+    if unstated:
+        part = stacked[:, unstated], None if valid is None else valid[:, unstated]
+        usual = convention([bands[band] for band in unstated], named, *part)
+        for band, usual_scale, usual_offset in zip(unstated, *usual, strict=True):
             scales[band], offsets[band] = usual_scale, usual_offset
     return scales, offsets
 
@@ -176,37 +185,35 @@ def convention(
     values: Shaped[np.ndarray, "date band row column"],
     valid: Bool[np.ndarray, "date band row column"] | None,
 ) -> tuple[list[float], list[float]]:
-    """Scale and offset a band where no metadata tell: the sensor's, but 1 and 0 for floats that are reflectance."""
+    """Scale and offset per band without metadata: the sensor's, but 1 and 0 for floats that are reflectance."""
     if values.dtype.kind == "f" and looks_like_reflectance(values.ravel() if valid is None else values[valid]):
         return [1.0] * len(bands), [0.0] * len(bands)
-    known = {each.name: each for each in sensors()}
+    known = {one.name: one for one in sensors()}
     scales, offsets = [], []
     for band in bands:
-        whose = named or known.get(band.sensor)
-        scale, offset = (whose.scale, whose.offset) if whose else (1.0, 0.0)
+        of_band = named or known.get(band.sensor)
+        scale, offset = (of_band.scale, of_band.offset) if of_band else (1.0, 0.0)
         if scale is None or offset is None:
             raise RasterError(
                 f"found digital numbers of {band.sensor} {band.name}",
-                (
-                    "scale= and offset= that make reflectance of them, as only a product's metadata tell these, or "
-                    "reflectance below 2 in floats"
-                ),
+                "scale and offset from a product's metadata, or floats that are reflectance (below 2)",
+                "Give the arguments scale and offset",
             )
         scales.append(scale)
         offsets.append(offset)
     return scales, offsets
 
 
-def _a_band(given: float | int | Sequence[float | int], count: int, what: str) -> list[float]:
-    each = np.asarray(given, np.float64)
-    if each.shape not in ((), (1,), (count,)):
-        raise RasterError(f"found {each.size} values of {what}", f"one, or {count}: one a band")
-    return [float(value) for value in np.broadcast_to(each, count)]
+def _per_band(given: float | int | Sequence[float | int], count: int, what: str) -> list[float]:
+    numbers = np.asarray(given, np.float64)
+    if numbers.shape not in ((), (1,), (count,)):
+        raise RasterError(f"found {numbers.size} values of {what}", f"one, or {count}: one per band")
+    return [float(number) for number in np.broadcast_to(numbers, count)]
 
 
-def _days(dates: Sequence[str | date | None] | None, count: int) -> Int32[np.ndarray, " date"]:
+def _given_days(dates: Sequence[str | date | None] | None, count: int) -> Int32[np.ndarray, " date"]:
     if dates is None:
         return np.full(count, UNKNOWN, np.int32)
     if len(dates) != count:
-        raise RasterError(f"found {len(dates)} dates for {count} images", "one each")
-    return np.array([UNKNOWN if each is None else day_of(str(each), "dates") for each in dates], np.int32)
+        raise RasterError(f"found {len(dates)} dates for {count} images", "one per image")
+    return np.array([UNKNOWN if day is None else day_of(str(day), "dates") for day in dates], np.int32)

@@ -1,4 +1,4 @@
-"""ENVI: a file of plain values, and a text header beside it: sizes, wavelengths, how values become reflectance."""
+"""ENVI: a file of plain values, and a text header beside it with sizes, wavelengths, and scales to reflectance."""
 
 import math
 import os
@@ -18,7 +18,7 @@ from spectralgpt.products.product import Product, StoredBand
 from spectralgpt.raster.handles import open_dataset
 
 DATA_SUFFIXES = ("", ".img", ".dat", ".bsq", ".bil", ".bip", ".raw", ".bin", ".envi")
-"""Of the data file; ENVI prescribes none. What GDAL knows by its content (TIFF, HFA) is left to it."""
+"""Endings of the data file; ENVI prescribes none. Files that GDAL recognizes by content (TIFF, HFA) are left to it."""
 
 MOST_HEADER_BYTES = 16_000_000
 """Bytes of a header."""
@@ -27,7 +27,7 @@ ENVI_TYPES = {
     **{1: "uint8", 2: "int16", 3: "int32", 4: "float32", 5: "float64", 6: "complex64", 9: "complex128"},
     **{12: "uint16", 13: "uint32", 14: "int64", 15: "uint64"},
 }
-"""numpy's names of ENVI's `data type`."""
+"""NumPy's names of ENVI's `data type`."""
 
 NANOMETRES = {
     "nanometers": 1.0,
@@ -40,15 +40,15 @@ NANOMETRES = {
 }
 
 SPECTRUM = (100.0, 100_000.0)
-"""nm. What lies outside is in another unit than the header says."""
+"""nm. Wavelengths outside are in another unit than the header states."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnviHeader:
-    """An ENVI header: sizes, and of each band what it says, empty where it does not.
+    """An ENVI header: sizes, and values per band, empty where it states none.
 
-    wavelengths, fwhms: nm. scales, offsets: reflectance = stored x scale + offset. radiance: it says that values are
-    radiance. good: false for bands that bbl marks bad. warnings: what a user should know.
+    wavelengths, fwhms: nm. scales, offsets: reflectance = stored x scale + offset. radiance: whether it states that the
+    values are radiance. good: false for bands that bbl marks bad. warnings: what a user should know.
     """
 
     bands: int
@@ -71,9 +71,9 @@ class EnviHeader:
 
 
 def read(path: str, expected: int | None) -> Product | None:
-    """The Product of an ENVI image, named by its data file or its header.
+    """The Product of an ENVI image, at the path of its data file or its header.
 
-    RasterError when the header lacks or contradicts something, or the data file is not there or shorter than it says.
+    RasterError when the header is incomplete or contradicts itself, or the data file is missing or too short.
     """
     pair = _pair(path)
     if pair is None:
@@ -87,21 +87,23 @@ def read(path: str, expected: int | None) -> Product | None:
             f"{stem} or {stem}.img, .dat, .bsq, .bil, .bip",
             "Put both into one folder",
         )
-    warnings = _size(header, data)
+    warnings = _check_size(header, data)
     with open_dataset(data) as dataset:
         if dataset.driver != "ENVI":
-            return None  # a header of ENVI's beside a file of another format
+            return None  # an ENVI header beside a file of another format
     if header.radiance and header.dtype.startswith("float"):
-        # small floats are taken for reflectance where nothing else tells
-        raise RasterError(f"{data}: found radiance, as {header_path} says", "reflectance", "Convert it first")
+        # otherwise small floats would be taken for reflectance
+        raise RasterError(f"{data}: found radiance, as {header_path} states", "reflectance", "Convert it first")
     file = read_header(data, header.bands)
     if len(file.bands) != header.bands or file.bands[0].grid.shape != (header.height, header.width):
         raise RasterError(
             f"{data}: found {len(file.bands)} bands of {file.bands[0].grid.shape}",
-            f"{header.bands} of {(header.height, header.width)}, as {header_path} says",
-            "Keep one header beside it",
+            f"{header.bands} of {(header.height, header.width)}, as {header_path} states",
+            "Keep only one header beside it",
         )
-    bands = tuple(_merged(header, band, number) for number, band in enumerate(file.bands) if _is_good(header, number))
+    bands = tuple(
+        _completed(header, band, number) for number, band in enumerate(file.bands) if _is_good(header, number)
+    )
     day = header.day if header.day != UNKNOWN else acquisition_day(data, [file.tags], [Path(data).name])
     return Product(
         bands,
@@ -113,16 +115,16 @@ def read(path: str, expected: int | None) -> Product | None:
 
 
 def _pair(path: str) -> tuple[str | None, str] | None:
-    """Data file and header; None when there is no header of ENVI's."""
+    """Data file and header; None without an ENVI header."""
     stem, suffix = os.path.splitext(path)
     if suffix.lower() == ".hdr":
         if not _is_header(path):
             return None
-        there = (f"{stem}{suffix}" for suffix in DATA_SUFFIXES)
-        return next((data for data in there if os.path.isfile(data)), None), path
+        candidates = (f"{stem}{suffix}" for suffix in DATA_SUFFIXES)
+        return next((data for data in candidates if os.path.isfile(data)), None), path
     if suffix.lower() not in DATA_SUFFIXES or not os.path.isfile(path):
         return None
-    # in this order, as GDAL does
+    # in GDAL's order
     headers = (f"{stem}.hdr", f"{stem}.HDR", f"{path}.hdr", f"{path}.HDR")
     return next(((path, header) for header in headers if _is_header(header)), None)
 
@@ -145,9 +147,9 @@ def _text(path: str) -> str:
 
 
 def fields_of(text: str, source: str) -> dict[str, str]:
-    """The header's `key = value` lines, keys in lower case; a list in braces, over several lines, without these.
+    """The header's `key = value` lines, keys in lower case; lists, which may span lines, without their braces.
 
-    RasterError for a list without an end, and for a key that stands twice with different values.
+    RasterError for a list without an end, and for a key with two different values.
     """
     lines = iter(text.splitlines()[1:])
     fields: dict[str, str] = {}
@@ -170,13 +172,9 @@ def fields_of(text: str, source: str) -> dict[str, str]:
 
 
 def read_header_text(text: str, source: str) -> EnviHeader:
-    """What a header says; no file is opened. RasterError when it lacks a size, or its lists contradict one another."""
+    """The header in a text. RasterError when a size is missing, or its lists contradict one another."""
     fields = fields_of(text, source)
-    kind = fields.get("file type", "ENVI Standard").lower()
-    if "classification" in kind or "library" in kind:
-        raise RasterError(f"{source}: found an {fields['file type']}", "an image of measured bands")
-    if any(_whole(fields, f"{which} frame offsets", source) for which in ("major", "minor")):
-        raise RasterError(f"{source}: found frame offsets", "plain values", "Save the image anew, without them")
+    _refuse_other_kinds(fields, source)
     width, height, bands = (_size_of(fields, key, source) for key in ("samples", "lines", "bands"))
     dtype = ENVI_TYPES.get(_size_of(fields, "data type", source))
     if dtype is None:
@@ -185,17 +183,17 @@ def read_header_text(text: str, source: str) -> EnviHeader:
         )
     names = tuple(part.strip() for part in fields["band names"].split(",")) if fields.get("band names") else ()
     wavelengths, fwhms, bbl = (_numbers(fields, key, source) for key in ("wavelength", "fwhm", "bbl"))
-    for key, told in (("band names", names), ("wavelength", wavelengths), ("fwhm", fwhms), ("bbl", bbl)):
-        _as_many(key, told, bands, source)
+    for key, values in (("band names", names), ("wavelength", wavelengths), ("fwhm", fwhms), ("bbl", bbl)):
+        _check_count(key, values, bands, source)
     if bbl and not any(bbl):
         raise RasterError(f"{source}: found every band marked bad (bbl)", "some good ones")
     unit, warnings = _unit(fields, wavelengths, source)
-    scales, offsets, fact, radiance = _reflectance(fields, bands, source)
+    scales, offsets, facts, radiance = _reflectance(fields, bands, source)
     nodata = _numbers(fields, "data ignore value", source)
     if nodata and np.dtype(dtype).kind in "iu" and not np.iinfo(dtype).min <= nodata[0] <= np.iinfo(dtype).max:
         warnings = (*warnings, f"data ignore value {nodata[0]:g} cannot occur in {dtype}; nothing is nodata")
         nodata = ()
-    bad = [_named(number, names, wavelengths, unit) for number, each in enumerate(bbl) if not each]
+    bad = [_named(number, names, wavelengths, unit) for number, flag in enumerate(bbl) if not flag]
     if bad:
         warnings = (*warnings, f"left out {len(bad)} bands that the header marks bad (bbl): {_few(bad)}")
     return EnviHeader(
@@ -211,16 +209,25 @@ def read_header_text(text: str, source: str) -> EnviHeader:
         scales=scales,
         offsets=offsets,
         radiance=bool(radiance),
-        good=tuple(each != 0 for each in bbl),
+        good=tuple(flag != 0 for flag in bbl),
         nodata=nodata[0] if nodata else None,
         day=_day(fields, source),
-        facts=(*fact, "wavelengths from the header") if unit else fact,
+        facts=(*facts, "wavelengths from the header") if unit else facts,
         warnings=(*warnings, *radiance),
     )
 
 
+def _refuse_other_kinds(fields: dict[str, str], source: str) -> None:
+    """RasterError for a classification, a spectral library, or an image with frame offsets."""
+    kind = fields.get("file type", "ENVI Standard").lower()
+    if "classification" in kind or "library" in kind:
+        raise RasterError(f"{source}: found an {fields['file type']}", "an image of measured bands")
+    if any(_whole(fields, f"{which} frame offsets", source) for which in ("major", "minor")):
+        raise RasterError(f"{source}: found frame offsets", "plain values", "Save the image again, without them")
+
+
 def _whole(fields: dict[str, str], key: str, source: str) -> int:
-    """0 where it is not told."""
+    """An integer, 0 where it is not stated; the largest of several."""
     text = fields.get(key, "0").strip()
     parts = [part.strip() for part in text.split(",")]
     if not all(re.fullmatch(r"\d{1,18}", part) for part in parts):
@@ -238,40 +245,42 @@ def _size_of(fields: dict[str, str], key: str, source: str) -> int:
 
 
 def _numbers(fields: dict[str, str], key: str, source: str) -> tuple[float, ...]:
-    """Empty where it is not told."""
+    """The numbers of a list, empty where it is not stated."""
     text = fields.get(key, "").strip()
     try:
         return tuple(float(part) for part in text.rstrip(", \n").split(",")) if text else ()
     except ValueError:
-        raise RasterError(f"{source}: found {text[:60]!r} for {key!r}", "numbers between commas") from None
+        raise RasterError(f"{source}: found {text[:60]!r} for {key!r}", "numbers separated by commas") from None
 
 
-def _as_many(key: str, told: Sequence[object], bands: int, source: str) -> None:
-    if told and len(told) != bands:
-        raise RasterError(f"{source}: found {len(told)} values of {key!r} for {bands} bands", "as many", "Correct it")
+def _check_count(key: str, values: Sequence[object], bands: int, source: str) -> None:
+    if values and len(values) != bands:
+        raise RasterError(f"{source}: found {len(values)} values of {key!r}", f"one for each of {bands} bands")
 
 
 def _only_count(names: Sequence[str]) -> bool:
-    """Whether names say the position alone: ENVI writes Band 1, Band 2, ... into any file."""
+    """Whether names only count, as Band 1, Band 2, ..., which ENVI writes into any file."""
     return all(re.fullmatch(rf"(?:band|b)[ _]?0*{i}", name, re.IGNORECASE) for i, name in enumerate(names, 1))
 
 
 def _unit(fields: dict[str, str], wavelengths: tuple[float, ...], source: str) -> tuple[float | None, tuple[str, ...]]:
-    """Nanometres in the unit of the wavelengths, by the header, else by their size; None, with why, when unknown."""
+    """Nanometres in the unit of the wavelengths, from the header, else from their size; None and why if unknown."""
     if not wavelengths:
         return None, ()
-    told = fields.get("wavelength units", "").strip()
+    stated = fields.get("wavelength units", "").strip()
     low, high = min(wavelengths), max(wavelengths)
-    if not told:
-        # between 15 and 200 a number could be either
+    if not stated:
+        # between 15 and 200 a number could be nanometres or micrometres
         unit = 1.0 if low >= 200 and high <= 15_000 else 1e3 if low >= 0.2 and high <= 15 else None
-        return unit, () if unit else (f"wavelengths of {low:g} to {high:g} without a unit are not taken",)
-    unit = NANOMETRES.get(told.lower())
+        return unit, () if unit else (f"wavelengths of {low:g} to {high:g} without a unit are ignored",)
+    unit = NANOMETRES.get(stated.lower())
     if unit is None:
-        return None, (f"wavelengths in {told!r} are not taken; nanometers or micrometers are",)
+        return None, (f"wavelengths in {stated!r} are ignored; only nanometers and micrometers are read",)
     if not (SPECTRUM[0] <= low * unit and high * unit <= SPECTRUM[1]):
         raise RasterError(
-            f"{source}: found wavelengths of {low:g} to {high:g} in {told}", "light", "Correct one of both"
+            f"{source}: found wavelengths of {low:g} to {high:g} in {stated}",
+            "wavelengths of light",
+            "Correct the wavelengths or their unit",
         )
     return unit, ()
 
@@ -279,21 +288,21 @@ def _unit(fields: dict[str, str], wavelengths: tuple[float, ...], source: str) -
 def _reflectance(
     fields: dict[str, str], bands: int, source: str
 ) -> tuple[tuple[float, ...], tuple[float, ...], tuple[str, ...], tuple[str, ...]]:
-    """Scales and offsets, what tells them, and warnings. Gains are radiance's unless the key says reflectance."""
+    """Scales and offsets, where they come from, and warnings. Gains are radiance's unless the key says reflectance."""
     factor = _numbers(fields, "reflectance scale factor", source)
     gains, offsets = (_numbers(fields, f"data reflectance {what} values", source) for what in ("gain", "offset"))
-    _as_many("data reflectance gain values", gains, bands, source)
-    _as_many("data reflectance offset values", offsets, bands, source)
+    _check_count("data reflectance gain values", gains, bands, source)
+    _check_count("data reflectance offset values", offsets, bands, source)
     if factor and (len(factor) != 1 or not (math.isfinite(factor[0]) and factor[0] > 0)):
         raise RasterError(
             f"{source}: found a reflectance scale factor of {fields['reflectance scale factor']}",
             "a number above 0, by which values are divided",
         )
     if not all(map(math.isfinite, (*gains, *offsets))) or not all(gains):
-        raise RasterError(f"{source}: found reflectance gains that are 0 or no numbers", "others")
+        raise RasterError(f"{source}: found reflectance gains that are 0 or not finite", "other numbers")
     if factor and gains and any(not math.isclose(gain * factor[0], 1, rel_tol=1e-6) for gain in gains):
         raise RasterError(
-            f"{source}: found a reflectance scale factor of {factor[0]:g} and other reflectance gains", "one"
+            f"{source}: found a reflectance scale factor of {factor[0]:g} and reflectance gains that differ", "the same"
         )
     if factor or gains:
         key = "reflectance scale factor" if factor else "data reflectance gain values"
@@ -302,8 +311,8 @@ def _reflectance(
     radiance = [key for key in ("data gain values", "data offset values") if fields.get(key)]
     titles = (fields.get(key, "") for key in ("data units", "z plot titles"))
     radiance += [title for title in titles if "radiance" in title.lower()]
-    warned = f"holds radiance as its header says ({radiance[0]}); no reflectance follows from it" if radiance else ""
-    return (), (), (), (warned,) if warned else ()
+    warning = f"holds radiance, as its header states ({radiance[0]}), and no scale to reflectance" if radiance else ""
+    return (), (), (), (warning,) if warning else ()
 
 
 def _day(fields: dict[str, str], source: str) -> int:
@@ -325,8 +334,9 @@ def _is_good(header: EnviHeader, number: int) -> bool:
     return not header.good or header.good[number]
 
 
-def _size(header: EnviHeader, data: str) -> tuple[str, ...]:
-    """RasterError when the data file is shorter than the header says: GDAL would give zeros."""
+def _check_size(header: EnviHeader, data: str) -> tuple[str, ...]:
+    """A warning for a data file that is longer than the header states. RasterError for a shorter one: GDAL would read
+    zeros."""
     stored = os.path.getsize(data)
     needed = header.skipped + header.bands * header.height * header.width * np.dtype(header.dtype).itemsize
     if header.compressed or stored == needed:
@@ -334,14 +344,14 @@ def _size(header: EnviHeader, data: str) -> tuple[str, ...]:
     if stored < needed:
         raise RasterError(
             f"{data}: found {stored} bytes",
-            (f"{needed}, as its header says ({header.bands} bands of {header.height} x {header.width} {header.dtype})"),
-            "It is cut off, or the header is another file's",
+            f"{needed}, as its header states ({header.bands} bands of {header.height} x {header.width} {header.dtype})",
+            "It is cut off, or the header belongs to another file",
         )
-    return (f"{stored - needed} bytes more than the header says; is it this file's header?",)
+    return (f"{stored - needed} bytes more than the header states; does the header belong to this file?",)
 
 
-def _merged(header: EnviHeader, band: StoredBand, number: int) -> StoredBand:
-    """The band as GDAL opens it with what the header says; GDAL's own words on scale are of its side file."""
+def _completed(header: EnviHeader, band: StoredBand, number: int) -> StoredBand:
+    """The band as GDAL opens it, completed from the header; GDAL takes scales from its own side file."""
     wavelength = header.wavelengths[number] if header.wavelengths else None
     fwhm = header.fwhms[number] if header.fwhms else None
     unique = len(set(header.names)) == header.bands

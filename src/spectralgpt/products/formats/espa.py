@@ -1,7 +1,7 @@
-"""Landsat Collection 1 reflectance as USGS's ESPA made it: scene_sr_band2.tif or scene_toa_band2.tif, one file a band.
+"""Landsat Collection 1 reflectance from USGS's ESPA: scene_sr_band2.tif or scene_toa_band2.tif, one file per band.
 
 Source: USGS, LSDS-1368 (Landsat 4-7 surface reflectance, LEDAPS) and LSDS-1368-8 (Landsat 8, LaSRC): stored x 0.0001,
-fill -9999; an XML file of ESPA's internal metadata says so, an MTL file or the scene's name whose bands they are.
+fill -9999. An XML file of ESPA's internal metadata states these; it, an MTL file or the scene's name gives the sensor.
 """
 
 import os
@@ -15,8 +15,8 @@ from spectralgpt.products.acquisition import day_in_name
 from spectralgpt.products.archive import Archive, open_archive
 from spectralgpt.products.format import Format
 from spectralgpt.products.formats.landsat.mtl import MTL_NAME, SATELLITE_IN_FILE, THERMAL, family_of, read_mtl
-from spectralgpt.products.header import number_in, single_band
-from spectralgpt.products.product import Product
+from spectralgpt.products.header import Header, number_in, single_band
+from spectralgpt.products.product import Product, StoredBand
 from spectralgpt.products.xml import parse_xml
 from spectralgpt.raster.clouds import CloudLayer
 
@@ -41,7 +41,7 @@ INSTRUMENT_OF_SATELLITE = {"4": "TM", "5": "TM", "7": "ETM", "8": "OLI", "9": "O
 
 @dataclass(frozen=True, slots=True)
 class EspaMetadata:
-    """What a metadata file says. files: (sr or toa, band) -> file name, scale, offset, stored value of fill."""
+    """What a metadata file states. files: (sr or toa, band) -> file name, scale, offset, stored value of fill."""
 
     source: str
     family: str
@@ -51,9 +51,9 @@ class EspaMetadata:
 
 
 def read(path: str, expected: int | None) -> Product | None:
-    """The Product of a folder or archive of files of this naming: surface reflectance where there are both.
+    """The Product of a folder or archive with files of these names; surface reflectance is preferred.
 
-    RasterError for files of several scenes, metadata of another, or none that say whose bands they are.
+    RasterError for files of several scenes, metadata of another scene, or no metadata that give the sensor.
     """
     archive = open_archive(path)
     names = archive.names(1) if archive else ()
@@ -67,49 +67,53 @@ def read(path: str, expected: int | None) -> Product | None:
             "one",
             "Keep each in its own folder",
         )
-    told = _told(path, archive, names, scenes[0])
-    there = {(match[2].lower(), int(match[3])): match[0] for match in matches}
-    kind = "sr" if any(each == "sr" for each, _ in there) else "toa"
-    listed = {number: name for (each, number), (name, *_) in told.files.items() if each == kind}
-    numbers = sorted({number for each, number in there if each == kind} | set(listed))
-    bands, missing = [], []
-    warnings: list[str] = []
-    for number in numbers:
-        if number in THERMAL[told.family]:
-            continue
-        if (kind, number) not in there:
-            missing.append((f"B{number}", listed[number]))
-            continue
-        _, scale, offset, fill = told.files.get((kind, number), ("", 1e-4, 0.0, -9999.0))
-        band, header = single_band(archive.gdal_path(there[kind, number]))
-        nodata = fill if band.nodata is None else band.nodata
-        bands.append(replace(band, name=f"B{number}", scale=scale, offset=offset, nodata=nodata))
-        warnings.extend(header.warnings)
-    if not bands:
-        raise RasterError(f"{path}: found thermal bands alone", "bands that hold reflectance")
-    if kind == "sr" and any(each == "toa" for each, _ in there):
-        warnings.append(f"{path}: surface reflectance is read, top-of-atmosphere reflectance beside it is left out")
-    thermal = sorted({number for _, number in there} & set(THERMAL[told.family]))
-    left_out = ", ".join(f"B{number}" for number in thermal)
-    where = os.path.basename(told.source) if told.files else "ESPA's convention"
-    units = {f"scale {band.scale:g}, offset {band.offset:g}" for band in bands}
+    metadata = _metadata(path, archive, names, scenes[0])
+    present = {(match[2].lower(), int(match[3])): archive.gdal_path(match[0]) for match in matches}
+    kinds = {kind for kind, _ in present}
+    kind = "sr" if "sr" in kinds else "toa"
+    files = {number: file for (of_kind, number), file in present.items() if of_kind == kind}
+    listed = {number: name for (of_kind, number), (name, *_) in metadata.files.items() if of_kind == kind}
+    numbers = sorted({*files, *listed} - set(THERMAL[metadata.family]))
+    read_bands = [_band(metadata, kind, number, files[number]) for number in numbers if number in files]
+    if not read_bands:
+        raise RasterError(f"{path}: found only thermal bands", "bands that hold reflectance")
+    bands = tuple(band for band, _ in read_bands)
+    warnings = [warning for _, header in read_bands for warning in header.warnings]
+    if kinds == {"sr", "toa"}:
+        warnings.append(f"{path}: read surface reflectance; left out the top-of-atmosphere reflectance beside it")
     return Product(
-        bands=tuple(bands),
-        sensor=f"{told.family}-{SENSOR_LEVELS[kind]}",
-        day=told.day,
+        bands=bands,
+        sensor=f"{metadata.family}-{SENSOR_LEVELS[kind]}",
+        day=metadata.day,
         clouds=_clouds(archive, names),
-        missing=tuple(missing),
-        tags=(("LANDSAT_SCENE_ID", told.scene),),
-        facts=(
-            f"{REFLECTANCE[kind]} reflectance: {'; '.join(sorted(units))} from {where}",
-            *([f"thermal bands are left out ({left_out}): they hold no reflectance"] if thermal else []),
-        ),
+        missing=tuple((f"B{number}", listed[number]) for number in numbers if number not in files),
+        tags=(("LANDSAT_SCENE_ID", metadata.scene),),
+        facts=_facts(metadata, kind, bands, {number for _, number in present}),
         warnings=tuple(warnings),
     )
 
 
+def _band(metadata: EspaMetadata, kind: str, number: int, file: str) -> tuple[StoredBand, Header]:
+    """A band with scale, offset and nodata, as stated or by ESPA's convention, and its file's header."""
+    _, scale, offset, fill = metadata.files.get((kind, number), ("", 1e-4, 0.0, -9999.0))
+    band, header = single_band(file)
+    nodata = fill if band.nodata is None else band.nodata
+    return replace(band, name=f"B{number}", scale=scale, offset=offset, nodata=nodata), header
+
+
+def _facts(metadata: EspaMetadata, kind: str, bands: Sequence[StoredBand], numbers: set[int]) -> tuple[str, ...]:
+    """Where scale and offset come from, and which of the numbers of all files are thermal bands, which are left out."""
+    where = os.path.basename(metadata.source) if metadata.files else "ESPA's convention"
+    units = {f"scale {band.scale:g}, offset {band.offset:g}" for band in bands}
+    left_out = ", ".join(f"B{number}" for number in sorted(numbers & set(THERMAL[metadata.family])))
+    return (
+        f"{REFLECTANCE[kind]} reflectance: {'; '.join(sorted(units))} from {where}",
+        *([f"thermal bands are left out ({left_out}): they hold no reflectance"] if left_out else []),
+    )
+
+
 def read_espa(text: str, source: str) -> EspaMetadata | None:
-    """What ESPA's XML says, None for other XML. RasterError when it is broken or lacks whose bands these are."""
+    """What ESPA's XML states, None for other XML. RasterError when it is broken or does not give the sensor."""
     root = parse_xml(text, source)
     if root.tag.rpartition("}")[2] != "espa_metadata":
         return None
@@ -139,49 +143,50 @@ def read_espa(text: str, source: str) -> EspaMetadata | None:
     )
 
 
-def _told(path: str, archive: Archive, names: tuple[str, ...], scene: str) -> EspaMetadata:
-    """By the XML, else the MTL, else the scene's name. RasterError when the name contradicts what is told."""
-    satellite = SATELLITE_IN_FILE.match(f"{scene}_")
-    by_name = None
-    if satellite and satellite[2] in INSTRUMENT_OF_SATELLITE:
-        instrument = INSTRUMENT_OF_SATELLITE[satellite[2]]
-        by_name = EspaMetadata(scene, family_of(f"LANDSAT_{satellite[2]}", instrument, path), day_in_name(scene), scene)
-    told = by_name
-    for name in sorted(names, key=lambda each: not each.lower().endswith(".xml")):
-        source = os.path.join(archive.path, name)
-        found: EspaMetadata | None = None
-        if MTL_NAME.match(name):
-            mtl = read_mtl(archive.text(name), source)
-            found = EspaMetadata(source, mtl.family, mtl.day, mtl.need("LANDSAT_PRODUCT_ID", "LANDSAT_SCENE_ID"))
-        elif name.lower() == f"{scene}.xml".lower():
-            found = read_espa(archive.text(name), source)
-        if found is not None:
-            told = found
-            break
-    if told is None:
+def _metadata(path: str, archive: Archive, names: tuple[str, ...], scene: str) -> EspaMetadata:
+    """From the XML, else the MTL, else the scene's name. RasterError without any, and when the name contradicts it."""
+    by_name = _in_name(path, scene)
+    metadata = _in_files(archive, names, scene) or by_name
+    if metadata is None:
         raise RasterError(
             f"{path}: found {scene}_sr_band files without the scene's XML or MTL file, or a name like LC08_L1TP_...",
-            "one of these: they say whose bands these are",
+            "one of these, which gives the sensor",
         )
-    if by_name is not None and by_name.family != told.family:
+    if by_name is not None:
+        _refuse_contradiction(path, metadata, by_name.family, metadata.family)
+        if UNKNOWN not in (by_name.day, metadata.day):
+            _refuse_contradiction(path, metadata, iso_date(by_name.day), iso_date(metadata.day))
+    return metadata
+
+
+def _in_name(path: str, scene: str) -> EspaMetadata | None:
+    """Sensor and day from the name of a scene, None for a name without a known satellite."""
+    satellite = SATELLITE_IN_FILE.match(f"{scene}_")
+    instrument = INSTRUMENT_OF_SATELLITE.get(satellite[2]) if satellite else None
+    if satellite is None or instrument is None:
+        return None
+    return EspaMetadata(scene, family_of(f"LANDSAT_{satellite[2]}", instrument, path), day_in_name(scene), scene)
+
+
+def _in_files(archive: Archive, names: tuple[str, ...], scene: str) -> EspaMetadata | None:
+    """What the scene's XML, else its MTL file states; None without both."""
+    for name in sorted(names, key=lambda name: not name.lower().endswith(".xml")):
+        source = os.path.join(archive.path, name)
+        if MTL_NAME.match(name):
+            mtl = read_mtl(archive.text(name), source)
+            return EspaMetadata(source, mtl.family, mtl.day, mtl.need("LANDSAT_PRODUCT_ID", "LANDSAT_SCENE_ID"))
+        if name.lower() == f"{scene}.xml".lower() and (found := read_espa(archive.text(name), source)):
+            return found
+    return None
+
+
+def _refuse_contradiction(path: str, metadata: EspaMetadata, in_name: str, stated: str) -> None:
+    if in_name != stated:
         raise RasterError(
-            (
-                f"{path}: found {by_name.family} in the files' names and {told.family} in "
-                f"{os.path.basename(told.source)}"
-            ),
+            f"{path}: found {in_name} in the files' names and {stated} in {os.path.basename(metadata.source)}",
             "the same",
-            "Fetch the product again",
+            "Download the product again",
         )
-    if by_name is not None and UNKNOWN not in (by_name.day, told.day) and by_name.day != told.day:
-        raise RasterError(
-            (
-                f"{path}: found {iso_date(by_name.day)} in the files' names and {iso_date(told.day)} in "
-                f"{os.path.basename(told.source)}"
-            ),
-            "the same",
-            "Fetch the product again",
-        )
-    return told
 
 
 def _clouds(archive: Archive, names: tuple[str, ...]) -> CloudLayer | None:
@@ -200,7 +205,7 @@ def _is_product(folder: str, names: Sequence[str]) -> bool:
 
 FORMAT = Format(
     title="Landsat surface reflectance of ESPA (Collection 1), `*_sr_band1.tif` and the like",
-    priority=10,  # before Landsat's own format: its folders hold an MTL file, too
+    priority=10,  # before Landsat's own format, as these folders hold an MTL file, too
     read=read,
     archives=(".zip", ".tar"),
     claims_folder=_is_product,

@@ -1,4 +1,4 @@
-"""One file: a GeoTIFF, or whatever else GDAL opens as one grid of bands."""
+"""One file: a GeoTIFF, or anything else that GDAL opens as one grid of bands."""
 
 import os
 from dataclasses import replace
@@ -11,7 +11,7 @@ from spectralgpt.products.product import Product
 
 
 def read(path: str, expected: int | None) -> Product | None:
-    """The Product of one file. A file of one band without a name takes the name in the file's."""
+    """The Product of one file. A single band without a name is named after the band in the file's name."""
     if os.path.isdir(path):
         return None
     header = read_header(path, expected)

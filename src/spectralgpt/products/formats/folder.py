@@ -1,4 +1,4 @@
-"""A folder of single-band files, on grids of their own: one image."""
+"""A folder of single-band files as one image; each file has its own grid."""
 
 import os
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from spectralgpt.raster.handles import open_dataset
 
 
 def read(path: str, expected: int | None) -> Product | None:
-    """The images directly in a folder that have one band with a name: its description's, else the file name's.
+    """The images directly in a folder that have one band with a name, from its description, else the file's name.
 
-    Others are left out with a warning; a broken one whose name tells a band is refused. A file called
-    like a product's cloud layer (SCL, QA_PIXEL, Fmask) is one. RasterError when no band is left.
+    Others are left out with a warning; a broken file named after a band is refused. A file named like a product's cloud
+    layer (SCL, QA_PIXEL, Fmask) is one. RasterError when no band is left.
     """
     if not os.path.isdir(path):
         return None
@@ -27,30 +27,25 @@ def read(path: str, expected: int | None) -> Product | None:
     headers: list[Header] = []
     bands, left_out, clouds = [], [], None
     for file in files:
-        in_name = band_in(file.stem) or _alias_in(file.stem)
-        try:
-            header = read_header(str(file))
-        except InputError:
-            if in_name is not None:
-                raise
-            left_out.append(f"{file.name} (not readable)")
-            continue
-        first = header.bands[0] if len(header.bands) == 1 else None
+        named = _named_after_band(file)
+        header = _header(file, named)
+        band = header.bands[0] if header and len(header.bands) == 1 else None
         code = _cloud_code(file.stem)
-        if first is not None and first.name is None and code is not None:
-            clouds = CloudLayer(code.option, first.path, first.index, first.grid, code.cloudy)
-            continue
-        name = (first.name if first else None) or in_name
-        if first is None or name is None:
-            left_out.append(f"{file.name} ({'no band name' if first else 'several bands'})")
-            continue
-        headers.append(header)
-        bands.append(replace(first, name=name))
+        name = (band.name if band else None) or named
+        if header is None:
+            left_out.append(f"{file.name} (not readable)")
+        elif band is not None and band.name is None and code is not None:
+            clouds = CloudLayer(code.option, band.path, band.index, band.grid, code.cloudy)
+        elif band is None or name is None:
+            left_out.append(f"{file.name} ({'no band name' if band else 'several bands'})")
+        else:
+            headers.append(header)
+            bands.append(replace(band, name=name))
     if not bands:
         raise RasterError(
             f"{path}: found {len(files)} images but none with one band and its name ({', '.join(left_out[:5])})",
             "single-band files named after their bands, like scene_B02.tif",
-            "Name a file, or rename them",
+            "Give one file, or rename them",
         )
     return Product(
         bands=tuple(bands),
@@ -68,30 +63,40 @@ def _files(path: str) -> list[Path]:
     try:
         entries = sorted(Path(path).iterdir())
     except OSError as error:
-        raise RasterError(f"{path}: found a folder that cannot be listed ({error.strerror})", "images") from None
+        raise RasterError(f"{path}: the folder cannot be listed ({error.strerror})", "images") from None
     files = [entry for entry in entries if entry.suffix.lower() in band_suffixes() and not entry.name.startswith(".")]
     if not files:
         raise RasterError(
             f"{path}: found a folder without images ({', '.join(band_suffixes())})",
             "single-band files named after their bands, like scene_B02.tif",
-            "Name the folder that holds them, or a file",
+            "Give the folder that holds them, or a file",
         )
     return files
 
 
-def _alias_in(stem: str) -> str | None:
-    """The name that STAC gives a band, like blue or nir08: the whole of a file's name, or its last part."""
-    last = stem.replace("-", "_").split("_")[-1].lower()
-    return last if is_alias(last) else None
+def _named_after_band(file: Path) -> str | None:
+    """The band in a file's name, like B02, or STAC's name of one, like blue or nir08, as its last part."""
+    last = file.stem.replace("-", "_").split("_")[-1].lower()
+    return band_in(file.stem) or (last if is_alias(last) else None)
+
+
+def _header(file: Path, named: str | None) -> Header | None:
+    """The header of a file, None for a broken one. RasterError for a broken one that is named after a band."""
+    try:
+        return read_header(str(file))
+    except InputError:
+        if named is not None:
+            raise
+        return None
 
 
 def _cloud_code(stem: str) -> CloudCode | None:
-    """How the cloud layer of this file name marks clouds; None for other files."""
+    """How a cloud layer with this file name marks clouds; None for other files."""
     return next((code for layer, code in cloud_codes().items() if f"_{layer}_" in f"_{stem.lower()}_"), None)
 
 
 def are_single_bands(paths: Sequence[str]) -> bool:
-    """Whether all files that open have one band, so that their folder is one image; the first with more decides."""
+    """Whether their folder is one image: all files that can be opened have one band. Stops at the first with more."""
     opened = 0
     for path in paths:
         try:
@@ -99,13 +104,13 @@ def are_single_bands(paths: Sequence[str]) -> bool:
                 if dataset.count != 1:
                     return False
         except InputError:
-            continue  # reported when it is its turn
+            continue  # reported when it is read
         opened += 1
     return opened > 0
 
 
 FORMAT = Format(
     title="a folder of single-band files on any grids, named after their bands",
-    priority=90,  # after every kind of product, whose folders hold single-band files, too
+    priority=90,  # after all kinds of products: their folders hold single-band files, too
     read=read,
 )

@@ -1,4 +1,4 @@
-"""Granules of Harmonized Landsat Sentinel-2 (HLS): HLS.L30.T15RTP.2020123T170000.v2.0.B02.tif and its like.
+"""Granules of Harmonized Landsat Sentinel-2 (HLS): HLS.L30.T15RTP.2020123T170000.v2.0.B02.tif and the like.
 
 Source: NASA, HLS Product User's Guide, versions 1.4 and 2.0. Both products have 30 m, a tile of Sentinel-2, surface
 reflectance stored x 0.0001 and fill -9999; L30 has Landsat's band names and wavelengths, S30 Sentinel-2's.
@@ -15,8 +15,8 @@ from spectralgpt.errors import RasterError
 from spectralgpt.products.acquisition import day_in_tags
 from spectralgpt.products.archive import open_archive
 from spectralgpt.products.format import CloudCode, Format
-from spectralgpt.products.header import number_in, single_band
-from spectralgpt.products.product import Product
+from spectralgpt.products.header import Header, number_in, single_band
+from spectralgpt.products.product import Product, StoredBand
 from spectralgpt.raster.clouds import CloudLayer
 
 LAYER = re.compile(
@@ -33,16 +33,20 @@ BANDS = {
 THERMAL_LAYERS = {"L30": ("B10", "B11"), "S30": ()}
 
 FMASK = tuple((1 << bit, 1 << bit) for bit in (1, 2, 3))
-"""Cloud, beside cloud, and shadow in HLS's Fmask of version 2."""
+"""Cloud, next to cloud, and shadow in HLS's Fmask of version 2."""
 
 CIRRUS_BIT = ((1, 1),)
-"""Fmask of version 1 besides: bit 0, without use since."""
+"""Bit 0 of Fmask, which only version 1 uses."""
+
+
+KEPT_TAGS = ("LANDSAT_PRODUCT_ID", "PRODUCT_URI", "SENSING_TIME", "SPACECRAFT_NAME", "SENSOR")
+"""Tags of the last band's file that the product keeps."""
 
 
 def read(path: str, expected: int | None) -> Product | None:
     """The Product of a folder or archive that holds a granule's files; layers of angles are left out.
 
-    RasterError for files of several granules, or none of a band that holds reflectance.
+    RasterError for files of several granules, or without a band that holds reflectance.
     """
     archive = open_archive(path)
     # an archive may hold the granule's folder
@@ -61,49 +65,50 @@ def read(path: str, expected: int | None) -> Product | None:
     product, version = any_layer["product"].upper(), int(any_layer["version"])
     found = {match["layer"].upper(): archive.gdal_path(name) for name, match in layers.items()}
     day = _day(granules[0], int(any_layer["year"]), int(any_layer["day"]))
-    bands, tags = [], {}
-    warnings: list[str] = []
-    for name in BANDS[product]:
-        if name in found:
-            band, header = single_band(found[name])
-            tags = dict(header.tags)
-            _check_day(found[name], day, tags)
-            scale, offset = band.scale, band.offset
-            if scale is None or offset is None:
-                scale = number_in(tags.get("scale_factor"), "scale_factor", 1e-4, found[name])
-                offset = number_in(tags.get("add_offset"), "add_offset", 0.0, found[name])
-            nodata = -9999.0 if band.nodata is None else band.nodata
-            bands.append(replace(band, name=name, scale=scale, offset=offset, nodata=nodata))
-            warnings.extend(header.warnings)
-    if not bands:
+    read_bands = [_band(name, found[name], day) for name in BANDS[product] if name in found]
+    if not read_bands:
         raise RasterError(
             f"{path}: found {', '.join(sorted(found))} of {granules[0]}",
             f"a band that holds reflectance ({', '.join(BANDS[product])})",
         )
-    clouds = None
-    if "FMASK" in found:
-        layer = single_band(found["FMASK"])[0]
-        cloudy = FMASK if version >= 2 else CIRRUS_BIT + FMASK
-        clouds = CloudLayer("fmask", layer.path, layer.index, layer.grid, cloudy)
+    bands = tuple(band for band, _ in read_bands)
+    tags = dict(read_bands[-1][1].tags)
     thermal = [name for name in THERMAL_LAYERS[product] if name in found]
     units = sorted({f"scale {band.scale:g}, offset {band.offset:g}" for band in bands})
-    kept = ("LANDSAT_PRODUCT_ID", "PRODUCT_URI", "SENSING_TIME", "SPACECRAFT_NAME", "SENSOR")
     return Product(
-        bands=tuple(bands),
+        bands=bands,
         sensor=f"hls-{product.lower()}",
         day=day,
-        clouds=clouds,
-        tags=(("HLS_GRANULE", granules[0]), *((key, tags[key]) for key in kept if key in tags)),
+        clouds=_clouds(found["FMASK"], version) if "FMASK" in found else None,
+        tags=(("HLS_GRANULE", granules[0]), *((key, tags[key]) for key in KEPT_TAGS if key in tags)),
         facts=(
             f"surface reflectance, adjusted to nadir view: {'; '.join(units)}",
             *([f"thermal bands are left out ({', '.join(thermal)}): they hold no reflectance"] if thermal else []),
         ),
-        warnings=tuple(warnings),
+        warnings=tuple(warning for _, header in read_bands for warning in header.warnings),
     )
 
 
+def _band(name: str, file: str, day: int) -> tuple[StoredBand, Header]:
+    """A band with scale, offset and nodata, from the file or by HLS's convention, and the file's header."""
+    band, header = single_band(file)
+    tags = dict(header.tags)
+    _check_day(file, day, tags)
+    scale, offset = band.scale, band.offset
+    if scale is None or offset is None:
+        scale = number_in(tags.get("scale_factor"), "scale_factor", 1e-4, file)
+        offset = number_in(tags.get("add_offset"), "add_offset", 0.0, file)
+    nodata = -9999.0 if band.nodata is None else band.nodata
+    return replace(band, name=name, scale=scale, offset=offset, nodata=nodata), header
+
+
+def _clouds(file: str, version: int) -> CloudLayer:
+    layer = single_band(file)[0]
+    return CloudLayer("fmask", layer.path, layer.index, layer.grid, FMASK if version >= 2 else CIRRUS_BIT + FMASK)
+
+
 def _day(granule: str, year: int, of_year: int) -> int:
-    """The day of a year and its day, from 1."""
+    """The day since 1970-01-01 of a year and a day in it, from 1."""
     when = date(year, 1, 1) + timedelta(days=of_year - 1) if year else None
     if when is None or when.year != year:
         raise RasterError(f"{granule}: found day {of_year} of the year {year}", "1 to 365, 366 in a leap year")
@@ -111,11 +116,13 @@ def _day(granule: str, year: int, of_year: int) -> int:
 
 
 def _check_day(path: str, day: int, tags: Mapping[str, str]) -> None:
-    # scenes of one granule may lie on both sides of midnight
-    told = day_in_tags(tags)
-    if told != UNKNOWN and abs(told - day) > 1:
+    # the scenes of one granule may have been taken on both sides of midnight
+    tagged = day_in_tags(tags)
+    if tagged != UNKNOWN and abs(tagged - day) > 1:
         raise RasterError(
-            f"{path}: found {iso_date(day)} in the name and {iso_date(told)} in the tags", "the same", "Fetch it again"
+            f"{path}: found {iso_date(day)} in the name and {iso_date(tagged)} in the tags",
+            "the same",
+            "Download it again",
         )
 
 

@@ -1,7 +1,7 @@
-"""A VRT: an XML file that makes one image of others. What these say and it does not is taken from them.
+"""A VRT: an XML file that joins others into one image. What it does not state is taken from these, its sources.
 
-GDAL reads a VRT whose sources are gone as zeros or not at all, drops names, scales and offsets where it was built
-without them, and fills gaps with zeros; so the sources are looked at before.
+GDAL reads missing sources as zeros or not at all, has no names, scales and offsets where the VRT was built without
+them, and fills gaps with zeros; so the sources are opened first.
 """
 
 import math
@@ -29,7 +29,7 @@ MOST_VRT_BYTES, MOST_SOURCES, DEEPEST_VRT = 64_000_000, 10_000, 8
 
 PLAIN = ("SimpleSource", "ComplexSource", "AveragedSource")
 CHANGES = ("ScaleOffset", "ScaleRatio", "LUT", "Exponent", "ColorTableComponent")
-"""What makes a source's values others; the source's own scale no longer holds."""
+"""Elements that change a source's values, so that the source's own scale no longer applies."""
 
 
 Value = TypeVar("Value")
@@ -37,14 +37,14 @@ Value = TypeVar("Value")
 RECTANGLE = ("xOff", "yOff", "xSize", "ySize")
 
 SUBDATASET = re.compile(r"[A-Za-z0-9_]{2,}:")
-"""How GDAL's own names of what is no plain file begin: HDF5:file.h5://band."""
+"""How GDAL's names of images inside files begin: HDF5:file.h5://band."""
 
 
 @dataclass(frozen=True, slots=True)
 class VrtSource:
-    """One file of a band of a VRT. band: its index there. rows, columns: from and to in the VRT, None for all of it.
+    """One file of a band of a VRT. band: its index in the file. rows, columns: from and to in the VRT, None for all.
 
-    changed: its values are computed. passed: whether its nodata is left as it is, not taken for a gap.
+    changed: whether the VRT changes its values. passed: whether its nodata is passed on, not treated as a gap.
     """
 
     path: str
@@ -56,7 +56,7 @@ class VrtSource:
 
 
 def read(path: str, expected: int | None) -> Product | None:
-    """The Product of a VRT. RasterError when a source is not there, names the VRT itself, or contradicts another."""
+    """The Product of a VRT. RasterError when a source is missing, is the VRT itself, or contradicts another."""
     if not path.lower().endswith(".vrt") or not os.path.isfile(path):
         return None
     headers: dict[str, Header] = {}
@@ -68,7 +68,7 @@ def read(path: str, expected: int | None) -> Product | None:
         days = {_day(each) for each in headers.values()} - {UNKNOWN}
         day = days.pop() if len(days) == 1 else UNKNOWN
         if days and day == UNKNOWN:
-            warnings = (*warnings, f"{path}: its sources are of {len(days)} dates; none is taken")
+            warnings = (*warnings, f"{path}: its sources are of {len(days)} dates; the image has none")
     return Product(header.bands, day=day, tags=header.tags, warnings=tuple(dict.fromkeys(warnings)))
 
 
@@ -78,12 +78,12 @@ def _day(header: Header) -> int:
 
 
 def _read(path: str, expected: int | None, above: tuple[str, ...], headers: dict[str, Header]) -> Header:
-    """The VRT's header with what its sources say. above: the VRTs whose source it is. headers: of files, by path."""
+    """The VRT's header, completed from its sources. above: VRTs that it is a source of. headers: of files, by path."""
     real = os.path.realpath(path)
     if real in above:
-        raise RasterError(f"{path}: found a VRT that names itself as a source", "other files", "Build it anew")
+        raise RasterError(f"{path}: found a VRT that is its own source", "other files", "Build it again")
     if len(above) >= DEEPEST_VRT:
-        raise RasterError(f"{path}: found VRTs in VRTs, {DEEPEST_VRT} deep", "images", "Make one VRT of the images")
+        raise RasterError(f"{path}: found {DEEPEST_VRT} levels of VRTs", "images", "Build one VRT from the images")
     root = parse(path)
     sources = tuple(tuple(_sources(band, path)) for band in root.findall("VRTRasterBand"))
     warped = root.find("GDALWarpOptions/SourceDataset")
@@ -92,41 +92,47 @@ def _read(path: str, expected: int | None, above: tuple[str, ...], headers: dict
         sources = tuple((VrtSource(origin, index, passed=False),) for index in _mapped(root, len(sources)))
     for other in _others(root, path):
         _header_of(other, path, (*above, real), headers)
-    told = {source.path: _header_of(source.path, path, (*above, real), headers) for each in sources for source in each}
+    found = {
+        source.path: _header_of(source.path, path, (*above, real), headers) for of_band in sources for source in of_band
+    }
     header = read_header(path, expected)
     warnings = list(header.warnings)
     bands = tuple(
-        _enriched(band, sources[band.index - 1], told, path, warnings) if band.index <= len(sources) else band
+        _completed(band, sources[band.index - 1], found, path, warnings) if band.index <= len(sources) else band
         for band in header.bands
     )
-    return replace(header, bands=bands, warnings=(*warnings, *(w for each in told.values() for w in each.warnings)))
+    return replace(
+        header, bands=bands, warnings=(*warnings, *(w for source in found.values() for w in source.warnings))
+    )
 
 
 def parse(path: str) -> ElementTree.Element:
-    """The XML of a VRT. RasterError when it is none, or has what an image needs not: entities, programs."""
+    """The XML of a VRT. RasterError for other files, and for what no image needs: entities, programs."""
     if os.path.getsize(path) > MOST_VRT_BYTES:
         raise RasterError(f"{path}: found {os.path.getsize(path)} bytes", "a VRT, an XML file")
     raw = Path(path).read_bytes()
-    if b"\x00" in raw:  # GDAL reads up to the first
+    if b"\x00" in raw:  # GDAL stops at the first
         raise RasterError(f"{path}: found XML with zero bytes", "a VRT", "It is damaged")
     root = parse_xml(raw, path)
     if root.tag != "VRTDataset":
         raise RasterError(f"{path}: found XML of {root.tag}", "a VRT (VRTDataset)")
     language = {(each.text or "").strip().lower() for each in root.iter("PixelFunctionLanguage")} - {"c"}
     if language or next(root.iter("PixelFunctionCode"), None) is not None:
-        raise RasterError(f"{path}: found pixel functions in Python", "none, as none is run", "Save its result")
+        raise RasterError(
+            f"{path}: found pixel functions in Python", "none, as they are not run", "Save the result as a file"
+        )
     if sum(1 for _ in root.iter("SourceFilename")) > MOST_SOURCES * max(1, len(root.findall("VRTRasterBand"))):
-        raise RasterError(f"{path}: found more than {MOST_SOURCES} sources a band", "fewer")
+        raise RasterError(f"{path}: found more than {MOST_SOURCES} sources per band", "fewer")
     return root
 
 
 def _located(element: ElementTree.Element, path: str) -> str:
-    """The file that a SourceFilename or SourceDataset names."""
+    """The path in a SourceFilename or SourceDataset."""
     name = (element.text or "").strip()
     if not name:
         raise RasterError(f"{path}: found a source without a name", "a file")
     relative = element.get("relativeToVRT", "0") == "1"
-    # the folder of the VRT itself, not of what a link points to, as GDAL has it
+    # relative to the VRT itself, not to the target of a link, as in GDAL
     return os.path.join(os.path.dirname(os.path.abspath(path)), name) if relative else name
 
 
@@ -157,13 +163,13 @@ def _sources(band: ElementTree.Element, path: str) -> Iterator[VrtSource]:
 
 
 def _mapped(root: ElementTree.Element, count: int) -> tuple[int, ...]:
-    """For each band of a warped VRT the source's band."""
-    told = {each.get("dst"): each.get("src", "") for each in root.iter("BandMapping")}
-    return tuple(int(src) if (src := told.get(str(i), "")).isdecimal() else i for i in range(1, count + 1))
+    """The index in the source per band of a warped VRT."""
+    stated = {mapping.get("dst"): mapping.get("src", "") for mapping in root.iter("BandMapping")}
+    return tuple(int(src) if (src := stated.get(str(i), "")).isdecimal() else i for i in range(1, count + 1))
 
 
 def _others(root: ElementTree.Element, path: str) -> Iterator[str]:
-    """Files besides the bands' plain sources: those of a mask, a pansharpening, filters."""
+    """Files other than the bands' plain sources: of a mask, a pansharpening, filters."""
     plain = [file for band in root.findall("VRTRasterBand") for tag in PLAIN for file in band.findall(f"{tag}/*")]
     left_out = {id(file) for file in (*plain, *root.iter("Overview"), *root.findall(".//Overview/*"))}
     raw = {id(file) for file in root.findall("VRTRasterBand/SourceFilename")}
@@ -177,14 +183,14 @@ def _others(root: ElementTree.Element, path: str) -> Iterator[str]:
 def _refuse_missing(source: str, path: str) -> None:
     if not ("://" in source or source.startswith("/vsi") or SUBDATASET.match(source) or os.path.isfile(source)):
         raise RasterError(
-            f"{path}: found no file {source}, which is one of its sources",
-            "it there",
-            "Put it there, or build the VRT anew",
+            f"{path}: found no file {source}",
+            "all its sources",
+            "Put it there, or build the VRT again",
         )
 
 
 def _header_of(source: str, path: str, above: tuple[str, ...], headers: dict[str, Header]) -> Header:
-    """A source's header. RasterError, naming the VRT and the file, when it is not there."""
+    """A source's header. RasterError, with the paths of both, when the source is missing."""
     if source in headers:
         return headers[source]
     _refuse_missing(source, path)
@@ -196,29 +202,29 @@ def _header_of(source: str, path: str, above: tuple[str, ...], headers: dict[str
     return header
 
 
-def _enriched(
-    band: StoredBand, sources: tuple[VrtSource, ...], told: dict[str, Header], path: str, warnings: list[str]
+def _completed(
+    band: StoredBand, sources: tuple[VrtSource, ...], headers: dict[str, Header], path: str, warnings: list[str]
 ) -> StoredBand:
     """The band with its sources' name, scale, offset, nodata and wavelength where it has none.
 
-    RasterError when its sources differ in them: then none holds for all of it.
+    RasterError when its sources differ in these, as then none applies to the whole band.
     """
     where = f"{path}: band {band.index}"
-    stored = [_band_of(source, told[source.path], path) for source in sources]
+    stored = [_band_of(source, headers[source.path], path) for source in sources]
     if not stored or any(source.changed for source in sources):
         return replace(band, nodata=_nodata(band, sources, (), where, warnings))
-    scale, offset = _one({(each.scale, each.offset) for each in stored}, "scales and offsets", where)
+    scale, offset = _common({(one.scale, one.offset) for one in stored}, "scales and offsets", where)
     if scale is not None and band.scale is not None and (scale, offset) != (band.scale, band.offset):
         raise RasterError(
-            f"{where}: found scale and offset {(band.scale, band.offset)}, and {(scale, offset)} in its sources",
-            "one",
-            "Build the VRT anew",
+            f"{where}: found scale and offset {(band.scale, band.offset)}, but {(scale, offset)} in its sources",
+            "the same",
+            "Build the VRT again",
         )
-    _one({canonical(each.name) if each.name else None for each in stored}, "band names", where)
-    name = stored[0].name  # as it is written: B04 is not Landsat's
+    _common({canonical(one.name) if one.name else None for one in stored}, "band names", where)
+    name = stored[0].name  # as written, as B04 is not a name of Landsat's
     if name is None:
         in_files = {band_in(Path(source.path).stem) for source in sources}
-        name = in_files.pop() if len(in_files) == 1 and len(told[sources[0].path].bands) == 1 else None
+        name = in_files.pop() if len(in_files) == 1 and len(headers[sources[0].path].bands) == 1 else None
     return replace(
         band,
         name=band.name or name,
@@ -230,10 +236,12 @@ def _enriched(
     )
 
 
-def _one(found: set[Value], what: str, where: str) -> Value:
+def _common(found: set[Value], what: str, where: str) -> Value:
     if len(found) > 1:
         listed = " and ".join(sorted(map(str, found)))
-        raise RasterError(f"{where}: found sources with several {what} ({listed})", "one", "Mosaic them apart")
+        raise RasterError(
+            f"{where}: found sources with several {what} ({listed})", "the same in all", "Build one VRT for each"
+        )
     return next(iter(found))
 
 
@@ -244,24 +252,24 @@ def _nodata(
     where: str,
     warnings: list[str],
 ) -> float | None:
-    """The VRT's nodata, else its sources', else 0 where it has places that no source covers, which GDAL fills with it.
+    """The VRT's nodata, else its sources', else 0 where no source covers some place, as GDAL fills gaps with zeros.
 
-    RasterError when two values mean absent, as only one can be told.
+    RasterError when several values mean nodata, as a band can have only one.
     """
-    passed = {each.nodata for source, each in zip(sources, stored, strict=bool(stored)) if source.passed} - {None}
+    passed = {one.nodata for source, one in zip(sources, stored, strict=bool(stored)) if source.passed} - {None}
     if band.masked or band.alpha:
         return band.nodata
     absent = passed if band.nodata is None else passed | {band.nodata}
     gap = band.nodata is None and (any(not source.passed for source in sources) or _has_gap(sources, band.grid.shape))
     if gap and absent <= {0.0}:
-        warnings.append(f"{where}: has places without a source and no nodata; its zeros are taken as not measured")
+        warnings.append(f"{where}: has places without a source and no nodata value; its zeros are treated as nodata")
         absent = {0.0}
     if len(absent) > 1 or (gap and absent != {0.0}):
         values = ", ".join(f"{value:g}" for value in (*absent, *((0.0,) if gap else ())) if value is not None)
         raise RasterError(
-            f"{where}: found several values that mean not measured ({values})",
+            f"{where}: found several values that mean nodata ({values})",
             "one",
-            "Build the VRT anew, with -srcnodata and -vrtnodata",
+            "Build the VRT again, with -srcnodata and -vrtnodata",
         )
     return next(iter(absent), None)
 
@@ -271,21 +279,21 @@ def _band_of(source: VrtSource, header: Header, path: str) -> StoredBand:
         if source.band in (band.index, band.alpha):
             return band
     raise RasterError(
-        f"{path}: found a source that takes band {source.band} of {source.path}, which has {len(header.bands)}",
-        "one that is there",
-        "Build the VRT anew",
+        f"{path}: found band {source.band} of {source.path} as a source, a file of {len(header.bands)}",
+        "a band of the file",
+        "Build the VRT again",
     )
 
 
 def _has_gap(sources: tuple[VrtSource, ...], shape: tuple[int, int]) -> bool:
-    """Whether some pixel of the grid lies in no source's rectangle."""
+    """Whether no source's rectangle covers some pixel of the grid."""
     rectangles = [(source.rows, source.columns) for source in sources if source.rows and source.columns]
     if not sources or len(rectangles) < len(sources) or len(rectangles) > 2000:
         return False
     height, width = shape
-    # between neighbouring edges all pixels are alike
+    # all pixels between neighbouring edges are covered by the same rectangles
     rows, columns = (
-        np.unique(np.clip(np.round([0, end, *(edge for each in rectangles for edge in each[axis])]), 0, end))
+        np.unique(np.clip(np.round([0, end, *(edge for sides in rectangles for edge in sides[axis])]), 0, end))
         for axis, end in enumerate((height, width))
     )
     covered = np.zeros((len(rows) - 1, len(columns) - 1), dtype=bool)
@@ -301,5 +309,5 @@ FORMAT = Format(
     priority=30,
     read=read,
     suffixes=(".vrt",),
-    single=False,  # a VRT beside bands is mostly made of them
+    single=False,  # a VRT beside bands is mostly built from them
 )

@@ -1,4 +1,4 @@
-"""Scale and offset of Landsat's bands: how stored values become reflectance."""
+"""Scale and offset of Landsat's bands, which turn stored values into reflectance."""
 
 import math
 from datetime import date
@@ -20,48 +20,48 @@ YEAR_2000 = (date(2000, 1, 1) - EPOCH).days
 def reflectance(mtl: Mtl, number: int) -> tuple[float, float]:
     """Scale and offset of a band: reflectance = stored x scale + offset.
 
-    Level 2: as the MTL gives them. Level 1: REFLECTANCE_MULT and _ADD over the sine of the sun's elevation; without
-    these pi d2 / ESUN times the coefficients of radiance. RasterError when neither is there.
+    Level 2: as the MTL states them. Level 1: REFLECTANCE_MULT and _ADD over the sine of the sun's elevation; without
+    these pi d2 / ESUN times the coefficients of radiance. RasterError without both.
     """
     if mtl.level == "c2l2":
-        scale, offset = (mtl.number(f"REFLECTANCE_{each}_BAND_{number}", SURFACE) for each in ("MULT", "ADD"))
+        scale, offset = (mtl.number(f"REFLECTANCE_{part}_BAND_{number}", SURFACE) for part in ("MULT", "ADD"))
         return _checked(mtl, number, scale, offset)
     sine = math.sin(math.radians(sun_elevation(mtl)))
-    scale, offset = (mtl.number(f"REFLECTANCE_{each}_BAND_{number}", RESCALING) for each in ("MULT", "ADD"))
+    scale, offset = (mtl.number(f"REFLECTANCE_{part}_BAND_{number}", RESCALING) for part in ("MULT", "ADD"))
     if scale is None or offset is None:
         scale, offset = _radiance(mtl, number)
         irradiance = ESUN.get(mtl.satellite, {}).get(number)
         factor = math.pi * sun_distance(mtl) ** 2 / irradiance if irradiance else math.nan
-        scale, offset = (None if each is None or not irradiance else each * factor for each in (scale, offset))
+        scale, offset = (None if part is None or not irradiance else part * factor for part in (scale, offset))
     scale, offset = _checked(mtl, number, scale, offset)
     return scale / sine, offset / sine
 
 
 def sun_elevation(mtl: Mtl) -> float:
-    """Degrees above the horizon at the scene's centre. RasterError when it is not told, or the sun is down."""
+    """Degrees above the horizon at the scene's centre. RasterError when it is not stated, or the sun has set."""
     degrees = mtl.number("SUN_ELEVATION")
     if degrees is None or not 0 < degrees <= 90:
         raise RasterError(
             f"{mtl.source}: found the sun's elevation {'missing' if degrees is None else f'{degrees:g} degrees'}",
-            "above 0 and at most 90: there is no reflectance without it",
+            "above 0 and at most 90, as reflectance depends on it",
         )
     return degrees
 
 
 def sun_distance(mtl: Mtl) -> float:
-    """Astronomical units from Earth to Sun: the MTL's, else of the day, to 0.0001 (Astronomical Almanac)."""
-    told = mtl.number("EARTH_SUN_DISTANCE")
-    if told is None and mtl.day != UNKNOWN:
+    """Astronomical units from Earth to Sun: the MTL's, else computed for the day to 0.0001 (Astronomical Almanac)."""
+    distance = mtl.number("EARTH_SUN_DISTANCE")
+    if distance is None and mtl.day != UNKNOWN:
         anomaly = math.radians(357.529 + 0.98560028 * (mtl.day - YEAR_2000))
-        told = 1.00014 - 0.01671 * math.cos(anomaly) - 0.00014 * math.cos(2 * anomaly)
-    if told is None or not 0.98 < told < 1.02:
+        distance = 1.00014 - 0.01671 * math.cos(anomaly) - 0.00014 * math.cos(2 * anomaly)
+    if distance is None or not 0.98 < distance < 1.02:
         raise RasterError(f"{mtl.source}: found neither Earth's distance from the sun nor a date", "either")
-    return told
+    return distance
 
 
 def _radiance(mtl: Mtl, number: int) -> tuple[float | None, float | None]:
-    """Scale and offset from stored values to W / (m2 sr um): as told, else from the limits of both."""
-    scale, offset = (mtl.number(f"RADIANCE_{each}_BAND_{number}", RESCALING) for each in ("MULT", "ADD"))
+    """Scale and offset from stored values to W / (m2 sr um): as stated, else from the limits of both."""
+    scale, offset = (mtl.number(f"RADIANCE_{part}_BAND_{number}", RESCALING) for part in ("MULT", "ADD"))
     if scale is not None and offset is not None:
         return scale, offset
     for names in (
@@ -78,9 +78,9 @@ def _radiance(mtl: Mtl, number: int) -> tuple[float | None, float | None]:
 def _checked(mtl: Mtl, number: int, scale: float | None, offset: float | None) -> tuple[float, float]:
     if scale is None or offset is None:
         raise RasterError(
-            f"{mtl.source}: found no coefficients of band {number} that lead to reflectance",
+            f"{mtl.source}: found no coefficients for the reflectance of band {number}",
             f"REFLECTANCE_MULT_BAND_{number} and REFLECTANCE_ADD_BAND_{number}: raw numbers are not reflectance",
-            "Fetch the product's MTL file again",
+            "Download the product's MTL file again",
         )
     if scale <= 0:
         raise RasterError(f"{mtl.source}: found {scale:g} for the scale of band {number}", "above 0")

@@ -25,27 +25,27 @@ NATIVE = {
     "B11": 20,
     "B12": 20,
 }
-"""The bands in the order of the metadata's band_id, and the metres that each was measured at."""
+"""The bands in the order of the metadata's band_id, and the pixel size in metres at which each is measured."""
 
 ADD_OFFSET = {"L1C": "RADIO_ADD_OFFSET", "L2A": "BOA_ADD_OFFSET"}
 
 QUANTIFICATION = {"L1C": ("QUANTIFICATION_VALUE",), "L2A": ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE")}
-"""The second as Sen2Cor wrote it until 2018."""
+"""Names of the divisor of stored values; Sen2Cor wrote the last until 2018."""
 
 CONVENTION, OFFSET_CONVENTION, OFFSET_SINCE = 10000.0, -1000.0, "04.00"
-"""What the metadata of a tile do not state: stored numbers of reflectance 1, and added ones since a baseline."""
+"""Not stated by the metadata of a tile: the stored number of reflectance 1, and the number added since a baseline."""
 
 NO_BASELINE = "99.99"
-"""What Sen2Cor writes on a user's own machine: it tells nothing of offsets."""
+"""Written by Sen2Cor on a user's own machine; it says nothing about offsets."""
 
 
 @dataclass(frozen=True, slots=True)
 class SafeMetadata:
     """What the metadata of a product, or of one tile alone, state.
 
-    level: L1C or L2A. baseline: of the processing, like 04.00, empty when not told. day: since 1970-01-01 in UTC, -1
+    level: L1C or L2A. baseline: of the processing, like 04.00, empty when not stated. day: since 1970-01-01 in UTC, -1
     unknown. reflectance = (stored + offsets[band]) / quantification; None and empty where they are not stated. nodata,
-    saturated: stored values that stand for it. images: files of the product, without their ending.
+    saturated: the stored values with these meanings. images: files of the product, without their ending.
     """
 
     level: str
@@ -61,24 +61,24 @@ class SafeMetadata:
 
     @property
     def bands(self) -> tuple[str, ...]:
-        """Those that products of this level have."""
+        """The bands in products of this level."""
         return tuple(band for band in NATIVE if (self.level, band) != ("L2A", "B10"))
 
     @property
-    def has_silent_offset(self) -> bool:
-        """Whether the baseline is one whose products have an offset, and none is stated."""
-        told = re.fullmatch(r"\d\d\.\d\d", self.baseline) and self.baseline != NO_BASELINE
-        return not self.offsets and bool(told) and self.baseline >= OFFSET_SINCE
+    def has_unstated_offset(self) -> bool:
+        """Whether products of this baseline have an offset, and none is stated."""
+        known = re.fullmatch(r"\d\d\.\d\d", self.baseline) and self.baseline != NO_BASELINE
+        return not self.offsets and bool(known) and self.baseline >= OFFSET_SINCE
 
     def added(self, band: str) -> float:
-        """What is added to stored values of a band before they are divided; by convention where not stated."""
-        return self.offsets.get(band, OFFSET_CONVENTION if self.has_silent_offset else 0.0)
+        """The number added to a band's stored values before the division; by convention where not stated."""
+        return self.offsets.get(band, OFFSET_CONVENTION if self.has_unstated_offset else 0.0)
 
 
 def read_metadata(text: str, source: str) -> SafeMetadata:
     """What an MTD_MSIL1C.xml, MTD_MSIL2A.xml, or the metadata of one tile state.
 
-    source: the file, for messages. RasterError when it is no such XML, or states no or absurd numbers.
+    source: the file, for messages. RasterError when it is other XML, or its numbers are missing or impossible.
     """
     root = parse_xml(text, source)
     kind = re.fullmatch(r"Level-(1C|2A)p?_(User_Product|Tile_ID)", _local(root))
@@ -90,25 +90,11 @@ def read_metadata(text: str, source: str) -> SafeMetadata:
         found.setdefault(_local(element), []).append(element)
 
     def first(*tags: str) -> str:
-        return next((text for tag in tags for each in found.get(tag, ()) if (text := (each.text or "").strip())), "")
+        return next((text for tag in tags for e in found.get(tag, ()) if (text := (e.text or "").strip())), "")
 
     tile = first("TILE_ID")
-    stated = first(*QUANTIFICATION[level])
-    if is_product and not stated:
-        raise RasterError(
-            f"{source}: found no {QUANTIFICATION[level][0]}",
-            "it, as reflectance cannot be told without",
-            "Fetch the metadata again",
-        )
-    quantification = _number(stated, QUANTIFICATION[level][0], source) if stated else None
-    if quantification is not None and quantification <= 0:
-        raise RasterError(f"{source}: found {QUANTIFICATION[level][0]} {stated}", "a number above 0")
-    special = {
-        (each.findtext("SPECIAL_VALUE_TEXT") or "").strip(): _number(
-            each.findtext("SPECIAL_VALUE_INDEX") or "", "a special value", source
-        )
-        for each in found.get("Special_Values", ())
-    }
+    quantification = _quantification(first(*QUANTIFICATION[level]), level, is_product, source)
+    special = _special_values(found.get("Special_Values", ()), source)
     in_tile = re.search(r"_N(\d\d\.\d\d)$", tile)
     sensing = first("DATATAKE_SENSING_START") or first("PRODUCT_START_TIME") or first("SENSING_TIME")
     return SafeMetadata(
@@ -122,12 +108,37 @@ def read_metadata(text: str, source: str) -> SafeMetadata:
         nodata=special.get("NODATA"),
         saturated=special.get("SATURATED"),
         images=tuple(
-            each.text.strip()
+            element.text.strip()
             for tag in ("IMAGE_FILE", "IMAGE_FILE_2A", "IMAGE_ID", "IMAGE_ID_2A")
-            for each in found.get(tag, ())
-            if each.text
+            for element in found.get(tag, ())
+            if element.text
         ),
     )
+
+
+def _quantification(stated: str, level: str, is_product: bool, source: str) -> float | None:
+    """The stored number of reflectance 1, None for a tile without it. RasterError for a product without it."""
+    name = QUANTIFICATION[level][0]
+    if not stated and is_product:
+        raise RasterError(
+            f"{source}: found no {name}", "it, as reflectance follows from it", "Download the metadata again"
+        )
+    if not stated:
+        return None
+    number = _number(stated, name, source)
+    if number <= 0:
+        raise RasterError(f"{source}: found {name} {stated}", "a number above 0")
+    return number
+
+
+def _special_values(elements: Iterable[ElementTree.Element], source: str) -> dict[str, float]:
+    """Stored values with a meaning, by its name, like NODATA."""
+    return {
+        (element.findtext("SPECIAL_VALUE_TEXT") or "").strip(): _number(
+            element.findtext("SPECIAL_VALUE_INDEX") or "", "a special value", source
+        )
+        for element in elements
+    }
 
 
 def _offsets(elements: Iterable[ElementTree.Element], tag: str, source: str) -> dict[str, float]:
@@ -136,7 +147,7 @@ def _offsets(elements: Iterable[ElementTree.Element], tag: str, source: str) -> 
     for element in elements:
         number = element.get("band_id", element.get("bandId", "")).strip()
         if number not in names or names[number] in offsets:
-            raise RasterError(f"{source}: found {tag} of band_id {number!r}", "each of 0 to 12 at most once")
+            raise RasterError(f"{source}: found {tag} of band_id {number!r}", "0 to 12, each at most once")
         offsets[names[number]] = _number(element.text or "", tag, source)
     return offsets
 
@@ -147,7 +158,7 @@ def _number(text: str, what: str, source: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise RasterError(f"{source}: found {text.strip()[:50]!r} for {what}", "a number", "Fetch it again")
+        raise RasterError(f"{source}: found {text.strip()[:50]!r} for {what}", "a number", "Download it again")
     return number
 
 

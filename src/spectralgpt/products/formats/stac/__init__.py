@@ -1,4 +1,4 @@
-"""A STAC item in a local JSON file: its assets' files, as the item describes them. Only local files are read."""
+"""A STAC item in a local JSON file: the files of its assets, as the item describes them. Only local files are read."""
 
 import math
 import os
@@ -17,6 +17,7 @@ from rasterio.crs import CRS
 from spectralgpt.bands import canonical, is_sensor, sensor
 from spectralgpt.errors import BandError, RasterError
 from spectralgpt.products.format import Format, cloud_codes
+from spectralgpt.products.formats.stac.asset_band import AssetBand
 from spectralgpt.products.formats.stac.item import Asset, Item, cloud_key, read_item
 from spectralgpt.products.header import Header, read_header
 from spectralgpt.products.product import Product, StoredBand
@@ -29,7 +30,8 @@ MOST_ITEM_BYTES = 64_000_000
 
 
 def read(path: str, expected: int | None) -> Product | None:
-    """The Product of a STAC item. RasterError when it is none, contradicts itself or its files, or none is local."""
+    """The Product of a STAC item. RasterError for other JSON, an item that contradicts itself or its files, or without
+    local files."""
     if not path.lower().endswith((".json", ".geojson")) or not os.path.isfile(path):
         return None
     if os.path.getsize(path) > MOST_ITEM_BYTES:
@@ -37,23 +39,23 @@ def read(path: str, expected: int | None) -> Product | None:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RasterError(f"{path}: found bytes that are no UTF-8 ({error})", "a STAC item") from None
+        raise RasterError(f"{path}: is not UTF-8 ({error})", "a STAC item") from None
     return _opened(read_item(text, path), path, expected)
 
 
 def _opened(item: Item, path: str, expected: int | None) -> Product:
-    """The item with its local files."""
+    """The Product of an item, from its local files."""
     folder = os.path.dirname(os.path.abspath(path))
     found: dict[str, list[tuple[Asset, StoredBand]]] = defaultdict(list)
     headers: list[Header] = []
-    lacking: list[tuple[str, str]] = []
+    absent: list[tuple[str, str]] = []
     beside: list[str] = []
     warnings = list(item.warnings)
     cut: list[str] = []
     for asset in item.assets:
         local = _local(asset.href, folder)
         if local is None:
-            lacking += [(band.name or asset.key, asset.href) for band in asset.bands] or [(asset.key, asset.href)]
+            absent += [(band.name or asset.key, asset.href) for band in asset.bands] or [(asset.key, asset.href)]
             continue
         if _is_remote(asset.href):
             beside.append(os.path.basename(local))
@@ -61,18 +63,18 @@ def _opened(item: Item, path: str, expected: int | None) -> Product:
         headers.append(header)
         warnings += header.warnings
         _compare_grid(asset, header.bands[0].grid, path, cut)
-        for number, band in enumerate(_merged(asset, header, item.by_rule, path)):
+        for number, band in enumerate(_completed(asset, header, item.by_rule, path)):
             found[canonical(band.name) if band.name else f"{asset.key} {number}"].append((asset, band))
     if not found:
-        raise RasterError(_nothing(path, lacking))
+        raise _no_files(path, absent)
     if cut:
         warnings.append(
-            f"{path}: the files of {_few(cut)} are cut or resampled from what it describes; read as they are"
+            f"{path}: the files of {_few(cut)} are cropped or resampled versions of those described; read as they are"
         )
-    coarser = [name for name, _ in lacking if canonical(name) in found]
+    coarser = [name for name, _ in absent if canonical(name) in found]
     if coarser:
-        warnings.append(f"{path}: {_few(coarser)} read from another of the assets that hold it, as not all are there")
-    missing = {name: href for name, href in lacking if canonical(name) not in found}
+        warnings.append(f"{path}: {_few(coarser)} read from another asset that holds it, as not all files are present")
+    missing = {name: href for name, href in absent if canonical(name) not in found}
     return Product(
         bands=tuple(_native(bands, item.sensor, path) for bands in found.values()),
         sensor=item.sensor,
@@ -86,9 +88,9 @@ def _opened(item: Item, path: str, expected: int | None) -> Product:
 
 
 def _local(href: str, folder: str) -> str | None:
-    """The file on this machine that an href means, None without one.
+    """The file on this machine for an href, None without one.
 
-    A remote file is looked for beside the item, under its own name: people fetch an item and its files together.
+    A remote file is searched beside the item, by its name, as an item and its files are often downloaded together.
     """
     parts = urlsplit(href)
     if parts.scheme == "file":
@@ -97,27 +99,30 @@ def _local(href: str, folder: str) -> str | None:
         candidates = [PurePosixPath(unquote(parts.path)).name]
     else:
         candidates = [href, unquote(href)]
-    paths = (os.path.normpath(os.path.join(folder, each)) for each in candidates if each)
+    paths = (os.path.normpath(os.path.join(folder, name)) for name in candidates if name)
     return next((path for path in paths if os.path.isfile(path)), None)
 
 
 def _is_remote(href: str) -> bool:
-    # one letter is a drive's
+    # one letter before the colon is a drive
     return re.match(r"(?!file:)[a-z][a-z0-9+.-]+:", href, re.IGNORECASE) is not None
 
 
-def _nothing(path: str, lacking: Sequence[tuple[str, str]]) -> str:
-    if not lacking:
-        return f"{path}: found no asset with bands; expected images with eo:bands or bands, or keys like B02."
-    name, href = lacking[0]
+def _no_files(path: str, absent: Sequence[tuple[str, str]]) -> RasterError:
+    """The error for an item without a local file of a band."""
+    if not absent:
+        return RasterError(f"{path}: found no asset with bands", "images with eo:bands or bands, or keys like B02")
+    name, href = absent[0]
     if _is_remote(href):
-        return (
-            f"{path}: found {len(lacking)} bands but all elsewhere ({name} at {href}); expected local files, as "
-            "nothing is fetched. Fetch them first and put them beside the item, or their paths into its hrefs."
+        return RasterError(
+            f"{path}: found {len(absent)} bands, all of them remote ({name} at {href})",
+            "local files, as nothing is downloaded",
+            "Download them first and put them beside the item, or their paths into its hrefs",
         )
-    return (
-        f"{path}: found none of the {len(lacking)} files that it lists ({name}: {href}); expected them there. "
-        "Correct the hrefs, which are relative to the item."
+    return RasterError(
+        f"{path}: found none of the {len(absent)} files that it lists ({name}: {href})",
+        "them there",
+        "Correct the hrefs, which are relative to the item",
     )
 
 
@@ -126,50 +131,55 @@ def _few(names: Iterable[str]) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
-def _merged(asset: Asset, header: Header, by_rule: bool, path: str) -> list[StoredBand]:
-    """The bands of a file with what the item says of them. RasterError where both tell and differ."""
+def _completed(asset: Asset, header: Header, by_rule: bool, path: str) -> list[StoredBand]:
+    """The bands of a file, completed from the item. RasterError where both state something and differ."""
     where = f"{path}: asset {asset.key} ({header.path})"
     if not asset.bands:
         return list(header.bands)
     if len(asset.bands) != len(header.bands):
         raise RasterError(f"{where}: found {len(header.bands)} bands in the file", f"{len(asset.bands)}")
-    merged = []
-    for told, band in zip(asset.bands, header.bands, strict=True):
-        if told.dtype is not None and _is_float(told.dtype) != _is_float(band.dtype):
-            raise RasterError(
-                f"{where}: found {band.dtype} in the file and {told.dtype} in the item",
-                "one, as scale and offset are those of the item's",
-                "Give the file alone, or correct the item",
-            )
-        scale, offset = told.scale, told.offset
-        if by_rule and np.dtype(band.dtype).kind == "f":
-            scale = offset = None  # a copy in floats may be reflectance already: its values tell
-        for what, ours, theirs in (("scale", scale, band.scale), ("offset", offset, band.offset)):
-            if ours is not None and theirs is not None and not math.isclose(ours, theirs, rel_tol=1e-6, abs_tol=1e-12):
-                raise RasterError(
-                    f"{where}: found {what} {theirs:g} in the file and {ours:g} by the item",
-                    "one",
-                    "Correct the item, or give the file alone",
-                )
-        nodata = band.nodata if told.nodata is None else told.nodata
-        if band.nodata is not None and not _same(band.nodata, nodata):
-            raise RasterError(
-                f"{where}: found nodata {band.nodata:g} in the file and {nodata:g} in the item",
-                "one, as pixels that were not measured would count",
-                "Correct the item",
-            )
-        merged.append(
-            replace(
-                band,
-                name=told.name,
-                scale=band.scale if scale is None else scale,
-                offset=band.offset if scale is None else offset or 0.0,
-                nodata=nodata,
-                wavelength=told.wavelength or band.wavelength,
-                fwhm=told.fwhm or band.fwhm,
-            )
+    return [
+        _completed_band(stated, band, by_rule, where) for stated, band in zip(asset.bands, header.bands, strict=True)
+    ]
+
+
+def _completed_band(stated: AssetBand, band: StoredBand, by_rule: bool, where: str) -> StoredBand:
+    if stated.dtype is not None and _is_float(stated.dtype) != _is_float(band.dtype):
+        raise RasterError(
+            f"{where}: found {band.dtype} in the file and {stated.dtype} in the item",
+            "the same, as scale and offset are stated for the item's",
+            "Give the file alone, or correct the item",
         )
-    return merged
+    scale, offset = stated.scale, stated.offset
+    if by_rule and np.dtype(band.dtype).kind == "f":
+        scale = offset = None  # a copy in floats may be reflectance already, which its values show
+    for what, in_item, in_file in (("scale", scale, band.scale), ("offset", offset, band.offset)):
+        if in_item is not None and in_file is not None and not _is_close(in_item, in_file):
+            raise RasterError(
+                f"{where}: found {what} {in_file:g} in the file and {in_item:g} in the item",
+                "the same",
+                "Correct the item, or give the file alone",
+            )
+    nodata = band.nodata if stated.nodata is None else stated.nodata
+    if band.nodata is not None and not _same(band.nodata, nodata):
+        raise RasterError(
+            f"{where}: found nodata {band.nodata:g} in the file and {nodata:g} in the item",
+            "the same, so that pixels without a measurement do not count",
+            "Correct the item",
+        )
+    return replace(
+        band,
+        name=stated.name,
+        scale=band.scale if scale is None else scale,
+        offset=band.offset if scale is None else offset or 0.0,
+        nodata=nodata,
+        wavelength=stated.wavelength or band.wavelength,
+        fwhm=stated.fwhm or band.fwhm,
+    )
+
+
+def _is_close(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-12)
 
 
 def _is_float(dtype: str) -> bool:
@@ -181,7 +191,7 @@ def _same(one: float | None, other: float | None) -> bool:
 
 
 def _compare_grid(asset: Asset, grid: Grid, path: str, cut: list[str]) -> None:
-    """RasterError when the file lies elsewhere than the item says; a part of it is noted in `cut`."""
+    """RasterError for a file elsewhere than the item states. The key of one on another grid is added to `cut`."""
     if asset.crs is None or grid.crs is None:
         return
     where = f"{path}: asset {asset.key}"
@@ -192,7 +202,7 @@ def _compare_grid(asset: Asset, grid: Grid, path: str, cut: list[str]) -> None:
     if CRS.from_wkt(grid.crs) != crs:
         raise RasterError(
             f"{where}: found {CRS.from_wkt(grid.crs).to_string()[:60]} in the file and {asset.crs} in the item",
-            "one",
+            "the same",
             "Give the item's own file, or the file alone",
         )
     if asset.shape is None or asset.transform is None:
@@ -200,13 +210,11 @@ def _compare_grid(asset: Asset, grid: Grid, path: str, cut: list[str]) -> None:
     described = Grid(grid.crs, Affine(*asset.transform), *asset.shape)
     if described.coincides(grid):
         return
-    ours, theirs = _extent(described), _extent(grid)
-    if any(max(a[0], b[0]) >= min(a[1], b[1]) for a, b in zip(ours, theirs, strict=True)):
+    in_item, in_file = _extent(described), _extent(grid)
+    if any(max(a[0], b[0]) >= min(a[1], b[1]) for a, b in zip(in_item, in_file, strict=True)):
         raise RasterError(
-            (
-                f"{where}: found a file that lies elsewhere (x {theirs[0]}, y {theirs[1]}) than the item says (x "
-                f"{ours[0]}, y {ours[1]})"
-            ),
+            f"{where}: found a file at x {in_file[0]}, y {in_file[1]}, which the item places at x {in_item[0]}, "
+            f"y {in_item[1]}",
             "the item's own file",
         )
     cut.append(asset.key)
@@ -219,10 +227,10 @@ def _extent(grid: Grid) -> tuple[tuple[float, float], tuple[float, float]]:
     return (min(xs), max(xs)), (min(ys), max(ys))
 
 
-def _native(claims: Sequence[tuple[Asset, StoredBand]], told: str | None, path: str) -> StoredBand:
-    """Of the files that hold one band, the one with pixels nearest to the band's own GSD; the finest without that.
+def _native(claims: Sequence[tuple[Asset, StoredBand]], of_sensor: str | None, path: str) -> StoredBand:
+    """Of several files with the same band, the one nearest to the band's own GSD; the finest where this is unknown.
 
-    RasterError when they differ in scale or offset, or two have pixels of one size.
+    RasterError when they differ in scale or offset, or two have pixels of the same size.
     """
     claims = list({(band.path, band.index): (asset, band) for asset, band in claims}.values())
     if len(claims) == 1:
@@ -230,32 +238,35 @@ def _native(claims: Sequence[tuple[Asset, StoredBand]], told: str | None, path: 
     keys = ", ".join(asset.key for asset, _ in claims)
     name = claims[0][1].name
     if len({(band.scale, band.offset) for _, band in claims}) > 1:
-        raise RasterError(f"{path}: found {name} in the assets {keys} with several scales or offsets", "one")
-    own = _own_gsd(name or "", told)
+        raise RasterError(
+            f"{path}: found {name} in the assets {keys} with several scales or offsets", "the same in all"
+        )
+    own = _own_gsd(name or "", of_sensor)
     sizes = [band.grid.gsd for _, band in claims]
     placed = all(map(math.isfinite, sizes))
     ranks = [
         abs(math.log(size / own)) if own and placed else band.grid.pixel_area
         for size, (_, band) in zip(sizes, claims, strict=True)
     ]
-    # the GSD of one pixel size differs a little between places
+    # the GSD of the same pixel size differs a little between places
     best = [band for (_, band), rank in zip(claims, ranks, strict=True) if rank - min(ranks) < 0.01 * (1 + rank)]
     if len(best) > 1:
-        raise RasterError(f"{path}: found {name} in the assets {keys}, of one pixel size", "one file a band")
+        raise RasterError(f"{path}: found {name} in the assets {keys} with the same pixel size", "one file per band")
     return best[0]
 
 
-def _own_gsd(name: str, told: str | None) -> float | None:
-    if told is None or not is_sensor(told):
+def _own_gsd(name: str, of_sensor: str | None) -> float | None:
+    """The GSD of a sensor's band in metres, None for unknown ones."""
+    if of_sensor is None or not is_sensor(of_sensor):
         return None
     try:
-        return sensor(told).band(name).gsd
+        return sensor(of_sensor).band(name).gsd
     except BandError:
         return None
 
 
 def _cloud_layer(assets: Sequence[Asset], folder: str) -> CloudLayer | None:
-    """The finest local one."""
+    """The finest of the local cloud layers."""
     layers = []
     for asset in assets:
         local = _local(asset.href, folder)
@@ -267,7 +278,7 @@ def _cloud_layer(assets: Sequence[Asset], folder: str) -> CloudLayer | None:
 
 
 def _is_item(path: str) -> bool:
-    """Whether a JSON file says near its start that it is STAC's."""
+    """Whether a JSON file contains `stac_version` near its start."""
     if not path.lower().endswith((".json", ".geojson")):
         return False
     try:

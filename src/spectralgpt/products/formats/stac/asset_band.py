@@ -1,11 +1,11 @@
-"""What a STAC item says of one band of an asset."""
+"""What a STAC item states about one band of an asset."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class AssetBand:
-    """What an item says of one band; None where it does not. wavelength, fwhm: nm."""
+    """What an item states about one band, None for the rest. wavelength, fwhm: nm."""
 
     name: str | None
     scale: float | None = None

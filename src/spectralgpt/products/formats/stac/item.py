@@ -1,7 +1,7 @@
-"""What a STAC item says: its assets' bands, scale, offset, sensor and date. Nothing is opened.
+"""What a STAC item states: its assets' bands, scale, offset, sensor and date. No file is opened.
 
 Versions 0.7 to 1.1: bands in `eo:bands` (objects, or indices into the properties') or `bands`, values in `raster:bands`
-or `raster:scale`, `raster:offset`. What makes pixels wrong when two places disagree is refused.
+or `raster:scale`, `raster:offset`. Contradictions that would make pixels wrong are refused.
 """
 
 import json
@@ -31,7 +31,7 @@ LEFT_OUT = {
 """Roles of assets that measure nothing."""
 
 PICTURE = re.compile(r"(visual|thumbnail|overview|preview|rendered_preview|tci)(?![a-z])|.*-jp2$", re.IGNORECASE)
-"""Keys of pictures (catalogues give them the role `data`), and of earth-search's second copies of its bands."""
+"""Keys of pictures, to which catalogues give the role `data`, and of second copies of bands in earth-search."""
 
 NUMBERED_BAND = re.compile(
     r"(?:(?:SR|ST|OLI|TIRS|ETM|TM|MSS)_)?(B0*[1-9]\d*A?(?:_VCID_[12])?)(?:[_-]\d+m)?(?:\.tiff?)?", re.IGNORECASE
@@ -39,14 +39,14 @@ NUMBERED_BAND = re.compile(
 """A numbered band as catalogues write it: B02, B02_10m, SR_B2, OLI_B2, SR_B2.TIF."""
 
 POSITION = re.compile(r"b[1-9]\d*")
-"""A name that only counts: rio-stac writes b1, b2, ... for any file."""
+"""A name that only counts; rio-stac writes b1, b2, ... for any file."""
 
 RADIANCE = re.compile(r"radiance|\bw(atts?)?\b.*sr", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file of an item: its bands (empty: the file names them) and the grid that the item says it has."""
+    """One file of an item: its bands (empty where only the file names them) and its grid according to the item."""
 
     key: str
     href: str
@@ -58,7 +58,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A STAC item's text, understood. by_rule: scale and offset follow from the baseline, not from the assets."""
+    """The content of a STAC item. by_rule: whether scale and offset follow from the baseline, not from the assets."""
 
     assets: tuple[Asset, ...]
     clouds: tuple[Asset, ...]
@@ -70,11 +70,43 @@ class Item:
 
 
 def read_item(text: str, source: str) -> Item:
-    """What a STAC item says; nothing is opened. RasterError for another JSON, and when the item contradicts itself."""
+    """The item in a JSON text. RasterError for other JSON, and for an item that contradicts itself."""
     table = _item_table(text, source)
     properties = _typed(table.get("properties", {}), dict, source, "properties")
     described = {"id": table.get("id"), "collection": table.get("collection"), **properties}
     name, facts = sensor_of(described, source)
+    assets, clouds = _assets(table, properties, source)
+    named = [asset for asset in assets if asset.bands]
+    warnings: list[str] = []
+    by_rule = (name or "").startswith("s2-") or any(described.get(key) for key in BASELINES[:2])
+    if by_rule:
+        if name == "s2-l2a" and any(_canonical(band) == "B10" for asset in named for band in asset.bands):
+            raise RasterError(f"{source}: found B10 in an item of Level-2A", "it in Level-1C only", "Correct the item")
+        shift = shift_of(described, source)
+        named = [
+            replace(asset, bands=tuple(shift.applied_to(band, asset.key, source, warnings) for band in asset.bands))
+            for asset in named
+        ]
+        offsets = sorted({band.offset or 0.0 for asset in named for band in asset.bands})
+        facts = (*facts, f"offset {', '.join(f'{offset:g}' for offset in offsets)} ({shift.fact})")
+    elif any(band.scale is not None for asset in named for band in asset.bands):
+        facts = (*facts, "scale and offset from the assets")
+    stated = any(band.scale is not None for asset in assets for band in asset.bands)
+    day = _day(properties, source)
+    return Item(
+        # an asset without band names counts only if no other has any: beside bands it is water vapour, angles, ...
+        assets=tuple(named or assets),
+        clouds=tuple(clouds),
+        sensor=name,
+        day=day,
+        by_rule=by_rule and not stated,
+        facts=(*facts, "day from datetime") if day != UNKNOWN else facts,
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _assets(table: dict[str, Any], properties: dict[str, Any], source: str) -> tuple[list[Asset], list[Asset]]:
+    """The assets that may hold bands, and the cloud layers."""
     assets, clouds = [], []
     for key, fields in _typed(table.get("assets", {}), dict, source, "assets").items():
         fields = _typed(fields, dict, source, f"asset {key}")
@@ -89,40 +121,15 @@ def read_item(text: str, source: str) -> Item:
             clouds.append(_asset(key, href, fields, properties, source, ()))
         elif not PICTURE.match(key) and not LEFT_OUT & set(map(str, _list(fields, "roles", f"{source}: asset {key}"))):
             assets.append(_asset(key, href, fields, properties, source, _bands(key, href, fields, properties, source)))
-    named = [asset for asset in assets if asset.bands]
-    warnings: list[str] = []
-    by_rule = (name or "").startswith("s2-") or any(described.get(key) for key in BASELINES[:2])
-    if by_rule:
-        if name == "s2-l2a" and any(_canonical(band) == "B10" for asset in named for band in asset.bands):
-            raise RasterError(f"{source}: found B10 in an item of Level-2A", "it in Level-1C only", "Correct it")
-        shift = shift_of(described, source)
-        named = [
-            replace(asset, bands=tuple(shift.applied_to(band, asset.key, source, warnings) for band in asset.bands))
-            for asset in named
-        ]
-        offsets = sorted({band.offset or 0.0 for asset in named for band in asset.bands})
-        facts = (*facts, f"offset {', '.join(f'{offset:g}' for offset in offsets)} ({shift.fact})")
-    elif any(band.scale is not None for asset in named for band in asset.bands):
-        facts = (*facts, "scale and offset from the assets")
-    stated = any(band.scale is not None for asset in assets for band in asset.bands)
-    day = _day(properties, source)
-    return Item(
-        # an asset without names is an image only where no other has any: beside bands it is water vapour, angles, ...
-        assets=tuple(named or assets),
-        clouds=tuple(clouds),
-        sensor=name,
-        day=day,
-        by_rule=by_rule and not stated,
-        facts=(*facts, "day from datetime") if day != UNKNOWN else facts,
-        warnings=tuple(dict.fromkeys(warnings)),
-    )
+    return assets, clouds
 
 
 def _item_table(text: str, source: str) -> dict[str, Any]:
+    """The JSON object of an item. RasterError for other JSON."""
     try:
         table = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RasterError(f"{source}: found no JSON that can be read ({error})", "a STAC item") from None
+        raise RasterError(f"{source}: the JSON cannot be read ({error})", "a STAC item") from None
     kind = table.get("type") if isinstance(table, dict) else None
     if isinstance(table, dict) and kind == "Feature" and "stac_version" in table:
         return table
@@ -137,8 +144,8 @@ def _item_table(text: str, source: str) -> dict[str, Any]:
 
 def _typed(value: Any, kind: type, source: str, what: str) -> Any:
     if not isinstance(value, kind):
-        expected = "an object" if kind is dict else "a list" if kind is list else "a text"
-        raise RasterError(f"{source}: found {str(value)[:60]!r} for {what}", f"{expected}, as STAC has it")
+        expected = "an object" if kind is dict else "a list" if kind is list else "text"
+        raise RasterError(f"{source}: found {str(value)[:60]!r} for {what}", f"{expected}, as in STAC")
     return value
 
 
@@ -147,7 +154,7 @@ def _list(fields: dict[str, Any], key: str, where: str) -> list[Any]:
 
 
 def _number(fields: dict[str, Any], key: str, source: str, special: bool = False) -> float | None:
-    """special: NaN and infinity may stand there, as texts."""
+    """A number, None where it is missing. special: NaN and infinity are allowed, as texts."""
     value = fields.get(key)
     if value is None:
         return None
@@ -168,51 +175,51 @@ def _is_image(key: str, href: str, fields: dict[str, Any]) -> bool:
 def _bands(
     key: str, href: str, fields: dict[str, Any], properties: dict[str, Any], source: str
 ) -> tuple[AssetBand, ...]:
-    """The bands that the item names in an asset; none where it does not name them."""
+    """The bands of an asset that the item names; empty where it names none."""
     where = f"{source}: asset {key}"
-    told = _list(fields, "bands", where) or _list(fields, "eo:bands", where)
-    if all(isinstance(each, int) for each in told):  # before 0.9: indices
+    bands = _list(fields, "bands", where) or _list(fields, "eo:bands", where)
+    if all(isinstance(band, int) for band in bands):  # before 0.9: indices
         listed = _list(properties, "eo:bands", source)
-        if any(not 0 <= each < len(listed) for each in told):
-            raise RasterError(f"{where}: found eo:bands {told}", f"indices below {len(listed)}")
-        told = [listed[each] for each in told]
-    told = [_typed(each, dict, where, "a band") for each in told]
-    raster = [_typed(each, dict, where, "one of raster:bands") for each in _list(fields, "raster:bands", where)]
-    if told and raster and len(told) != len(raster):
-        raise RasterError(f"{where}: found {len(told)} bands but {len(raster)} raster:bands", "as many")
-    names = [_name(each, key, href, len(told), where) for each in told]
-    if not told and len(raster) <= 1:
+        if any(not 0 <= index < len(listed) for index in bands):
+            raise RasterError(f"{where}: found eo:bands {bands}", f"indices below {len(listed)}")
+        bands = [listed[index] for index in bands]
+    bands = [_typed(band, dict, where, "a band") for band in bands]
+    raster = [_typed(band, dict, where, "one of raster:bands") for band in _list(fields, "raster:bands", where)]
+    if bands and raster and len(bands) != len(raster):
+        raise RasterError(f"{where}: found {len(bands)} bands but {len(raster)} raster:bands", "the same number")
+    names = [_name(band, key, href, len(bands), where) for band in bands]
+    if not bands and len(raster) <= 1:
         names = [_name({}, key, href, 1, where)]
     if names == [f"b{i + 1}" for i in range(len(names))]:
-        names = [each.get("description") or None for each in told]
+        names = [band.get("description") or None for band in bands]
     if all(name is None for name in names):
         return ()
-    told, raster = told or [{}], raster or [{}] * len(names)
-    return tuple(_band(name, {**fields, **r, **b}, where) for name, b, r in zip(names, told, raster, strict=True))
+    bands, raster = bands or [{}], raster or [{}] * len(names)
+    return tuple(_band(name, {**fields, **r, **b}, where) for name, b, r in zip(names, bands, raster, strict=True))
 
 
 def _name(band: dict[str, Any], key: str, href: str, count: int, where: str) -> str | None:
-    """A band's name: a numbered one wherever it stands, as `B04` is clearer than `red`, else the first that is told."""
-    said = [band.get(field) for field in ("name", "common_name", "eo:common_name")]
-    told = [name for name in said if isinstance(name, str) and name.strip()]
+    """A band's name: a numbered one from anywhere, as `B04` is clearer than `red`, else the first stated."""
+    fields = [band.get(field) for field in ("name", "common_name", "eo:common_name")]
+    stated = [name for name in fields if isinstance(name, str) and name.strip()]
     if count > 1:
-        return _short(told[0]) if told else None
+        return _short(stated[0]) if stated else None
     stem = PurePosixPath(unquote(urlsplit(href).path)).stem
     thermal = re.search(r"B6_VCID_[12]", stem)
     in_file = thermal[0] if thermal else band_in(stem) or ""
-    words = (*(name for name in told if not POSITION.fullmatch(name)), key, in_file)
+    words = (*(name for name in stated if not POSITION.fullmatch(name)), key, in_file)
     numbered = {canonical(name): name for name in map(_short, words) if NUMBERED_BAND.fullmatch(name)}
     if len(numbered) > 1:
         raise RasterError(
-            f"{where}: found it called {' and '.join(numbered)} by its bands, key and file ({stem})",
-            "one band",
+            f"{where}: found {' and '.join(numbered)} in its bands, key and file name ({stem})",
+            "one name",
             "Correct the item",
         )
-    return next(iter(numbered.values()), told[0] if told else None)
+    return next(iter(numbered.values()), stated[0] if stated else None)
 
 
 def _short(name: str) -> str:
-    """`B2` for `OLI_B2` or `SR_B2.TIF`; other names as they stand."""
+    """`B2` for `OLI_B2` or `SR_B2.TIF`; other names unchanged."""
     found = NUMBERED_BAND.fullmatch(name.strip())
     return found[1] if found else name.strip()
 
@@ -231,7 +238,7 @@ def _band(name: str | None, fields: dict[str, Any], where: str) -> AssetBand:
     )
     if scale == 0:
         raise RasterError(f"{where}: found scale 0", "another number")
-    if scale in (1, None) and not offset:  # what writers put where they know nothing
+    if scale in (1, None) and not offset:  # writers put these where they have no values
         scale = offset = None
     wavelength, fwhm = (
         _number(fields, key, where) or _number(fields, f"eo:{key}", where)
@@ -256,10 +263,10 @@ def _asset(
     source: str,
     bands: tuple[AssetBand, ...],
 ) -> Asset:
-    def told(name: str) -> Any:
+    def stated(name: str) -> Any:
         return fields.get(name, properties.get(name))
 
-    shape, transform, epsg = told("proj:shape"), told("proj:transform"), told("proj:epsg")
+    shape, transform, epsg = stated("proj:shape"), stated("proj:transform"), stated("proj:epsg")
     try:
         if (shape and min(shape) < 1) or (transform and Affine(*transform[:6]).is_degenerate):
             raise ValueError
@@ -267,7 +274,7 @@ def _asset(
             key,
             href,
             bands,
-            crs=str(told("proj:code") or (f"EPSG:{epsg}" if epsg else "")) or None,
+            crs=str(stated("proj:code") or (f"EPSG:{epsg}" if epsg else "")) or None,
             transform=tuple(float(value) for value in transform[:6]) if transform else None,
             shape=(int(shape[0]), int(shape[1])) if shape else None,
         )
@@ -279,7 +286,7 @@ def _asset(
 
 
 def _day(properties: dict[str, Any], source: str) -> int:
-    """The day of acquisition in UTC."""
+    """The day of acquisition in UTC, -1 when not stated."""
     text = properties.get("datetime") or properties.get("start_datetime")
     if text is None:
         return UNKNOWN
@@ -292,4 +299,5 @@ def _day(properties: dict[str, Any], source: str) -> int:
 
 
 def cloud_key(key: str) -> str:
+    """An asset's key as the name of a cloud layer: in lower case, without ending and pixel size."""
     return re.sub(r"_\d+m$", "", key.lower().split(".")[0])

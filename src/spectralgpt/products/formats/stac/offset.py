@@ -1,4 +1,4 @@
-"""The offset of Sentinel-2 in a STAC item: whether 1000 has been added to the stored values, or taken off again."""
+"""The offset of Sentinel-2 in a STAC item: whether 1000 was added to the stored values, or subtracted again."""
 
 import re
 from dataclasses import dataclass, replace
@@ -8,19 +8,20 @@ from spectralgpt.errors import RasterError
 from spectralgpt.products.formats.stac.asset_band import AssetBand
 
 SHIFTED = 4.0
-"""Sentinel-2's processing baseline since which 1000 is added to what is stored, against clipping at zero (ESA)."""
+"""The processing baseline of Sentinel-2 since which 1000 is added to stored values, so that none is below 0 (ESA)."""
 
 APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
-"""earth-search subtracts the 1000 and says so here; `raster:bands` says offset -0.1 all the same."""
+"""Where earth-search states that it subtracted the 1000; its `raster:bands` have offset -0.1 nevertheless."""
 
 BASELINES = ("s2:processing_baseline", "sentinel:processing_baseline", "processing:version")
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """What an item says of the 1000 that Sentinel-2's products since baseline 04.00 add to what they store.
+    """What an item states about the 1000 that Sentinel-2's products since baseline 04.00 add to stored values.
 
-    baseline: None untold. removed: whether the catalogue has subtracted it from the pixels, None untold.
+    baseline: None when not stated. removed: whether the catalogue subtracted it from the pixels, None when not stated.
+    fact: both in words.
     """
 
     baseline: float | None
@@ -28,14 +29,14 @@ class Shift:
     fact: str
 
     def applied_to(self, band: AssetBand, key: str, source: str, warnings: list[str]) -> AssetBand:
-        """The band with the scale and offset of its pixels. RasterError when what the item states cannot be."""
+        """The band with the scale and offset of its pixels. RasterError when the item contradicts itself."""
         stated, scale = band.offset, 1e-4 if band.scale is None else band.scale
         if self.removed:
             return replace(band, scale=scale, offset=0.0)
         if self.baseline is None:
             if stated is None:
                 warnings.append(
-                    f"{source}: no processing baseline told; an offset since baseline 04.00 would be left in"
+                    f"{source}: states no processing baseline; an offset since baseline 04.00 would stay in the values"
                 )
             return replace(band, scale=scale, offset=0.0) if band.scale is not None and stated is None else band
         if self.baseline < SHIFTED:
@@ -48,24 +49,25 @@ class Shift:
             return replace(band, scale=scale, offset=0.0)
         if stated == 0 and self.removed is False:
             raise RasterError(
-                f"{source}: asset {key}: found offset 0, and that the pixels' offset was not removed",
+                f"{source}: asset {key}: found offset 0, and pixels with their offset not removed",
                 "-0.1",
                 "Correct the item",
             )
         if stated == 0:
             warnings.append(
-                f"{source}: states offset 0 for {self.fact}, which adds 1000; taken as removed from the pixels"
+                f"{source}: states offset 0 for {self.fact}, which adds 1000; read as removed from the pixels"
             )
         elif self.removed is False:
             # https://github.com/Element84/earth-search/issues/71
             warnings.append(
-                f"{source}: says that the pixels' offset was not removed; earth-search says so wrongly of some items "
-                "of 2022 and 2025: look for dark pixels below zero"
+                f"{source}: states that the pixels' offset was not removed; for some items of 2022 and 2025 "
+                "earth-search states this wrongly: look for dark pixels below zero"
             )
         return replace(band, scale=scale, offset=-0.1 if stated is None else stated)
 
 
 def shift_of(described: dict[str, Any], source: str) -> Shift:
+    """The shift from an item's properties and id. RasterError for a baseline that is not a number."""
     removed = next((described[key] for key in APPLIED if isinstance(described.get(key), bool)), None)
     key = next((key for key in BASELINES if described.get(key)), "")
     text = str(described.get(key) or "").lstrip("NV")
@@ -80,5 +82,5 @@ def shift_of(described: dict[str, Any], source: str) -> Shift:
     if removed:
         fact = "the catalogue has removed it: boa_offset_applied"
     else:
-        fact = f"baseline {text} from {key}" if text else "no baseline told"
+        fact = f"baseline {text} from {key}" if text else "no baseline stated"
     return Shift(baseline, removed, fact)

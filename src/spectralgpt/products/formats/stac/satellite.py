@@ -1,4 +1,4 @@
-"""The sensor of a STAC item, by its satellite, level and collection."""
+"""The sensor of a STAC item, from its satellite, level and collection."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from spectralgpt.errors import RasterError
 
 
 def sensor_of(described: dict[str, Any], source: str) -> tuple[str | None, tuple[str, ...]]:
-    """Whose bands an item has, and what tells it; the satellite where no sensor of ours is its, None when untold."""
+    """An item's sensor, or its satellite's name where no sensor is known, or None; and where it is stated."""
 
     def text(*keys: str) -> str:
         return " ".join(str(described.get(key) or "") for key in keys)
@@ -44,13 +44,13 @@ def sensor_of(described: dict[str, Any], source: str) -> tuple[str | None, tuple
 def _level(
     described: dict[str, Any], pattern: str, keys: Sequence[str], in_id: str, source: str
 ) -> tuple[str, str] | None:
-    """The processing level and where it stands; RasterError when two places disagree."""
+    """The processing level and where it is stated. RasterError when two places differ."""
     found = {}
     for key in (*keys, "id"):
         match = re.search(in_id if key == "id" else pattern, str(described.get(key) or ""), re.IGNORECASE)
         if match:
             found[key] = match[1].upper()
     if len(set(found.values())) > 1:
-        told = ", ".join(f"{level} in {key}" for key, level in found.items())
-        raise RasterError(f"{source}: found two processing levels ({told})", "one", "Correct the item")
+        places = ", ".join(f"{level} in {key}" for key, level in found.items())
+        raise RasterError(f"{source}: found two processing levels ({places})", "one", "Correct the item")
     return next(((level, f"{key} {described[key]}") for key, level in found.items()), None)
