@@ -144,12 +144,12 @@ def test_an_option_is_of_one_kind_in_every_verb():
 )
 def test_former_names_warn_and_work(former, now):
     (room, name), (new_room, new) = former.split("."), now.split(".")
-    with pytest.warns(DeprecationWarning, match=rf"spectralgpt\.{former} is spectralgpt\.{now} now"):
+    with pytest.warns(DeprecationWarning, match=rf"spectralgpt\.{former} is now spectralgpt\.{now}"):
         found = getattr(__import__(f"spectralgpt.{room}", fromlist=[name]), name)
     assert found is getattr(__import__(f"spectralgpt.{new_room}", fromlist=[new]), new)
 
 
 def test_pixels_from_array_warns_and_works():
-    with pytest.warns(DeprecationWarning, match="as_pixels now"):
+    with pytest.warns(DeprecationWarning, match="is now spectralgpt.as_pixels"):
         pixels = spectralgpt.Pixels.from_array(np.ones((1, 4, 4), np.float32), bands="B02", gsd=10)
     assert pixels.shape == (1, 1, 4, 4)

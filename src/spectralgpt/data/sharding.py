@@ -45,7 +45,7 @@ class ShardingReport:
     warnings: tuple[str, ...]
 
 
-Value = TypeVar("Value")
+T = TypeVar("T")
 Submit = Callable[..., "Future[Any]"]
 
 
@@ -169,9 +169,9 @@ def _cuts(
         yield cut, lasts.popleft()
 
 
-def _in_order(futures: Iterable["Future[Value]"], prefetch: int) -> Iterator[Value]:
+def _in_order(futures: Iterable["Future[T]"], prefetch: int) -> Iterator[T]:
     """Results in the order of the calls, with at most `prefetch` calls ahead of the result that is used."""
-    waiting: deque[Future[Value]] = deque()
+    waiting: deque[Future[T]] = deque()
     for future in futures:
         waiting.append(future)
         if len(waiting) > prefetch:
@@ -186,12 +186,12 @@ def _submitting(workers: int) -> Iterator[tuple[Submit, int]]:
     pools: list[ProcessPoolExecutor] = []
     asked = 0
 
-    def submit(function: Callable[..., Value], *arguments: object) -> "Future[Value]":
+    def submit(function: Callable[..., T], *arguments: object) -> "Future[T]":
         nonlocal asked
         asked += 1
         # the first runs here: a single image needs no processes, which take seconds to start
         if workers == 1 or asked == 1:
-            future: Future[Value] = Future()
+            future: Future[T] = Future()
             future.set_result(function(*arguments))
             return future
         if not pools:

@@ -32,7 +32,7 @@ CHANGES = ("ScaleOffset", "ScaleRatio", "LUT", "Exponent", "ColorTableComponent"
 """Elements that change a source's values, so that the source's own scale no longer applies."""
 
 
-Value = TypeVar("Value")
+T = TypeVar("T")
 
 RECTANGLE = ("xOff", "yOff", "xSize", "ySize")
 
@@ -236,7 +236,7 @@ def _completed(
     )
 
 
-def _common(found: set[Value], what: str, where: str) -> Value:
+def _common(found: set[T], what: str, where: str) -> T:
     if len(found) > 1:
         listed = " and ".join(sorted(map(str, found)))
         raise RasterError(

@@ -25,7 +25,7 @@ from spectralgpt.raster.clouds import CloudLayer
 SCENE_CLASSES = tuple((255, value) for value in (3, 8, 9, 10))
 """Sentinel-2's scene classes (SCL) of cloud shadow, cloud of medium and high probability, and cirrus."""
 
-SENSORS = {"L1C": "s2-l1c", "L2A": "s2-l2a"}
+SENSOR_OF_LEVEL = {"L1C": "s2-l1c", "L2A": "s2-l2a"}
 
 SCENE_GSD = 20
 """Metres of the scene classes (SCL)."""
@@ -79,7 +79,7 @@ def read(path: str, expected: int | None) -> Product | None:
         )
     return Product(
         bands=bands,
-        sensor=SENSORS[stated.level],
+        sensor=SENSOR_OF_LEVEL[stated.level],
         day=stated.day if stated.day != UNKNOWN else day_in_name(stated.uri or os.path.basename(archive.path)),
         clouds=None if scene is None else _clouds(scene),
         missing=_missing(stated, headers) if re.fullmatch(r"(GRANULE(/[^/]+)?)?", inside) else (),
