@@ -155,7 +155,7 @@ def test_hide_in_words():
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("B99", BandError, r"--hide B99: .*no such band; expected one of: B1, B2"),
+        ("B99", BandError, r"hide='B99': .*no such band; expected one of: B1, B2"),
         ("B10", BandError, "B10"),  # a band of Sentinel-2 that the model does not have
         ("swir", BandError, "swir"),
         ("2021-05-01", OptionError, "2021-05-01: .*expected one of: 2020-01-01, 2020-05-01"),
