@@ -158,7 +158,7 @@ def test_hide_in_words():
         ("B99", BandError, r"hide='B99': .*no such band; expected one of: B1, B2"),
         ("B10", BandError, "B10"),  # a band of Sentinel-2 that the model does not have
         ("swir", BandError, "swir"),
-        ("2021-05-01", OptionError, "2021-05-01: .*expected one of: 2020-01-01, 2020-05-01"),
+        ("2021-05-01", OptionError, "hide='2021-05-01': .*expected one of: 2020-01-01, 2020-05-01"),
         ("0", OptionError, "between 0 and 1"),
         ("1", OptionError, "between 0 and 1"),
         ("-0.5", OptionError, "between 0 and 1"),

@@ -141,7 +141,7 @@ def test_a_folder_is_read_as_one_whatever_its_name(tmp_path):
 
 @pytest.mark.parametrize("name", ["", " ", "two\nlines"])
 def test_a_name_of_a_class_is_a_line_of_text(name):
-    with pytest.raises(OptionError, match="for the name of a class"):
+    with pytest.raises(OptionError, match="found the class name"):
         Class(name)
 
 

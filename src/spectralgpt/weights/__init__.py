@@ -40,5 +40,5 @@ __all__ = [
     "to_released",
 ]
 
-if not TYPE_CHECKING:  # type checkers see the new names only
+if not TYPE_CHECKING:  # type checkers see only the new names
     __getattr__ = former_names(__name__, {"Pretrained": "weights.PretrainedModel"})
