@@ -346,7 +346,7 @@ def test_the_picture_of_block_rows_is_the_whole_map_s(rows, holes):
 
 def test_a_large_map_is_drawn_at_every_so_manieth_place(monkeypatch):
     values = made_map((5, 41, 30), 1, holes=True)
-    monkeypatch.setattr("spectralgpt.scenes.picture.PLACES", 41 * 30 // 6)
+    monkeypatch.setattr("spectralgpt.scenes.picture.PICTURE_PLACES", 41 * 30 // 6)
     apart = component_picture([values[:, :7], values[:, 7:8], values[:, 8:]], (41, 30))
     assert apart.shape == (14, 10, 4), "every third"
     assert ((apart[..., 3] == 0) == np.isnan(values[0, ::3, ::3])).all()
@@ -359,7 +359,7 @@ def test_a_picture_of_nothing():
 
 def test_memory_of_the_picture_is_the_picture_s(monkeypatch):
     """Not the map's: of 25 times the places as many are drawn, and sampled."""
-    monkeypatch.setattr("spectralgpt.scenes.picture.PLACES", 10_000)
+    monkeypatch.setattr("spectralgpt.scenes.picture.PICTURE_PLACES", 10_000)
     monkeypatch.setattr("spectralgpt.scenes.picture.VECTORS", 5_000)
     peaks = []
     for side in (96, 480):

@@ -323,7 +323,7 @@ def test_a_foreign_partial_is_refused_and_kept(tmp_path, small, maker_of, kind):
         lambda: check_scene_target(tmp_path / "o.tif"),
         lambda: run_scene(plan, unread(maker_of, profile), tmp_path / "o.tif", {}),
     ):
-        with pytest.raises(TargetError, match=r"o\.tif\.partial: found .*; expected .*Move it away"):
+        with pytest.raises(TargetError, match=r"o\.tif\.partial: found .*; expected .*move it away"):
             call()
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert (tmp_path / "o.tif.partial").exists()
@@ -361,7 +361,7 @@ def test_the_partial_of_another_version_is_refused_in_one_sentence(tmp_path, sma
         lambda: check_scene_target(tmp_path / "o.tif"),
         lambda: run_scene(plan, unread(maker_of, profile), tmp_path / "o.tif", {}),
     ):
-        with pytest.raises(TargetError, match=r"o\.tif\.partial: found .*; expected 2.*delete the folder") as refused:
+        with pytest.raises(TargetError, match=r"o\.tif\.partial: found .*; expected format 2.*delete the folder") as refused:
             call()
         said = str(refused.value).removeprefix(str(folder))
         assert said.count(". ") == 0, "one sentence"
@@ -437,7 +437,7 @@ def test_memory_does_not_grow_with_the_scene(tmp_path, maker_of):
 
 def test_memory_per_column_is_what_two_rows_of_windows_share(tmp_path, maker_of, monkeypatch):
     """And the block row that TARGET's writer takes at once; none of float64 besides."""
-    monkeypatch.setattr("spectralgpt.scenes.rows.CHUNK", 2**16)
+    monkeypatch.setattr("spectralgpt.scenes.rows.ROWS_AT_ONCE", 2**16)
     peaks = []
     for width in (512, 4096):
         plan = plan_scene(128, width, patch=8, side=64, batch=2)
@@ -577,7 +577,7 @@ def test_a_row_written_in_pieces_is_the_row_saved(tmp_path_factory, bands, heigh
     folder = tmp_path_factory.mktemp("rows")
     whole = (np.arange(bands * height * sum(widths)) % 251).reshape(bands, height, -1).astype(dtype)
     with (
-        mock.patch("spectralgpt.scenes.rows.CHUNK", chunk),
+        mock.patch("spectralgpt.scenes.rows.ROWS_AT_ONCE", chunk),
         RowFile(folder / "rows.npy", whole.shape, whole.dtype) as row,
     ):
         for start, width in zip(np.cumsum([0, *widths]), widths, strict=False):
@@ -600,7 +600,7 @@ def test_a_row_written_in_pieces_is_the_row_saved(tmp_path_factory, bands, heigh
     ],
 )
 def test_a_row_that_is_not_whole_is_not_there(tmp_path, monkeypatch, pieces, match):
-    monkeypatch.setattr("spectralgpt.scenes.rows.CHUNK", 1)
+    monkeypatch.setattr("spectralgpt.scenes.rows.ROWS_AT_ONCE", 1)
 
     def write():
         with RowFile(tmp_path / "rows.npy", (1, 1, 3), np.dtype(np.uint8)) as row:
