@@ -361,7 +361,9 @@ def test_the_partial_of_another_version_is_refused_in_one_sentence(tmp_path, sma
         lambda: check_scene_target(tmp_path / "o.tif"),
         lambda: run_scene(plan, unread(maker_of, profile), tmp_path / "o.tif", {}),
     ):
-        with pytest.raises(TargetError, match=r"o\.tif\.partial: found .*; expected format 2.*delete the folder") as refused:
+        with pytest.raises(
+            TargetError, match=r"o\.tif\.partial: found .*; expected format 2.*delete the folder"
+        ) as refused:
             call()
         said = str(refused.value).removeprefix(str(folder))
         assert said.count(". ") == 0, "one sentence"
