@@ -166,7 +166,7 @@ def step_runs(made: Case) -> dict[str, Callable[[], object]]:
     decoding = {f"decode {f:g}": made.steps(itertools.repeat(Work(1, one)), f) for f in FRACTIONS}
     endless = decoding | {"accumulated": made.steps(itertools.repeat(Work(1, four)))}
     runs: dict[str, Callable[[], object]] = {name: partial(next, steps) for name, steps in endless.items()}
-    return runs | {"as many bare": lambda: [bare_step(made, batch) for batch in four]}
+    return runs | {"four bare": lambda: [bare_step(made, batch) for batch in four]}
 
 
 def checkpoint_runs(made: Case, folder: Path) -> dict[str, Callable[[], object]]:
@@ -201,7 +201,7 @@ def measured(made: Case, folder: Path, repeats: int, device: str) -> dict[str, A
         "reaches_goal": statistics.median(loop["bare"]) >= GOAL * statistics.median(loop["whole"]),
         "shares_of_whole": {name: rows[name]["median_s"] / whole for name in ("read", "augment", "prepare", "log")},
         "speed_by_decode_fraction": {f"{f:g}": ratios(steps["decode 1"], steps[f"decode {f:g}"]) for f in FRACTIONS},
-        "bare_by_accumulated": ratios(steps["as many bare"], steps["accumulated"]),
+        "bare_by_accumulated": ratios(steps["four bare"], steps["accumulated"]),
         "checkpoint_share_of_whole": rows["checkpoint"]["median_s"] / (SAVED * whole),
         "parameters": sum(each.numel() for each in made.model.parameters()),
         "peak_gflops": max(peaks) / 1e9,

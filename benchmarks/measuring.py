@@ -30,7 +30,7 @@ RATIO = 0.9
 EQUAL = 1e-4
 """Largest difference from the textbook, for values of the order of one."""
 SQUARE = 2048
-"""Side of the square matrices whose product is the machine's peak: the fastest of 1024 to 4096 here."""
+"""Side of the square matrices with the product that gives the machine's peak: the fastest of 1024 to 4096 here."""
 
 
 def options(text: str, **defaults: Any) -> argparse.ArgumentParser:

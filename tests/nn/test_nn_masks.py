@@ -1,4 +1,4 @@
-"""Masks partition the tokens; hiding is asked for in words."""
+"""Masks partition the tokens; what to hide is given as text."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_drawn_masks(kind, shape, ratio, seed, absent):
         "group": dates * places * max(1, int(groups * (1 - ratio))),
         "date": groups * places * max(1, int(dates * (1 - ratio))),
     }
-    # what would hide nothing becomes random
+    # a kind that would hide nothing becomes random
     counts = {name: counts["random"] if count == tokens else count for name, count in counts.items()}
     assert mask.kept in (counts.values() if kind == "mixed" else [counts[kind]])
     if present is None:

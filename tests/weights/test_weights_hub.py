@@ -14,7 +14,7 @@ from spectralgpt.weights import Classifier, SpectralGPT, open_weights
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    # what was read from the environment when huggingface_hub was imported
+    # constants that huggingface_hub read from the environment when it was imported
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no token"))
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)

@@ -37,7 +37,7 @@ KINDS = {
     "change/vit_base_patch16": "change",
     "segment/vit_base_patch8": "segmentation",
 }
-"""All variants that the released scripts can train."""
+"""All variants that the released scripts train."""
 
 
 def entry(name: str) -> dict[str, list[int]]:
@@ -53,7 +53,7 @@ def test_the_variants_are_all_that_there_are():
 
 
 def pattern(name: str, shape, dtype: torch.dtype) -> torch.Tensor:
-    """Cheap values that no other tensor has, in which neighbours differ."""
+    """Cheap values, different in each tensor and between neighbours."""
     count, start = int(np.prod(shape)), random.Random(name).randrange(251)
     return wave(dtype)[start : start + count].reshape(shape)  # a view: the largest model has 640 million values
 
@@ -64,7 +64,7 @@ def wave(dtype: torch.dtype) -> torch.Tensor:
 
 
 def small_state(**changes: torch.Tensor | None) -> dict[str, torch.Tensor]:
-    """A checkpoint of the released format, too small for its number of heads to be known."""
+    """A checkpoint of the released format with a width for which the number of heads is not known."""
     model = released_like()
     state = to_released(model.state_dict(), pretraining(model)) | changes
     return {name: tensor for name, tensor in state.items() if tensor is not None}

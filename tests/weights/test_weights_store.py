@@ -1,4 +1,4 @@
-"""Weights written and read are the same; whatever else lies there is refused."""
+"""Weights are the same after writing and reading; anything else is refused."""
 
 import json
 from dataclasses import replace
@@ -26,7 +26,7 @@ def files_of(folder) -> dict[str, bytes]:
 
 
 def saved_tensors(tensors, folder) -> None:
-    """Other tensors in the place of those that are there, with their checksum."""
+    """Replace the tensors of a folder by others, with their checksum."""
     save_file(tensors, folder / TENSORS)
     edit_config(folder, checksum=checksum(folder / TENSORS))
 
