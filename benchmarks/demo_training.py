@@ -1,8 +1,8 @@
-"""How good is what the demo trains: against the paper's start, and against guesses that know no model.
+"""How well the demo's model rebuilds: against the paper's start, and against guesses without a model.
 
 Trains the tiny model on the demo's training part for --seconds (both starts, --seeds times) and prints as JSON the mean
-square error of hidden pixels in normalized units on the 1024 px part that is kept from training: windows of 128 px,
-random tokens hidden at 0.75 and 0.9. Baselines: each window's band mean of visible pixels, and harmonic interpolation
+square error of hidden pixels in normalized units on the 1024 px part that is held back: windows of 128 px, random
+tokens hidden at 0.75 and 0.9. Baselines: the mean of visible pixels per window and band, and harmonic interpolation
 (200 sweeps of Laplace's equation from the visible pixels of a band).
 
     python benchmarks/demo_training.py --seconds 120 --seeds 1 > docs/results/demo_training.json
@@ -26,7 +26,7 @@ SIDE = 128
 
 
 def windows(raster: sg.Raster, part: Window, model: SpectralGPT, share: float) -> list[tuple[Cube, Reconstruction]]:
-    """Cubes of the held-back part and their reconstructions; each window hides other tokens."""
+    """Cubes of the held-back part and their reconstructions, with other tokens hidden in each window."""
     found = []
     for number, (row, column) in enumerate(np.ndindex(part.height // SIDE, part.width // SIDE)):
         cube = model.cube(raster.read(Window(part.row + row * SIDE, part.column + column * SIDE, SIDE, SIDE)))
@@ -36,7 +36,7 @@ def windows(raster: sg.Raster, part: Window, model: SpectralGPT, share: float) -
 
 
 def error(found: list[tuple[Cube, Reconstruction]], guess: list[torch.Tensor]) -> float:
-    """Mean over windows of the mean square error over hidden pixels."""
+    """Mean over the windows of the mean square error over hidden pixels."""
     return float(
         np.mean(
             [

@@ -1,6 +1,6 @@
-"""How fast the encoder is over all tokens, against the textbook's, and which share of the machine's peak it reaches.
+"""How fast the encoder is over all tokens, against the textbook's, and what share of the machine's peak it reaches.
 
-The same weights and images; outputs are compared first. Variants run interleaved in one process.
+Both have the same weights and images; outputs are compared first. Variants run interleaved in one process.
 
     python benchmarks/encoder.py --size base --repeats 7 --threads 2
 """

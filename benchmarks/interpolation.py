@@ -1,8 +1,8 @@
-"""What one knows of hidden values without a model: between what is visible in spectrum, space and time.
+"""Estimates of hidden values without a model: interpolation between visible values in spectrum, space and time.
 
 Axes of tensors: batch, date, band, height, width; bands in order of wavelength. Two ways: the weighted mean of three
-estimates, each between the visible values alone; and the spatial estimate, corrected by what the pixel's visible bands
-and dates differ from spatial estimates of themselves (as in cokriging). Their constants are chosen where the truth is
+interpolations, in spectrum, space and time; and the spatial one, corrected by the differences of the pixel's visible
+bands and dates from spatial estimates of themselves (as in cokriging). Their constants are chosen where the truth is
 known.
 """
 
@@ -16,13 +16,13 @@ from torch import Tensor
 from spectralgpt.draws import permutation
 
 FITTED = 400
-"""Values of a sample on which constants are chosen."""
+"""Number of values per sample on which constants are chosen."""
 
 LEAST = 1e-9
-"""No sum of weights that is there is less; rounding leaves less."""
+"""Smaller than any real sum of weights, larger than rounding errors."""
 
 SWEEPS = 64
-"""By which the spatial estimate is made smooth."""
+"""Sweeps that smooth the spatial estimate."""
 
 POWERS = (3.0, 4.0)
 GRID = {
@@ -36,7 +36,7 @@ GRID = {
 
 @dataclass(frozen=True)
 class Scene:
-    """A batch of images of which a part is seen. hidden: the valid values of the rest. wavelengths: nm, one a band.
+    """A batch of images that are partly seen. hidden: the valid values of the rest. wavelengths: nm, one per band.
     patch: side of the squares of pixels that are hidden together."""
 
     values: Tensor
@@ -48,14 +48,13 @@ class Scene:
 
 @dataclass(frozen=True)
 class Estimates:
-    """What is estimated for hidden values, one each: (value,).
+    """Estimates for the hidden values, one each: (value,).
 
     spectral: linear in ln wavelength between the visible bands of the pixel, `distance` from the nearest, infinite
-    where there is none. spatial: mean of the visible pixels of the band, of weights 1 / (1 + d^2) ** (power / 2) for
-    distances of d pixels, whose sum is density; then made smooth. temporal: mean of the other dates of which the band
-    is visible there; dated: 1 where there are any. off_bands, off_dates: what the first and the third of these are
-    above the same of values that are estimated from their neighbours in space only, as if they were hidden; 0 where
-    there are none.
+    without any. spatial: mean of the band's visible pixels with weights 1 / (1 + d^2) ** (power / 2) at a distance of
+    d pixels, density: the sum of the weights; then smoothed. temporal: mean of the other dates with the band visible
+    there; dated: 1 where any exist. off_bands, off_dates: the spectral and the temporal interpolation of the residuals
+    of visible values, each estimated from its neighbours in space only, as if it were hidden; 0 without any.
     """
 
     spectral: Tensor
@@ -70,8 +69,8 @@ class Estimates:
 
 @dataclass(frozen=True)
 class Weighted:
-    """The mean of the estimates, of weights 1 / (distance + reach), spatial x density ** 0.5, and temporal; 0, the mean
-    of all images, where there are none."""
+    """The mean of the estimates with weights 1 / (distance + reach), spatial x density ** 0.5, and temporal; 0, the
+    mean of all images, without any estimate."""
 
     power: float
     reach: float
@@ -87,8 +86,8 @@ class Weighted:
 
 @dataclass(frozen=True)
 class Corrected:
-    """The spatial estimate and so much of what visible bands and dates are off theirs. Of a band of which nothing is
-    seen the spectral estimate."""
+    """The spatial estimate plus shares (bands, dates) of the residuals of visible bands and dates; for a band without
+    visible values the spectral estimate."""
 
     power: float
     bands: float
@@ -100,7 +99,7 @@ class Corrected:
 
 
 def fitted(scenes: Iterable[Scene], seed: int) -> dict[str, tuple[Weighted | Corrected, float]]:
-    """Of each way the constants with the least mean square error, and this."""
+    """For each way the constants with the least mean square error, and that error."""
     truth, found = [], {power: [] for power in POWERS}
     for number, scene in enumerate(scenes):
         # some values of each sample are enough for four constants
@@ -129,27 +128,27 @@ def fitted(scenes: Iterable[Scene], seed: int) -> dict[str, tuple[Weighted | Cor
 
 
 def estimated(scene: Scene, power: float, at: Tensor) -> Estimates:
-    """Estimates for the values at `at`, which is true or false at each of the scene's values, of what is seen."""
+    """Estimates from the seen values for those where `at`, of the scene's shape, is true."""
     seen, known = scene.seen, torch.where(scene.seen, scene.values, 0.0)
     spatial, density, as_hidden = spread(known, seen, power, scene.patch)
     x = torch.tensor(scene.wavelengths, dtype=torch.float32).log()
-    # without the few seen values of which nothing can be said from their neighbours
-    told = seen & as_hidden.isfinite()
-    off = torch.where(told, known - as_hidden, 0.0)
-    others = told.sum(dim=1, keepdim=True) - told.int()
+    # without the few seen values that cannot be estimated from neighbours
+    compared = seen & as_hidden.isfinite()
+    off = torch.where(compared, known - as_hidden, 0.0)
+    others = compared.sum(dim=1, keepdim=True) - compared.int()
     off_dates = (off.sum(dim=1, keepdim=True) - off) / others.clamp(min=1)
     others = seen.sum(dim=1, keepdim=True) - seen.int()
     temporal = (known.sum(dim=1, keepdim=True) - known) / others.clamp(min=1)
     spectral, distance = between(known, seen, x)
     spatial = torch.where(density > 0, smoothed(spatial, known, seen), 0.0)
-    off_bands, _ = between(off, told, x)
+    off_bands, _ = between(off, compared, x)
     found = spectral, distance, spatial, density, temporal, (others > 0).float(), off_bands, off_dates
     return Estimates(*(each[at] for each in found))
 
 
 def spread(known: Tensor, seen: Tensor, power: float, patch: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The mean of what is known in a band, weighted by nearness, at every pixel; the weights' sum; and the same mean
-    without the pixel's own patch, NaN where nothing else is known."""
+    """At every pixel the mean of the band's known values, weighted by nearness; the sum of the weights; and the same
+    mean without the pixel's own patch, NaN where nothing else is known."""
     height, width = known.shape[-2:]
     size = (2 * height, 2 * width)
     rows, columns = (torch.fft.fftfreq(each, 1 / each, dtype=torch.float64) for each in size)
@@ -158,8 +157,8 @@ def spread(known: Tensor, seen: Tensor, power: float, patch: int) -> tuple[Tenso
     within = (1 + torch.cdist(inside, inside) ** 2) ** (-power / 2)
 
     def sums(image: Tensor) -> tuple[Tensor, Tensor]:
-        """Of all that is known, and of the pixel's own patch."""
-        # in double precision: far weights are below the 7th digit of the nearest
+        """Weighted sums over the whole image, and over the pixel's own patch."""
+        # in double precision: distant weights are below the 7th digit of the nearest
         image = image.double()
         every = torch.fft.irfft2(torch.fft.rfft2(image, s=size) * transformed, s=size)[..., :height, :width]
         patches = image.unflatten(-1, (-1, patch)).unflatten(-3, (-1, patch)).transpose(-3, -2)
@@ -174,7 +173,7 @@ def spread(known: Tensor, seen: Tensor, power: float, patch: int) -> tuple[Tenso
 
 
 def smoothed(spatial: Tensor, known: Tensor, seen: Tensor) -> Tensor:
-    """Nearer to what is the mean of its four neighbours wherever nothing is seen (by Jacobi's sweeps)."""
+    """The estimate smoothed towards the mean of its four neighbours wherever nothing is seen (by Jacobi sweeps)."""
     result = torch.where(seen, known, spatial).flatten(0, 1)
     known, seen = known.flatten(0, 1), seen.flatten(0, 1)
     for _ in range(SWEEPS):
@@ -185,8 +184,8 @@ def smoothed(spatial: Tensor, known: Tensor, seen: Tensor) -> Tensor:
 
 
 def between(known: Tensor, seen: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """At each pixel and band: linear in x between the nearest lower and the nearest higher seen band, or the nearest
-    alone; and how far the nearest is. 0 and infinite where no other band is seen."""
+    """At each pixel and band: linear in x between the nearest lower and the nearest higher seen band, or only the
+    nearest; and its distance. 0 and infinite where no other band is seen."""
     below, far_below = nearest(known, seen, x)
     above, far_above = (each.flip(2) for each in nearest(known.flip(2), seen.flip(2), -x.flip(0)))
     both = far_below.isfinite() & far_above.isfinite()
@@ -197,7 +196,7 @@ def between(known: Tensor, seen: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def nearest(known: Tensor, seen: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The last seen band before each, and its distance."""
+    """The value of the last seen band before each band, and its distance."""
     values, distances = torch.zeros_like(known), torch.full_like(known, torch.inf)
     last, where = torch.zeros_like(known[:, :, 0]), torch.full_like(known[:, :, 0], -torch.inf)
     for band in range(known.shape[2]):

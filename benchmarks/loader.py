@@ -1,10 +1,10 @@
 """How fast shuffled batches are assembled from a million samples, against NumPy copying the same bytes from a memmap.
 
 The million is simulated: a folder of some hundred real samples (12 bands of 128 px as uint16, sharded from a made
-scene), whose manifest names the same shards over and over. All pages are in memory, for both sides; what a disk gives
-is no matter of this. Runs are interleaved in one process and pass the same samples in the same order. Opening, and what
-it takes of memory, is measured in a process of its own. Augmentation: crops of 96 px on one core (and on a GPU, with
---device cuda). Of these: how many cores a GPU needs.
+scene), with a manifest that names the same shards repeatedly. All pages are in memory, for both sides, so disk speed
+plays no part. Runs are interleaved in one process and take the same samples in the same order. Opening, and its memory,
+is measured in a process of its own. Augmentation: crops of 96 px on one core (and on a GPU, with --device cuda). From
+these follows how many cores a GPU needs.
 
     python benchmarks/loader.py --repeats 7
 """
@@ -38,14 +38,14 @@ from spectralgpt.nn import BandStatistics, Normalization
 from spectralgpt.verbs.shard import shard
 
 MILLION, CHIP, IMAGE, GPU = 1_000_000, 128, 96, 5000
-"""Samples; pixels of a sample and of a crop; images a second that one GPU asks for (Base at 96 px)."""
+"""Samples; pixels of a sample and of a crop; images per second that one GPU needs (Base at 96 px)."""
 WORKERS = (0, 1, 2)
 FIELDS = ("VmRSS", "RssAnon", "RssFile")
-"""Of a process's memory: all of it, what is its own, and pages of files, which all processes share."""
+"""Memory of a process: all of it, its own, and pages of files, which all processes share."""
 
 
 def sharded(folder: Path, side: int, samples: int) -> tuple[Shards, int]:
-    """Shards of a scene of side x side pixels, listed so often that there are at least so many; how many there are."""
+    """Shards of a scene of side x side pixels, listed repeatedly to reach `samples`; and the number of real samples."""
     scene = made(folder / "scene.tif", list(GSDS), side, 10)
     shard(scene, out=folder / "shards", chip=CHIP, bands="s2-l2a", workers=1)
     scene.unlink()
@@ -66,7 +66,7 @@ def loader(shards: Shards, batch: int, workers: int = 0) -> Loader:
 def assembling(
     folder: Path, shards: Shards, real: int, batch: int, count: int, repeats: int
 ) -> dict[str, dict[str, float]]:
-    """A row a way to get `count` batches; each time the next ones, the same for all ways."""
+    """One row per way to get `count` batches; each time the next batches, the same for all ways."""
     order = loader(shards, batch).order
     starts = [count * repeat for repeat in range(repeats + 1)]
     # known beforehand, so that NumPy does nothing but copy
@@ -77,7 +77,7 @@ def assembling(
     reused = np.empty((2 * batch, *stored.shape[1:]), np.uint16)
 
     def numpy(start: int) -> None:
-        # a batch is held until the next one is there, as with ours
+        # a batch is held until the next one exists, as with ours
         for _ in map(mapped.__getitem__, wanted[start]):
             pass
 
@@ -123,7 +123,7 @@ def assembling(
 
 
 def each_time(way: Callable[[int], None], starts: list[int]) -> Callable[[], None]:
-    """The way from the next of the starts on."""
+    """The way, each time from the next of the starts."""
     coming = iter(starts)
     return lambda: way(next(coming))
 
@@ -157,7 +157,7 @@ def opening(folder: Path, batch: int) -> dict[str, float]:
 
 
 def augmenting(shards: Shards, batch: int, device: str, repeats: int) -> dict[str, dict[str, float]]:
-    """Images a second of one core, and of a GPU; what is drawn for a GPU, by one core."""
+    """Images per second on one core and on a GPU; and those for which one core can draw a GPU's random numbers."""
     samples = next(loader(shards, batch).steps()).micro[0]
     statistics_ = tuple(
         BandStatistics(each.band, each.asinh_mean, each.asinh_sd) for each in shards.manifest.statistics
@@ -181,7 +181,7 @@ def augmenting(shards: Shards, batch: int, device: str, repeats: int) -> dict[st
 def main() -> None:
     parser = options(__doc__, repeats=15)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--count", type=int, default=32, help="batches a run")
+    parser.add_argument("--count", type=int, default=32, help="batches per run")
     parser.add_argument("--opening", metavar="SHARDS", type=Path, help="measure opening in this process, and print it")
     parser.set_defaults(threads=1)
     found = given(parser)

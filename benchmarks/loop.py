@@ -1,10 +1,10 @@
-"""How much of a run's time is the bare training step: the loop with all that is around it, against the step alone.
+"""How much of a run's time is the bare training step: the whole loop against the step alone.
 
-The whole loop is the run's own (`training/run.py`): samples of 128 px are read from shards by the process that trains,
-cropped to 96 px, masked, trained on, and logged every ten steps. The bare step is what anybody would write: the same
-model and optimizer, cubes that are there already, a mask from random numbers, forward, losses, backward, clipping,
-AdamW, and nothing looked at. Both run in turns in one process. Then: where the rest goes; what `decode_fraction` gives;
-a step of four micro-batches against four steps; a checkpoint; and FLOP/s as a share of the machine's peak.
+The whole loop is the run's own (`training/run.py`): samples of 128 px are read from shards by the training process,
+cropped to 96 px, masked, trained on, and logged every ten steps. The bare step is minimal code: the same model and
+optimizer, cubes that exist already, a mask from random numbers, forward, losses, backward, clipping, AdamW, and nothing
+read back. Both run in turns in one process. Then: where the remaining time goes; the gain of `decode_fraction`; a step
+of four micro-batches against four steps; a checkpoint; and FLOP/s as a share of the machine's peak.
 
     python benchmarks/loop.py --repeats 9
 """
@@ -42,20 +42,20 @@ from spectralgpt.training.stage_data import StageData, stage_data
 from spectralgpt.weights import SpectralGPT
 
 GOAL = 0.95
-"""Share of the whole loop's time that the bare step is to have at least."""
+"""Smallest share of the whole loop's time that the bare step should have."""
 BATCHES = {"tiny": 16, "base": 8}
 IMAGE, RATIO, RATE, CLIP = 96, 0.9, 1e-5, 1.0
 EVERY = 10
-"""Steps from one log line to the next: what is timed at once."""
+"""Steps from one log line to the next, which are timed together."""
 FRACTIONS = (1.0, 0.5, 0.25)
 MICRO = 4
 SAVED = 200
-"""Steps from one checkpoint to the next, as recipes have it unless told."""
+"""Steps from one checkpoint to the next, the default of recipes."""
 
 
 @dataclass
 class Case:
-    """A run of one stage, as `pretrain` makes it, and `every` batches of it that are there already."""
+    """A run of one stage, as `pretrain` makes it, and `every` of its batches, ready in memory."""
 
     run: runs.Run
     model: SpectralGPT
@@ -77,12 +77,12 @@ class Case:
         return Pretraining(RATIO, decode_fraction=decode_fraction)
 
     def steps(self, work: Iterator[Work], decode_fraction: float = 1.0) -> Iterator[Done]:
-        """The run's loop over such work."""
+        """The run's loop over this work."""
         objective, distribution = self.objective(decode_fraction), self.run.distribution
         return train_steps(self.model, self.optimizer, objective, work, lambda _: RATE, distribution, clip=CLIP)
 
     def cube(self, samples: Samples) -> Batch:
-        """The samples cropped at random, as the run does it."""
+        """The samples cropped at random, as in the run."""
         device, config = self.run.distribution.device, self.model.config
         cube = augmented(
             samples,
@@ -137,7 +137,7 @@ def bare_step(made: Case, batch: Batch) -> None:
 
 
 def loop_runs(made: Case) -> dict[str, Callable[[], object]]:
-    """The whole loop, the bare step, and what the loop does besides it: `every` steps of each."""
+    """The whole loop, the bare step, and the other parts of the loop: `every` steps of each."""
     work = stages._work(made.run, made.model, made.loader, made.stage, made.data, 0)
     whole, reading = made.steps(work), made.loader.steps()
     meter, dones = Meter(made.run.distribution, made.run.peak), []
@@ -162,12 +162,12 @@ def loop_runs(made: Case) -> dict[str, Callable[[], object]]:
 
 
 def step_runs(made: Case) -> dict[str, Callable[[], object]]:
-    """One step on cubes that are there: by how much is decoded, and of four micro-batches."""
+    """One step on existing cubes: with several decode fractions, and with four micro-batches."""
     one, four = made.batches[:1], [made.batches[i % made.every] for i in range(MICRO)]
     decoding = {f"decode {f:g}": made.steps(itertools.repeat(Work(1, one)), f) for f in FRACTIONS}
     endless = decoding | {"accumulated": made.steps(itertools.repeat(Work(1, four)))}
     runs: dict[str, Callable[[], object]] = {name: partial(next, steps) for name, steps in endless.items()}
-    return runs | {"as many bare": lambda: [bare_step(made, batch) for batch in four]}
+    return runs | {"four bare": lambda: [bare_step(made, batch) for batch in four]}
 
 
 def checkpoint_runs(made: Case, folder: Path) -> dict[str, Callable[[], object]]:
@@ -180,7 +180,7 @@ def checkpoint_runs(made: Case, folder: Path) -> dict[str, Callable[[], object]]
     }
 
 
-# -- what comes of it --------------------------------------------------------------------------------------------------
+# -- results -----------------------------------------------------------------------------------------------------------
 
 
 def measured(made: Case, folder: Path, repeats: int, device: str) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def measured(made: Case, folder: Path, repeats: int, device: str) -> dict[str, A
         "reaches_goal": statistics.median(loop["bare"]) >= GOAL * statistics.median(loop["whole"]),
         "shares_of_whole": {name: rows[name]["median_s"] / whole for name in ("read", "augment", "prepare", "log")},
         "speed_by_decode_fraction": {f"{f:g}": ratios(steps["decode 1"], steps[f"decode {f:g}"]) for f in FRACTIONS},
-        "bare_by_accumulated": ratios(steps["as many bare"], steps["accumulated"]),
+        "bare_by_accumulated": ratios(steps["four bare"], steps["accumulated"]),
         "checkpoint_share_of_whole": rows["checkpoint"]["median_s"] / (SAVED * whole),
         "parameters": sum(each.numel() for each in made.model.parameters()),
         "peak_gflops": max(peaks) / 1e9,
@@ -211,13 +211,13 @@ def measured(made: Case, folder: Path, repeats: int, device: str) -> dict[str, A
 
 
 def row(seconds: list[float], steps: int) -> dict[str, float]:
-    """Of a step."""
+    """Time per step."""
     values = {"median_s": statistics.median(seconds), "lowest_s": min(seconds), "highest_s": max(seconds)}
     return {name: value / steps for name, value in values.items()}
 
 
 def ratios(one: list[float], other: list[float]) -> dict[str, float]:
-    """Of medians; and the lowest and highest of what ran in turns."""
+    """The ratio of the medians; and the lowest and highest ratio of neighbouring runs."""
     each = [a / b for a, b in zip(one, other, strict=True)]
     return {"median": statistics.median(one) / statistics.median(other), "lowest": min(each), "highest": max(each)}
 

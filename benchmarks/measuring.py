@@ -28,9 +28,9 @@ from spectralgpt.nn.cpu import BLOCKS_IN_BF16, MULTIPLIES_BF16, ONEDNN_IN_FP32
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 RATIO = 0.9
 EQUAL = 1e-4
-"""Largest difference from the textbook, of what is of the order of one."""
+"""Largest difference from the textbook, for values of the order of one."""
 SQUARE = 2048
-"""Side of the square matrices whose product is the machine's peak: the fastest of 1024 to 4096 here."""
+"""Side of the square matrices with the product that gives the machine's peak: the fastest of 1024 to 4096 here."""
 
 
 def options(text: str, **defaults: Any) -> argparse.ArgumentParser:
@@ -70,7 +70,7 @@ class Problem:
 
 
 def problem(size: str, side: int, batch: int, device: str) -> Problem:
-    """A model of the released kind (one spectrum node a group) and random images."""
+    """A model of the released kind (one spectrum node per group) and random images."""
     bands = BandSet.native(sensor("spectralgpt-12").bands)
     nodes = tuple(group.wavelength for group in bands.groups)
     probe = ModelConfig(SIZES[size], bands)
@@ -88,7 +88,7 @@ def problem(size: str, side: int, batch: int, device: str) -> Problem:
 
 
 def with_compiled_blocks(model: MaskedAutoencoder) -> MaskedAutoencoder:
-    """A copy whose blocks are compiled: all of a side are one graph, so that compiling takes seconds."""
+    """A copy with compiled blocks: all blocks of a side share one graph, so that compiling takes seconds."""
     compiled = copy.deepcopy(model)
     for block in (*compiled.encoder.blocks, *compiled.decoder.blocks):
         block.compile(fullgraph=True)
@@ -96,7 +96,7 @@ def with_compiled_blocks(model: MaskedAutoencoder) -> MaskedAutoencoder:
 
 
 def equal(name: str, found: Tensor, wanted: Tensor) -> float:
-    """The largest difference, measured in the largest wanted value if that is above one; ends if it is too large."""
+    """The largest difference, relative to the largest wanted value if that is above one; exits if it is too large."""
     difference = float((found - wanted).abs().max() / wanted.abs().max().clamp(min=1))
     if not difference <= EQUAL:
         sys.exit(f"{name}: found a difference of {difference:.1e} to the textbook; expected at most {EQUAL:g}")
@@ -107,7 +107,7 @@ def equal(name: str, found: Tensor, wanted: Tensor) -> float:
 
 
 def encoder_operations(config: ModelConfig, tokens: int) -> float:
-    """An image's, forward: embedding and blocks (24 L D^2 + 4 L^2 D each)."""
+    """Operations per image, forward: embedding and blocks (24 L D^2 + 4 L^2 D each)."""
     size = config.size
     return 2 * tokens * config.token_values * size.dim + size.depth * block_operations(tokens, size.dim)
 
@@ -117,7 +117,7 @@ def block_operations(tokens: int, dim: int) -> float:
 
 
 def step_operations(config: ModelConfig, tokens: int, kept: int) -> float:
-    """An image's training step: three times its forward pass, only kept tokens in the encoder."""
+    """Operations per image of a training step: three times the forward pass, only kept tokens in the encoder."""
     size = config.size
     decoder = size.decoder_depth * block_operations(tokens, size.decoder_dim)
     ends = 2 * kept * size.dim * size.decoder_dim + 2 * tokens * size.decoder_dim * config.token_values
@@ -128,7 +128,7 @@ def step_operations(config: ModelConfig, tokens: int, kept: int) -> float:
 
 
 def interleaved(runs: Mapping[str, Callable[[], object]], repeats: int, device: str) -> dict[str, list[float]]:
-    """Seconds of each run, one after the other and again; the first of each is not counted."""
+    """Seconds of the runs, interleaved; the first of each is not counted."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(repeats + 1):
         for name, run in runs.items():
@@ -144,7 +144,7 @@ def interleaved(runs: Mapping[str, Callable[[], object]], repeats: int, device: 
 
 
 def peak_runs(device: str) -> dict[str, Callable[[], object]]:
-    """Square products; where the CPU has two libraries for float32, by both, so that no low peak is picked."""
+    """Products of square matrices; by both libraries if the CPU has two for float32, so that no low peak is chosen."""
     a, b = (torch.rand(SQUARE, SQUARE, device=device) for _ in range(2))
     out, low_a, low_b = torch.empty_like(a), a.bfloat16(), b.bfloat16()
     low_out = torch.empty_like(low_a)
@@ -214,7 +214,7 @@ def about(found: argparse.Namespace) -> dict[str, Any]:
 
 
 def write(name: str, result: dict[str, Any], bars: Mapping[str, Mapping[str, float]], label: str, out: Path | None):
-    """JSON to standard output, and with a picture (bars by case and variant) into the folder."""
+    """Write JSON to standard output, and to the folder with a picture (bars by case and variant)."""
     text = json.dumps(result, indent=2)
     print(text)
     if out is None:

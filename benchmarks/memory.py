@@ -1,6 +1,6 @@
-"""How much memory a pretraining step takes, against the textbook's: one process a variant.
+"""How much memory a pretraining step takes, against the textbook's: one process per variant.
 
-A small step first makes the optimizer's state; then the peak of a step less the level before it.
+A small step first makes the optimizer's state; then the peak of a step is measured, minus the level before it.
 
     python benchmarks/memory.py --size base --threads 2
 """
@@ -40,7 +40,7 @@ def measured(variant: str, size: str, side: int, batch: int, device: str) -> int
         step()
         return torch.cuda.max_memory_allocated() - before
     ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = status("VmRSS")
     step()
     return status("VmHWM") - before

@@ -1,6 +1,7 @@
 """How fast a whole pretraining step is (masking, forward, losses, backward, AdamW), against the textbook's.
 
-The same weights, images and masks; losses and gradients are compared first. Variants run interleaved in one process.
+Both have the same weights, images and masks; losses and gradients are compared first. Variants run interleaved in one
+process.
 
     python benchmarks/pretrain_step.py --size base --repeats 5 --threads 2
 """
@@ -51,7 +52,7 @@ def textbook_loss(case: Problem) -> Tensor:
 
 
 def differences(case: Problem) -> dict[str, float]:
-    """Of the loss and of the gradients, the latter in the largest of them; ends if they are too large."""
+    """Differences of the loss and of the gradients, relative to the largest gradient; exits if they are too large."""
     ours, wanted = our_loss(case, "fp32"), textbook_loss(case)
     ours.backward()
     wanted.backward()

@@ -2,8 +2,8 @@
 
 Made scenes, tiled and deflated like real ones, in a temporary folder. Windows of 128 to 256 pixels lie anywhere, the
 same for both sides, which run interleaved in one process: from tiles that must be unpacked, as GDAL's cache is small
-beside a real scene, and again from a cache that holds all (not for the warper, which caches results). Memory: one
-process a size, its peak less the level before.
+compared with a real scene, and again from a cache that holds everything (not for the warper, which caches results).
+Memory: one process per size, its peak minus the level before.
 
     python benchmarks/reading.py --repeats 7
 """
@@ -104,7 +104,7 @@ def plain(path: Path, windows: list[Window]) -> Iterator[Callable[[], None]]:
 
 @contextlib.contextmanager
 def warped(folder: Path, side: int, windows: list[Window]) -> Iterator[Callable[[], None]]:
-    """GDAL's warper, bilinear, on the files that are not on the finest grid; the others as they are."""
+    """GDAL's warper, bilinear, on the files that are not on the finest grid; the others unchanged."""
     with contextlib.ExitStack() as stack:
         sources = []
         for name, gsd in GSDS.items():
@@ -123,7 +123,7 @@ def warped(folder: Path, side: int, windows: list[Window]) -> Iterator[Callable[
 
 
 def compared(seconds: dict[str, list[float]], baseline: str, windows: int) -> dict[str, float]:
-    """Windows a second, and the ratio to the baseline: of medians, and of the neighbouring runs."""
+    """Windows per second, and the ratio to the baseline: of medians, and of neighbouring runs."""
     (name,) = seconds.keys() - {baseline}
     ratios = [theirs / own for theirs, own in zip(seconds[baseline], seconds[name], strict=True)]
     return {
@@ -136,7 +136,7 @@ def compared(seconds: dict[str, list[float]], baseline: str, windows: int) -> di
 
 
 def speeds(folder: Path, side: int, count: int, repeats: int) -> dict[str, dict[str, float]]:
-    """A row a source and cache."""
+    """One row per source and cache."""
     file, files, windows = made_file(folder, side), made_folder(folder / "files", side), drawn(side, count)
     rows = {}
     for cache, size in CACHES.items():
@@ -153,7 +153,7 @@ def speeds(folder: Path, side: int, count: int, repeats: int) -> dict[str, dict[
 
 
 def opening(folder: Path, repeats: int) -> dict[str, float]:
-    """Seconds of opening 12 files."""
+    """Seconds to open 12 files."""
     seconds = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
@@ -163,12 +163,12 @@ def opening(folder: Path, repeats: int) -> dict[str, float]:
 
 
 def memory_of_a_pass(source: str) -> int:
-    """Bytes above the level before, of reading all windows of 256 pixels in this process."""
+    """Bytes above the level before while all windows of 256 pixels are read in this process."""
     with rasterio.Env(GDAL_CACHEMAX=CACHES["unpacked"]), open_raster(source, bands="s2-l2a") as raster:
         rows, columns = raster.grid.shape
         raster.read(Window(0, 0, 256, 256))
         ctypes.CDLL(None).malloc_trim(0)
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak
         before = status("VmRSS")
         for row in range(0, rows - 255, 256):
             for column in range(0, columns - 255, 256):
@@ -179,7 +179,7 @@ def memory_of_a_pass(source: str) -> int:
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--side", type=int, default=3072, help="pixels of the finest bands")
-    parser.add_argument("--count", type=int, default=40, help="windows a run")
+    parser.add_argument("--count", type=int, default=40, help="windows per run")
     parser.add_argument("--memory-of", metavar="SOURCE", help="measure a pass in this process, and print its bytes")
     found = given(parser)
     if found.memory_of:

@@ -1,4 +1,4 @@
-"""Which real images of a folder are trained on: tables of them for `spectralgpt shard`."""
+"""The real images of a folder that are used for training: tables of them for `spectralgpt shard`."""
 
 import csv
 import re
@@ -22,17 +22,17 @@ LEAST_CLEAR = 0.5
 """Share of clear pixels below which a date that an index calls cloudy is left out."""
 
 TOUCHING = 0.01
-"""Degrees, about 1 km: images that lie no farther apart are of one place, trained on or held back together."""
+"""Degrees, about 1 km: images within this distance are of one place, trained on or held back together."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """Images that are told alike.
+    """Images that share these settings.
 
-    files: globs below DATA. place: a pattern; what its groups find in an image's path is its place. bands: what
-    `--bands` says. stack: whether images of a place are its dates. offset: whether the +1000 of baseline 04.00 is still
-    in the values, which no file tells. dates: of files whose path holds the key, where neither the files nor their
-    names tell them. clouds: what is not valid.
+    files: globs below DATA. place: a pattern with groups that give an image's place from its path. bands: for
+    `--bands`. stack: whether images of a place are its dates. offset: whether the +1000 of baseline 04.00 is still in
+    the values, which no file states. dates: of files with the key in their path, where neither the files nor their
+    names state them. clouds: a mask of pixels that are not valid.
     """
 
     name: str
@@ -46,10 +46,10 @@ class Family:
 
 
 SPECTROMETER = "hyperspectral_more/jasper_ridge/wavelengths.csv"
-"""Its wavelengths; level and scale are in its README."""
+"""The spectrometer's wavelengths; level and scale are in its README."""
 
-# A composite of September: the middle of the month is assumed. BioMassters tells months only, of September to August:
-# the year is assumed.
+# A composite of September: the middle of the month is assumed. BioMassters states only months, from September to
+# August: the year is assumed.
 SEPTEMBERS = {f"images_{year}": f"{year}-09-15" for year in (2019, 2020)}
 MONTHS = {f"_m{month:02d}.tif": f"{2019 if month > 8 else 2020}-{month:02d}-15" for month in range(1, 13)}
 
@@ -97,7 +97,7 @@ FAMILIES = (
     Family("rstoolbox_l2a", ("landcover/sentinel2_l2a_rstoolbox/image.tif",), r"(rstoolbox)", offset=True),
     Family("hls_l30", ("hls/hlsl30_texas.tif",), r"(texas)"),
     Family("hls_s30", ("hls/hlss30_romania_*.tif",), r"(romania_\d+)"),
-    # L30 or S30 is not known: by its 865 nm "NIR" is right for L30 and for S30's B8A alike
+    # L30 or S30 is not known: "NIR" at 865 nm fits L30 and also the B8A of S30
     Family("hls_water", ("hls_water_chips/images/*.tif",), r"(hls_water)_chips/images/(\d+)", "hls-l30"),
     Family("landsat8", ("landsat/*_L8/*.tif",), r"/(\w+)_L8_", "landsat8-c1sr", stack=True),
     Family("gewata", ("landsat_more/gewata_etm7_*_2001-02-05.tif",), r"(gewata)", "landsat7-c1sr"),
@@ -134,7 +134,7 @@ LEFT_OUT = {
     "timeseries/cbers4_cerrado/cbers4_cerrado_2018-03-06.tif": "cloud",
     "timeseries/cbers4_cerrado/cbers4_cerrado_2018-04-07.tif": "cloud",
 }
-"""Images that could be read."""
+"""Images that can be read but are not used, and why."""
 
 
 @dataclass(frozen=True)
@@ -151,11 +151,11 @@ class Row:
 
 
 def write_tables(data: Path, folder: Path) -> None:
-    """A table for each family; two for one that has two series of dates at one place. Counts go to standard output."""
+    """Write a table per family; two for one with two series of dates at one place. Counts go to standard output."""
     folder.mkdir(parents=True, exist_ok=True)
     data = data.resolve()
     rows = with_true_places(
-        [row for each in FAMILIES for row in rows_of(each, data, folder.resolve())], told_as_one(data)
+        [row for each in FAMILIES for row in rows_of(each, data, folder.resolve())], stated_as_one(data)
     )
     print(f"{len(rows)} images of {len({row.place for row in rows})} places", file=sys.stderr)
     for family in FAMILIES:
@@ -173,7 +173,7 @@ def write_tables(data: Path, folder: Path) -> None:
 
 
 def written_spectrometer(data: Path, folder: Path) -> str:
-    """A sensor for --bands, of which the file tells wavelengths only."""
+    """A sensor for --bands, from a file that states only wavelengths."""
     lengths = [row["wavelength_nm"] for row in csv.DictReader((data / SPECTROMETER).read_text().splitlines())]
     bands = ", ".join(f'{{ name = "{each} nm", wavelength = {each}, fwhm = 10, gsd = 20 }}' for each in lengths)
     path = folder / "jasper-ridge.toml"
@@ -182,20 +182,20 @@ def written_spectrometer(data: Path, folder: Path) -> str:
 
 
 def written_with_offset(path: Path, folder: Path) -> Path:
-    """A file that says of another that 1000 is to be taken off its values: VRT."""
+    """A VRT of the file which states that 1000 must be subtracted from its values."""
     target = folder / f"{path.parent.name}_{path.stem}.vrt"
     copy(path, target, driver="VRT")
-    told = re.sub(r"(<VRTRasterBand [^>]*>)", r"\1<Offset>-0.1</Offset><Scale>0.0001</Scale>", target.read_text())
-    target.write_text(told)
+    stated = re.sub(r"(<VRTRasterBand [^>]*>)", r"\1<Offset>-0.1</Offset><Scale>0.0001</Scale>", target.read_text())
+    target.write_text(stated)
     return target
 
 
 def rows_of(family: Family, data: Path, folder: Path) -> Iterator[Row]:
-    """The images of a family that open and hold what they should; others are told on standard error."""
+    """The images of a family that open and pass the check; others are listed on standard error."""
     left_out = {path for pattern in LEFT_OUT for path in data.glob(pattern)} | cloudy(data)
     bands = written_spectrometer(data, folder) if family.bands == "jasper-ridge" else family.bands
     for path in sorted({path for pattern in family.files for path in data.glob(pattern)} - left_out):
-        told = path.relative_to(data).as_posix()
+        relative = path.relative_to(data).as_posix()
         path = written_with_offset(path, folder) if family.offset else path
         try:
             with open_raster(path, bands=bands or None) as raster:
@@ -204,10 +204,10 @@ def rows_of(family: Family, data: Path, folder: Path) -> Iterator[Row]:
         except InputError as error:
             print(f"left out: {error}", file=sys.stderr)
             continue
-        found = re.search(family.place, told)
-        assert found, f"{told}: {family.place} finds no place"
+        found = re.search(family.place, relative)
+        assert found, f"{relative}: {family.place} finds no place"
         place = "_".join(found.groups())
-        date = next((day for part, day in family.dates.items() if part in told), date)
+        date = next((day for part, day in family.dates.items() if part in relative), date)
         ground = None
         if grid.crs is not None:
             a = grid.transform
@@ -218,7 +218,7 @@ def rows_of(family: Family, data: Path, folder: Path) -> Iterator[Row]:
 
 
 def cloudy(data: Path) -> set[Path]:
-    """What the indices beside the images call cloudy, half or more of it."""
+    """The images that the indices beside them call cloudy, for half of the pixels or more."""
     found = set()
     for index in data.glob("*/index.csv"):
         for row in csv.DictReader(index.read_text().splitlines()):
@@ -227,8 +227,8 @@ def cloudy(data: Path) -> set[Path]:
     return found
 
 
-def told_as_one(data: Path) -> Iterator[tuple[str, ...]]:
-    """Places that the READMEs say are one: they touch, overlap, or are near."""
+def stated_as_one(data: Path) -> Iterator[tuple[str, ...]]:
+    """Places that are one according to the READMEs: they touch, overlap, or are near each other."""
     clusters = defaultdict(list)
     for row in csv.DictReader((data / "hls_water_chips" / "index.csv").read_text().splitlines()):
         clusters[row["cluster"]].append(f"hls_water_{row['id']}")
@@ -236,8 +236,8 @@ def told_as_one(data: Path) -> Iterator[tuple[str, ...]]:
     yield from (tuple(f"landslide4sense_{n}" for n in chain) for chain in ((1, 2, 3), (27, 28), (40, 41)))
 
 
-def with_true_places(rows: list[Row], told: Iterable[tuple[str, ...]] = ()) -> list[Row]:
-    """Places that touch on the ground, or are told to, become one: the first of their names."""
+def with_true_places(rows: list[Row], stated: Iterable[tuple[str, ...]] = ()) -> list[Row]:
+    """Places that touch on the ground, or are stated to be one, become one: the first of their names."""
     owner = {row.place: row.place for row in rows}
 
     def root(place: str) -> str:
@@ -256,14 +256,14 @@ def with_true_places(rows: list[Row], told: Iterable[tuple[str, ...]] = ()) -> l
         near &= (south - TOUCHING <= north[number]) & (north + TOUCHING >= south[number])
         for other in np.flatnonzero(near):
             unite(place, grounds[other][1])
-    for names in told:
+    for names in stated:
         for one, other in combinations([name for name in names if name in owner], 2):
             unite(one, other)
     return [replace(row, place=root(row.place)) for row in rows]
 
 
 def apart(rows: list[Row]) -> list[list[Row]]:
-    """A family's rows such that in a table all rows of a place are one series, where series are stacks of dates."""
+    """A family's rows in tables so that, where series are stacks of dates, a table has one series per place."""
     tables: list[list[Row]] = [[]]
     if not rows or not rows[0].family.stack:
         return [rows]

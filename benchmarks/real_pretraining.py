@@ -1,12 +1,12 @@
-"""Pretraining on real images: tables of them for `spectralgpt shard`, and what a model rebuilds on held-back places.
+"""Pretraining on real images: tables of them for `spectralgpt shard`, and how well a model rebuilds held-back places.
 
 python benchmarks/real_pretraining.py tables DATA TABLES
-    DATA: a folder of real images as described in tests/products/shared_images.toml. Writes a table for each kind of
-    images, and sensors of our own where the files need one; `spectralgpt shard TABLES/*.csv` makes shards of them.
+    DATA: a folder of real images as described in tests/products/shared_images.toml. Writes one table per kind of
+    images, and sensor files where the images need one; `spectralgpt shard TABLES/*.csv` makes shards of them.
 
 python benchmarks/real_pretraining.py evaluate WEIGHTS SHARDS --out FILE.json
     Mean square error of hidden tokens, in the normalization's units: of the weights, of means, and of interpolation
-    between what is visible in space, spectrum and time. All see the same.
+    between visible values in space, spectrum and time. All methods see the same values.
 """
 
 import argparse
@@ -41,18 +41,18 @@ from spectralgpt.weights import SpectralGPT, load_model
 
 BATCH = 16
 FITTED = 96
-"""Samples of training places on which the interpolation's constants are chosen."""
+"""Number of samples of training places on which the interpolation's constants are chosen."""
 
 PICTURED = 6
 
 METHODS = ("mean", "sample_mean", "interpolation", "corrected")
-"""What a model is compared with: the training's mean of each band; a sample's own, of what is visible; and both ways
-of interpolation.py."""
+"""The baselines of a model: each band's mean in training; its mean over the sample's visible values; and both ways of
+interpolation.py."""
 
 
 @dataclass(frozen=True)
 class Masked:
-    """A batch of one layout. rows: which samples. scene: what of the cube is visible, what of the rest is scored."""
+    """A batch of one layout. rows: of its samples. scene: which values are visible, and which others are scored."""
 
     layout: int
     rows: np.ndarray
@@ -63,17 +63,17 @@ class Masked:
 
     @property
     def truth(self) -> Tensor:
-        """What is to be rebuilt: (value,)."""
+        """The values to be rebuilt: (value,)."""
         return self.cube.values[self.scene.hidden]
 
     @property
     def sample(self) -> Tensor:
-        """Of which sample of the batch each of these is."""
+        """The index in the batch of each value's sample."""
         return torch.nonzero(self.scene.hidden)[:, 0]
 
 
 def guessed(scene: Scene, interpolations: Mapping[str, Weighted | Corrected]) -> dict[str, Tensor]:
-    """What each of METHODS makes of the hidden values."""
+    """The estimates of the hidden values by each of METHODS."""
     seen, at = scene.seen, scene.hidden
     known, count = (each.sum(dim=(1, 3, 4), keepdim=True) for each in (torch.where(seen, scene.values, 0.0), seen))
     means = {
@@ -85,7 +85,7 @@ def guessed(scene: Scene, interpolations: Mapping[str, Weighted | Corrected]) ->
 
 
 def drawn(shards: Shards, share: float, held: bool, most: int, seed: int, *purpose: int) -> dict[int, np.ndarray]:
-    """Samples by layout: all that are held back (or all others), or as many of them, drawn."""
+    """Samples by layout: all held-back ones (or all others), at most `most` of them, drawn."""
     found = [rows(shards, layout, share, held_back=held) for layout in range(len(shards.layouts))]
     of_layout = np.repeat(np.arange(len(found)), list(map(len, found)))
     every = np.concatenate(found)
@@ -101,7 +101,7 @@ def masked_batches(
     ratio: float,
     seed: int,
 ) -> Iterator[Masked]:
-    """The samples as cubes, each with a random mask of its own that depends on sample and seed alone."""
+    """The samples as cubes, each with a random mask of its own that depends only on sample and seed."""
     config = model.config
     for layout, every in chosen.items():
         places = shards.places(layout)
@@ -131,14 +131,14 @@ def masked_batches(
 
 @torch.no_grad()
 def rebuilt(model: SpectralGPT, masked: Masked) -> Tensor:
-    """What the model says of all values."""
+    """The model's prediction of all values."""
     cube, grid = masked.cube, model.grid_of(masked.cube)
     slots = to_slots(model(cube, masked.mask), model.config.patch, *grid.shape)
     return to_bands(slots, cube.bands)[..., : cube.shape[-2], : cube.shape[-1]]
 
 
 def evaluate(given: argparse.Namespace) -> dict[str, Any]:
-    """The result, as it is written; the picture."""
+    """The content of the result file; also saves the picture."""
     shards = open_shards(given.shards)
     model = load_model(given.weights, "cpu", "pretraining")
     assert isinstance(model, SpectralGPT)
@@ -154,11 +154,11 @@ def evaluate(given: argparse.Namespace) -> dict[str, Any]:
             found = {"model": of_model} | guessed(masked.scene, {name: way for name, (way, _) in ways.items()})
             parts.append(Errors.of_batch(masked, found, shards.layouts[masked.layout].sensor))
         errors = Errors.joined(parts)
-        sensors = {name: errors.of(errors.sensors == name).told(seed) for name in np.unique(errors.sensors).tolist()}
+        sensors = {name: errors.of(errors.sensors == name).summary(seed) for name in np.unique(errors.sensors).tolist()}
         constants = {name: {**asdict(way), "error": error} for name, (way, error) in ways.items()}
-        told = errors.told(seed)
-        cases.append({"ratio": ratio, "seed": seed, **told, "constants": constants, "sensors": sensors})
-        print(f"{ratio} {seed}: {told['errors']}", file=sys.stderr)
+        summary = errors.summary(seed)
+        cases.append({"ratio": ratio, "seed": seed, **summary, "constants": constants, "sensors": sensors})
+        print(f"{ratio} {seed}: {summary['errors']}", file=sys.stderr)
     if given.picture:
         save_picture(given.picture, shards, chosen, model, given)
     names = ("held_back", "image", "dates", "samples", "seeds", "ratio")
@@ -177,7 +177,7 @@ def evaluate(given: argparse.Namespace) -> dict[str, Any]:
 def save_picture(
     path: Path, shards: Shards, chosen: dict[int, np.ndarray], model: SpectralGPT, given: argparse.Namespace
 ) -> None:
-    """Six held-back samples, of the layouts that have most: input, what is seen of it, what is rebuilt."""
+    """Draw six held-back samples of the largest layouts: the input, its visible part, and the result."""
     most = sorted(chosen, key=lambda layout: len(chosen[layout]), reverse=True)
     counts = {layout: PICTURED // len(most) + (place < PICTURED % len(most)) for place, layout in enumerate(most)}
     shown = {layout: chosen[layout][:count] for layout, count in counts.items() if count}
@@ -199,7 +199,7 @@ def save_picture(
 
 @dataclass(frozen=True)
 class Errors:
-    """Sums of squares a sample and method, numbers of values, and whose samples they are."""
+    """Sums of squares per sample and method; number of values, place and sensor per sample."""
 
     squares: dict[str, np.ndarray]
     counts: np.ndarray
@@ -228,8 +228,8 @@ class Errors:
         squares = {name: each[chosen] for name, each in self.squares.items()}
         return Errors(squares, self.counts[chosen], self.places[chosen], self.sensors[chosen])
 
-    def told(self, seed: int) -> dict[str, Any]:
-        """Mean square errors, and the model's by each other's with 95 % intervals over places."""
+    def summary(self, seed: int) -> dict[str, Any]:
+        """Mean square errors, and the ratios of the model's to each other one, with 95 % intervals over places."""
         mean = {name: float(each.sum() / self.counts.sum()) for name, each in self.squares.items()}
         return {
             "samples": len(self.counts),
@@ -242,7 +242,7 @@ class Errors:
         }
 
     def interval(self, other: str, seed: int, draws: int = 2000) -> list[float] | None:
-        """Of the model's error by another's: of places drawn with repeats. None for fewer than two places."""
+        """The interval of the ratio of errors, by drawing places with replacement. None for fewer than two places."""
         _, place = np.unique(self.places, return_inverse=True)
         if place.max() < 1:
             return None
@@ -262,14 +262,14 @@ def main() -> None:
     command = commands.add_parser("evaluate")
     command.add_argument("weights")
     command.add_argument("shards", type=Path)
-    command.add_argument("--out", type=Path, help="where the result is written; standard output too")
+    command.add_argument("--out", type=Path, help="file for the result, in addition to standard output")
     command.add_argument("--picture", type=Path, help="of six held-back samples")
     command.add_argument("--held-back", type=float, default=0.1, help="share of the places")
     command.add_argument("--image", type=int, default=96, help="side in pixels")
-    command.add_argument("--dates", type=int, default=2, help="most dates of a sample")
+    command.add_argument("--dates", type=int, default=2, help="largest number of dates per sample")
     command.add_argument("--samples", type=int, default=512)
     command.add_argument("--seeds", type=int, default=3)
-    command.add_argument("--ratio", type=float, action="append", help="of hidden tokens; default 0.75 and 0.9")
+    command.add_argument("--ratio", type=float, action="append", help="share of hidden tokens; default: 0.75 and 0.9")
     command.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     if given.command == "tables":

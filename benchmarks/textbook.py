@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from spectralgpt.nn import ModelConfig
 
 LEFT_OUT = ("season", "elapsed", "scale")
-"""Tables of ours that are zero here: dates and GSD."""
+"""Our tables for dates and GSD, which are zero here."""
 
 
 class Attention(nn.Module):
@@ -51,7 +51,7 @@ class Block(nn.Module):
 
 
 class Side(nn.Module):
-    """What encoder and decoder have alike: position tables, blocks, norm."""
+    """What encoder and decoder share: position tables, blocks, norm."""
 
     def __init__(self, dim: int, depth: int, heads: int, places: int, groups: int):
         super().__init__()
@@ -61,7 +61,7 @@ class Side(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=1e-6)
 
     def positions(self) -> Tensor:
-        """Of all tokens, band group slowest."""
+        """Positions of all tokens, band group slowest."""
         return (self.spectrum[:, None] + self.place[None]).flatten(0, 1)
 
     def transformed(self, x: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ class Textbook(nn.Module):
 
     @classmethod
     def from_ours(cls, config: ModelConfig, state: Mapping[str, Tensor]) -> "Textbook":
-        """With the weights of a MaskedAutoencoder of this configuration."""
+        """The model with the weights of a MaskedAutoencoder of this configuration."""
         model = cls(config)
         model.load_state_dict(translated(state, config))
         return model
@@ -101,11 +101,11 @@ class Textbook(nn.Module):
         return split.reshape(batch, self.groups * rows * columns, self.slots * p * p)
 
     def tokens(self, image: Tensor) -> Tensor:
-        """All tokens, embedded, with their positions."""
+        """All tokens embedded, plus their positions."""
         return self.embedding(image[:, None]).flatten(2).transpose(1, 2) + self.encoder.positions()
 
     def features(self, image: Tensor) -> Tensor:
-        """Of all tokens, normed."""
+        """Normed features of all tokens."""
         return self.encoder.transformed(self.tokens(image))
 
     def forward(self, image: Tensor, noise: Tensor, ratio: float) -> tuple[Tensor, Tensor]:

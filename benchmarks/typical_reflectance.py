@@ -1,8 +1,8 @@
-"""What reflectance is usual on Earth: makes the table that the input contract compares images with, from real ones.
+"""Typical reflectance on Earth: makes the table that the input contract compares images with, from real images.
 
-Images are files or folders that `open_raster` opens; the level of their sensor says for which table. All 13 bands of
-Sentinel-2 Level-1C, or 12 of Level-2A, in each for the means and covariances; any for the 98 % quantiles. Give no image
-in which an offset is left, and none of clouds alone.
+Images are files or folders that `open_raster` opens; the level of their sensor decides for which table. Means and
+covariances use images with all 13 bands of Sentinel-2 Level-1C, or all 12 of Level-2A; the 98 % quantiles use all
+images. Give no image with an offset left in its values, and none of clouds only.
 
     python benchmarks/typical_reflectance.py --eurosat eurosat/*/*.tif --s2-l1c l1c/*.tif --s2-l2a l2a/*.tif > \
         src/spectralgpt/checks/typical.toml
@@ -27,8 +27,8 @@ HEAD = """\
 # the images' spectra of 2 %, 50 % and 98 % quantiles."""
 
 TABLES = {"top": ("s2-l1c", 0.003), "surface": ("s2-l2a", 0.01)}
-"""Whose bands, and darkest: below the surface's, correction of the atmosphere is all that one sees; above the
-atmosphere the cirrus band tells at 0.001."""
+"""Sensor, and darkest: surface reflectance below it shows only the atmospheric correction; at the top of the
+atmosphere the cirrus band is informative at 0.001."""
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def quantiles(path: Path, choice: str) -> dict[str, np.ndarray]:
-    """2 %, 50 % and 98 % of each band that has valid pixels, by its name."""
+    """2 %, 50 % and 98 % quantiles of each band that has valid pixels, by its name."""
     try:
         with open_raster(path, bands=choice) as raster:
             sample, _ = look(raster)
@@ -88,7 +88,7 @@ def as_toml(table: str, name: str, darkest: float, found: dict[Path, dict[str, n
 
 
 def weighed(paths: list[Path]) -> np.ndarray:
-    """Each image's weight: all of a folder weigh as the square root of their number."""
+    """The weight of each image: those of a folder together weigh as the square root of their number."""
     folders = Counter(path.parent for path in paths)
     return np.array([folders[path.parent] ** -0.5 for path in paths])
 

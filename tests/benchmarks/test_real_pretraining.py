@@ -118,16 +118,16 @@ def test_ratios_and_their_intervals():
     ones = np.full(count, 1)
     others = dict.fromkeys(("sample_mean", "interpolation", "corrected"), squares)
     errors = Errors({"model": squares / 2, "mean": squares, **others}, ones, np.arange(count) // 4, np.full(count, "s"))
-    told = errors.told(0)
-    assert told["places"] == 50
-    assert told["errors"]["mean"] == pytest.approx(squares.mean())
-    low, high = told["ratios"]["mean"]["interval"]
+    summary = errors.summary(0)
+    assert summary["places"] == 50
+    assert summary["errors"]["mean"] == pytest.approx(squares.mean())
+    low, high = summary["ratios"]["mean"]["interval"]
     assert low == pytest.approx(0.5) == high
     noisy = replace(errors, squares={**errors.squares, "model": np.random.default_rng(1).gamma(2, size=count) / 2})
-    low, high = noisy.told(0)["ratios"]["mean"]["interval"]
-    assert low < noisy.told(0)["ratios"]["mean"]["ratio"] < high
+    low, high = noisy.summary(0)["ratios"]["mean"]["interval"]
+    assert low < noisy.summary(0)["ratios"]["mean"]["ratio"] < high
     assert 0.1 < high - low < 0.4
-    assert errors.of(errors.places == 3).told(0)["ratios"]["mean"]["interval"] is None
+    assert errors.of(errors.places == 3).summary(0)["ratios"]["mean"]["interval"] is None
 
 
 # -- evaluation --------------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ SIZE = Size(48, 2, 3, 32, 1, 2)
 
 
 def small_model(seed: int = 0, **options: Any) -> MaskedAutoencoder:
-    """Nothing in it is zero, or a property of the zero would pass for one of the model."""
+    """No parameter is zero, as a property of zero could pass for one of the model."""
     torch.manual_seed(seed)
     model = MaskedAutoencoder(ModelConfig(SIZE, NATIVE, **options))
     with torch.no_grad():
@@ -89,5 +89,5 @@ def with_valid(cube: Cube, valid: torch.Tensor | None) -> Cube:
 
 
 def made_keys(seed: int, batch: int) -> torch.Tensor:
-    """A key for each sample, of which its random numbers are made."""
+    """A key per sample, from which its random numbers are made."""
     return torch.from_numpy(keys(seed, np.arange(batch)).view(np.int64))

@@ -1,4 +1,4 @@
-"""Small models with every head, and cubes with something absent."""
+"""Small models with every head, and cubes with absent parts."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +11,7 @@ from made_cubes import NATIVE, SIZE
 from spectralgpt.nn import Backbone, Cube, DenseConfig, ModelConfig, PooledConfig
 from spectralgpt.tasks import ChangeConfig, ChangeDetection, Classification, Segmentation
 
-# two channels a group of the levels' norms: with one, a bias in front of a norm has no effect
+# two channels per group of the levels' norms: with one, a bias before a norm has no effect
 SMALL: dict[str, Any] = {"widths": (64, 64, 64, 64), "levels": (16, 32, 48), "channels": 32}
 HEADS: dict[str, Callable[[ModelConfig], Backbone]] = {
     "pooled": lambda config: Classification(config, PooledConfig(5, dropout=0.3)),
@@ -27,7 +27,7 @@ CHANGE = ("difference", "concatenation")
 
 
 def made(name: str, seed: int = 0, **options: Any) -> Any:
-    """The model of a head; nothing in it is zero, in evaluation mode."""
+    """The model of a head in evaluation mode; no parameter is zero."""
     torch.manual_seed(seed)
     model = HEADS[name](ModelConfig(**({"size": SIZE, "bands": NATIVE} | options)))
     with torch.no_grad():
@@ -37,7 +37,8 @@ def made(name: str, seed: int = 0, **options: Any) -> Any:
 
 
 def holes(cube: Cube, what: str) -> Tensor:
-    """Validity of a cube of at least two dates and samples: the first sample lacks something; some pixels of all."""
+    """Validity of a cube of at least two dates and samples, with parts of the first sample absent, and some pixels of
+    all."""
     generator = torch.Generator().manual_seed(7)
     valid = torch.rand(cube.shape, generator=generator) > 0.1
     group = torch.tensor(cube.bands.group_of_band) == 1
@@ -56,7 +57,7 @@ ABSENT = ("group", "date", "region", "sample")
 
 
 def taken(cube: Cube, index: list[int]) -> Cube:
-    """The cube of some of its samples."""
+    """The cube of these samples."""
     return replace(
         cube,
         values=cube.values[index],
@@ -68,7 +69,7 @@ def taken(cube: Cube, index: list[int]) -> Cube:
 
 
 def with_dates(cube: Cube, order: list[int]) -> Cube:
-    """The cube of some of its dates, in this order, none of them known."""
+    """The cube of these dates, in this order, with unknown days."""
     return replace(
         cube,
         values=cube.values[:, order],

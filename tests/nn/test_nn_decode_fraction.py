@@ -1,4 +1,4 @@
-"""The decoder on drawn places only: less work, and nothing else."""
+"""The decoder on drawn places only: less work, and no other difference."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ def test_all_places_in_another_order_are_the_same(change):
 
 
 def test_only_drawn_places_count():
-    """Hidden values elsewhere change neither a prediction nor a loss; those at a drawn place change the loss only."""
+    """Hidden values elsewhere change neither predictions nor losses; those at a drawn place change only the loss."""
     model, cube = small_model(), made_cube()
     grid = model.grid_of(cube)
     mask = random_mask(torch.rand(2, grid.groups * grid.places), 0.8)

@@ -1,4 +1,4 @@
-"""Dropout and drop path are functions of each sample's key: the same whatever batch a sample is in."""
+"""Dropout and drop path are functions of each sample's key: the same in any batch."""
 
 import pytest
 import torch
@@ -39,7 +39,7 @@ def test_drop_path_draws_by_key_and_layer():
 
 @pytest.mark.parametrize("name", HEADS)
 def test_a_model_in_training_is_a_function_of_its_keys(name):
-    """The same key, the same answer: in another order, beside other samples, after other draws."""
+    """The same key gives the same answer: in another order, with other samples, after other draws."""
     model, cube, key = made(name).train(), made_cube(dates=2), made_keys(2, 2)
     model.set_drop_path(0.5)
     with torch.no_grad():
@@ -61,7 +61,7 @@ def test_the_two_times_of_a_change_do_not_drop_the_same():
     model.set_drop_path(0.5)
     same = cube.at_date(0)
     with torch.no_grad():
-        # were both times dropped alike, the difference would be nothing, whatever the key
+        # if both times were dropped in the same way, the difference would be zero for any key
         answers = [model(same, same, key=made_keys(seed, 2)) for seed in (0, 1)]
         model.eval()
         nothing = model(same, same)
@@ -71,7 +71,7 @@ def test_the_two_times_of_a_change_do_not_drop_the_same():
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_gradients_are_functions_of_the_keys_too(checkpointing):
-    """What is recomputed in the backward pass drops what was dropped before."""
+    """Recomputation in the backward pass drops what the forward pass dropped."""
     model, cube, key = small_model().train(), made_cube(), made_keys(5, 2)
     model.set_drop_path(0.6)
     grid = model.grid_of(cube)

@@ -17,7 +17,7 @@ def gradients(outputs: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
     return torch.autograd.grad((outputs * weights).sum(), inputs)
 
 
-@pytest.mark.parametrize("scores", [1, 2 * 7**2, 2**22])  # a head a block, two with one left over, all
+@pytest.mark.parametrize("scores", [1, 2 * 7**2, 2**22])  # one head per block, two with one left over, all
 @pytest.mark.parametrize("masked", [False, True])
 def test_attention_by_blocks(scores, masked, monkeypatch):
     monkeypatch.setattr(blocked, "SCORES", scores)
@@ -44,7 +44,7 @@ def test_attention_by_blocks_is_as_near_in_bf16():
 @pytest.mark.skipif(not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="this PyTorch is without oneDNN")
 @pytest.mark.parametrize("shape", [(6, 20), (2, 3, 20), (0, 20)])
 def test_products_by_onednn(shape, monkeypatch):
-    # also on a CPU where PyTorch's own product is as fast, and is taken
+    # also on a CPU where PyTorch's own product is just as fast, and is used
     monkeypatch.setattr(faster, "ONEDNN_IN_FP32", True)
     torch.manual_seed(0)
     x, weight, bias = (torch.randn(s, requires_grad=True) for s in (shape, (7, 20), (7,)))

@@ -255,7 +255,7 @@ def test_initialization(variant):
 
 
 def test_decayed_parameters_are_the_released_ones():
-    """Biases and norms without, tables and the mask token with weight decay."""
+    """Biases and norms have no weight decay, tables and the mask token have."""
     groups = golden.load_json("cases.json")["misc"]["pretrain_groups"]
     decay = {name: group["weight_decay"] for group in groups for name in group["params"]}
     _, _, model = small("mae_main", torch.float32)

@@ -60,7 +60,7 @@ def cube_of(images: list[Tensor], config: ModelConfig) -> Cube:
 
 @contextmanager
 def watched(model: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """All intermediate results by their golden names; the change model's dates lie behind one another in a batch."""
+    """All intermediate results by their golden names; the change model's dates follow one another in a batch."""
     seen, hooks = {}, []
 
     def keep(module: nn.Module, name: str, before: bool = False) -> None:
@@ -99,7 +99,7 @@ def run(model: nn.Module, images: list[Tensor], config: ModelConfig) -> dict[str
     with watched(model) as seen:
         logits = model(cube_of(images, config))
         if isinstance(model, Segmentation) and model.blocks[-1] < config.size.depth:
-            # the released code computes the blocks behind the one that it reads, too
+            # the released code also computes the blocks after the one that it reads
             model.features(cube_of(images, config), at=(config.size.depth,))
     output = logits.log_softmax(dim=1) if isinstance(model, ChangeDetection) else logits
     groups = len(config.bands.groups)
@@ -120,7 +120,7 @@ def images_of(stored: dict, dtype: torch.dtype) -> list[Tensor]:
 
 
 def gradients_of(model: nn.Module, released: Released) -> dict[str, Tensor]:
-    """By their names; those of tables of ours, which the released model has not, must be zero or absent."""
+    """By their names; those of our own tables, which the released model does not have, must be zero or absent."""
     found = {}
     for name, parameter in model.named_parameters():
         if name.endswith(OWN_TABLES):
@@ -180,7 +180,7 @@ def test_float32_is_as_close_as_the_released_code(case):
     loss.backward()
     gradients = gradients_of(model, released)
     wanted = {name[5:]: values for name, values in stored.items() if name.startswith("grad/")}
-    # of all, also of those that are only stored as a summary
+    # of all gradients, also of those that are only stored as a summary
     top = max(float(each.abs().max()) for each in gradients.values())
     for name, values in wanted.items():
         scale = max(float(np.abs(values).max()), top / 1000)
@@ -194,7 +194,7 @@ def test_full_size_summary(case):
         f"+num_classes={about['num_classes']}" if "num_classes" in about else ""
     )
     keys = golden.load_json("official_keys.json")["models"][variant]["keys"]
-    # made once for both types, as that takes longer than the model
+    # made once for both types, as making them takes longer than the model
     state = {name: torch.from_numpy(golden.rule_weight(name, tuple(shape))) for name, shape in keys.items()}
     for dtype in (torch.float64, torch.float32):
         assert_full_size(case, about, state, dtype)
@@ -213,7 +213,7 @@ def assert_full_size(case: str, about: dict, state: dict[str, Tensor], dtype: to
         assert golden.largest(seen["logits"][0], about["logits"]) < (1e-9 if dtype == torch.float64 else 1e-5)
     else:
         histogram = torch.bincount(seen["output"].argmax(dim=1).flatten(), minlength=len(about["argmax_histogram"]))
-        # float32 may turn a pixel whose two best classes are nearly even
+        # float32 may flip a pixel with two almost equally likely classes
         off = np.abs(histogram.numpy() - about["argmax_histogram"]).sum()
         assert off == 0 if dtype == torch.float64 else off <= 4
     for name, wanted in about["tensors"].items():
@@ -244,7 +244,7 @@ def rates_by_released_name(model: nn.Module, released: Released) -> dict[str, tu
 
 
 def test_layer_decay_groups():
-    """All of the released classifier's; of one with separate tables all but those, which are layer 0 here (the released
+    """All layers of the released classifier; with separate tables all but those, which are layer 0 here (the released
     code gives them the last layer's full rate)."""
     groups = golden.load_json("cases.json")["misc"]["finetune_groups"]
     _, _, model, released = small("cls_joint", torch.float32)

@@ -1,4 +1,4 @@
-"""Properties that every head has: what is absent changes nothing, gradients reach all, any size, pixels in place."""
+"""Properties of every head: absent values change nothing, gradients reach everything, any size, pixels in place."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def close(one: Tensor, other: Tensor, tolerance: float = 1e-5) -> None:
 
 
 def outputs(model: nn.Module, cube: Cube) -> dict[str, Tensor]:
-    """Logits, what is made of them, and gradients of a loss over all logits."""
+    """Logits, the prediction from them, and gradients of a loss over all logits."""
     model.zero_grad()
     logits = model(cube)
     logits.square().mean().backward()
@@ -41,7 +41,7 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return all(torch.equal(one[name].nan_to_num(nan=1234.5), other[name].nan_to_num(nan=1234.5)) for name in one)
 
 
-# -- what is absent ----------------------------------------------------------------------------------------------------
+# -- absent values -----------------------------------------------------------------------------------------------------
 
 
 @each_head
@@ -87,7 +87,7 @@ def test_pixels_are_answered_where_something_was_measured(what):
 @each_head
 @pytest.mark.parametrize("what", ["pixels", *ABSENT])
 def test_samples_do_not_know_each_other(name, what):
-    """Permuted samples give permuted answers; one with holes leaves the others what they are alone."""
+    """Permuted samples give permuted answers; a sample with holes does not change the others."""
     model, cube = MODELS[name], made_cube(dates=2, batch=3)
     valid = holes(cube, what)
     valid[2] = True
@@ -145,15 +145,15 @@ def test_present_everywhere_is_nothing_absent():
 
 @pytest.mark.parametrize("broken", [None, "group_norm", "where"])
 def test_features_at_absent_places_change_no_pixel_at_present_ones(broken, monkeypatch):
-    """And the test sees it where norms, or the whole head, take what is absent for present."""
+    """The test also detects norms, or a whole head, that take absent places for present."""
     head, features, present = map_with_holes()
     if broken == "group_norm":
         monkeypatch.setattr(dense, "group_norm", lambda x, norm, where: norm(x))
-    told = None if broken == "where" else present
+    shown = None if broken == "where" else present
     found = []
     for constant in (0.0, 100.0, -3.0):
         filled = torch.where(present[:, None], features, constant).requires_grad_()
-        logits = at_present(head([Merged(filled, told)]), present)
+        logits = at_present(head([Merged(filled, shown)]), present)
         logits.square().sum().backward()
         found.append((logits, torch.where(present[:, None], 0.0, filled.grad)))
     assert all(torch.isfinite(logits).all() for logits, _ in found)
@@ -168,7 +168,7 @@ def test_group_norm_is_over_present_pixels():
     nn.init.normal_(norm.bias)
     found = dense.group_norm(torch.where(present[:, None], features, torch.nan), norm, present[:, None])
     for sample, where, got in zip(features, present, found, strict=True):
-        # the module's own, on an image of the present pixels alone
+        # the module's own norm, on an image of only the present pixels
         alone = norm(sample[:, where][None, :, None])[0, :, 0]
         close(got[:, where], alone, 1e-12)
         close(got[:, ~where], norm.bias[:, None].expand(-1, int((~where).sum())), 1e-12)
@@ -215,7 +215,7 @@ def test_pooling_is_over_present_places():
 
 
 def test_a_hole_of_all_bands_stays_a_hole():
-    """Of a region that nothing was measured in, only its absence is known to the pixels around."""
+    """Pixels around a region without measurements depend on its absence only."""
     model, cube = MODELS["segmentation"], made_cube()
     valid = torch.ones(cube.shape, dtype=torch.bool)
     valid[:, :, :, 8:16, 8:24] = False
@@ -231,7 +231,7 @@ def test_a_hole_of_all_bands_stays_a_hole():
 
 
 def test_merging_is_on_one_scale_whatever_is_absent():
-    """Groups of equal weight that say the same say it at the same height, however many of them there are."""
+    """Equal groups of equal weight give the same sum, whatever their number."""
     merge = Merge(tuple(group.wavelength for group in NATIVE.groups), 6)
     nn.init.constant_(merge.weight, 0.3)
     nn.init.constant_(merge.bias, 0.0)
@@ -292,7 +292,7 @@ def test_absent_dates_count_nothing(name):
 
 
 def without_gradient(model: nn.Module, *cubes: Cube) -> set[str]:
-    """Parameters whose gradient is none, or nothing beside the largest."""
+    """Parameters without a gradient, or with one that is negligible next to the largest."""
     model.zero_grad()
     model(*cubes).square().mean().backward()
     sizes = {name: 0.0 if p.grad is None else float(p.grad.abs().max()) for name, p in model.named_parameters()}
@@ -307,8 +307,8 @@ CANCELLED = {"merge.bias", "encoder.blocks.1.mlp.fc2.bias"}
 @each_head
 @pytest.mark.parametrize("absent", [False, True])
 def test_gradients_reach_every_parameter(name, absent):
-    """But those that the paper's do not reach: the final norm of dense models, and what is added equally to both dates
-    of a difference. Tables of dates and scale need dates and a scale, the score of dates more than one."""
+    """Except those that the paper's do not reach: the final norm of dense models, and terms that are equal on both
+    dates of a difference. Tables of dates and scale need dates and a scale, the score of dates more than one date."""
     model = made(name).double()
     never = (NORM if name in DENSE else set()) | (CANCELLED if name == "difference" else set())
 
@@ -359,7 +359,8 @@ def test_any_size_bands_and_dates(name, side):
 def test_one_place_of_a_head_with_one_channel_a_group():
     model = Segmentation(ModelConfig(SIZE, NATIVE), DenseConfig(3, (32,) * 4, (16,) * 3, 16)).eval()
     cube = made_cube(height=8, width=8, batch=1)
-    # PyTorch's own module refuses one value a group. The numbers say nothing: norms of nothing magnify rounding
+    # PyTorch's own module refuses one value per group. The numbers mean nothing: a norm of a zero variance magnifies
+    # rounding
     for each in (cube, with_valid(cube, torch.ones(cube.shape, dtype=torch.bool))):
         assert model(each).shape == (1, 3, 8, 8)
         assert torch.isfinite(model(each)).all()
@@ -410,7 +411,7 @@ def test_the_block_that_is_read():
 @each_dense
 @pytest.mark.parametrize("side", [(40, 24), (37, 52)], ids=str)
 def test_a_changed_patch_changes_its_own_logits_most(name, side):
-    """Without attention a token knows its own patch alone; norms and pooling still see all."""
+    """Without attention a token depends only on its own patch; norms and pooling still see everything."""
     model = made(name)
     with torch.no_grad():
         for block in model.encoder.blocks:
@@ -429,7 +430,7 @@ def test_a_changed_patch_changes_its_own_logits_most(name, side):
 
 
 def drawn_images(count: int, height: int, width: int, seed: int) -> tuple[Cube, Tensor]:
-    """Noise with bright corners and bars, another shape in each image, and where they are. Nothing is symmetric."""
+    """Noise with bright corners and bars, another shape in each image, and their masks. Nothing is symmetric."""
     rng = np.random.default_rng(seed)
     truth = np.zeros((count, height, width), bool)
     for each in truth:
@@ -448,7 +449,7 @@ def overlap(found: Tensor, truth: Tensor) -> float:
 
 
 def test_a_trained_mask_comes_back_in_place():
-    """Trained on some images, asked for others, of another shape and no multiple of the patch."""
+    """Trained on some images, tested on others, with another shape that is not a multiple of the patch."""
     torch.manual_seed(0)
     model = Segmentation(ModelConfig(SIZE, NATIVE), DenseConfig(2, **SMALL, dropout=0.0, level_dropout=0.0)).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
@@ -505,15 +506,15 @@ def test_no_change_is_the_logits_of_nothing():
 def test_one_cube_of_two_dates_is_two_cubes(name, monkeypatch):
     model, cube = MODELS[name], made_cube(dates=2)
     with torch.no_grad():
-        for told in (cube, with_valid(cube, holes(cube, "region"))):
-            together = model(told)
-            assert torch.equal(together, model(told.at_date(0), told.at_date(1)))
-            halves = model.predict(told), model.predict(told.at_date(0), told.at_date(1))
+        for each in (cube, with_valid(cube, holes(cube, "region"))):
+            together = model(each)
+            assert torch.equal(together, model(each.at_date(0), each.at_date(1)))
+            halves = model.predict(each), model.predict(each.at_date(0), each.at_date(1))
             assert torch.equal(halves[0].classes, halves[1].classes)
             with monkeypatch.context() as patched:
                 patched.setattr(Cube, "stacks_with", lambda self, other: False)
-                close(model(told), together, 2e-5)
-        # of one time all is valid, of the other not
+                close(model(each), together, 2e-5)
+        # one time is valid everywhere, the other is not
         half = with_valid(cube, holes(cube, "region")).at_date(0)
         mixed = model(half, cube.at_date(1))
         monkeypatch.setattr(Cube, "stacks_with", lambda self, other: False)
@@ -583,7 +584,7 @@ def test_drop_path_of_a_branch():
     torch.manual_seed(0)
     branch = torch.randn(3, 4, 5)
     draws = torch.stack([drop_path(branch, 0.4) for _ in range(4000)])
-    # a sample as a whole, or not at all
+    # a sample is dropped as a whole, or not at all
     kept = (draws != 0).flatten(2)
     assert torch.equal(kept.all(dim=2), kept.any(dim=2))
     assert torch.equal(draws[kept.all(dim=2)], (branch / 0.6).expand_as(draws)[kept.all(dim=2)])

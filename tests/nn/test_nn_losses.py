@@ -1,4 +1,4 @@
-"""Losses count what was measured and hidden, and nothing else."""
+"""Losses count values that were measured and hidden, and nothing else."""
 
 import numpy as np
 import pytest
@@ -100,7 +100,7 @@ def test_normalized_targets_have_their_own_units(seed, junk):
 
 
 def test_missing_bands_are_no_targets():
-    """A group without one of its bands predicts all slots, but is compared only where a band is."""
+    """A group without one of its bands predicts all slots, but is compared only in slots with a band."""
     model = small_model()
     whole, part = made_cube(height=8, width=8), made_cube([b for b in NATIVE.bands if b.name != "B3"], 8, 8)
     for cube, slots in ((whole, 12), (part, 11)):

@@ -1,4 +1,4 @@
-"""Masks partition the tokens; hiding is asked for in words."""
+"""Masks partition the tokens; what to hide is given as text."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_drawn_masks(kind, shape, ratio, seed, absent):
         "group": dates * places * max(1, int(groups * (1 - ratio))),
         "date": groups * places * max(1, int(dates * (1 - ratio))),
     }
-    # what would hide nothing becomes random
+    # a kind that would hide nothing becomes random
     counts = {name: counts["random"] if count == tokens else count for name, count in counts.items()}
     assert mask.kept in (counts.values() if kind == "mixed" else [counts[kind]])
     if present is None:
@@ -155,10 +155,10 @@ def test_hide_in_words():
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("B99", BandError, r"--hide B99: .*no such band; expected one of: B1, B2"),
+        ("B99", BandError, r"hide='B99': .*no such band; expected one of: B1, B2"),
         ("B10", BandError, "B10"),  # a band of Sentinel-2 that the model does not have
         ("swir", BandError, "swir"),
-        ("2021-05-01", OptionError, "2021-05-01: .*expected one of: 2020-01-01, 2020-05-01"),
+        ("2021-05-01", OptionError, "hide='2021-05-01': .*expected one of: 2020-01-01, 2020-05-01"),
         ("0", OptionError, "between 0 and 1"),
         ("1", OptionError, "between 0 and 1"),
         ("-0.5", OptionError, "between 0 and 1"),

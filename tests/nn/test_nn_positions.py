@@ -1,4 +1,4 @@
-"""Positions at the nodes of the tables are the nodes; between them linear; beyond them the end."""
+"""Positions at the nodes of a table are the nodes; between them linear; beyond them the end node."""
 
 import math
 
@@ -105,7 +105,7 @@ def test_days_since_the_samples_first_known_day():
     unknown_first = at_day(-1, 18_000, 18_024)
     assert not unknown_first[0].any()
     assert torch.equal(unknown_first[1:], at_day(18_000, 18_024))
-    # also where dates do not stand in order, and where another sample is older
+    # also if dates are not in order, and if another sample is older
     assert torch.equal(at_day(18_024, 18_000), at_day(18_000, 18_024).flip(0))
     batch = TABLES.of_samples(torch.tensor([[18_000, 18_024], [3, -1]]), torch.tensor([math.nan] * 2))
     assert torch.equal(batch[0], at_day(18_000, 18_024))

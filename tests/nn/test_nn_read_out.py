@@ -6,7 +6,7 @@ from spectralgpt.nn import ReadOut, ReadOutConfig
 
 
 def drawn(seed: int = 0):
-    """Features of two blocks, which tokens are present, and a read-out whose numbers are all different."""
+    """Features of two blocks, which tokens are present, and a read-out with numbers that all differ."""
     generator = torch.Generator().manual_seed(seed)
     present = torch.rand(2, 2, 3, 4, 5, generator=generator) > 0.3
     present[0, :, 1] = False  # a group of the first sample

@@ -1,4 +1,4 @@
-"""The model runs on images of any size, band set and number of dates, whatever is absent."""
+"""The model runs on images of any size, band set and number of dates, with any part absent."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from made_cubes import MIN_MAX, NATIVE, made_cube, made_keys, made_pixels, narro
 from spectralgpt.errors import OptionError
 from spectralgpt.nn import computing_in, draw_mask, make_cube
 
-# Every size meets one and three dates, every band set at least two sizes; not all of them together, for time.
+# Every size is tried with one and three dates, every band set with at least two sizes; not all combinations, for time.
 CASES = [
     (64, 64, 1, False, 1),
     (64, 64, 12, False, 3),
@@ -30,7 +30,7 @@ CASES = [
 
 
 def absences(cube):
-    """valid of a batch of two, the first sample whole but for what is named."""
+    """valid of a batch of two; of the first sample only the named part is absent."""
     _, dates, _, height, width = cube.shape
     rows, columns = torch.arange(height)[:, None], torch.arange(width)[None]
     cloud = (rows - height / 2) ** 2 + (columns - width / 3) ** 2 < (min(height, width) / 3) ** 2
@@ -143,7 +143,7 @@ def test_hiding_everything_still_predicts(hide):
 
 
 def test_a_sample_stands_for_itself():
-    """What else is in the batch, and what else is absent in it, changes nothing."""
+    """Other samples in the batch, and absent values in them, change nothing."""
     model = small_model()
     cube = made_cube(dates=2)
     valid = torch.ones(cube.shape, dtype=torch.bool)
@@ -167,7 +167,7 @@ def test_a_sample_stands_for_itself():
 
 
 def test_absent_parts_are_as_if_they_were_not_there():
-    """A date without valid pixel and a group without one: the same as an image without that date or group."""
+    """A date or a group without any valid pixel is the same as an image without that date or group."""
     model, cube = small_model(), made_cube(dates=3)
     valid = torch.ones(cube.shape, dtype=torch.bool)
     valid[:, 2] = False

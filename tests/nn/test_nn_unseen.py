@@ -33,7 +33,7 @@ def same(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 
 def outputs(cube, mask, hidden) -> dict[str, torch.Tensor]:
-    """All that a user or a training step takes from the model."""
+    """Everything that a user or a training step takes from the model."""
     found = {f"features {i}": each for i, each in enumerate(MODEL.features(cube))}
     found |= {per: MODEL.embed(cube, per) for per in ("image", "place", "group", "date")}
     rebuilt = MODEL.reconstruct(cube, hidden)
@@ -73,7 +73,7 @@ def test_values_under_invalid_pixels_change_nothing(seed, junk, kind, own, side)
 @settings(max_examples=15)
 @given(seeds, junk_values, st.sampled_from([STANDARD, MIN_MAX]), st.booleans(), st.booleans())
 def test_a_cube_does_not_hold_what_stood_under_invalid_pixels(seed, junk, normalization, own, reconstructing):
-    """From stored values on: extremes, merged bands and all else are taken from valid pixels."""
+    """Already in stored values: extremes, merged bands and everything else come from valid pixels."""
     bands = [*narrow_bands(40), *NATIVE.bands[:3]]
     pixels = made_pixels(bands, 11, 9, dates=2)
     pixels = replace(pixels, values=pixels.values.astype(np.float32), valid=drawn(seed, pixels.values.shape).numpy())
@@ -96,7 +96,7 @@ def test_a_cube_does_not_hold_what_stood_under_invalid_pixels(seed, junk, normal
 @example(0, np.nan, True, False)
 @example(0, np.nan, False, True)  # NaN went from a hidden group to the others of its pixel
 def test_values_under_hidden_pixels_change_no_prediction(seed, junk, absent, own):
-    """Also where samples hide different numbers of tokens, so that some kept ones are surplus, and some are absent."""
+    """Also if samples hide different numbers of tokens, so that some kept ones are surplus, and if some are absent."""
     bands = narrow_bands(14) if own else NATIVE.bands
     cube = made_cube(bands, 24, 16, dates=2, own=own)
     generator = torch.Generator().manual_seed(seed)
@@ -137,11 +137,11 @@ def test_a_drawn_mask_hides_its_values(seed, kind):
 def test_no_mask_of_validity_is_one_that_is_all_true(seed, own):
     bands = narrow_bands(14) if own else NATIVE.bands
     cube = made_cube(bands, 19, 25, seed=seed % 1000, own=own)
-    told = replace(cube, valid=torch.ones(cube.shape, dtype=torch.bool))
+    explicit = replace(cube, valid=torch.ones(cube.shape, dtype=torch.bool))
     groups = len(cube.bands.groups)
     mask = draw_mask("random", 0.5, (2, 1, groups, 12), made_keys(seed, 2))
     hidden = mask.hidden.reshape(2, 1, groups, 3, 4)
-    one, other = outputs(cube, mask, hidden), outputs(told, mask, hidden)
+    one, other = outputs(cube, mask, hidden), outputs(explicit, mask, hidden)
     for name, tensor in one.items():
         torch.testing.assert_close(tensor, other[name], atol=1e-5, rtol=1e-4, msg=name)
     pixels = made_pixels(bands, 19, 25, seed=seed % 1000)

@@ -1,4 +1,4 @@
-"""Bands of a file to those of the model, reflectance to the model's units and back."""
+"""From bands of a file to those of the model, from reflectance to the model's units and back."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -226,9 +226,9 @@ def test_units_of_the_released_code(reconstructing):
     """min_max, and 8 bits of the mean +- 2 standard deviations."""
     misc = golden.load_tensors("misc.safetensors")
     statistics = golden.load_json("cases.json")["misc"]["band_statistics"]["bigearthnet"]
-    told = zip(NATIVE.bands, statistics["mean"], statistics["std"], strict=True)
+    rows = zip(NATIVE.bands, statistics["mean"], statistics["std"], strict=True)
     normalization = Normalization(
-        "min_max", tuple(BandStatistics(band, mean / 1e4, sd / 1e4) for band, mean, sd in told), eight_bit=True
+        "min_max", tuple(BandStatistics(band, mean / 1e4, sd / 1e4) for band, mean, sd in rows), eight_bit=True
     )
     stored = np.moveaxis(misc["bigearthnet_reflectance_hwc"], -1, 0)[None, None]
     pixels = replace(made_pixels(NATIVE.bands, 6, 7, batch=1), values=stored, offset=np.zeros(12))
@@ -283,7 +283,7 @@ def test_fitted_statistics_standardize_what_they_were_fitted_to():
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "uint32", ">u2", "float32", "float64", ">f4"])
 def test_stored_types_and_layouts(dtype):
-    """What NumPy can hold, turned around, read-only or as a tensor: the same cube."""
+    """Any NumPy array, reversed or read-only, or a tensor: the same cube."""
     plain = made_pixels(NATIVE.bands, 6, 5)
     plain = replace(plain, values=(plain.values % 250).astype(dtype).astype(np.float64))
     expected = make_cube(plain, NATIVE, STANDARD, 128)
@@ -299,7 +299,7 @@ def test_stored_types_and_layouts(dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("bands", [NATIVE.bands, narrow_bands(90)], ids=["alone", "merged"])
 def test_what_is_no_reflectance_is_not_valid(dtype, bands):
-    """1e30 is of reflectance, in stored values of any scale."""
+    """The bound 1e30 applies to reflectance, whatever the scale of stored values."""
     pixels = made_pixels(bands, 6, 5)
     limit = np.array([10 ** (3 * (i % 3) + 30.0) for i in range(len(bands))])
     values = pixels.values.astype(dtype)
@@ -313,7 +313,7 @@ def test_what_is_no_reflectance_is_not_valid(dtype, bands):
         assert not cube.valid[0, 0, :, 0, 1:].any()
         assert cube.valid.sum() == cube.valid.numel() - 4 * len(cube.bands)
         assert torch.isfinite(cube.values).all()
-    # a hole in a band that is not taken is none
+    # a hole in a band that is not used does not count
     if bands == NATIVE.bands:
         other = replace(pixels, bands=(*bands[:-1], SENTINEL["B10"]))
         values[:, :, :-1] = 0.5
@@ -349,7 +349,7 @@ def test_an_alignment_that_is_known_is_taken():
 
 @pytest.mark.parametrize("bands", [NATIVE.bands, narrow_bands(90)], ids=["alone", "merged"])
 def test_a_large_image_is_the_sum_of_its_parts(bands):
-    """It is worked on in strips."""
+    """It is converted in strips."""
     whole = made_pixels(bands, 90, 300)
     whole = replace(whole, valid=scattered(1, whole.values.shape, 0.1))
     cube = make_cube(whole, NATIVE, STANDARD, 128)

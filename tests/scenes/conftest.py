@@ -1,4 +1,4 @@
-"""Models for scenes: functions that give back what the scene holds, and makers of functions."""
+"""Models for scenes: functions that return the scene's own values, and makers from functions."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ Given = tuple[np.ndarray, np.ndarray]
 
 
 class Identity:
-    """`apply` for a plan: window after window of an array on the output grid, and the windows it was asked for.
+    """`apply` for a plan: window after window of an array on the output grid, and the windows that were requested.
 
-    Beyond the array, and wherever not valid, values are `junk`.
+    Beyond the array, and where not valid, values are `junk`.
     """
 
     def __init__(self, plan: Plan, values: np.ndarray, valid: np.ndarray | None = None, junk: float = np.nan) -> None:
@@ -49,12 +49,12 @@ def identity() -> Callable[..., Identity]:
 
 @dataclass
 class FunctionMaker:
-    """A maker of functions.
+    """A maker from functions.
 
-    apply: windows to values and valid. compose: window, values and valid of a piece to what is stored. made: the
-    layout, and of what is stored the grid and bands, too; layout_of: all block rows, where it depends on them. encode:
-    of a block row and the layout. kept: the type that is stored. read_as: what happens at a read. note: of a piece's
-    window and what is stored of it. Notes are lists, so that the order in which they were joined shows.
+    apply: windows to values and valid. compose: window, values and valid of a piece to stored values. made: the layout,
+    also with the grid and bands of stored values; layout_of: from all block rows, if the layout depends on them.
+    encode: a block row and the layout to TARGET's values. kept: the stored type. read_as: called at a read. note: from
+    a piece's window and its stored values. Notes are lists, so that the order in which they were joined shows.
     """
 
     apply: Callable[[Sequence[Window]], Given]

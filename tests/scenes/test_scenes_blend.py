@@ -1,4 +1,4 @@
-"""Overlapping windows become one scene: what a model gives where windows agree comes back."""
+"""Overlapping windows merged into one scene: where windows agree, their values are returned."""
 
 import tracemalloc
 from itertools import pairwise
@@ -16,7 +16,7 @@ HUGE = [np.nan, np.inf, -np.inf, 1e308]
 
 
 def blended(plan: Plan, apply) -> tuple[np.ndarray, np.ndarray]:
-    """Values and what is valid of the whole output, of pieces that cover each pixel once."""
+    """Values and validity of the whole output, from pieces that cover each pixel once."""
     blender, blocks = Blender(plan), []
     for row in range(len(plan.rows)):
         pieces = []
@@ -33,7 +33,7 @@ def blended(plan: Plan, apply) -> tuple[np.ndarray, np.ndarray]:
 
 
 def summed(plan: Plan, apply) -> tuple[np.ndarray, np.ndarray]:
-    """The same from sums over the whole scene: row of windows by row of windows, from left to right."""
+    """The same result from sums over the whole scene: row of windows by row of windows, from left to right."""
     sums = weights = np.zeros((0, 0, 0))
     for row in range(len(plan.rows)):
         windows = [window for group in plan.groups(row) for window in group]
@@ -129,7 +129,7 @@ def test_identity_of_any_scene(identity, height, width, places, overlap, reduce,
     shared=st.booleans(),
 )
 def test_sliding_sums_are_the_whole_scene_s_to_the_bit(height, width, places, overlap, reduce, seed, shared):
-    """Of windows that agree in nothing, so that each order of sums gives other bits."""
+    """With windows that agree nowhere, so that each order of sums gives other bits."""
     plan = plan_scene(height, width, patch=8, side=8 * places, overlap=overlap, batch=3, reduce=reduce)
     side = plan.side_rows // reduce, plan.side_columns // reduce
 
@@ -146,7 +146,7 @@ def test_sliding_sums_are_the_whole_scene_s_to_the_bit(height, width, places, ov
 def test_batches_change_no_bit(identity, overlap):
     size = {"patch": 8, "side": 64, "overlap": overlap}
     plans = [plan_scene(101, 203, batch=batch, **size) for batch in (1, 3, 8, 100)]
-    # windows that do not agree: each adds a noise of its own, so that the order of sums would show
+    # windows that do not agree: each adds its own noise, so that the order of sums shows
     scene, valid = np.random.default_rng(1).normal(size=(2, 101, 203)), holes(101, 203, 5)[None]
 
     def noisy(plan):
@@ -233,7 +233,7 @@ def test_pieces_are_the_callers(identity, made_scene):
             values, valid = apply(group)
             window, piece, _ = blender.add(values[0], valid[0])
             found[:, *window.slices] = piece
-            piece[:] = -1  # what is done to a piece changes no later one
+            piece[:] = -1  # changing a piece changes no later one
     np.testing.assert_allclose(found, scene, rtol=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""Makers of maps and rebuilt scenes: what is noted and stored piece by piece is what the whole scene gives."""
+"""Makers of maps and rebuilt scenes: notes and stored values of pieces add up to those of the whole scene."""
 
 import json
 import tracemalloc
@@ -58,7 +58,7 @@ def scene(tmp_path) -> Raster:
 
 @pytest.fixture
 def asked(monkeypatch) -> list[Window | None]:
-    """The windows that are read of rasters."""
+    """The windows that are read from rasters."""
     found, read = [], Raster.read
 
     def counting(self, window=None):
@@ -70,13 +70,13 @@ def asked(monkeypatch) -> list[Window | None]:
 
 
 def clipped(raster: Raster, plan: Plan) -> list[Window]:
-    """The windows of a plan, as far as they lie on the scene."""
+    """The parts of a plan's windows that lie on the scene."""
     all_of_them = (window for row in range(len(plan.rows)) for group in plan.groups(row) for window in group)
     return [raster.grid.whole.intersection(window) for window in all_of_them]
 
 
 def test_each_window_is_read_once_and_the_alignment_planned_once(scene, model, tmp_path, asked, monkeypatch):
-    """And of a rebuilt scene, at the end, the part that the figure shows is read."""
+    """For a rebuilt scene, the part that the figure shows is read once more at the end."""
     planned, align, verdict = [], windows.align, check(scene)
 
     def once(*arguments, **options):
@@ -130,7 +130,7 @@ def test_errors_are_those_of_the_whole_scene(scene, model, tmp_path):
     columns=st.lists(st.integers(1, 6), min_size=1, max_size=4),
 )
 def test_sums_of_parts_are_the_whole_s(seed, rows, columns):
-    """Through JSON, pieces joined to rows and rows to the scene, however it is cut."""
+    """Also through JSON, with pieces joined to rows and rows to the scene, however it is cut."""
     draw, shape = np.random.default_rng(seed), (2, 3, sum(rows), sum(columns))
     truth, prediction = draw.normal(size=shape).astype(np.float32), draw.normal(size=shape)
     hidden, known = draw.random(shape) < 0.7, draw.random(shape) < draw.choice([0.6, 1.0])
@@ -150,7 +150,7 @@ def test_sums_of_parts_are_the_whole_s(seed, rows, columns):
 
 @pytest.mark.parametrize("hide", ["0.5", "2020-06-01"])
 def test_the_sample_is_the_middle_as_it_is_stored(model, tmp_path, monkeypatch, hide):
-    """Truth from the image; where hidden, what TARGET holds; on the first date of which something is hidden."""
+    """Truth from the image; where hidden, the values of TARGET; on the first hidden date."""
     monkeypatch.setattr("spectralgpt.scenes.reconstruction.SAMPLE_SIDE", 64)
     for number, day in enumerate(("2020-05-01", "2020-06-01")):
         values = land(120, 104, number)
@@ -188,7 +188,7 @@ def test_what_is_stored_is_read_back_to_half_a_step(dtype):
 
 @dataclass(frozen=True)
 class BrighterBand:
-    """A made-up task, whose map needs no file in scenes/: which of two bands is brighter in each pixel."""
+    """A made-up task with a map that needs no file in scenes/: which of two bands is brighter in each pixel."""
 
     first: str
     second: str
@@ -222,7 +222,7 @@ def test_a_map_of_another_task(scene, model, tmp_path):
         assert (dataset.dtypes[0], dataset.nodata) == ("uint8", 255)
         assert dataset.descriptions == ("brighter of B2 and B8",)
     hole = (blue == 0) | (infrared == 0)
-    # blending reflectances in floats: what is equal may fall to either side
+    # blending reflectances in floats: equal values may fall to either side
     clear = ~hole & (blue != infrared)
     np.testing.assert_array_equal(found[clear], (infrared > blue)[clear])
     assert (found[hole] == 255).all()
@@ -307,7 +307,7 @@ def test_codes_are_the_nearest(maker):
 
 
 def whole_picture(values: np.ndarray, every: int) -> np.ndarray:
-    """The picture of a map that is one array: components of every so many places, stretched over all of them."""
+    """The picture of a map that is one array: components of evenly sampled places, stretched over all places."""
     vectors = values[:, ::every, ::every].reshape(len(values), -1).T
     vectors = vectors[~np.isnan(vectors).any(axis=1)]
     mean = vectors.mean(axis=0)
@@ -339,7 +339,7 @@ def test_the_picture_of_block_rows_is_the_whole_map_s(rows, holes):
     blocks = [values[:, stop - height : stop] for height, stop in zip(rows, stops, strict=True)]
     found = component_picture(blocks, (40, 30)).astype(int)
     expected = whole_picture(values, 1).astype(int)
-    # the sums behind the components have another order
+    # the sums for the components have another order
     assert np.abs(found - expected).max() <= 1
     assert (found != expected).mean() < 0.001
 
@@ -358,7 +358,7 @@ def test_a_picture_of_nothing():
 
 
 def test_memory_of_the_picture_is_the_picture_s(monkeypatch):
-    """Not the map's: of 25 times the places as many are drawn, and sampled."""
+    """It does not grow with the map: for 25 times the places, the same number is drawn and sampled."""
     monkeypatch.setattr("spectralgpt.scenes.picture.PICTURE_PLACES", 10_000)
     monkeypatch.setattr("spectralgpt.scenes.picture.VECTORS", 5_000)
     peaks = []

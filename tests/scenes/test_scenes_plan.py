@@ -64,7 +64,7 @@ def test_neighbours_share_what_is_asked_for(arguments):
     ("overlap", "step"), [(0.0, 160), (0.25, 120), (0.5, 80), (0.55, 72), (0.75, 40), (0.9, 16), (0.94, 8), (0.999, 8)]
 )
 def test_steps_are_whole_patches(overlap, step):
-    # 20 places a side; 0.55 * 20 is 11.000000000000002, which must not become 12
+    # 20 places per side; 0.55 * 20 is 11.000000000000002, which must not become 12
     assert plan_scene(1, 5000, patch=8, side=160, overlap=overlap, batch=1).columns[1] == step
 
 
@@ -95,7 +95,7 @@ def test_taper_has_no_steps(arguments):
     """A window's weight, 0 outside it, changes from pixel to pixel no faster than its narrowest ramp allows.
 
     sin^2 over n pixels has the slope pi / (2 n); where several ramps meet, their quotient may have twice that.
-    Windows that only touch (overlap 0) have the step that they must have, and are left out.
+    Windows that only touch (overlap 0) necessarily have a step, and are left out.
     """
     plan = plan_scene(**arguments)
     for _, side, offsets, weights in axes(plan):
@@ -145,7 +145,7 @@ def test_block_rows_partition_the_output_and_are_final(arguments):
 @given(asked())
 def test_groups_are_all_windows_in_order(arguments):
     plan = plan_scene(**arguments)
-    assume(plan.count < 2000)  # each window is an object whose types are checked
+    assume(plan.count < 2000)  # each window is an object with types to check
     found = []
     for index, row in enumerate(plan.rows):
         groups = plan.groups(index)
@@ -160,7 +160,7 @@ def test_groups_are_all_windows_in_order(arguments):
 @pytest.mark.parametrize("change", [{"overlap": 1.0}, {"overlap": -0.1}, {"overlap": float("nan")}, {"batch": 0}])
 def test_options_out_of_range(change):
     option, value = next(iter(change.items()))
-    with pytest.raises(OptionError, match=rf"found an? {option} of {value}; expected .*--{option}"):
+    with pytest.raises(OptionError, match=rf"found an? {option} of {value}; expected .*{option}="):
         plan_scene(100, 100, **{"patch": 8, "side": 64, "overlap": 0.25, "batch": 4} | change)
 
 

@@ -1,4 +1,4 @@
-"""A scene through files: the same scene comes out, or nothing, or what a later run can go on from."""
+"""A scene through files: the result is the same scene, or nothing, or a folder that a later run replaces."""
 
 import json
 import tracemalloc
@@ -56,7 +56,7 @@ def read(path: Path) -> np.ndarray:
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.9])
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 9), (129, 127), (101, 97), (200, 136)])
 def test_a_raster_goes_through_windows(tmp_path, made_scene, maker_of, height, width, overlap):
-    """From file to file: windows beyond the scene are read where there is something, and are not valid elsewhere."""
+    """From file to file: windows that extend beyond the scene are read inside it, and not valid elsewhere."""
     scene = made_scene(2, height, width) % 60000 + 1
     scene[:, height // 3 : height // 2, width // 4 : width // 2] = 0
     profile = layout_of(scene.shape)
@@ -121,7 +121,7 @@ def test_order_of_work(tmp_path, small, maker_of):
 
 
 def test_integers_scaled_by_all_that_is_stored(tmp_path, small, maker_of):
-    """A scale a band can be known at the end only: the layout is made from all block rows, then they are encoded."""
+    """A scale per band is known only at the end: the layout is made from all block rows, then they are encoded."""
     plan, scene, _, apply = small
 
     def compose(window, values, valid):
@@ -148,8 +148,8 @@ def test_integers_scaled_by_all_that_is_stored(tmp_path, small, maker_of):
 
 
 def test_the_journal_says_what_was_done(tmp_path, small, maker_of):
-    """While it works: plan.json from the start, whole block rows with their notes, one that is written beside its
-    place, and no TARGET."""
+    """During the run: plan.json from the start, whole block rows with their notes, one under its temporary name, and no
+    TARGET."""
     plan, scene, profile, apply = small
     seen = []
 
@@ -187,8 +187,8 @@ PLACES = ["read", "compute", "stored", "notes", "merged", "profile", "encoded"]
 
 
 def fails_in(place, error, small, maker_of):
-    """Plan and maker, where the function `place` raises at its second call (stored, notes: of a block row; merged,
-    layout: its only one)."""
+    """Plan and maker, where the function `place` raises at its second call (stored, notes: for a block row; merged,
+    layout: at its only call)."""
     plan, _, profile, apply = small
     calls = dict.fromkeys(PLACES, 0)
 
@@ -264,7 +264,7 @@ def test_our_fault_leaves_the_journal_alone(tmp_path, small, maker_of, place, er
     left |= {f"notes-{row:06d}.json" for row in range(rows)}
     assert {path.name for path in partial_of(target).iterdir()} == left
 
-    # the next run finds its folder, replaces it, and TARGET only at its end
+    # the next run replaces the folder, and TARGET only at its end
     plan, scene, profile, apply = small
 
     def compose(window, values, valid):
@@ -277,7 +277,7 @@ def test_our_fault_leaves_the_journal_alone(tmp_path, small, maker_of, place, er
 
 
 def test_a_run_replaced_by_a_wrong_one_is_gone(tmp_path, small, maker_of):
-    """The .partial that a killed run left is this run's once it started: wrong input leaves nothing of both."""
+    """The .partial of a killed run belongs to this run once it has started: wrong input leaves nothing of either."""
     for error in (KeyboardInterrupt(), InputError("wrong")):
         arguments = fails_in("compute", error, small, maker_of)
         with pytest.raises(type(error)):
@@ -290,12 +290,12 @@ def untouched(windows):
 
 
 def unread(maker_of, profile):
-    """A maker that must not be asked for a window."""
+    """A maker that must not read a window."""
     return maker_of(untouched, as_stored, profile, read_as=untouched)
 
 
 def make_foreign(folder: Path, kind: str) -> None:
-    """Something called TARGET.partial that no run of ours left."""
+    """A file or folder TARGET.partial that no run of ours left."""
     if kind == "file":
         folder.write_text("notes")
     elif kind == "link":
@@ -323,7 +323,7 @@ def test_a_foreign_partial_is_refused_and_kept(tmp_path, small, maker_of, kind):
         lambda: check_scene_target(tmp_path / "o.tif"),
         lambda: run_scene(plan, unread(maker_of, profile), tmp_path / "o.tif", {}),
     ):
-        with pytest.raises(TargetError, match=r"o\.tif\.partial: found .*; expected .*Move it away"):
+        with pytest.raises(TargetError, match=r"o\.tif\.partial: found .*; expected .*move it away"):
             call()
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert (tmp_path / "o.tif.partial").exists()
@@ -350,7 +350,7 @@ def test_whatever_a_kill_left_is_replaced(tmp_path, small, maker_of, at):
 
 @pytest.mark.parametrize("version", ["1", "3", "null"])
 def test_the_partial_of_another_version_is_refused_in_one_sentence(tmp_path, small, maker_of, version):
-    """Version 1 kept no notes: what its rows' errors and samples were is not known."""
+    """Version 1 kept no notes: the errors and samples of its rows are not known."""
     plan, _, profile, _ = small
     folder = tmp_path / "o.tif.partial"
     folder.mkdir()
@@ -361,7 +361,9 @@ def test_the_partial_of_another_version_is_refused_in_one_sentence(tmp_path, sma
         lambda: check_scene_target(tmp_path / "o.tif"),
         lambda: run_scene(plan, unread(maker_of, profile), tmp_path / "o.tif", {}),
     ):
-        with pytest.raises(TargetError, match=r"o\.tif\.partial: found .*; expected 2.*delete the folder") as refused:
+        with pytest.raises(
+            TargetError, match=r"o\.tif\.partial: found .*; expected format 2.*delete the folder"
+        ) as refused:
             call()
         said = str(refused.value).removeprefix(str(folder))
         assert said.count(". ") == 0, "one sentence"
@@ -419,7 +421,7 @@ def test_results_that_do_not_fit_are_told_early(tmp_path, small, maker_of):
 
 
 def test_memory_does_not_grow_with_the_scene(tmp_path, maker_of):
-    """Of arrays: the file's own caches are GDAL's and are bounded in the raster room."""
+    """Memory of arrays: the file's caches belong to GDAL and are bounded in the raster room."""
     peaks = []
     for height in (256, 2048):
         plan = plan_scene(height, 128, patch=8, side=64, batch=2)
@@ -436,7 +438,7 @@ def test_memory_does_not_grow_with_the_scene(tmp_path, maker_of):
 
 
 def test_memory_per_column_is_what_two_rows_of_windows_share(tmp_path, maker_of, monkeypatch):
-    """And the block row that TARGET's writer takes at once; none of float64 besides."""
+    """And the block row that TARGET's writer takes at once; no other float64 values."""
     monkeypatch.setattr("spectralgpt.scenes.rows.BYTES_AT_ONCE", 2**16)
     peaks = []
     for width in (512, 4096):
@@ -456,7 +458,7 @@ def test_memory_per_column_is_what_two_rows_of_windows_share(tmp_path, maker_of,
 
 
 def test_two_runs_on_one_target(tmp_path, small, maker_of):
-    """The second is told to wait, and the first is not disturbed."""
+    """The second is refused and should wait; the first is not disturbed."""
     plan, scene, profile, apply = small
 
     def second(windows):
@@ -474,12 +476,12 @@ def test_two_runs_on_one_target(tmp_path, small, maker_of):
 
 
 def test_the_summary_is_what_the_disk_says(tmp_path, small, maker_of):
-    """Notes and rows are read back, from the top and from left to right, whatever was in memory."""
+    """Notes and rows are read back from disk, from the top and from left to right, whatever is in memory."""
     plan, scene, profile, apply = small
 
     def note(window, stored):
         if window == last:
-            # what a run noted before this one went on: it counts, not what is remembered
+            # notes of an earlier run count, not what is in memory
             path = partial_of(tmp_path / "o.tif") / "notes-000000.json"
             path.write_text('{"all": ["from the disk"]}')
         return [[window.row, window.column, int(stored.sum())]]
@@ -528,7 +530,7 @@ def test_a_row_without_its_notes_is_not_done(tmp_path, small, maker_of, gone):
 
 
 def test_notes_come_before_their_row(tmp_path, small, monkeypatch, maker_of):
-    """Where a kill falls between them, the row is not done."""
+    """If a kill comes between them, the row is not done."""
     plan, _, profile, apply = small
     target = tmp_path / "o.tif"
 

@@ -1,4 +1,4 @@
-"""A new task is one file: it trains, goes on bit by bit, saves, loads and maps, and no other file knows it."""
+"""A new task is one file: it trains, resumes bit by bit, saves, loads and maps, and no other file mentions it."""
 
 import sys
 from pathlib import Path
@@ -81,7 +81,7 @@ def test_its_settings_are_read_by_type(run):
 
 
 def test_it_goes_on_bit_by_bit_with_dropout_and_drop_path(run, tmp_path):
-    """From a checkpoint in the middle, as after a kill: nothing that is drawn depends on what was drawn before."""
+    """From a checkpoint in the middle, as after a kill: no draw depends on earlier draws."""
     import shutil
 
     recipe, shards, folder = run

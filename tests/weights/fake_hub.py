@@ -1,4 +1,4 @@
-"""A Hugging Face hub on this machine: as much of its HTTP as creating, committing and downloading models takes."""
+"""A Hugging Face hub on this machine: the part of its HTTP interface that creates, commits and downloads models."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ TOKEN = "hf_mine"
 
 
 class FakeHub(ThreadingHTTPServer):
-    """Models by name: the files of each commit, the commit of each branch. Who has TOKEN may write to `me`."""
+    """Models by name: the files of each commit, the commit of each branch. TOKEN gives permission to write to `me`."""
 
     daemon_threads = True
 
@@ -42,10 +42,10 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
-        """Not on standard error."""
+        """Keep standard error quiet."""
 
     def handle_one_request(self) -> None:
-        # a client that goes away is no fault here
+        # a client that disconnects is not an error here
         try:
             super().handle_one_request()
         except ConnectionError:

@@ -1,4 +1,4 @@
-"""Small models of all kinds; everything in the pretraining one is different from zero."""
+"""Small models of all kinds; no parameter of the pretraining one is zero."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def small_weights(seed: int = 0, **options: Any) -> SpectralGPT:
 
 
 def of_all_kinds() -> dict[str, PretrainedModel]:
-    """One model of each kind, by it; those with a head on the pretraining one's encoder."""
+    """One model by kind; those with a head have the encoder of the pretraining one."""
     base = small_weights()
     return {
         "pretraining": base,

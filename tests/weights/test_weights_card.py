@@ -64,7 +64,7 @@ def test_another_sensor_is_not_called_sentinel_2():
         ({"license": "Apache-2.0"}, "apache-2.0", None, "Licence: Apache-2.0."),
         ({"license": "My own: ask | me <first>"}, "other", "my-own-ask-me-first", "ask \\| me &lt;first>"),
         ({"license": "???"}, "other", None, "Licence: ???."),
-        ({"converted_from": "SpectralGPT.pth"}, "unknown", None, "`SpectralGPT.pth`: the terms of its authors hold"),
+        ({"converted_from": "SpectralGPT.pth"}, "unknown", None, "`SpectralGPT.pth`; its authors' terms apply"),
     ],
 )
 def test_licence(provenance, license, name, said):

@@ -14,7 +14,7 @@ from spectralgpt.weights import Classifier, SpectralGPT, open_weights
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    # what was read from the environment when huggingface_hub was imported
+    # constants that huggingface_hub read from the environment when it was imported
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no token"))
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
@@ -43,7 +43,9 @@ def test_there_and_back(hub, kind, tmp_path):
     assert not back.training
     assert type(open_weights("me/model")) is type(model)
     other = Classifier if kind != "classification" else SpectralGPT
-    with pytest.raises(WeightsError, match=f"found weights for {model.task.name}; expected {other.task.name}"):
+    with pytest.raises(
+        WeightsError, match=f"found weights for {model.task.name}; expected weights for {other.task.name}"
+    ):
         other.from_pretrained("me/model")
 
 
@@ -53,7 +55,7 @@ def test_a_revision_is_that_and_no_other(hub):
     second.push_to_hub("me/model", token=TOKEN)
     assert SpectralGPT.from_pretrained("me/model").fingerprint() == second.fingerprint()
     assert SpectralGPT.from_pretrained("me/model", revision=commit).fingerprint() == first.fingerprint()
-    with pytest.raises(WeightsError, match=r"me/model: found no such folder.*hub gave no such model"):
+    with pytest.raises(WeightsError, match=r"me/model: found no such folder.*hub did not provide it"):
         SpectralGPT.from_pretrained("me/model", revision="no-such-branch")
 
 
@@ -72,9 +74,9 @@ def test_what_was_downloaded_needs_no_network(hub, tmp_path, monkeypatch):
     assert SpectralGPT.from_pretrained("me/model").fingerprint() == model.fingerprint()
     assert SpectralGPT.from_pretrained("me/model", local_files_only=True).fingerprint() == model.fingerprint()
     for options in ({}, {"local_files_only": True}):
-        with pytest.raises(WeightsError, match=r"me/other: found no such folder.*hub gave no such model"):
+        with pytest.raises(WeightsError, match=r"me/other: found no such folder.*hub did not provide it"):
             SpectralGPT.from_pretrained("me/other", **options)
-    with pytest.raises(TargetError, match=r"me/model: found that the Hugging Face hub does not take it"):
+    with pytest.raises(TargetError, match=r"me/model: the Hugging Face hub does not accept it"):
         model.push_to_hub("me/model", token=TOKEN)
     assert hub.asked == []
 
@@ -117,6 +119,6 @@ def test_a_damaged_configuration(hub, content, found):
     ],
 )
 def test_what_one_may_not_write(hub, name, token, said):
-    with pytest.raises(TargetError, match=rf"{name}: found that .* hub does not take it \(.*{said}.*token.*login"):
+    with pytest.raises(TargetError, match=rf"{name}: the .* hub does not accept it \(.*{said}.*token.*login"):
         small_weights().push_to_hub(name, token=token)
     assert hub.commits == {}

@@ -37,7 +37,7 @@ KINDS = {
     "change/vit_base_patch16": "change",
     "segment/vit_base_patch8": "segmentation",
 }
-"""All variants that the released scripts can train."""
+"""All variants that the released scripts train."""
 
 
 def entry(name: str) -> dict[str, list[int]]:
@@ -53,7 +53,7 @@ def test_the_variants_are_all_that_there_are():
 
 
 def pattern(name: str, shape, dtype: torch.dtype) -> torch.Tensor:
-    """Cheap values that no other tensor has, in which neighbours differ."""
+    """Cheap values, different in each tensor and between neighbours."""
     count, start = int(np.prod(shape)), random.Random(name).randrange(251)
     return wave(dtype)[start : start + count].reshape(shape)  # a view: the largest model has 640 million values
 
@@ -64,7 +64,7 @@ def wave(dtype: torch.dtype) -> torch.Tensor:
 
 
 def small_state(**changes: torch.Tensor | None) -> dict[str, torch.Tensor]:
-    """A checkpoint of the released format, too small for its number of heads to be known."""
+    """A checkpoint of the released format with a width for which the number of heads is not known."""
     model = released_like()
     state = to_released(model.state_dict(), pretraining(model)) | changes
     return {name: tensor for name, tensor in state.items() if tensor is not None}
@@ -203,7 +203,7 @@ def test_cut_off(tmp_path, share, zipped):
     torch.save({"model": small_state()}, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
     data = (tmp_path / "a.pth").read_bytes()
     (tmp_path / "a.pth").write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(WeightsError, match=r"a\.pth: found a file that cannot be read to its end"):
+    with pytest.raises(WeightsError, match=r"a\.pth: cannot be read to its end"):
         SpectralGPT.from_pretrained(tmp_path / "a.pth")
 
 
@@ -224,7 +224,7 @@ def test_damaged_bytes_are_one_clear_error_or_none(tmp_path):
 @pytest.mark.parametrize("content", [b"hello world, no checkpoint\n" * 9, b"<!DOCTYPE html>\n" * 9, b"\0" * 999])
 def test_no_checkpoint(tmp_path, content):
     (tmp_path / "a.pth").write_bytes(content)
-    with pytest.raises(WeightsError, match=r"a\.pth: found a file that cannot be read"):
+    with pytest.raises(WeightsError, match=r"a\.pth: cannot be read"):
         SpectralGPT.from_pretrained(tmp_path / "a.pth")
 
 
@@ -272,7 +272,7 @@ def test_tensors_that_do_not_fit_are_all_named():
 @pytest.mark.parametrize(
     ("changes", "heads", "message"),
     [
-        ({}, (None, None), "widths 32 and 48, whose number of heads no tensor tells"),
+        ({}, (None, None), "widths 32 and 48, for which no tensor shows the number of heads"),
         ({}, (5, 3), "heads that divide"),
         ({"pos_embed_temporal": torch.zeros(4)}, (2, 3), "do not fit together"),
         ({"patch_embed.proj.weight": torch.zeros(32, 192)}, (2, 3), "do not fit together"),
@@ -302,7 +302,7 @@ def test_what_the_format_cannot_hold_is_refused_with_every_reason(tmp_path):
     with pytest.raises(WeightsError) as error:
         model.save_released(tmp_path / "a.pth")
     for part in (
-        "12 spectrum nodes instead of one for each band group",
+        "12 spectrum nodes instead of one per band group",
         "place table of 16 x 12 instead of a square one",
         "tables for dates and scale that are in use (encoder.positions.season",
         "decoder.positions.scale",
@@ -323,7 +323,7 @@ def test_one_value_of_a_table_of_ours_is_enough(side, table):
     to_released(model.state_dict(), pretraining(model), model.normalization)
     with torch.no_grad():
         model.get_parameter(f"{side}.positions.{table}")[-1, -1] = 1e-6
-    with pytest.raises(WeightsError, match=f"in use .{side}.positions.{table}.:"):
+    with pytest.raises(WeightsError, match=f"in use .{side}.positions.{table}., which"):
         to_released(model.state_dict(), pretraining(model))
 
 
@@ -331,7 +331,7 @@ def test_heads_that_would_be_read_back_as_others():
     from spectralgpt.nn import Size
 
     model = released_like(size=Size(768, 1, 8, 48, 1, 3))
-    with pytest.raises(WeightsError, match="8 heads of a width of 768, which is read back as 12"):
+    with pytest.raises(WeightsError, match="8 heads at width 768, which would be read back as 12"):
         to_released(model.state_dict(), pretraining(model))
 
 
@@ -339,7 +339,7 @@ def test_targets_that_cannot_be_written(tmp_path):
     (tmp_path / "folder.pth").mkdir()
     (tmp_path / "file").write_text("kept")
     for target in ("folder.pth", "nowhere/a.pth", "file/a.pth"):
-        with pytest.raises(TargetError, match="found"):
+        with pytest.raises(TargetError, match="cannot be written"):
             released_like().save_released(tmp_path / target)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.pth"]
     assert (tmp_path / "file").read_text() == "kept"

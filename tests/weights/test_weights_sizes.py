@@ -1,4 +1,4 @@
-"""Weights at other image sizes than they were trained at."""
+"""Weights at other image sizes than in their training."""
 
 from dataclasses import replace
 
@@ -108,7 +108,7 @@ def test_at_the_trained_side_the_table_is_read_as_it_stands():
 
 @pytest.mark.long
 def test_the_same_ground_at_96_and_128_px(shared):
-    """Real patches of 96 px, and the same enlarged to 128 px: their embeddings are alike, more than those of others."""
+    """Real patches of 96 px, and the same enlarged to 128 px: their embeddings are closer than those of others."""
     model = converted_like()
     folder = shared / "data" / "s2_l1c_scenes"
     found = []

@@ -1,4 +1,4 @@
-"""Weights written and read are the same; whatever else lies there is refused."""
+"""Weights are the same after writing and reading; anything else is refused."""
 
 import json
 from dataclasses import replace
@@ -26,7 +26,7 @@ def files_of(folder) -> dict[str, bytes]:
 
 
 def saved_tensors(tensors, folder) -> None:
-    """Other tensors in the place of those that are there, with their checksum."""
+    """Replace the tensors of a folder by others, with their checksum."""
     save_file(tensors, folder / TENSORS)
     edit_config(folder, checksum=checksum(folder / TENSORS))
 
@@ -138,7 +138,7 @@ def test_half_precision_is_read_as_float32(saved):
 def test_tensors_cut_off(saved, share):
     data = (saved / TENSORS).read_bytes()
     (saved / TENSORS).write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(WeightsError, match=r"model\.safetensors: found a damaged file"):
+    with pytest.raises(WeightsError, match=r"model\.safetensors: is damaged"):
         SpectralGPT.from_pretrained(saved)
 
 
@@ -246,7 +246,7 @@ def test_targets_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("kept")
     (tmp_path / CONFIG).write_text("kept")
     for target in ("file", CONFIG, "file/below", "x" * 300):
-        with pytest.raises(TargetError, match="found"):
+        with pytest.raises(TargetError, match=r"found .* there|cannot be written"):
             small_weights().save_pretrained(tmp_path / target)
     assert files_of(tmp_path) == {"file": b"kept", CONFIG: b"kept"}
     assert len(list(tmp_path.iterdir())) == 2

@@ -33,11 +33,11 @@ FINGERPRINTS = {
     "change": "264cab46eae55a16bb6a005a5ba36cd3f9bd7a11d12f86be0861823a134f8a82",
     "converted": "40660ff394435e5db149112ea7a421547fb60215e03d6c5d339244c4140ac492",
 }
-"""Of the models below, printed by spectralgpt 0.1, which wrote version 1 (commit de17141)."""
+"""Fingerprints of the models below, printed by spectralgpt 0.1, which wrote version 1 (commit de17141)."""
 
 
 def by_rule(model: PretrainedModel) -> PretrainedModel:
-    """With the golden numbers' rule in every tensor."""
+    """The model with every tensor filled by the rule of the golden numbers."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(torch.from_numpy(golden.rule_weight(name, tuple(parameter.shape))))
@@ -55,7 +55,7 @@ def of_version_1() -> dict[str, PretrainedModel]:
 
 
 def as_version_1(folder) -> None:
-    """The folder as spectralgpt 0.1 wrote it: no format, task and head inside of the model."""
+    """The folder as spectralgpt 0.1 wrote it: without format, and with task and head inside `model`."""
     config = json.loads((folder / "config.json").read_text())
     old = {part: config[part] for part in ("model", "bands", "normalization", "read_out", "provenance")}
     if config["head"] is not None:
@@ -141,7 +141,7 @@ def test_a_folder_is_read_as_one_whatever_its_name(tmp_path):
 
 @pytest.mark.parametrize("name", ["", " ", "two\nlines"])
 def test_a_name_of_a_class_is_a_line_of_text(name):
-    with pytest.raises(OptionError, match="for the name of a class"):
+    with pytest.raises(OptionError, match="found the class name"):
         Class(name)
 
 
@@ -166,7 +166,7 @@ def test_classes_come_back_and_their_colours_count_for_nothing(tmp_path):
 
 
 def test_a_head_of_another_task_is_refused_before_anything_is_trained():
-    """A ChangeConfig is a DenseConfig, which was saved as one and never loaded again."""
+    """A ChangeConfig is a subclass of DenseConfig: it was saved as one and could not be loaded again."""
     base = small_weights()
     for kind, head in (
         (Segmenter, ChangeConfig(2, **DENSE)),
@@ -203,7 +203,7 @@ def test_what_cannot_be_read_back_is_not_saved(tmp_path):
 
 
 def measured(seed: int = 0) -> SpectralGPT:
-    """Weights with a read-out of blocks 0 and 2 of places, 1 and 2 of images, in 5 values."""
+    """Weights with a read-out of 5 values, from blocks 0 and 2 for places, 1 and 2 for images."""
     model = small_weights(seed)
     read_out = ReadOut(ReadOutConfig((0, 2), (1, 2), 5), dim=32, groups=4)
     generator = torch.Generator().manual_seed(seed)
@@ -260,7 +260,7 @@ def test_every_task_has_a_class_that_saves_and_loads(tmp_path, name):
     """Also one without a public class, such as embedding."""
     kind = class_of(name)
     assert kind.task.name == name
-    # of a task that is new, its first head as it is by default
+    # for a new task, its first head with default settings
     head = next((head() for head in tasks.find(name).heads.values()), None) if name not in of_all_kinds() else None
     made = of_all_kinds().get(name) or on_encoder(small_weights(), name, head)
     made.save_pretrained(tmp_path / "one")

@@ -20,7 +20,8 @@ from spectralgpt.data.samples import Samples
 from spectralgpt.draws import keys, uniform
 from spectralgpt.errors import OptionError, check_choice
 from spectralgpt.nn import Cube, Normalization, Scaling, computing_in
-from spectralgpt.nn.pipeline import Feeding, StoredImages, fixed_scaling, normalized, surely_finite
+from spectralgpt.nn.pipeline import fixed_scaling, normalized, surely_finite
+from spectralgpt.nn.stored_images import Feeding, StoredImages
 
 AREA, ASPECT, ROW, COLUMN, TURN, FLIP_ROWS, FLIP_COLUMNS, LOSES, LOSES_GROUPS, LOST, ORDER = range(11)
 """What is drawn: a part of the keys."""

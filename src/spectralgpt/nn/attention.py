@@ -49,7 +49,7 @@ def attend(
     v: Float[Tensor, "batch head token width"],
     keys: KeyMask | None,
 ) -> Float[Tensor, "batch head token width"]:
-    """softmax(q k^T / sqrt(width)) v over the keys, by the fastest way there is."""
+    """softmax(q k^T / sqrt(width)) v over the keys, by the fastest way available."""
     # without tokens (everything hidden) there are no blocks
     if q.dtype == torch.bfloat16 and q.device.type == "cpu" and BLOCKS_IN_BF16 and q.numel():
         return blocked_attention(q, k, v, keys)
@@ -71,7 +71,7 @@ class Mlp(nn.Module):
 class Block(nn.Module):
     """x + Attention(LN(x)), then x + MLP(LN(x)).
 
-    drop_path: share of the samples whose branches are left out, in training only. number: which block it is, from 0.
+    drop_path: share of the samples that skip a branch, in training only. number: index of the block, from 0.
     """
 
     def __init__(self, dim: int, heads: int, number: int = 0):
@@ -85,7 +85,7 @@ class Block(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch token dim"], keys: KeyMask | None = None, key: Key | None = None
     ) -> Float[Tensor, "batch token dim"]:
-        """keys: tokens that may be attended to. key: of each sample, of which drop path draws."""
+        """keys: tokens that may be attended to. key: one per sample, for drop path."""
         x = x + self._dropped(self.attn(self.norm1(x), keys), key, 2 * self.number)
         return x + self._dropped(self.mlp(self.norm2(x)), key, 2 * self.number + 1)
 

@@ -1,4 +1,4 @@
-"""The masked autoencoder over any band set: what encoder, decoder, masks and losses make together."""
+"""The masked autoencoder over any band set: encoder, decoder, masks and losses put together."""
 
 from dataclasses import dataclass
 
@@ -31,9 +31,9 @@ from spectralgpt.nn.slots import band_valid_in_slots, to_bands
 class Reconstruction:
     """Rebuilt images: the input where visible, the prediction where hidden.
 
-    In reflectance, visible values that a two_sigma scaling clipped stay clipped; the file has them whole.
-    values, predicted: normalized; hidden: pixels (of every band of a hidden token) that the model did not see; valid as
-    the cube's. predicted holds the model's answer everywhere, also where it saw the input.
+    In reflectance, visible values that a two_sigma scaling clipped stay clipped; the file has the original values.
+    values, predicted: normalized, valid where the cube is. predicted holds the model's answer everywhere, also where it
+    saw the input. hidden: pixels (of every band of a hidden token) that the model did not see.
     """
 
     cube: Cube
@@ -52,9 +52,9 @@ class Reconstruction:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Targets of tokens, in slots, what of them is valid (None: all), and which tokens are hidden.
+    """Targets of tokens, in slots, which values are valid (None: all), and which tokens are hidden.
 
-    grid: dates, groups, places that they are of.
+    grid: number of dates, groups and places.
     """
 
     target: Float[Tensor, "batch token value"]
@@ -69,7 +69,7 @@ class Scored:
         return batch, *self.grid, values
 
     def counts(self) -> dict[str, Int[Tensor, ""]]:
-        """What each loss divides by; known before a prediction is, so that many processes can add them up."""
+        """The divisor of each loss; known before any prediction, so that processes can add them up."""
         valid = None if self.valid is None else self.valid.reshape(self.shape)
         return {
             "token": token_count(self.target.shape[-1], self.valid, self.hidden),
@@ -78,7 +78,7 @@ class Scored:
 
 
 class MaskedAutoencoder(Backbone):
-    """The model of the paper, for any band set, size, number of dates, and with anything absent."""
+    """The model of the paper, for any band set, size and number of dates, and with any part absent."""
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)
@@ -101,14 +101,14 @@ class MaskedAutoencoder(Backbone):
         """Predictions in slots, normalized: of all tokens, or of all dates and groups at the drawn places only.
 
         With places the decoder sees the kept tokens and those of the places: less work per step. tokens: the cube's,
-        from `targets`, if they are there already. key: of each sample, of which drop path draws.
+        from `targets`, if already computed. key: one per sample, for drop path.
         """
         tokens, present = self._tokens(cube) if tokens is None else tokens, self._present(cube)
         grid, index = self.grid_of(cube), mask.index
         where = (cube.bands, grid.rows, grid.columns, cube.days, cube.gsd)
         kept = tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
         if mask.seen is not None:
-            # attention gives surplus tokens weight 0, and 0 * NaN would pass on what stands in them
+            # attention gives surplus tokens weight 0, and 0 * NaN would pass on their values
             kept = torch.where(mask.seen[..., None], kept, 0.0)
         encoded = self.encoder(kept, mask.seen, self.encoder.positions(*where, index), key=key)[-1]
         if places is None:
@@ -129,8 +129,8 @@ class MaskedAutoencoder(Backbone):
     ) -> dict[str, LossTerm]:
         """The `token` and the `spectral` loss of `forward`'s predictions.
 
-        normalized: the token loss wants each token's own units. places: those drawn for `forward`; only they count.
-        scored: what the predictions are compared with, if it is there already.
+        normalized: the token loss is in each token's own units. places: those drawn for `forward`; only they count.
+        scored: the targets of the predictions, if already computed.
         """
         if scored is None:
             scored = self.scored(cube, mask, self.targets(cube), places)
@@ -154,7 +154,7 @@ class MaskedAutoencoder(Backbone):
         targets: tuple[Float[Tensor, "batch token value"], Bool[Tensor, "batch token value"] | None],
         places: Int[Tensor, "batch drawn"] | None = None,
     ) -> Scored:
-        """What the predictions of `forward` are compared with: all targets, or those at the drawn places."""
+        """The targets of `forward`'s predictions: all of them, or those at the drawn places."""
         target, valid = targets
         grid = self.grid_of(cube)
         hidden, drawn = mask.hidden, grid.places
@@ -169,7 +169,7 @@ class MaskedAutoencoder(Backbone):
     def targets(
         self, cube: Cube
     ) -> tuple[Float[Tensor, "batch token value"], Bool[Tensor, "batch token value"] | None]:
-        """What the predictions are compared with, in slots, and where that was measured (None: everywhere)."""
+        """The targets of all tokens, in slots, and where they were measured (None: everywhere)."""
         tokens = self._tokens(cube)
         all_slots = all(all(group.targets()) for group in cube.bands.groups)
         patch = self.config.patch
@@ -185,26 +185,27 @@ class MaskedAutoencoder(Backbone):
         """Images rebuilt from what is left visible.
 
         hide: band names and dates ("B11,B12", "2020-05-01"), a share of the tokens, or the tokens themselves. A named
-        band hides its whole group, as a token is seen or not; a date, in each sample the one of that day.
-        Raises BandError or OptionError for what is not there.
+        band hides its whole group, as tokens are hidden whole; a date hides the image of that day in each sample.
+        Raises BandError or OptionError for bands or dates that an image does not have.
         """
         grid = self.grid_of(cube)
         if isinstance(hide, Tensor):
             if hide.dtype != torch.bool or hide.shape != (cube.shape[0], *grid.shape):
                 raise OptionError(
-                    f"found a mask of {hide.dtype} and shape {tuple(hide.shape)}; expected true where hidden, "
-                    f"{(cube.shape[0], *grid.shape)}: batch, date, group, row, column of patches"
+                    f"hide: found a tensor of {hide.dtype} and shape {tuple(hide.shape)}",
+                    f"torch.bool, true where hidden, and shape {(cube.shape[0], *grid.shape)}: batch, date, group, "
+                    "row, column of patches",
                 )
             hidden = hide
         else:
             where = (seed, grid.dates, grid.groups, np.arange(grid.rows), np.arange(grid.columns))
-            # a day may stand elsewhere in another sample
+            # a day may have another index in another sample
             wanted = [
                 hide if isinstance(hide, Hide) else Hide.parse(str(hide), cube.bands, days)
                 for days in cube.days.tolist()
             ]
             hidden = torch.from_numpy(np.stack([hidden_tokens(each, *where) for each in wanted])).to(cube.values.device)
-        # not self.forward: what spreads a model over processes gathers its numbers when it is called
+        # not self.forward: a wrapper that shards the model over processes gathers its weights when it is called
         predicted = self(cube, given_mask(hidden.flatten(1), self._present(cube)))
         patch, height, width = self.config.patch, *cube.shape[-2:]
         slots = to_slots(predicted.to(cube.values.dtype), patch, *grid.shape)

@@ -1,4 +1,4 @@
-"""The backbone: cube to tokens to features, which every model of the package has."""
+"""The backbone of every model in the package: cube to tokens to features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Per = Literal["image", "place", "group", "date"]
 
 @dataclass(frozen=True, slots=True)
 class TokenGrid:
-    """How the tokens of a cube lie: date, group, row, column."""
+    """The grid of a cube's tokens: number of dates, groups, and rows and columns of patches."""
 
     dates: int
     groups: int
@@ -40,14 +40,14 @@ class TokenGrid:
 
 
 class Backbone(nn.Module):
-    """The encoder over any band set, size, number of dates, and with anything absent; models add what they need."""
+    """The encoder over any band set, size and number of dates, with any part absent; models add their own layers."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)
         self.read_out: ReadOut | None = None
-        """How features become embeddings, where that was measured."""
+        """How features become embeddings, in weights with a measured read-out."""
 
     def grid_of(self, cube: Cube) -> TokenGrid:
         """The token grid of a cube, its sides rounded up to whole patches."""
@@ -68,26 +68,26 @@ class Backbone(nn.Module):
     ) -> list[Float[Tensor, "batch date group row column dim"]]:
         """Features of all tokens after the blocks `at`.
 
-        at: 1-based and increasing; default the quarters of the depth. The final norm is on the last block only; absent
-        tokens are 0. Raises OptionError for a block that is not there.
+        at: 1-based and increasing; default: each quarter of the depth. Only the last block's features pass the final
+        norm; absent tokens are 0. Raises OptionError for a block that does not exist.
         """
         depth = self.config.size.depth
         # depths below 4 have fewer quarters than blocks
         at = sorted({max(1, depth * quarter // 4) for quarter in (1, 2, 3, 4)}) if at is None else tuple(at)
         if not at or any(not 1 <= block <= depth for block in at) or list(at) != sorted(set(at)):
-            raise OptionError(f"found blocks {list(at)}; expected increasing numbers from 1 to {depth}")
+            raise OptionError(f"found blocks {list(at)}", f"increasing numbers from 1 to {depth}")
         return self._encoded(cube, at)[0]
 
     def embed(self, cube: Cube, per: Per = "image") -> Float[Tensor, "batch *axes value"]:
-        """Embeddings, by the read-out where there is one: else the last block's normed features, averaged over present
-        tokens; 0 where there are none.
+        """Embeddings by the read-out if the model has one; otherwise the last block's normed features, averaged over
+        present tokens, 0 where there are none.
 
-        per: image (batch, value); place (batch, row, column, value); group or date (batch, that, row, column, dim),
-        never by the read-out. Raises OptionError for another.
+        per: image (batch, value); place (batch, row, column, value); group or date (batch, group or date, row, column,
+        dim), always without the read-out. Raises OptionError for anything else.
         """
         pooled = {"image": (1, 2, 3, 4), "place": (1, 2), "group": (1,), "date": (2,)}
         if per not in pooled:
-            raise OptionError(f"found an embedding per {per!r}; expected one of {', '.join(pooled)}")
+            raise OptionError(f"found an embedding per {per!r}", f"one of {', '.join(pooled)}")
         if self.read_out is not None and per == "place":
             return self.read_out.of_places(self._encoded(cube, self.read_out.config.place)[0], self.present(cube))
         if self.read_out is not None and per == "image":
@@ -114,10 +114,10 @@ class Backbone(nn.Module):
         self.encoder.checkpointing = on
 
     def start_head(self) -> None:
-        """Draw a new head's numbers as a fine-tuning starts with them; nothing where they are so already."""
+        """Draw a new head's weights for the start of fine-tuning; by default they stay as they were made."""
 
     def set_drop_path(self, rate: float) -> None:
-        """In training, leave out branches of the encoder's blocks: none of the first block's, `rate` of the last's.
+        """In training, drop branches of the encoder's blocks at a rate that rises from 0 in the first block to `rate`.
 
         Raises OptionError for a rate that is not from 0 to below 1.
         """
@@ -151,7 +151,7 @@ class Backbone(nn.Module):
     ]:
         """Features after the blocks `at`, 0 where absent, and which tokens are present (None: all).
 
-        normed: the final norm is applied to the last block's. key: of each sample, of which drop path draws.
+        normed: the final norm is applied to the last block's. key: one per sample, for drop path.
         """
         tokens, present = self._tokens(cube), self._present(cube)
         grid = self.grid_of(cube)
@@ -165,7 +165,7 @@ class Backbone(nn.Module):
         )
 
     def _image_read_out(self, cube: Cube, read_out: ReadOut) -> Float[Tensor, "batch value"]:
-        """Of the model's own groups; those that a cube lacks are 0, and a cube of other groups has its places' mean."""
+        """From the model's own groups, 0 for missing ones; a cube with other groups gets the mean over its places."""
         numbers = [group.native for group in cube.bands.groups]
         if None in numbers:
             places, there = self.embed(cube, "place"), self.present(cube).any(dim=2).any(dim=1)
@@ -185,7 +185,7 @@ class Backbone(nn.Module):
         return to_tokens(to_slots_of_groups(pad(cube.filled(), patch, cube.scaling.fill), cube.bands), patch)
 
     def _present(self, cube: Cube) -> Bool[Tensor, "batch token"] | None:
-        """Which tokens have a valid pixel; None: all. Padding alone makes none absent: each patch at the border holds
+        """Which tokens have a valid pixel; None: all. Padding makes no token absent: each patch at the border contains
         pixels of the image."""
         if cube.valid is None:
             return None
@@ -193,14 +193,14 @@ class Backbone(nn.Module):
 
 
 def bare(model: nn.Module) -> nn.Module:
-    """The model inside of what distributes or compiles it."""
+    """The model without the wrappers that distribute or compile it."""
     while isinstance(inner := getattr(model, "module", None) or getattr(model, "_orig_mod", None), nn.Module):
         model = inner
     return model
 
 
 def initialize(model: nn.Module) -> None:
-    """Weights of a new backbone, encoder and decoder, as the paper's: Xavier matrices, zero biases, tables of 0.02."""
+    """Draw weights as in the paper: Xavier matrices, zero biases, tables and mask token with deviation 0.02."""
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear):
             # q, k and v are three matrices in the paper: each takes the bound of its own shape

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 SCORES = 2**22
-"""Scores of a block: 8 MB. Twice and half as many were as fast on a CPU with 32 MB of cache."""
+"""Scores per block: 8 MB. Half and double were just as fast on a CPU with 32 MB of cache."""
 
 
 def blocked_attention(
@@ -33,7 +33,7 @@ class _BlockedAttention(torch.autograd.Function):
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, away: Tensor | None) -> Tensor:
         ctx.save_for_backward(q, k, v, away)
         out = torch.empty_like(q)
-        # autocast would take softmax to float32
+        # autocast would run softmax in float32
         with torch.autocast("cpu", enabled=False):
             for part, scores in _blocks(q):
                 torch.bmm(_weights(q[part], k[part], away, part, scores), v[part], out=out[part])
@@ -59,7 +59,7 @@ class _BlockedAttention(torch.autograd.Function):
 
 
 def _blocks(q: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Which heads, and the place for their scores."""
+    """Slices of the heads, each with a buffer for its scores."""
     heads, tokens, _ = q.shape
     count = min(heads, max(1, SCORES // max(1, tokens**2)))
     scores = q.new_empty(count, tokens, tokens)

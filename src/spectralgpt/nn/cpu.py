@@ -1,4 +1,4 @@
-"""What this computer's CPU can: PyTorch has no public question for it. Other systems than Linux answer no.
+"""What this computer's CPU can do, as PyTorch has no public query for it. On systems other than Linux: nothing.
 
 Constants, not functions, so that code that reads them can be compiled.
 """
@@ -18,10 +18,10 @@ def _about() -> str:
 _ABOUT = _about()
 
 MULTIPLIES_BF16 = "avx512_bf16" in _ABOUT or "amx_bf16" in _ABOUT
-"""Whether bfloat16 products are faster than float32 ones; without it they are several times slower."""
+"""Whether bfloat16 products are faster than float32 ones; on other CPUs they are several times slower."""
 
 BLOCKS_IN_BF16 = "avx512_bf16" in _ABOUT and "amx_bf16" not in _ABOUT
-"""Whether attention in bfloat16 by blocks beats PyTorch's kernel, which is fast with AMX only."""
+"""Whether attention in bfloat16 by blocks beats PyTorch's kernel, which is fast only with AMX."""
 
 ONEDNN_IN_FP32 = (
     "avx512f" in _ABOUT
@@ -30,5 +30,5 @@ ONEDNN_IN_FP32 = (
     and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 )
-"""Whether PyTorch would leave half of the CPU unused: MKL, asked for float32, takes kernels of 256 bits on any CPU that
-is not Intel's, also where it has 512."""
+"""Whether PyTorch would leave half of the CPU unused: for float32, MKL uses 256-bit kernels on every non-Intel CPU,
+even on those with 512-bit instructions."""

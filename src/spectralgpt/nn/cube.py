@@ -12,12 +12,13 @@ from torch import Tensor
 from spectralgpt.bands import Alignment, Band, BandSet, align
 from spectralgpt.errors import RasterError
 from spectralgpt.nn.normalization import Normalization, Scaling
-from spectralgpt.nn.pipeline import Feeding, StoredImages, fixed_scaling, normalized, reflectance
+from spectralgpt.nn.pipeline import fixed_scaling, normalized, reflectance
+from spectralgpt.nn.stored_images import Feeding, StoredImages
 
 
 @runtime_checkable
 class PixelsLike(Protocol):
-    """What a cube is made from: the fields of Pixels, NumPy arrays or tensors, with or without a batch axis in front.
+    """The input of a cube: the fields of Pixels, as NumPy arrays or tensors, with or without a batch axis in front.
 
     values ([batch,] date, band, row, column) stored; valid the same shape or None; scale, offset (band,);
     bands; days ([batch,] date) since 1970 UTC, -1 unknown; gsd metres, one number or (batch,), NaN unknown.
@@ -43,8 +44,8 @@ class PixelsLike(Protocol):
 class Cube:
     """Normalized values and what is valid.
 
-    valid: None means all (decided by who builds the cube, so that no step has to look). days: since 1970, -1 unknown.
-    gsd: metres, NaN unknown. scaling undoes the normalization. What stands under invalid pixels reaches no output.
+    valid: None means all (decided when the cube is built, so that no later step has to check). days: since 1970, -1
+    unknown. gsd: metres, NaN unknown. scaling undoes the normalization. Values under invalid pixels reach no output.
     """
 
     values: Float[Tensor, "batch date band height width"]
@@ -61,20 +62,20 @@ class Cube:
         return n, t, b, h, w
 
     def filled(self) -> Float[Tensor, "batch date band height width"]:
-        """Values with the fill where nothing valid is."""
+        """The values, with the fill where not valid."""
         return self.values if self.valid is None else torch.where(self.valid, self.values, self.scaling.fill)
 
     def reflectance(self) -> Float[Tensor, "batch date band height width"]:
-        """The values in reflectance; where not valid: NaN."""
+        """The values in reflectance; NaN where not valid."""
         values = self.scaling.reflectance(self.values)
         return values if self.valid is None else torch.where(self.valid, values, torch.nan)
 
     def all_valid(self) -> Bool[Tensor, "batch date band height width"]:
-        """What is valid, also where that is all."""
+        """`valid` as a tensor, also if it is None."""
         return torch.ones_like(self.values, dtype=torch.bool) if self.valid is None else self.valid
 
     def at_date(self, date: int) -> "Cube":
-        """The cube of one of its dates."""
+        """The cube at one date."""
         one = slice(date, date + 1)
         return replace(
             self,
@@ -85,7 +86,7 @@ class Cube:
         )
 
     def part(self, samples: slice) -> "Cube":
-        """The cube of some of its samples."""
+        """The cube of these samples."""
         return replace(
             self,
             values=self.values[samples],
@@ -105,7 +106,7 @@ class Cube:
         return units and self.bands == other.bands and self.shape[1:] == other.shape[1:]
 
     def stacked(self, other: "Cube") -> "Cube":
-        """One batch of both, the other behind."""
+        """Both as one batch, the other cube's samples last."""
         valid = None
         if self.valid is not None or other.valid is not None:
             valid = torch.cat([each.all_valid() for each in (self, other)])
@@ -151,11 +152,11 @@ def make_cube(
 
     own: the file's bands in groups of their own instead of the model's. reconstructing: parts will be hidden
     (Normalization). image_side: the longer side of the image, pixels, when these are a window of it. scaling: another
-    cube's, for windows of one image whose extremes were taken from the whole. alignment: of these bands with the
-    model's, where it is planned already; then `own` does not count.
+    cube's, for windows of one image that share the extremes of the whole. alignment: of these bands with the model's,
+    if already planned; `own` is then ignored.
     Several file bands in one model band: their mean over valid values with the alignment's weights.
-    Floats that are not finite, or above 1e30, are not valid. Raises BandError when the model knows none of the bands,
-    RasterError when the fields do not fit together.
+    Floats that are not finite, or above 1e30, are not valid. Raises BandError when the model recognizes none of the
+    bands, RasterError when the fields do not fit together.
     """
     stored = _stored(pixels, alignment or align(pixels.bands, model_bands, own=own))
     batch, dates, *sides = stored.values.shape
@@ -179,7 +180,7 @@ def make_cube(
 def aligned_reflectance(
     pixels: PixelsLike, alignment: Alignment
 ) -> tuple[Float[Tensor, "batch date band height width"], Bool[Tensor, "batch date band height width"] | None]:
-    """Reflectance of the alignment's bands, and where it is valid; 0 where not, None where all is."""
+    """Reflectance of the alignment's bands (0 where not valid), and where it is valid (None: everywhere)."""
     return reflectance(_stored(pixels, alignment))
 
 
@@ -207,18 +208,18 @@ def _check(pixels: PixelsLike, values: Shaped[Tensor, "*axes"], alignment: Align
     if alignment.matrix.shape[1] != len(pixels.bands):
         raise RasterError(
             f"found an alignment of {alignment.matrix.shape[1]} bands for pixels of {len(pixels.bands)}",
-            "that of their bands",
+            "one of the same bands",
         )
     batch, dates = values.shape[:2]
     days, valid = np.asarray(pixels.days), pixels.valid
     if days.shape not in ((dates,), (batch, dates)):
-        raise RasterError(f"found days of shape {days.shape} for {dates} dates", "one a date")
+        raise RasterError(f"found days of shape {days.shape} for {dates} dates", "one per date")
     if valid is not None and tuple(valid.shape) not in (tuple(values.shape), tuple(values.shape[1:])):
-        raise RasterError(f"found valid of shape {tuple(valid.shape)}; expected the values' {tuple(values.shape)}")
+        raise RasterError(f"found valid of shape {tuple(valid.shape)}", f"the values' {tuple(values.shape)}")
 
 
 def _tensor(values: Any) -> Tensor:
     if isinstance(values, np.ndarray):
-        # torch takes neither steps backwards (a mirrored image) nor foreign byte order, and warns of read-only memory
+        # torch accepts no negative strides (a mirrored image) or foreign byte order, and warns about read-only memory
         values = np.require(values, values.dtype.newbyteorder("="), ["C", "W"])
     return torch.as_tensor(values)

@@ -38,12 +38,12 @@ class Decoder(nn.Module):
     ) -> Float[Tensor, "batch out value"]:
         """Predictions of all tokens, in their order (date, group, row, column), normalized; or of the chosen ones.
 
-        chosen: the decoder then sees the kept tokens and these only. positions: of all tokens; of the kept and then the
-        chosen ones.
+        chosen: the decoder then sees only the kept tokens and these. positions: of all tokens, or with `chosen` of the
+        kept and then the chosen ones.
         """
         y = self.embed(encoded)
         if mask.seen is not None:
-            # a kept token that is surplus is a hidden one: its output, which has seen its own values, must not go on
+            # a surplus kept token is a hidden one: its output has seen its own values and must not be passed on
             y = torch.where(mask.seen[..., None], y, self.mask_token.to(y.dtype))
         batch, tokens = mask.order.shape
         index = mask.index[..., None].expand(-1, -1, y.shape[-1])
@@ -61,7 +61,7 @@ class Decoder(nn.Module):
 def _attended(
     mask: Mask, present: Bool[Tensor, "batch token"] | None, chosen: Int[Tensor, "batch chosen"]
 ) -> Bool[Tensor, "batch kept_and_chosen"]:
-    """Which of the kept and the chosen tokens may be attended to: a kept one that is chosen as well only once."""
+    """Which of the kept and the chosen tokens may be attended to; a token that is both counts once."""
     twice = torch.zeros_like(mask.hidden).scatter(1, chosen, True).gather(1, mask.index)
     kept = ~twice if mask.seen is None else ~twice & mask.seen
     there = torch.ones_like(chosen, dtype=torch.bool) if present is None else present.gather(1, chosen)

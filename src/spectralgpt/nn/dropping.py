@@ -1,4 +1,4 @@
-"""Dropout and drop path. With a key per sample they are functions of it, so that a training has no random state."""
+"""Dropout and drop path. With a key per sample they are functions of it, so that training has no random state."""
 
 import torch
 import torch.nn.functional as F
@@ -18,9 +18,9 @@ def drop_path_rates(depth: int, rate: float) -> list[float]:
 def drop_path(
     branch: Float[Tensor, "batch token dim"], rate: float, key: Key | None = None, layer: int = 0
 ) -> Float[Tensor, "batch token dim"]:
-    """The branch left out in a share `rate` of the samples; in the others divided by 1 - rate.
+    """The branch, 0 in a share `rate` of the samples and divided by 1 - rate in the others.
 
-    key: of each sample; without one PyTorch's generator draws. layer: each has draws of its own.
+    key: one per sample; without it PyTorch's generator draws. layer: each layer has draws of its own.
     """
     if key is None:
         noise = torch.rand(branch.shape[0], 1, device=branch.device)
@@ -30,9 +30,9 @@ def drop_path(
 
 
 class Dropout(nn.Module):
-    """In training, values set to 0 in a share `rate` of all; the others divided by 1 - rate.
+    """In training, a share `rate` of all values set to 0; the others divided by 1 - rate.
 
-    layer: each of a model's has a number of its own.
+    layer: a number of its own for each Dropout of a model.
     """
 
     def __init__(self, rate: float, layer: int = 0):
@@ -40,7 +40,7 @@ class Dropout(nn.Module):
         self.rate, self.layer = rate, layer
 
     def forward(self, x: Float[Tensor, "batch *axes"], key: Key | None = None) -> Float[Tensor, "batch *axes"]:
-        """key: of each sample; without one PyTorch's generator draws."""
+        """key: one per sample; without it PyTorch's generator draws."""
         if not (self.training and self.rate):
             return x
         if key is None:

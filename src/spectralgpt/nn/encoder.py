@@ -48,11 +48,11 @@ class Encoder(nn.Module):
         normed: bool = True,
         key: Key | None = None,
     ) -> list[Float[Tensor, "batch token dim"]]:
-        """Outputs of the blocks `at` (1-based, in order; 0: what goes into the first), the last block's normed unless
-        `normed` is false; none named: the last.
+        """Outputs of the blocks `at` (1-based, in order; 0: the input of the first; default: the last block), the last
+        block's normed unless `normed` is false.
 
-        tokens: those to encode, with their positions; present: which of them may be attended to, None for all. key: of
-        each sample, of which drop path draws. Blocks behind the last named one are not computed.
+        tokens: those to encode, with their positions; present: which of them may be attended to, None for all. key: one
+        per sample, for drop path. Blocks after the last one in `at` are not computed.
         """
         depth = len(self.blocks)
         wanted = set(at or (depth,))
@@ -68,7 +68,7 @@ class Encoder(nn.Module):
 def run_block(
     block: nn.Module, x: Tensor, keys: Tensor | None, checkpointing: bool, key: Tensor | None = None
 ) -> Tensor:
-    """The block, its activations kept or recomputed in the backward pass."""
+    """The block's output; its activations are kept, or recomputed in the backward pass."""
     if checkpointing and x.requires_grad:
         return checkpoint(block, x, keys, key, use_reentrant=False)  # type: ignore[no-any-return]
     return block(x, keys, key)  # type: ignore[no-any-return]

@@ -1,14 +1,14 @@
-"""How much the model computes: matrix products and attention, as is usual; what is recomputed to save memory is not
-counted twice."""
+"""How much the model computes: matrix products and attention, as is usual; recomputing activations to save memory is
+not counted."""
 
 from spectralgpt.nn.sizes import ModelConfig
 
 
 def forward_flops(config: ModelConfig, *, kept: int, decoded: int, predicted: int | None = None) -> float:
-    """FLOP of a forward pass, a sample; training computes three times as much.
+    """FLOP of a forward pass per sample; a training step takes three times that.
 
     kept: tokens that the encoder takes. decoded: tokens that the decoder takes, the kept ones among them. predicted:
-    tokens that it gives values of, default all of `decoded`.
+    tokens that it predicts; default: all of `decoded`.
     """
     size = config.size
     encoder = 2 * kept * config.token_values * size.dim + size.depth * _block(kept, size.dim)
@@ -19,5 +19,5 @@ def forward_flops(config: ModelConfig, *, kept: int, decoded: int, predicted: in
 
 
 def _block(tokens: int, dim: int) -> int:
-    """12 dim^2 weights a token, and two products of all tokens with all."""
+    """12 dim^2 weights per token, and two products of all tokens with all."""
     return 24 * tokens * dim**2 + 4 * tokens**2 * dim

@@ -9,13 +9,13 @@ from jaxtyping import Bool
 from numpy.typing import NDArray
 
 from spectralgpt.bands import BandSet, canonical
-from spectralgpt.errors import BandError, OptionError
+from spectralgpt.errors import BandError, OptionError, argument
 from spectralgpt.nn.masks import scene_hidden
 
 
 @dataclass(frozen=True, slots=True)
 class Hide:
-    """Groups and dates to hide whole (indices), and a share of all tokens; `bands` as they were named, in order."""
+    """Groups and dates to hide whole (indices), and a share of all tokens; `bands`: the named bands, in their order."""
 
     groups: tuple[int, ...] = ()
     dates: tuple[int, ...] = ()
@@ -27,7 +27,7 @@ class Hide:
         """What "B11,B12", "2020-05-01", "0.9" or a mixture of them hides of an image.
 
         bands: the image's as the model takes them; days: its dates since 1970. Raises BandError for a band and
-        OptionError for a date that is not there, or for a share outside (0, 1).
+        OptionError for a date that the image does not have, or for a share outside (0, 1).
         """
         dates = [_iso(day) for day in days]
         groups, hidden_dates, names, share = [], [], [], 0.0
@@ -37,25 +37,26 @@ class Hide:
             if item in dates:
                 hidden_dates.append(dates.index(item))
             elif found:
-                # before shares: a band of one's own may be called 5
+                # before shares: a user's own band may be called 5
                 groups += found
                 names.append(name)
             elif _is_number(item):
                 if share:
-                    raise OptionError(f"--hide {text}: found more than one share; expected one.")
+                    raise OptionError(f"{argument('hide', text)}: found more than one share", "one")
                 share = float(item)
                 if not 0 < share < 1:
-                    raise OptionError(f"--hide {item}: found a share of {item}; expected one between 0 and 1.")
+                    raise OptionError(f"{argument('hide', item)}: found a share of {item}", "one between 0 and 1")
             elif "-" in item:
-                known = ", ".join(filter(None, dates)) or "no known date"
-                raise OptionError(f"--hide {item}: the image has no such date; expected one of: {known}.")
+                known = ", ".join(filter(None, dates))
+                expected = f"one of: {known}" if known else "bands or a share, as none of its dates is known"
+                raise OptionError(f"{argument('hide', item)}: the image has no such date", expected)
             else:
                 raise BandError(
-                    f"--hide {item}: the image has no such band; expected one of: {', '.join(bands.names)}."
+                    f"{argument('hide', item)}: the image has no such band", f"one of: {', '.join(bands.names)}"
                 )
         if not (groups or hidden_dates or share):
             raise OptionError(
-                f"--hide {text!r}: found nothing to hide; expected bands (B11,B12), a date, or a share (0.9)."
+                f"{argument('hide', text)}: found nothing to hide", "bands (B11,B12), a date, or a share (0.9)"
             )
         return cls(tuple(sorted(set(groups))), tuple(sorted(set(hidden_dates))), share, tuple(dict.fromkeys(names)))
 
@@ -63,7 +64,7 @@ class Hide:
 def hidden_tokens(
     hide: Hide, seed: int, dates: int, groups: int, rows: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> Bool[np.ndarray, "date group row column"]:
-    """The hidden tokens of the places (rows, columns) of a scene: the same wherever a window starts."""
+    """The hidden tokens at these places (rows, columns) of a scene: the same wherever a window starts."""
     hidden = scene_hidden(seed, hide.share, dates, groups, rows, columns)
     hidden[:, list(hide.groups)] = True
     hidden[list(hide.dates)] = True
@@ -79,7 +80,7 @@ def _is_number(text: str) -> bool:
 
 
 def _iso(day: int) -> str:
-    # a day beyond the calendar is known as little as none
+    # a day beyond the calendar counts as unknown
     return (
         ""
         if not 0 <= day <= (date.max - date(1970, 1, 1)).days

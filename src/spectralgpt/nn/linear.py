@@ -1,7 +1,7 @@
-"""Linear layers, their float32 products by the faster of the CPU's two libraries.
+"""Linear layers that multiply float32 matrices with the faster of the CPU's two libraries.
 
-On CPUs that are not Intel's, PyTorch multiplies float32 matrices with MKL's kernels of 256 bits, where oneDNN, which
-PyTorch holds as well, uses the 512 that some have: twice as fast, as exact (docs/experiments.md).
+On non-Intel CPUs PyTorch uses MKL's 256-bit kernels, while oneDNN, which is also part of PyTorch, uses the 512 bits
+that some of these CPUs have: twice as fast, just as exact (docs/experiments.md).
 """
 
 from typing import Any
@@ -53,7 +53,7 @@ class _MatrixProduct(torch.autograd.Function):
         )
 
 
-# An operator of our own, as torch.compile knows PyTorch's only for weights that are frozen.
+# An operator of our own, as torch.compile supports PyTorch's only for frozen weights.
 @torch.library.custom_op("spectralgpt::product", mutates_args=(), device_types="cpu")
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # type: ignore[no-any-return]

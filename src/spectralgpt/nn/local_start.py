@@ -1,8 +1,8 @@
-"""A start for runs of minutes: weights with which the decoder looks at its neighbours before it has learned anything.
+"""A start for runs of minutes: weights with which the decoder attends to neighbours before it has learned anything.
 
-From the paper's random start a tiny model needs thousands of steps to find out that near places are alike. Attention
-whose queries and keys are one rotation looks at similar tokens, and with sine-cosine places similar is near (the idea
-is that of Trockman and Kolter, Mimetic Initialization of Self-Attention Layers, ICML 2023). Long runs do not need it.
+From the paper's random start a tiny model needs thousands of steps to learn that neighbouring places are similar.
+Attention with one rotation for queries and keys attends to similar tokens, and with sine-cosine places similar means
+near (after Trockman and Kolter, Mimetic Initialization of Self-Attention Layers, ICML 2023). Long runs do not need it.
 """
 
 import torch
@@ -15,9 +15,9 @@ from spectralgpt.nn.positions import Positions
 PLACES, GROUPS, MASK_TOKEN = 1.2, 1.2, 0.5
 """Sizes of the position tables and the mask token: as large as embedded tokens, so that positions decide at first."""
 WAVELENGTHS = 10.0
-"""The longest sine of a place is ten times the shortest."""
+"""Longest wavelength of a place's sines over the shortest."""
 SHARPNESS, OUTPUT, AVERSION = 3.0, 0.5, 12.0
-"""Of the decoder's attention: scale of queries and keys, of its output, and how far it turns from mask tokens."""
+"""Of the decoder's attention: scale of queries and keys, scale of its output, how strongly it avoids mask tokens."""
 QUIET = 0.1
 """Scale of the residual outputs that are random at first and would drown the signal."""
 
@@ -26,7 +26,7 @@ QUIET = 0.1
 def start_local(model: MaskedAutoencoder) -> None:
     """Set positions, mask token and attention of a new model in place; random parts come from torch's generator."""
     decoder = model.decoder
-    # not the encoder's: places as large as there would stand in every embedding, as a grid on the map
+    # not the encoder's: tables this large would show in every embedding, as a grid on the map
     _sine_places(decoder.positions)
     for positions in (model.encoder.positions, decoder.positions):
         positions.spectrum.normal_(std=GROUPS)
@@ -39,7 +39,7 @@ def start_local(model: MaskedAutoencoder) -> None:
         weight, bias = block.attn.qkv.weight, block.attn.qkv.bias
         turn, value = SHARPNESS * _rotation(dim), _rotation(dim)
         weight[:dim], weight[dim : 2 * dim], weight[2 * dim :] = turn, turn, value
-        # a query that points away from every key of a mask token: those know nothing yet
+        # queries point away from the keys of mask tokens, which carry no information yet
         bias[:dim] = -AVERSION * (turn @ hidden)
         block.attn.proj.weight.copy_(OUTPUT * value.T)
         block.mlp.fc2.weight.mul_(QUIET)

@@ -1,4 +1,4 @@
-"""The two losses of masked pretraining (Hong et al., SpectralGPT, IEEE TPAMI 2024), over what was measured only.
+"""The two losses of masked pretraining (Hong et al., SpectralGPT, IEEE TPAMI 2024), over measured values only.
 
 Each comes as a sum and a count, so that gradient accumulation and several processes can divide by the whole count.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class LossTerm:
-    """A mean as its parts; `mean` is 0, with gradient 0, where nothing counts."""
+    """A mean as its sum and count; `mean` is 0, with gradient 0, where nothing counts."""
 
     total: Float[Tensor, ""]
     count: Int[Tensor, ""]
@@ -29,7 +29,7 @@ def token_loss(
     valid: Bool[Tensor, "batch token value"] | None,
     hidden: Bool[Tensor, "batch token"],
 ) -> LossTerm:
-    """Square error over the valid values of hidden tokens, the mean of which is the paper's token loss."""
+    """Squared error over the valid values of hidden tokens; its mean is the paper's token loss."""
     scored = hidden[..., None].expand_as(predicted) if valid is None else valid & hidden[..., None]
     # where, not a product: 0 * NaN under an invalid pixel is NaN. No boolean index: its size is read back from the GPU.
     error = torch.where(scored, predicted - target, 0.0).square()
@@ -39,7 +39,7 @@ def token_loss(
 def token_count(
     values: int, valid: Bool[Tensor, "batch token value"] | None, hidden: Bool[Tensor, "batch token"]
 ) -> Int[Tensor, ""]:
-    """What the token loss divides by: valid values of hidden tokens. values: of a token."""
+    """The token loss's divisor: the number of valid values in hidden tokens. values: number per token."""
     return hidden.sum() * values if valid is None else (valid & hidden[..., None]).sum()
 
 
@@ -49,10 +49,10 @@ def spectral_loss(
     valid: Bool[Tensor, "batch date group place value"] | None,
     native_groups: int,
 ) -> LossTerm:
-    """Square error of the sums over groups, at all places and dates, hidden or not (the paper's spectral loss).
+    """Squared error of the sums over groups, at all places and dates, hidden or not (the paper's spectral loss).
 
     A value counts where all groups have a valid target. Times (native_groups / groups)^2, so that band sets with other
-    numbers of groups weigh alike; native_groups: the model's own number.
+    numbers of groups weigh the same; native_groups: the model's own number.
     """
     weight = (native_groups / predicted.shape[2]) ** 2
     count = spectral_count(tuple(predicted.shape), valid, predicted.device)
@@ -66,7 +66,7 @@ def spectral_loss(
 def spectral_count(
     shape: tuple[int, ...], valid: Bool[Tensor, "batch date group place value"] | None, device: torch.device
 ) -> Int[Tensor, ""]:
-    """What the spectral loss divides by: values of a place that are valid in all groups.
+    """The spectral loss's divisor: the number of values that are valid in all groups of their place.
 
     shape: batch, date, group, place, value.
     """
@@ -79,9 +79,9 @@ def spectral_count(
 def normalized_target(
     target: Float[Tensor, "batch token value"], valid: Bool[Tensor, "batch token value"] | None
 ) -> Float[Tensor, "batch token value"]:
-    """Each token's values with their own mean and variance taken out.
+    """Each token's values, less their mean, by their standard deviation.
 
-    Over valid values; the variance is unbiased, its divisor at least 1.
+    Both over valid values; the variance is unbiased, its divisor at least 1.
     """
     if valid is None:
         valid = torch.ones_like(target, dtype=torch.bool)

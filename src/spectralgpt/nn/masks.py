@@ -1,7 +1,7 @@
 """What the encoder sees and what the decoder must rebuild.
 
-A mask is an order of the tokens, kept ones first. Kept tokens may hold some that are absent, or surplus where samples
-of a batch keep different numbers: `seen` is false there; they are out of attention and never scored.
+A mask is an order of the tokens, kept ones first. Some kept tokens may be absent, or surplus where samples of a batch
+keep different numbers: `seen` is false for these; they take no part in attention and are never scored.
 """
 
 import math
@@ -22,8 +22,8 @@ MaskKind = Literal["random", "place", "group", "date", "mixed"]
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """order: all tokens of each sample, the kept ones first. kept: how many are kept. seen: which of the kept ones are
-    real, None when all are. hidden: tokens to rebuild (neither kept nor absent)."""
+    """order: all tokens of each sample, the kept ones first. kept: number of kept tokens. seen: which of them are real,
+    None when all are. hidden: tokens to rebuild (neither kept nor absent)."""
 
     order: Int[Tensor, "batch token"]
     kept: int
@@ -39,7 +39,7 @@ class Mask:
 def tokens_of_places(
     places: Int[Tensor, "batch drawn"], stacks: int, all_places: int
 ) -> Int[Tensor, "batch drawn_tokens"]:
-    """The tokens of all dates and groups (`stacks` of them) at these places, in the tokens' order."""
+    """The tokens at these places of all dates and groups (`stacks` of them), in the tokens' order."""
     first = torch.arange(stacks, device=places.device) * all_places
     return (first[None, :, None] + places[:, None]).flatten(1)
 
@@ -60,7 +60,7 @@ def mask_of_order(order: Int[Tensor, "batch token"], kept: int, present: Bool[Te
 def random_mask(
     noise: Float[Tensor, "batch token"], ratio: float, present: Bool[Tensor, "batch token"] | None = None
 ) -> Mask:
-    """Keeps kept_count tokens with the smallest noise, in this order, as the paper's code does; absent ones last."""
+    """Keeps the kept_count tokens of the smallest noise, in this order, as the paper's code does; absent ones last."""
     ranked = noise if present is None else noise.masked_fill(~present, math.inf)
     return mask_of_order(ranked.argsort(dim=1, stable=True), kept_count(noise.shape[1], ratio), present)
 
@@ -77,7 +77,7 @@ def draw_mask(
 
     shape: batch, dates, groups, places. random: tokens; place: all groups and dates of a place; group: whole groups, at
     least one kept; date: whole dates, at least one kept; mixed: one of the four, chosen by `draw`. A kind that would
-    hide nothing becomes random. key: one a sample, of which alone its noise is made, whatever batch it is in.
+    hide nothing becomes random. key: one per sample; a sample's noise depends on it alone, not on the batch.
     """
     batch, dates, groups, places = shape
     if kind == "mixed":
@@ -101,7 +101,8 @@ def draw_places(key: Int64[Tensor, " batch"], places: int, fraction: float) -> I
 
 
 def given_mask(hidden: Bool[Tensor, "batch token"], present: Bool[Tensor, "batch token"] | None = None) -> Mask:
-    """The mask that hides just these tokens; it keeps up to the batch's largest count of the others, in their order."""
+    """The mask that hides exactly these tokens and keeps the others, in their order. Samples with fewer others than the
+    batch's largest count are filled up with surplus tokens."""
     visible = ~hidden if present is None else ~hidden & present
     counts = visible.sum(dim=1)
     kept = int(counts.max())

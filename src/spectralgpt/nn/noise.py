@@ -1,6 +1,6 @@
-"""Random numbers of a sample: functions of its key and of what they are for, on the key's device.
+"""Random numbers of a sample: functions of its key and of their purpose, on the key's device.
 
-A training draws all its numbers so, masks and dropout alike: a step draws the same whatever batch a sample is in, and
+Training draws all its numbers in this way, for masks as for dropout: a sample gets the same numbers in any batch and
 after a resume.
 """
 
@@ -13,19 +13,19 @@ from spectralgpt.draws import FIRST, GOLDEN, SECOND
 TOKENS, PLACES = 1, 2
 """Purposes of the masks."""
 DROP_PATH, DROPOUT = 0x1_0000, 0x2_0000
-"""The first purposes of drop path and dropout; every layer has one of its own."""
+"""The first purposes of drop path and dropout; every layer has its own, counted from these."""
 
 
 def noise_of(key: Int64[Tensor, " batch"], purpose: int, items: int) -> Float32[Tensor, "batch item"]:
-    """Numbers from 0 to below 1 that depend on a sample's key, the purpose and the item only."""
-    # the upper 24 bits, what a float32 holds
+    """Numbers from 0 to below 1 that depend only on a sample's key, the purpose and the item."""
+    # the upper 24 bits, as a float32 holds 24
     return _shifted(_bits(key, purpose, items), 40).float() * 2.0**-24
 
 
 def kept_of(
     key: Int64[Tensor, " batch"], purpose: int, shape: tuple[int, ...], rate: float
 ) -> Float32[Tensor, "batch *axes"]:
-    """1 for what dropout keeps and 0 for a share `rate` of all. shape: batch, and a sample's axes."""
+    """1 where dropout keeps a value, 0 for a share `rate` of all. shape: batch, and a sample's axes."""
     items = 1
     for side in shape[1:]:
         items *= side
@@ -35,7 +35,7 @@ def kept_of(
 
 
 def other_key(key: Int64[Tensor, " batch"]) -> Int64[Tensor, " batch"]:
-    """A second key of each sample, for the second of two passes that must not draw the same."""
+    """A second key per sample, for a second pass that must draw other numbers."""
     return _mixed(key)
 
 
@@ -52,7 +52,7 @@ def _mixed(key: Int64[Tensor, "*axes"]) -> Int64[Tensor, "*axes"]:
 
 
 def _shifted(key: Int64[Tensor, "*axes"], bits: int) -> Int64[Tensor, "*axes"]:
-    """To the right, zeros from the left: int64 would bring its sign."""
+    """Shifted to the right with zeros from the left, where int64 would repeat its sign."""
     return (key >> bits) & ((1 << (64 - bits)) - 1)
 
 

@@ -15,7 +15,7 @@ def padded_side(side: int, patch: int) -> int:
 
 
 def pad(image: Shaped[Tensor, "*axes height width"], patch: int, value: float) -> Shaped[Tensor, "*axes rows columns"]:
-    """The image grown at the right and bottom to whole patches, new pixels hold `value`."""
+    """The image padded with `value` at the right and bottom to whole patches."""
     height, width = image.shape[-2:]
     down, right = padded_side(height, patch) - height, padded_side(width, patch) - width
     return F.pad(image, (0, right, 0, down), value=value) if down or right else image
@@ -24,7 +24,7 @@ def pad(image: Shaped[Tensor, "*axes height width"], patch: int, value: float) -
 def to_tokens(
     slots: Shaped[Tensor, "batch date group slot height width"], patch: int
 ) -> Shaped[Tensor, "batch token value"]:
-    """Tokens of an image whose sides are whole patches."""
+    """Tokens of an image with sides of whole patches."""
     n, t, g, u, h, w = slots.shape
     rows, columns = h // patch, w // patch
     split = slots.reshape(n, t, g, u, rows, patch, columns, patch)

@@ -1,7 +1,7 @@
-"""Where, which wavelength, when and how large: four learned tables whose sum is a token's position.
+"""A token's position: the sum of learned tables for place, wavelength, time and scale.
 
-Beyond a table's end the end node holds. The released model is the case with a place table (as large as its window),
-a spectrum table with one node a native group, and zeros elsewhere.
+Beyond the ends of a table its end nodes apply. The released model is the case with a place table (as large as its
+window), a spectrum table with one node per native group, and zeros elsewhere.
 """
 
 import math
@@ -19,18 +19,18 @@ SEASON_NODES = 12
 ELAPSED_NODES = 10
 SCALE_NODES = 11
 SMALLEST_GSD = 0.5
-DAYS_A_YEAR = 365.2425
+DAYS_PER_YEAR = 365.2425
 
 
 class Positions(nn.Module):
     """Tables of one side of the model (encoder or decoder).
 
-    joint: one table (group, row, column, dim) in place of place and spectrum, read as these two are; the released
+    joint: one table (group, row, column, dim) instead of place and spectrum, read like these two; the released
     classifiers have it.
     place (row, column, dim): bicubic (a = -0.75, align_corners False, no antialias) to the window's places.
     spectrum (node, dim): linear in ln wavelength at the group's mean wavelength.
     season (12, dim): a circle of the year. elapsed (10, dim): nodes at 8 (2^k - 1) days since the sample's first known
-    day, linear in log2(1 + d / 8). scale (11, dim): one node an octave of GSD from 0.5 to 512 m.
+    day, linear in log2(1 + d / 8). scale (11, dim): one node per octave of GSD from 0.5 to 512 m.
     Season, elapsed and scale start at zero, and unknown days and GSD add nothing.
     """
 
@@ -52,7 +52,7 @@ class Positions(nn.Module):
         return resize_table(self.place, rows, columns).flatten(0, 1)
 
     def of_groups(self, bands: BandSet) -> Float[Tensor, "group dim"]:
-        """Positions of the groups by their mean wavelengths (native: over its slots, bands missing or not)."""
+        """Positions of the groups by their mean wavelengths (native groups: over all slots, also of missing bands)."""
         return read_table(self.spectrum, self._nodes_of(bands))
 
     def of_groups_and_places(self, bands: BandSet, rows: int, columns: int) -> Float[Tensor, "group_and_place dim"]:
@@ -62,7 +62,7 @@ class Positions(nn.Module):
         return resize_table(read_table(self.joint, self._nodes_of(bands)), rows, columns).flatten(0, 2)
 
     def resize_places(self, rows: int, columns: int) -> str:
-        """Replace the table of places by itself, read at rows x columns places; the table's name."""
+        """Resample the table of places to rows x columns places, in place. Returns the table's name."""
         name = "joint" if self.is_joint else "place"
         table = self.get_parameter(name)
         resized = resize_table(table.detach(), rows, columns).contiguous()
@@ -79,8 +79,8 @@ class Positions(nn.Module):
         known = days >= 0
         first = days.masked_fill(~known, torch.iinfo(days.dtype).max).amin(dim=1, keepdim=True)
         elapsed = (days - first).clamp(min=0).double()
-        # double: in float32 a day of this century is a 30th of a node off
-        year = days.double() / DAYS_A_YEAR
+        # double: in float32 the days of this century are off by up to a 30th of a node
+        year = days.double() / DAYS_PER_YEAR
         season = read_circle(self.season, (year - year.floor()) * SEASON_NODES)
         time = season + read_table(self.elapsed, torch.log2(1 + elapsed / 8))
         time = torch.where(known[..., None], time, 0.0)
@@ -98,18 +98,18 @@ class Positions(nn.Module):
         gsd: Float[Tensor, " batch"],
         index: Int[Tensor, "batch chosen"] | None = None,
     ) -> Float[Tensor, "batch tokens dim"]:
-        """Positions of all tokens (date, group, row, column), or of those at `index` in this order only."""
+        """Positions of all tokens (date, group, row, column), or only of those at `index`, in this order."""
         table = self.of_groups_and_places(bands, rows, columns)
         sample = self.of_samples(days, gsd)
         if index is None:
             return (sample[:, :, None] + table[None, None]).flatten(1, 2)
-        a_date = table.shape[0]
-        date = (index // a_date)[..., None].expand(-1, -1, sample.shape[-1])
-        return table[index % a_date] + sample.gather(1, date)
+        per_date = table.shape[0]
+        date = (index // per_date)[..., None].expand(-1, -1, sample.shape[-1])
+        return table[index % per_date] + sample.gather(1, date)
 
 
 def spectrum_nodes_of(bands: BandSet, nodes: Sequence[float]) -> Float[Tensor, " group"]:
-    """Where the groups lie between nodes at these wavelengths (nm): fractional numbers, linear in ln wavelength."""
+    """The groups' places between nodes at these wavelengths (nm): fractional node numbers, linear in ln wavelength."""
     wavelengths = [math.log(group.wavelength) for group in bands.groups]
     return torch.from_numpy(np.interp(wavelengths, np.log(nodes), np.arange(len(nodes))))
 
@@ -126,7 +126,7 @@ def resize_table(
 
 
 def read_table(table: Float[Tensor, "node *value"], at: Float[Tensor, "*axes"]) -> Float[Tensor, "..."]:
-    """The table at fractional node numbers, linear between nodes, the end nodes held beyond: (*axes, *value)."""
+    """The table at fractional node numbers, linear between nodes, constant beyond the end nodes: (*axes, *value)."""
     last = table.shape[0] - 1
     at = at.clamp(0, last)
     low = at.floor().long()
@@ -135,7 +135,7 @@ def read_table(table: Float[Tensor, "node *value"], at: Float[Tensor, "*axes"]) 
 
 
 def read_circle(table: Float[Tensor, "node dim"], at: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes dim"]:
-    """The same on a circle: after the last node comes the first."""
+    """`read_table` on a circle: after the last node comes the first."""
     nodes = table.shape[0]
     low = at.floor().long()
     part = (at - low).to(table.dtype)[..., None]

@@ -1,4 +1,4 @@
-"""In which numbers the model computes."""
+"""The precision in which the model computes."""
 
 from contextlib import AbstractContextManager
 from typing import Literal
@@ -20,5 +20,5 @@ def resolved_precision(precision: Precision, device: torch.device) -> Literal["f
 
 
 def computing_in(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """Matrix products and attention inside run in this precision; weights, norms, losses stay float32."""
+    """A context in which matrix products and attention run in this precision; weights, norms, losses stay float32."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=resolved_precision(precision, device) == "bf16")

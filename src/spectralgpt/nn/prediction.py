@@ -1,4 +1,4 @@
-"""What a model with classes says."""
+"""The answer of a model with classes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from spectralgpt.nn.cube import Cube
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode, without gradients; in its own mode again behind."""
+    """The model in evaluation mode, without gradients; its own mode is restored at the end."""
     training = model.training
     model.eval()
     try:
@@ -25,10 +25,10 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says, of an image or of its pixels.
+    """A model's answer for images, or for their pixels.
 
-    logits: before softmax, or before the sigmoid where several labels may hold at once. present: where there was
-    anything to see; None: everywhere. axes: none, or height and width.
+    logits: before softmax, or before the sigmoid where `several` labels may apply at once. present: where the model saw
+    any valid pixel; None: everywhere. axes: none, or height and width.
     """
 
     logits: Float[Tensor, "batch class *axes"]
@@ -43,13 +43,13 @@ class Prediction:
 
     @property
     def classes(self) -> Int[Tensor, "batch *axes"] | Bool[Tensor, "batch class"]:
-        """The likeliest class, -1 where nothing was seen; with several labels: true for each likelier than not."""
+        """The most likely class, -1 where nothing was seen; with several labels: true for each that is likely."""
         if self.several:
             return self.probabilities > 0.5
-        likeliest = self.logits.argmax(dim=1)
-        return likeliest if self.present is None else torch.where(self.present, likeliest, -1)
+        most_likely = self.logits.argmax(dim=1)
+        return most_likely if self.present is None else torch.where(self.present, most_likely, -1)
 
 
 def cropped(logits: Float[Tensor, "batch class rows columns"], cube: Cube) -> Float[Tensor, "batch class height width"]:
-    """Without the pixels by which the image was padded to whole patches."""
+    """The logits without those of the pixels that padded the image to whole patches."""
     return logits[..., : cube.shape[-2], : cube.shape[-1]]

@@ -1,9 +1,9 @@
 """Bands to the slots of their groups, and predictions in slots back to bands.
 
-A model has g slots a group. A band set fills them through A, one matrix a group (BandSet's groups say which): the
-released model, whose every slot has its own band, is the case where all of this is a reshape. The kernel W over slots
-applied to A x is the kernel W A over bands; the slots are made once for all tokens, so that embedding stays one matrix
-product whatever the groups are, and they are the losses' targets as well.
+A model has g slots per group. A band set fills them through A, one matrix per group (from BandSet's groups). In the
+released model every slot has its own band, and all of this is a reshape. The kernel W over slots applied to A x is the
+kernel W A over bands; slots are computed once for all tokens, so that embedding stays one matrix product for any
+groups, and they are also the targets of the losses.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def slot_matrices(bands: BandSet) -> tuple[NDArray[np.float64], ...]:
 
 @lru_cache(maxsize=64)
 def band_matrices(bands: BandSet) -> tuple[NDArray[np.float64], ...]:
-    """Read-back of each group (band, slot), rows summing to one."""
+    """The way back for each group (band, slot), rows summing to one."""
     return tuple(group.readback() for group in bands.groups)
 
 
@@ -48,8 +48,8 @@ def to_bands(
 def band_valid_in_slots(
     valid: Bool[Tensor, "batch date band height width"], bands: BandSet
 ) -> Bool[Tensor, "batch date group slot height width"]:
-    """True where every band that feeds the slot is valid and the slot is a target (own groups: all are; native ones:
-    where its band is there)."""
+    """True where every band that feeds the slot is valid and the slot is a target (own groups: all slots; native
+    groups: slots with their own band)."""
     n, t, _, h, w = valid.shape
     feeds = [(matrix > 0).astype(np.float64) for matrix in slot_matrices(bands)]
     target = np.array([flag for group in bands.groups for flag in group.targets()])
@@ -71,7 +71,7 @@ def _apply(
 ) -> Float[Tensor, "batch date out height width"]:
     if all(np.array_equal(matrix, np.eye(*matrix.shape)) and matrix.shape[0] == matrix.shape[1] for matrix in matrices):
         return values
-    # group by group: in one block-diagonal product, 0 * NaN would take what is hidden in one group to all others
+    # group by group: in one block-diagonal product, 0 * NaN would carry a NaN from one group to all others
     parts = torch.split(values, [matrix.shape[1] for matrix in matrices], dim=2)
     weights = (torch.from_numpy(matrix).to(values.device, values.dtype, non_blocking=True) for matrix in matrices)
     return torch.cat([torch.einsum("sb,ntbhw->ntshw", *each) for each in zip(weights, parts, strict=True)], dim=2)

@@ -1,9 +1,9 @@
 """Scenes larger than the model's window: plan, read, compute, blend, run.
 
-`plan_scene` works out windows, tapers and block rows from numbers; `Blender` makes one scene of overlapping windows;
+`plan_scene` computes windows, tapers and block rows from numbers; `Blender` merges overlapping windows into one scene;
 `run_scene` drives a `Maker` over them, keeps finished block rows and their notes in TARGET.partial and writes TARGET.
-These know no model: what a window, a block row and TARGET are, the maker says. `map_scene` makes a map of what a model
-answers, whatever its task (`embed_scene` is one), and `reconstruct_scene` the scene rebuilt from what is left visible.
+These contain no model: the maker defines windows, block rows and TARGET. `map_scene` makes a map of a model's answers,
+whatever its task (`embed_scene` is one), and `reconstruct_scene` rebuilds the scene from what is left visible.
 """
 
 from spectralgpt.scenes.answers import AnswerMaker, MapSummary, SceneMap, map_scene

@@ -1,4 +1,4 @@
-"""A scene into a map of what a model answers, whatever its task."""
+"""A scene into a map of a model's answers, whatever its task."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ CLASSES_TAG = "SPECTRALGPT_CLASSES"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapSummary:
-    """largest: magnitude per band, of an int8 map. picture: (row, column, RGBA), where one was asked for."""
+    """largest: the largest magnitude per band, of an int8 map. picture: (row, column, RGBA), if requested."""
 
     largest: Float32[np.ndarray, " band"] | None
     picture: UInt8[np.ndarray, "row column 4"] | None
@@ -42,9 +42,9 @@ class MapSummary:
 class AnswerMaker:
     """The maker of a map.
 
-    int8: float answers become codes from -127 to 127 with a scale per band, its largest magnitude / 127, and the nodata
-    -128. picture: of the first three principal components of float answers. names: of the map's bands. The other fields
-    as the scene has them.
+    int8: float answers become codes from -127 to 127 with a scale per band (its largest magnitude / 127) and nodata
+    -128. picture: draw the first three principal components of float answers. names: of the map's bands. The other
+    fields are those of `map_scene`.
     """
 
     raster: Raster
@@ -100,7 +100,7 @@ class AnswerMaker:
     def joined(self, notes: Iterable[Notes]) -> Notes:
         if not self.int8:
             return {}
-        # the shortest digits that make the same float32: maps of embeddings may have many thousand bands
+        # the shortest digits that give the same float32: maps of embeddings may have many thousand bands
         return {"largest": [float(str(value)) for value in self._largest(notes)]}
 
     def merged(self, notes: Iterable[Notes], rows: Sequence[NDArray[Any]]) -> MapSummary:
@@ -120,7 +120,7 @@ class AnswerMaker:
             descriptions=self.names,
             scale=() if summary.largest is None else tuple(float(value) / 127 or 1.0 for value in summary.largest),
             tags={**self.tags, CLASSES_TAG: json.dumps(classes)} if classes else self.tags,
-            # all values of a place are read together
+            # pixel: all values of a place are read together
             interleave="pixel" if places else "band",
             block=128 if places else 512,
             resampling="nearest" if classes else "average",
@@ -131,7 +131,7 @@ class AnswerMaker:
             return stored
         scale = np.array(profile.scale, np.float32)[:, None]
         codes = np.empty(stored.shape, np.int8)
-        for row in range(stored.shape[1]):  # at once it would take several times the block row
+        for row in range(stored.shape[1]):  # row by row, as all at once would take several times the memory
             scaled = np.rint(stored[:, row] / scale)
             codes[:, row] = np.where(np.isnan(scaled), INT8_NODATA, np.clip(scaled, -127, 127))
         return codes
@@ -145,8 +145,8 @@ class AnswerMaker:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneMap:
-    """What was written: by which weights, of which bands; rows, columns and bands of the map; its picture, where one
-    was asked for (row, column, RGBA)."""
+    """The written map: fingerprint of the weights, alignment of the bands; rows, columns and bands of the map; its
+    picture, if requested (row, column, RGBA)."""
 
     fingerprint: str
     alignment: Alignment
@@ -175,8 +175,8 @@ def map_scene(
     """Write the map of the model's answers.
 
     verb: its name and parameters, for the tags. dtype: int8 stores float answers as codes with a scale per band;
-    default the answers' own. picture: draw their first three principal components. Raises InputError for what the user
-    can mend: bands, dates too many, an unwritable target.
+    default: the answers' own type. picture: draw their first three principal components. Raises InputError for what the
+    user can fix: bands, too many dates, an unwritable target.
     """
     alignment = scene_alignment(raster, model, own)
     plan = windows_plan(raster, model, alignment, overlap=overlap, batch=batch, reduce=answers.reduce)

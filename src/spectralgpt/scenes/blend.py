@@ -1,4 +1,4 @@
-"""Overlapping windows become one scene: weighted sums, which slide along a row of windows."""
+"""Overlapping windows merged into one scene: weighted sums, which slide along a row of windows."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
@@ -10,12 +10,12 @@ from spectralgpt.scenes.plan import Plan
 class Blender:
     """Sums the windows of a plan, in its order, and hands out pieces of block rows as they become final.
 
-    The result at an output pixel is the mean of its valid values, with the weights of the plan's tapers; it is valid
-    where any window is. Where one window covers a pixel its value comes back exactly, as its weight is 1.0.
+    The result at an output pixel is the mean of its valid values, weighted by the plan's tapers; it is valid where any
+    window is. Where a single window covers a pixel, its value is returned exactly, as its weight is 1.0.
 
-    It holds float64 sums of values and of weights for one window, and of the rows that the next row of windows overlaps
-    over the padded width; nothing that grows with the height of the scene. At each pixel sums are taken row of windows
-    by row of windows, from left to right: the same order, the same bits.
+    The sums of values and weights are float64. They are held for one window and, over the padded width, for the rows
+    that the next row of windows overlaps; nothing grows with the height of the scene. At each pixel, windows are added
+    row of windows by row of windows, from left to right: the same order, the same bits.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -23,7 +23,7 @@ class Blender:
         self._taper_rows, self._taper_columns = plan.taper_rows, plan.taper_columns
         self._rows, self._columns = plan.block_rows, plan.block_columns
         self._row = self._column = 0
-        # how many channels there are is known with the first window
+        # made with the first window, which shows the number of channels
         self._sums: _Sums | None = None
         self._weights: _Sums | None = None
 
@@ -34,11 +34,11 @@ class Blender:
     ]:
         """Add the next window, from left to right, row of windows by row of windows. Returns the piece that it ends.
 
-        values: output pixels of the whole window, any unit; what they are where not valid, NaN or infinity too, does
-        not count. valid: per channel, or one for all channels; the same choice in every window.
+        values: output pixels of the whole window, in any unit; values that are not valid, also NaN or infinity, have no
+        effect. valid: per channel, or one for all channels; the same choice in every window.
 
-        The piece, as the plan's block_rows and block_columns have it: window of the output grid, blended values (0
-        where not valid), and what is valid. The arrays are the caller's, except that `valid` cannot be written to.
+        The piece, from the plan's block_rows and block_columns: window of the output grid, blended values (0 where not
+        valid), and what is valid. The caller owns the arrays, but `valid` cannot be written to.
 
         Raises ValueError where shapes differ from the plan's or from the first window's.
         """
@@ -72,13 +72,13 @@ class Blender:
         if (values.shape, valid.shape) != expected:
             raise ValueError(
                 f"found a window with values of shape {values.shape} and valid of {valid.shape}; "
-                f"expected {expected[0]} and {expected[1]}, as the plan and the first window have it"
+                f"expected {expected[0]} and {expected[1]}, from the plan and the first window"
             )
         return self._sums, self._weights
 
 
 class _Sums:
-    """Sums under one window, which slide along a row of windows, and those that the next row of windows goes on with.
+    """Sums under one window, which slide along a row of windows, and those that the next row of windows continues.
 
     here: [channel, row, column] of the last window.
     """
@@ -91,7 +91,7 @@ class _Sums:
         self._below = np.zeros((channels, most, self._columns[-1] + side[1]))
 
     def add(self, row: int, column: int, weighted: Float64[np.ndarray, "channel row column"]) -> None:
-        """Slide over the window, with the sums of those above and left of it, and add what it gives."""
+        """Move to the next window, with the sums of the windows above and left of it, and add its weighted values."""
         rows, columns = self.here.shape[1:]
         above, left = self._shared(self._rows, row, rows), self._shared(self._columns, column, columns)
         first = self._columns[column]
@@ -99,7 +99,7 @@ class _Sums:
         self.here[:, :above, left:] = self._below[:, :above, first + left : first + columns]
         self.here[:, above:, left:] = 0
         self.here += weighted
-        # what is read above lies right of all that is written here: one buffer serves both rows of windows
+        # all that was read above lies to the right of what is written here, so one buffer serves both rows of windows
         last = column + 1 == len(self._columns)
         ended = columns if last else columns - self._shared(self._columns, column + 1, columns)
         below = 0 if row + 1 == len(self._rows) else self._shared(self._rows, row + 1, rows)

@@ -19,8 +19,8 @@ from spectralgpt.weights import PretrainedModel
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneEmbeddings:
-    """What was written: by which weights, of which bands; rows and columns of places, values per place; the picture
-    (row, column, RGBA)."""
+    """The written map: fingerprint of the weights, alignment of the bands; rows and columns of places, values per
+    place; the picture (row, column, RGBA)."""
 
     fingerprint: str
     alignment: Alignment
@@ -46,10 +46,10 @@ def embed_scene(
 ) -> SceneEmbeddings:
     """Write the map: the features of each place, averaged over its present groups and dates.
 
-    per: group or date keep those apart and stack them as bands. dtype: float32 with nodata NaN, or int8 with a scale
-    per band (largest magnitude / 127) and nodata -128. GSD is the scene's times the patch. The picture shows the first
-    three principal components; of more than about a million places every second, every third, ... Raises InputError for
-    what the user can mend: bands, dates too many, an unwritable target.
+    per: group or date keeps a vector for each of them, stacked as bands. dtype: float32 with nodata NaN, or int8 with a
+    scale per band (largest magnitude / 127) and nodata -128. GSD is the scene's times the patch. The picture shows the
+    first three principal components; above about a million places, every second or third place, and so on. Raises
+    InputError for what the user can fix: bands, too many dates, an unwritable target.
     """
     result = map_scene(
         raster,
@@ -66,7 +66,7 @@ def embed_scene(
         precision=precision,
         progress=progress,
     )
-    assert result.picture is not None, "a picture was asked for"
+    assert result.picture is not None, "a picture was requested"
     return SceneEmbeddings(
         result.fingerprint, result.alignment, result.rows, result.columns, result.bands, result.picture
     )

@@ -1,13 +1,13 @@
-"""`TARGET.partial/`: the finished block rows of a scene and what they were made from, until TARGET is there.
+"""`TARGET.partial/`: the finished block rows of a scene and what they were made from, until TARGET is written.
 
-plan.json               format, version, the plan and the caller's journal: what a later run must have alike to go on
-notes-000000.json ...   block row by block row, the maker's notes
-rows-000000.npy ...     block row by block row, as stored; a row is done when it is there with its notes
-writing/                what CogWriter keeps until TARGET is whole; of no use to a later run
-lock                    held by the run that writes here; the system lets go of it when that ends, however it ends
+plan.json               format, version, the plan and the caller's journal, which a run that continues must share
+notes-000000.json ...   the maker's notes, one file per block row
+rows-000000.npy ...     the stored values, one file per block row; a row is done when it and its notes exist
+writing/                temporary files of CogWriter until TARGET is whole; of no use to a later run
+lock                    held by the run that writes here; the system releases it when the run ends in any way
 
-Each file is written beside, as NAME.new, and renamed: a file under its own name is whole, whenever the run is killed.
-Version 1 had no notes: what earlier runs knew of their rows went with them.
+Each file is written atomically, as NAME.new and then renamed: a file under its own name is whole, even if the run is
+killed. Version 1 had no notes: they were lost with the run.
 """
 
 import json
@@ -34,16 +34,16 @@ FORMAT = "spectralgpt scene"
 VERSION = 2
 
 MOST_NOTES = 2**20
-"""Most bytes of a block row's notes: they are for sums and samples, and all of them are read at the end."""
+"""Largest size of a block row's notes, bytes: they are for sums and samples, and all of them are read at the end."""
 
 _NAMES = re.compile(r"(plan\.json|rows-\d{6,}\.npy|notes-\d{6,}\.json)(\.new)?|lock")
 
 
 class Journal:
-    """The folder TARGET.partial of one run. Its making leaves no file; `start` does."""
+    """The folder TARGET.partial of one run. The constructor writes nothing; `start` does."""
 
     def __init__(self, target: Path, plan: Plan, parameters: Mapping[str, object]) -> None:
-        """parameters: what JSON can hold; TypeError or ValueError for anything else."""
+        """parameters: plain values; raises TypeError or ValueError for what JSON cannot hold."""
         self.folder = partial_of(target)
         self._count = len(plan.rows)
         content = {"format": FORMAT, "version": VERSION, "plan": to_plain(plan), "journal": dict(parameters)}
@@ -51,9 +51,9 @@ class Journal:
         self._lock: BaseFileLock | None = None
 
     def start(self) -> None:
-        """Make the folder, in place of one that a killed run left; `check_scene_target` has said that it is one.
+        """Make the folder, replacing that of a killed run (checked by `check_scene_target`).
 
-        Raises TargetError when another run writes there, or the disk refuses.
+        Raises TargetError when another run is writing there, or the disk refuses.
         """
         with refusals(self.folder):
             self.folder.mkdir(exist_ok=True)
@@ -72,16 +72,16 @@ class Journal:
         return RowFile(self._row(index), shape, dtype)
 
     def finish(self, index: int, row: RowFile, notes: Notes) -> None:
-        """Keep the notes of a block row, and then the row: it is done.
+        """Keep the notes of a block row, and then the row, which is then done.
 
-        Raises TargetError when the disk refuses; ValueError for notes that are larger than MOST_NOTES, and TypeError
-        for what JSON cannot hold, which are the maker's faults.
+        Raises TargetError when the disk refuses; for faults of the maker, ValueError for notes larger than MOST_NOTES
+        and TypeError for what JSON cannot hold.
         """
         text = json.dumps(notes)
         if len(text) > MOST_NOTES:
             raise ValueError(
-                f"found notes of {len(text)} bytes for block row {index}; expected at most {MOST_NOTES}: what grows "
-                "with the scene is stored in rows"
+                f"found notes of {len(text)} bytes for block row {index}; expected at most {MOST_NOTES}, as data that "
+                "grow with the scene are stored in rows"
             )
         with refusals(self.folder), atomic_write(self._notes(index), ".new", durable=False) as file:
             file.write(text.encode())
@@ -89,46 +89,46 @@ class Journal:
 
     @property
     def done(self) -> int:
-        """Number of block rows, from the top, that are there with their notes."""
+        """Number of block rows, from the top, that exist with their notes."""
         for index in range(self._count):
             if not (self._row(index).exists() and self._notes(index).exists()):
                 return index
         return self._count
 
     def rows(self) -> StoredRows:
-        """What is stored of the block rows that are done."""
+        """The stored values of the block rows that are done."""
         return StoredRows([self._row(index) for index in range(self.done)])
 
     def notes(self) -> Iterator[Notes]:
-        """The notes of the block rows that are done, one after the other."""
+        """The notes of the block rows that are done, from the top."""
         for index in range(self.done):
             notes: Notes = json.loads(self._notes(index).read_bytes())
             yield notes
 
     def writing(self) -> Path:
-        """The folder for temporary files of TARGET: here, so that those of a killed run are found and removed."""
+        """The folder for TARGET's temporary files: here, so that those of a killed run are found and removed."""
         folder = self.folder / "writing"
         folder.mkdir(exist_ok=True)
         return folder
 
     def remove(self) -> None:
-        """Remove the files that this run wrote there, and the folder, unless it holds anything else."""
+        """Remove the files of this run, and the folder, unless it holds anything else."""
         if self._lock is None:
             return
         self._clear(keep={"lock"})
         self.release()
-        with suppress(OSError):  # something else is there, or the next run begins
+        with suppress(OSError):  # it holds something else, or the next run begins
             self.folder.rmdir()
 
     def release(self) -> None:
-        """Let another run write there; what was kept stays."""
+        """Let another run write there; the files stay."""
         if self._lock is not None:
             release_and_remove(self._lock)
             self._lock = None
 
     def _clear(self, keep: set[str]) -> None:
         ours = [path for path in self.folder.iterdir() if _is_ours(path) and path.name not in keep]
-        # plan.json last: what is left of the folder, if this is killed too, is still known as ours
+        # plan.json last: if this is killed too, the rest of the folder is still recognized as ours
         for path in sorted(ours, key=lambda path: path.name.startswith("plan.json")):
             if path.name == "writing":
                 shutil.rmtree(path)
@@ -143,14 +143,14 @@ class Journal:
 
 
 def partial_of(target: Path) -> Path:
-    """The folder beside TARGET for what is done before TARGET is whole."""
+    """The folder beside TARGET that holds what is done before TARGET is whole."""
     return target.with_name(target.name + ".partial")
 
 
 def check_scene_target(target: Path) -> None:
-    """Refuse a TARGET that cannot be written, or whose TARGET.partial is not what a run of ours left there.
+    """Refuse a TARGET that cannot be written, or a TARGET.partial that no run of ours left there.
 
-    Reads no image: called before anything is read. Raises TargetError; changes nothing.
+    Called before anything is read. Raises TargetError; changes nothing.
     """
     check_target(target)
     partial = partial_of(target)
@@ -160,22 +160,19 @@ def check_scene_target(target: Path) -> None:
     if found:
         raise TargetError(
             f"{partial}: found {found}",
-            (
-                f"no such file, or the folder that a killed run left, as the blocks of {target.name} are kept there "
-                "until it is whole"
-            ),
-            "Move it away, or choose another target",
+            "nothing, or the folder of an interrupted run",
+            f"The blocks of {target.name} are kept there until it is whole: move it away, or choose another target",
         )
     version = _version(partial)
     if version != VERSION:
         raise TargetError(
-            f"{partial}: found what another version of spectralgpt kept of an unfinished scene (format {version}",
-            f"{VERSION}), which this one cannot go on with: delete the folder and start again",
+            f"{partial}: found an unfinished scene of another version of spectralgpt (format {version})",
+            f"format {VERSION}, as no other can be continued: delete the folder and start again",
         )
 
 
 def _foreign(partial: Path) -> str:
-    """What in TARGET.partial is not ours, in words; empty where all is."""
+    """What in TARGET.partial is not ours, in words; empty if everything is."""
     if partial.is_symlink() or not partial.is_dir():
         return "a link" if partial.is_symlink() else "something that is not a folder"
     try:
@@ -183,7 +180,7 @@ def _foreign(partial: Path) -> str:
         others = sorted(name for name in names if not _is_ours(partial / name))
         if others:
             return f"a folder with {others[0]}" + (f" and {len(others) - 1} more" if len(others) > 1 else "")
-        if names <= {"plan.json.new", "lock"}:  # killed while it was made or removed
+        if names <= {"plan.json.new", "lock"}:  # killed while the folder was made or removed
             return ""
         content = json.loads((partial / "plan.json").read_bytes())
     except (OSError, ValueError) as error:
@@ -193,7 +190,7 @@ def _foreign(partial: Path) -> str:
 
 
 def _version(partial: Path) -> object:
-    """Of the format of a folder that is ours; this one where a run was killed before it said anything."""
+    """Format version of a folder that is ours; the current one where a run was killed before it wrote plan.json."""
     plan = partial / "plan.json"
     return json.loads(plan.read_bytes()).get("version") if plan.exists() else VERSION
 

@@ -9,20 +9,20 @@ from jaxtyping import Float32, Float64, UInt8
 from numpy.typing import NDArray
 
 VECTORS = 50_000
-"""About as many vectors are the components fitted to, at most four times as many."""
+"""The components are fitted to about this number of vectors, at most to four times that."""
 
 PICTURE_PLACES = 2**20
-"""About as many places are drawn at most: of larger maps every second, every third, ..."""
+"""About the largest number of places that are drawn: of larger maps every second, every third, ..."""
 
 COMPONENTS = 3
 
 
 def component_picture(rows: Sequence[NDArray[Any]], shape: tuple[int, int]) -> UInt8[np.ndarray, "row column 4"]:
     """RGBA of a map of `shape` rows and columns; each component stretched from its 2 % to its 98 % quantile;
-    transparent where nothing is.
+    transparent where not valid.
 
-    rows: its block rows from the top, [value, row, column] in float32, NaN where nothing is. They are looked at three
-    times, one in memory at a time; what is kept grows with the picture, not with the map.
+    rows: its block rows from the top, [value, row, column] in float32, NaN where not valid. They are read three times,
+    one in memory at a time; memory grows with the picture, not with the map.
     """
     places = shape[0] * shape[1]
     every, apart = max(1, math.isqrt(places // VECTORS)), math.ceil(math.sqrt(places / PICTURE_PLACES))
@@ -33,7 +33,7 @@ def component_picture(rows: Sequence[NDArray[Any]], shape: tuple[int, int]) -> U
 
 
 def _lines(rows: Sequence[NDArray[Any]], apart: int) -> Iterator[NDArray[Any]]:
-    """Rows of the map that lie `apart` rows apart: [value, column]."""
+    """Every `apart`-th row of the map: [value, column]."""
     top = 0
     for block in rows:
         for row in range(-top % apart, block.shape[1], apart):
@@ -42,7 +42,7 @@ def _lines(rows: Sequence[NDArray[Any]], apart: int) -> Iterator[NDArray[Any]]:
 
 
 def _sampled(rows: Sequence[NDArray[Any]], every: int) -> Iterator[Float32[np.ndarray, "vector value"]]:
-    """Vectors of the places of each block row that lie `every` rows and columns apart, a row at a time."""
+    """Vectors at every `every`-th row and column of each block row, one row at a time."""
     for block in rows:
         for row in range(0, block.shape[1], every):
             vectors = block[:, row, ::every].T
@@ -50,10 +50,10 @@ def _sampled(rows: Sequence[NDArray[Any]], every: int) -> Iterator[Float32[np.nd
 
 
 def _mean(rows: Sequence[NDArray[Any]], every: int) -> Float32[np.ndarray, " value"]:
-    """Of the sampled vectors; 0 where there are none."""
+    """Mean of the sampled vectors; 0 if there are none."""
     count, total = 0, None
     for vectors in _sampled(rows, every):
-        # one after the other, as NumPy's mean over the first axis of all of them takes them
+        # added in order, as NumPy's mean over the first axis of all vectors adds them
         so_far = vectors if total is None else np.concatenate([total[None], vectors])
         total = np.add.reduce(so_far, axis=0)
         count += len(vectors)
@@ -71,7 +71,7 @@ def _axes(
         spread = (vectors - mean).astype(np.float64)
         scatter += spread.T @ spread
     axes = np.linalg.eigh(scatter)[1][:, : -COMPONENTS - 1 : -1]
-    # an axis has no direction of its own: its largest entry is made positive, so that pictures compare
+    # the sign of an axis is arbitrary: its largest entry is made positive, so that pictures can be compared
     strongest = axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])]
     return axes * np.where(strongest < 0, -1.0, 1.0)
 

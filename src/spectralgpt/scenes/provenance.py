@@ -1,4 +1,4 @@
-"""What every result tells about how it was made."""
+"""The statement in every result of how it was made."""
 
 import json
 import math
@@ -18,7 +18,7 @@ from spectralgpt.weights import PretrainedModel
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """fingerprint: of the weights. tags: the result's. journal: what it depends on besides the plan, as JSON has it."""
+    """fingerprint: of the weights. tags: of the result. journal: all it depends on but the plan, as JSON values."""
 
     fingerprint: str
     tags: Mapping[str, str]
@@ -37,7 +37,7 @@ def scene_provenance(
     precision: Precision,
     verb: Mapping[str, object],
 ) -> Provenance:
-    """Weights, versions, verdict, sensor, dates, and parameters: those of the verb and those that all scenes have."""
+    """Weights, versions, verdict, sensor, dates, and parameters: those of the verb and those of every scene."""
     fingerprint = model.fingerprint()
     parameters = {
         **verb,
@@ -51,6 +51,16 @@ def scene_provenance(
         "batch": plan.batch,
         "precision": resolved_precision(precision, model.device),
     }
+    journal = {
+        "inputs": list(raster.paths),
+        "units": [list(raster.scale), list(raster.offset)],
+        "weights": fingerprint,
+        "parameters": parameters,
+    }
+    return Provenance(fingerprint, _tags(raster, fingerprint, parameters, verdict), journal)
+
+
+def _tags(raster: Raster, fingerprint: str, parameters: Mapping[str, object], verdict: Verdict) -> dict[str, str]:
     tags = {
         "SPECTRALGPT_VERSION": f"spectralgpt {__version__}, torch {torch.__version__}",
         "SPECTRALGPT_WEIGHTS": fingerprint,
@@ -61,10 +71,4 @@ def scene_provenance(
     dates = [date for date in raster.dates if date]
     if dates:
         tags[DATE_TAG if len(dates) == 1 else "SPECTRALGPT_DATES"] = ",".join(dates)
-    journal = {
-        "inputs": list(raster.paths),
-        "units": [list(raster.scale), list(raster.offset)],
-        "weights": fingerprint,
-        "parameters": parameters,
-    }
-    return Provenance(fingerprint, tags, journal)
+    return tags

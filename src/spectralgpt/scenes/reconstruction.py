@@ -25,14 +25,14 @@ from spectralgpt.scenes.windows import WindowBatch, read_windows, scene_alignmen
 from spectralgpt.weights import SpectralGPT
 
 SAMPLE_SIDE = 512
-"""Largest side of the part of a scene that a figure shows, pixels."""
+"""Largest side of the part of a scene that a figure shows, in pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FigureSample:
     """The middle of a scene on one date, in reflectance (NaN where not valid), for a figure.
 
-    rebuilt: the truth where visible, the prediction where hidden, as it is stored (rounded and clipped to its type).
+    rebuilt: the truth where visible, the prediction where hidden, as stored (rounded and clipped to its type).
     """
 
     bands: BandSet
@@ -44,9 +44,9 @@ class FigureSample:
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneReconstruction:
     """fingerprint: of the weights. error: root mean square error of each band over its hidden pixels, in reflectance,
-    bands that were named first.
+    named bands first.
 
-    spread: standard deviation of the truth there, which is the error of a guess that knows the band's mean.
+    spread: standard deviation of the truth there, which is the error of always guessing the band's mean.
     hidden: share of the valid pixels that was hidden.
     """
 
@@ -76,22 +76,15 @@ def reconstruct_scene(
 
     The model's bands in the model's order, date by date, in the input's dtype, scale, offset and nodata, rounded and
     clipped; in float32 reflectance where several file bands make one, or bands differ in scale or offset. Pixels that
-    are not valid in the input are nodata. A named band hides its whole group. What a share hides depends on the seed
-    and the place on the scene only. Raises InputError for what the user can mend.
+    are not valid in the input are nodata. A named band hides its whole group. What a share hides depends only on the
+    seed and the place in the scene. Raises InputError for what the user can fix.
     """
     alignment = scene_alignment(raster, model, own)
     plan = windows_plan(raster, model, alignment, overlap=overlap, batch=batch)
     wanted = Hide.parse(hide, alignment.bandset, raster.days)
+    verb = {"verb": "reconstruct", "hide": hide, "seed": seed}
     provenance = scene_provenance(
-        raster,
-        model,
-        verdict,
-        alignment,
-        plan,
-        own=own,
-        overlap=overlap,
-        precision=precision,
-        verb={"verb": "reconstruct", "hide": hide, "seed": seed},
+        raster, model, verdict, alignment, plan, own=own, overlap=overlap, precision=precision, verb=verb
     )
     maker = ReconstructionMaker(
         raster=raster,
@@ -114,9 +107,9 @@ def reconstruct_scene(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskedWindows:
-    """Pixels of windows, and what the model will not see of them.
+    """Pixels of windows, and the tokens that are hidden from the model.
 
-    truth, known: their reflectance in the model's bands, and where it is valid. hidden: tokens.
+    truth, known: their reflectance in the model's bands, and where it is valid.
     """
 
     pixels: WindowBatch
@@ -127,9 +120,9 @@ class MaskedWindows:
 
 @dataclass(frozen=True, slots=True)
 class StoredAs:
-    """How values are stored: as the input stores them, or as float32 reflectance where that cannot be.
+    """How values are stored: as in the input, or as float32 reflectance where that is impossible.
 
-    declared: the input's nodata. taken: for each band the one of the file that it is, None where reflectance is stored.
+    declared: the input's nodata. taken: for each band its index in the file, None where reflectance is stored.
     """
 
     dtype: np.dtype[Any]
@@ -150,7 +143,7 @@ class StoredAs:
 
     @property
     def nodata(self) -> float:
-        """The input's, else the number at the end of the type that least images use."""
+        """The input's; otherwise the end of the type's range that images use least."""
         if self.declared is not None:
             return self.declared
         limits = np.iinfo(self.dtype)
@@ -164,7 +157,7 @@ class StoredAs:
         hidden: Bool[np.ndarray, "date band row column"],
         known: Bool[np.ndarray, "date band row column"],
     ) -> Shaped[np.ndarray, "date band row column"]:
-        """The result's values, of those that the file stores, the truth and the prediction (both reflectance)."""
+        """The result's values, from the file's stored values, the truth and the prediction (both in reflectance)."""
         visible = truth if self.taken is None else values[:, self.taken]
         predicted = (prediction - self.offset) / self.scale
         if self.dtype.kind != "f":
@@ -172,14 +165,14 @@ class StoredAs:
             predicted = np.clip(np.rint(predicted), limits.min, limits.max)
         result = np.where(hidden, predicted.astype(self.dtype), visible.astype(self.dtype))
         if self.dtype.kind != "f":
-            # what happens to be the nodata value would be lost: a prediction, or a value beside a mask
+            # a known value equal to nodata would be lost: a prediction, or an input value valid by a mask
             result[known & (result == self.nodata)] = self.nodata + (1 if self.nodata < limits.max else -1)
         if not known.all():
             result[~known] = self.nodata
         return result
 
     def reflectance(self, stored: Shaped[np.ndarray, "*axes"]) -> Float32[np.ndarray, "*axes"]:
-        """Of what is stored; junk where it is nodata."""
+        """The reflectance of stored values; meaningless where they are nodata."""
         return (stored.astype(np.float64) * self.scale + self.offset).astype(np.float32)
 
 
@@ -224,9 +217,9 @@ class ReconstructionMaker:
     def compute(
         self, pixels: MaskedWindows
     ) -> tuple[Float32[np.ndarray, "window channel row column"], Bool[np.ndarray, "window 1 row column"]]:
-        """The prediction in reflectance, where it is asked for; 0 elsewhere.
+        """The prediction in reflectance where pixels are hidden and valid; 0 elsewhere.
 
-        What is hidden and valid is so in every window: so the weights need not be kept per channel.
+        These pixels are the same in every window that covers them, so blending needs no weights per channel.
         """
         hidden = torch.from_numpy(pixels.hidden).to(self.model.device)
         with torch.inference_mode(), computing_in(self.precision, self.model.device):
@@ -261,7 +254,7 @@ class ReconstructionMaker:
             grid=self.grid,
             count=dates * count,
             dtype=kept_as.dtype.name,
-            # an input that declares no nodata and is valid everywhere has no need of one
+            # an input that declares no nodata and is valid everywhere needs none
             nodata=None if kept_as.declared is None and summary.sums.all_known else kept_as.nodata,
             descriptions=tuple(band if dates == 1 else f"{band}, {name}" for name in names for band in bandset.names),
             scale=() if plain else (kept_as.scale,) * (dates * count),
@@ -299,7 +292,7 @@ class ReconstructionMaker:
     def _pixels_of(
         self, tokens: Bool[np.ndarray, "date group row column"], height: int, width: int
     ) -> Bool[np.ndarray, "date band height width"]:
-        """The first pixels of the tokens, a band each."""
+        """The tokens as pixels of their bands, cut to height and width."""
         patch = self.plan.patch
         tokens = tokens[:, self.alignment.bandset.group_of_band, : -(-height // patch), : -(-width // patch)]
         return tokens.repeat(patch, axis=-2).repeat(patch, axis=-1)[..., :height, :width]
@@ -310,11 +303,11 @@ class ReconstructionMaker:
         return sum(others, first)
 
     def _sample(self, rows: Sequence[NDArray[Any]]) -> FigureSample:
-        """The middle of the scene on the first date of which something is hidden: the truth read again, the rest from
-        what is stored."""
+        """The middle of the scene on the first hidden date, else the first: the truth is read again, the rest comes
+        from the stored rows."""
         height, width = self.grid.shape
         shown_rows, shown_columns = min(height, SAMPLE_SIDE), min(width, SAMPLE_SIDE)
-        # on whole patches: a figure speaks of places
+        # on whole patches, as a figure shows hidden places
         patch = self.plan.patch
         top, left = (
             (side - shown) // 2 // patch * patch for side, shown in ((height, shown_rows), (width, shown_columns))

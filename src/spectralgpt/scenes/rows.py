@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from spectralgpt.errors import TargetError
 
 BYTES_AT_ONCE = 2**22
-"""Bytes of a block row that wait to be written at once: a file in C order takes a write per band and row."""
+"""Bytes of a block row that are collected before writing: a file in C order takes one write per band and row."""
 
 
 class RowFile:
-    """A block row that is being written; under its own name it is whole.
+    """A block row that is being written; a file under its own name is whole.
 
         with RowFile(path, (bands, height, width), dtype) as row:
             row.write(stored)  # the next columns
             row.finish()
 
-    Until `finish` it lies beside, as NAME.new, which goes when the block ends without. The file is what `np.save` would
+    Until `finish` it is NAME.new, which is removed when the block ends without it. The file is what `np.save` would
     write. Memory does not depend on the width. TargetError when the disk refuses.
     """
 
@@ -42,7 +42,7 @@ class RowFile:
         return self
 
     def write(self, stored: Shaped[np.ndarray, "band row column"]) -> None:
-        """Keep the next columns. ValueError when they are not of the file's bands, rows and type, or too many."""
+        """Keep the next columns. ValueError when bands, rows or type are not the file's, or for too many columns."""
         expected = (*self.shape[:2], stored.shape[2])
         if stored.shape != expected or stored.dtype != self.dtype:
             raise ValueError(f"found {stored.dtype} {stored.shape}; expected {self.dtype} {expected}")
@@ -65,7 +65,7 @@ class RowFile:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._file is not None:
-            with suppress(OSError):  # what it could not flush is thrown away anyway
+            with suppress(OSError):  # the file is removed in any case
                 self._file.close()
             self._file = None
             with refusals(self._path.parent):
@@ -92,7 +92,7 @@ class RowFile:
 
 
 class StoredRows(Sequence[NDArray[Any]]):
-    """Block rows on disk from the top, [band, row, column] each; one is in memory as long as it is looked at."""
+    """Block rows on disk from the top, [band, row, column] each; each access reads one into memory."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
@@ -113,10 +113,10 @@ class StoredRows(Sequence[NDArray[Any]]):
 
 @contextmanager
 def refusals(folder: Path) -> Iterator[None]:
-    """A full disk, or a folder that somebody removed, is the user's to mend."""
+    """TargetError for an OSError, like a full disk or a folder that was removed, as the user can fix it."""
     try:
         yield
     except OSError as error:
         raise TargetError(
-            f"{folder}: found that it cannot be written to ({error})", "a disk with space and permission to write"
+            f"{folder}: cannot be written to ({error})", "a disk with space and permission to write"
         ) from error

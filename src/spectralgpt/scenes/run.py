@@ -1,4 +1,4 @@
-"""A scene, window by window, into one GeoTIFF: in bounded memory, and never half a TARGET."""
+"""A scene, window by window, into one GeoTIFF: in bounded memory, and never a partial TARGET."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,20 +19,20 @@ from spectralgpt.scenes.plan import Plan
 def run_scene(
     plan: Plan, maker: Maker[P, S], target: Path, journal: Mapping[str, object], *, progress: Progress = silent
 ) -> S:
-    """Write TARGET: every window read and computed, blended, stored with its notes, and at last encoded.
+    """Write TARGET: every window is read, computed, blended, stored with its notes, and finally encoded.
 
-    Returns what the maker knows of the whole scene. journal: what the result depends on besides the plan (inputs,
-    fingerprint of weights, parameters), as JSON has it; kept in plan.json. progress: stages "windows" and "writing".
+    Returns the maker's summary of the scene. journal: what the result depends on besides the plan (inputs, fingerprint
+    of the weights, parameters), as JSON values; kept in plan.json. progress: stages "windows" and "writing".
 
-    Memory depends on window and group, per column on the rows that two rows of windows share and on what TARGET holds
-    of a block row, and not on the scene's height. TARGET is tested for writing before anything is read. Until TARGET is
-    whole, finished block rows and their notes lie in TARGET.partial; what was TARGET before stays, until the new one
-    replaces it at once.
+    Memory depends on the window and group, and on the scene's width by the rows that two rows of windows share and a
+    block row of TARGET, but not on the scene's height. TARGET is tested for writing before anything is read. Until it
+    is whole, finished block rows and their notes are kept in TARGET.partial; an earlier TARGET stays until the new one
+    replaces it atomically.
 
-    Raises TargetError where TARGET cannot be written, another run writes it, or TARGET.partial is not ours. After an
-    InputError, from here or from the maker, nothing of this run is left. After any other exception what TARGET.partial
-    keeps is left, and the next run replaces it; so does one after a kill. ValueError: the maker returned another shape
-    or dtype than the plan and itself ask for, or more notes than a row may have, which is no user's fault.
+    Raises TargetError where TARGET cannot be written, another run is writing it, or TARGET.partial is not ours. After
+    an InputError, from here or from the maker, nothing of this run is left. After any other exception, or a kill,
+    TARGET.partial stays, and the next run replaces it. ValueError is the maker's fault: a shape or dtype that differs
+    from the plan or its own declaration, or notes that are too large.
     """
     _check_grid(maker.grid, plan)
     check_scene_target(target)
@@ -71,7 +71,7 @@ def _make_row(row: int, plan: Plan, maker: Maker[P, S], blender: Blender, partia
                 _check_stored(stored, piece, maker)
                 file.write(stored)
                 notes.append(maker.notes(piece, stored))
-            # group by group: all of a wide scene's pieces would take memory
+            # joined after each group: the notes of all pieces of a wide scene would take memory
             notes = [maker.joined(notes)]
             done += len(group)
             progress("windows", done, plan.count)
@@ -113,7 +113,7 @@ def _check_grid(grid: Grid, plan: Plan) -> None:
 
 
 def _check_stored(stored: NDArray[Any], piece: Piece[P], maker: Maker[P, S]) -> None:
-    """Raises ValueError where a piece is not of the maker's bands, type or size: at the first, not after an hour."""
+    """Raises ValueError where a piece has not the maker's bands, type or size: at the first piece, not at the end."""
     if stored.shape[1:] != piece.window.shape:
         raise ValueError(
             f"stored returned an array of shape {stored.shape}; expected (band, {piece.window.height}, "
@@ -126,7 +126,7 @@ def _check_stored(stored: NDArray[Any], piece: Piece[P], maker: Maker[P, S]) -> 
 
 
 def _check_encoded(values: NDArray[Any], profile: Profile) -> None:
-    """Raises ValueError where bands or type are not the layout's."""
+    """Raises ValueError where bands or type are not those of the layout."""
     if len(values) != profile.count or values.dtype != np.dtype(profile.dtype):
         raise ValueError(
             f"encoded returned {len(values)} bands of {values.dtype}; expected {profile.count} of {profile.dtype}"

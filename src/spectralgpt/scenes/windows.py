@@ -28,7 +28,7 @@ class WindowBatch:
 
 
 def read_windows(raster: Raster, windows: Sequence[Window]) -> WindowBatch:
-    """The windows' pixels; what of them lies beyond the scene is not valid. All windows are of one size."""
+    """The windows' pixels, not valid beyond the scene. All windows have the same size."""
     dates, bands = raster.shape[:2]
     shape = (len(windows), dates, bands, *windows[0].shape)
     values, valid = np.zeros(shape, raster.dtype), np.zeros(shape, bool)
@@ -51,11 +51,11 @@ def read_windows(raster: Raster, windows: Sequence[Window]) -> WindowBatch:
 
 
 def scene_alignment(raster: Raster, model: PretrainedModel, own: bool) -> Alignment:
-    """How the scene's bands become the model's. BandError, naming the file, when the model knows none of them."""
+    """How the scene's bands become the model's. BandError, naming the file, when the model recognizes none of them."""
     try:
         return align(raster.bands, model.config.bands, own=own)
     except BandError as error:
-        raise BandError(f"{raster.paths[0]}: {error}") from None
+        raise error.about(str(raster.paths[0])) from None
 
 
 def windows_plan(
@@ -73,7 +73,7 @@ def windows_plan(
 
 
 def scene_scaling(raster: Raster, model: PretrainedModel, alignment: Alignment, own: bool) -> Scaling | None:
-    """The scaling by the extremes of the whole image, where the model wants those; else None, each window finds it."""
+    """The scaling by the extremes of the whole image, if the model uses those; else None, as scaling is then fixed."""
     kind = model.normalization.kind_for(max(raster.grid.shape), model.config.image, reconstructing=False)
-    # only small images are scaled so: reading one whole costs nothing
+    # only small images are scaled in this way, so reading one whole is cheap
     return model.cube(raster.read(), own=own, alignment=alignment).scaling if kind == "min_max" else None

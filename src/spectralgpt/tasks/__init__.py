@@ -1,4 +1,4 @@
-"""Tasks: one file each, a value that says all that the other rooms need to know about it."""
+"""Tasks: one file each, with a value that holds everything that the other rooms need to know about the task."""
 
 import importlib
 import pkgutil
@@ -32,12 +32,12 @@ __all__ = [
 
 
 def names() -> list[str]:
-    """The tasks: all modules here but the one that says what a task is."""
+    """The tasks: all modules here except the one that defines what a task is."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "task")
 
 
 def find(name: str) -> Task:
-    """The task of this name. OptionError, with the nearest, for another."""
+    """The task of this name. OptionError, with the nearest name, for any other."""
     from spectralgpt.errors import OptionError, did_you_mean
 
     known = names()

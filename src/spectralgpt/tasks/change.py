@@ -29,25 +29,25 @@ Combine = Literal["difference", "concatenation"]
 
 @dataclass(frozen=True, slots=True)
 class ChangeConfig(DenseConfig):
-    """A dense head on two times. combine: it sees their difference, before less after (the paper's), or both."""
+    """A dense head on two times. combine: it sees their difference, before minus after (as in the paper), or both."""
 
     classes: int = 2
     level_dropout: float = 0.0
     combine: Combine = "difference"
 
     def words(self, depth: int) -> str:
-        """The head, for people."""
-        # not super(): a dataclass with slots is another class than the one that the compiler saw
+        """The head in words."""
+        # not super(): with slots, the dataclass is another class than the one that the compiler saw
         return f"{DenseConfig.words(self, depth)}, of the {self.combine} of both times"
 
 
 class ChangeDetection(Backbone):
-    """The backbone, on each of two times alone, with the dense head on what they have in common or not."""
+    """The backbone on each of two times separately, with the dense head on both maps of features combined."""
 
     def __init__(self, config: ModelConfig, head: ChangeConfig):
         super().__init__(config)
         if head.combine not in get_args(Combine):
-            raise OptionError(f"found {head.combine!r} of two times", f"one of {', '.join(get_args(Combine))}")
+            raise OptionError(f"combine: found {head.combine!r}", f"one of {', '.join(get_args(Combine))}")
         self.combine = head.combine
         self.blocks = head.blocks(config.size.depth)
         dim = config.size.dim
@@ -60,9 +60,9 @@ class ChangeDetection(Backbone):
     ) -> Float[Tensor, "batch class height width"]:
         """Logits of every pixel; their log-softmax is the released model's output.
 
-        cube: two dates, before and after; or, with `after`, all that is known of the time before: any dates, bands that
-        may be others, on the same pixels. key: of each sample, of which dropout and drop path draw in training. Raises
-        OptionError for anything else.
+        cube: two dates, before and after; or, with `after`, the time before. Then each cube may have any dates and
+        bands, on the same pixels. key: one per sample, for dropout and drop path in training. Raises OptionError for
+        anything else.
         """
         before, after = both_times(cube, after)
         if before.stacks_with(after):
@@ -76,7 +76,7 @@ class ChangeDetection(Backbone):
 
     def predict(self, cube: Cube, after: Cube | None = None) -> Prediction:
         """Classes of the pixels (in the released model 0 is no change, 1 change); nothing where one of the times has no
-        valid band. Nothing is dropped, in training mode neither."""
+        valid band. Nothing is dropped out, even in training mode."""
         with evaluating(self):
             logits = self(cube, after)
         there = [each.valid.flatten(1, 2).any(dim=1) for each in both_times(cube, after) if each.valid is not None]
@@ -100,7 +100,7 @@ def both_times(cube: Cube, after: Cube | None) -> tuple[Cube, Cube]:
     """Before and after, from one cube of two dates or from two cubes. OptionError for anything else."""
     if after is None:
         if cube.shape[1] != 2:
-            raise OptionError(f"found {cube.shape[1]} dates", "2, before and after", "For more, give two cubes")
+            raise OptionError(f"found {cube.shape[1]} dates", "2, before and after", "For more dates, give two cubes")
         return cube.at_date(0), cube.at_date(1)
     if (cube.shape[0], *cube.shape[-2:]) != (after.shape[0], *after.shape[-2:]):
         raise OptionError(
@@ -114,7 +114,7 @@ def both_times(cube: Cube, after: Cube | None) -> tuple[Cube, Cube]:
 
 
 def _halves(stacked: Merged) -> tuple[Merged, Merged]:
-    """The maps of both times, of a batch in which the second stands behind the first."""
+    """The maps of both times, from a batch with the first time in its first half."""
     before, after = stacked.features.chunk(2)
     present = (None, None) if stacked.present is None else stacked.present.chunk(2)
     return Merged(before, present[0]), Merged(after, present[1])
@@ -126,8 +126,8 @@ TASK = Task(
     heads={"dense": ChangeConfig},
     class_name="ChangeDetector",
     purpose="what changed at each pixel between two times",
-    pipeline="image-segmentation",  # the hub has no word for change detection
+    pipeline="image-segmentation",  # the hub has no name for change detection
     tags=("change-detection",),
-    example="classes = model.predict(cube).classes  # of each pixel",
+    example="classes = model.predict(cube).classes  # one per pixel",
     sources=("before.tif@2020-05-01", "after.tif@2021-05-01"),
 )

@@ -18,7 +18,7 @@ from spectralgpt.tasks.task import Task
 
 
 class Classification(Backbone):
-    """The backbone with a pooled head: one label an image, or several."""
+    """The backbone with a pooled head: one label per image, or several."""
 
     def __init__(self, config: ModelConfig, head: PooledConfig):
         super().__init__(config)
@@ -26,17 +26,17 @@ class Classification(Backbone):
         initialize(self.encoder)
 
     def forward(self, cube: Cube, key: Key | None = None) -> Float[Tensor, "batch class"]:
-        """Logits. key: of each sample, of which dropout and drop path draw in training."""
+        """Logits. key: one per sample, for dropout and drop path in training."""
         ((features,), present) = self._encoded(cube, (self.config.size.depth,), normed=False, key=key)
         seen = None if present is None else present.flatten(1)
         return self.head(features.flatten(1, 4), seen, self.encoder.norm, key)  # type: ignore[no-any-return]
 
     def start_head(self) -> None:
-        """The last layer near zero (deviation 2e-5), as in the paper's fine-tuning."""
+        """Draw the last layer near zero (deviation 2e-5), as in the paper's fine-tuning."""
         nn.init.normal_(self.head.out.weight, std=2e-5)
 
     def predict(self, cube: Cube) -> Prediction:
-        """Classes of the images; nothing is dropped, in training mode neither."""
+        """Classes of the images; nothing is dropped out, even in training mode."""
         present = None if cube.valid is None else cube.valid.flatten(1).any(dim=1)
         with evaluating(self):
             return Prediction(self(cube), present, self.head.config.several)

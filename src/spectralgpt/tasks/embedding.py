@@ -1,4 +1,4 @@
-"""Embedding: a vector for each place, or for an image; an encoder alone does it."""
+"""Embedding: a vector for each place, or for an image, from the encoder alone."""
 
 import math
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ class Embedding(Backbone):
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """A map of embeddings, one pixel per place: means over present groups and dates, or those kept apart and stacked.
+    """A map of embeddings, one pixel per place: means over present groups and dates, or one vector per group or date.
 
-    reduce: the model's patch, pixels. values: of a vector. per: all, or what is kept apart.
+    reduce: the model's patch, pixels. values: number per vector. per: all, or what each vector is of, stacked as bands.
     """
 
     reduce: int
@@ -37,7 +37,7 @@ class Embeddings:
 
     @classmethod
     def of(cls, model: Backbone, per: Stacked = "all") -> "Embeddings":
-        """What a model gives."""
+        """The map that a model makes."""
         return cls(model.config.patch, model.embedding_values if per == "all" else model.config.size.dim, per)
 
     @property
@@ -64,7 +64,7 @@ class Embeddings:
     def answer(
         self, model: Backbone, cube: Cube
     ) -> tuple[Float[Tensor, "batch channel row column"], Bool[Tensor, "batch #channel row column"]]:
-        """Vectors, and at which places there is anything: for all of their values at once, or for each."""
+        """Vectors, and which places have one: for all values together, or for each value."""
         vectors = model.embed(cube, "place" if self.per == "all" else self.per)
         present = model.present(cube)
         if self.per == "all":
@@ -75,7 +75,7 @@ class Embeddings:
     def stored(
         self, values: Float64[np.ndarray, "channel row column"], valid: Bool[np.ndarray, "channel row column"]
     ) -> Float32[np.ndarray, "channel row column"]:
-        """NaN where nothing is."""
+        """The vectors, NaN where not valid."""
         return np.where(valid, values, np.nan).astype(np.float32)
 
 

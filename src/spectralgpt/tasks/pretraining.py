@@ -1,4 +1,4 @@
-"""Masked pretraining: rebuild what is hidden of an image."""
+"""Masked pretraining: rebuild the hidden parts of an image."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from spectralgpt.tasks.task import Batch, Objective, Prepared, Task
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A batch whose mask is drawn."""
+    """A batch with its mask drawn."""
 
     cube: Cube
     mask: Mask
@@ -44,10 +44,10 @@ class Pretraining(Objective):
 
     mask_ratio: share hidden. mask: what is hidden together. normalized_target: the token loss in each token's own
     units. spectral_weight: default 1, but 0 with normalized targets, as the spectral loss is in the cube's units and
-    one prediction cannot have both. decode_fraction: share of the places that the decoder sees besides the kept tokens,
-    and that count; below 1 a step costs less and its losses are noisier.
+    one prediction cannot be in both. decode_fraction: share of the places that the decoder sees in addition to the kept
+    tokens, and that count in the losses; below 1 a step costs less and its losses are noisier.
 
-    Raises OptionError for values that make no objective.
+    Raises OptionError for values out of range.
     """
 
     task: ClassVar[str] = "pretraining"
@@ -67,7 +67,7 @@ class Pretraining(Objective):
 
     @torch.no_grad()
     def prepare(self, model: nn.Module, batch: Batch) -> Prepared:
-        """The mask, the targets, and how many values count."""
+        """The mask, the targets, and the number of values that count."""
         assert isinstance(model, MaskedAutoencoder)
         cube, grid = batch.cube, model.grid_of(batch.cube)
         present = None if cube.valid is None else model.present(cube).flatten(1)
@@ -79,7 +79,7 @@ class Pretraining(Objective):
         counts = scored.counts()
         if self._spectral_weight == 0:
             counts = {"token": counts["token"]}
-        # the decoder sees all tokens, or the kept ones and those of the drawn places, of which it says something
+        # the decoder sees all tokens, or the kept ones and those of the drawn places, which it predicts
         predicted = grid.dates * grid.groups * (grid.places if places is None else places.shape[1])
         decoded = predicted if places is None else mask.kept + predicted
         flops = forward_flops(model.config, kept=mask.kept, decoded=decoded, predicted=predicted)
@@ -92,7 +92,7 @@ class Pretraining(Objective):
         )
 
     def totals(self, model: nn.Module, prepared: Prepared) -> Mapping[str, Tensor]:
-        """Sums of squares: of the token loss, and of the spectral loss times its weight."""
+        """Sums of squares: those of the token loss, and those of the spectral loss times its weight."""
         work: Masked = prepared.work
         predicted = model(work.cube, work.mask, work.places, work.tokens, work.key)
         inner = bare(model)
@@ -105,18 +105,18 @@ class Pretraining(Objective):
         return {"token": losses["token"].total, "spectral": losses["spectral"].total * self._spectral_weight}
 
     def validating(self) -> "Pretraining":
-        """With random masks and the whole decoder: the same question for all kinds of masks."""
+        """With random masks and all places decoded: the same measure for all kinds of masks."""
         return replace(self, mask="random", decode_fraction=1.0)
 
     def sample(self, model: nn.Module, prepared: Prepared) -> Reconstruction:
-        """The first sample, rebuilt from what its mask left."""
+        """The first sample, rebuilt from what its mask left visible."""
         assert isinstance(model, MaskedAutoencoder)
         work: Masked = prepared.work
         one = work.cube.part(slice(1))
         return model.reconstruct(one, work.mask.hidden[:1].reshape(1, *model.grid_of(one).shape))
 
     def draw(self, path: Path, samples: Sequence[Reconstruction], title: str) -> None:
-        """Each sample's first date: input, what is left, rebuilt."""
+        """Each sample's first date: the input, what is left visible, and the result."""
         from spectralgpt.report import save_rebuilt_samples
 
         bands = [each.cube.bands.bands for each in samples]
@@ -142,7 +142,7 @@ TASK = Task(
     model=MaskedAutoencoder,
     heads={},
     class_name="SpectralGPT",
-    purpose="rebuilds what is hidden of an image, gives features and embeddings",
+    purpose="rebuilds hidden parts of images and gives features and embeddings",
     pipeline="image-feature-extraction",
     tags=("masked-autoencoder",),
     example='embedding = model.embed(cube, "place")  # a vector for each patch',

@@ -30,15 +30,15 @@ class Segmentation(Backbone):
         initialize(self.encoder)
 
     def forward(self, cube: Cube, key: Key | None = None) -> Float[Tensor, "batch class height width"]:
-        """Logits of every pixel; arbitrary, but finite, where no token is. key: of each sample, of which dropout and
-        drop path draw in training."""
+        """Logits of every pixel; arbitrary, but finite, where there is no token. key: one per sample, for dropout and
+        drop path in training."""
         features, present = self._encoded(cube, self.blocks, normed=False, key=key)
         maps = [self.merge(each, present, cube.bands) for each in features]
         return cropped(self.head(maps, key), cube)
 
     def predict(self, cube: Cube) -> Prediction:
-        """Classes of the pixels; nothing where no band of no date is valid. Nothing is dropped, in training mode
-        neither."""
+        """Classes of the pixels; nothing where no band of any date is valid. Nothing is dropped out, even in training
+        mode."""
         with evaluating(self):
             return Prediction(self(cube), None if cube.valid is None else cube.valid.flatten(1, 2).any(dim=1))
 
@@ -50,5 +50,5 @@ TASK = Task(
     class_name="Segmenter",
     purpose="a class for each pixel",
     pipeline="image-segmentation",
-    example="classes = model.predict(cube).classes  # of each pixel",
+    example="classes = model.predict(cube).classes  # one per pixel",
 )

@@ -1,7 +1,7 @@
-"""What the other rooms ask a task.
+"""What the other rooms use of a task.
 
-A task is a value in a file of this room: its name, its heads, how a model is made of a configuration and a head, what a
-training of it minimizes, what a map of its answers holds, and its words. Nobody else knows one task from another.
+A task is a value in a file of this room: its name, its heads, how a model is made from a configuration and a head, the
+objective of its training, the content of a map of its answers, and its texts. No other room distinguishes tasks.
 """
 
 import re
@@ -23,17 +23,17 @@ from spectralgpt.plain import Family
 
 @runtime_checkable
 class HeadConfig(Protocol):
-    """What a head is: a frozen dataclass of plain values."""
+    """The configuration of a head: a frozen dataclass of plain values."""
 
     def words(self, depth: int) -> str:
-        """The head, for people. depth: blocks of the encoder."""
+        """The head in words. depth: blocks of the encoder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """One of the classes of a head, in the order of its answers. colour: `#rrggbb`, for maps.
+    """One of a head's classes; they are listed in the order of its answers. colour: `#rrggbb`, for maps.
 
-    Raises OptionError for another colour, and for a name that is no line of text.
+    Raises OptionError for a colour of another form, and for a name that is not a line of text.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Class:
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and self.name.strip() and self.name.isprintable()):
-            raise OptionError(f"found {self.name!r} for the name of a class", "a line of text")
+            raise OptionError(f"found the class name {self.name!r}", "a line of text")
         if self.colour is not None and not (isinstance(self.colour, str) and _COLOUR.fullmatch(self.colour)):
             raise OptionError(f"class {self.name}: found the colour {self.colour!r}", "one like #1f77b4")
 
@@ -51,7 +51,7 @@ _COLOUR = re.compile("#[0-9a-fA-F]{6}")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A cube and the keys of which all that is drawn is made: `key` one per sample, `draw` one for all of a step."""
+    """A cube and the keys for everything that is drawn: `key` one per sample, `draw` one for the whole step."""
 
     cube: Cube
     key: Int64[Tensor, " batch"]
@@ -62,9 +62,9 @@ class Batch:
 class Prepared:
     """A batch before the model sees it.
 
-    counts: what each loss divides by, known now so that processes and accumulated batches can add them up first. work:
-    for `totals`. samples, tokens: how many are in it, tokens those that the encoder takes and the decoder gives. flops:
-    of a training step on it, forward and backward.
+    counts: the divisor of each loss, known now so that processes and accumulated batches can add them up first. work:
+    for `totals`. samples, tokens: their numbers; tokens are those that the encoder and the decoder take. flops: of a
+    training step on the batch, forward and backward.
     """
 
     counts: Mapping[str, Tensor]
@@ -75,9 +75,10 @@ class Prepared:
 
 
 class Objective(Family):
-    """What a stage of a training minimizes: a frozen dataclass of settings, read from files by the task's name.
+    """What a training stage minimizes: a frozen dataclass of settings, read from files by the task's name.
 
-    Named losses, each a total over what it counts; the run adds up total / count, counts taken over a whole step.
+    The losses have names, and each is a total over a count; the run adds up total / count, with the counts of a whole
+    step.
     """
 
     task: ClassVar[str]
@@ -90,46 +91,46 @@ class Objective(Family):
 
     @classmethod
     def of_type(cls, name: str) -> type["Objective"]:
-        """The objective of the task of this name. OptionError for a task that cannot be trained, or none."""
+        """The objective of the task of this name. OptionError for an unknown task, or one without training."""
         from spectralgpt.tasks import find
 
         objective = find(name).objective
         if objective is None:
-            raise OptionError(f"found the task {name!r}, which has no training", "one that has")
+            raise OptionError(f"found the task {name!r}, which has no training", "one with training")
         return objective
 
     def head_config(self) -> HeadConfig | None:
-        """The head of the model that is trained: the setting `head`; None for a task without heads."""
-        # not a property `head`: a dataclass would take it for the default of the field
+        """The head of the trained model: the setting `head`; None for a task without heads."""
+        # not a property `head`: a dataclass would use it as the default of the field
         return getattr(self, "head", None)
 
     @abstractmethod
     def prepare(self, model: nn.Module, batch: Batch) -> Prepared:
-        """All that needs no gradient. model: the bare one."""
+        """All work that needs no gradient. model: without wrappers (`bare`)."""
 
     @abstractmethod
     def totals(self, model: nn.Module, prepared: Prepared) -> Mapping[str, Tensor]:
-        """The losses' sums. model: as it is distributed; its forward is called once."""
+        """The sums of the losses. model: with its wrappers; its forward is called once."""
 
     def validating(self) -> "Objective":
-        """What held-back samples are judged by."""
+        """The objective for validation samples."""
         return self
 
     def sample(self, model: nn.Module, prepared: Prepared) -> Any:
         """The model's answer for the first sample of a batch, for a picture; None where there is nothing to draw.
 
-        model: the bare one; called by all processes alike.
+        model: without wrappers (`bare`). Every process calls this.
         """
         return None
 
     def draw(self, path: Path, samples: Sequence[Any], title: str) -> None:
-        """The picture of such samples."""
-        raise NotImplementedError(f"{type(self).__name__} gives samples, so it must draw them")
+        """Draw the picture of such samples."""
+        raise NotImplementedError(f"{type(self).__name__} has samples, so it must draw them")
 
 
 @runtime_checkable
 class Answers(Protocol):
-    """What a map of a task's answers holds, on any scene."""
+    """The content of a map of a task's answers, for any scene."""
 
     @property
     def reduce(self) -> int:
@@ -137,44 +138,44 @@ class Answers(Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the map."""
+        """Type of the map's values."""
 
     @property
     def nodata(self) -> float | None:
-        """What stands in the map where nothing is known."""
+        """The map's value where nothing is known."""
 
     @property
     def classes(self) -> tuple[Class, ...]:
-        """What the values stand for, from 0; empty where they are numbers."""
+        """The classes that the values 0, 1, ... stand for; empty where values are quantities."""
 
     def names(self, bands: BandSet, dates: Sequence[str]) -> tuple[str, ...]:
-        """The map's bands. bands: the scene's, as the model takes them; dates: ISO, empty where unknown."""
+        """Names of the map's bands. bands: the scene's, as the model takes them; dates: ISO, empty where unknown."""
 
     def answer(
         self, model: Any, cube: Cube
     ) -> tuple[Float[Tensor, "batch channel row column"], Bool[Tensor, "batch #channel row column"]]:
-        """What is blended where windows overlap (features, logits), per pixel of the map, and what of it is valid.
+        """Values that are blended where windows overlap (features, logits), per pixel of the map, and which are valid.
 
-        model: the one that the map is made with.
+        model: the one that makes the map.
         """
 
     def stored(
         self, values: Float64[np.ndarray, "channel row column"], valid: Bool[np.ndarray, "channel row column"]
     ) -> Shaped[np.ndarray, "band row column"]:
-        """The map's values of what was blended; it is 0 where not valid."""
+        """The map's values, from the blended ones, which are 0 where not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """A task.
 
-    model: the class of its models, made of a configuration and, where there are heads, a head's configuration. heads:
-    configurations by the type under which they are stored; the first is what weights of version 1 mean. objective: of
-    its training; answers: what the maps of a model hold; None where there is none yet.
+    model: the class of its models, made from a configuration and, if the task has heads, a head's configuration. heads:
+    types of head configurations by the name under which they are stored; weights of version 1 mean the first.
+    objective: of its training; answers: the content of a model's maps; both None where not yet supported.
 
-    class_name: of its public models. purpose: what they do. pipeline, tags: the hub's words. example, sources: the last
-    line of the card's example, and the images that it opens. starts: ways of drawing a new model's numbers besides the
-    random one, by name.
+    class_name: of its public models. purpose: what they do. pipeline, tags: the hub's terms. example, sources: the last
+    line of the card's example, and the images that it opens. starts: by name, ways of drawing a new model's weights in
+    addition to the random one.
     """
 
     name: str
@@ -191,20 +192,19 @@ class Task:
     starts: Mapping[str, Callable[[Any], None]] = field(default_factory=dict)
 
     def made(self, config: ModelConfig, head: HeadConfig | None) -> Backbone:
-        """A new model. OptionError for a head that is not one of the task's."""
+        """A new model of the task. OptionError for a head that is not one of the task's."""
         self.head_type(head)
         model: Callable[..., Backbone] = self.model
         return model(config) if head is None else model(config, head)
 
     def head_type(self, head: HeadConfig | None) -> str | None:
-        """The type under which a head is stored, None without one. OptionError where it is not one of the task's."""
+        """The name under which a head is stored, None without one. OptionError where it is not one of the task's."""
         for name, kind in self.heads.items():
-            # not isinstance: a head that is another's child would be read back as its parent
+            # not isinstance: a subclass of another head would be read back as its base class
             if type(head) is kind:
                 return name
         if head is None and not self.heads:
             return None
         expected = " or ".join(kind.__name__ for kind in self.heads.values()) or "none"
-        raise OptionError(
-            f"found the head {'none' if head is None else type(head).__name__} for {self.name}", f"{expected}"
-        )
+        found = "no head" if head is None else f"the head {type(head).__name__}"
+        raise OptionError(f"found {found} for {self.name}", expected)

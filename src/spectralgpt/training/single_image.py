@@ -26,7 +26,7 @@ from spectralgpt.nn import (
     aligned_reflectance,
     start_local,
 )
-from spectralgpt.nn.pipeline import Feeding
+from spectralgpt.nn.stored_images import Feeding
 from spectralgpt.progress import Progress, silent
 from spectralgpt.tasks import Batch, Objective, Pretraining
 from spectralgpt.training.distribution import Distribution

@@ -1,4 +1,4 @@
-"""The model card: what weights are, in words, for people and for the hub."""
+"""The model card: a description of weights for people and for the hub."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,13 @@ MARK = "<!-- written by spectralgpt: remove this line to keep your own text when
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What weights are. `str` is the text for a person.
+    """A description of weights. `str` is the text for a person.
 
-    kind: the task's name, purpose what such models do. size: its name, or WIDTH x DEPTH. decoder: in words, None
-    without one. image: side it was trained at, patch: side of a patch, both in pixels. groups: the names of bands that
-    share a token. classes, head: None without one; class_names: where they are known. normalization: in words;
-    statistics: its numbers per band. positions: the encoder's tables, in words. licence, data:
-    None where the weights do not say. provenance: everything else they say of where they come from, a line each.
+    kind: name of the task; purpose: what such models do. size: its name, or WIDTH x DEPTH. decoder: in words, None
+    without one. image: side of the images in training, patch: side of a patch, both in pixels. groups: names of the
+    bands that share a token. classes: their number, head: in words, both None without a head; class_names: empty where
+    unknown. normalization: in words; statistics: its numbers per band. positions: the encoder's tables, in words.
+    licence, data: None where not stated. provenance: all other statements about the origin, one line each.
     """
 
     kind: str
@@ -89,11 +89,7 @@ class Description:
     @property
     def terms(self) -> str:
         """The licence in words, also where there is none."""
-        authors = (
-            f"converted from {self.converted_from}, for which the terms of its authors hold"
-            if self.converted_from
-            else ""
-        )
+        authors = f"converted from {self.converted_from}, its authors' terms apply" if self.converted_from else ""
         return "; ".join(part for part in (self.licence or "not stated", authors) if part)
 
     def __str__(self) -> str:
@@ -102,10 +98,10 @@ class Description:
 
 
 def describe(model: "PretrainedModel", fingerprint: str | None = None) -> Description:
-    """What a model's weights are. fingerprint: the model's, where it is known already: it is read off every number."""
+    """The description of a model's weights. fingerprint: the model's, if already known, as computing it takes time."""
     config, size, provenance = model.config, model.config.size, model.provenance
-    said = {key: _words(value) for key, value in provenance.items()}
-    data, licence = said.pop("data", None), said.pop("license", None)
+    stated = {key: _words(value) for key, value in provenance.items()}
+    data, licence = stated.pop("data", None), stated.pop("license", None)
     head, decoder = model.head_config, hasattr(model, "decoder")
     return Description(
         kind=model.task.name,
@@ -133,8 +129,8 @@ def describe(model: "PretrainedModel", fingerprint: str | None = None) -> Descri
         fingerprint=fingerprint or model.fingerprint(),
         data=data or None,
         licence=licence or None,
-        converted_from=said.get("converted_from"),
-        provenance=tuple(f"{key.replace('_', ' ')}: {text}" for key, text in said.items()),
+        converted_from=stated.get("converted_from"),
+        provenance=tuple(f"{key.replace('_', ' ')}: {text}" for key, text in stated.items()),
     )
 
 
@@ -147,7 +143,7 @@ def model_card(description: Description) -> str:
             "---",
             _front_matter(description, task),
             "---",
-            # behind the front matter: the hub reads that on the first line only
+            # after the front matter: the hub accepts that on the first line only
             MARK,
             "",
             f"# {name}",
@@ -164,25 +160,14 @@ def model_card(description: Description) -> str:
             "",
             "Matched by name, sensor and wavelength, never by position.",
             "",
-            *_table(
-                ("band", "sensor", "wavelength (nm)", "FWHM (nm)", "pixel (m)"),
-                [
-                    (_cell(band.name), _cell(band.sensor), f"{band.wavelength:g}", f"{band.fwhm:g}", f"{band.gsd:g}")
-                    for band in description.bands
-                ],
-            ),
+            *_bands(description.bands),
             "",
             "## Normalization",
             "",
-            f"Reflectance (stored value x scale + offset) is normalized by: {description.normalization}.",
+            "The input is reflectance (stored value x scale + offset), normalized by the method",
+            f"{description.normalization}.",
             "",
-            *_table(
-                ("band", "sensor", "mean", "standard deviation"),
-                [
-                    (_cell(each.band.name), _cell(each.band.sensor), f"{each.mean:.6g}", f"{each.sd:.6g}")
-                    for each in description.statistics
-                ],
-            ),
+            *_statistics(description.statistics),
             "",
             "## Licence",
             "",
@@ -192,13 +177,30 @@ def model_card(description: Description) -> str:
     )
 
 
+def _bands(bands: Sequence[Band]) -> list[str]:
+    return _table(
+        ("band", "sensor", "wavelength (nm)", "FWHM (nm)", "pixel (m)"),
+        [
+            (_cell(band.name), _cell(band.sensor), f"{band.wavelength:g}", f"{band.fwhm:g}", f"{band.gsd:g}")
+            for band in bands
+        ],
+    )
+
+
+def _statistics(statistics: Sequence[BandStatistics]) -> list[str]:
+    return _table(
+        ("band", "sensor", "mean", "standard deviation"),
+        [(_cell(each.band.name), _cell(each.band.sensor), f"{each.mean:.6g}", f"{each.sd:.6g}") for each in statistics],
+    )
+
+
 def _front_matter(description: Description, task: Task) -> str:
     tags = ["remote-sensing", "multispectral"]
     if all(band.sensor.startswith("s2-") for band in description.bands):
         tags.append("sentinel-2")
     tags += task.tags
     licence = (description.licence or "unknown").lower()
-    # the hub's own identifiers have no spaces; a licence that is written otherwise goes by a name
+    # the hub's own identifiers have no spaces; any other licence is given as a name
     known = re.fullmatch(r"[a-z0-9][a-z0-9.-]*", licence) is not None
     return ModelCardData(
         library_name="spectralgpt",
@@ -210,7 +212,7 @@ def _front_matter(description: Description, task: Task) -> str:
 
 
 def _use(description: Description, task: Task) -> list[str]:
-    """Python that runs beside the weights and a scene."""
+    """Python that runs in the folder of the weights and a scene."""
     side = description.image
     sources = ", ".join(f'"{source}"' for source in task.sources)
     opened = [
@@ -237,7 +239,7 @@ def _licence(description: Description) -> list[str]:
     lines = [f"Licence: {_cell(description.licence)}." if description.licence else "These weights state no licence."]
     if description.converted_from:
         source = _cell(description.converted_from)
-        lines.append(f"They were converted from `{source}`: the terms of its authors hold.")
+        lines.append(f"They were converted from `{source}`; its authors' terms apply.")
     return lines
 
 
@@ -246,12 +248,12 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """Text that stays in its cell and is no markup."""
+    """The text escaped, so that it stays in its cell and is not read as markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
 
 
 def _words(value: Any) -> str:
-    """A value of the provenance on one line."""
+    """A value of the provenance, on one line."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_words(each)}" for key, each in value.items())
     if isinstance(value, list | tuple):
@@ -262,7 +264,7 @@ def _words(value: Any) -> str:
 def _size_name(config: ModelConfig, decoder: bool) -> str:
     size = config.size
     for name, each in SIZES.items():
-        # a model without a decoder, whatever its configuration says of one
+        # without a decoder, its size in the configuration does not count
         if size == each or (not decoder and (size.dim, size.depth, size.heads) == (each.dim, each.depth, each.heads)):
             return name
     return f"{size.dim} x {size.depth}"
@@ -271,16 +273,19 @@ def _size_name(config: ModelConfig, decoder: bool) -> str:
 def _normalization(normalization: Normalization) -> str:
     sensors = ", ".join(dict.fromkeys(each.band.sensor for each in normalization.statistics))
     if normalization.kind == "standard":
-        return f"standard: asinh(reflectance / 0.02), less its mean, by its standard deviation, statistics of {sensors}"
-    eight_bit = ", in 8 bits" if normalization.eight_bit else ""
+        return (
+            "standard: asinh(reflectance / 0.02), minus its mean, divided by its standard deviation; "
+            f"statistics of {sensors}"
+        )
+    eight_bit = " in 8 bits" if normalization.eight_bit else ""
     return (
-        "min_max: each band of an image to [0, 1] by its own extremes; large images and rebuilding: "
-        f"mean +- 2 standard deviations to [0, 1]{eight_bit}, statistics of {sensors}"
+        "min_max: each band of an image scaled from its own extremes to [0, 1]; for large images and reconstruction, "
+        f"from mean +- 2 standard deviations to [0, 1]{eight_bit}; statistics of {sensors}"
     )
 
 
 def _positions(model: "PretrainedModel") -> tuple[str, ...]:
-    # all zero: it adds nothing, as those for dates and scale in weights that were converted
+    # all zero: the table adds nothing, like those for dates and scale in converted weights
     return tuple(
         f"{name} {' x '.join(map(str, table.shape[:-1]))}{'' if bool(table.any()) else ' (all zero)'}"
         for name, table in model.encoder.positions.named_parameters()
@@ -288,9 +293,9 @@ def _positions(model: "PretrainedModel") -> tuple[str, ...]:
 
 
 def _read_out(model: "PretrainedModel") -> str:
-    """place and image: how features become the embedding of each."""
+    """How features become the embedding of a place and of an image, in words."""
     if model.read_out is None:
         return f"block {model.config.size.depth}, final norm, mean over present tokens"
     config = model.read_out.config
     place, image = (", ".join(map(str, blocks)) for blocks in (config.place, config.image))
-    return f"measured: {config.values} values of blocks {place}; of an image, blocks {image}"
+    return f"measured: {config.values} values from blocks {place}; for an image, from blocks {image}"

@@ -1,4 +1,4 @@
-"""The public models: SpectralGPT, Classifier, Segmenter, ChangeDetector, and a class for every other task."""
+"""The public models: SpectralGPT, Classifier, Segmenter, ChangeDetector; and a class for each other task."""
 
 import copy
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class HeadlessModel(PretrainedModel):
 
     @classmethod
     def from_encoder(cls: type[Headless], model: PretrainedModel) -> Headless:
-        """A copy of a model's encoder, with its bands, units, positions and read-out; what the task adds is new."""
+        """A copy of a model's encoder, with its bands, units, positions and read-out; the task's own layers are new."""
         new = cls(model.config, model.normalization, {**model.provenance, "encoder": model.fingerprint()})
         new.encoder, new.read_out = copy.deepcopy(model.encoder), copy.deepcopy(model.read_out)
         return new.train(model.training).to(model.encoder.embedding.bias)
@@ -41,7 +41,7 @@ class SpectralGPT(HeadlessModel, MaskedAutoencoder):
     ) -> Reconstruction:
         """Images rebuilt from what is left visible (MaskedAutoencoder.reconstruct).
 
-        A cube that was scaled by its own extremes is scaled by fixed statistics first: extremes know what is hidden.
+        A cube that was scaled by its own extremes is first scaled by fixed statistics: extremes reveal what is hidden.
         """
         if cube.scaling.kind == "min_max":
             bands = cube.bands.bands
@@ -65,9 +65,9 @@ class Headed(PretrainedModel):
     ):
         """Raises OptionError for a head that is not one of the task's, ValueError for classes that do not fit it."""
         self.task.head_type(head)
-        # of the task's model, beside which this stands
+        # the constructor of the task's model, which is the other base class
         super(PretrainedModel, self).__init__(config, head)  # type: ignore[call-arg]
-        self._means(head, normalization, provenance, checked_classes(tuple(classes), head))
+        self._describe(head, normalization, provenance, checked_classes(tuple(classes), head))
 
     @classmethod
     def from_encoder(
@@ -75,10 +75,10 @@ class Headed(PretrainedModel):
     ) -> WithHead:
         """A new head on a copy of a model's encoder, in training mode: bands, units and positions are the model's.
 
-        classes: names and colours of the head's. A measured read-out stays behind, as it is of features that training
-        changes. Raises OptionError for a head that is not one of the task's.
+        classes: names and colours of the head's. A measured read-out is not copied, as training changes the features
+        that it was measured on. Raises OptionError for a head that is not one of the task's.
         """
-        # its own fingerprint last: the model may have been made from another's encoder
+        # its own fingerprint last: the model may itself have been made from another model's encoder
         provenance = {**model.provenance, "encoder": model.fingerprint()}
         new = cls(model.config, head, model.normalization, provenance, classes)
         new.encoder = copy.deepcopy(model.encoder)
@@ -107,7 +107,7 @@ class ChangeDetector(Headed, ChangeDetection):
 
 @cache
 def class_of(name: str) -> type[PretrainedModel]:
-    """The class of the models of a task: the public one, or for a task without one a class of its own."""
+    """The class of a task's models: the public one, or a class made for a task that has none."""
     for public in (SpectralGPT, Classifier, Segmenter, ChangeDetector):
         if public.task.name == name:
             return public
@@ -126,7 +126,7 @@ def new_weights(
     normalization: Normalization,
     provenance: dict[str, Any] | None = None,
 ) -> PretrainedModel:
-    """A new model for a task, its numbers drawn by PyTorch. OptionError for a head that is not one of the task's."""
+    """A new model for a task, its weights drawn by PyTorch. OptionError for a head that is not one of the task's."""
     kind = class_of(task)
     if issubclass(kind, Headed):
         assert head is not None, f"{task} has heads"

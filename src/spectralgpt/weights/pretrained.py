@@ -1,4 +1,4 @@
-"""What all public models share: loading, saving, the hub, cubes in their units, and what they are."""
+"""What all public models share: loading, saving, the hub, cubes in their units, and their fingerprint."""
 
 import copy
 import os
@@ -55,18 +55,18 @@ HUB_ERRORS: tuple[type[BaseException], ...] = (
     OSError,
     ValueError,
 )
-"""What the hub's client raises. A base of its HTTP error is that of the library through which it speaks (requests,
-httpx), whichever its version takes: a line that breaks raises one of those."""
+"""What the hub's client raises. A base of its HTTP error belongs to the HTTP library of its version (requests, httpx):
+a broken connection raises an error of that library."""
 
 Model = TypeVar("Model", bound="PretrainedModel")
 
 
 class PretrainedModel(Backbone, ModelHubMixin):
-    """A backbone with all that its weights mean; the public models are this with what their task adds.
+    """A backbone with everything that gives its weights a meaning; the public models add what belongs to their task.
 
-    normalization: the units of its input. head_config: what its head is, None without one. classes: the names and
-    colours of the head's classes, where they are known. provenance: where it came from (data, licence, steps, source);
-    no part of the fingerprint.
+    normalization: the units of its input. head_config: the head's settings, None without one. classes: the names and
+    colours of the head's classes, empty where unknown. provenance: where it came from (data, licence, steps, source);
+    not part of the fingerprint.
     """
 
     task: ClassVar[Task]
@@ -75,9 +75,9 @@ class PretrainedModel(Backbone, ModelHubMixin):
 
     def __init__(self, config: ModelConfig, normalization: Normalization, provenance: dict[str, Any] | None = None):
         super().__init__(config)
-        self._means(None, normalization, provenance, ())
+        self._describe(None, normalization, provenance, ())
 
-    def _means(
+    def _describe(
         self,
         head: HeadConfig | None,
         normalization: Normalization,
@@ -89,7 +89,7 @@ class PretrainedModel(Backbone, ModelHubMixin):
 
     @property
     def device(self) -> torch.device:
-        """Where the model is; cubes are made there."""
+        """The device of the model, and of the cubes that it makes."""
         return self.encoder.embedding.bias.device
 
     def cube(
@@ -105,10 +105,10 @@ class PretrainedModel(Backbone, ModelHubMixin):
         """Pixels aligned with the model's bands and normalized, on the model's device.
 
         pixels: Pixels, or anything with its fields, batched or not. own: the file's bands in groups of their own.
-        reconstructing: parts will be hidden, so extremes of the image do not count. image_side: the longer side of the
+        reconstructing: parts will be hidden, so extremes of the image are not used. image_side: the longer side of the
         image (pixels) when these are a window of it. scaling: another cube's, for windows of one image. alignment: of
-        these bands with the model's, where it is known; then `own` does not count.
-        Raises BandError when the model knows none of the bands.
+        these bands with the model's, if already known; `own` is then ignored.
+        Raises BandError when the model recognizes none of the bands.
         """
         cube = make_cube(
             pixels,
@@ -124,7 +124,7 @@ class PretrainedModel(Backbone, ModelHubMixin):
         return cube.to(self.device)
 
     def fingerprint(self) -> str:
-        """What these weights are, in 64 hex digits; the same after saving and loading."""
+        """The identity of these weights in 64 hex digits; the same after saving and loading."""
         return fingerprint(self._contents().arrangement(), self.state_dict())
 
     # -- in ----------------------------------------------------------------------------------------------------------
@@ -134,8 +134,8 @@ class PretrainedModel(Backbone, ModelHubMixin):
         """The model of a weights folder, of a released checkpoint (.pth), or of the Hugging Face hub (`owner/name`), in
         evaluation mode.
 
-        hub: `revision`, `token`, `cache_dir`, `force_download`, `local_files_only`, as huggingface_hub has them. What
-        is local needs no network. Raises WeightsError naming every tensor that does not fit, for weights of another
+        hub: `revision`, `token`, `cache_dir`, `force_download`, `local_files_only`, as in huggingface_hub. Local
+        weights need no network. Raises WeightsError naming every tensor that does not fit, for weights of another
         kind, and for anything that is not weights.
         """
         return cls._from_pretrained(model_id=os.fspath(name), **hub)
@@ -152,7 +152,7 @@ class PretrainedModel(Backbone, ModelHubMixin):
         heads: int | None = None,
         decoder_heads: int | None = None,
     ) -> Model:
-        """The model of a released checkpoint, of this class's task; heads only for widths that no released size has."""
+        """The model of a released checkpoint of this class's task. heads: only for widths of no released size."""
         return cls.from_contents(read_released_contents(Path(path), cls.task.name, heads, decoder_heads))
 
     @classmethod
@@ -161,18 +161,18 @@ class PretrainedModel(Backbone, ModelHubMixin):
         if contents.task.name != cls.task.name:
             raise WeightsError(
                 f"{contents.source}: found weights for {contents.task.name}",
-                f"{cls.task.name}",
-                f"Open them with their class, {contents.task.class_name}",
+                f"weights for {cls.task.name}",
+                f"Load them with their class, {contents.task.class_name}",
             )
         try:
             with torch.device("meta"):
                 model = cls._made(contents)
         except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, InputError) as error:
-            raise WeightsError(f"{contents.source}: found a configuration that makes no model ({error}).") from None
+            raise WeightsError(f"{contents.source}: its configuration makes no model ({error}).") from None
         expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
         found = {name: tuple(tensor.shape) for name, tensor in contents.tensors.items()}
         check_tensors(expected, found, contents.source)
-        # assign: built on the meta device, so that a large model is in memory once
+        # assign: the model was built on the meta device, so that a large one is in memory only once
         model.load_state_dict({name: tensor.float() for name, tensor in contents.tensors.items()}, assign=True)
         return model.requires_grad_(True).eval()
 
@@ -199,11 +199,11 @@ class PretrainedModel(Backbone, ModelHubMixin):
         model_card_kwargs: dict[str, Any] | None = None,
         **hub: Any,
     ) -> str | None:
-        """Write the weights folder with a model card, whole or not at all; missing parents are made.
+        """Write the weights folder with a model card, whole or not at all; missing parents are created.
 
-        description: the model's, where it is known already: it is read off every number.
-        push_to_hub: upload it, too, to `repo_id` (default: the folder's name); hub: as `push_to_hub` has them. config
-        and model_card_kwargs: not used, huggingface_hub passes them. Raises TargetError when it cannot be written.
+        description: the model's, if already known, as computing it takes time. push_to_hub: also upload the folder to
+        `repo_id` (default: the folder's name); hub: as for `push_to_hub`. config and model_card_kwargs: not used,
+        huggingface_hub passes them. Raises TargetError when the folder cannot be written.
         """
         folder = Path(folder)
         self._save_pretrained(folder, description)
@@ -220,30 +220,30 @@ class PretrainedModel(Backbone, ModelHubMixin):
             config = contents.to_json()
             tensors = {name: tensor.to("meta") for name, tensor in self.state_dict().items()}
             back = from_json({**config, "checksum": "of no file yet"}, tensors, "the model")
-            # also what is not in config.json itself: whether the tensors are those of the model that it describes
+            # also a check beyond config.json: that the tensors are those of the model that it describes
             type(self).from_contents(back)
             same = back.to_json() == config and back.arrangement() == contents.arrangement()
         except (TypeError, ValueError, InputError) as error:
             raise WeightsError(
-                f"found a model that could not be read back once it is saved ({error})",
-                f"one for {self.task.name} of which all is as its class makes it",
+                f"the model could not be read back after saving ({error})",
+                f"one for {self.task.name} with nothing changed that its class made",
             ) from None
-        assert same, "what is read back is what was saved"
+        assert same, "saved weights are read back unchanged"
         return config
 
     def push_to_hub(self, repo_id: str, **hub: Any) -> str:
-        """Upload the weights with their card to the Hugging Face hub; the commit's address.
+        """Upload the weights with their card to the Hugging Face hub. Returns the commit's address.
 
-        hub: `private`, `token`, `branch`, `commit_message`, `create_pr`, as huggingface_hub has them. Raises
-        TargetError when the hub refuses or cannot be reached.
+        hub: `private`, `token`, `branch`, `commit_message`, `create_pr`, as in huggingface_hub. Raises TargetError when
+        the hub refuses or cannot be reached.
         """
         try:
             return str(super().push_to_hub(repo_id, **hub))
         except HUB_ERRORS as error:
             raise TargetError(
-                f"{repo_id}: found that the Hugging Face hub does not take it ({_first_line(error)})",
-                "a name of yours (owner/name) and a token that may write",
-                "Log in with `hf auth login`, or give token=",
+                f"{repo_id}: the Hugging Face hub does not accept it ({_first_line(error)})",
+                "a name of yours (owner/name) and a token with permission to write",
+                "Log in with `hf auth login`, or give `token`",
             ) from None
 
     def save_released(self, path: str | os.PathLike[str]) -> None:
@@ -253,35 +253,35 @@ class PretrainedModel(Backbone, ModelHubMixin):
         write_released(Path(path), tensors)
 
     def with_tensors(self: Model, tensors: Mapping[str, Tensor]) -> Model:
-        """The same weights with these numbers, which are not copied. WeightsError where they do not fit."""
+        """The same model with these tensors, which are not copied. WeightsError where they do not fit."""
         return type(self).from_contents(replace(self._contents(), tensors=dict(tensors), source="the model"))
 
     # -- another size ------------------------------------------------------------------------------------------------
 
     def resized(self: Model, image: int) -> Model:
-        """A copy to go on with at another image side (pixels, a multiple of the patch): its place tables are read
-        bicubically at the new places (a = -0.75, align_corners False).
+        """A copy for another image side (pixels, a multiple of the patch), for example to train on: its place tables
+        are resampled bicubically to the new places (a = -0.75, align_corners False).
 
-        What was resized stands in `provenance["resized"]`, in words. Features at the new side are those that the model
-        gave there before; at other sides they may differ a little. Raises OptionError for another side.
+        `provenance["resized"]` says in words what was resized. Features at the new side are those that the model gave
+        there before; at other sides they may differ a little. Raises OptionError for any other side.
         """
         patch = self.config.patch
         if image < patch or image % patch:
             raise OptionError(f"found an image side of {image} px", f"a multiple of the patch, {patch} px")
         model = copy.deepcopy(self)
         if image == self.config.image:
-            # a table may have more nodes than the image has places: nothing of them is given up for nothing
+            # a table may have more nodes than the image has places: none are given up without need
             return model
         before, after = self.config.place_nodes, (image // patch, image // patch)
         model.config = replace(self.config, image=image, place_nodes=after)
         if before == after:
             return model
-        said = []
+        resized = []
         for name, module in model.named_modules():
             if isinstance(module, Positions):
                 table = f"{name}.{module.resize_places(*after)}"
-                said.append(f"{table} from {before[0]} x {before[1]} to {after[0]} x {after[1]} places")
-        model.provenance = {**self.provenance, "resized": [*self.provenance.get("resized", []), *said]}
+                resized.append(f"{table} from {before[0]} x {before[1]} to {after[0]} x {after[1]} places")
+        model.provenance = {**self.provenance, "resized": [*self.provenance.get("resized", []), *resized]}
         return model
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -301,8 +301,9 @@ class PretrainedModel(Backbone, ModelHubMixin):
 
 
 def read_contents(name: str | os.PathLike[str], task: str | None = None, **hub: Any) -> Contents:
-    """The weights of a folder, a released checkpoint (.pth) or a hub id. task: for checkpoints that do not say; what
-    a folder says of itself may be another. Raises WeightsError for anything else.
+    """The weights of a folder, a released checkpoint (.pth) or a hub id. Raises WeightsError for anything else.
+
+    task: for checkpoints that do not state theirs; a folder may state another one.
     """
     path = Path(name)
     if not os.path.isdir(path):
@@ -318,7 +319,7 @@ def read_contents(name: str | os.PathLike[str], task: str | None = None, **hub: 
 def read_released_contents(
     path: Path, task: str | None = None, heads: int | None = None, decoder_heads: int | None = None
 ) -> Contents:
-    """The same of a released checkpoint."""
+    """The weights of a released checkpoint."""
     state = read_released(path)
     released = describe_released(state, str(path), task=task, heads=heads, decoder_heads=decoder_heads)
     return Contents(
@@ -335,7 +336,7 @@ def read_released_contents(
 
 
 def _downloaded(name: str, hub: dict[str, Any]) -> Path:
-    """The folder of a model of the hub, from its cache where it is there."""
+    """The folder of a model of the hub, from the cache if it is present there."""
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", name):
         raise WeightsError(
             f"{name}: found no such folder or .pth file",
@@ -346,8 +347,8 @@ def _downloaded(name: str, hub: dict[str, Any]) -> Path:
         return Path(snapshot_download(name, allow_patterns=[CONFIG, TENSORS], **hub))
     except HUB_ERRORS as error:
         raise WeightsError(
-            f"{name}: found no such folder, and the Hugging Face hub gave no such model ({_first_line(error)})",
-            "a weights folder, a released checkpoint (.pth), or the id of a model there",
+            f"{name}: found no such folder, and the Hugging Face hub did not provide it ({_first_line(error)})",
+            "a weights folder, a released checkpoint (.pth), or the id of a model on the hub",
         ) from None
 
 

@@ -28,7 +28,7 @@ from spectralgpt.weights.released_tensors import (
 from spectralgpt.weights.store import check_tensors
 
 ENCODER_HEADS, DECODER_HEADS = {768: 12, 1024: 16, 1280: 16}, {512: 16}
-"""Heads by width: they are not seen in a checkpoint."""
+"""Heads by width, as no tensor of a checkpoint shows their number."""
 
 STATISTICS = {
     "B1": (1370.19151926, 633.15169573),
@@ -47,19 +47,19 @@ STATISTICS = {
 """Mean and standard deviation of fMoW-Sentinel, Level-1C, in stored values (reflectance x 10000)."""
 
 KINDS = ("pretraining", "classification", "segmentation", "change")
-"""The tasks of which the format has checkpoints."""
+"""The tasks with checkpoints in this format."""
 
 SEGMENTED_BLOCK = 12
 """The released segmentation reads this block, however deep its encoder is."""
 
 _BLOCK = re.compile(r"(decoder_)?blocks\.(\d+)\.")
 _PRETRAINING_DECODER = (512, 4, 16)
-"""Width, depth, heads of the decoder that every released size was pretrained with."""
+"""Width, depth and heads of the decoder in the pretraining of every released size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What a checkpoint of the released format holds, besides its numbers."""
+    """What a checkpoint of the released format is, apart from its numbers."""
 
     task: Task
     config: ModelConfig
@@ -85,7 +85,7 @@ class Released:
 def read_released(path: Path) -> dict[str, Tensor]:
     """The state dict of a .pth: bare or under `model`, with or without the prefix `module.`.
 
-    Read without running code: besides tensors and plain values only argparse.Namespace (their `args`) is let in.
+    Read without running code: only tensors, plain values and argparse.Namespace (the released `args`) are accepted.
     WeightsError when the file is damaged, holds anything else, or no state dict.
     """
     if not path.is_file():
@@ -93,19 +93,19 @@ def read_released(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: found {found}", "a checkpoint (.pth)")
     try:
         with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
-            # the pickle protocol and other remarks that say nothing to a user
+            # about the pickle protocol and other things that do not concern a user
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "GLOBAL" in str(error):
             raise WeightsError(
                 f"{path}: found objects that would run code when read",
-                "tensors, plain values and an argparse.Namespace only",
+                "only tensors, plain values and an argparse.Namespace",
                 "Nothing was run. Save the state dict alone and convert that",
             ) from None
-        raise WeightsError(_damaged(path)) from None
+        raise _damaged(path) from None
     except Exception:  # damaged bytes raise nearly anything inside torch: KeyError, AssertionError, UnicodeDecodeError
-        raise WeightsError(_damaged(path)) from None
+        raise _damaged(path) from None
     state = content.get("model", content) if isinstance(content, Mapping) else content
     if (
         not isinstance(state, Mapping)
@@ -124,48 +124,34 @@ def describe_released(
     heads: int | None = None,
     decoder_heads: int | None = None,
 ) -> Released:
-    """What a released state dict is, read off its names and shapes.
+    """The task, configuration and head of a released state dict, from its names and shapes.
 
-    task: for the dense models, which share all names; without it, two classes are change detection. heads,
-    decoder_heads: for widths that none of the released sizes has. WeightsError for anything that is not one of the four
-    kinds of checkpoints.
+    task: for the dense models, which share all names; without it, two classes mean change detection. heads,
+    decoder_heads: for widths of no released size. WeightsError for anything but the four kinds of checkpoints.
     """
     kind = _kind(state, source, task)
     bands, depth = sensor("spectralgpt-12").bands, _depth(state, "")
     try:
         dim, _, slots, patch, _ = state["patch_embed.proj.weight"].shape
         if len(bands) % slots:
-            raise WeightsError(f"{source}: found {slots} bands a token", "a number that divides 12")
+            raise WeightsError(f"{source}: found {slots} bands per token", "a number that divides 12")
         groups = len(bands) // slots
         joint = kind == "classification"
         tokens = state["pos_embed"].shape[1] // groups if joint else state["pos_embed_spatial"].shape[1]
         found_groups = groups if joint else state["pos_embed_temporal"].shape[1]
-        decoder_dim, decoder_depth, default_heads = _PRETRAINING_DECODER
-        if kind == "pretraining":
-            decoder_dim, decoder_depth = state["decoder_embed.weight"].shape[0], _depth(state, "decoder_")
-            default_heads = DECODER_HEADS.get(decoder_dim, 0)
+        decoder_dim, decoder_depth, default_heads = _decoder(state, kind)
         head = _head(state, kind, depth)
     except (KeyError, ValueError, IndexError, OptionError) as error:
-        raise WeightsError(f"{source}: found a checkpoint whose tensors do not fit together ({error}).") from None
+        raise WeightsError(f"{source}: its tensors do not fit together ({error}).") from None
     if found_groups != groups:
         raise WeightsError(f"{source}: found {found_groups} groups of {slots} bands", "12 bands in all")
     if not depth or not decoder_depth:
         raise WeightsError(f"{source}: found {depth} blocks and {decoder_depth} of the decoder", "some of both")
-    heads, decoder_heads = heads or ENCODER_HEADS.get(dim), decoder_heads or default_heads
-    if not heads or not decoder_heads:
-        raise WeightsError(
-            f"{source}: found widths {dim} and {decoder_dim}, whose number of heads no tensor tells",
-            "768, 1024 or 1280 with a decoder of 512",
-            "Say heads and decoder_heads",
-        )
-    if dim % heads or decoder_dim % decoder_heads:
-        raise WeightsError(
-            f"{source}: found widths {dim} and {decoder_dim} for {heads} and {decoder_heads} heads",
-            "heads that divide them",
-        )
+    numbers = heads or ENCODER_HEADS.get(dim, 0), decoder_heads or default_heads
+    _check_heads((dim, decoder_dim), numbers, source)
     bandset, side = BandSet.native(bands, slots), math.isqrt(tokens)
     config = ModelConfig(
-        size=Size(dim, depth, heads, decoder_dim, decoder_depth, decoder_heads),
+        size=Size(dim, depth, numbers[0], decoder_dim, decoder_depth, numbers[1]),
         bands=bandset,
         patch=patch,
         image=side * patch,
@@ -174,6 +160,29 @@ def describe_released(
         joint_positions=joint,
     )
     return Released(find(kind), config, head)
+
+
+def _decoder(state: Mapping[str, Tensor], kind: str) -> tuple[int, int, int]:
+    """Width, depth and heads (0: unknown) of the decoder; for models without a decoder, that of their pretraining."""
+    if kind != "pretraining":
+        return _PRETRAINING_DECODER
+    width = state["decoder_embed.weight"].shape[0]
+    return width, _depth(state, "decoder_"), DECODER_HEADS.get(width, 0)
+
+
+def _check_heads(widths: tuple[int, int], heads: tuple[int, int], source: str) -> None:
+    """WeightsError for a number of heads that is unknown (0), or that does not divide the width; encoder, decoder."""
+    if not all(heads):
+        raise WeightsError(
+            f"{source}: found widths {widths[0]} and {widths[1]}, for which no tensor shows the number of heads",
+            "768, 1024 or 1280 with a decoder of 512",
+            "Give heads and decoder_heads",
+        )
+    if widths[0] % heads[0] or widths[1] % heads[1]:
+        raise WeightsError(
+            f"{source}: found widths {widths[0]} and {widths[1]} for {heads[0]} and {heads[1]} heads",
+            "heads that divide the widths",
+        )
 
 
 def _kind(state: Mapping[str, Tensor], source: str, asked: str | None) -> str:
@@ -188,10 +197,8 @@ def _kind(state: Mapping[str, Tensor], source: str, asked: str | None) -> str:
     else:
         raise WeightsError(
             f"{source}: found something else with {len(state)} tensors",
-            (
-                "a SpectralGPT checkpoint: pretraining (`decoder_pred.weight`), classification (`head.weight`, "
-                "`pos_embed`), segmentation or change detection (`cls_seg.0.weight`, `fc.0.weight`)"
-            ),
+            "a SpectralGPT checkpoint: pretraining (`decoder_pred.weight`), classification (`head.weight`, "
+            "`pos_embed`), segmentation or change detection (`cls_seg.0.weight`, `fc.0.weight`)",
         )
     if asked not in (None, found):
         raise WeightsError(f"{source}: found a checkpoint for {found}", f"one for {asked}")
@@ -214,7 +221,7 @@ def _head(state: Mapping[str, Tensor], kind: str, depth: int) -> HeadConfig | No
 
 
 def released_normalization() -> Normalization:
-    """How the released weights want their input: min_max an image, two_sigma by fMoW-Sentinel's statistics."""
+    """The input units of the released weights: min_max per image, two_sigma by the statistics of fMoW-Sentinel."""
     bands = sensor("spectralgpt-12").bands
     return Normalization(
         "min_max", tuple(BandStatistics(band, *(value / 10_000 for value in STATISTICS[band.name])) for band in bands)
@@ -222,7 +229,7 @@ def released_normalization() -> Normalization:
 
 
 def from_released(state: Mapping[str, Tensor], released: Released, source: str) -> dict[str, Tensor]:
-    """Our tensors from theirs. WeightsError naming every missing, unexpected and misshapen tensor."""
+    """Our tensors from the released ones. WeightsError naming every missing, unexpected and misshapen tensor."""
     layout, shapes = released.layout, released.our_shapes
     check_tensors(
         {each.name: each.shape for each in layout}, {name: tuple(each.shape) for name, each in state.items()}, source
@@ -241,11 +248,11 @@ def from_released(state: Mapping[str, Tensor], released: Released, source: str) 
 def to_released(
     ours: Mapping[str, Tensor], released: Released, normalization: Normalization | None = None
 ) -> dict[str, Tensor]:
-    """Their tensors from ours, in their order.
+    """The released tensors from ours, in the released order.
 
     A classifier with tables for places and groups gets the joint one that is their sum. WeightsError with every reason
-    when the released format cannot hold the model, which includes what is not stored and would be read back as
-    something else: heads, normalization (if given).
+    when the released format cannot hold the model. This includes what is not stored and would be read back as something
+    else: heads, normalization (if given).
     """
     problems = _problems(released, normalization)
     used = [name for name in ours if name.endswith(OWN_TABLES) and bool(ours[name].any())]
@@ -255,7 +262,7 @@ def to_released(
         problems.append(f"tables for dates and scale that are in use ({', '.join(used)})")
     if problems:
         raise WeightsError(
-            f"found {'; '.join(problems)}: the released format cannot hold this. Save to a folder instead."
+            f"found {'; '.join(problems)}, which the released format cannot hold", do="Save to a folder instead"
         )
     if released.task.name == "classification" and not released.config.joint_positions:
         place, spectrum = ours["encoder.positions.place"], ours["encoder.positions.spectrum"]
@@ -269,14 +276,14 @@ def to_released(
 
 
 def _problems(released: Released, normalization: Normalization | None) -> list[str]:
-    """Why the released format cannot hold such a model, whatever its numbers."""
+    """Why the released format cannot hold such a model, whatever the values of its tensors."""
     config, head, problems = released.config, released.head, []
     if released.task.name not in KINDS or isinstance(head, PooledConfig | DenseConfig) != bool(released.task.heads):
-        return [f"a model for {released.task.name} with a head of its own"]
+        return [f"a model for {released.task.name} with a head that no released model has"]
     if config.bands.bands != sensor("spectralgpt-12").bands:
         problems.append(f"bands {', '.join(config.bands.names)} instead of the 12 of Sentinel-2")
     if config.spectrum_nodes != tuple(group.wavelength for group in config.bands.groups):
-        problems.append(f"{len(config.spectrum_nodes)} spectrum nodes instead of one for each band group")
+        problems.append(f"{len(config.spectrum_nodes)} spectrum nodes instead of one per band group")
     if config.place_nodes[0] != config.place_nodes[1]:
         problems.append(f"a place table of {config.place_nodes[0]} x {config.place_nodes[1]} instead of a square one")
     if config.joint_positions and released.task.name != "classification":
@@ -287,12 +294,12 @@ def _problems(released: Released, normalization: Normalization | None) -> list[s
         sides.append((DECODER_HEADS, size.decoder_dim, size.decoder_heads))
     for known, width, heads in sides:
         if known.get(width, heads) != heads:
-            problems.append(f"{heads} heads of a width of {width}, which is read back as {known[width]} heads")
+            problems.append(f"{heads} heads at width {width}, which would be read back as {known[width]} heads")
     if isinstance(head, PooledConfig) and (head.hidden or not head.skip_first):
-        problems.append("a head with a hidden layer, or whose mean takes the first token")
+        problems.append("a head with a hidden layer, or with the first token in its mean")
     if isinstance(head, DenseConfig):
         if (head.classes == 2) != (released.task.name == "change"):
-            problems.append(f"{head.classes} classes for {released.task.name}: two are read back as change detection")
+            problems.append(f"{head.classes} classes for {released.task.name} (two are read back as change detection)")
         read = SEGMENTED_BLOCK if released.task.name == "segmentation" and size.depth > SEGMENTED_BLOCK else size.depth
         if (head.block or size.depth) != read:
             problems.append(f"a head on block {head.block} instead of {read}")
@@ -304,7 +311,7 @@ def _problems(released: Released, normalization: Normalization | None) -> list[s
 
 
 def write_released(path: Path, released: Mapping[str, Tensor]) -> None:
-    """A .pth with the state dict under `model`, float32, no prefix; written beside and renamed."""
+    """Write a .pth with the state dict under `model`, in float32 and without prefix, in one step (atomically)."""
     beside = path.with_name(f".{path.name}.new")
     try:
         torch.save({"model": {name: tensor.float().cpu() for name, tensor in released.items()}}, beside)
@@ -312,7 +319,7 @@ def write_released(path: Path, released: Mapping[str, Tensor]) -> None:
     except (OSError, RuntimeError) as error:  # torch's zip writer reports a full disk as RuntimeError
         with suppress(OSError):
             beside.unlink()
-        raise TargetError(f"{path}: found that it cannot be written ({error})", "a file to write to") from None
+        raise TargetError(f"{path}: cannot be written ({error})", "a file to write to") from None
 
 
 def _depth(state: Mapping[str, Tensor], prefix: str) -> int:
@@ -320,5 +327,5 @@ def _depth(state: Mapping[str, Tensor], prefix: str) -> int:
     return max(numbers, default=-1) + 1
 
 
-def _damaged(path: Path) -> str:
-    return f"{path}: found a file that cannot be read to its end; expected a whole checkpoint (.pth). Fetch it again."
+def _damaged(path: Path) -> WeightsError:
+    return WeightsError(f"{path}: cannot be read to its end", "a whole checkpoint (.pth)", "Download it again")

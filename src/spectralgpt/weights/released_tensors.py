@@ -1,8 +1,8 @@
-"""Names and shapes of the released checkpoints, tensor by tensor, beside ours.
+"""Names and shapes of the released checkpoints, tensor by tensor, next to ours.
 
-Only names, shapes and numbers of that format stand here. q, k and v are three matrices there and one in ours, the
-Conv3d over (bands, rows, columns) is flattened, position tables have other axes; all else is renamed. One table serves
-both directions, so that nothing can be left over on either side.
+This file holds only names, shapes and numbers of that format. q, k and v are three matrices there and one here, the
+Conv3d over (bands, rows, columns) is flattened here, position tables have other axes; everything else is only renamed.
+One table serves both directions, so that nothing can be left over on either side.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from spectralgpt.nn import DenseConfig, ModelConfig, PooledConfig
 from spectralgpt.nn.heads.dense import POOLED_SIDES
 
 OWN_TABLES = ("season", "elapsed", "scale", "date_score")
-"""Tables, for dates and scale, that the released format lacks: zero in converted weights."""
+"""Tables for dates and scale that the released format does not have: zero in converted weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReleasedTensor:
-    """A tensor of the released format: its name and shape there, and the tensor of ours that it is.
+    """A tensor of the released format: its name and shape there, and the name of the same tensor of ours.
 
-    third: which third of ours (q, k, v), if only one.
+    third: which third of ours it is (q, k, v); None: all of it.
     """
 
     name: str

@@ -20,14 +20,14 @@ from spectralgpt.weights.card import CARD, MARK
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
 PARTS = ("model", "bands", "normalization", "read_out")
-"""What makes a model, besides its tensors."""
+"""The parts of config.json that, with the tensors, make a model."""
 
 
 def fingerprint(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 (hex) over the canonical JSON of model, bands, normalization and read-out, and the tensors by name.
 
     config: in the arrangement of version 1 (Contents.arrangement). Tensors count as float32, so that storing them in
-    another way, or saving them again, changes nothing. Provenance is outside.
+    another type, or saving them again, changes nothing. Provenance is not included.
     """
     digest = hashlib.sha256(json.dumps({part: config[part] for part in PARTS}, sort_keys=True).encode())
     for name in sorted(tensors):
@@ -40,10 +40,10 @@ def fingerprint(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str
 def check_weights_target(folder: Path) -> None:
     """Refuse, before any work, a folder that could not be written; leaves nothing behind.
 
-    TargetError when the parent is missing or cannot be written to, or when something stands there that is more than
-    weights: it would be replaced.
+    TargetError when the parent is missing or cannot be written to, or when the folder holds anything but weights, as it
+    would be replaced.
     """
-    # os.path: a name that is too long is no reason for a traceback
+    # os.path: no traceback for a name that is too long
     if os.path.exists(folder) and not _replaceable(folder):
         found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:3]) if folder.is_dir() else "a file"
         raise TargetError(f"{folder}: found {found} there", "a new name, an empty folder, or weights to replace")
@@ -52,18 +52,17 @@ def check_weights_target(folder: Path) -> None:
             pass
     except OSError as error:
         raise TargetError(
-            f"{folder}: found that {folder.parent} cannot be written to ({error.strerror or error})",
-            "a folder that can",
-            "Make it, or choose another",
+            f"{folder}: {folder.parent} cannot be written to ({error.strerror or error})",
+            do="Create that folder, or choose another",
         ) from None
 
 
 def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor], card: str) -> None:
-    """The folder, whole or not at all, its parents made. A card that someone wrote by hand is kept.
+    """Write the folder, whole or not at all, and create its parents. A card that was written by hand is kept.
 
-    TargetError as check_weights_target, or when the disk refuses.
+    TargetError as in check_weights_target, or when the disk refuses.
     """
-    with suppress(OSError):  # said below
+    with suppress(OSError):  # reported below
         folder.parent.mkdir(parents=True, exist_ok=True)
     check_weights_target(folder)
     try:
@@ -75,13 +74,13 @@ def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str,
             partial = Path(beside) / "weights"
             partial.mkdir()
             save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial / TENSORS)
-            # it comes out readable by its owner alone, which no other file of a user's is
+            # safetensors makes it readable by its owner alone, unlike a user's other files
             (partial / TENSORS).chmod(0o644)
             content = {**config, "checksum": checksum(partial / TENSORS)}
             (partial / CONFIG).write_text(json.dumps(content, indent=2) + "\n")
             (partial / CARD).write_bytes(text)
             if folder.exists():
-                # aside, not removed: there is no moment without the old or the new weights
+                # moved, not removed: at every moment the old or the new weights exist
                 os.replace(folder, Path(beside) / "old")
             try:
                 os.replace(partial, folder)
@@ -90,7 +89,7 @@ def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str,
                     os.replace(Path(beside) / "old", folder)
                 raise
     except (OSError, SafetensorError) as error:
-        raise TargetError(f"{folder}: found that it cannot be written ({error})", "a folder to write to") from None
+        raise TargetError(f"{folder}: cannot be written ({error})", "a folder to write to") from None
 
 
 def checksum(path: Path) -> str:
@@ -100,29 +99,25 @@ def checksum(path: Path) -> str:
 
 
 def check_sum(folder: Path, config: Mapping[str, Any]) -> None:
-    """WeightsError when the tensors are not those that were written with config.json; version 1 does not say."""
+    """WeightsError when the tensors are not those written with config.json; version 1 has no checksum."""
     wanted = config.get("checksum")
     if wanted is not None and checksum(folder / TENSORS) != wanted:
         raise WeightsError(
-            (
-                f"{folder / TENSORS}: found a file that is not the one that was written with {CONFIG} (its checksum "
-                "differs)"
-            ),
-            "whole weights",
-            "Fetch them again",
+            f"{folder / TENSORS}: is not the file that was written with {CONFIG} (its checksum differs)",
+            do="Download the weights again",
         )
 
 
 def read_weights(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """config.json and the tensors, float32. WeightsError when one is missing, damaged, or not ours."""
+    """config.json and the tensors, as float32. WeightsError when one is missing, damaged, or not ours."""
     config = _read_config(folder / CONFIG)
     path = folder / TENSORS
     try:
         tensors = load_file(path)
     except FileNotFoundError:
-        raise WeightsError(f"{folder}: found no {TENSORS}", f"it beside {CONFIG}") from None
+        raise WeightsError(f"{folder}: found no {TENSORS}", f"one beside {CONFIG}") from None
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path}: found a damaged file ({error})", "whole weights", "Fetch them again") from None
+        raise WeightsError(f"{path}: is damaged ({error})", do="Download the weights again") from None
     return config, {name: tensor.to(torch.float32) for name, tensor in tensors.items()}
 
 
@@ -136,9 +131,7 @@ def check_tensors(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, t
         if name in found and found[name] != expected[name]
     ]
     if faults:
-        raise WeightsError(
-            f"{source}: found tensors that do not fit the model, expected it exactly:\n  " + "\n  ".join(faults)
-        )
+        raise WeightsError(f"{source}: the tensors are not exactly those of the model:\n  " + "\n  ".join(faults))
 
 
 def _replaceable(folder: Path) -> bool:
@@ -147,7 +140,7 @@ def _replaceable(folder: Path) -> bool:
         return False
     names = {entry.name for entry in folder.iterdir()}
     try:
-        # other models have files of these names, too
+        # other models also have files of these names
         return not names or (names <= {CONFIG, TENSORS, CARD} and bool(_read_config(folder / CONFIG)))
     except WeightsError:
         return False

@@ -1,4 +1,4 @@
-"""A made-up task: regression, a number for each place; the mean of its values over bands and dates."""
+"""A made-up task: regression of one number per place, the mean of its values over bands and dates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Regression(Backbone):
 
 @dataclass(frozen=True, slots=True)
 class Brightness(Objective):
-    """Square error of each place's mean over bands and dates."""
+    """Squared error of each place's mean over bands and dates."""
 
     task: ClassVar[str] = "regression"
     head: LinearConfig = LinearConfig()
@@ -64,7 +64,7 @@ class Brightness(Objective):
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """A map of them, one pixel per place."""
+    """A map of the numbers, one pixel per place."""
 
     reduce: int
 

@@ -1,4 +1,4 @@
-"""The layers that answer a task: pooled (a label an image) and dense (a label a pixel)."""
+"""The layers that answer a task: pooled (one label per image) and dense (one label per pixel)."""
 
 from spectralgpt.nn.heads.dense import DenseConfig, DenseHead
 from spectralgpt.nn.heads.merge import MapHeadConfig, Merge, Merged

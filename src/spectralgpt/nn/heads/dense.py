@@ -1,4 +1,4 @@
-"""The paper's dense head: one answer for a pixel."""
+"""The paper's dense head: one answer per pixel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from spectralgpt.nn.heads.merge import Merged
 
 POOLED_SIDES = (1, 2, 3, 6)
 LEVEL_GROUPS, HEAD_GROUPS = 32, 16
-"""Groups of the group norms: of the levels, of everything behind them."""
+"""Groups of the group norms: in the levels, and in all layers after them."""
 
 
 @dataclass(frozen=True, slots=True)
 class DenseConfig:
-    """classes: how many. widths: of the four levels behind their first convolution, finest first. levels: of the three
-    finer ones behind their enlargement (the coarsest keeps its width). channels: of everything behind the levels.
-    block: the block whose features are read, 1-based, 0 for the last. dropout: behind each 1x1 layer of the head, in
-    training; level_dropout: behind each level.
+    """classes: their number. widths: of the four levels after their first convolution, finest first. levels: widths of
+    the three finer levels after enlarging (the coarsest keeps its width). channels: of all layers after the levels.
+    block: the encoder block that gives the features, 1-based, 0 for the last. dropout: after each 1x1 layer of the
+    head, in training; level_dropout: after each level.
 
-    Raises OptionError for values that make no head.
+    Raises OptionError for values from which no head can be made.
     """
 
     classes: int
@@ -52,17 +52,17 @@ class DenseConfig:
             )
 
     def blocks(self, depth: int) -> tuple[int, ...]:
-        """The blocks whose features it reads, 1-based, of an encoder of `depth`. OptionError where one is not there."""
+        """The encoder blocks that it reads, 1-based, of `depth`. OptionError for one that does not exist."""
         if self.block > depth:
             raise OptionError(f"found a head on block {self.block}", f"one of the model's {depth}")
         return (self.block or depth,)
 
     def make(self, dim: int, patch: int) -> "DenseHead":
-        """The head on maps of `dim` values per place, patches of `patch` pixels."""
+        """The head for maps of `dim` values per place and patches of `patch` pixels."""
         return DenseHead(self, dim, patch)
 
     def words(self, depth: int) -> str:
-        """The head, for people."""
+        """The head in words."""
         return f"four levels of features, pyramid pooling and fusion, on block {self.block or depth}"
 
 
@@ -70,8 +70,8 @@ class DenseHead(nn.Module):
     """Four levels from one map of features, pyramid pooling of the coarsest, fusion from coarse to fine, logits at full
     resolution (the segmentation and change detection models of Hong et al., IEEE TPAMI 2024).
 
-    Places without a token take no part: not in the norms' statistics, not in the pooling, not in enlarging; so what
-    stands there changes no other pixel. Without such places this is the released head to the digit.
+    Places without a token take no part in the norms' statistics, in pooling or in enlarging, so their values change no
+    other pixel. Without such places this is the released head to the digit.
     """
 
     def __init__(self, config: DenseConfig, dim: int, patch: int):
@@ -87,7 +87,7 @@ class DenseHead(nn.Module):
             )
         )
         self.pooled = nn.ModuleList(nn.Conv2d(coarsest, channels, 1) for _ in POOLED_SIDES)
-        # the released change detection has no dropout here, the segmentation as behind its levels
+        # released change detection has no dropout here; released segmentation has that of its levels
         self.pool_fusion = ConvolutionLayer(len(POOLED_SIDES) * channels + coarsest, channels, config.level_dropout)
         self.top = nn.Conv2d(channels, channels, 1)
         self.laterals = nn.ModuleList(
@@ -99,9 +99,9 @@ class DenseHead(nn.Module):
         number_dropouts(self)
 
     def forward(self, maps: Sequence[Merged], key: Key | None = None) -> Float[Tensor, "batch class height width"]:
-        """Logits of all pixels of the places; arbitrary, but finite, where no token is.
+        """Logits of all pixels of the places; arbitrary, but finite, where there is no token.
 
-        maps: of the blocks that the configuration names, here one. key: of each sample, for dropout.
+        maps: of the blocks that the configuration names, here one. key: one per sample, for dropout.
         """
         (merged,) = maps
         where = None if merged.present is None else merged.present[:, None]
@@ -158,8 +158,8 @@ class ConvolutionLayer(nn.Module):
 
 
 class Level(nn.Module):
-    """Convolution 1x1, group norm, GELU, then enlarged `factor` times by a transposed convolution (out None: without
-    one); dropout."""
+    """Convolution 1x1, group norm, GELU, a transposed convolution that enlarges `factor` times (not where out is None),
+    dropout."""
 
     def __init__(self, into: int, width: int, out: int | None, factor: int, dropout: float):
         super().__init__()
@@ -185,9 +185,9 @@ def group_norm(
 ) -> Float[Tensor, "batch channel height width"]:
     """The group norm with statistics over the pixels `where` only; elsewhere the result is 0 before scale and shift."""
     if where is None:
-        # not the module's own: it refuses one value a group, which an image of one place may have
+        # not norm(x): that refuses one value per group, which an image of one place may have
         return torch.group_norm(x, norm.num_groups, norm.weight, norm.bias, norm.eps)
-    # under autocast x is bfloat16, whose mean of many values has two digits
+    # under autocast x is bfloat16, in which the mean of many values has two digits
     x = x.to(torch.promote_types(x.dtype, torch.float32))
     split = x.reshape(x.shape[0], norm.num_groups, -1, *x.shape[-2:])
     inside, axes = where[:, None], (2, 3, 4)
@@ -205,7 +205,7 @@ def resize(
     shape: tuple[int, int],
     where: Bool[Tensor, "batch 1 height width"] | None = None,
 ) -> Float[Tensor, "batch channel rows columns"]:
-    """Bilinear, corners aligned; a mean over the pixels `where` only, 0 where none of them is near."""
+    """Bilinear, corners aligned; a mean over the pixels `where` only, 0 with none of them nearby."""
     if where is None:
         return F.interpolate(x, shape, mode="bilinear", align_corners=True)
     weight = F.interpolate(where.to(x.dtype), shape, mode="bilinear", align_corners=True)
@@ -216,7 +216,7 @@ def resize(
 def _enlarged(
     where: Bool[Tensor, "batch 1 row column"] | None, like: Float[Tensor, "batch channel height width"]
 ) -> Bool[Tensor, "batch 1 height width"] | None:
-    """Each place's answer for its pixels on another level."""
+    """`where` repeated for the pixels of another level."""
     if where is None:
         return None
     factor = like.shape[-1] // where.shape[-1]

@@ -1,4 +1,4 @@
-"""Groups and dates of a place merged into one feature vector."""
+"""The features of a place's groups and dates merged into one vector."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from spectralgpt.nn.positions import read_table, spectrum_nodes_of
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A map of features, and at which places there is a token at all (None: at all of them)."""
+    """A map of features, and which places have any token (None: all of them)."""
 
     features: Float[Tensor, "batch dim row column"]
     present: Bool[Tensor, "batch row column"] | None
@@ -22,39 +22,39 @@ class Merged:
 
 @runtime_checkable
 class MapHeadConfig(Protocol):
-    """What a head on maps is: a frozen dataclass that names the blocks it reads and makes the head.
+    """The configuration of a head on maps: a frozen dataclass that names the blocks it reads and makes the head.
 
-    The head takes the maps of those blocks, in order, and each sample's key (None outside of a training); it gives
-    logits of all pixels of the places.
+    The head takes the maps of those blocks, in order, and each sample's key (None outside training); it returns logits
+    of all pixels of the places.
     """
 
     @property
     def classes(self) -> int:
-        """How many."""
+        """Number of classes."""
 
     def blocks(self, depth: int) -> tuple[int, ...]:
-        """The blocks whose features it reads, increasing, 1-based, of an encoder of `depth`."""
+        """The encoder blocks that it reads, increasing, 1-based, of `depth`."""
 
     def make(self, dim: int, patch: int) -> nn.Module:
-        """The head on maps of `dim` values per place, patches of `patch` pixels."""
+        """The head for maps of `dim` values per place and patches of `patch` pixels."""
 
     def words(self, depth: int) -> str:
-        """The head, for people. depth: blocks of the encoder."""
+        """The head in words. depth: blocks of the encoder."""
 
 
 class Merge(nn.Module):
     """Weighted sum over groups, after a weighted mean over dates.
 
-    The released models have one weight a native group and a bias, Linear(groups, 1). A group of other bands reads its
-    weight at its mean wavelength, linear in ln wavelength between the native ones; sums over other numbers of groups,
-    or over those that are present, are scaled to the native number. Dates are weighted by a softmax of a learned score
-    of their features, which starts as the plain mean; one date has weight 1, as in the released models.
+    The released models have one weight per native group and a bias, Linear(groups, 1). A group of other bands gets the
+    weight at its mean wavelength, linear in ln wavelength between the native ones; sums over another number of groups,
+    or over the present ones only, are scaled to the native number. Dates are weighted by a softmax of a learned score
+    of their features, which starts as the plain mean; a single date has weight 1, as in the released models.
     """
 
     def __init__(self, spectrum_nodes: Sequence[float], dim: int):
         super().__init__()
         self.spectrum_nodes = tuple(spectrum_nodes)
-        linear = nn.Linear(len(self.spectrum_nodes), 1)  # for its start
+        linear = nn.Linear(len(self.spectrum_nodes), 1)  # for its initial values
         self.weight, self.bias = nn.Parameter(linear.weight.detach()[0].clone()), nn.Parameter(linear.bias.detach())
         self.date_score = nn.Parameter(torch.zeros(dim))
 
@@ -64,7 +64,7 @@ class Merge(nn.Module):
         present: Bool[Tensor, "batch date group row column"] | None,
         bands: BandSet,
     ) -> Merged:
-        """The map. features: 0 where absent; places without any token are 0 in the map, too."""
+        """The map. features: 0 where absent; places without any token are also 0 in the map."""
         by_group, there = self._over_dates(features, present)
         nodes = spectrum_nodes_of(bands, self.spectrum_nodes).to(self.weight.device)
         weight = read_table(self.weight, nodes).to(features.dtype)
@@ -75,7 +75,7 @@ class Merge(nn.Module):
             return Merged((total if groups == native else total * (native / groups)) + self.bias, None)
         count, some = there.sum(dim=1), there.any(dim=1)
         merged = total * (native / count.clamp(min=1))[:, None] + self.bias
-        # `some` also where it holds everywhere: to ask would wait for the device
+        # `some` even if it is true everywhere: checking would wait for the device
         return Merged(torch.where(some[:, None], merged, 0.0), some)
 
     def _over_dates(
@@ -87,7 +87,7 @@ class Merge(nn.Module):
             return features[:, 0], None if present is None else present[:, 0]
         score = features @ self.date_score.to(features.dtype)
         if present is not None:
-            # finite: a place without any date would be NaN, and its gradient, too
+            # finite: a place without any date, and its gradient, would be NaN
             score = score.masked_fill(~present, torch.finfo(score.dtype).min)
         weight = score.softmax(dim=1)
         return (weight[..., None] * features).sum(dim=1), None if present is None else present.any(dim=1)

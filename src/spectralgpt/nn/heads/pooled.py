@@ -1,4 +1,4 @@
-"""The pooled head: one answer for an image."""
+"""The pooled head: one answer per image."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ from spectralgpt.nn.dropping import Dropout, Key
 
 @dataclass(frozen=True, slots=True)
 class PooledConfig:
-    """classes: how many. hidden: width of an MLP's hidden layer, 0 for a linear head. dropout: before the head, in
-    training. skip_first: the mean leaves out the first token, as the released classifiers do (their other tokens
-    happen to begin there). several: an image may have several labels at once.
+    """classes: their number. hidden: width of an MLP's hidden layer, 0 for a linear head. dropout: before the head, in
+    training. skip_first: the mean leaves out the first token, as in the released classifiers (their code skips a class
+    token that they do not have). several: an image may have several labels at once.
 
-    Raises OptionError for values that make no head.
+    Raises OptionError for values from which no head can be made.
     """
 
     classes: int
@@ -33,17 +33,17 @@ class PooledConfig:
             )
 
     def words(self, depth: int) -> str:
-        """The head, for people. depth: blocks of the encoder."""
+        """The head in words. depth: blocks of the encoder."""
         layer = f"MLP with {self.hidden} hidden values" if self.hidden else "linear"
         first = ", without the first" if self.skip_first else ""
-        several = "; several labels may hold at once" if self.several else ""
+        several = "; several labels may apply at once" if self.several else ""
         return f"{layer}, on the mean over present tokens{first}{several}"
 
 
 class PooledHead(nn.Module):
     """Mean over present tokens, norm, dropout, linear or MLP: the paper's classifier (Hong et al., IEEE TPAMI 2024).
 
-    The norm is the encoder's, applied to the mean, and is given by the caller.
+    The norm is the encoder's, passed by the caller and applied to the mean.
     """
 
     def __init__(self, config: PooledConfig, dim: int):
@@ -61,7 +61,7 @@ class PooledHead(nn.Module):
         norm: nn.Module,
         key: Key | None = None,
     ) -> Float[Tensor, "batch class"]:
-        """Logits. features: of the last block, without its norm, 0 where absent. key: of each sample, for dropout."""
+        """Logits. features: of the last block, before the norm, 0 where absent. key: one per sample, for dropout."""
         pooled = self.dropout(norm(self.pool(features, present)), key)
         if self.hidden is not None:
             pooled = nn.functional.gelu(self.hidden(pooled))
@@ -70,8 +70,8 @@ class PooledHead(nn.Module):
     def pool(
         self, features: Float[Tensor, "batch token dim"], present: Bool[Tensor, "batch token"] | None
     ) -> Float[Tensor, "batch dim"]:
-        """The mean over present tokens, 0 where there is none; the first token only counts where it is the only one, if
-        it is to be skipped."""
+        """The mean over present tokens, 0 where there are none. With skip_first, the first token counts only where it
+        is the only one."""
         if present is None:
             alone = features.shape[1] == 1
             return features[:, 1 if self.config.skip_first and not alone else 0 :].mean(dim=1)
