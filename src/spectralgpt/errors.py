@@ -6,7 +6,7 @@ InputError
   WeightsError   weights that are missing, damaged, or of another model
   DataError      shards that are missing, damaged, or that do not fit
   TargetError    a result that cannot be written
-  OptionError    an option whose value does not fit
+  OptionError    an option with a value that does not fit
 
 A message says what was found, what was expected, and what to do. Arguments are written as in Python, `bands='s2-l2a'`;
 the command line shows them as its options, `--bands s2-l2a`.
@@ -74,7 +74,7 @@ class TargetError(InputError):
 
 
 class OptionError(InputError):
-    """An option whose value does not fit the input or the model."""
+    """An option with a value that does not fit the input or the model."""
 
 
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:

@@ -127,7 +127,7 @@ class Outcome:
         for failure in cut.failures:
             self.latest = failure
             known = self.failed.setdefault(cut.image, [])
-            # a file whose pixels cannot be read fails in each part
+            # a file with unreadable pixels fails in each part
             if failure.source not in {each.source for each in known}:
                 known.append(failure)
 
