@@ -29,7 +29,7 @@ def start_local(model: MaskedAutoencoder) -> None:
     # not the encoder's: tables this large would show in every embedding, as a grid on the map
     _sine_places(decoder.positions)
     for positions in (model.encoder.positions, decoder.positions):
-        positions.spectrum.normal_(std=GROUPS)
+        positions.spectrum.normal_(std=GROUP_SCALE)
     decoder.mask_token.normal_(std=MASK_TOKEN_SCALE)
     hidden = decoder.mask_token[0, 0] - decoder.mask_token.mean()
     hidden = hidden / hidden.norm()
