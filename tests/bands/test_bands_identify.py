@@ -184,20 +184,22 @@ def test_names_that_only_sentinel_2_has_need_no_zero(names):
 
 
 @pytest.mark.parametrize(
-    ("names", "some"),
+    ("names", "first"),
     [
-        (["B2", "B3", "B4"], ["s2-l2a", "hls-l30", "landsat5-c2l2"]),
-        (["B10"], ["s2-l1c", "landsat8-toa"]),
-        (["red", "nir"], ["s2-l2a", "cbers4-mux"]),
-        (["Band 1", "Band 2", "Band 3"], ["s2-l2a", "landsat5-l1"]),
+        (["B2", "B3", "B4"], "s2-l2a"),
+        (["B10"], "s2-l1c"),
+        (["red", "nir"], "s2-l2a"),
+        (["Band 1", "Band 2", "Band 3"], "s2-l2a"),
     ],
 )
-def test_candidates_are_listed_and_are_sensors_that_name_files(names, some):
+def test_candidates_are_listed_and_are_sensors_that_name_files(names, first):
+    """The usual one first; which others fit in the list depends on the sensors that there are."""
     with pytest.raises(BandError, match="which could be of") as caught:
         identify(names, None, "scene.tif")
     listed = re.search("could be of (.*); expected", str(caught.value))[1]
-    candidates = set(re.findall(r"[a-z0-9]+-[a-z0-9]+", listed))
-    assert candidates >= set(some)
+    candidates = re.findall(r"[a-z0-9]+-[a-z0-9]+", listed)
+    assert candidates[0] == first
+    assert len(candidates) > 1
     for each in map(sensor, candidates):
         assert all(map(each.knows, names))
         assert each.names_files

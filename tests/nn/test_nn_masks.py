@@ -10,7 +10,7 @@ from made_cubes import NATIVE, made_cube, made_keys, small_model
 from spectralgpt.draws import mixed, uniform
 from spectralgpt.errors import BandError, OptionError
 from spectralgpt.nn import Hide, draw_mask, given_mask, hidden_tokens, kept_count, random_mask, scene_hidden
-from spectralgpt.nn.noise import PLACES, TOKENS, noise_of
+from spectralgpt.nn.noise import DRAWN_PLACES, MASKED_TOKENS, noise_of
 
 shapes = st.tuples(*[st.integers(1, 3)] * 3, st.integers(1, 30))  # batch, dates, groups, places
 ratios = st.floats(0.05, 0.95)
@@ -88,14 +88,14 @@ def test_every_kind_is_drawn_by_mixed():
 def test_noise_is_of_the_sample_and_not_of_the_batch():
     """Masks of a sample are the same in every batch and on every number of processes; the hash is that of NumPy."""
     key = made_keys(5, 6)
-    whole = noise_of(key, TOKENS, 200)
-    assert torch.equal(torch.cat([noise_of(each, TOKENS, 200) for each in key.split([1, 3, 2])]), whole)
-    of_sample = mixed(key.numpy().view(np.uint64) + np.uint64(TOKENS))
+    whole = noise_of(key, MASKED_TOKENS, 200)
+    assert torch.equal(torch.cat([noise_of(each, MASKED_TOKENS, 200) for each in key.split([1, 3, 2])]), whole)
+    of_sample = mixed(key.numpy().view(np.uint64) + np.uint64(MASKED_TOKENS))
     expected = uniform(mixed(of_sample[:, None] + np.arange(200, dtype=np.uint64)))
     np.testing.assert_allclose(whole.numpy(), expected, atol=2**-24)
     assert 0 <= whole.min() < 0.02
     assert 0.98 < whole.max() < 1
-    assert not torch.equal(whole, noise_of(key, PLACES, 200))
+    assert not torch.equal(whole, noise_of(key, DRAWN_PLACES, 200))
     assert torch.corrcoef(whole).fill_diagonal_(0).abs().max() < 0.3
 
 

@@ -151,5 +151,5 @@ def test_a_kind_that_a_folder_is_not(weights, tmp_path, spectralgpt):
     for verb, targets in (("inspect", ()), ("convert", (tmp_path / "out",))):
         ended = spectralgpt(verb, weights, *targets, "--kind", "change")
         assert ended.code == 2
-        assert "found weights for pretraining; expected change" in ended.err
+        assert "found weights for pretraining; expected weights for change" in ended.err
     assert listing(tmp_path) == []

@@ -12,7 +12,7 @@ from spectralgpt.nn.attention import Block
 from spectralgpt.nn.autoencoder import MaskedAutoencoder
 from spectralgpt.nn.positions import Positions
 
-PLACE_SCALE, GROUP_SCALE, MASK_TOKEN_SCALE = 1.2, 1.2, 0.5
+PLACE_SIZE, GROUP_SIZE, MASK_TOKEN_SIZE = 1.2, 1.2, 0.5
 """Sizes of the position tables and the mask token: as large as embedded tokens, so that positions decide at first."""
 WAVELENGTHS = 10.0
 """Longest wavelength of a place's sines over the shortest."""
@@ -29,8 +29,8 @@ def start_local(model: MaskedAutoencoder) -> None:
     # not the encoder's: tables this large would show in every embedding, as a grid on the map
     _sine_places(decoder.positions)
     for positions in (model.encoder.positions, decoder.positions):
-        positions.spectrum.normal_(std=GROUP_SCALE)
-    decoder.mask_token.normal_(std=MASK_TOKEN_SCALE)
+        positions.spectrum.normal_(std=GROUP_SIZE)
+    decoder.mask_token.normal_(std=MASK_TOKEN_SIZE)
     hidden = decoder.mask_token[0, 0] - decoder.mask_token.mean()
     hidden = hidden / hidden.norm()
     for block in decoder.blocks:
@@ -59,7 +59,7 @@ def _sine_places(positions: Positions) -> None:
         return torch.cat([angles.sin(), angles.cos()], dim=1)
 
     of_rows, of_columns = axis(rows)[:, None].expand(-1, columns, -1), axis(columns)[None].expand(rows, -1, -1)
-    positions.place.copy_(PLACE_SCALE * torch.cat([of_rows, of_columns], dim=2))
+    positions.place.copy_(PLACE_SIZE * torch.cat([of_rows, of_columns], dim=2))
 
 
 def _rotation(dim: int) -> Tensor:

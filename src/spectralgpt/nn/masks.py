@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spectralgpt.draws import keys, mixed, uniform
-from spectralgpt.nn.noise import PLACES, TOKENS, noise_of
+from spectralgpt.nn.noise import DRAWN_PLACES, MASKED_TOKENS, noise_of
 
 MaskKind = Literal["random", "place", "group", "date", "mixed"]
 
@@ -87,17 +87,17 @@ def draw_mask(
     if kind != "random":
         kept = kept_count(items[kind], ratio) if kind == "place" else max(1, kept_count(items[kind], ratio))
         if kept < items[kind]:
-            noise = noise_of(key, TOKENS, items[kind])
+            noise = noise_of(key, MASKED_TOKENS, items[kind])
             view = {"place": (1, 1, -1), "group": (1, -1, 1), "date": (-1, 1, 1)}[kind]
             every = noise.reshape(batch, *view).expand(batch, dates, groups, places).flatten(1)
             tokens = dates * groups * places // items[kind] * kept
             return mask_of_order(every.argsort(dim=1, stable=True), tokens, present)
-    return random_mask(noise_of(key, TOKENS, dates * groups * places), ratio, present)
+    return random_mask(noise_of(key, MASKED_TOKENS, dates * groups * places), ratio, present)
 
 
 def draw_places(key: Int64[Tensor, " batch"], places: int, fraction: float) -> Int[Tensor, "batch drawn"]:
     """A drawn share of the places of each sample, at least one."""
-    return noise_of(key, PLACES, places).argsort(dim=1)[:, : max(1, int(places * fraction))]
+    return noise_of(key, DRAWN_PLACES, places).argsort(dim=1)[:, : max(1, int(places * fraction))]
 
 
 def given_mask(hidden: Bool[Tensor, "batch token"], present: Bool[Tensor, "batch token"] | None = None) -> Mask:

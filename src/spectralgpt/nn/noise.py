@@ -10,8 +10,8 @@ from torch import Tensor
 
 from spectralgpt.draws import FIRST, GOLDEN, SECOND
 
-TOKENS, PLACES = 1, 2
-"""Purposes of the masks."""
+MASKED_TOKENS, DRAWN_PLACES = 1, 2
+"""Purposes of the masks: which tokens are hidden, which places the decoder sees."""
 DROP_PATH, DROPOUT = 0x1_0000, 0x2_0000
 """The first purposes of drop path and dropout; every layer has its own, counted from these."""
 
