@@ -14,7 +14,7 @@ from types import ModuleType
 from spectralgpt import recipes
 from spectralgpt.bands import Sensor, sensors
 from spectralgpt.data import datasets
-from spectralgpt.products import formats
+from spectralgpt.products import all_formats
 from spectralgpt.training import Recipe, Stage
 
 DOCS = Path(__file__).parent
@@ -77,7 +77,7 @@ TABLES = {
         ("sensor", "what", "level", "scale", "offset", "GSD (m)", "bands with their wavelengths (nm)"),
         map(sensor_row, sensors()),
     ),
-    "formats": table(("format", "what it reads"), ((f"`{each.name}`", each.title) for each in formats())),
+    "formats": table(("format", "what it reads"), ((f"`{each.name}`", each.title) for each in all_formats())),
     "recipes": table(
         ("recipe", "what it is", "model", "stages", "expects in `--data`"),
         (recipe_row(name, ABOUT[name], recipes.find(name)) for name in recipes.names()),

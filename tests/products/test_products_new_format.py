@@ -7,18 +7,17 @@ import numpy as np
 import pytest
 from made_rasters import NAMES, land, write
 
+import spectralgpt.products.formats as folder_of_formats
 from spectralgpt import inspect, shard
 from spectralgpt.errors import OptionError
 from spectralgpt.products import (
+    all_formats,
     cloud_options,
     format_of_file,
-    formats,
     image_suffixes,
     looks_like_image,
     open_raster,
 )
-from spectralgpt.products import formats as all_formats
-from spectralgpt.products.format import folder_of_formats
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -72,20 +71,23 @@ def test_inspect_knows_it(scene):
 
 
 def test_every_format_says_what_it_is(mug):
-    assert mug in formats()
+    assert mug in all_formats()
     assert ".mug" in image_suffixes()
-    for each in formats():
+    for each in all_formats():
         assert each.title
-        assert all(ending == ending.lower() and ending.startswith(".") for ending in (*each.suffixes, *each.archives))
-    assert len({code.layer for each in formats() for code in each.clouds}) == sum(len(f.clouds) for f in formats())
+        for ending in (*each.suffixes, *each.archives, *each.named):
+            assert ending == ending.lower()
+            assert ending.startswith(".")
+    layers = [code.layer for each in all_formats() for code in each.clouds]
+    assert len(set(layers)) == len(layers)
 
 
 def test_the_first_by_priority_is_asked_first():
     """The alphabet does not decide: a folder of ESPA also holds Landsat's MTL file, and GDAL opens any file."""
-    names = [each.name for each in formats()]
+    names = [each.name for each in all_formats()]
     assert names.index("espa") < names.index("landsat")
     assert names[-2:] == ["folder", "file"]
-    assert [each.priority for each in formats()] == sorted(each.priority for each in formats())
+    assert [each.priority for each in all_formats()] == sorted(each.priority for each in all_formats())
 
 
 @pytest.mark.parametrize(

@@ -29,3 +29,13 @@ def test_imports_upwards_sideways_and_of_torch_are_found(root, tmp_path):
     assert result.returncode == 1, result.stdout + result.stderr
     for module in ("bands.upwards", "nn.sideways", "raster.heavy"):
         assert f"spectralgpt.{module} -> " in result.stdout, result.stdout
+
+
+def test_a_circle_within_a_room_is_found(root, tmp_path):
+    package = shutil.copytree(root / "src" / "spectralgpt", tmp_path / "src" / "spectralgpt")
+    shutil.copy(root / "pyproject.toml", tmp_path)
+    (package / "report" / "one.py").write_text("from spectralgpt.report import other\n")
+    (package / "report" / "other.py").write_text("def late():\n    from spectralgpt.report import one\n")
+    result = lint(tmp_path)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "No cycles are allowed in spectralgpt.report" in result.stdout, result.stdout

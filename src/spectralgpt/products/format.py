@@ -8,8 +8,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from spectralgpt.errors import RasterError
-from spectralgpt.products import formats as folder_of_formats
 from spectralgpt.products.product import Product
+
+FOLDER_OF_FORMATS = "spectralgpt.products.formats"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +61,23 @@ class Format:
         return path.lower().endswith(self.suffixes) or self.claims(path)
 
 
-def formats() -> tuple[Format, ...]:
+def all_formats() -> tuple[Format, ...]:
     """All formats, in the order in which they are tried."""
-    return _formats_in(tuple(folder_of_formats.__path__))
+    return _formats_in(tuple(import_module(FOLDER_OF_FORMATS).__path__))
 
 
 @cache
 def _formats_in(folders: tuple[str, ...]) -> tuple[Format, ...]:
     found = []
     for module in iter_modules(folders):
-        declared: Format = import_module(f"{folder_of_formats.__name__}.{module.name}").FORMAT
+        declared: Format = import_module(f"{FOLDER_OF_FORMATS}.{module.name}").FORMAT
         found.append(replace(declared, name=module.name))
     return tuple(sorted(found, key=lambda one: (one.priority, one.name)))
 
 
 def read_product(path: str, expected: int | None = None) -> Product:
     """The Product at a path, by the first format that recognizes it. RasterError when none does, or it is broken."""
-    for one in formats():
+    for one in all_formats():
         product = one.read(path, expected)
         if product is not None:
             return product
@@ -85,43 +86,43 @@ def read_product(path: str, expected: int | None = None) -> Product:
 
 def format_of_file(path: str) -> Format | None:
     """The first format that the file is an image of; None for other files."""
-    return next((one for one in formats() if one.is_image(path)), None)
+    return next((one for one in all_formats() if one.is_image(path)), None)
 
 
 def is_product_folder(folder: str, names: Sequence[str]) -> bool:
     """Whether a format claims a folder with these file names as one product."""
-    return any(one.claims_folder(folder, names) for one in formats())
+    return any(one.claims_folder(folder, names) for one in all_formats())
 
 
 def image_suffixes() -> tuple[str, ...]:
     """Endings of image files, the most common first."""
-    return _unique(one.suffixes for one in reversed(formats()))
+    return _unique(one.suffixes for one in reversed(all_formats()))
 
 
 def band_suffixes() -> tuple[str, ...]:
     """Endings of files that may be the bands of a folder."""
-    return _unique(one.suffixes for one in reversed(formats()) if one.single)
+    return _unique(one.suffixes for one in reversed(all_formats()) if one.single)
 
 
 def archive_suffixes() -> tuple[str, ...]:
     """Endings of archives that may hold a product."""
-    return _unique(one.archives for one in formats())
+    return _unique(one.archives for one in all_formats())
 
 
 def looks_like_image(name: str) -> bool:
     """Whether a name ends like an image's, whether or not the file exists."""
-    endings = _unique((*one.suffixes, *one.archives, *one.named) for one in formats())
+    endings = _unique((*one.suffixes, *one.archives, *one.named) for one in all_formats())
     return os.fspath(name).lower().endswith(endings)
 
 
 def cloud_codes() -> dict[str, CloudCode]:
     """How products mark clouds, by the layer's name."""
-    return {code.layer: code for one in formats() for code in one.clouds}
+    return {code.layer: code for one in all_formats() for code in one.clouds}
 
 
 def cloud_options() -> tuple[str, ...]:
     """The values of the argument `clouds` for the products' own layers."""
-    return tuple(dict.fromkeys(code.option for one in formats() for code in one.clouds))
+    return tuple(dict.fromkeys(code.option for one in all_formats() for code in one.clouds))
 
 
 def _unique(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ A task is a value in a file of this room: its name, its heads, how a model is ma
 objective of its training, the content of a map of its answers, and its texts. No other room distinguishes tasks.
 """
 
+import importlib
+import pkgutil
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +18,7 @@ from jaxtyping import Bool, Float, Float64, Int64, Shaped
 from torch import Tensor, nn
 
 from spectralgpt.bands import BandSet
-from spectralgpt.errors import OptionError
+from spectralgpt.errors import OptionError, did_you_mean
 from spectralgpt.nn import Backbone, Cube, ModelConfig
 from spectralgpt.plain import Family
 
@@ -92,8 +94,6 @@ class Objective(Family):
     @classmethod
     def of_type(cls, name: str) -> type["Objective"]:
         """The objective of the task of this name. OptionError for an unknown task, or one without training."""
-        from spectralgpt.tasks import find
-
         objective = find(name).objective
         if objective is None:
             raise OptionError(f"found the task {name!r}, which has no training", "one with training")
@@ -208,3 +208,20 @@ class Task:
         expected = " or ".join(kind.__name__ for kind in self.heads.values()) or "none"
         found = "no head" if head is None else f"the head {type(head).__name__}"
         raise OptionError(f"found {found} for {self.name}", expected)
+
+
+def names() -> list[str]:
+    """The tasks: all modules of the room except this one."""
+    room = importlib.import_module(__package__)
+    return sorted(module.name for module in pkgutil.iter_modules(room.__path__) if module.name != "task")
+
+
+def find(name: str) -> Task:
+    """The task of this name. OptionError, with the nearest name, for any other."""
+    known = names()
+    if name not in known:
+        raise OptionError(
+            f"found no task {name!r}; expected one of: {', '.join(known)}.{did_you_mean(name, known, 0.6)}"
+        )
+    task: Task = importlib.import_module(f"{__package__}.{name}").TASK
+    return task

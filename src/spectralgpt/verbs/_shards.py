@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from spectralgpt.progress import Progress
-from spectralgpt.verbs.inspect import Inspected
+from spectralgpt.verbs._inspected import Inspected
 from spectralgpt.verbs.shard import NotStored, StoredSamples
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from spectralgpt.progress import Progress, silent
+from spectralgpt.verbs._inspected import Inspected
 from spectralgpt.verbs._options import ImageOptions, KindOption, PathLike, Paths, ShowProgress, with_shared_options
 from spectralgpt.verbs._scene import opened_image
 
@@ -20,18 +21,6 @@ NOTES_SHOWN = 4
 """Facts or notes that are shown in full."""
 
 WEIGHT_FILES = ("config.json", "model.safetensors")
-
-
-@dataclass(frozen=True, slots=True)
-class Inspected:
-    """What the sources are: InspectedWeights, InspectedShards or InspectedImage."""
-
-    def lines(self) -> list[str]:
-        """All of it in words."""
-        raise NotImplementedError
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from huggingface_hub import ModelCardData
 
@@ -11,12 +11,8 @@ import spectralgpt
 from spectralgpt.bands import Band
 from spectralgpt.nn import SIZES, BandStatistics, ModelConfig, Normalization
 from spectralgpt.tasks import Task, find
-
-if TYPE_CHECKING:
-    from spectralgpt.weights.pretrained import PretrainedModel
-
-CARD = "README.md"
-MARK = "<!-- written by spectralgpt: remove this line to keep your own text when weights are saved again -->"
+from spectralgpt.weights.described import DescribedModel
+from spectralgpt.weights.store import MARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +93,7 @@ class Description:
         return "\n".join(f"{label + ':':<{width}}{text}" for label, text in self.rows)
 
 
-def describe(model: "PretrainedModel", fingerprint: str | None = None) -> Description:
+def describe(model: DescribedModel, fingerprint: str | None = None) -> Description:
     """The description of a model's weights. fingerprint: the model's, if already known, as computing it takes time."""
     config, size, provenance = model.config, model.config.size, model.provenance
     stated = {key: _words(value) for key, value in provenance.items()}
@@ -284,7 +280,7 @@ def _normalization(normalization: Normalization) -> str:
     )
 
 
-def _positions(model: "PretrainedModel") -> tuple[str, ...]:
+def _positions(model: DescribedModel) -> tuple[str, ...]:
     # all zero: the table adds nothing, like those for dates and scale in converted weights
     return tuple(
         f"{name} {' x '.join(map(str, table.shape[:-1]))}{'' if bool(table.any()) else ' (all zero)'}"
@@ -292,7 +288,7 @@ def _positions(model: "PretrainedModel") -> tuple[str, ...]:
     )
 
 
-def _read_out(model: "PretrainedModel") -> str:
+def _read_out(model: DescribedModel) -> str:
     """How features become the embedding of a place and of an image, in words."""
     if model.read_out is None:
         return f"block {model.config.size.depth}, final norm, mean over present tokens"

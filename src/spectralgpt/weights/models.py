@@ -13,6 +13,7 @@ from torch import Tensor
 from spectralgpt.nn import Cube, Hide, MaskedAutoencoder, ModelConfig, Normalization, Reconstruction, Scaling
 from spectralgpt.tasks import ChangeDetection, Class, Classification, HeadConfig, Segmentation, Task, find
 from spectralgpt.weights.contents import checked_classes
+from spectralgpt.weights.described import DescribedModel
 from spectralgpt.weights.pretrained import PretrainedModel
 
 WithHead = TypeVar("WithHead", bound="Headed")
@@ -66,7 +67,7 @@ class Headed(PretrainedModel):
         """Raises OptionError for a head that is not one of the task's, ValueError for classes that do not fit it."""
         self.task.head_type(head)
         # the constructor of the task's model, which is the other base class
-        super(PretrainedModel, self).__init__(config, head)  # type: ignore[call-arg]
+        super(DescribedModel, self).__init__(config, head)  # type: ignore[call-arg]
         self._describe(head, normalization, provenance, checked_classes(tuple(classes), head))
 
     @classmethod

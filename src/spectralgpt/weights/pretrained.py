@@ -3,10 +3,10 @@
 import copy
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
@@ -16,19 +16,16 @@ from torch import Tensor
 from spectralgpt.bands import Alignment
 from spectralgpt.errors import InputError, OptionError, TargetError, WeightsError
 from spectralgpt.nn import (
-    Backbone,
     Cube,
-    ModelConfig,
-    Normalization,
     PixelsLike,
     Positions,
     ReadOut,
     Scaling,
     make_cube,
 )
-from spectralgpt.tasks import Class, HeadConfig, Task
 from spectralgpt.weights.card import Description, describe, model_card
 from spectralgpt.weights.contents import Contents, from_json
+from spectralgpt.weights.described import DescribedModel
 from spectralgpt.weights.released import (
     Released,
     describe_released,
@@ -43,7 +40,6 @@ from spectralgpt.weights.store import (
     TENSORS,
     check_sum,
     check_tensors,
-    fingerprint,
     read_weights,
     write_weights,
 )
@@ -61,36 +57,8 @@ a broken connection raises an error of that library."""
 Model = TypeVar("Model", bound="PretrainedModel")
 
 
-class PretrainedModel(Backbone, ModelHubMixin):
-    """A backbone with everything that gives its weights a meaning; the public models add what belongs to their task.
-
-    normalization: the units of its input. head_config: the head's settings, None without one. classes: the names and
-    colours of the head's classes, empty where unknown. provenance: where it came from (data, licence, steps, source);
-    not part of the fingerprint.
-    """
-
-    task: ClassVar[Task]
-    head_config: HeadConfig | None
-    classes: tuple[Class, ...]
-
-    def __init__(self, config: ModelConfig, normalization: Normalization, provenance: dict[str, Any] | None = None):
-        super().__init__(config)
-        self._describe(None, normalization, provenance, ())
-
-    def _describe(
-        self,
-        head: HeadConfig | None,
-        normalization: Normalization,
-        provenance: dict[str, Any] | None,
-        classes: Sequence[Class],
-    ) -> None:
-        self.head_config, self.normalization, self.provenance = head, normalization, provenance or {}
-        self.classes = tuple(classes)
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the model, and of the cubes that it makes."""
-        return self.encoder.embedding.bias.device
+class PretrainedModel(DescribedModel, ModelHubMixin):
+    """A model that is loaded and saved; the public models add what belongs to their task."""
 
     def cube(
         self,
@@ -122,10 +90,6 @@ class PretrainedModel(Backbone, ModelHubMixin):
             alignment=alignment,
         )
         return cube.to(self.device)
-
-    def fingerprint(self) -> str:
-        """The identity of these weights in 64 hex digits; the same after saving and loading."""
-        return fingerprint(self._contents().arrangement(), self.state_dict())
 
     # -- in ----------------------------------------------------------------------------------------------------------
 
@@ -283,21 +247,6 @@ class PretrainedModel(Backbone, ModelHubMixin):
                 resized.append(f"{table} from {before[0]} x {before[1]} to {after[0]} x {after[1]} places")
         model.provenance = {**self.provenance, "resized": [*self.provenance.get("resized", []), *resized]}
         return model
-
-    # -- inside ------------------------------------------------------------------------------------------------------
-
-    def _contents(self) -> Contents:
-        return Contents(
-            task=self.task,
-            config=self.config,
-            head=self.head_config,
-            normalization=self.normalization,
-            provenance=self.provenance,
-            classes=self.classes,
-            read_out=None if self.read_out is None else self.read_out.config,
-            tensors={},
-            source="",
-        )
 
 
 def read_contents(name: str | os.PathLike[str], task: str | None = None, **hub: Any) -> Contents:

@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from spectralgpt.errors import TargetError, WeightsError
-from spectralgpt.weights.card import CARD, MARK
 
+CARD = "README.md"
+MARK = "<!-- written by spectralgpt: remove this line to keep your own text when weights are saved again -->"
 CONFIG, TENSORS = "config.json", "model.safetensors"
 PARTS = ("model", "bands", "normalization", "read_out")
 """The parts of config.json that, with the tensors, make a model."""
