@@ -170,7 +170,7 @@ class BandSet:
 
     def subset(self, indices: Iterable[int]) -> "BandSet":
         """The band set with these bands (indices into .bands) only: native groups keep their slots, the slots of own
-        groups are spaced anew, groups without a band are dropped. ValueError if nothing is left.
+        groups are spaced again, groups without a band are dropped. ValueError if nothing is left.
         """
         keep, first, groups = set(indices), 0, []
         if not keep <= set(range(len(self))):

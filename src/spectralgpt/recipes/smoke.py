@@ -1,4 +1,4 @@
-"""A test of whether everything works with these shards on this machine: two stages, less than a minute on two cores."""
+"""Tests whether everything works with these shards on this machine: two stages, less than a minute on two cores."""
 
 from spectralgpt.data import Augmentation
 from spectralgpt.tasks import Pretraining

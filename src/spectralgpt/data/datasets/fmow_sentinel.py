@@ -1,7 +1,7 @@
-"""fMoW-Sentinel: images of the places of fMoW, Level-1C, 13 bands without names in the sensor's file order.
+"""fMoW-Sentinel: images of the places of fMoW, Level-1C, 13 unnamed bands in the file order of the sensor.
 
 train/CLASS/CLASS_LOCATION/CLASS_LOCATION_IMAGE.tif, likewise val and test_gt; next to them train.csv, ... with the
-columns category, location_id, image_id, timestamp. A location is one place, its images are the dates.
+columns category, location_id, image_id, timestamp. Each location is one place, and its images are the dates.
 
 Source: Cong et al., "SatMAE" (NeurIPS 2022), appendix on the data set; purl.stanford.edu/vg497cb6002.
 """

@@ -305,7 +305,7 @@ def _has_gap(sources: tuple[VrtSource, ...], shape: tuple[int, int]) -> bool:
 
 
 FORMAT = Format(
-    title="VRTs, GDAL's mosaics and stacks of other files",
+    title="VRT files: GDAL's mosaics and stacks of other files",
     priority=30,
     read=read,
     suffixes=(".vrt",),

@@ -145,7 +145,7 @@ def _is_product(folder: str, names: Sequence[str]) -> bool:
 
 
 FORMAT = Format(
-    title="Landsat products of USGS (Collection 1 and 2, Level 1 and 2, and older), by their MTL file",
+    title="USGS Landsat products (Collection 1 and 2, Level 1 and 2, and older), recognized by their MTL file",
     priority=20,
     read=read,
     archives=(".zip", ".tar"),

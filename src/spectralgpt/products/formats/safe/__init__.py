@@ -302,7 +302,7 @@ def _is_product(folder: str, names: Sequence[str]) -> bool:
 
 
 FORMAT = Format(
-    title="Sentinel-2 products of ESA (.SAFE, its zip, parts of it) and tiles in the form of AWS",
+    title="ESA Sentinel-2 products (a .SAFE folder, its zip, or parts of it) and tiles in the layout of AWS",
     priority=20,
     read=read,
     archives=(".zip", ".tar"),
