@@ -181,12 +181,15 @@ class _Reader:
         for key in value:
             if key not in fields:
                 raise OptionError(
-                    f"{_joined(name, str(key))}: found an unknown name; expected one of: {', '.join(fields)}."
-                    f"{did_you_mean(str(key), fields, 0.6)}"
+                    f"{_joined(name, str(key))}: unknown name",
+                    f"one of: {', '.join(fields)}",
+                    did_you_mean(str(key), fields, 0.6),
                 )
         required = tuple(fields) if self.complete else _required(kind)
         if missing := [key for key in required if key not in value]:
-            raise OptionError(f"{name or kind.__name__}: found no {' and no '.join(missing)}", ", ".join(required))
+            raise OptionError(
+                f"{name or kind.__name__}: found no {' and no '.join(missing)}", f"all of: {', '.join(required)}"
+            )
         read = {key: self.value(fields[key], each, _joined(name, key)) for key, each in value.items()}
         try:
             return kind(**read)

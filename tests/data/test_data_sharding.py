@@ -148,7 +148,9 @@ def test_a_damaged_shard_is_named_and_made_anew_when_removed(images, whole, tmp_
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
     gone.unlink()
-    with pytest.raises(DataError, match=r"2 of \d+ shards .*shard-00001\.arrow \(other bytes.*shard-00002\.arrow \(No"):
+    with pytest.raises(
+        DataError, match=r"2 of \d+ shards .*shard-00001\.arrow \(not the bytes.*shard-00002\.arrow \(No"
+    ):
         verify_shards(out)
     damaged.unlink()
     shard([images], out, READING, size=SIZE, workers=1)

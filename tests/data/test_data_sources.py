@@ -86,7 +86,7 @@ def test_a_moved_run_of_sources_stores_each_image_once(tmp_path):
 
 def test_what_is_not_there_is_said(tmp_path):
     (tmp_path / "empty").mkdir()
-    for source, found in (("nowhere", "nothing there"), ("empty", "no image")):
+    for source, found in (("nowhere", "does not exist"), ("empty", "no image")):
         with pytest.raises(RasterError, match=f"{source}: found {found}.*expected"):
             find_images([tmp_path / source])
 

@@ -68,7 +68,7 @@ def test_real_chips_as_granules(tmp_path, chip, name, sensor, day, bands):
                 assert file.transform == band.grid.transform
     thermal = [fact for fact in read.facts if "thermal" in fact]
     assert thermal == (
-        ["thermal bands are left out (B10, B11): they hold no reflectance"] if sensor == "hls-l30" else []
+        ["thermal bands are left out (B10, B11), as they contain no reflectance"] if sensor == "hls-l30" else []
     )
 
 

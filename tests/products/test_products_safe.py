@@ -198,10 +198,10 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb">' + "".join(f'<!ENTITY b{i} "{"&b;"
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "found XML that cannot be read"),
-        ("no xml at all", "found XML that cannot be read"),
-        ("\x00\x01\x02", "found XML that cannot be read"),
-        (product_text()[:900], "found XML that cannot be read"),
+        ("", "is not valid XML"),
+        ("no xml at all", "is not valid XML"),
+        ("\x00\x01\x02", "is not valid XML"),
+        (product_text()[:900], "is not valid XML"),
         (BOMB + "<a>&b8;</a>", "found XML with a DOCTYPE"),
         ("<a/>", "found <a>; expected metadata of a Level-1C or Level-2A"),
         ("<Level-1B_User_Product/>", "found <Level-1B_User_Product>"),
@@ -373,7 +373,7 @@ def test_a_tile_of_aws(tmp_path):
     assert {(band.scale, band.offset) for band in product.bands} == {(1e-4, -0.1)}
     assert [band for band, _ in product.missing] == ["B10", "B11", "B12"]
     assert (
-        "states no offset, though products of processing baseline 04.00 have one; RADIO_ADD_OFFSET -1000 is used"
+        "declares no offset, although products of processing baseline 04.00 have one; RADIO_ADD_OFFSET -1000 is used"
         in product.warnings[0]
     )
     assert "offset -0.1 by convention: metadata.xml states none" in product.facts
@@ -631,5 +631,5 @@ def test_unreadable_folder(copy):
     if os.geteuid() == 0:
         pytest.skip("root reads every folder")
     (copy / "GRANULE").chmod(0)
-    refused(copy, "found a folder that cannot be listed")
+    refused(copy, "cannot be listed")
     (copy / "GRANULE").chmod(0o755)

@@ -192,7 +192,7 @@ def test_targets_that_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "folder.tif").mkdir()
     for path, says in [
         (tmp_path / "missing" / "out.tif", "no folder"),
-        (tmp_path / "file" / "out.tif", "a file where its folder should be"),
+        (tmp_path / "file" / "out.tif", "is not a folder"),
         (tmp_path / "folder.tif", "found a folder"),
         (tmp_path / "out.png", "ends in .tif"),
     ]:

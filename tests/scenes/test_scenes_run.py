@@ -362,7 +362,7 @@ def test_the_partial_of_another_version_is_refused_in_one_sentence(tmp_path, sma
         lambda: run_scene(plan, unread(maker_of, profile), tmp_path / "o.tif", {}),
     ):
         with pytest.raises(
-            TargetError, match=r"o\.tif\.partial: found .*; expected format 2.*delete the folder"
+            TargetError, match=r"o\.tif\.partial: found .*; expected format 2.*Delete the folder"
         ) as refused:
             call()
         said = str(refused.value).removeprefix(str(folder))

@@ -63,8 +63,8 @@ def test_a_wish_that_cannot_be_met_is_refused_before_any_work(spectralgpt, image
         ((images, "--workers", "0"), "--workers 0; expected 1 to"),
         ((images, "--most-dates", "0"), "--most-dates 0"),
         ((images, "--shard-size", "0"), "--shard-size 0"),
-        ((tmp_path / "nowhere",), "nowhere: found nothing there"),
-        (("--verify",), "found no such folder"),
+        ((tmp_path / "nowhere",), "nowhere: does not exist"),
+        (("--verify",), "does not exist"),
     ):
         ended = spectralgpt("shard", *words, "--out", out)
         assert ended.code == 2, words
@@ -97,7 +97,7 @@ def test_verify_alone_names_what_is_damaged(spectralgpt, images, tmp_path):
     (out / "shard-00000.arrow").write_bytes(content)
     ended = spectralgpt("shard", "--out", out, "--verify")
     assert ended.code == 2
-    assert "shard-00000.arrow (other bytes" in ended.err
+    assert "shard-00000.arrow (not the bytes" in ended.err
 
 
 def test_options_reach_the_reading(images, tmp_path):

@@ -60,8 +60,8 @@ def align(bands: Sequence[Band], model: BandSet, own: bool = False) -> Alignment
     there = np.flatnonzero(weights.any(axis=1))
     if not len(there):
         raise BandError(
-            f"found the bands {_listed(bands)}, none of which the model knows",
-            f"some of {_listed(model.bands)}, each within half its width",
+            f"found the bands {_listed(bands)}, none of which the model recognizes",
+            f"some of: {_listed(model.bands)}, each within half its width",
             "To use all bands, in groups of their own:",
             ("bands_as", "own"),
         )

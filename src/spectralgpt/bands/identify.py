@@ -88,8 +88,8 @@ def _of_sensor(found: tuple[str | None, ...], chosen: Sensor, evidence: Evidence
         known = [name for name in names if chosen.knows(name)] or chosen.names[:2]
         raise BandError(
             f"{evidence.source}: found band names {quoted(unknown)}, which {chosen.name} does not have",
-            f"some of {', '.join(chosen.names)}",
-            f"{did_you_mean(unknown[0], chosen.names)} Choose what to read with".lstrip(),
+            f"some of: {', '.join(chosen.names)}",
+            f"{did_you_mean(unknown[0], chosen.names)} Choose the bands to read:".lstrip(),
             ("bands", f"{chosen.name}:{','.join(known)}"),
         )
     bands = bands_named(chosen, names, evidence.source)
@@ -122,8 +122,8 @@ def _listed(found: tuple[str | None, ...], choice: str, evidence: Evidence) -> I
     missing = [name for name in wanted if name not in found]
     if missing:
         raise BandError(
-            f"{evidence.source}: found the bands {', '.join(name for name in found if name)}",
-            f"also {', '.join(missing)}, as in {argument('bands', choice)}",
+            f"{evidence.source}: found no {' and no '.join(missing)} for {argument('bands', choice)}",
+            f"some of: {', '.join(name for name in found if name)}",
         )
     return _selected(found, wanted, chosen, evidence)
 
@@ -132,13 +132,14 @@ def _check_list(wanted: tuple[str, ...], found: tuple[str | None, ...], choice: 
     """BandError for a list that is empty, repeats a name, or is a single word that means nothing."""
     given = argument("bands", choice)
     if not wanted:
-        raise BandError(f"{given}: found an empty list of bands", "a sensor or names like B02,B03,B04")
+        raise BandError(f"{given}: found no band", "a sensor or names like B02,B03,B04")
     refuse_repeated(wanted, given)
     if len(wanted) == 1 and not is_alias(wanted[0]) and wanted[0] not in found:
         known = tuple(each.name for each in sensors())
         raise BandError(
-            f"{given} is neither a sensor nor a band; expected one of {', '.join(known)} or names like B02,B03."
-            f"{did_you_mean(choice.lower(), known)}"
+            f"{given} is neither a sensor nor a band",
+            f"one of: {', '.join(known)}, or names like B02,B03",
+            did_you_mean(choice.lower(), known),
         )
 
 
@@ -187,7 +188,7 @@ def _contradicted(chosen: Sensor, bands: Sequence[Band], evidence: Evidence) -> 
     declared = declared_sensor(evidence)
     if declared is not None and declared.name != chosen.name and not _same(declared, chosen, bands):
         conflicts.append(
-            f"{evidence.source}: found metadata or a file name of {declared.name}; expected {chosen.name}, as chosen. "
+            f"{evidence.source}: the metadata or the file name declares {declared.name}, but {chosen.name} was chosen. "
             f"Choose bands={declared.name!r}, or leave the choice out"
         )
     far = [
@@ -197,8 +198,8 @@ def _contradicted(chosen: Sensor, bands: Sequence[Band], evidence: Evidence) -> 
     ]
     if far and len(evidence.wavelengths) == len(bands):
         conflicts.append(
-            f"{evidence.source}: found the wavelengths {', '.join(far[:4])}; expected those of {chosen.name}, as "
-            "chosen. Choose the sensor of these bands"
+            f"{evidence.source}: the wavelengths are not those of {chosen.name}, which was chosen "
+            f"({', '.join(far[:4])}). Choose the sensor of these bands"
         )
     return tuple(conflicts)
 

@@ -100,12 +100,10 @@ class Loader:
             raise ValueError(f"found rank {rank} of {ranks}; expected at most {ranks - 1}")
         for source in self.sources:
             if not sum(map(len, source.rows)):
-                raise DataError(
-                    f"{source.shards.folder}: found no samples to train on", "some", "Leave this folder out"
-                )
+                raise DataError(f"{source.shards.folder}: found no samples to train on", do="Leave this folder out")
         weights = [source.weight for source in self.sources if source.weight is not None]
         if weights and len(weights) < len(self.sources):
-            raise OptionError("weights: found sources with and without one", "a weight for all or for none")
+            raise OptionError("weights: found sources with and without a weight", "a weight for all or for none")
         self.memory: Memory = pinned if pin else BufferPool()
         counts = [[len(rows) for rows in source.rows] for source in self.sources]
         self.order = Order(counts, weights or None, batch, seed)

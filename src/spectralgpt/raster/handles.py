@@ -42,9 +42,7 @@ def open_dataset(path: str) -> DatasetReader:
         with without_georeference_warning():
             return rasterio.open(path)
     except GDAL_ERRORS as error:
-        raise RasterError(
-            f"{path}: found no image that can be opened ({error})", "a raster such as a GeoTIFF"
-        ) from error
+        raise RasterError(f"{path}: cannot be opened as an image ({error})") from error
 
 
 class Handles:

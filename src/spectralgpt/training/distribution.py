@@ -135,7 +135,7 @@ def _place(device: str, local: int) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise OptionError(
-            f"{argument('device', device)}: there is no such device here ({reason})",
+            f"{argument('device', device)}: found no such device here ({reason})",
             "cpu, cuda or auto, and under torchrun one GPU per process of a host",
         ) from None
     return place

@@ -150,7 +150,7 @@ def with_shared_options(verb: Function) -> Function:
         for name in given:
             if name not in signature.parameters:
                 near = did_you_mean(name, signature.parameters)
-                raise TypeError(f"{verb.__name__}() got an unexpected keyword argument {name!r}.{near}")
+                raise TypeError(f"{verb.__name__}() got an unexpected keyword argument {name!r}. {near}".rstrip())
             if name in choices:
                 check_choice(name, given[name], choices[name])
         return verb(*arguments, **{**defaults, **given})

@@ -118,9 +118,8 @@ def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: st
     if missing if version == VERSION else len(missing) < len(wanted):
         # version 1 has none of these
         raise WeightsError(
-            f"{source}: found a damaged configuration ({', '.join(missing) or 'format and version'} missing)",
-            "the configuration as it was written",
-            "Fetch it again",
+            f"{source}: the configuration is damaged ({', '.join(missing) or 'format and version'} missing)",
+            do="Download it again",
         )
     try:
         model = dict(content["model"])
@@ -147,7 +146,7 @@ def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: st
         )
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, InputError) as error:
         said = error if isinstance(error, ValueError | InputError) else repr(error)
-        raise WeightsError(f"{source}: found a configuration that makes no model ({said}).") from None
+        raise WeightsError(f"{source}: its configuration makes no model ({said})") from None
 
 
 def checked_classes(classes: tuple[Class, ...], head: HeadConfig | None) -> tuple[Class, ...]:
