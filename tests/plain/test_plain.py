@@ -80,7 +80,9 @@ def test_read_write_read_is_the_identity(whole):
 def test_what_is_left_out_has_its_default_unless_all_must_be_there():
     assert from_plain(Whole, {"parts": [{"number": 3}]}) == Whole((Part(3.0),))
     assert type(from_plain(Part, {"number": 3}).number) is float
-    with pytest.raises(OptionError, match=r"^Whole: found no pair and no words and no shape .*; expected all of: parts, pair"):
+    with pytest.raises(
+        OptionError, match=r"^Whole: found no pair and no words and no shape .*; expected all of: parts, pair"
+    ):
         from_plain(Whole, {"parts": []}, complete=True)
     plain = to_plain(Whole((Part(3.0),)))
     del plain["parts"][0]["name"]

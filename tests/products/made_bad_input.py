@@ -156,7 +156,7 @@ def tiff_cut_in_its_header(folder: Path) -> Call:
     return Call([cut(image(folder), 6 / 110_000)])
 
 
-@refused("truncated", "can be opened|cut off")
+@refused("truncated", "cannot be opened|cut off")
 def tiff_cut_in_its_tags(folder: Path) -> Call:
     return Call([cut(image(folder), 0.004)])
 
@@ -576,7 +576,7 @@ def a_transform_that_is_no_number(folder: Path) -> Call:
     return Call([retagged(image(folder), PIXEL_SCALE, struct.pack("<ddd", float("nan"), 10, 0))])
 
 
-@refused("zero area", "can be opened")
+@refused("zero area", "cannot be opened")
 def no_columns(folder: Path) -> Call:
     return Call([retagged(image(folder), WIDTH, b"\0\0\0\0")])
 
@@ -776,7 +776,7 @@ def a_slash_behind_a_file(folder: Path) -> Call:
     return Call([f"{image(folder)}/"])
 
 
-@refused("odd names", "found an address in memory|can be opened", apart=True)
+@refused("odd names", "found an address in memory|cannot be opened", apart=True)
 def the_name_of_a_place_in_memory(folder: Path) -> Call:
     return Call(["MEM:::DATAPOINTER=1,PIXELS=64,LINES=64,BANDS=1,DATATYPE=UInt16"])
 
@@ -923,7 +923,7 @@ def vrt_of_a_pipe(folder: Path) -> Call:
     return Call([vrt(folder / "scene.vrt", "pipe.tif")])
 
 
-@refused("not here", "found", apart=True)
+@refused("not here", "cannot be opened", apart=True)
 def an_address_that_does_not_answer(folder: Path) -> Call:
     return Call(["http://127.0.0.1:9/scene.tif"])
 
@@ -948,7 +948,7 @@ def a_name_that_nobody_has(folder: Path) -> Call:
     return Call([image(folder, scene(2), names=("B02", "B77"))])
 
 
-@refused("unknown names", "could be of")
+@refused("unknown names", "could be those of")
 def names_of_several_sensors(folder: Path) -> Call:
     return Call([image(folder, scene(2), names=("B4", "B5"))])
 

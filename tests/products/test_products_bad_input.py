@@ -29,7 +29,7 @@ def refused(path: Path, says: str, read: bool = False) -> None:
         work()
     assert isinstance(caught.value, RasterError)
     assert str(path) in str(caught.value)
-    assert "expected" in str(caught.value)
+    assert caught.value.expected or caught.value.do
     assert "\n" not in str(caught.value)
     after = {name.name: name.read_bytes() for name in path.parent.iterdir() if name.is_file()}
     assert after == before
@@ -61,7 +61,7 @@ def test_cut_off_anywhere(tmp_path, how, interleave):
     for share in (0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.999):
         path = folder / "scene.tif"
         path.write_bytes(whole[: max(1, int(len(whole) * share))])
-        refused(path, "found", read=True)
+        refused(path, "found|cannot be", read=True)
 
 
 def test_cut_off_in_a_cloud_optimized_file(tmp_path):

@@ -485,7 +485,7 @@ def test_contradictory_or_incomplete_metadata(tmp_path, changes, says):
 def test_metadata_cut_off_anywhere_are_refused(syntax):
     text = syntax(groups()).strip().removesuffix("END").rstrip()
     for end in range(0, len(text), 7):
-        with pytest.raises(RasterError, match=r"^source: found"):
+        with pytest.raises(RasterError, match=r"^source: (found|is not valid)"):
             read_mtl(text[:end], "source")
     assert read_mtl(text, "source").groups == groups()
 
@@ -510,14 +510,14 @@ def test_metadata_cut_off_anywhere_are_refused(syntax):
     ],
 )
 def test_what_is_no_metadata_is_refused(text):
-    with pytest.raises(RasterError, match=r"^source: found"):
+    with pytest.raises(RasterError, match=r"^source: (found|is not valid)"):
         read_mtl(text, "source")
 
 
 def test_metadata_that_are_no_text(tmp_path):
     folder = product(tmp_path / "product")
     (folder / f"{SCENE}_MTL.txt").write_bytes(bytes(range(256)) * 4)
-    with pytest.raises(RasterError, match="is not text"):
+    with pytest.raises(RasterError, match="is not UTF-8 text"):
         landsat.read(str(folder), None)
 
 

@@ -60,7 +60,7 @@ def opened(path: Path) -> Product:
 def refused(path: Path, says: str) -> None:
     with pytest.raises(RasterError, match=says) as caught:
         read(str(path), None)
-    assert "expected" in str(caught.value)
+    assert caught.value.expected or caught.value.do
     assert "\n" not in str(caught.value)
 
 
@@ -162,7 +162,7 @@ def test_a_source_that_is_not_there(tmp_path, relative):
     tile(tmp_path / "a.tif")
     gone = "gone.tif" if relative else str(tmp_path / "gone.tif")
     path = vrt(tmp_path / "m.vrt", [source("a.tif", 1, 0, 0) + source(gone, 1, 0, SIDE, relative=relative)])
-    refused(path, f"^{path}: found no file {tmp_path / 'gone.tif'} does not exist")
+    refused(path, f"^{path}: its source {tmp_path / 'gone.tif'} does not exist")
     inner = vrt(tmp_path / "inner.vrt", [source("gone.tif", 1, 0, 0)])
     refused(vrt(tmp_path / "m.vrt", [source(inner.name, 1, 0, 0)]), "gone.tif")
     tile(tmp_path / "gone.tif", bands=1)
@@ -190,7 +190,7 @@ def test_circles(tmp_path):
     vrt(tmp_path / "b.vrt", [source("a.vrt", 1, 0, 0)])
     refused(tmp_path / "a.vrt", "is its own source")
     os.symlink(tmp_path / "link.vrt", tmp_path / "link.vrt")
-    refused(vrt(tmp_path / "m.vrt", [source("link.vrt", 1, 0, 0)]), "no file")
+    refused(vrt(tmp_path / "m.vrt", [source("link.vrt", 1, 0, 0)]), "does not exist")
     for number in range(12):
         vrt(tmp_path / f"d{number}.vrt", [source(f"d{number + 1}.vrt", 1, 0, 0)])
     refused(tmp_path / "d0.vrt", "8 levels of VRTs")

@@ -203,7 +203,10 @@ def test_config_of_another_model(saved):
         (lambda config: config["model"].update(patch=0), "patch: found 0; expected a side in pixels"),
         (lambda config: config["bands"]["groups"][1].pop("native"), r"bands\.groups\.1: found no native"),
         (lambda config: config["normalization"].pop("eight_bit"), "found no eight_bit"),
-        (lambda config: config["normalization"]["statistics"][2].update(gain=1), r"statistics\.2\.band\.gain: unknown name"),
+        (
+            lambda config: config["normalization"]["statistics"][2].update(gain=1),
+            r"statistics\.2\.band\.gain: unknown name",
+        ),
         (lambda config: config["normalization"]["statistics"][2].update(sd=0), "a standard deviation above 0"),
     ],
 )

@@ -64,7 +64,9 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     source = ", ".join(raster.paths[:3])
     sample, clouds = look(raster)
     if not sample.valid.any():
-        raise RasterError(f"{source}: found no valid pixel: all are nodata, NaN or masked")
+        raise RasterError(
+            f"{source}: found no valid pixel: all are nodata, NaN or masked", do="Give an image with data"
+        )
     stated = [fact for fact in raster.facts if "offset" in fact or "scale" in fact]
     fixed = tuple(fact for fact in stated if not any(words in fact for words in BY_CONVENTION))
     conflicts = tuple(Flag("conflict", (), conflict) for conflict in raster.conflicts)

@@ -72,7 +72,7 @@ def read_header(path: str, expected: int | None = None) -> Header:
         try:
             return _header(path, dataset, expected)
         except (*GDAL_ERRORS, struct.error) as error:
-            raise RasterError(f"{path}: the header cannot be read ({error})") from error
+            raise RasterError(f"{path}: the header cannot be read ({error})", do="Download it again") from error
 
 
 def single_band(path: str) -> tuple[StoredBand, Header]:

@@ -42,7 +42,9 @@ def open_dataset(path: str) -> DatasetReader:
         with without_georeference_warning():
             return rasterio.open(path)
     except GDAL_ERRORS as error:
-        raise RasterError(f"{path}: cannot be opened as an image ({error})") from error
+        raise RasterError(
+            f"{path}: cannot be opened as an image ({error})", do="Give a raster such as a GeoTIFF"
+        ) from error
 
 
 class Handles:
