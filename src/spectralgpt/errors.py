@@ -1,4 +1,4 @@
-"""What a user can cause. The command line turns these into one message and exit code 2, anything else is our fault.
+"""Errors that a user can cause. The command line shows each as one message with exit code 2; any other is our fault.
 
 InputError
   BandError      which bands a file has, or which are asked for
@@ -57,7 +57,7 @@ def argument(name: str, value: object) -> str:
 
 
 class BandError(InputError):
-    """Bands that are unnamed, unknown, repeated, or that the model does not know."""
+    """Bands that are unnamed, unknown, repeated, or that the model does not recognize."""
 
 
 class RasterError(InputError):

@@ -29,7 +29,7 @@ LONGEST_SHOWN = 80
 
 
 class Family(ABC):
-    """Dataclasses of which a field may hold any; plain values name the one."""
+    """Dataclasses, any of which a field may hold; its plain values name the one."""
 
     @classmethod
     @abstractmethod
@@ -87,7 +87,7 @@ def is_family(kind: Any) -> bool:
 
 
 def without_none(kind: Any) -> Any:
-    """The type of a field that is not None; float for `float | int`."""
+    """The type of a field without None; float for `float | int`."""
     if get_origin(kind) not in (Union, types.UnionType):
         return kind
     kinds = [each for each in get_args(kind) if each is not type(None)]
@@ -156,7 +156,7 @@ class _Reader:
         return self.dataclass(kind.of_type(value[TYPE]), rest, name)
 
     def tuple(self, kind: Any, value: Any, name: str) -> tuple[Any, ...]:
-        """A tuple, of a list."""
+        """A tuple, from a list."""
         if not isinstance(value, list | tuple):
             raise _wrong(name, value, "a list")
         kinds = kinds_of_tuple(kind, len(value))
@@ -174,7 +174,7 @@ class _Reader:
         return {key: self.value(get_args(kind)[1], each, _joined(name, str(key))) for key, each in value.items()}
 
     def dataclass(self, kind: Any, value: Any, name: str) -> Any:
-        """A dataclass, of a dict of its fields."""
+        """A dataclass, from a dict of its fields."""
         if not isinstance(value, Mapping):
             raise _wrong(name or kind.__name__, value, "names and values")
         fields = fields_of(kind)
@@ -200,7 +200,7 @@ class _Reader:
 
 
 def _single(kind: Any, value: Any, name: str) -> Any:
-    """A text, a number, or true or false. A whole number is also one of floats."""
+    """A text, a number, or true or false. A whole number is also a float."""
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         try:
             return float(value)
@@ -223,7 +223,7 @@ def _joined(name: str, key: str) -> str:
 
 
 def _below(name: str, found: str) -> str:
-    """What a dataclass says of itself, which knows its own fields only, with the name that it stands under."""
+    """The message of a dataclass, which names only its own fields, under the full name of the dataclass."""
     own = name.rpartition(".")[2]
     if not name or found.startswith("found "):
         return f"{name}: {found}" if name else found

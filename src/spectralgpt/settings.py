@@ -62,7 +62,7 @@ def _paths(plain: Any, parts: list[str], change: str) -> list[list[Any]]:
 
 
 def _steps(here: Any, part: str, name: str, change: str) -> list[list[Any]]:
-    """Keys and indices that lead on from a plain value; none means that the name is unknown, which is refused."""
+    """Keys and indices that lead on from a plain value. OptionError for an unknown name."""
     if isinstance(here, list):
         return [[index] for index in _indices(here, part, change)]
     if isinstance(here, dict) and part in here and part != TYPE:

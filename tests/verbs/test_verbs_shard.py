@@ -49,7 +49,7 @@ def test_images_become_shards_and_the_result_says_what_is_there(spectralgpt, ima
     assert "6 x s2-l1c: 13 bands, 64 pixels, 1 date, uint16" in text.out
     assert "added 0 samples; 5 images, 3 of them stored before" in text.out
     assert "not stored: 2" in text.out
-    assert "bad_1.tif: found" in text.out
+    assert "bad_1.tif: cannot be opened" in text.out
     assert "(and 1 like it)" in text.out
 
 
@@ -77,14 +77,14 @@ def test_nothing_stored_at_all_is_an_error(spectralgpt, tmp_path):
     ended = spectralgpt("shard", tmp_path / "a.tif", "--out", tmp_path / "out", "--workers", "1")
     assert ended.code == 2
     assert "out: the only image could not be stored. The first: " in ended.err
-    assert "a.tif: found no image" in ended.err
+    assert "a.tif: cannot be opened as an image" in ended.err
 
 
 def test_strict_ends_at_the_first_bad_file(spectralgpt, images, tmp_path):
     (images / "1.tif").write_bytes(b"none")
     ended = spectralgpt("shard", images, "--out", tmp_path / "out", "--strict", "--workers", "1")
     assert ended.code == 2
-    assert "1.tif: found" in ended.err
+    assert "1.tif: cannot be opened" in ended.err
     assert open_shards(tmp_path / "out").counts == (1,)
 
 

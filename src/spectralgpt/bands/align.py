@@ -48,7 +48,7 @@ def align(bands: Sequence[Band], model: BandSet, own: bool = False) -> Alignment
     are dropped. own: all bands of the file instead, in groups of their own. Permuting the bands of the file permutes
     the columns of the matrix and changes nothing else.
 
-    BandError, naming `bands_as`, if the model knows none of the bands.
+    BandError, naming `bands_as`, if the model recognizes none of the bands.
     """
     if own:
         return _own(bands, model.slots)

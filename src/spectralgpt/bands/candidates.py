@@ -18,7 +18,7 @@ from spectralgpt.bands.sensor import Sensor
 from spectralgpt.errors import BandError, did_you_mean
 
 USUAL = ("s2-l2a", "s2-l1c")
-"""The sensors that are taken, in this order, where the names fit several that read alike."""
+"""The sensors that are taken, in this order, where the names fit several that give them the same meaning."""
 
 MOST_LISTED = 6
 """Most candidates that a message lists."""
@@ -28,7 +28,7 @@ PADDED = re.compile(r"\s*B(?:AND)?[ _]?0\d", re.IGNORECASE)
 
 
 def identify_alone(found: tuple[str | None, ...], evidence: Evidence) -> Identity:
-    """The bands of a file of which the user says nothing: by its metadata, else by the sensors that have all its names,
+    """The bands of a file without a choice by the user: by its metadata, else by the sensors that have all its names,
     else by its wavelengths. found: its canonical names.
 
     BandError as `identify`.
@@ -57,7 +57,7 @@ def identify_alone(found: tuple[str | None, ...], evidence: Evidence) -> Identit
 
 
 def declared_sensor(evidence: Evidence) -> Sensor | None:
-    """The sensor that the metadata or the name of a file state, if it is one of this package."""
+    """The sensor that the metadata or the name of a file declare, if it is one of this package."""
     declared = evidence.metadata
     return sensor(declared) if declared is not None and is_sensor(declared) else None
 
@@ -89,7 +89,7 @@ def _agrees(each: Sensor, names: Sequence[str], wavelengths: Sequence[float]) ->
 
 
 def _chosen(candidates: Sequence[Sensor], names: Sequence[str], source: str) -> tuple[Sensor, tuple[str, ...]]:
-    """The usual one of several candidates, with a warning. BandError if they do not read alike."""
+    """The usual one of several candidates, with a warning. BandError if they give the names different meanings."""
     usual = [each for name in USUAL for each in candidates if each.name == name]
     chosen = usual[0] if usual else candidates[0]
     if len({reads(each, names) for each in candidates}) > 1:
@@ -118,7 +118,7 @@ def _some(candidates: Sequence[Sensor], chosen: Sensor) -> str:
 
 
 def _contradicted(names: Sequence[str], chosen: Sensor, evidence: Evidence) -> tuple[str, ...]:
-    """The conflict of names that decide with metadata of a sensor that does not have all of them."""
+    """The conflict where names decide, but the metadata declare a sensor that does not have all of them."""
     declared = declared_sensor(evidence)
     if declared is None:
         return ()

@@ -1,4 +1,4 @@
-"""What a file says of its bands, what follows from it, and the checks of names that both sides share."""
+"""What a file says about its bands, what follows from it, and checks of names."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ rounded."""
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a file says of its bands.
+    """What a file says about its bands.
 
     names: as written, None for a band without one. source: for messages. metadata: name of the sensor that its metadata
     or its own name state. wavelengths, fwhms: of each band in nm, or empty.

@@ -32,8 +32,8 @@ def identify(evidence: Evidence, choice: str | None) -> Identity:
     Wavelengths in nm, as a list or a text file: of all bands of the file, in its order.
 
     BandError for a repeated, unknown or missing name, for a count that does not fit, and if the sensors that have all
-    the names would feed different bands of the model or differ in scale or offset. Where they read alike, Level-2A is
-    taken with a warning; B10 is in Level-1C only.
+    the names would feed different bands of the model or differ in scale or offset. Where all give them the same
+    meaning, Level-2A is taken with a warning; B10 is in Level-1C only.
     """
     found = canonical_names(evidence.names)
     refuse_repeated([name for name in found if name], evidence.source)
@@ -205,7 +205,7 @@ def _contradicted(chosen: Sensor, bands: Sequence[Band], evidence: Evidence) -> 
 
 
 def _same(declared: Sensor, chosen: Sensor, bands: Sequence[Band]) -> bool:
-    """Whether a sensor is a file order of the same bands, as eurosat is of s2-l1c."""
+    """Whether a sensor has the same bands in another file order, as eurosat has those of s2-l1c."""
     names = [band.name for band in bands]
     return (
         all(map(declared.knows, names))

@@ -24,7 +24,7 @@ from spectralgpt.errors import DataError, OptionError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 DATES = -4
-"""Part of the keys that draw dates, apart from other draws of a sample's key."""
+"""Part of the keys that draw dates; separates them from other draws with a sample's key."""
 PREFETCH = 2
 """Micro-batches that each worker prepares ahead."""
 
@@ -195,7 +195,7 @@ class BufferPool:
         with self._lock:
             fits = [index for index, memory in enumerate(self._free) if memory.nbytes >= size]
             if not fits:
-                self._free.clear()  # too small for the arrays that come now
+                self._free.clear()  # too small for the arrays that are needed now
             memory = self._free.pop(fits[0]) if fits else np.empty(size, np.uint8)
         # every view, and every tensor made from one, holds this array, not the memory itself
         held = np.frombuffer(memory.data, np.uint8, size)

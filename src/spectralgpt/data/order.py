@@ -12,7 +12,7 @@ from spectralgpt.draws import permutation
 from spectralgpt.errors import OptionError
 
 SOURCES, BATCHES, SAMPLES = -1, -2, -3
-"""What is permuted: a part of the keys, negative as no part of the keys of steps is."""
+"""What is permuted: a part of the keys, negative, unlike those of steps."""
 
 Turns = tuple[list[int], np.ndarray]
 

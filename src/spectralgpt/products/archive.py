@@ -70,7 +70,7 @@ class Archive:
             raise RasterError(f"{self.path}: {name} is not UTF-8 text", do="Download it again") from None
 
     def start(self, name: str, count: int = 4096) -> str:
-        """The first bytes of a file as text, whatever it holds; empty where it cannot be read. For telling its kind."""
+        """The first bytes of a file as text, to recognize its kind; empty where it cannot be read."""
         try:
             return self._head(name, count).decode("utf-8", "replace") if self.has(name) else ""
         except (OSError, *BROKEN):

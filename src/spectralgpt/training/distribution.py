@@ -1,4 +1,4 @@
-"""The processes of a run: one alone, or several under torchrun that train one model with DDP. The loop knows no more.
+"""The processes of a run: one alone, or several under torchrun that train one model with DDP.
 
 DDP averages gradients over the processes. A loss that is a sum over processes is therefore multiplied by their number.
 """

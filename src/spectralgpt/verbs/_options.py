@@ -121,7 +121,7 @@ class SeedOption(TypedDict, total=False):
 
 
 class KindOption(TypedDict, total=False):
-    """What a checkpoint that does not say it is for."""
+    """What a checkpoint is for that does not declare it."""
 
     kind: Annotated[
         Literal["segmentation", "change"] | None,

@@ -1,4 +1,4 @@
-"""All that weights hold besides their numbers, and how it stands in config.json.
+"""Everything that weights hold except their numbers, and how config.json holds it.
 
 Version 2 is written. Version 1, which has no `format`, stays readable; the fingerprint is taken over its arrangement,
 so that weights have the same one in both versions.
@@ -46,8 +46,8 @@ class Contents:
     source: str
 
     def arrangement(self) -> dict[str, Any]:
-        """What makes the model, besides its tensors, as version 1 arranged it: for the fingerprint. What that version
-        did not know is added only where it is used."""
+        """What makes the model, in addition to its tensors, as version 1 arranged it: for the fingerprint. What that
+        version did not have is added only where it is used."""
         model, bands = _model_and_bands(self.config)
         if self.task.name != UNNAMED:
             model["kind"] = self.task.name

@@ -59,7 +59,7 @@ _PRETRAINING_DECODER = (512, 4, 16)
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What a checkpoint of the released format is, apart from its numbers."""
+    """What a checkpoint of the released format is, except its numbers."""
 
     task: Task
     config: ModelConfig
@@ -329,4 +329,4 @@ def _depth(state: Mapping[str, Tensor], prefix: str) -> int:
 
 
 def _damaged(path: Path) -> WeightsError:
-    return WeightsError(f"{path}: cannot be read to its end", do="Download it again")
+    return WeightsError(f"{path}: cannot be read as a checkpoint (.pth)", do="Download it again")

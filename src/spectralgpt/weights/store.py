@@ -68,7 +68,7 @@ def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str,
     try:
         text = card.encode()
         with suppress(FileNotFoundError):
-            written = (folder / CARD).read_bytes()  # a person's may be in any encoding
+            written = (folder / CARD).read_bytes()  # a card written by hand may be in any encoding
             text = text if MARK.encode() in written else written
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
             partial = Path(beside) / "weights"
