@@ -193,7 +193,7 @@ def _rows(table: str) -> list[dict[str, str]]:
                 if (row.get(names["path"]) or "").strip()
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RasterError(f"{table}: cannot be read as a CSV table in UTF-8 ({error})") from None
+        raise RasterError(f"{table}: cannot be read as a CSV table ({error})", do="Save it as CSV in UTF-8") from None
 
 
 def _enter(root: str, known: dict[str, str]) -> None:
