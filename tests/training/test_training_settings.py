@@ -117,7 +117,7 @@ def test_what_does_not_fit_is_told(change, message):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda plain: plain | {"deptth": 3}, "deptth: found an unknown name"),
+        (lambda plain: plain | {"deptth": 3}, "deptth: unknown name"),
         (lambda plain: {key: value for key, value in plain.items() if key != "stages"}, "no stages"),
         (lambda plain: plain | {"stages": []}, "no stage"),
         (lambda plain: plain | {"stages": "one"}, "stages: found 'one'; expected a list"),
