@@ -1,4 +1,4 @@
-"""What a user can cause. The command line turns these into one message and exit code 2, anything else is our fault.
+"""Errors that a user can cause. The command line shows each as one message with exit code 2; any other is our fault.
 
 InputError
   BandError      which bands a file has, or which are asked for
@@ -13,6 +13,9 @@ the command line shows them as its options, `--bands s2-l2a`.
 """
 
 from collections.abc import Iterable
+
+CHECK_DISK = "Check its permissions and the free disk space"
+"""What to do where the disk refuses a write."""
 
 Advice = tuple[str, object]
 """An argument and the value to give it, like ("bands", "s2-l2a")."""
@@ -41,7 +44,7 @@ class InputError(Exception):
         if self.advice:  # without a final period, so that it can be copied
             arguments = " or ".join(argument(name, value) for name, value in self.advice)
             return f"{message}. {self.do} {arguments}" if self.do else f"{message}: {arguments}"
-        return f"{message}. {self.do}." if self.do else f"{message}."
+        return f"{message}. {self.do}{'' if self.do.endswith('?') else '.'}" if self.do else f"{message}."
 
     def about(self, subject: str) -> "InputError":
         """The same error with what it is about, like a path, before it."""
@@ -54,7 +57,7 @@ def argument(name: str, value: object) -> str:
 
 
 class BandError(InputError):
-    """Bands that are unnamed, unknown, repeated, or that the model does not know."""
+    """Bands that are unnamed, unknown, repeated, or that the model does not recognize."""
 
 
 class RasterError(InputError):
@@ -78,12 +81,12 @@ class OptionError(InputError):
 
 
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
-    """` Did you mean X?`, for the end of a message; empty when nothing known is near. cutoff: how alike
-    two names must be, from 0 to 1 (difflib)."""
+    """`Did you mean X?`, as the last part of a message; empty when no known name is similar. cutoff: how similar two
+    names must be, from 0 to 1 (difflib)."""
     from difflib import get_close_matches
 
     near = get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return f" Did you mean {near[0]}?" if near else ""
+    return f"Did you mean {near[0]}?" if near else ""
 
 
 def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:

@@ -18,6 +18,8 @@ from spectralgpt.renames import former_names
 
 T = TypeVar("T")
 
+__getattr__ = former_names("plain", {"changed": "settings.changed"})
+
 if not TYPE_CHECKING:  # type checkers see the new names only
     __getattr__ = former_names(__name__, {"changed": "settings.changed"})
 
@@ -29,7 +31,7 @@ LONGEST_SHOWN = 80
 
 
 class Family(ABC):
-    """Dataclasses of which a field may hold any; plain values name the one."""
+    """Dataclasses, any of which a field may hold; its plain values name the one."""
 
     @classmethod
     @abstractmethod
@@ -87,7 +89,7 @@ def is_family(kind: Any) -> bool:
 
 
 def without_none(kind: Any) -> Any:
-    """The type of a field that is not None; float for `float | int`."""
+    """The type of a field without None; float for `float | int`."""
     if get_origin(kind) not in (Union, types.UnionType):
         return kind
     kinds = [each for each in get_args(kind) if each is not type(None)]
@@ -156,7 +158,7 @@ class _Reader:
         return self.dataclass(kind.of_type(value[TYPE]), rest, name)
 
     def tuple(self, kind: Any, value: Any, name: str) -> tuple[Any, ...]:
-        """A tuple, of a list."""
+        """A tuple, from a list."""
         if not isinstance(value, list | tuple):
             raise _wrong(name, value, "a list")
         kinds = kinds_of_tuple(kind, len(value))
@@ -174,19 +176,22 @@ class _Reader:
         return {key: self.value(get_args(kind)[1], each, _joined(name, str(key))) for key, each in value.items()}
 
     def dataclass(self, kind: Any, value: Any, name: str) -> Any:
-        """A dataclass, of a dict of its fields."""
+        """A dataclass, from a dict of its fields."""
         if not isinstance(value, Mapping):
             raise _wrong(name or kind.__name__, value, "names and values")
         fields = fields_of(kind)
         for key in value:
             if key not in fields:
                 raise OptionError(
-                    f"{_joined(name, str(key))}: found an unknown name; expected one of: {', '.join(fields)}."
-                    f"{did_you_mean(str(key), fields, 0.6)}"
+                    f"{_joined(name, str(key))}: unknown name",
+                    f"one of: {', '.join(fields)}",
+                    did_you_mean(str(key), fields, 0.6),
                 )
         required = tuple(fields) if self.complete else _required(kind)
         if missing := [key for key in required if key not in value]:
-            raise OptionError(f"{name or kind.__name__}: found no {' and no '.join(missing)}", ", ".join(required))
+            raise OptionError(
+                f"{name or kind.__name__}: found no {' and no '.join(missing)}", f"all of: {', '.join(required)}"
+            )
         read = {key: self.value(fields[key], each, _joined(name, key)) for key, each in value.items()}
         try:
             return kind(**read)
@@ -197,7 +202,7 @@ class _Reader:
 
 
 def _single(kind: Any, value: Any, name: str) -> Any:
-    """A text, a number, or true or false. A whole number is also one of floats."""
+    """A text, a number, or true or false. A whole number is also a float."""
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         try:
             return float(value)
@@ -220,7 +225,7 @@ def _joined(name: str, key: str) -> str:
 
 
 def _below(name: str, found: str) -> str:
-    """What a dataclass says of itself, which knows its own fields only, with the name that it stands under."""
+    """The message of a dataclass, which names only its own fields, under the full name of the dataclass."""
     own = name.rpartition(".")[2]
     if not name or found.startswith("found "):
         return f"{name}: {found}" if name else found

@@ -62,7 +62,7 @@ def _paths(plain: Any, parts: list[str], change: str) -> list[list[Any]]:
 
 
 def _steps(here: Any, part: str, name: str, change: str) -> list[list[Any]]:
-    """Keys and indices that lead on from a plain value; none means that the name is unknown, which is refused."""
+    """Keys and indices that lead on from a plain value. OptionError for an unknown name."""
     if isinstance(here, list):
         return [[index] for index in _indices(here, part, change)]
     if isinstance(here, dict) and part in here and part != TYPE:
@@ -71,8 +71,9 @@ def _steps(here: Any, part: str, name: str, change: str) -> list[list[Any]]:
         return [[owners[0], part]]
     known = _names(here) if isinstance(here, dict) else []
     raise OptionError(
-        f"{argument('set', change)}: found the unknown name {name}; expected one of: "
-        f"{', '.join(known) or 'nothing below it'}.{did_you_mean(part, known, 0.6)}"
+        f"{argument('set', change)}: unknown name {name}",
+        f"one of: {', '.join(known)}" if known else "no name below a single value",
+        did_you_mean(part, known, 0.6),
     )
 
 
@@ -105,7 +106,7 @@ def _kind_of(kind: Any, plain: Any, path: Sequence[Any], change: str) -> Any:
         plain = plain[part]
     one = without_none(kind)
     if is_family(one) or is_dataclass(one):
-        _refuse(change, "found a name with names below it", "the name of a single value")
+        _refuse(change, "found the name of a group of settings", "the name of a single one")
     return kind
 
 

@@ -130,5 +130,5 @@ def test_every_band_is_taken_merged_or_dropped(bands):
 
 
 def test_no_known_band_names_the_way_out():
-    with pytest.raises(BandError, match=r"B10 .1373.5 nm.*none of which the model knows.*bands_as='own'"):
+    with pytest.raises(BandError, match=r"B10 .1373.5 nm.*none of which the model recognizes.*bands_as='own'"):
         align([b for b in sensor("s2-l1c").bands if b.name == "B10"], MODEL)

@@ -99,7 +99,7 @@ def fail(how: str, *, trust_input: bool = False) -> Result:
     if how == "input":
         raise InputError("a.tif: found nothing; expected something.")
     if how == "advice":
-        raise InputError("a.tif: found nothing", "", "To go on anyway:", ("trust_input", True), ("how", "in put"))
+        raise InputError("a.tif: found nothing", "", "To continue anyway:", ("trust_input", True), ("how", "in put"))
     if how == "interrupt":
         raise KeyboardInterrupt
     raise ValueError("ours")
@@ -230,7 +230,7 @@ def test_wrong_input_is_its_message_and_exit_2(run):
 
 
 def test_texts_spell_arguments_as_the_command_line_does(run):
-    assert run("fail", "advice").stderr == "a.tif: found nothing. To go on anyway: --trust-input or HOW 'in put'\n"
+    assert run("fail", "advice").stderr == "a.tif: found nothing. To continue anyway: --trust-input or HOW 'in put'\n"
     result = run("pick", "a", "--dates", "2020-05-01")
     assert result.stderr == "warning: --dates 'a b' is odd\n"
     shown = run("pick", "--help").output

@@ -148,7 +148,9 @@ def test_a_damaged_shard_is_named_and_made_anew_when_removed(images, whole, tmp_
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
     gone.unlink()
-    with pytest.raises(DataError, match=r"2 of \d+ shards .*shard-00001\.arrow \(other bytes.*shard-00002\.arrow \(No"):
+    with pytest.raises(
+        DataError, match=r"2 of \d+ shards .*shard-00001\.arrow \(not the bytes.*shard-00002\.arrow \(No"
+    ):
         verify_shards(out)
     damaged.unlink()
     shard([images], out, READING, size=SIZE, workers=1)
@@ -194,7 +196,7 @@ def test_bad_files_are_reported_and_do_not_stop_the_rest(with_bad_ones, images, 
     report = shard([with_bad_ones], out, READING, workers=1)
     failed = {failure.source: failure.reason for failure in report.manifest.failed}
     assert list(failed) == ["images/01.tif", "images/03.tif", "images/05.tif", "images/06.tif"]
-    assert all("found" in reason and "expected" in reason for reason in failed.values())
+    assert all(f"{with_bad_ones.parent / source}: " in reason for source, reason in failed.items())
     good = Counter({key: count for key, count in contents(whole).items() if key[0].split(",")[0] not in failed})
     assert contents(out) == good
     before = files_of(out)
@@ -222,7 +224,7 @@ def test_an_image_damaged_where_the_check_does_not_look_is_one_failure(tmp_path)
 
 
 def test_strict_stops_at_the_first_and_keeps_what_is_done(with_bad_ones, tmp_path):
-    with pytest.raises(RasterError, match=r"01\.tif: found"):
+    with pytest.raises(RasterError, match=r"01\.tif: cannot be opened"):
         shard([with_bad_ones], tmp_path / "out", READING, workers=1, strict=True)
     assert {source.split(",")[0] for source, _ in contents(tmp_path / "out")} == {"images/00.tif"}
 
@@ -247,7 +249,7 @@ def test_chips_with_few_valid_pixels_are_left_out(tmp_path):
 def test_a_folder_of_something_else_is_left_alone(images, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("mine")
-    with pytest.raises(TargetError, match=r"thesis\.txt .*expected"):
+    with pytest.raises(TargetError, match=r"contains thesis\.txt, but no"):
         shard([images], tmp_path / "out", READING, workers=1)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
     (tmp_path / "file").write_text("mine")

@@ -230,7 +230,7 @@ def test_a_damaged_shard_is_named(images, tmp_path, damage):
     made(tmp_path / "out", [images / "odd.tif"])
     path = tmp_path / "out" / "shard-00000.arrow"
     damage(path)
-    with pytest.raises(DataError, match=r"shard-00000\.arrow: found .*expected"):
+    with pytest.raises(DataError, match=r"shard-00000\.arrow: (found .*expected|.*Download it again)"):
         open_shards(tmp_path / "out").read(0, np.arange(2))
 
 
@@ -242,7 +242,7 @@ def test_a_damaged_manifest_is_named(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(DataError, match=r"manifest\.json: found .*expected"):
         open_shards(tmp_path)
-    with pytest.raises(DataError, match="found no such folder; expected shards"):
+    with pytest.raises(DataError, match="does not exist"):
         open_shards(tmp_path / "nowhere")
 
 

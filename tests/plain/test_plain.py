@@ -80,11 +80,13 @@ def test_read_write_read_is_the_identity(whole):
 def test_what_is_left_out_has_its_default_unless_all_must_be_there():
     assert from_plain(Whole, {"parts": [{"number": 3}]}) == Whole((Part(3.0),))
     assert type(from_plain(Part, {"number": 3}).number) is float
-    with pytest.raises(OptionError, match=r"^Whole: found no pair and no words and no shape .*; expected parts, pair"):
+    with pytest.raises(
+        OptionError, match=r"^Whole: found no pair and no words and no shape .*; expected all of: parts, pair"
+    ):
         from_plain(Whole, {"parts": []}, complete=True)
     plain = to_plain(Whole((Part(3.0),)))
     del plain["parts"][0]["name"]
-    with pytest.raises(OptionError, match=r"^parts\.0: found no name; expected number, name\.$"):
+    with pytest.raises(OptionError, match=r"^parts\.0: found no name; expected all of: number, name\.$"):
         from_plain(Whole, plain, complete=True)
 
 
@@ -92,7 +94,7 @@ def test_what_is_left_out_has_its_default_unless_all_must_be_there():
     ("values", "message"),
     [
         (3, "Whole: found 3; expected names and values."),
-        ({}, "Whole: found no parts; expected parts."),
+        ({}, "Whole: found no parts; expected all of: parts."),
         ({"parts": 3}, "parts: found 3; expected a list."),
         ({"parts": [3]}, "parts.0: found 3; expected names and values."),
         ({"parts": [{"number": "3"}]}, "parts.0.number: found '3'; expected a number."),
@@ -101,7 +103,7 @@ def test_what_is_left_out_has_its_default_unless_all_must_be_there():
         ({"parts": [{"number": 1, "name": 1}]}, "parts.0.name: found 1; expected a text."),
         (
             {"parts": [{"number": 1, "nam": ""}]},
-            "parts.0.nam: found an unknown name; expected one of: number, name. Did you mean name?",
+            "parts.0.nam: unknown name; expected one of: number, name. Did you mean name?",
         ),
         ({"parts": [{"number": -1}]}, "parts.0.number: found -1.0; expected 0 or more. Leave it out: part=0"),
         ({"parts": [{"number": 1, "name": "two"}]}, "parts.0: a name that is a number"),
@@ -110,7 +112,7 @@ def test_what_is_left_out_has_its_default_unless_all_must_be_there():
         ({"parts": [], "words": []}, "words: found []; expected names and values."),
         ({"parts": [], "words": {"a": ["b", 3]}}, "words.a.1: found 3; expected a text."),
         ({"parts": [], "shape": {"radius": 1}}, "shape: found {'radius': 1}; expected names and values, `type` among"),
-        ({"parts": [], "shape": {"type": "circle", "side": 1}}, "shape.side: found an unknown name"),
+        ({"parts": [], "shape": {"type": "circle", "side": 1}}, "shape.side: unknown name"),
         ({"parts": [], "kind": "c"}, "kind: found 'c'; expected one of: a, b."),
         ({"parts": [], "flag": 1}, "flag: found 1; expected true or false."),
         ({"parts": [], "maybe": 10**400}, "expected a number that a float can hold."),

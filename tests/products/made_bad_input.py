@@ -151,12 +151,12 @@ def all_valid(found: Found) -> bool:
 # -- cut off ----------------------------------------------------------------------------------------------------------
 
 
-@refused("truncated", "found no image that can be opened", embeds=True)
+@refused("truncated", "cannot be opened as an image", embeds=True)
 def tiff_cut_in_its_header(folder: Path) -> Call:
     return Call([cut(image(folder), 6 / 110_000)])
 
 
-@refused("truncated", "can be opened|cut off")
+@refused("truncated", "cannot be opened|cut off")
 def tiff_cut_in_its_tags(folder: Path) -> Call:
     return Call([cut(image(folder), 0.004)])
 
@@ -224,7 +224,7 @@ def whole_numbers_of_64_bits(folder: Path) -> Call:
     return Call([image(folder, scene().astype("int64"))])
 
 
-@refused("wrong dtype", "found no image that can be opened", embeds=True)
+@refused("wrong dtype", "cannot be opened as an image", embeds=True)
 def text_named_tif(folder: Path) -> Call:
     (folder / "scene.tif").write_text("column,row,value\n1,2,3\n" * 50)
     return Call([folder / "scene.tif"])
@@ -576,7 +576,7 @@ def a_transform_that_is_no_number(folder: Path) -> Call:
     return Call([retagged(image(folder), PIXEL_SCALE, struct.pack("<ddd", float("nan"), 10, 0))])
 
 
-@refused("zero area", "can be opened")
+@refused("zero area", "cannot be opened")
 def no_columns(folder: Path) -> Call:
     return Call([retagged(image(folder), WIDTH, b"\0\0\0\0")])
 
@@ -776,7 +776,7 @@ def a_slash_behind_a_file(folder: Path) -> Call:
     return Call([f"{image(folder)}/"])
 
 
-@refused("odd names", "found an address in memory|can be opened", apart=True)
+@refused("odd names", "found an address in memory|cannot be opened", apart=True)
 def the_name_of_a_place_in_memory(folder: Path) -> Call:
     return Call(["MEM:::DATAPOINTER=1,PIXELS=64,LINES=64,BANDS=1,DATATYPE=UInt16"])
 
@@ -786,18 +786,18 @@ def a_name_too_long_for_any_disk(folder: Path) -> Call:
     return Call([folder / ("a" * 5000 + ".tif")])
 
 
-@refused("nothing there", "found|does not exist")
+@refused("does not exist", "found|does not exist")
 def no_path_at_all(folder: Path) -> Call:
     return Call([""])
 
 
-@refused("nothing there", "without images", embeds=True)
+@refused("does not exist", "without images", embeds=True)
 def empty_folder(folder: Path) -> Call:
     (folder / "scene").mkdir()
     return Call([folder / "scene"])
 
 
-@refused("nothing there", "found|does not exist")
+@refused("does not exist", "found|does not exist")
 def folder_of_junk(folder: Path) -> Call:
     made = folder / "scene"
     (made / "sub").mkdir(parents=True)
@@ -806,7 +806,7 @@ def folder_of_junk(folder: Path) -> Call:
     return Call([made])
 
 
-@refused("nothing there", "without images|found")
+@refused("does not exist", "without images|found")
 def folder_named_tif(folder: Path) -> Call:
     (folder / "scene.tif").mkdir()
     return Call([folder / "scene.tif"])
@@ -853,7 +853,7 @@ def a_safe_whose_metadata_are_a_pipe(folder: Path) -> Call:
     return Call([safe])
 
 
-@refused("no file", "MTL|metadata that state", apart=True)
+@refused("no file", "MTL|metadata that declare", apart=True)
 def an_mtl_that_is_a_pipe(folder: Path) -> Call:
     product = landsat(folder)
     (product / f"{PRODUCT}_MTL.txt").unlink()
@@ -923,7 +923,7 @@ def vrt_of_a_pipe(folder: Path) -> Call:
     return Call([vrt(folder / "scene.vrt", "pipe.tif")])
 
 
-@refused("not here", "found", apart=True)
+@refused("not here", "cannot be opened", apart=True)
 def an_address_that_does_not_answer(folder: Path) -> Call:
     return Call(["http://127.0.0.1:9/scene.tif"])
 
@@ -948,7 +948,7 @@ def a_name_that_nobody_has(folder: Path) -> Call:
     return Call([image(folder, scene(2), names=("B02", "B77"))])
 
 
-@refused("unknown names", "could be of")
+@refused("unknown names", "could be those of")
 def names_of_several_sensors(folder: Path) -> Call:
     return Call([image(folder, scene(2), names=("B4", "B5"))])
 

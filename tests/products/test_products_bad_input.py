@@ -29,7 +29,7 @@ def refused(path: Path, says: str, read: bool = False) -> None:
         work()
     assert isinstance(caught.value, RasterError)
     assert str(path) in str(caught.value)
-    assert "expected" in str(caught.value)
+    assert caught.value.expected or caught.value.do
     assert "\n" not in str(caught.value)
     after = {name.name: name.read_bytes() for name in path.parent.iterdir() if name.is_file()}
     assert after == before
@@ -43,7 +43,7 @@ def test_not_there(tmp_path):
 def test_not_a_raster(tmp_path, text):
     path = tmp_path / "scene.tif"
     path.write_bytes(text)
-    refused(path, "found no image that can be opened")
+    refused(path, "cannot be opened as an image")
 
 
 def test_empty(tmp_path):
@@ -61,7 +61,7 @@ def test_cut_off_anywhere(tmp_path, how, interleave):
     for share in (0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.999):
         path = folder / "scene.tif"
         path.write_bytes(whole[: max(1, int(len(whole) * share))])
-        refused(path, "found", read=True)
+        refused(path, "found|cannot be", read=True)
 
 
 def test_cut_off_in_a_cloud_optimized_file(tmp_path):
@@ -81,7 +81,7 @@ def test_damaged_in_the_pixels(tmp_path):
     middle = len(content) // 2
     content[middle : middle + 400] = b"\xff" * 400
     path.write_bytes(content)
-    refused(path, "rows .* cannot be read.*expected a whole file", read=True)
+    refused(path, "rows .* cannot be read.*download it again", read=True)
 
 
 def test_absurd_sizes_in_the_header(tmp_path):
@@ -128,6 +128,6 @@ def test_a_file_that_goes_while_it_is_read(tmp_path):
     path = write(tmp_path / "scene.tif", distinct(3, 64, 64), names=NAMES)
     raster = open_raster(path)
     path.unlink()
-    with pytest.raises(RasterError, match=r"scene.tif: found no image that can be opened"):
+    with pytest.raises(RasterError, match=r"scene.tif: cannot be opened as an image"):
         raster.read(Window(0, 0, 8, 8))
     assert not os.listdir(tmp_path)

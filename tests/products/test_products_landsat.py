@@ -265,7 +265,7 @@ def test_espa_without_metadata_is_known_by_the_scenes_name(tmp_path):
         (("a_sr_band2.tif",), None, "without the scene's XML or MTL file"),
         (("a_sr_band2.tif", "b_sr_band3.tif"), None, "files of 2 scenes"),
         (("LT05_x_sr_band2.tif",), "<espa_metadata/>", "found  ; expected TM"),
-        (("LT05_x_sr_band2.tif",), "<espa_metadata>", "XML that cannot be read"),
+        (("LT05_x_sr_band2.tif",), "<espa_metadata>", "is not valid XML"),
         (("LT05_x_sr_band2.tif",), "LANDSAT_8 OLI_TIRS", "landsat5 in the files' names and landsat8 in LT05_x.xml"),
         (("LC08_x_sr_band2.tif",), "LANDSAT_8 OLI_TIRS nan", "found 'nan' for scale_factor"),
         (("LC08_x_sr_band2.tif",), "LANDSAT_8 OLI_TIRS 0", "the scale 0"),
@@ -450,9 +450,9 @@ def test_names_in_another_case_are_found(tmp_path):
         ({"REFLECTANCE_MULT_BAND_4": "nan"}, "found 'nan' for REFLECTANCE_MULT_BAND_4; expected a number"),
         ({"REFLECTANCE_MULT_BAND_4": "0"}, "found 0 for the scale of band 4"),
         ({"REFLECTANCE_ADD_BAND_4": "1e999"}, "found '1e999' for REFLECTANCE_ADD_BAND_4"),
-        ({"SUN_ELEVATION": "0"}, "found the sun's elevation 0 degrees; expected above 0"),
-        ({"SUN_ELEVATION": "-12.5"}, "found the sun's elevation -12.5 degrees"),
-        ({"SUN_ELEVATION": None}, "found the sun's elevation missing"),
+        ({"SUN_ELEVATION": "0"}, "found a sun elevation of 0 degrees; expected one above 0"),
+        ({"SUN_ELEVATION": "-12.5"}, "found a sun elevation of -12.5 degrees"),
+        ({"SUN_ELEVATION": None}, "found no elevation of the sun"),
         ({"SUN_ELEVATION": "NaN"}, "found 'NaN' for SUN_ELEVATION"),
         ({"SUN_ELEVATION": "high"}, "found 'high' for SUN_ELEVATION"),
         ({"SPACECRAFT_ID": None}, "found no SPACECRAFT_ID"),
@@ -485,7 +485,7 @@ def test_contradictory_or_incomplete_metadata(tmp_path, changes, says):
 def test_metadata_cut_off_anywhere_are_refused(syntax):
     text = syntax(groups()).strip().removesuffix("END").rstrip()
     for end in range(0, len(text), 7):
-        with pytest.raises(RasterError, match=r"^source: found"):
+        with pytest.raises(RasterError, match=r"^source: (found|is not valid)"):
             read_mtl(text[:end], "source")
     assert read_mtl(text, "source").groups == groups()
 
@@ -510,14 +510,14 @@ def test_metadata_cut_off_anywhere_are_refused(syntax):
     ],
 )
 def test_what_is_no_metadata_is_refused(text):
-    with pytest.raises(RasterError, match=r"^source: found"):
+    with pytest.raises(RasterError, match=r"^source: (found|is not valid)"):
         read_mtl(text, "source")
 
 
 def test_metadata_that_are_no_text(tmp_path):
     folder = product(tmp_path / "product")
     (folder / f"{SCENE}_MTL.txt").write_bytes(bytes(range(256)) * 4)
-    with pytest.raises(RasterError, match="is not text"):
+    with pytest.raises(RasterError, match="is not UTF-8 text"):
         landsat.read(str(folder), None)
 
 

@@ -59,7 +59,7 @@ def refused(path: Path | str, says: str) -> str:
     with pytest.raises(RasterError, match=says) as caught:
         reader.read(str(path), None)
     message = str(caught.value)
-    assert "expected" in message
+    assert caught.value.expected or caught.value.do
     assert "\n" not in message
     return message
 
@@ -198,10 +198,10 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb">' + "".join(f'<!ENTITY b{i} "{"&b;"
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "found XML that cannot be read"),
-        ("no xml at all", "found XML that cannot be read"),
-        ("\x00\x01\x02", "found XML that cannot be read"),
-        (product_text()[:900], "found XML that cannot be read"),
+        ("", "is not valid XML"),
+        ("no xml at all", "is not valid XML"),
+        ("\x00\x01\x02", "is not valid XML"),
+        (product_text()[:900], "is not valid XML"),
         (BOMB + "<a>&b8;</a>", "found XML with a DOCTYPE"),
         ("<a/>", "found <a>; expected metadata of a Level-1C or Level-2A"),
         ("<Level-1B_User_Product/>", "found <Level-1B_User_Product>"),
@@ -222,7 +222,7 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb">' + "".join(f'<!ENTITY b{i} "{"&b;"
 def test_metadata_that_are_refused(text, says):
     with pytest.raises(RasterError, match=says) as caught:
         read_metadata(text, "folder/MTD.xml")
-    assert str(caught.value).startswith("folder/MTD.xml: found")
+    assert str(caught.value).startswith("folder/MTD.xml: ")
     assert "\n" not in str(caught.value)
 
 
@@ -309,7 +309,7 @@ def test_a_coarser_image_stands_in_with_a_warning(copy):
     product = found(copy)
     second = product.bands[1]
     assert (second.name, second.grid.shape, product.missing) == ("B2", (18, 24), ())
-    assert product.warnings == (f"{copy}: read B2 at 20 m instead of 10 m: the native images are missing",)
+    assert product.warnings == (f"{copy}: read B2 at 20 m instead of 10 m, as the native images are missing",)
 
 
 def test_b1_comes_from_60_m_though_there_is_one_at_20(copy):
@@ -373,10 +373,10 @@ def test_a_tile_of_aws(tmp_path):
     assert {(band.scale, band.offset) for band in product.bands} == {(1e-4, -0.1)}
     assert [band for band, _ in product.missing] == ["B10", "B11", "B12"]
     assert (
-        "states no offset, though products of processing baseline 04.00 have one; RADIO_ADD_OFFSET -1000 is used"
+        "declares no offset, although products of processing baseline 04.00 have one; RADIO_ADD_OFFSET -1000 is used"
         in product.warnings[0]
     )
-    assert "offset -0.1 by convention: metadata.xml states none" in product.facts
+    assert "offset -0.1 by convention: metadata.xml declares none" in product.facts
     assert [(band.name, band.offset) for band in found(tmp_path / "B04.jp2").bands] == [("B4", -0.1)]
     text = product_text("L1C", baseline="04.00", offsets=dict.fromkeys(range(13), -900))
     (tmp_path / "product_metadata.xml").write_text(text)
@@ -536,7 +536,7 @@ def test_images_cut_off(copy, share):
         with open_raster(copy) as raster:
             raster.read()
 
-    with pytest.raises(RasterError, match=r"_B11_20m.jp2: (found|rows)"):
+    with pytest.raises(RasterError, match=r"_B11_20m.jp2: (found|rows|cannot be opened)"):
         work()
 
 
@@ -553,7 +553,7 @@ def test_an_image_of_three_bands(copy):
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", product_text("L2A")[:2000].encode(), b"<a/>"])
 def test_metadata_that_are_damaged(copy, content):
     (copy / "MTD_MSIL2A.xml").write_bytes(content)
-    assert "MTD_MSIL2A.xml" in refused(copy, "found|is not text")
+    assert "MTD_MSIL2A.xml" in refused(copy, "found|is not UTF-8 text")
 
 
 def test_metadata_without_end(copy):
@@ -631,5 +631,5 @@ def test_unreadable_folder(copy):
     if os.geteuid() == 0:
         pytest.skip("root reads every folder")
     (copy / "GRANULE").chmod(0)
-    refused(copy, "found a folder that cannot be listed")
+    refused(copy, "cannot be listed")
     (copy / "GRANULE").chmod(0o755)

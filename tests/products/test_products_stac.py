@@ -100,7 +100,7 @@ def refused(item: Item | str, tmp_path: Path, says: str) -> None:
     with pytest.raises(RasterError, match=says) as caught:
         read(str(path), None)
     assert str(caught.value).startswith(str(path))
-    assert "expected" in str(caught.value)
+    assert caught.value.expected or caught.value.do
     assert "\n" not in str(caught.value)
 
 
@@ -260,7 +260,7 @@ def test_offsets_that_cannot_be(tmp_path):
     refused(item, tmp_path, "offset -0.1 and baseline 02.14")
     item = made(tmp_path, TWO, **{"earthsearch:boa_offset_applied": False})
     item["assets"]["red"]["raster:bands"] = [{"scale": 1e-4, "offset": 0}]
-    refused(item, tmp_path, "offset not removed")
+    refused(item, tmp_path, "although the pixels still have their offset")
 
 
 def test_a_copy_in_floats_tells_by_its_values(tmp_path):
@@ -395,8 +395,8 @@ def test_what_contradicts_itself(tmp_path):
         ('{"type": "FeatureCollection", "features": []}', "a collection of items"),
         ('{"type": "Feature", "properties": {}}', "without stac_version"),
         ("[1, 2]", "other JSON"),
-        ("{", "the JSON cannot be read"),
-        ("[" * 100_000, "the JSON cannot be read"),
+        ("{", "is not valid JSON"),
+        ("[" * 100_000, "is not valid JSON"),
         ('{"type": "Feature", "stac_version": "1.0.0", "properties": []}', "for properties"),
         ('{"type": "Feature", "stac_version": "1.0.0", "assets": {"B02": 3}}', "for asset B02"),
         ('{"type": "Feature", "stac_version": "1.0.0", "assets": {"B02": {}}}', "the href of asset B02"),

@@ -249,7 +249,7 @@ def test_images_and_files_where_there_is_no_place(tmp_path):
         read_area(path, Grid(None, Affine.identity(), 9, 9))
     with pytest.raises(OptionError, match="cannot be transformed to the image's CRS"):
         read_area(path, Grid('LOCAL_CS["a map of mine",UNIT["metre",1]]', PLACE, 9, 9))
-    with pytest.raises(OptionError, match="found a folder or a device"):
+    with pytest.raises(OptionError, match="is not a file"):
         read_area(str(tmp_path), GRID)
     (tmp_path / "image.tif").write_bytes(bytes(range(256)))
     with pytest.raises(OptionError, match="not valid JSON"):

@@ -107,7 +107,7 @@ def test_a_nodata_told_in_double_precision_is_found_in_floats():
         (np.zeros((1, 0, 2), np.uint8), {}, "no empty dimension"),
         (np.zeros((1, 2, 2), complex), {}, "found an array of complex128"),
         (np.full((1, 2, 2), np.nan), {}, "no valid value"),
-        (np.zeros((1, 2, 2)), {"valid": np.ones((3, 3), bool)}, r"valid of shape \(3, 3\)"),
+        (np.zeros((1, 2, 2)), {"valid": np.ones((3, 3), bool)}, r"`valid` of shape \(3, 3\)"),
         (np.zeros((1, 2, 2)), {"scale": [1, 2]}, "2 values of scale"),
         (np.zeros((1, 2, 2)), {"dates": ["2020-01-01", "2021-01-01"]}, "2 dates for 1 images"),
         (np.zeros((1, 2, 2)), {"dates": ["last May"]}, "found 'last May' for a date"),

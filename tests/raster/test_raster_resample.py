@@ -274,7 +274,7 @@ def test_the_gsd_is_that_on_the_ground_and_pixels_are_square(crs, transform):
 @pytest.mark.parametrize(
     ("grid", "gsd", "says"),
     [
-        (FINE, 0, "gsd=0: not the size of a pixel"),
+        (FINE, 0, "gsd=0; expected a number of metres"),
         (FINE, -3.0, "above 0"),
         (FINE, math.nan, "gsd=nan"),
         (FINE, math.inf, "above 0"),

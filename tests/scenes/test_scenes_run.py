@@ -349,7 +349,7 @@ def test_whatever_a_kill_left_is_replaced(tmp_path, small, maker_of, at):
 
 
 @pytest.mark.parametrize("version", ["1", "3", "null"])
-def test_the_partial_of_another_version_is_refused_in_one_sentence(tmp_path, small, maker_of, version):
+def test_the_partial_of_another_version_is_refused_with_advice(tmp_path, small, maker_of, version):
     """Version 1 kept no notes: the errors and samples of its rows are not known."""
     plan, _, profile, _ = small
     folder = tmp_path / "o.tif.partial"
@@ -362,11 +362,11 @@ def test_the_partial_of_another_version_is_refused_in_one_sentence(tmp_path, sma
         lambda: run_scene(plan, unread(maker_of, profile), tmp_path / "o.tif", {}),
     ):
         with pytest.raises(
-            TargetError, match=r"o\.tif\.partial: found .*; expected format 2.*delete the folder"
+            TargetError, match=r"o\.tif\.partial: found .*; expected format 2.*Delete the folder"
         ) as refused:
             call()
         said = str(refused.value).removeprefix(str(folder))
-        assert said.count(". ") == 0, "one sentence"
+        assert said.count(". ") == 1, "what is wrong, and what to do"
         assert said.endswith(".")
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 

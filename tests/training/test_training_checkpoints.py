@@ -297,7 +297,7 @@ def test_another_version_is_refused(tmp_path):
     path = save_checkpoint(tmp_path, 1, *small(), {}, ALONE)
     state = path / "state.json"
     state.write_text(state.read_text().replace('"version": 1', '"version": 2'))
-    with pytest.raises(DataError, match="version 2; expected 1"):
+    with pytest.raises(DataError, match="version 2; expected version 1"):
         read_extra(path, ALONE)
 
 

@@ -222,11 +222,11 @@ def test_another_recipe_is_refused_and_named(shards, straight):
 
 def test_other_shards_are_refused_and_the_same_elsewhere_are_not(shards, straight, tmp_path, monkeypatch, capsys):
     other = made_shards(tmp_path / "other", seed=1)
-    with pytest.raises(OptionError, match=f"the shards in {other} differ from those that it was started on"):
+    with pytest.raises(OptionError, match=f"the shards in {other} differ from those at its start"):
         started(other, straight)
     code, _, err = command(monkeypatch, capsys, straight / "config.json", "--data", other, "--out", straight)
     assert code == 2
-    assert "differ from those that it was started on" in err
+    assert "differ from those at its start" in err
     assert "Traceback" not in err
     os.symlink(shards, tmp_path / "moved")
     assert started(tmp_path / "moved", straight).finished
@@ -432,6 +432,8 @@ def test_bands_that_the_model_does_not_know_are_left_out_and_told(shards):
     vapour = BandSet.native([sensor("s2-l2a").band("B9")], 1)  # Landsat has no such band
     found = stage_data(stage, shards, vapour, 0.0)
     assert [len(rows) for rows in found.sources[0].rows] == list(COUNTS[:2])
-    assert found.left_out == (f"{shards}: landsat8-c2l2, with bands that the model does not know (bands_as=own)",)
+    assert found.left_out == (
+        f"{shards}: landsat8-c2l2, with bands that the model does not recognize (the setting bands_as=own uses them)",
+    )
     own = stage.but(sources=(DataChoice(bands_as="own"),))
     assert [len(rows) for rows in stage_data(own, shards, vapour, 0.0).sources[0].rows] == list(COUNTS)

@@ -82,9 +82,9 @@ def test_changes_apply_in_order_and_are_checked_together():
         ("stages.0.lrr=1", r"stages\.0\.lrr.*Did you mean lr\?"),
         ("optimizer.lr=1", "optimizer.*expected one of: name, stages"),
         ("stages.2.lr=1", "'2'; expected a number from 0 to 1"),
-        ("stages.0=1", "names below it"),
-        ("model=tiny", "names below it"),
-        ("stages.0.lr.x=1", "nothing below it"),
+        ("stages.0=1", "group of settings"),
+        ("model=tiny", "group of settings"),
+        ("stages.0.lr.x=1", "no name below a single value"),
         ("stages.0.lr=fast", "'fast'; expected a number"),
         ("stages.0.lr=nan", "expected a number"),
         ("stages.0.batch=2.5", "expected a whole number"),
@@ -117,7 +117,7 @@ def test_what_does_not_fit_is_told(change, message):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda plain: plain | {"deptth": 3}, "deptth: found an unknown name"),
+        (lambda plain: plain | {"deptth": 3}, "deptth: unknown name"),
         (lambda plain: {key: value for key, value in plain.items() if key != "stages"}, "no stages"),
         (lambda plain: plain | {"stages": []}, "no stage"),
         (lambda plain: plain | {"stages": "one"}, "stages: found 'one'; expected a list"),

@@ -107,7 +107,7 @@ def test_another_image_side_is_said(weights, tmp_path, spectralgpt):
 def test_an_image_side_that_needs_no_resizing_is_said(weights, tmp_path, spectralgpt):
     ended = spectralgpt("convert", weights, tmp_path / "same", "--image", "128", "--json")
     assert ended.code == 0, ended.err
-    assert "--image 128: there was nothing to resize" in ended.err
+    assert "--image 128: nothing was resized" in ended.err
     assert ended.json["resized"] == []
     assert ended.json["fingerprint"] == SpectralGPT.from_pretrained(weights).fingerprint()
 

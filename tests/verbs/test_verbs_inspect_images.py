@@ -103,7 +103,7 @@ def test_an_image_that_is_not_there_is_no_name_on_the_hub(tmp_path, spectralgpt,
     for name in ("owner/scene.tif", "scene", "./scene", "a/b/c"):
         ended = spectralgpt("inspect", name)
         assert ended.code == 2
-        assert "expected an image" in ended.err, ended.err
+        assert "does not exist" in ended.err, ended.err
 
 
 @pytest.mark.parametrize("scene", ["demo_scene", pytest.param("large_scene", marks=pytest.mark.long)])

@@ -63,11 +63,11 @@ def test_images_to_weights(images, tmp_path, spectralgpt):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["smoke", "--data", "nowhere", "--out", "run"], "nowhere: found no such folder; expected shards"),
+        (["smoke", "--data", "nowhere", "--out", "run"], "nowhere: does not exist. Make shards"),
         (["smokey", "--data", "images", "--out", "run"], "Did you mean smoke?"),
         (["smoke", "--data", "images", "--out", "run"], "no manifest.json"),
         (["smoke", "--data", "nowhere", "--out", "run", "--set", "stages.0.step=3"], "Did you mean steps?"),
-        (["paper-base", "--data", "nowhere", "--out", "run"], "nowhere/fmow-sentinel: found no such folder"),
+        (["paper-base", "--data", "nowhere", "--out", "run"], "nowhere/fmow-sentinel: does not exist"),
         (
             ["smoke", "--data", "nowhere", "--out", "run", "--set", "model.slots=5"],
             "12 bands do not divide into groups of 5",

@@ -49,7 +49,7 @@ def test_images_become_shards_and_the_result_says_what_is_there(spectralgpt, ima
     assert "6 x s2-l1c: 13 bands, 64 pixels, 1 date, uint16" in text.out
     assert "added 0 samples; 5 images, 3 of them stored before" in text.out
     assert "not stored: 2" in text.out
-    assert "bad_1.tif: found" in text.out
+    assert "bad_1.tif: cannot be opened" in text.out
     assert "(and 1 like it)" in text.out
 
 
@@ -63,8 +63,8 @@ def test_a_wish_that_cannot_be_met_is_refused_before_any_work(spectralgpt, image
         ((images, "--workers", "0"), "--workers 0; expected 1 to"),
         ((images, "--most-dates", "0"), "--most-dates 0"),
         ((images, "--shard-size", "0"), "--shard-size 0"),
-        ((tmp_path / "nowhere",), "nowhere: found nothing there"),
-        (("--verify",), "found no such folder"),
+        ((tmp_path / "nowhere",), "nowhere: does not exist"),
+        (("--verify",), "does not exist"),
     ):
         ended = spectralgpt("shard", *words, "--out", out)
         assert ended.code == 2, words
@@ -77,14 +77,14 @@ def test_nothing_stored_at_all_is_an_error(spectralgpt, tmp_path):
     ended = spectralgpt("shard", tmp_path / "a.tif", "--out", tmp_path / "out", "--workers", "1")
     assert ended.code == 2
     assert "out: the only image could not be stored. The first: " in ended.err
-    assert "a.tif: found no image" in ended.err
+    assert "a.tif: cannot be opened as an image" in ended.err
 
 
 def test_strict_ends_at_the_first_bad_file(spectralgpt, images, tmp_path):
     (images / "1.tif").write_bytes(b"none")
     ended = spectralgpt("shard", images, "--out", tmp_path / "out", "--strict", "--workers", "1")
     assert ended.code == 2
-    assert "1.tif: found" in ended.err
+    assert "1.tif: cannot be opened" in ended.err
     assert open_shards(tmp_path / "out").counts == (1,)
 
 
@@ -97,7 +97,7 @@ def test_verify_alone_names_what_is_damaged(spectralgpt, images, tmp_path):
     (out / "shard-00000.arrow").write_bytes(content)
     ended = spectralgpt("shard", "--out", out, "--verify")
     assert ended.code == 2
-    assert "shard-00000.arrow (other bytes" in ended.err
+    assert "shard-00000.arrow (not the bytes" in ended.err
 
 
 def test_options_reach_the_reading(images, tmp_path):

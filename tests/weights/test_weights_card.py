@@ -60,7 +60,7 @@ def test_another_sensor_is_not_called_sentinel_2():
 @pytest.mark.parametrize(
     ("provenance", "license", "name", "said"),
     [
-        ({}, "unknown", None, "These weights state no licence."),
+        ({}, "unknown", None, "These weights declare no licence."),
         ({"license": "Apache-2.0"}, "apache-2.0", None, "Licence: Apache-2.0."),
         ({"license": "My own: ask | me <first>"}, "other", "my-own-ask-me-first", "ask \\| me &lt;first>"),
         ({"license": "???"}, "other", None, "Licence: ???."),

@@ -203,7 +203,7 @@ def test_cut_off(tmp_path, share, zipped):
     torch.save({"model": small_state()}, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
     data = (tmp_path / "a.pth").read_bytes()
     (tmp_path / "a.pth").write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(WeightsError, match=r"a\.pth: cannot be read to its end"):
+    with pytest.raises(WeightsError, match=r"a\.pth: cannot be read as a checkpoint"):
         SpectralGPT.from_pretrained(tmp_path / "a.pth")
 
 
@@ -229,10 +229,10 @@ def test_no_checkpoint(tmp_path, content):
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(WeightsError, match="found no such file"):
+    with pytest.raises(WeightsError, match="does not exist"):
         SpectralGPT.from_pretrained(tmp_path / "a.pth")
     (tmp_path / "b.pth").mkdir()
-    with pytest.raises(WeightsError, match="found a folder"):
+    with pytest.raises(WeightsError, match="is not a file"):
         SpectralGPT.from_released(tmp_path / "b.pth")
 
 
@@ -250,7 +250,7 @@ def test_a_checkpoint_of_another_kind_than_told(kind):
 
 
 def test_something_else():
-    with pytest.raises(WeightsError, match=r"found something else with 1 tensors.*expected a SpectralGPT checkpoint"):
+    with pytest.raises(WeightsError, match=r"found an unknown model of 1 tensors.*expected a SpectralGPT checkpoint"):
         describe_released({"conv1.weight": torch.zeros(3)}, "here")
 
 
@@ -307,7 +307,7 @@ def test_what_the_format_cannot_hold_is_refused_with_every_reason(tmp_path):
         "tables for dates and scale that are in use (encoder.positions.season",
         "decoder.positions.scale",
         "normalization standard",
-        "Save to a folder instead",
+        "Save the model to a folder instead",
     ):
         assert part in str(error.value)
     assert not list(tmp_path.iterdir())
@@ -323,7 +323,7 @@ def test_one_value_of_a_table_of_ours_is_enough(side, table):
     to_released(model.state_dict(), pretraining(model), model.normalization)
     with torch.no_grad():
         model.get_parameter(f"{side}.positions.{table}")[-1, -1] = 1e-6
-    with pytest.raises(WeightsError, match=f"in use .{side}.positions.{table}., which"):
+    with pytest.raises(WeightsError, match=f"in use .{side}.positions.{table}"):
         to_released(model.state_dict(), pretraining(model))
 
 

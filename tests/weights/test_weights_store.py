@@ -152,9 +152,9 @@ def test_no_tensors(saved):
     ("text", "message"),
     [
         (None, "found no config.json; expected a folder of spectralgpt weights"),
-        ("", "no readable JSON"),
-        ("\udcff", "no readable JSON"),
-        ("[" * 100_000, "no readable JSON"),
+        ("", "not valid JSON"),
+        ("\udcff", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
         ("[]", "found no model, bands, normalization, read_out, provenance"),
         ('{"model_type": "vit", "hidden_size": 768}', "found no model, bands"),
         ('{"model": {}, "bands": {}, "normalization": {}, "read_out": {}}', "found no provenance"),
@@ -173,7 +173,7 @@ def test_config_that_is_not_ours(saved, text, message):
 def test_config_cut_off(saved):
     text = (saved / CONFIG).read_text()
     (saved / CONFIG).write_text(text[: len(text) // 2])
-    with pytest.raises(WeightsError, match="no readable JSON"):
+    with pytest.raises(WeightsError, match="not valid JSON"):
         SpectralGPT.from_pretrained(saved)
 
 
@@ -203,7 +203,10 @@ def test_config_of_another_model(saved):
         (lambda config: config["model"].update(patch=0), "patch: found 0; expected a side in pixels"),
         (lambda config: config["bands"]["groups"][1].pop("native"), r"bands\.groups\.1: found no native"),
         (lambda config: config["normalization"].pop("eight_bit"), "found no eight_bit"),
-        (lambda config: config["normalization"]["statistics"][2].update(gain=1), r"statistics\.2\.band\.gain: found"),
+        (
+            lambda config: config["normalization"]["statistics"][2].update(gain=1),
+            r"statistics\.2\.band\.gain: unknown name",
+        ),
         (lambda config: config["normalization"]["statistics"][2].update(sd=0), "a standard deviation above 0"),
     ],
 )
@@ -211,15 +214,15 @@ def test_a_value_that_is_missing_or_wrong_is_named(saved, damage, message):
     config = json.loads((saved / CONFIG).read_text())
     damage(config)
     edit_config(saved, **config)
-    with pytest.raises(WeightsError, match=f"found a configuration that makes no model .*{message}"):
+    with pytest.raises(WeightsError, match=f"its configuration makes no model .*{message}"):
         SpectralGPT.from_pretrained(saved)
 
 
 def test_no_folder(tmp_path):
-    with pytest.raises(WeightsError, match=r"tiny: found no such folder"):
+    with pytest.raises(WeightsError, match=r"tiny: does not exist"):
         SpectralGPT.from_pretrained("tiny")
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(WeightsError, match="found no such folder"):
+    with pytest.raises(WeightsError, match="does not exist"):
         SpectralGPT.from_pretrained(tmp_path / "notes.txt")
     with pytest.raises(WeightsError, match=r"found no config\.json"):
         SpectralGPT.from_pretrained(tmp_path)
@@ -246,7 +249,7 @@ def test_targets_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("kept")
     (tmp_path / CONFIG).write_text("kept")
     for target in ("file", CONFIG, "file/below", "x" * 300):
-        with pytest.raises(TargetError, match=r"found .* there|cannot be written"):
+        with pytest.raises(TargetError, match=r"found .*; expected a new folder|cannot be written"):
             small_weights().save_pretrained(tmp_path / target)
     assert files_of(tmp_path) == {"file": b"kept", CONFIG: b"kept"}
     assert len(list(tmp_path.iterdir())) == 2

@@ -1,5 +1,5 @@
-"""Bands, sensors, band sets, and how the bands of a file become those of a model. Reads no files but sensors, and needs
-no torch."""
+"""Bands, sensors, band sets, and how the bands of a file become those of a model. Reads no files except
+sensors, and needs no torch."""
 
 from spectralgpt.bands.align import Alignment, align
 from spectralgpt.bands.band import NUMBERED, Band, canonical

@@ -48,7 +48,7 @@ def align(bands: Sequence[Band], model: BandSet, own: bool = False) -> Alignment
     are dropped. own: all bands of the file instead, in groups of their own. Permuting the bands of the file permutes
     the columns of the matrix and changes nothing else.
 
-    BandError, naming `bands_as`, if the model knows none of the bands.
+    BandError, naming `bands_as`, if the model recognizes none of the bands.
     """
     if own:
         return _own(bands, model.slots)
@@ -60,8 +60,8 @@ def align(bands: Sequence[Band], model: BandSet, own: bool = False) -> Alignment
     there = np.flatnonzero(weights.any(axis=1))
     if not len(there):
         raise BandError(
-            f"found the bands {_listed(bands)}, none of which the model knows",
-            f"some of {_listed(model.bands)}, each within half its width",
+            f"found the bands {_listed(bands)}, none of which the model recognizes",
+            f"some of: {_listed(model.bands)}, each within half its width",
             "To use all bands, in groups of their own:",
             ("bands_as", "own"),
         )

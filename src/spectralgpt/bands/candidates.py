@@ -18,7 +18,7 @@ from spectralgpt.bands.sensor import Sensor
 from spectralgpt.errors import BandError, did_you_mean
 
 USUAL = ("s2-l2a", "s2-l1c")
-"""The sensors that are taken, in this order, where the names fit several that read alike."""
+"""The sensors that are taken, in this order, where the names fit several that give them the same meaning."""
 
 MOST_LISTED = 6
 """Most candidates that a message lists."""
@@ -28,7 +28,7 @@ PADDED = re.compile(r"\s*B(?:AND)?[ _]?0\d", re.IGNORECASE)
 
 
 def identify_alone(found: tuple[str | None, ...], evidence: Evidence) -> Identity:
-    """The bands of a file of which the user says nothing: by its metadata, else by the sensors that have all its names,
+    """The bands of a file without a choice by the user: by its metadata, else by the sensors that have all its names,
     else by its wavelengths. found: its canonical names.
 
     BandError as `identify`.
@@ -57,7 +57,7 @@ def identify_alone(found: tuple[str | None, ...], evidence: Evidence) -> Identit
 
 
 def declared_sensor(evidence: Evidence) -> Sensor | None:
-    """The sensor that the metadata or the name of a file state, if it is one of this package."""
+    """The sensor that the metadata or the name of a file declare, if it is one of this package."""
     declared = evidence.metadata
     return sensor(declared) if declared is not None and is_sensor(declared) else None
 
@@ -89,22 +89,23 @@ def _agrees(each: Sensor, names: Sequence[str], wavelengths: Sequence[float]) ->
 
 
 def _chosen(candidates: Sequence[Sensor], names: Sequence[str], source: str) -> tuple[Sensor, tuple[str, ...]]:
-    """The usual one of several candidates, with a warning. BandError if they do not read alike."""
+    """The usual one of several candidates, with a warning. BandError if they give the names different meanings."""
     usual = [each for name in USUAL for each in candidates if each.name == name]
     chosen = usual[0] if usual else candidates[0]
     if len({reads(each, names) for each in candidates}) > 1:
         raise BandError(
-            f"{source}: found bands {', '.join(names)}, which could be of {_some(candidates, chosen)}",
-            "one sensor, as these differ in wavelengths, scale or offset",
-            "Say which, like",
+            f"{source}: the bands {', '.join(names)} could be those of {_some(candidates, chosen)}, which differ in "
+            "wavelengths, scale or offset",
+            "",
+            "Choose their sensor, like",
             ("bands", chosen.name),
         )
     if len(candidates) == 1:
         return chosen, ()
     others = dict.fromkeys(each.name for each in (*usual, *candidates) if each is not chosen)
     return chosen, (
-        f"{source}: the band names leave the level open; taken as {chosen.name}. If it is {' or '.join(others)}, say "
-        f"so, like bands={next(iter(others))!r}",
+        f"{source}: the band names do not show the level; read as {chosen.name}. If it is {' or '.join(others)}, "
+        f"choose it, like bands={next(iter(others))!r}",
     )
 
 
@@ -117,24 +118,24 @@ def _some(candidates: Sequence[Sensor], chosen: Sensor) -> str:
 
 
 def _contradicted(names: Sequence[str], chosen: Sensor, evidence: Evidence) -> tuple[str, ...]:
-    """The conflict of names that decide with metadata of a sensor that does not have all of them."""
+    """The conflict where names decide, but the metadata declare a sensor that does not have all of them."""
     declared = declared_sensor(evidence)
     if declared is None:
         return ()
     missing = [name for name in names if not declared.knows(name)]
     return (
-        f"{evidence.source}: found metadata or a file name of {declared.name}, which has no {', '.join(missing)}; "
-        f"expected its bands. Say which sensor's they are, like bands={chosen.name!r}",
+        f"{evidence.source}: the metadata or the file name declares {declared.name}, which has no "
+        f"{', '.join(missing)}. Choose the sensor of these bands, like bands={chosen.name!r}",
     )
 
 
 def _refuse_nameless(count: int, source: str) -> None:
     fitting = [("bands", each.name) for each in sensors() if len(each.bands) == count]
-    which = "Say which sensor's they are, or list them" if fitting else "List them"
+    choose = "Choose their sensor, or list" if fitting else "List"
     raise BandError(
         f"{source}: found {counted(count)} without {'a name' if count == 1 else 'names'}",
         "names like B02, as bands are never matched by position",
-        f"{which} in the order of the file:",
+        f"{choose} the names in the order of the file:",
         *fitting,
         ("bands", "B02,B03,..."),
     )
@@ -145,8 +146,8 @@ def _refuse_unknown(names: Sequence[str], naming: Sequence[Sensor], source: str)
     unknown = [name for name in names if not closest.knows(name)]
     known = [name for name in names if closest.knows(name)]
     raise BandError(
-        f"{source}: found band names {quoted(unknown)}, which no sensor has beside the others",
+        f"{source}: found band names {quoted(unknown)}, which no sensor has together with the others",
         f"names of one sensor, such as {closest.name}: {', '.join(closest.names)}",
-        f"{did_you_mean(unknown[0], closest.names)} Choose what to read with".lstrip(),
+        f"{did_you_mean(unknown[0], closest.names)} Choose the bands to read:".lstrip(),
         ("bands", ",".join(known) if known else "B02,B03,B04"),
     )

@@ -41,7 +41,7 @@ def sensor(name: str) -> Sensor:
     found = known.get(name.strip().lower())
     if found is None:
         raise BandError(
-            f"found sensor name {name!r}; expected one of {', '.join(known)}.{did_you_mean(name.lower(), tuple(known))}"
+            f"unknown sensor {name!r}", f"one of: {', '.join(known)}", did_you_mean(name.lower(), tuple(known))
         )
     return found
 
@@ -61,13 +61,11 @@ def read_sensor(path: str | os.PathLike[str]) -> Sensor:
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BandError(f"{path}: found no valid TOML: {error}", "a sensor as a TOML file") from None
+        raise BandError(f"{path}: is not valid TOML ({error})", do="Give a sensor as a TOML file") from None
     name = Path(path).stem.strip().lower()
     if is_sensor(name) or name == LIST_OF_WAVELENGTHS:
         raise BandError(
-            f"{path}: found the name of a known sensor, {name}",
-            "another, as bands are distinguished by it",
-            "Rename the file",
+            f"{path}: {name} is the name of a known sensor", do="Rename the file, as a sensor is named after its file"
         )
     return described(name, table, os.fspath(path), sensor)
 

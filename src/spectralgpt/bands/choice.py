@@ -23,8 +23,8 @@ def chosen_sensor(choice: str) -> Sensor | None:
         return None
     if all(number < MOST_POSITIONS and number.is_integer() for number in numbers):
         raise BandError(
-            f"{argument('bands', choice)} looks like positions",
-            "names like B02,B03 or wavelengths in nm, as bands are never taken by position",
+            f"{argument('bands', choice)} looks like positions, but bands are never matched by position",
+            do="Give names like B02,B03 or wavelengths in nm",
         )
     return from_wavelengths(numbers)
 

@@ -1,4 +1,4 @@
-"""What a file says of its bands, what follows from it, and the checks of names that both sides share."""
+"""What a file says about its bands, what follows from it, and checks of names."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ rounded."""
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a file says of its bands.
+    """What a file says about its bands.
 
     names: as written, None for a band without one. source: for messages. metadata: name of the sensor that its metadata
     or its own name state. wavelengths, fwhms: of each band in nm, or empty.
@@ -59,7 +59,9 @@ def bands_named(sensor: Sensor, names: Sequence[str], source: str) -> tuple[Band
     for band, times in Counter(bands).items():
         if times > 1:
             twice = [name for name, each in zip(names, bands, strict=True) if each == band]
-            raise BandError(f"{source}: found {' and '.join(twice)}, which are one band of {sensor.name}", "one")
+            raise BandError(
+                f"{source}: {' and '.join(twice)} are the same band of {sensor.name}", do="Choose one of them"
+            )
     return bands
 
 
@@ -73,7 +75,8 @@ def refuse_repeated(names: Sequence[str], subject: str) -> None:
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
         raise BandError(
-            f"{subject}: found the band name {quoted(repeated)} more than once (B1 and B01 are the same)", "each once"
+            f"{subject}: found the band name {quoted(repeated)} more than once (B1 and B01 are the same)",
+            "each name once",
         )
 
 
@@ -82,9 +85,9 @@ def refuse_unnamed(found: Sequence[str | None], source: str) -> None:
     unnamed = [index for index, name in enumerate(found, 1) if name is None]
     if unnamed:
         raise BandError(
-            f"{source}: found bands without a name (number {', '.join(map(str, unnamed))}) beside named ones",
-            "a name for each",
-            "Choose what to read with",
+            f"{source}: found bands without a name (number {', '.join(map(str, unnamed))}) among named ones",
+            "a name for every band",
+            "Choose the bands to read:",
             ("bands", ",".join(name for name in found if name)),
         )
 

@@ -32,8 +32,8 @@ def identify(evidence: Evidence, choice: str | None) -> Identity:
     Wavelengths in nm, as a list or a text file: of all bands of the file, in its order.
 
     BandError for a repeated, unknown or missing name, for a count that does not fit, and if the sensors that have all
-    the names would feed different bands of the model or differ in scale or offset. Where they read alike, Level-2A is
-    taken with a warning; B10 is in Level-1C only.
+    the names would feed different bands of the model or differ in scale or offset. Where all give them the same
+    meaning, Level-2A is taken with a warning; B10 is in Level-1C only.
     """
     found = canonical_names(evidence.names)
     refuse_repeated([name for name in found if name], evidence.source)
@@ -88,8 +88,8 @@ def _of_sensor(found: tuple[str | None, ...], chosen: Sensor, evidence: Evidence
         known = [name for name in names if chosen.knows(name)] or chosen.names[:2]
         raise BandError(
             f"{evidence.source}: found band names {quoted(unknown)}, which {chosen.name} does not have",
-            f"some of {', '.join(chosen.names)}",
-            f"{did_you_mean(unknown[0], chosen.names)} Choose what to read with".lstrip(),
+            f"some of: {', '.join(chosen.names)}",
+            f"{did_you_mean(unknown[0], chosen.names)} Choose the bands to read:".lstrip(),
             ("bands", f"{chosen.name}:{','.join(known)}"),
         )
     bands = bands_named(chosen, names, evidence.source)
@@ -122,8 +122,8 @@ def _listed(found: tuple[str | None, ...], choice: str, evidence: Evidence) -> I
     missing = [name for name in wanted if name not in found]
     if missing:
         raise BandError(
-            f"{evidence.source}: found the bands {', '.join(name for name in found if name)}",
-            f"also {', '.join(missing)}, as in {argument('bands', choice)}",
+            f"{evidence.source}: found no {' and no '.join(missing)} for {argument('bands', choice)}",
+            f"some of: {', '.join(name for name in found if name)}",
         )
     return _selected(found, wanted, chosen, evidence)
 
@@ -132,13 +132,14 @@ def _check_list(wanted: tuple[str, ...], found: tuple[str | None, ...], choice: 
     """BandError for a list that is empty, repeats a name, or is a single word that means nothing."""
     given = argument("bands", choice)
     if not wanted:
-        raise BandError(f"{given}: found an empty list of bands", "a sensor or names like B02,B03,B04")
+        raise BandError(f"{given}: found no band", "a sensor or names like B02,B03,B04")
     refuse_repeated(wanted, given)
     if len(wanted) == 1 and not is_alias(wanted[0]) and wanted[0] not in found:
         known = tuple(each.name for each in sensors())
         raise BandError(
-            f"{given} is neither a sensor nor a band; expected one of {', '.join(known)} or names like B02,B03."
-            f"{did_you_mean(choice.lower(), known)}"
+            f"{given} is neither a sensor nor a band",
+            f"one of: {', '.join(known)}, or names like B02,B03",
+            did_you_mean(choice.lower(), known),
         )
 
 
@@ -187,7 +188,7 @@ def _contradicted(chosen: Sensor, bands: Sequence[Band], evidence: Evidence) -> 
     declared = declared_sensor(evidence)
     if declared is not None and declared.name != chosen.name and not _same(declared, chosen, bands):
         conflicts.append(
-            f"{evidence.source}: found metadata or a file name of {declared.name}; expected {chosen.name}, as chosen. "
+            f"{evidence.source}: the metadata or the file name declares {declared.name}, but {chosen.name} was chosen. "
             f"Choose bands={declared.name!r}, or leave the choice out"
         )
     far = [
@@ -197,14 +198,14 @@ def _contradicted(chosen: Sensor, bands: Sequence[Band], evidence: Evidence) -> 
     ]
     if far and len(evidence.wavelengths) == len(bands):
         conflicts.append(
-            f"{evidence.source}: found the wavelengths {', '.join(far[:4])}; expected those of {chosen.name}, as "
-            "chosen. Choose the sensor of these bands"
+            f"{evidence.source}: the wavelengths are not those of {chosen.name}, which was chosen "
+            f"({', '.join(far[:4])}). Choose the sensor of these bands"
         )
     return tuple(conflicts)
 
 
 def _same(declared: Sensor, chosen: Sensor, bands: Sequence[Band]) -> bool:
-    """Whether a sensor is a file order of the same bands, as eurosat is of s2-l1c."""
+    """Whether a sensor has the same bands in another file order, as eurosat has those of s2-l1c."""
     names = [band.name for band in bands]
     return (
         all(map(declared.knows, names))

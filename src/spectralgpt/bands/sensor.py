@@ -46,8 +46,9 @@ class Sensor:
         found = self._find(name)
         if found is None:
             raise BandError(
-                f"found band name {name!r}, which {self.name} does not have; expected one of {', '.join(self.names)}."
-                f"{did_you_mean(canonical(name), self.names)}"
+                f"{self.name} has no band {name!r}",
+                f"one of: {', '.join(self.names)}",
+                did_you_mean(canonical(name), self.names),
             )
         return found
 

@@ -63,7 +63,7 @@ class BandTable:
         if abs(self.wavelength - middle) > (0.08 * width if measured else ROUNDING):
             raise OptionError(f"wavelength: found {self.wavelength:g}", f"{middle:g}, the middle of the edges")
         if abs(self.fwhm - width) > (max(1, 0.005 * width) if measured else ROUNDING):
-            raise OptionError(f"fwhm: found {self.fwhm:g}", f"{width:g}, the distance of the edges")
+            raise OptionError(f"fwhm: found {self.fwhm:g}", f"{width:g}, the distance between the edges")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +105,23 @@ class SensorTable:
             try:
                 row.check_edges(self.measured)
             except OptionError as error:
-                raise OptionError(f"bands.{number}.{error.found}", error.expected) from None
+                raise OptionError(f"bands.{number}.{error.found}", error.expected, error.do) from None
 
     def _check_ways(self) -> None:
         ways = [key for key in ("bands", "wavelengths", "bands_of") if getattr(self, key) is not None]
         if len(ways) != 1:
             found = " and ".join(ways) if ways else "neither bands nor wavelengths nor bands_of"
-            raise OptionError(f"found {found}", "one of them")
+            raise OptionError(f"found {found}", "exactly one of them")
         for key, other in (("order", "bands_of"), ("aliases", "bands_of"), ("fwhm", "wavelengths")):
             if getattr(self, key) is not None and ways[0] != other:
-                raise OptionError(f"{key}: found beside {ways[0]}", f"only together with {other}")
+                raise OptionError(f"{key}: cannot be combined with {ways[0]}", do=f"Use it only with {other}")
         for key in ("bands", "order"):
             if getattr(self, key) == ():
-                raise OptionError(f"{key}: found none", "at least one band")
+                raise OptionError(f"{key}: found no band", "at least one")
 
     def _check_numbers(self) -> None:
         if self.offset is not None and self.scale is None:
-            raise OptionError("offset: found without a scale", "both, or neither")
+            raise OptionError("offset: given without a scale", do="Give both, or neither")
         if self.scale is not None and not 0 < self.scale < math.inf:
             raise OptionError(f"scale: found {self.scale:g}", "a number above 0")
         for key in ("offset", "nodata"):
@@ -206,7 +206,7 @@ def _unambiguous(bands: Sequence[Band], aliases: Aliases) -> tuple[tuple[str, st
     meant: dict[str, str] = {}
     for band in bands:
         if spelled(band.name) in meant:
-            raise BandError(f"found the band {band.name} twice", "each once")
+            raise BandError(f"found the band {band.name} twice", "each band once")
         meant[spelled(band.name)] = band.name
     for alias, name in aliases:
         if meant.setdefault(spelled(alias), name) != name:

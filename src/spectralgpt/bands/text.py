@@ -16,12 +16,12 @@ def read_small_text(path: str | os.PathLike[str], expected: str) -> str:
         found = os.stat(path)
         # a pipe or a device may never end
         if not stat.S_ISREG(found.st_mode):
-            raise BandError(f"{path}: found no file to read (it is a folder or a device)", expected)
+            raise BandError(f"{path}: is a folder or a device, not a file", do=f"Give {expected}")
         text = Path(path).read_text(encoding="utf-8-sig") if found.st_size <= LARGEST else None
     except OSError as error:
-        raise BandError(f"{path}: found no file to read ({error.strerror})", expected) from None
+        raise BandError(f"{path}: cannot be read ({error.strerror})", do=f"Give {expected}") from None
     except ValueError:
-        raise BandError(f"{path}: found bytes that are not UTF-8 text", expected) from None
+        raise BandError(f"{path}: is not UTF-8 text", do=f"Give {expected}") from None
     if text is None:
-        raise BandError(f"{path}: found {found.st_size} bytes", f"{expected}, at most {LARGEST}")
+        raise BandError(f"{path}: found {found.st_size} bytes", f"at most {LARGEST}", f"Give {expected}")
     return text

@@ -57,7 +57,7 @@ def in_nanometres(
         return centres, widths(centres)
     given = [round(float(each) * unit, 6) for each in fwhm]
     if len(given) != len(centres):
-        raise BandError(f"found {len(given)} widths (FWHM) for {len(centres)} wavelengths", "one for each")
+        raise BandError(f"found {len(given)} widths (FWHM) for {len(centres)} wavelengths", "one per wavelength")
     wrong = [width for width in given if not 0 < width < math.inf]
     if wrong:
         raise BandError(f"found the width (FWHM) {wrong[0]:g} nm", "one above 0")

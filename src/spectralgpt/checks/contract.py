@@ -64,7 +64,9 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     source = ", ".join(raster.paths[:3])
     sample, clouds = look(raster)
     if not sample.valid.any():
-        raise RasterError(f"{source}: found no valid pixel, all are nodata, NaN or masked", "an image with data")
+        raise RasterError(
+            f"{source}: found no valid pixel: all are nodata, NaN or masked", do="Give an image with data"
+        )
     stated = [fact for fact in raster.facts if "offset" in fact or "scale" in fact]
     fixed = tuple(fact for fact in stated if not any(words in fact for words in BY_CONVENTION))
     conflicts = tuple(Flag("conflict", (), conflict) for conflict in raster.conflicts)
@@ -73,7 +75,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     refused = [flag for flag in flags if flag.kind in REFUSED]
     if refused and not trust:
         found = refused[0].text if refused[0] in conflicts else f"{source}: {refused[0].text}"
-        raise RasterError(found, "", "To go on anyway, give", ("trust_input", True))
+        raise RasterError(found, "", "To continue anyway, give", ("trust_input", True))
     warnings = (*raster.warnings, *(flag.text if flag in conflicts else f"{source}: {flag.text}" for flag in flags))
     return Verdict(
         text="; ".join(("valid pixels found", *raster.facts, *warnings)),

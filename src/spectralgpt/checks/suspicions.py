@@ -207,7 +207,7 @@ def suspected_order(sample: PixelSample, quantiles: Float[np.ndarray, "quantile 
             Flag(
                 "order",
                 tuple(sorted((found for found, _ in moved), key=sample.names.index)),
-                f"found bands that seem to have wrong names ({pairs}); expected spectra as on Earth. Check their "
+                f"found bands with names that seem wrong ({pairs}); expected spectra as on Earth. Check their "
                 "order, and name them, like bands='s2-l2a' or bands='B02,B03,B04'",
             )
         ]
@@ -216,8 +216,8 @@ def suspected_order(sample: PixelSample, quantiles: Float[np.ndarray, "quantile 
             Flag(
                 "order",
                 tuple(names),
-                f"found spectra like none on Earth ({as_named:.3g} times as far from the usual as real ones); expected "
-                "reflectance. Perhaps each band is scaled separately, or these are other bands: ask the file's source",
+                f"found spectra unlike any on Earth ({as_named:.3g} times as far from the usual as real ones); "
+                "expected reflectance. Perhaps each band was scaled separately, or these are others: ask its provider",
             )
         ]
     return []

@@ -121,5 +121,5 @@ def likeliest_order(
 def looks_like_reflectance(measured: Shaped[np.ndarray, " value"]) -> bool:
     """Whether the 98 % quantile of valid values is below 2. RasterError when there are none."""
     if not measured.size:
-        raise RasterError("found no valid value: all are NaN, infinite or nodata", "some measured values")
+        raise RasterError("found no valid value: all are NaN, infinite or nodata", do="Give an image with data")
     return bool(np.quantile(measured, 0.98) < REFLECTANCE_BELOW)

@@ -1,4 +1,4 @@
-"""Makes a command from a verb: what `parameters` reads is asked for, and the verb is called with what was given.
+"""Makes a command from a verb: it asks for what `parameters` reads, and calls the verb with what was given.
 
 Every command shows progress as a bar on standard error, and has `--json` and `--quiet`. Texts of the verb, its errors
 and its results spell arguments as in Python; the command shows them as its own options. JSON has what Python returns.
@@ -102,7 +102,7 @@ def _by_current_names(name: str, given: dict[str, Any], asked: Sequence[Paramete
 
 
 def _former(asked: Sequence[Parameter]) -> list[inspect.Parameter]:
-    """Hidden options by the names that some had before."""
+    """Hidden options under the former names of some."""
     kinds = {one.name: one.kind for one in asked}
     return [
         inspect.Parameter(

@@ -60,5 +60,5 @@ def _word(value: str) -> str:
 def _read(string: str) -> str:
     try:
         return str(ast.literal_eval(string))
-    except (SyntaxError, ValueError):  # an escape that is none
+    except (SyntaxError, ValueError):  # not a valid escape
         return string[1:-1]

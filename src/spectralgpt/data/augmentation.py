@@ -26,7 +26,7 @@ from spectralgpt.nn.stored_images import Feeding, StoredImages
 AREA, ASPECT, ROW, COLUMN, TURN, FLIP_ROWS, FLIP_COLUMNS, LOSES, LOSES_GROUPS, LOST, ORDER = range(11)
 """What is drawn: a part of the keys."""
 STREAM = 0xC50B5
-"""Keeps these draws apart from others of the same keys."""
+"""Separates these draws from others with the same keys."""
 SMALLEST = 8
 """Least side of a crop in pixels, where the image has them: the side of a patch."""
 CHUNK = 1 << 20

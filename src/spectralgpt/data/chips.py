@@ -247,10 +247,13 @@ def _day(image: ImageSource, index: int, raster: Raster, others: Container[int])
         raise RasterError(
             f"{path}: found no date in its metadata or name",
             "a date, as its place has several images",
-            "Give it in the column date of a table",
+            "Give it in the column `date` of a table",
         )
     if day in others:
-        raise RasterError(f"{path}: found the date {iso_date(day)}, as of another image of its place", "different days")
+        raise RasterError(
+            f"{path}: found the date {iso_date(day)}, which another image of its place also has",
+            "a different date for each image",
+        )
     return int(day)
 
 

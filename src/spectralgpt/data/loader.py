@@ -24,7 +24,7 @@ from spectralgpt.errors import DataError, OptionError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 DATES = -4
-"""Part of the keys that draw dates, apart from other draws of a sample's key."""
+"""Part of the keys that draw dates; separates them from other draws with a sample's key."""
 PREFETCH = 2
 """Micro-batches that each worker prepares ahead."""
 
@@ -100,12 +100,10 @@ class Loader:
             raise ValueError(f"found rank {rank} of {ranks}; expected at most {ranks - 1}")
         for source in self.sources:
             if not sum(map(len, source.rows)):
-                raise DataError(
-                    f"{source.shards.folder}: found no samples to train on", "some", "Leave this folder out"
-                )
+                raise DataError(f"{source.shards.folder}: found no samples to train on", do="Leave this folder out")
         weights = [source.weight for source in self.sources if source.weight is not None]
         if weights and len(weights) < len(self.sources):
-            raise OptionError("weights: found sources with and without one", "a weight for all or for none")
+            raise OptionError("weights: found sources with and without a weight", "a weight for all or for none")
         self.memory: Memory = pinned if pin else BufferPool()
         counts = [[len(rows) for rows in source.rows] for source in self.sources]
         self.order = Order(counts, weights or None, batch, seed)
@@ -197,7 +195,7 @@ class BufferPool:
         with self._lock:
             fits = [index for index, memory in enumerate(self._free) if memory.nbytes >= size]
             if not fits:
-                self._free.clear()  # too small for the arrays that come now
+                self._free.clear()  # too small for the arrays that are needed now
             memory = self._free.pop(fits[0]) if fits else np.empty(size, np.uint8)
         # every view, and every tensor made from one, holds this array, not the memory itself
         held = np.frombuffer(memory.data, np.uint8, size)

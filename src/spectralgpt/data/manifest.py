@@ -74,12 +74,12 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.from_json(path.read_text())
     except FileNotFoundError:
-        found = "no manifest.json" if folder.is_dir() else "no such folder"
+        found = f"contains no {NAME}" if folder.is_dir() else "does not exist"
         raise DataError(
-            f"{folder}: found {found}", "shards", "Make them with the verb `shard` and", ("out", str(folder))
+            f"{folder}: {found}", "", "Make shards with the verb `shard` and", ("out", str(folder))
         ) from None
     except OSError as error:
-        raise DataError(f"{path}: found no file that can be read ({error.strerror})", "a manifest of shards") from None
+        raise DataError(f"{path}: cannot be read ({error.strerror})", do="Check its permissions") from None
     except (ValueError, OptionError, RecursionError) as error:
         raise DataError(
             f"{path}: found no manifest of shards ({error})",

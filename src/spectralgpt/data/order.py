@@ -12,7 +12,7 @@ from spectralgpt.draws import permutation
 from spectralgpt.errors import OptionError
 
 SOURCES, BATCHES, SAMPLES = -1, -2, -3
-"""What is permuted: a part of the keys, negative as no part of the keys of steps is."""
+"""What is permuted: a part of the keys, negative, unlike those of steps."""
 
 Turns = tuple[list[int], np.ndarray]
 
@@ -105,7 +105,9 @@ def _batches(count: int, batch: int) -> int:
 def _shares(weights: Sequence[float | int], sources: int) -> tuple[Fraction, ...]:
     if len(weights) != sources or not all(math.isfinite(weight) and weight > 0 for weight in weights):
         raise OptionError(
-            f"weights: found {list(weights)}", f"{sources} numbers above 0", "Leave out sources that are to give none"
+            f"weights: found {list(weights)}",
+            f"{sources} numbers above 0",
+            "Leave out sources that should give no samples",
         )
     exact = [Fraction(str(weight)) for weight in weights]
     return tuple(weight / sum(exact) for weight in exact)

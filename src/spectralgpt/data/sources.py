@@ -72,7 +72,7 @@ def find_images(
             root = os.path.dirname(path)
             found.append(ImageSource(path, (path,)))
         else:
-            raise RasterError(f"{source}: found nothing there", "an image, a folder or a table", "Check the path")
+            raise RasterError(f"{source}: does not exist", do="Check the path")
         if len(found) == before:
             raise RasterError(
                 f"{source}: found no image ({', '.join((*image_suffixes(), *archive_suffixes()))}, a product)",
@@ -110,9 +110,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
             return sorted((each for each in listed if not each.name.startswith(".")), key=lambda each: each.name)
     except OSError as error:
         raise RasterError(
-            f"{folder}: found a folder that cannot be listed ({error.strerror})",
-            "a readable one",
-            "Change its permissions, or name other folders",
+            f"{folder}: cannot be listed ({error.strerror})", do="Change its permissions, or name other folders"
         ) from None
 
 
@@ -195,7 +193,7 @@ def _rows(table: str) -> list[dict[str, str]]:
                 if (row.get(names["path"]) or "").strip()
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RasterError(f"{table}: cannot be read ({error})", "a table (CSV, UTF-8)") from None
+        raise RasterError(f"{table}: cannot be read as a CSV table ({error})", do="Save it as CSV in UTF-8") from None
 
 
 def _enter(root: str, known: dict[str, str]) -> None:

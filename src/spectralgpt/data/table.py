@@ -28,6 +28,9 @@ from spectralgpt.data.statistics import BandTotals
 from spectralgpt.errors import DataError, OptionError
 from spectralgpt.plain import from_plain, to_plain
 
+REPLACE = "Download it again, or remove it and run the verb `shard` again"
+"""What to do about a damaged shard."""
+
 LAYOUT = b"layout"
 """Key of the layout, as JSON, in the metadata of a table."""
 
@@ -139,7 +142,7 @@ class Table:
                 raise DataError(
                     f"{path}: found {path.stat().st_size} bytes",
                     f"{size}, as in manifest.json",
-                    "It is cut off or was replaced: fetch it again, or remove it and run the verb `shard` again",
+                    f"It is cut off or was changed. {REPLACE}",
                 )
             with pa.memory_map(str(path)) as file:
                 # closing gives the descriptor back; the mapping lasts as long as a view of it
@@ -151,13 +154,9 @@ class Table:
                 raise DataError(f"{path}: found a table of another layout", "the layout in manifest.json")
             self.blocks = [MappedBatch(batch, layout) for batch in batches]
         except OSError as error:
-            raise DataError(
-                f"{path}: found no file that can be read ({error.strerror or error})",
-                "a shard",
-                "Fetch it again, or remove it and run the verb `shard` again",
-            ) from None
+            raise DataError(f"{path}: cannot be read ({error.strerror or error})", do=REPLACE) from None
         except (pa.ArrowException, KeyError, TypeError, ValueError, OptionError) as error:
-            raise DataError(f"{path}: found a file that is no shard ({error})", "an Arrow file") from None
+            raise DataError(f"{path}: is not a shard ({error})", do=REPLACE) from None
         self.ends: list[int] = np.cumsum([batch.num_rows for batch in batches], dtype=np.int64).tolist()
         if len(self) != count:
             raise DataError(f"{path}: found {len(self)} samples", f"{count}, as in manifest.json")
@@ -189,9 +188,7 @@ def layout_of(path: Path) -> tuple[Layout, int]:
             layout = _layout(reader.schema.metadata[LAYOUT])
             return layout, sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, OptionError) as error:
-        raise DataError(
-            f"{path}: found a file that is no shard ({error})", "an Arrow file", "Remove it, and run this again"
-        ) from None
+        raise DataError(f"{path}: is not a shard ({error})", do="Remove it, and run this again") from None
 
 
 def _layout(stored: bytes) -> Layout:

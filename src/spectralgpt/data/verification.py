@@ -23,14 +23,13 @@ def verify_shards(folder: str | os.PathLike[str], progress: Progress = silent) -
             if size != entry.bytes:
                 wrong.append(f"{entry.file} ({size} bytes instead of {entry.bytes})")
             elif crc32 != entry.crc32:
-                wrong.append(f"{entry.file} (other bytes than were written)")
+                wrong.append(f"{entry.file} (not the bytes that were written)")
         except OSError as error:
             wrong.append(f"{entry.file} ({error.strerror})")
         progress("checking shards", done, len(entries))
     if wrong:
         raise DataError(
-            f"{path}: found {len(wrong)} of {len(entries)} shards missing or damaged: {', '.join(wrong)}",
-            "them to match manifest.json",
-            "Remove these files and run spectralgpt shard again with the same sources",
+            f"{path}: {len(wrong)} of {len(entries)} shards are missing or damaged: {', '.join(wrong)}",
+            do="Remove these files, and run the verb `shard` again with the same sources",
         )
     return len(entries)

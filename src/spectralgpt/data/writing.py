@@ -23,7 +23,7 @@ from spectralgpt.data.manifest import NAME, Manifest, ShardEntry, read_manifest,
 from spectralgpt.data.statistics import BandTotals, merge, totals
 from spectralgpt.data.table import Chip, Table, layout_of, record_batch, schema
 from spectralgpt.disk import LOCK, atomic_write, locked
-from spectralgpt.errors import TargetError
+from spectralgpt.errors import CHECK_DISK, TargetError
 
 BATCH = 16_000_000
 """Bytes of values in a record batch."""
@@ -85,9 +85,8 @@ class ShardsWriter:
             others = [each.name for each in self.folder.iterdir() if not _is_ours(each.name)]
             if others and not (self.folder / NAME).exists():
                 raise TargetError(
-                    f"{self.folder}: found a folder with {sorted(others)[0]} and without manifest.json",
-                    "a folder of shards, an empty one, or none",
-                    "Choose another folder",
+                    f"{self.folder}: contains {sorted(others)[0]}, but no manifest.json",
+                    do="Choose a folder of shards, an empty folder, or a new one",
                 )
             self._lock = locked(self.folder / LOCK)
         if self._lock is None:
@@ -189,8 +188,7 @@ class ShardsWriter:
         except OSError as error:
             raise TargetError(
                 f"{self.folder}: cannot be written to ({error})",
-                "a disk with space and permission to write",
-                "The shards in manifest.json are safe: fix this, and run it again",
+                do=f"{CHECK_DISK}, and run this again: the shards in manifest.json are safe",
             ) from error
 
 

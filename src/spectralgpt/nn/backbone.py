@@ -87,7 +87,7 @@ class Backbone(nn.Module):
         """
         pooled = {"image": (1, 2, 3, 4), "place": (1, 2), "group": (1,), "date": (2,)}
         if per not in pooled:
-            raise OptionError(f"found an embedding per {per!r}", f"one of {', '.join(pooled)}")
+            raise OptionError(f"found an embedding per {per!r}", f"one of: {', '.join(pooled)}")
         if self.read_out is not None and per == "place":
             return self.read_out.of_places(self._encoded(cube, self.read_out.config.place)[0], self.present(cube))
         if self.read_out is not None and per == "image":

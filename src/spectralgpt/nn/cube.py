@@ -215,7 +215,9 @@ def _check(pixels: PixelsLike, values: Shaped[Tensor, "*axes"], alignment: Align
     if days.shape not in ((dates,), (batch, dates)):
         raise RasterError(f"found days of shape {days.shape} for {dates} dates", "one per date")
     if valid is not None and tuple(valid.shape) not in (tuple(values.shape), tuple(values.shape[1:])):
-        raise RasterError(f"found valid of shape {tuple(valid.shape)}", f"the values' {tuple(values.shape)}")
+        raise RasterError(
+            f"found `valid` of shape {tuple(valid.shape)}", f"{tuple(values.shape)}, the shape of the values"
+        )
 
 
 def _tensor(values: Any) -> Tensor:

@@ -40,7 +40,7 @@ class Archive:
             found.append(name)
             if len(found) > MOST_FILES:
                 raise RasterError(
-                    f"{self.path}: found more than {MOST_FILES} files", "one product", "Name the product's folder"
+                    f"{self.path}: found more than {MOST_FILES} files", "one product", "Give the product's folder"
                 )
         return tuple(sorted(found))
 
@@ -59,20 +59,18 @@ class Archive:
         try:
             content = self._head(name, MOST_TEXT + 1)
         except (OSError, *BROKEN) as error:
-            raise RasterError(
-                f"{self.path}: {name} cannot be read ({error})", "a text file", "Download it again"
-            ) from None
+            raise RasterError(f"{self.path}: {name} cannot be read ({error})", do="Download it again") from None
         if len(content) > MOST_TEXT:
             raise RasterError(
-                f"{self.path}: found more than {MOST_TEXT >> 20} MiB in {name}", "metadata", "It is damaged"
+                f"{self.path}: found more than {MOST_TEXT >> 20} MiB in {name}", "metadata", "Download it again"
             )
         try:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise RasterError(f"{self.path}: {name} is not text", "UTF-8", "It is damaged: download it again") from None
+            raise RasterError(f"{self.path}: {name} is not UTF-8 text", do="Download it again") from None
 
     def start(self, name: str, count: int = 4096) -> str:
-        """The first bytes of a file as text, whatever it holds; empty where it cannot be read. For telling its kind."""
+        """The first bytes of a file as text, to recognize its kind; empty where it cannot be read."""
         try:
             return self._head(name, count).decode("utf-8", "replace") if self.has(name) else ""
         except (OSError, *BROKEN):
@@ -90,7 +88,7 @@ class Archive:
 
     def _needed(self, name: str) -> None:
         if not self.has(name):
-            raise RasterError(f"{self.path}: found no {name}", "it in the product", "Download it again")
+            raise RasterError(f"{self.path}: {name} is missing", do="Download it again")
 
     def _head(self, name: str, count: int) -> bytes:
         """The first bytes of a file."""
@@ -133,7 +131,7 @@ def open_archive(path: str) -> Archive | None:
                 listed = ((entry.name, entry.size) for entry in tape if entry.isfile())
                 return Archive(full, "tar", _members(path, listed))
     except (OSError, *BROKEN) as error:
-        raise RasterError(f"{path}: the archive cannot be read ({error})", "a whole one", "Download it again") from None
+        raise RasterError(f"{path}: the archive cannot be read ({error})", do="Download it again") from None
     return None
 
 
@@ -159,7 +157,7 @@ def _walk(folder: str, depth: int) -> Iterator[str]:
             entries = list(os.scandir(os.path.join(folder, inside)))
         except OSError as error:
             raise RasterError(
-                f"{os.path.join(folder, inside)}: the folder cannot be listed ({error.strerror})", "a product's folder"
+                f"{os.path.join(folder, inside)}: cannot be listed ({error.strerror})", do="Change its permissions"
             ) from None
         if (status.st_dev, status.st_ino) in seen:
             continue

@@ -81,7 +81,7 @@ def read_product(path: str, expected: int | None = None) -> Product:
         product = one.read(path, expected)
         if product is not None:
             return product
-    raise RasterError(f"{path}: found neither a file nor a folder", "an image", "Check the path")
+    raise RasterError(f"{path}: no format recognizes it", do="Give an image")
 
 
 def format_of_file(path: str) -> Format | None:

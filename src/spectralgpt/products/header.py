@@ -58,19 +58,21 @@ def read_header(path: str, expected: int | None = None) -> Header:
         raise RasterError(f"{path}: found an address in memory", "a file")
     if "://" not in path and not path.startswith("/vsi") and not DRIVER.match(path):
         if not os.path.exists(path):
-            raise RasterError(f"{path}: does not exist", "an image", "Check the path")
+            raise RasterError(f"{path}: does not exist", do="Check the path")
         if not os.path.isfile(path):
-            raise RasterError(f"{path}: is not a file", "an image")
+            raise RasterError(f"{path}: is not a file", do="Check the path")
         for beside in (path + ".hdr", os.path.splitext(path)[0] + ".hdr"):
             if os.path.exists(beside) and not os.path.isfile(beside):  # GDAL would read it, and a pipe may never end
-                raise RasterError(f"{beside}: is not a file", "a header, or nothing")
+                raise RasterError(
+                    f"{beside}: is not a file", do="Replace it with the header of the image, or remove it"
+                )
         if os.path.getsize(path) == 0:
             raise RasterError(f"{path}: found an empty file (0 bytes)", "an image", "Download it again")
     with open_dataset(path) as dataset:
         try:
             return _header(path, dataset, expected)
         except (*GDAL_ERRORS, struct.error) as error:
-            raise RasterError(f"{path}: the header cannot be read ({error})", "an image") from error
+            raise RasterError(f"{path}: the header cannot be read ({error})", do="Download it again") from error
 
 
 def single_band(path: str) -> tuple[StoredBand, Header]:
@@ -190,7 +192,7 @@ def _grid(path: str, dataset: DatasetReader) -> tuple[Grid, tuple[str, ...]]:
                 crs, transform = points_crs, fitted
             else:
                 warnings = (
-                    f"{path}: its {len(points)} ground control points lie on no regular grid; read without "
+                    f"{path}: its {len(points)} ground control points do not lie on a regular grid; read without "
                     "georeference. Warp it first, with gdalwarp",
                 )
         elif dataset.rpcs:
@@ -239,7 +241,7 @@ def refuse_absurd(path: str, dataset: DatasetReader) -> None:
             f"{path}: found a header of {dataset.count} bands of {dataset.height} x {dataset.width} pixels, "
             f"{claimed:.2g} bytes, in a file of {stored} bytes",
             "sizes that fit into it",
-            "The header is damaged",
+            "The header is damaged: download it again",
         )
 
 
@@ -257,6 +259,6 @@ def refuse_cut_off(path: str, dataset: DatasetReader) -> None:
     if needed > stored:
         raise RasterError(
             f"{path}: found {stored} bytes",
-            f"at least {needed}, as its header says",
+            f"at least {needed}, as its header declares",
             "It is cut off: download it again",
         )

@@ -105,8 +105,12 @@ def _reflective(identity: Identity) -> tuple[Identity, tuple[str, ...]]:
     if not kept or len(kept) == len(identity.bands):
         return identity, ()
     left_out = [
-        *([f"thermal, no reflectance ({', '.join(band.name for band in thermal)})"] if thermal else []),
-        *([f"panchromatic ({pan.name})"] if pan is not None and pan in identity.bands else []),
+        *(
+            [f"thermal bands ({', '.join(band.name for band in thermal)}), as they contain no reflectance"]
+            if thermal
+            else []
+        ),
+        *([f"panchromatic band ({pan.name})"] if pan is not None and pan in identity.bands else []),
     ]
     bands = tuple(identity.bands[index] for index in kept)
     indices = tuple(identity.indices[index] for index in kept)
@@ -121,8 +125,8 @@ def _refuse_missing(path: str, product: Product, identity: Identity) -> None:
         more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
         present = ",".join(band.name for band in identity.bands)
         raise RasterError(
-            f"{path}: found no file of {listed}{more}",
-            "all files that its metadata list",
+            f"{path}: the metadata list files that are missing: {listed}{more}",
+            "",
             "Download it again, or choose from the bands that are present:",
             ("bands", f"{identity.sensor.name}:{present}"),
         )

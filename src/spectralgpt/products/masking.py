@@ -18,7 +18,7 @@ def with_clouds(images: list[Image], clouds: str) -> list[Image]:
                 raise OptionError(
                     f"{argument('clouds', clouds)}: found no cloud layer in {image.source}",
                     "a product that has one (Sentinel-2 Level-2A, Landsat, HLS)",
-                    "Or give a raster:",
+                    "Give a raster instead:",
                     ("clouds", "mask.tif"),
                 )
         return images
@@ -37,5 +37,7 @@ def _mask(path: str, image: Image) -> CloudLayer:
         raise OptionError(f"{argument('clouds', path)}: found {len(header.bands)} bands", "one, not 0 in clouds")
     band = header.bands[0]
     if not overlap(image.grid, band.grid):
-        raise OptionError(f"{argument('clouds', path)}: does not overlap {image.source}", "its clouds")
+        raise OptionError(
+            f"{argument('clouds', path)}: does not overlap {image.source}", do="Give the clouds of this image"
+        )
     return CloudLayer("mask", band.path, band.index, band.grid, ())

@@ -60,8 +60,9 @@ def refuse_other_bands(first: Image, other: Image) -> None:
         raise RasterError(
             f"{other.source}: found other bands than in {first.source} (only here: {listed(other, two - one)}; only "
             f"there: {listed(first, one - two)})",
-            "the same for all dates",
-            "Choose them with the argument bands, as a list or a sensor",
+            "the same bands on all dates",
+            "Choose bands that all dates have, like",
+            ("bands", "B02,B03,..."),
         )
 
 
@@ -76,7 +77,7 @@ def refuse_elsewhere(first: Image, other: Image) -> None:
             "one grid, or a CRS and transform in both",
         )
     if not overlap(first.grid, other.grid):
-        raise RasterError(f"{other.source}: does not overlap {first.source}", "dates of one place")
+        raise RasterError(f"{other.source}: does not overlap {first.source}", do="Give dates of one place")
 
 
 def _in_order_of(first: Image, image: Image) -> tuple[Layer, ...]:

@@ -42,7 +42,7 @@ def layers_of(
     if known.scale is None or known.offset is None or brightest * known.scale < DARK:
         raise RasterError(
             f"{path}: found digital numbers ({layers[unstated[0]].dtype}) of {known.name} without scale and offset",
-            "reflectance, or metadata that state how the numbers become reflectance",
+            "reflectance, or metadata that declare how the numbers become reflectance",
             "Give the product's folder with its metadata, or a sensor file with scale and offset:",
             ("bands", "mine.toml"),
         )

@@ -17,10 +17,8 @@ def parse_xml(content: str | bytes, source: str) -> Element:
         root: Element = fromstring(content, forbid_dtd=True)
     except DefusedXmlException:
         raise RasterError(
-            f"{source}: found XML with a DOCTYPE or entities", "plain XML", "Download the file again from its provider"
+            f"{source}: found XML with a DOCTYPE or entities", "plain XML", "Download it again from its provider"
         ) from None
     except (ParseError, LookupError, ValueError) as error:
-        raise RasterError(
-            f"{source}: found XML that cannot be read ({error})", "plain XML", "Download it again"
-        ) from None
+        raise RasterError(f"{source}: is not valid XML ({error})", do="Download it again") from None
     return root

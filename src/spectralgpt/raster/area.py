@@ -105,7 +105,7 @@ def read_area(path: str, grid: Grid) -> tuple[Window, Area]:
             "an area within that CRS",
         ) from error
     if window is None:
-        raise OptionError(f"{option}: found an area that does not overlap the image: {where}", "one that does")
+        raise OptionError(f"{option}: does not overlap the image: {where}")
     area = Area(placed)
     if window.height * window.width <= LOOKED_AT and not area.mask(window).any():
         raise OptionError(
@@ -120,13 +120,13 @@ def read_area(path: str, grid: Grid) -> tuple[Window, Area]:
 
 def _parsed(option: str, path: str) -> dict[str, Any]:
     if os.path.exists(path) and not os.path.isfile(path):  # a pipe may never end
-        raise OptionError(f"{option}: found a folder or a device", "a GeoJSON file")
+        raise OptionError(f"{option}: is not a file", do="Give a GeoJSON file")
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise OptionError(f"{option}: cannot be read ({error.strerror})", "a GeoJSON file") from error
+        raise OptionError(f"{option}: cannot be read ({error.strerror})", do="Give a GeoJSON file") from error
     except (ValueError, RecursionError) as error:
-        raise OptionError(f"{option}: not valid JSON ({error})", "GeoJSON, a text file with polygons") from error
+        raise OptionError(f"{option}: is not valid JSON ({error})", do="Give a GeoJSON file") from error
     if not isinstance(document, dict) or "type" not in document:
         raise OptionError(f"{option}: found JSON without a `type`", "GeoJSON")
     return document

@@ -100,7 +100,7 @@ class Grid:
         """
         option = f"gsd={gsd:g}"
         if not (math.isfinite(gsd) and gsd > 0):
-            raise OptionError(f"{option}: not the size of a pixel", "metres on the ground above 0, like 10")
+            raise OptionError(option, "a number of metres on the ground above 0, like 10")
         if self.crs is None or not math.isfinite(self.gsd):
             raise OptionError(
                 f"{option}: found an image without a georeference that gives metres on the ground",

@@ -43,7 +43,7 @@ def open_dataset(path: str) -> DatasetReader:
             return rasterio.open(path)
     except GDAL_ERRORS as error:
         raise RasterError(
-            f"{path}: found no image that can be opened ({error})", "a raster such as a GeoTIFF"
+            f"{path}: cannot be opened as an image ({error})", do="Give a raster such as a GeoTIFF"
         ) from error
 
 
@@ -68,7 +68,7 @@ class Handles:
     def of(self, path: str) -> DatasetReader:
         """This thread's dataset of a path, opened on first use."""
         if self._process != os.getpid():
-            self._start()  # closing the parent's handles here would close them under it
+            self._start()  # closing the parent's handles here would close them for the parent, too
         mine: dict[str, DatasetReader] = self._local.__dict__.setdefault("datasets", {})
         dataset = mine.get(path)
         if dataset is None or dataset.closed:

@@ -230,8 +230,7 @@ class Raster:
         except GDAL_ERRORS as error:
             raise RasterError(
                 f"{path}: rows {window.row} to {window.end_row - 1} cannot be read ({error.__cause__ or error})",
-                "a whole file",
-                "It may be cut off or damaged: download it again",
+                do="It may be cut off or damaged: download it again",
             ) from error
 
     def _is_converted(self, band: int, layer: Layer) -> bool:

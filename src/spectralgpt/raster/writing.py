@@ -21,7 +21,7 @@ from rasterio.io import DatasetWriter
 from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window as RasterioWindow
 
-from spectralgpt.errors import TargetError
+from spectralgpt.errors import CHECK_DISK, TargetError
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS, without_georeference_warning
 
@@ -66,13 +66,14 @@ def check_target(path: str | os.PathLike[str], kind: Literal["raster", "file"] =
     target = Path(path)
     # os.path: Path.is_dir may raise for a name that is too long
     if os.path.isdir(target):
-        raise TargetError(f"{target}: found a folder", "the name of a file to write", "Name one inside it")
+        raise TargetError(f"{target}: is a folder", "", "Give the name of a file inside it")
     if kind == "raster" and target.suffix.lower() not in TIFF_SUFFIXES:
         raise TargetError(f"{target}: found the name {target.name!r}", "one that ends in .tif, for a GeoTIFF")
     folder = target.parent
     if not folder.is_dir():
-        found = "a file where its folder should be" if folder.exists() else f"no folder {folder}"
-        raise TargetError(f"{target}: found {found}", "a folder to write into", "Create it first")
+        if folder.exists():
+            raise TargetError(f"{target}: {folder} is not a folder", do="Choose another folder")
+        raise TargetError(f"{target}: the folder {folder} does not exist", do="Create it first")
     try:
         with tempfile.TemporaryFile(dir=folder, prefix=f".{target.name[:100]}."):
             pass
@@ -87,7 +88,7 @@ def refuse_overwriting(sources: Iterable[str], targets: Iterable[Path]) -> None:
     """TargetError where a target is one of the sources, under any name."""
     for source, target in product(sources, targets):
         if os.path.exists(source) and target.exists() and os.path.samefile(source, target):
-            raise TargetError(f"{target}: this is one of the sources", do="Choose another target")
+            raise TargetError(f"{target}: is one of the sources", do="Choose another target")
 
 
 class CogWriter:
@@ -237,6 +238,4 @@ def _refusals(target: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, *GDAL_ERRORS) as error:
-        raise TargetError(
-            f"{target}: cannot be written ({error})", "a disk with space and permission to write"
-        ) from error
+        raise TargetError(f"{target}: cannot be written to ({error})", do=CHECK_DISK) from error

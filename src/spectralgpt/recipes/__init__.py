@@ -23,8 +23,9 @@ def find(name: str) -> "Recipe":
 
     if name not in names():
         raise OptionError(
-            f"no recipe is called {name!r}; expected one of {', '.join(names())}, or the config.json of a run."
-            + did_you_mean(name, names(), 0.6)
+            f"unknown recipe {name!r}",
+            f"one of: {', '.join(names())}, or the config.json of a run",
+            did_you_mean(name, names(), 0.6),
         )
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     recipe: Recipe = module.recipe()

@@ -6,7 +6,7 @@ from spectralgpt.training import Machine, Mixture, ModelChoice, Recipe, Schedule
 
 
 def recipe() -> Recipe:
-    """Expects shards of any sensors; those with bands that the model does not know are left out and reported.
+    """Expects shards of any sensors; those with bands that the model does not recognize are left out and reported.
 
     Masks are mixed, so that whole groups, places and dates are rebuilt from the others, and bands are missing in a
     third of the steps, so that the model copes with sensors without them.

@@ -167,7 +167,8 @@ def check_scene_target(target: Path) -> None:
     if version != VERSION:
         raise TargetError(
             f"{partial}: found an unfinished scene of another version of spectralgpt (format {version})",
-            f"format {VERSION}, as no other can be continued: delete the folder and start again",
+            f"format {VERSION}, as no other can be continued",
+            "Delete the folder, and start again",
         )
 
 

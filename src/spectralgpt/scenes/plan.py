@@ -13,7 +13,7 @@ from math import ceil, pi
 import numpy as np
 from jaxtyping import Float64
 
-from spectralgpt.errors import OptionError
+from spectralgpt.errors import OptionError, argument
 from spectralgpt.raster import Window
 
 
@@ -103,13 +103,13 @@ def plan_scene(
     """
     if not 0 <= overlap < 1:
         raise OptionError(
-            f"found an overlap of {overlap}",
+            argument("overlap", overlap),
             "0 or more and less than 1, the part of its side that a window shares with the next",
             "Use",
             ("overlap", 0.25),
         )
     if batch < 1:
-        raise OptionError(f"found a batch of {batch}", "at least 1 window", "If memory is short, use", ("batch", 1))
+        raise OptionError(argument("batch", batch), "at least 1 window", "If memory is short, use", ("batch", 1))
     if min(height, width, patch, side, reduce) < 1:
         raise ValueError(f"found {height=}, {width=}, {patch=}, {side=}, {reduce=}; expected at least 1 each")
     if side % patch or patch % reduce:

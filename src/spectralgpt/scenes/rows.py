@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Shaped
 from numpy.typing import NDArray
 
-from spectralgpt.errors import TargetError
+from spectralgpt.errors import CHECK_DISK, TargetError
 
 BYTES_AT_ONCE = 2**22
 """Bytes of a block row that are collected before writing: a file in C order takes one write per band and row."""
@@ -117,6 +117,4 @@ def refusals(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise TargetError(
-            f"{folder}: cannot be written to ({error})", "a disk with space and permission to write"
-        ) from error
+        raise TargetError(f"{folder}: cannot be written to ({error})", do=CHECK_DISK) from error

@@ -21,8 +21,8 @@ def run_scene(
 ) -> S:
     """Write TARGET: every window is read, computed, blended, stored with its notes, and finally encoded.
 
-    Returns the maker's summary of the scene. journal: what the result depends on besides the plan (inputs, fingerprint
-    of the weights, parameters), as JSON values; kept in plan.json. progress: stages "windows" and "writing".
+    Returns the maker's summary of the scene. journal: what the result depends on in addition to the plan (inputs,
+    fingerprint of the weights, parameters), as JSON values; kept in plan.json. progress: stages "windows", "writing".
 
     Memory depends on the window and group, and on the scene's width by the rows that two rows of windows share and a
     block row of TARGET, but not on the scene's height. TARGET is tested for writing before anything is read. Until it

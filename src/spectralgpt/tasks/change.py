@@ -47,7 +47,7 @@ class ChangeDetection(Backbone):
     def __init__(self, config: ModelConfig, head: ChangeConfig):
         super().__init__(config)
         if head.combine not in get_args(Combine):
-            raise OptionError(f"combine: found {head.combine!r}", f"one of {', '.join(get_args(Combine))}")
+            raise OptionError(f"combine: found {head.combine!r}", f"one of: {', '.join(get_args(Combine))}")
         self.combine = head.combine
         self.blocks = head.blocks(config.size.depth)
         dim = config.size.dim

@@ -220,8 +220,6 @@ def find(name: str) -> Task:
     """The task of this name. OptionError, with the nearest name, for any other."""
     known = names()
     if name not in known:
-        raise OptionError(
-            f"found no task {name!r}; expected one of: {', '.join(known)}.{did_you_mean(name, known, 0.6)}"
-        )
+        raise OptionError(f"unknown task {name!r}", f"one of: {', '.join(known)}", did_you_mean(name, known, 0.6))
     task: Task = importlib.import_module(f"{__package__}.{name}").TASK
     return task

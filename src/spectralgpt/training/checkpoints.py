@@ -30,7 +30,7 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from spectralgpt.disk import atomic_write, fsync_folder
-from spectralgpt.errors import DataError, TargetError
+from spectralgpt.errors import CHECK_DISK, DataError, TargetError
 from spectralgpt.nn import bare
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.ema import Average
@@ -193,7 +193,7 @@ def _checked(path: Path, distribution: Distribution) -> dict[str, Any]:
     if content["version"] != VERSION:
         raise DataError(
             f"{path}: found a checkpoint of version {content['version']}",
-            f"{VERSION}",
+            f"version {VERSION}",
             "Use the version of spectralgpt that wrote it",
         )
     return content  # type: ignore[no-any-return]
@@ -259,8 +259,7 @@ def _refusals(folder: Path) -> Iterator[None]:
             raise cause from error
         raise TargetError(
             f"{folder}: cannot be written to ({cause})",
-            "a disk with space and permission to write",
-            "Earlier checkpoints are whole, and the run can be resumed from them",
+            do=f"{CHECK_DISK}. Earlier checkpoints are whole, and the run can be resumed from them",
         ) from error
 
 

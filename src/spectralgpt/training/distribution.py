@@ -1,4 +1,4 @@
-"""The processes of a run: one alone, or several under torchrun that train one model with DDP. The loop knows no more.
+"""The processes of a run: one alone, or several under torchrun that train one model with DDP.
 
 DDP averages gradients over the processes. A loss that is a sum over processes is therefore multiplied by their number.
 """
@@ -135,7 +135,7 @@ def _place(device: str, local: int) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise OptionError(
-            f"{argument('device', device)}: there is no such device here ({reason})",
+            f"{argument('device', device)}: found no such device here ({reason})",
             "cpu, cuda or auto, and under torchrun one GPU per process of a host",
         ) from None
     return place

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from spectralgpt.disk import atomic_write
-from spectralgpt.errors import DataError, OptionError, TargetError
+from spectralgpt.errors import CHECK_DISK, DataError, OptionError, TargetError
 
 LOG = "log.jsonl"
 
@@ -29,7 +29,7 @@ class RunLog:
         if wandb is not None and importlib.util.find_spec("wandb") is None:
             raise OptionError(
                 f"machine.wandb={wandb}: the package wandb is not installed",
-                do=f"Run pip install wandb, or omit the setting: {folder / LOG} has everything",
+                do=f"Run pip install wandb, or omit the setting: {folder / LOG} contains everything",
             )
         self.folder, self.writes, self.wandb = folder, writes, wandb
         self.tensorboard = tensorboard and importlib.util.find_spec("tensorboard") is not None
@@ -110,9 +110,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             if number < len(lines):
                 raise DataError(
-                    f"{path}: line {number} is not JSON",
-                    "one record per line",
-                    "Move the file away, or delete this line",
+                    f"{path}: line {number} is not JSON", do="Move the file away, or delete this line"
                 ) from None
             continue
         if not isinstance(record, dict):
@@ -131,6 +129,4 @@ def _refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise TargetError(
-            f"{path}: cannot be written to ({error})", "a disk with space and permission to write"
-        ) from error
+        raise TargetError(f"{path}: cannot be written to ({error})", do=CHECK_DISK) from error

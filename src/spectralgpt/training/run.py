@@ -179,8 +179,7 @@ def _refuse_lost(run: Run) -> None:
     if saved:
         raise DataError(
             f"{run.folder}: found no checkpoint, although {log} names {saved[-1]}",
-            "that checkpoint",
-            "Put it back, or start a new run in another folder",
+            do="Put it back, or start a new run in another folder",
         )
 
 

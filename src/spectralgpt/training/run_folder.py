@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from spectralgpt.disk import LOCK, atomic_write, locked
-from spectralgpt.errors import DataError, InputError, OptionError, TargetError
+from spectralgpt.errors import CHECK_DISK, DataError, InputError, OptionError, TargetError
 from spectralgpt.plain import differences, from_plain, to_plain
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.flat_stage import with_parts
@@ -75,7 +75,7 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
         old = json.loads(path.read_text())
         changes = [each for each in differences(config["recipe"], before) if not each.startswith("machine.")]
         if old.get("shards") != config["shards"]:
-            changes.append(f"the shards in {folder} differ from those that it was started on")
+            changes.append(f"the shards in {folder} differ from those at its start")
         if changes:
             raise OptionError(
                 f"{out}: found a run with other settings ({'; '.join(changes[:6])})",
@@ -83,7 +83,7 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
                 "Use those, or choose another folder",
             )
     elif out.exists() and (not out.is_dir() or {each.name for each in out.iterdir()} - LEFT):
-        raise TargetError(f"{out}: found something that is not a run", "a new name, an empty folder, or a run")
+        raise TargetError(f"{out}: found something that is not a run", "a new folder, an empty one, or a run")
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock = locked(out / LOCK)
@@ -98,4 +98,4 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
             file.write((json.dumps(config, indent=1) + "\n").encode())
         (out / "pictures").mkdir(exist_ok=True)
     except OSError as error:
-        raise TargetError(f"{out}: cannot be written to ({error.strerror})", "a folder with write permission") from None
+        raise TargetError(f"{out}: cannot be written to ({error.strerror})", do=CHECK_DISK) from None

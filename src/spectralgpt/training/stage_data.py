@@ -21,7 +21,7 @@ from spectralgpt.training.recipe import DataChoice, Stage
 @dataclass(frozen=True)
 class StageData:
     """sources: samples to train on; own: which of the sources feed groups of their own bands. held: held-back samples,
-    as source, layout and rows. left_out: layouts with bands that the model does not know, in words."""
+    as source, layout and rows. left_out: layouts with bands that the model does not recognize, in words."""
 
     sources: tuple[MixtureEntry, ...]
     own: tuple[bool, ...]
@@ -62,7 +62,7 @@ def stage_data(stage: Stage, folder: Path, bands: BandSet, held_back: float) -> 
                 f"{shards.folder}: found no samples for stage {stage.name} ({there})",
                 f"some of {', '.join(choice.sensors) or 'any sensor'}, of {choice.least_dates} dates or more, that are "
                 "not held back",
-                f"`spectralgpt inspect {shards.folder}` lists the samples",
+                "The verb `inspect` lists the samples",
             )
         sources.append(MixtureEntry(shards, choice.weight, layouts, rows))
         own.append(choice.bands_as == "own")
@@ -70,7 +70,7 @@ def stage_data(stage: Stage, folder: Path, bands: BandSet, held_back: float) -> 
 
 
 def _layouts(shards: Shards, choice: DataChoice, bands: BandSet) -> tuple[tuple[int, ...], list[str]]:
-    """Layouts to train on, and in words those with bands that the model does not know."""
+    """Layouts to train on, and in words those with bands that the model does not recognize."""
     taken, unknown = [], []
     for number, layout in enumerate(shards.layouts):
         if layout.dates < choice.least_dates or (choice.sensors and layout.sensor not in choice.sensors):
@@ -78,7 +78,10 @@ def _layouts(shards: Shards, choice: DataChoice, bands: BandSet) -> tuple[tuple[
         try:
             align(layout.bands, bands, choice.bands_as == "own")
         except BandError:
-            unknown.append(f"{shards.folder}: {layout.sensor}, with bands that the model does not know (bands_as=own)")
+            unknown.append(
+                f"{shards.folder}: {layout.sensor}, with bands that the model does not recognize (the setting "
+                "bands_as=own uses them)"
+            )
         else:
             taken.append(number)
     return tuple(taken), list(dict.fromkeys(unknown))

@@ -121,7 +121,7 @@ class SeedOption(TypedDict, total=False):
 
 
 class KindOption(TypedDict, total=False):
-    """What a checkpoint that does not say it is for."""
+    """What a checkpoint is for that does not declare it."""
 
     kind: Annotated[
         Literal["segmentation", "change"] | None,
@@ -150,7 +150,7 @@ def with_shared_options(verb: Function) -> Function:
         for name in given:
             if name not in signature.parameters:
                 near = did_you_mean(name, signature.parameters)
-                raise TypeError(f"{verb.__name__}() got an unexpected keyword argument {name!r}.{near}")
+                raise TypeError(f"{verb.__name__}() got an unexpected keyword argument {name!r}. {near}".rstrip())
             if name in choices:
                 check_choice(name, given[name], choices[name])
         return verb(*arguments, **{**defaults, **given})

@@ -79,7 +79,7 @@ def convert(
     progress("writing weights", 1, 2)
     _write(model, target, found)
     progress("writing weights", 2, 2)
-    as_before = f"{argument('image', image)}: there was nothing to resize; all position tables are as they were"
+    as_before = f"{argument('image', image)}: nothing was resized; all position tables stay as they were"
     return Converted(
         source=Path(source) if os.path.exists(source) else os.fspath(source),
         target=target,

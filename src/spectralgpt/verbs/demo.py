@@ -89,7 +89,7 @@ def demo(
     start, seed = time.perf_counter(), options["seed"]
     source = _installed_scene() if scene is None else Path(scene)
     folder, records = _trained(source, Path(target), seconds, seed, progress)
-    save_loss_curve(folder / "training.png", records, ("token", "spectral"), "demo: training of the tiny model")
+    save_loss_curve(folder / "training.png", records, ("token", "spectral"), "demo: training the tiny model")
     part, weights = folder / "part.tif", folder / "weights"
     rebuilt = reconstruct(part, folder / "rebuilt.tif", weights=weights, seed=seed, progress=progress)
     reconstruct(part, folder / "swir.tif", hide="B11,B12", weights=weights, progress=progress)
@@ -189,7 +189,7 @@ def _installed_scene() -> Path:
 
 def _made(folder: Path) -> Path:
     """The folder for the results, created if it does not exist."""
-    from spectralgpt.errors import TargetError
+    from spectralgpt.errors import CHECK_DISK, TargetError
     from spectralgpt.raster import check_target
 
     made = not folder.exists()
@@ -199,7 +199,7 @@ def _made(folder: Path) -> Path:
     except (OSError, TargetError) as error:
         if made and folder.is_dir():
             folder.rmdir()
-        raise TargetError(f"{folder}: cannot be written to ({error})", "a new or an existing folder") from None
+        raise TargetError(f"{folder}: cannot be written to ({error})", do=CHECK_DISK) from None
     return folder
 
 

@@ -223,5 +223,6 @@ def grouped(messages: Sequence[str]) -> tuple[str, ...]:
     """The first message of each kind, with the number of others. A message begins with the path of its image."""
     kinds: dict[str, list[str]] = {}
     for message in messages:
-        kinds.setdefault(re.sub(r"[\d.]+", "", message.partition(": ")[2])[:40], []).append(message)
+        reason = message.partition(": ")[2].partition(" (")[0]
+        kinds.setdefault(re.sub(r"[\d.]+", "", reason)[:40], []).append(message)
     return tuple(each[0] + (f" (and {len(each) - 1} like it)" if len(each) > 1 else "") for each in kinds.values())

@@ -77,7 +77,7 @@ class Description:
                 f"{rest} {self.parameters - self.encoder_parameters:,})",
             ),
             ("fingerprint", self.fingerprint),
-            ("data", self.data or "not stated"),
+            ("data", self.data or "not declared"),
             ("licence", self.terms),
             *((label.strip(), text.strip()) for label, _, text in (line.partition(":") for line in self.provenance)),
         ]
@@ -86,7 +86,7 @@ class Description:
     def terms(self) -> str:
         """The licence in words, also where there is none."""
         authors = f"converted from {self.converted_from}, its authors' terms apply" if self.converted_from else ""
-        return "; ".join(part for part in (self.licence or "not stated", authors) if part)
+        return "; ".join(part for part in (self.licence or "not declared", authors) if part)
 
     def __str__(self) -> str:
         width = max(len(label) for label, _ in self.rows) + 2
@@ -232,7 +232,7 @@ def _use(description: Description, task: Task) -> list[str]:
 
 
 def _licence(description: Description) -> list[str]:
-    lines = [f"Licence: {_cell(description.licence)}." if description.licence else "These weights state no licence."]
+    lines = [f"Licence: {_cell(description.licence)}." if description.licence else "These weights declare no licence."]
     if description.converted_from:
         source = _cell(description.converted_from)
         lines.append(f"They were converted from `{source}`; its authors' terms apply.")

@@ -1,4 +1,4 @@
-"""All that weights hold besides their numbers, and how it stands in config.json.
+"""Everything that weights hold except their numbers, and how config.json holds it.
 
 Version 2 is written. Version 1, which has no `format`, stays readable; the fingerprint is taken over its arrangement,
 so that weights have the same one in both versions.
@@ -46,8 +46,8 @@ class Contents:
     source: str
 
     def arrangement(self) -> dict[str, Any]:
-        """What makes the model, besides its tensors, as version 1 arranged it: for the fingerprint. What that version
-        did not know is added only where it is used."""
+        """What makes the model, in addition to its tensors, as version 1 arranged it: for the fingerprint. What that
+        version did not have is added only where it is used."""
         model, bands = _model_and_bands(self.config)
         if self.task.name != UNNAMED:
             model["kind"] = self.task.name
@@ -118,9 +118,8 @@ def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: st
     if missing if version == VERSION else len(missing) < len(wanted):
         # version 1 has none of these
         raise WeightsError(
-            f"{source}: found a damaged configuration ({', '.join(missing) or 'format and version'} missing)",
-            "the configuration as it was written",
-            "Fetch it again",
+            f"{source}: the configuration is damaged ({', '.join(missing) or 'format and version'} missing)",
+            do="Download it again",
         )
     try:
         model = dict(content["model"])
@@ -147,7 +146,7 @@ def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: st
         )
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, InputError) as error:
         said = error if isinstance(error, ValueError | InputError) else repr(error)
-        raise WeightsError(f"{source}: found a configuration that makes no model ({said}).") from None
+        raise WeightsError(f"{source}: its configuration makes no model ({said})") from None
 
 
 def checked_classes(classes: tuple[Class, ...], head: HeadConfig | None) -> tuple[Class, ...]:

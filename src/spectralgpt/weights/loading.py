@@ -30,14 +30,14 @@ def load_model(
     """
     if weights is None or not os.fspath(weights):
         raise WeightsError(
-            "found no weights, as none come with this version",
-            "a weights folder, a released checkpoint (.pth) or a model of the Hugging Face hub",
-            "Give one, or run `spectralgpt demo`, which makes a small one, and give",
+            "no weights are given, and none come with this version",
+            "a weights folder, a released checkpoint (.pth) or a model on the Hugging Face hub",
+            "Give one, or run the verb `demo`, which trains a small model, and give",
             ("weights", "demo-output/weights"),
         )
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
-        raise OptionError(f"{argument('device', device)}: is not a kind of device", "cpu, cuda, cuda:1, mps or auto")
+        raise OptionError(f"{argument('device', device)}: unknown kind of device", "cpu, cuda, cuda:1, mps or auto")
     try:
         place = torch.device(name)
         torch.empty(0, device=place)

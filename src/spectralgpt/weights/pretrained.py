@@ -14,7 +14,7 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 from torch import Tensor
 
 from spectralgpt.bands import Alignment
-from spectralgpt.errors import InputError, OptionError, TargetError, WeightsError
+from spectralgpt.errors import InputError, OptionError, TargetError, WeightsError, argument
 from spectralgpt.nn import (
     Cube,
     PixelsLike,
@@ -43,6 +43,9 @@ from spectralgpt.weights.store import (
     read_weights,
     write_weights,
 )
+
+ANY_WEIGHTS = "Give a weights folder, a released checkpoint (.pth), or a model on the Hugging Face hub (owner/name)"
+"""What to do where no weights are found."""
 
 HUB_ERRORS: tuple[type[BaseException], ...] = (
     HfHubHTTPError,
@@ -132,7 +135,7 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
             with torch.device("meta"):
                 model = cls._made(contents)
         except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, InputError) as error:
-            raise WeightsError(f"{contents.source}: its configuration makes no model ({error}).") from None
+            raise WeightsError(f"{contents.source}: its configuration makes no model ({error})") from None
         expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
         found = {name: tuple(tensor.shape) for name, tensor in contents.tensors.items()}
         check_tensors(expected, found, contents.source)
@@ -190,7 +193,7 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
         except (TypeError, ValueError, InputError) as error:
             raise WeightsError(
                 f"the model could not be read back after saving ({error})",
-                f"one for {self.task.name} with nothing changed that its class made",
+                f"one for {self.task.name}, as its class makes it",
             ) from None
         assert same, "saved weights are read back unchanged"
         return config
@@ -205,7 +208,7 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
             return str(super().push_to_hub(repo_id, **hub))
         except HUB_ERRORS as error:
             raise TargetError(
-                f"{repo_id}: the Hugging Face hub does not accept it ({_first_line(error)})",
+                f"{repo_id}: the Hugging Face hub refuses it ({_first_line(error)})",
                 "a name of yours (owner/name) and a token with permission to write",
                 "Log in with `hf auth login`, or give `token`",
             ) from None
@@ -231,7 +234,7 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
         """
         patch = self.config.patch
         if image < patch or image % patch:
-            raise OptionError(f"found an image side of {image} px", f"a multiple of the patch, {patch} px")
+            raise OptionError(argument("image", image), f"a multiple of the patch, {patch} px")
         model = copy.deepcopy(self)
         if image == self.config.image:
             # a table may have more nodes than the image has places: none are given up without need
@@ -287,17 +290,13 @@ def read_released_contents(
 def _downloaded(name: str, hub: dict[str, Any]) -> Path:
     """The folder of a model of the hub, from the cache if it is present there."""
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", name):
-        raise WeightsError(
-            f"{name}: found no such folder or .pth file",
-            "a weights folder, a released checkpoint, or a model of the Hugging Face hub (owner/name)",
-            "No weights come with this version",
-        )
+        raise WeightsError(f"{name}: does not exist", do=f"{ANY_WEIGHTS}; no weights come with this version")
     try:
         return Path(snapshot_download(name, allow_patterns=[CONFIG, TENSORS], **hub))
     except HUB_ERRORS as error:
         raise WeightsError(
-            f"{name}: found no such folder, and the Hugging Face hub did not provide it ({_first_line(error)})",
-            "a weights folder, a released checkpoint (.pth), or the id of a model on the hub",
+            f"{name}: is no folder here, and the Hugging Face hub did not provide it ({_first_line(error)})",
+            do=ANY_WEIGHTS,
         ) from None
 
 

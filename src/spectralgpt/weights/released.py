@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from spectralgpt.bands import BandSet, sensor
-from spectralgpt.errors import OptionError, TargetError, WeightsError
+from spectralgpt.errors import CHECK_DISK, OptionError, TargetError, WeightsError
 from spectralgpt.nn import BandStatistics, DenseConfig, ModelConfig, Normalization, PooledConfig, Size
 from spectralgpt.tasks import ChangeConfig, HeadConfig, Task, find
 from spectralgpt.weights.released_tensors import (
@@ -59,7 +59,7 @@ _PRETRAINING_DECODER = (512, 4, 16)
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What a checkpoint of the released format is, apart from its numbers."""
+    """What a checkpoint of the released format is, except its numbers."""
 
     task: Task
     config: ModelConfig
@@ -89,8 +89,9 @@ def read_released(path: Path) -> dict[str, Tensor]:
     WeightsError when the file is damaged, holds anything else, or no state dict.
     """
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "no such file"
-        raise WeightsError(f"{path}: found {found}", "a checkpoint (.pth)")
+        if path.exists():
+            raise WeightsError(f"{path}: is not a file", do="Give a released checkpoint (.pth)")
+        raise WeightsError(f"{path}: does not exist", do="Check the path")
     try:
         with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
             # about the pickle protocol and other things that do not concern a user
@@ -142,7 +143,7 @@ def describe_released(
         decoder_dim, decoder_depth, default_heads = _decoder(state, kind)
         head = _head(state, kind, depth)
     except (KeyError, ValueError, IndexError, OptionError) as error:
-        raise WeightsError(f"{source}: its tensors do not fit together ({error}).") from None
+        raise WeightsError(f"{source}: its tensors do not fit together ({error})") from None
     if found_groups != groups:
         raise WeightsError(f"{source}: found {found_groups} groups of {slots} bands", "12 bands in all")
     if not depth or not decoder_depth:
@@ -196,7 +197,7 @@ def _kind(state: Mapping[str, Tensor], source: str, asked: str | None) -> str:
         found = asked if asked in ("change", "segmentation") else found
     else:
         raise WeightsError(
-            f"{source}: found something else with {len(state)} tensors",
+            f"{source}: found an unknown model of {len(state)} tensors",
             "a SpectralGPT checkpoint: pretraining (`decoder_pred.weight`), classification (`head.weight`, "
             "`pos_embed`), segmentation or change detection (`cls_seg.0.weight`, `fc.0.weight`)",
         )
@@ -262,7 +263,7 @@ def to_released(
         problems.append(f"tables for dates and scale that are in use ({', '.join(used)})")
     if problems:
         raise WeightsError(
-            f"found {'; '.join(problems)}, which the released format cannot hold", do="Save to a folder instead"
+            f"the released format cannot hold {'; '.join(problems)}", do="Save the model to a folder instead"
         )
     if released.task.name == "classification" and not released.config.joint_positions:
         place, spectrum = ours["encoder.positions.place"], ours["encoder.positions.spectrum"]
@@ -319,7 +320,7 @@ def write_released(path: Path, released: Mapping[str, Tensor]) -> None:
     except (OSError, RuntimeError) as error:  # torch's zip writer reports a full disk as RuntimeError
         with suppress(OSError):
             beside.unlink()
-        raise TargetError(f"{path}: cannot be written ({error})", "a file to write to") from None
+        raise TargetError(f"{path}: cannot be written to ({error})", do=CHECK_DISK) from None
 
 
 def _depth(state: Mapping[str, Tensor], prefix: str) -> int:
@@ -328,4 +329,4 @@ def _depth(state: Mapping[str, Tensor], prefix: str) -> int:
 
 
 def _damaged(path: Path) -> WeightsError:
-    return WeightsError(f"{path}: cannot be read to its end", "a whole checkpoint (.pth)", "Download it again")
+    return WeightsError(f"{path}: cannot be read as a checkpoint (.pth)", do="Download it again")

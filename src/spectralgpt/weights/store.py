@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from spectralgpt.errors import TargetError, WeightsError
+from spectralgpt.errors import CHECK_DISK, TargetError, WeightsError
 
 CARD = "README.md"
 MARK = "<!-- written by spectralgpt: remove this line to keep your own text when weights are saved again -->"
@@ -47,7 +47,7 @@ def check_weights_target(folder: Path) -> None:
     # os.path: no traceback for a name that is too long
     if os.path.exists(folder) and not _replaceable(folder):
         found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:3]) if folder.is_dir() else "a file"
-        raise TargetError(f"{folder}: found {found} there", "a new name, an empty folder, or weights to replace")
+        raise TargetError(f"{folder}: found {found}", "a new folder, an empty one, or weights to replace")
     try:
         with tempfile.TemporaryDirectory(dir=folder.parent):
             pass
@@ -69,7 +69,7 @@ def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str,
     try:
         text = card.encode()
         with suppress(FileNotFoundError):
-            written = (folder / CARD).read_bytes()  # a person's may be in any encoding
+            written = (folder / CARD).read_bytes()  # a card written by hand may be in any encoding
             text = text if MARK.encode() in written else written
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
             partial = Path(beside) / "weights"
@@ -90,7 +90,7 @@ def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str,
                     os.replace(Path(beside) / "old", folder)
                 raise
     except (OSError, SafetensorError) as error:
-        raise TargetError(f"{folder}: cannot be written ({error})", "a folder to write to") from None
+        raise TargetError(f"{folder}: cannot be written to ({error})", do=CHECK_DISK) from None
 
 
 def checksum(path: Path) -> str:
@@ -105,7 +105,7 @@ def check_sum(folder: Path, config: Mapping[str, Any]) -> None:
     if wanted is not None and checksum(folder / TENSORS) != wanted:
         raise WeightsError(
             f"{folder / TENSORS}: is not the file that was written with {CONFIG} (its checksum differs)",
-            do="Download the weights again",
+            do="Download it again",
         )
 
 
@@ -118,7 +118,7 @@ def read_weights(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     except FileNotFoundError:
         raise WeightsError(f"{folder}: found no {TENSORS}", f"one beside {CONFIG}") from None
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path}: is damaged ({error})", do="Download the weights again") from None
+        raise WeightsError(f"{path}: is damaged ({error})", do="Download it again") from None
     return config, {name: tensor.to(torch.float32) for name, tensor in tensors.items()}
 
 
@@ -152,8 +152,10 @@ def _read_config(path: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WeightsError(f"{path.parent}: found no {CONFIG}", "a folder of spectralgpt weights") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: found no readable JSON ({error})", "the configuration of weights") from None
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror})", do="Check its permissions") from None
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: is not valid JSON ({error})", do="Download it again") from None
     missing = [part for part in (*PARTS, "provenance") if not isinstance(config, dict) or part not in config]
     if missing:
         raise WeightsError(f"{path}: found no {', '.join(missing)}", "the configuration of spectralgpt weights")

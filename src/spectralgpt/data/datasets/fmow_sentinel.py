@@ -91,4 +91,4 @@ def _days(table: str) -> dict[tuple[str, str, str], str]:
                 if row["timestamp"]
             }
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RasterError(f"{table}: cannot be read ({error})", "a table (CSV)") from None
+        raise RasterError(f"{table}: cannot be read as a CSV table ({error})", do="Download it again") from None

@@ -43,8 +43,8 @@ def of_dataset(dataset: Any) -> DescribedArray:
                 raise RasterError(
                     f"found variables of the dimensions {listed(part[chosen[0]].dims)} and, as {name}, "
                     f"{listed(part[name].dims)}",
-                    "the same for all bands",
-                    "Choose some with the argument bands",
+                    "the same dimensions for all bands",
+                    "Choose some of them with the argument bands",
                 )
         dims = [roles[role] for role in AXES if role in roles]
         return _stacked([as_numpy(part[name].transpose(*dims).values) for name in chosen])
@@ -127,7 +127,7 @@ def _wavelengths(labels: Mapping[Any, Any], dim: Any) -> tuple[float, ...]:
     unit = str(label.attrs.get("units", "nm")).lower()
     named = {"nanometers": "nm", "nanometer": "nm", "micrometers": "um", "micrometer": "um", "microns": "um"}
     if named.get(unit, unit) not in NANOMETRES_IN_UNIT:
-        raise RasterError(f"found wavelengths in {unit!r}", f"one of {', '.join(NANOMETRES_IN_UNIT)}")
+        raise RasterError(f"found wavelengths in {unit!r}", f"one of: {', '.join(NANOMETRES_IN_UNIT)}")
     return tuple(float(each) * NANOMETRES_IN_UNIT[named.get(unit, unit)] for each in label.values)
 
 

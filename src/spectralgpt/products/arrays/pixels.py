@@ -78,14 +78,16 @@ def _broadcast(valid: Bool[np.ndarray, "..."], shape: tuple[int, ...]) -> Bool[n
     try:
         return np.broadcast_to(valid, shape)
     except ValueError:
-        raise RasterError(f"found valid of shape {valid.shape}", f"the values' {shape} or its last axes") from None
+        raise RasterError(
+            f"found `valid` of shape {valid.shape}", f"{shape}, the shape of the values, or its last axes"
+        ) from None
 
 
 def _grid(array: DescribedArray, given: Grid | None, shape: tuple[int, ...]) -> Grid:
     """The given grid, else the array's, else one without georeference. RasterError when the shape is another."""
     grid = given or array.grid() or Grid(None, Affine.identity(), *shape)
     if grid.shape != shape:
-        raise RasterError(f"found a grid of {grid.shape} pixels", f"the values' {shape}")
+        raise RasterError(f"found a grid of {grid.shape} pixels", f"{shape}, the shape of the values")
     return grid
 
 
@@ -104,8 +106,8 @@ def _identified(
     missing = [band.name for band in given if band.name not in names]
     if missing:
         raise BandError(
-            f"the array: found bands {', '.join(map(str, names))}",
-            f"also {', '.join(missing)}, which are given",
+            f"the array: found no {' and no '.join(missing)} among {', '.join(map(str, names))}",
+            "all bands that are given",
             "Rename the array's bands, as bands with names are never matched by position",
         )
     return bands_of(given, len(given), "the array")[0], tuple(names.index(band.name) for band in given), None
@@ -149,7 +151,7 @@ def _stated_scaling(
             raise RasterError(
                 f"found integers with a scale of {packing.undone[0]:g} and an offset of {packing.undone[1]:g} in their "
                 "encoding",
-                "these in the attributes, or floats that they were applied to",
+                "these in the attributes, or floats to which they were applied",
                 "Give the arguments scale and offset",
             )
     stated = [packing.scaling for packing in packings]
@@ -157,8 +159,8 @@ def _stated_scaling(
     if tiny and stacked.dtype.kind == "f" and looks_like_reflectance(_only(stacked, valid, tiny)):
         raise RasterError(
             f"found floats that are reflectance, and attributes with a scale and offset for them, {stated[tiny[0]]}",
-            "one of both",
-            "If they are scaled already, give scale=1, offset=0",
+            "only one of them",
+            "If the floats are right, give scale=1, offset=0",
         )
     unstated = [band for band, scaling in enumerate(stated) if scaling is None]
     scales = [scaling[0] if scaling else 1.0 for scaling in stated]

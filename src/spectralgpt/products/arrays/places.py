@@ -148,4 +148,6 @@ def wkt_of(crs: Any) -> str | None:
         number = int(crs) if isinstance(crs, int | float | np.number) else None
         return str((CRS.from_user_input(crs) if number is None else CRS.from_epsg(number)).to_wkt())
     except (*GDAL_ERRORS, TypeError, ValueError, AttributeError) as error:
-        raise RasterError(f"the CRS {str(crs)[:60]!r} cannot be read ({error})", "WKT or an EPSG code") from None
+        raise RasterError(
+            f"the CRS {str(crs)[:60]!r} cannot be read ({error})", do="Give WKT or an EPSG code"
+        ) from None

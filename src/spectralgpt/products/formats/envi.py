@@ -93,12 +93,12 @@ def read(path: str, expected: int | None) -> Product | None:
             return None  # an ENVI header beside a file of another format
     if header.radiance and header.dtype.startswith("float"):
         # otherwise small floats would be taken for reflectance
-        raise RasterError(f"{data}: found radiance, as {header_path} states", "reflectance", "Convert it first")
+        raise RasterError(f"{data}: found radiance, as {header_path} declares", "reflectance", "Convert it first")
     file = read_header(data, header.bands)
     if len(file.bands) != header.bands or file.bands[0].grid.shape != (header.height, header.width):
         raise RasterError(
             f"{data}: found {len(file.bands)} bands of {file.bands[0].grid.shape}",
-            f"{header.bands} of {(header.height, header.width)}, as {header_path} states",
+            f"{header.bands} of {(header.height, header.width)}, as {header_path} declares",
             "Keep only one header beside it",
         )
     bands = tuple(
@@ -163,11 +163,13 @@ def fields_of(text: str, source: str) -> dict[str, str]:
             while "}" not in parts[-1]:
                 following = next(lines, None)
                 if following is None:
-                    raise RasterError(f"{source}: found no end of the list of {key!r}", "a }", "It is damaged")
+                    raise RasterError(f"{source}: found no end of the list of {key!r}", "a }", "Correct the header")
                 parts.append(following if not following.startswith(";") else "")
             value = "\n".join(parts)[1:].partition("}")[0].strip()
         if fields.setdefault(key, value) != value:
-            raise RasterError(f"{source}: found {key!r} twice, with different values", "it once")
+            raise RasterError(
+                f"{source}: found {key!r} twice, with different values", "one value", "Correct the header"
+            )
     return fields
 
 
@@ -179,7 +181,7 @@ def read_header_text(text: str, source: str) -> EnviHeader:
     dtype = ENVI_TYPES.get(_size_of(fields, "data type", source))
     if dtype is None:
         raise RasterError(
-            f"{source}: found data type {fields['data type']}", f"one of {', '.join(map(str, ENVI_TYPES))}"
+            f"{source}: found data type {fields['data type']}", f"one of: {', '.join(map(str, ENVI_TYPES))}"
         )
     names = tuple(part.strip() for part in fields["band names"].split(",")) if fields.get("band names") else ()
     wavelengths, fwhms, bbl = (_numbers(fields, key, source) for key in ("wavelength", "fwhm", "bbl"))
@@ -191,7 +193,7 @@ def read_header_text(text: str, source: str) -> EnviHeader:
     scales, offsets, facts, radiance = _reflectance(fields, bands, source)
     nodata = _numbers(fields, "data ignore value", source)
     if nodata and np.dtype(dtype).kind in "iu" and not np.iinfo(dtype).min <= nodata[0] <= np.iinfo(dtype).max:
-        warnings = (*warnings, f"data ignore value {nodata[0]:g} cannot occur in {dtype}; nothing is nodata")
+        warnings = (*warnings, f"data ignore value {nodata[0]:g} cannot occur in {dtype}; no pixel is nodata")
         nodata = ()
     bad = [_named(number, names, wavelengths, unit) for number, flag in enumerate(bbl) if not flag]
     if bad:
@@ -299,10 +301,11 @@ def _reflectance(
             "a number above 0, by which values are divided",
         )
     if not all(map(math.isfinite, (*gains, *offsets))) or not all(gains):
-        raise RasterError(f"{source}: found reflectance gains that are 0 or not finite", "other numbers")
+        raise RasterError(f"{source}: found reflectance gains that are 0 or not finite", "finite gains other than 0")
     if factor and gains and any(not math.isclose(gain * factor[0], 1, rel_tol=1e-6) for gain in gains):
         raise RasterError(
-            f"{source}: found a reflectance scale factor of {factor[0]:g} and reflectance gains that differ", "the same"
+            f"{source}: found a reflectance scale factor of {factor[0]:g} and reflectance gains that differ",
+            "the same scale in both",
         )
     if factor or gains:
         key = "reflectance scale factor" if factor else "data reflectance gain values"
@@ -311,7 +314,9 @@ def _reflectance(
     radiance = [key for key in ("data gain values", "data offset values") if fields.get(key)]
     titles = (fields.get(key, "") for key in ("data units", "z plot titles"))
     radiance += [title for title in titles if "radiance" in title.lower()]
-    warning = f"holds radiance, as its header states ({radiance[0]}), and no scale to reflectance" if radiance else ""
+    warning = (
+        f"contains radiance, as its header declares ({radiance[0]}), and no scale to reflectance" if radiance else ""
+    )
     return (), (), (), (warning,) if warning else ()
 
 
@@ -344,10 +349,11 @@ def _check_size(header: EnviHeader, data: str) -> tuple[str, ...]:
     if stored < needed:
         raise RasterError(
             f"{data}: found {stored} bytes",
-            f"{needed}, as its header states ({header.bands} bands of {header.height} x {header.width} {header.dtype})",
+            f"{needed}, as its header declares ({header.bands} bands of {header.height} x {header.width} "
+            f"{header.dtype})",
             "It is cut off, or the header belongs to another file",
         )
-    return (f"{stored - needed} bytes more than the header states; does the header belong to this file?",)
+    return (f"{stored - needed} bytes more than the header declares; does the header belong to this file?",)
 
 
 def _completed(header: EnviHeader, band: StoredBand, number: int) -> StoredBand:

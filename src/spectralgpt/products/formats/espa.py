@@ -64,7 +64,7 @@ def read(path: str, expected: int | None) -> Product | None:
     if len(scenes) > 1:
         raise RasterError(
             f"{path}: found files of {len(scenes)} scenes ({', '.join(scenes[:4])})",
-            "one",
+            "one scene",
             "Keep each in its own folder",
         )
     metadata = _metadata(path, archive, names, scenes[0])
@@ -76,11 +76,13 @@ def read(path: str, expected: int | None) -> Product | None:
     numbers = sorted({*files, *listed} - set(THERMAL[metadata.family]))
     read_bands = [_band(metadata, kind, number, files[number]) for number in numbers if number in files]
     if not read_bands:
-        raise RasterError(f"{path}: found only thermal bands", "bands that hold reflectance")
+        raise RasterError(f"{path}: found only thermal bands", "at least one reflectance band")
     bands = tuple(band for band, _ in read_bands)
     warnings = [warning for _, header in read_bands for warning in header.warnings]
     if kinds == {"sr", "toa"}:
-        warnings.append(f"{path}: read surface reflectance; left out the top-of-atmosphere reflectance beside it")
+        warnings.append(
+            f"{path}: the surface reflectance is read; the top-of-atmosphere reflectance beside it is left out"
+        )
     return Product(
         bands=bands,
         sensor=f"{metadata.family}-{SENSOR_LEVELS[kind]}",
@@ -108,7 +110,7 @@ def _facts(metadata: EspaMetadata, kind: str, bands: Sequence[StoredBand], numbe
     left_out = ", ".join(f"B{number}" for number in sorted(numbers & set(THERMAL[metadata.family])))
     return (
         f"{REFLECTANCE[kind]} reflectance: {'; '.join(sorted(units))} from {where}",
-        *([f"thermal bands are left out ({left_out}): they hold no reflectance"] if left_out else []),
+        *([f"thermal bands are left out ({left_out}), as they contain no reflectance"] if left_out else []),
     )
 
 
@@ -184,8 +186,8 @@ def _refuse_contradiction(path: str, metadata: EspaMetadata, in_name: str, state
     if in_name != stated:
         raise RasterError(
             f"{path}: found {in_name} in the files' names and {stated} in {os.path.basename(metadata.source)}",
-            "the same",
-            "Download the product again",
+            "the same in both",
+            "Download it again",
         )
 
 

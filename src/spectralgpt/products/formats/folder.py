@@ -43,7 +43,8 @@ def read(path: str, expected: int | None) -> Product | None:
             bands.append(replace(band, name=name))
     if not bands:
         raise RasterError(
-            f"{path}: found {len(files)} images but none with one band and its name ({', '.join(left_out[:5])})",
+            f"{path}: found {len(files)} images, none of them with a single band and its name "
+            f"({', '.join(left_out[:5])})",
             "single-band files named after their bands, like scene_B02.tif",
             "Give one file, or rename them",
         )
@@ -63,13 +64,13 @@ def _files(path: str) -> list[Path]:
     try:
         entries = sorted(Path(path).iterdir())
     except OSError as error:
-        raise RasterError(f"{path}: the folder cannot be listed ({error.strerror})", "images") from None
+        raise RasterError(f"{path}: cannot be listed ({error.strerror})", do="Change its permissions") from None
     files = [entry for entry in entries if entry.suffix.lower() in band_suffixes() and not entry.name.startswith(".")]
     if not files:
         raise RasterError(
             f"{path}: found a folder without images ({', '.join(band_suffixes())})",
             "single-band files named after their bands, like scene_B02.tif",
-            "Give the folder that holds them, or a file",
+            "Give the folder that contains them, or a file",
         )
     return files
 

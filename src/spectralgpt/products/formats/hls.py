@@ -58,7 +58,7 @@ def read(path: str, expected: int | None) -> Product | None:
     if len(granules) > 1:
         raise RasterError(
             f"{path}: found layers of {len(granules)} granules ({', '.join(granules[:4])})",
-            "one, which is one date of one tile",
+            "one granule, which is one date of one tile",
             "Keep each in its own folder",
         )
     any_layer = next(iter(layers.values()))
@@ -69,7 +69,7 @@ def read(path: str, expected: int | None) -> Product | None:
     if not read_bands:
         raise RasterError(
             f"{path}: found {', '.join(sorted(found))} of {granules[0]}",
-            f"a band that holds reflectance ({', '.join(BANDS[product])})",
+            f"at least one reflectance band ({', '.join(BANDS[product])})",
         )
     bands = tuple(band for band, _ in read_bands)
     tags = dict(read_bands[-1][1].tags)
@@ -83,7 +83,11 @@ def read(path: str, expected: int | None) -> Product | None:
         tags=(("HLS_GRANULE", granules[0]), *((key, tags[key]) for key in KEPT_TAGS if key in tags)),
         facts=(
             f"surface reflectance, adjusted to nadir view: {'; '.join(units)}",
-            *([f"thermal bands are left out ({', '.join(thermal)}): they hold no reflectance"] if thermal else []),
+            *(
+                [f"thermal bands are left out ({', '.join(thermal)}), as they contain no reflectance"]
+                if thermal
+                else []
+            ),
         ),
         warnings=tuple(warning for _, header in read_bands for warning in header.warnings),
     )
@@ -111,7 +115,9 @@ def _day(granule: str, year: int, of_year: int) -> int:
     """The day since 1970-01-01 of a year and a day in it, from 1."""
     when = date(year, 1, 1) + timedelta(days=of_year - 1) if year else None
     if when is None or when.year != year:
-        raise RasterError(f"{granule}: found day {of_year} of the year {year}", "1 to 365, 366 in a leap year")
+        raise RasterError(
+            f"{granule}: found day {of_year} of the year {year}", "a day from 1 to 365, or 366 in a leap year"
+        )
     return (when - EPOCH).days
 
 
@@ -121,7 +127,7 @@ def _check_day(path: str, day: int, tags: Mapping[str, str]) -> None:
     if tagged != UNKNOWN and abs(tagged - day) > 1:
         raise RasterError(
             f"{path}: found {iso_date(day)} in the name and {iso_date(tagged)} in the tags",
-            "the same",
+            "the same in both",
             "Download it again",
         )
 

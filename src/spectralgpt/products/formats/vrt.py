@@ -68,7 +68,7 @@ def read(path: str, expected: int | None) -> Product | None:
         days = {_day(each) for each in headers.values()} - {UNKNOWN}
         day = days.pop() if len(days) == 1 else UNKNOWN
         if days and day == UNKNOWN:
-            warnings = (*warnings, f"{path}: its sources are of {len(days)} dates; the image has none")
+            warnings = (*warnings, f"{path}: its sources have {len(days)} dates; the image gets none")
     return Product(header.bands, day=day, tags=header.tags, warnings=tuple(dict.fromkeys(warnings)))
 
 
@@ -81,7 +81,7 @@ def _read(path: str, expected: int | None, above: tuple[str, ...], headers: dict
     """The VRT's header, completed from its sources. above: VRTs that it is a source of. headers: of files, by path."""
     real = os.path.realpath(path)
     if real in above:
-        raise RasterError(f"{path}: found a VRT that is its own source", "other files", "Build it again")
+        raise RasterError(f"{path}: found a VRT that is its own source", "other files", "Build the VRT again")
     if len(above) >= DEEPEST_VRT:
         raise RasterError(f"{path}: found {DEEPEST_VRT} levels of VRTs", "images", "Build one VRT from the images")
     root = parse(path)
@@ -112,7 +112,7 @@ def parse(path: str) -> ElementTree.Element:
         raise RasterError(f"{path}: found {os.path.getsize(path)} bytes", "a VRT, an XML file")
     raw = Path(path).read_bytes()
     if b"\x00" in raw:  # GDAL stops at the first
-        raise RasterError(f"{path}: found XML with zero bytes", "a VRT", "It is damaged")
+        raise RasterError(f"{path}: found XML with zero bytes", "a VRT", "Build the VRT again")
     root = parse_xml(raw, path)
     if root.tag != "VRTDataset":
         raise RasterError(f"{path}: found XML of {root.tag}", "a VRT (VRTDataset)")
@@ -182,11 +182,7 @@ def _others(root: ElementTree.Element, path: str) -> Iterator[str]:
 
 def _refuse_missing(source: str, path: str) -> None:
     if not ("://" in source or source.startswith("/vsi") or SUBDATASET.match(source) or os.path.isfile(source)):
-        raise RasterError(
-            f"{path}: found no file {source}",
-            "all its sources",
-            "Put it there, or build the VRT again",
-        )
+        raise RasterError(f"{path}: its source {source} does not exist", do="Put it there, or build the VRT again")
 
 
 def _header_of(source: str, path: str, above: tuple[str, ...], headers: dict[str, Header]) -> Header:
@@ -217,7 +213,7 @@ def _completed(
     if scale is not None and band.scale is not None and (scale, offset) != (band.scale, band.offset):
         raise RasterError(
             f"{where}: found scale and offset {(band.scale, band.offset)}, but {(scale, offset)} in its sources",
-            "the same",
+            "the same in both",
             "Build the VRT again",
         )
     _common({canonical(one.name) if one.name else None for one in stored}, "band names", where)
@@ -279,8 +275,8 @@ def _band_of(source: VrtSource, header: Header, path: str) -> StoredBand:
         if source.band in (band.index, band.alpha):
             return band
     raise RasterError(
-        f"{path}: found band {source.band} of {source.path} as a source, a file of {len(header.bands)}",
-        "a band of the file",
+        f"{path}: found band {source.band} of {source.path} as a source",
+        f"one of its bands, 1 to {len(header.bands)}",
         "Build the VRT again",
     )
 

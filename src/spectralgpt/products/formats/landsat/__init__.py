@@ -127,7 +127,9 @@ def _units(mtl: Mtl, bands: list[StoredBand]) -> str:
 
 
 def _without(thermal: list[int]) -> str:
-    return f"thermal bands are left out ({', '.join(f'B{number}' for number in thermal)}): they hold no reflectance"
+    return (
+        f"thermal bands are left out ({', '.join(f'B{number}' for number in thermal)}), as they contain no reflectance"
+    )
 
 
 def _cloudy(mtl: Mtl) -> tuple[tuple[int, int], ...]:

@@ -150,7 +150,7 @@ def family_of(spacecraft: str, instrument: str, source: str) -> str:
         raise RasterError(
             f"{source}: found {instrument} on {spacecraft}",
             f"it on Landsat {' or '.join(satellites)}",
-            "The metadata contradict themselves",
+            "The metadata contradict themselves: download them again",
         )
     return family
 
@@ -183,8 +183,8 @@ def _check_file(mtl: Mtl, key: str, number: int, name: str) -> None:
     if contradictions:
         raise RasterError(
             f"{mtl.source}: found the file name {name!r}, with {' and '.join(contradictions)}",
-            "what the metadata state",
-            "Download the product again",
+            "a name that agrees with the metadata",
+            "Download it again",
         )
 
 
@@ -194,7 +194,7 @@ def agreed_mtl(path: str, archive: Archive, names: list[str]) -> Mtl:
     if len(products) > 1:
         raise RasterError(
             f"{path}: found the metadata of {len(products)} products ({', '.join(products[:4])})",
-            "the metadata of one",
+            "one product",
             "Keep each in its own folder",
         )
     first, *others = (read_mtl(archive.text(name), os.path.join(archive.path, name)) for name in names)
@@ -205,8 +205,8 @@ def agreed_mtl(path: str, archive: Archive, names: list[str]) -> Mtl:
                     raise RasterError(
                         f"{path}: found {key} = {values[key]} in {os.path.basename(first.source)} and {value} in "
                         f"{os.path.basename(other.source)}",
-                        "the same",
-                        "Download the product again",
+                        "the same in both",
+                        "Download it again",
                     )
     return first
 
@@ -238,7 +238,7 @@ def _odl(text: str, source: str) -> Iterator[tuple[str, str, str]]:
         elif key == "END_GROUP":
             if (ended := open_groups.pop()) != value:
                 raise RasterError(
-                    f"{source}: found the end of {value!r}", f"that of {ended!r}, the open group", "It is damaged"
+                    f"{source}: found the end of {value!r}", f"that of {ended!r}, the open group", "Download it again"
                 )
             closed = not open_groups
         else:
@@ -258,7 +258,7 @@ def _json(text: str, source: str) -> Iterator[tuple[str, str, str]]:
     try:
         root = json.loads(text, object_pairs_hook=pairs)
     except (ValueError, RecursionError) as error:
-        raise RasterError(f"{source}: found broken JSON ({error})", "a Landsat MTL file", "Download it again") from None
+        raise RasterError(f"{source}: is not valid JSON ({error})", do="Download it again") from None
     if len(root) != 1 or root[0][0] not in ROOTS or not isinstance(root[0][1], list):
         raise RasterError(f"{source}: found JSON without {ROOTS[0]}", "a Landsat MTL file")
     for group in root[0][1]:

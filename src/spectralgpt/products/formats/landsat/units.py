@@ -41,9 +41,10 @@ def sun_elevation(mtl: Mtl) -> float:
     """Degrees above the horizon at the scene's centre. RasterError when it is not stated, or the sun has set."""
     degrees = mtl.number("SUN_ELEVATION")
     if degrees is None or not 0 < degrees <= 90:
+        found = "no elevation of the sun" if degrees is None else f"a sun elevation of {degrees:g} degrees"
         raise RasterError(
-            f"{mtl.source}: found the sun's elevation {'missing' if degrees is None else f'{degrees:g} degrees'}",
-            "above 0 and at most 90, as reflectance depends on it",
+            f"{mtl.source}: found {found}",
+            "one above 0 and at most 90 degrees, as reflectance depends on it",
         )
     return degrees
 
@@ -55,7 +56,7 @@ def sun_distance(mtl: Mtl) -> float:
         anomaly = math.radians(357.529 + 0.98560028 * (mtl.day - YEAR_2000))
         distance = 1.00014 - 0.01671 * math.cos(anomaly) - 0.00014 * math.cos(2 * anomaly)
     if distance is None or not 0.98 < distance < 1.02:
-        raise RasterError(f"{mtl.source}: found neither Earth's distance from the sun nor a date", "either")
+        raise RasterError(f"{mtl.source}: found neither Earth's distance from the sun nor a date", "one of them")
     return distance
 
 
@@ -80,8 +81,8 @@ def _checked(mtl: Mtl, number: int, scale: float | None, offset: float | None) -
         raise RasterError(
             f"{mtl.source}: found no coefficients for the reflectance of band {number}",
             f"REFLECTANCE_MULT_BAND_{number} and REFLECTANCE_ADD_BAND_{number}: raw numbers are not reflectance",
-            "Download the product's MTL file again",
+            "Download it again",
         )
     if scale <= 0:
-        raise RasterError(f"{mtl.source}: found {scale:g} for the scale of band {number}", "above 0")
+        raise RasterError(f"{mtl.source}: found {scale:g} for the scale of band {number}", "a number above 0")
     return scale, offset

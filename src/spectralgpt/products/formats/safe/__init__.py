@@ -74,7 +74,7 @@ def read(path: str, expected: int | None) -> Product | None:
         )
     if stated.has_unstated_offset:
         warnings.append(
-            f"{source}: states no offset, though products of processing baseline {stated.baseline} have one; "
+            f"{source}: declares no offset, although products of processing baseline {stated.baseline} have one; "
             f"{ADD_OFFSET[stated.level]} {OFFSET_CONVENTION:.0f} is used, by convention"
         )
     return Product(
@@ -129,7 +129,7 @@ def _in_folder(path: str, full: str) -> tuple[Archive, str, str] | None:
     if full.upper().endswith(".SAFE"):
         raise RasterError(
             f"{path}: found a .SAFE folder without MTD_MSIL1C.xml or MTD_MSIL2A.xml at its top",
-            "a Sentinel-2 product with its metadata, which state scale and offset",
+            "a Sentinel-2 product with its metadata, which declare scale and offset",
             "Download the whole product",
         )
     return None
@@ -152,7 +152,7 @@ def _as_part(full: str) -> tuple[Archive, str, str] | None:
     if in_product and up > 1 and GRANULE.fullmatch(parts[1 - up]):
         raise RasterError(
             f"{full}: found a part of a Sentinel-2 product, but no MTD_MSIL1C.xml or MTD_MSIL2A.xml in {root.path}",
-            "one of them, as it states scale and offset",
+            "one of them, as it declares scale and offset",
             "Download the whole product",
         )
     return None
@@ -218,7 +218,9 @@ def _chosen(
     for name, what, gsd in images:
         other = there.setdefault(what, {}).setdefault(gsd, name)
         if other != name:
-            raise RasterError(f"{path}: found {other} and {name} for {what} at {gsd} m", "one", "Remove one of them")
+            raise RasterError(
+                f"{path}: found {other} and {name} for {what} at {gsd} m", "one image", "Remove one of them"
+            )
     chosen: dict[str, str] = {}
     coarse: list[str] = []
     for what in (*stated.bands, "SCL"):
@@ -226,7 +228,7 @@ def _chosen(
             native, finest = NATIVE.get(what, SCENE_GSD), min(there[what])
             chosen[what] = there[what].get(native, there[what][finest])
             coarse += [f"{what} at {finest} m instead of {native} m"] if native not in there[what] else []
-    return chosen, [f"{path}: read {', '.join(coarse)}: the native images are missing"] if coarse else []
+    return chosen, [f"{path}: read {', '.join(coarse)}, as the native images are missing"] if coarse else []
 
 
 def _header(path: str) -> Header:
@@ -241,7 +243,7 @@ def _stored(header: Header, band: str, stated: SafeMetadata, source: str) -> Sto
         raise RasterError(
             f"{source}: found {ADD_OFFSET[stated.level]} for {', '.join(stated.offsets)}, none for {band}",
             "one per band",
-            "Download the metadata again",
+            "Download it again",
         )
     quantification = stated.quantification or CONVENTION
     return replace(
@@ -280,9 +282,9 @@ def _tags(stated: SafeMetadata) -> tuple[tuple[str, str], ...]:
 
 
 def _facts(stated: SafeMetadata, name: str) -> tuple[str, ...]:
-    baseline = f"processing baseline {stated.baseline or 'not stated'}"
+    baseline = f"processing baseline {stated.baseline or 'not declared'}"
     if stated.quantification is None:
-        scale = f"scale {1 / CONVENTION:g} by convention: {name} states none"
+        scale = f"scale {1 / CONVENTION:g} by convention: {name} declares none"
     else:
         scale = f"scale {1 / stated.quantification:g} from {name}"
     quantification = stated.quantification or CONVENTION
@@ -290,9 +292,9 @@ def _facts(stated: SafeMetadata, name: str) -> tuple[str, ...]:
         values = sorted({value / quantification for value in stated.offsets.values()})
         offset = f"offset {' to '.join(f'{value:g}' for value in (values[0], values[-1])[: len(values)])} from {name}"
     elif stated.has_unstated_offset:
-        offset = f"offset {OFFSET_CONVENTION / quantification:g} by convention: {name} states none"
+        offset = f"offset {OFFSET_CONVENTION / quantification:g} by convention: {name} declares none"
     else:
-        offset = f"offset 0: {name} states none"
+        offset = f"offset 0: {name} declares none"
     return (f"level {stated.level}, {baseline} from {name}", scale, offset)
 
 

@@ -120,9 +120,7 @@ def _quantification(stated: str, level: str, is_product: bool, source: str) -> f
     """The stored number of reflectance 1, None for a tile without it. RasterError for a product without it."""
     name = QUANTIFICATION[level][0]
     if not stated and is_product:
-        raise RasterError(
-            f"{source}: found no {name}", "it, as reflectance follows from it", "Download the metadata again"
-        )
+        raise RasterError(f"{source}: found no {name}, from which reflectance is computed", do="Download it again")
     if not stated:
         return None
     number = _number(stated, name, source)

@@ -39,7 +39,7 @@ def read(path: str, expected: int | None) -> Product | None:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RasterError(f"{path}: is not UTF-8 ({error})", "a STAC item") from None
+        raise RasterError(f"{path}: is not UTF-8 text ({error})", do="Give a STAC item") from None
     return _opened(read_item(text, path), path, expected)
 
 
@@ -69,11 +69,11 @@ def _opened(item: Item, path: str, expected: int | None) -> Product:
         raise _no_files(path, absent)
     if cut:
         warnings.append(
-            f"{path}: the files of {_few(cut)} are cropped or resampled versions of those described; read as they are"
+            f"{path}: the files of {_few(cut)} are cropped or resampled versions of those in the item; read as they are"
         )
     coarser = [name for name, _ in absent if canonical(name) in found]
     if coarser:
-        warnings.append(f"{path}: {_few(coarser)} read from another asset that holds it, as not all files are present")
+        warnings.append(f"{path}: read {_few(coarser)} from another asset, as not all files are present")
     missing = {name: href for name, href in absent if canonical(name) not in found}
     return Product(
         bands=tuple(_native(bands, item.sensor, path) for bands in found.values()),
@@ -82,7 +82,7 @@ def _opened(item: Item, path: str, expected: int | None) -> Product:
         clouds=_cloud_layer(item.clouds, folder),
         missing=tuple(missing.items()),
         tags=tuple(sorted(set.intersection(*(set(header.tags) for header in headers)))),
-        facts=(*item.facts, f"{_few(beside)} from beside the item") if beside else item.facts,
+        facts=(*item.facts, f"read from beside the item: {_few(beside)}") if beside else item.facts,
         warnings=tuple(dict.fromkeys(warnings)),
     )
 
@@ -120,9 +120,8 @@ def _no_files(path: str, absent: Sequence[tuple[str, str]]) -> RasterError:
             "Download them first and put them beside the item, or their paths into its hrefs",
         )
     return RasterError(
-        f"{path}: found none of the {len(absent)} files that it lists ({name}: {href})",
-        "them there",
-        "Correct the hrefs, which are relative to the item",
+        f"{path}: none of the {len(absent)} files that it lists exists ({name}: {href})",
+        do="Correct the hrefs, which are relative to the item",
     )
 
 
@@ -137,7 +136,9 @@ def _completed(asset: Asset, header: Header, by_rule: bool, path: str) -> list[S
     if not asset.bands:
         return list(header.bands)
     if len(asset.bands) != len(header.bands):
-        raise RasterError(f"{where}: found {len(header.bands)} bands in the file", f"{len(asset.bands)}")
+        raise RasterError(
+            f"{where}: found {len(header.bands)} bands in the file", f"{len(asset.bands)}, as in the item"
+        )
     return [
         _completed_band(stated, band, by_rule, where) for stated, band in zip(asset.bands, header.bands, strict=True)
     ]
@@ -147,7 +148,7 @@ def _completed_band(stated: AssetBand, band: StoredBand, by_rule: bool, where: s
     if stated.dtype is not None and _is_float(stated.dtype) != _is_float(band.dtype):
         raise RasterError(
             f"{where}: found {band.dtype} in the file and {stated.dtype} in the item",
-            "the same, as scale and offset are stated for the item's",
+            "the same in both, as scale and offset belong to the item's",
             "Give the file alone, or correct the item",
         )
     scale, offset = stated.scale, stated.offset
@@ -157,14 +158,14 @@ def _completed_band(stated: AssetBand, band: StoredBand, by_rule: bool, where: s
         if in_item is not None and in_file is not None and not _is_close(in_item, in_file):
             raise RasterError(
                 f"{where}: found {what} {in_file:g} in the file and {in_item:g} in the item",
-                "the same",
+                "the same in both",
                 "Correct the item, or give the file alone",
             )
     nodata = band.nodata if stated.nodata is None else stated.nodata
     if band.nodata is not None and not _same(band.nodata, nodata):
         raise RasterError(
             f"{where}: found nodata {band.nodata:g} in the file and {nodata:g} in the item",
-            "the same, so that pixels without a measurement do not count",
+            "the same in both, so that pixels without a measurement do not count",
             "Correct the item",
         )
     return replace(
@@ -202,7 +203,7 @@ def _compare_grid(asset: Asset, grid: Grid, path: str, cut: list[str]) -> None:
     if CRS.from_wkt(grid.crs) != crs:
         raise RasterError(
             f"{where}: found {CRS.from_wkt(grid.crs).to_string()[:60]} in the file and {asset.crs} in the item",
-            "the same",
+            "the same in both",
             "Give the item's own file, or the file alone",
         )
     if asset.shape is None or asset.transform is None:

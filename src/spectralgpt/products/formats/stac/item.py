@@ -129,7 +129,7 @@ def _item_table(text: str, source: str) -> dict[str, Any]:
     try:
         table = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RasterError(f"{source}: the JSON cannot be read ({error})", "a STAC item") from None
+        raise RasterError(f"{source}: is not valid JSON ({error})", do="Download it again") from None
     kind = table.get("type") if isinstance(table, dict) else None
     if isinstance(table, dict) and kind == "Feature" and "stac_version" in table:
         return table

@@ -36,32 +36,32 @@ class Shift:
         if self.baseline is None:
             if stated is None:
                 warnings.append(
-                    f"{source}: states no processing baseline; an offset since baseline 04.00 would stay in the values"
+                    f"{source}: declares no processing baseline; from 04.00 on, the values would keep their offset"
                 )
             return replace(band, scale=scale, offset=0.0) if band.scale is not None and stated is None else band
         if self.baseline < SHIFTED:
             if stated:
                 raise RasterError(
                     f"{source}: asset {key}: found offset {stated:g} and {self.fact}",
-                    "none before baseline 04.00",
+                    "no offset before baseline 04.00",
                     "Correct the item",
                 )
             return replace(band, scale=scale, offset=0.0)
         if stated == 0 and self.removed is False:
             raise RasterError(
-                f"{source}: asset {key}: found offset 0, and pixels with their offset not removed",
+                f"{source}: asset {key}: found offset 0, although the pixels still have their offset",
                 "-0.1",
                 "Correct the item",
             )
         if stated == 0:
             warnings.append(
-                f"{source}: states offset 0 for {self.fact}, which adds 1000; read as removed from the pixels"
+                f"{source}: declares offset 0 for {self.fact}, which adds 1000; read as if that were removed already"
             )
         elif self.removed is False:
             # https://github.com/Element84/earth-search/issues/71
             warnings.append(
-                f"{source}: states that the pixels' offset was not removed; for some items of 2022 and 2025 "
-                "earth-search states this wrongly: look for dark pixels below zero"
+                f"{source}: declares that the pixels' offset was not removed; for some items of 2022 and 2025 "
+                "earth-search declares this wrongly: look for dark pixels below zero"
             )
         return replace(band, scale=scale, offset=-0.1 if stated is None else stated)
 
@@ -82,5 +82,5 @@ def shift_of(described: dict[str, Any], source: str) -> Shift:
     if removed:
         fact = "the catalogue has removed it: boa_offset_applied"
     else:
-        fact = f"baseline {text} from {key}" if text else "no baseline stated"
+        fact = f"baseline {text} from {key}" if text else "no baseline declared"
     return Shift(baseline, removed, fact)
