@@ -6,10 +6,10 @@ import rasterio
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_rasters import PLACE, distinct, write
+from made_rasters import PLACE, distinct, land, write
 from rasterio.warp import Resampling, reproject
 
-from spectralgpt.errors import BandError, RasterError
+from spectralgpt.errors import BandError, OptionError, RasterError
 from spectralgpt.products import open_raster
 from spectralgpt.raster import Window
 
@@ -248,3 +248,65 @@ def test_folders_that_are_no_image(tmp_path, files, error, says):
         open_raster(tmp_path)
     if files.keys() == {"a_B02.tif", "a_B8A.tif"}:
         open_raster(tmp_path, bands="B02").close()
+
+
+def clouds_beside(folder, **layers):
+    """A folder of bands with cloud layers of these names, whose first rows are cloudy."""
+    folder.mkdir()
+    for name in ("B02", "B03", "B04"):
+        write(folder / f"x_{name}.tif", land(64, 64, bands=1))
+    for name, (rows, value, description) in layers.items():
+        layer = np.zeros((1, 64, 64), np.uint16)
+        layer[:, :rows] = value
+        write(folder / f"x_{name}.tif", layer, names=(description,))
+    return folder
+
+
+LAYERS = {"SCL": (8, 9, None), "QA_PIXEL": (16, 8, "QA_PIXEL"), "Fmask": (32, 2, "Fmask")}
+
+
+@pytest.mark.parametrize(("option", "rows"), [("scl", 8), ("qa", 16), ("FMASK", 32)])
+def test_of_several_cloud_layers_the_one_that_is_named_is_read(tmp_path, option, rows):
+    folder = clouds_beside(tmp_path / "bands", **LAYERS)
+    with open_raster(folder, bands="s2-l2a", clouds=option) as raster:
+        assert raster.warnings == ()
+        valid = raster.read().valid[0, 0]
+    assert not valid[:rows].any()
+    assert valid[rows:].all()
+
+
+def test_the_only_cloud_layer_is_read_by_another_name_with_a_warning(tmp_path):
+    folder = clouds_beside(tmp_path / "bands", SCL=LAYERS["SCL"])
+    with open_raster(folder, bands="s2-l2a", clouds="qa") as raster:
+        assert any("has scl instead, which is used" in warning for warning in raster.warnings)
+        assert not raster.read().valid[0, 0, :8].any()
+
+
+def test_a_name_of_none_of_several_cloud_layers_is_refused(tmp_path):
+    folder = clouds_beside(tmp_path / "bands", SCL=LAYERS["SCL"], Fmask=LAYERS["Fmask"])
+    with pytest.raises(OptionError, match="clouds='qa': found the cloud layers fmask, scl"):
+        open_raster(folder, bands="s2-l2a", clouds="qa")
+
+
+def test_what_is_neither_a_layer_nor_a_file_names_the_argument(tmp_path):
+    folder = clouds_beside(tmp_path / "bands")
+    with pytest.raises(OptionError, match=r"clouds='nothing\.tif': there is no such file"):
+        open_raster(folder, bands="s2-l2a", clouds="nothing.tif")
+
+
+def test_bands_named_after_a_mask_are_bands(tmp_path):
+    for name in ("B02", "B03"):
+        write(tmp_path / f"x_Fmask_{name}.tif", land(8, 8, bands=1))
+    with open_raster(tmp_path, bands="s2-l2a") as raster:
+        assert [band.name for band in raster.bands] == ["B2", "B3"]
+        assert raster.clouds == (None,)
+
+
+def test_envi_files_as_gdal_writes_them_are_named_after_their_files(tmp_path):
+    """Their header says Band 1, each of them."""
+    for name, ending in (("B02", "dat"), ("B03", "dat"), ("B04", "bin")):
+        write(tmp_path / f"x_{name}.{ending}", land(8, 8, bands=1), driver="ENVI")
+    (tmp_path / "x_B05.dat").write_text("notes, no image: there is no header beside")
+    with open_raster(tmp_path, bands="s2-l2a") as raster:
+        assert [band.name for band in raster.bands] == ["B2", "B3", "B4"]
+        assert raster.warnings == ()

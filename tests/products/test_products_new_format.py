@@ -11,6 +11,7 @@ import spectralgpt.products.formats as folder_of_formats
 from spectralgpt import inspect, shard
 from spectralgpt.errors import OptionError
 from spectralgpt.products import (
+    Format,
     all_formats,
     cloud_options,
     format_of_file,
@@ -95,7 +96,8 @@ def test_the_first_by_priority_is_asked_first():
     [
         ("a.tif", b"", "file"),
         ("a.VRT", b"", "vrt"),
-        ("a.dat", b"", "envi"),
+        ("a.dat", b"", None),  # without a header
+        ("a.bil", b"", "file"),  # may be EHdr's
         ("notes.txt", b"", None),
         ("item.json", b'{"stac_version": "1.0.0"}', "stac"),
         ("other.json", b"{}", None),
@@ -114,3 +116,27 @@ def test_an_envi_file_without_ending_is_claimed_by_its_header(tmp_path):
     assert found is not None
     assert found.name == "envi"
     assert format_of_file(str(tmp_path / "cube.hdr")) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "error"),
+    [
+        (1, "FORMAT = 3", "^broken_[0-9]: found FORMAT = 3; expected a Format"),
+        (2, "", "^broken_[0-9]: found FORMAT = None; expected a Format"),
+        (
+            3,
+            "from spectralgpt.products.format import Format\nFORMAT = Format(title='b', priority=100, read=print)",
+            "priority 100, which",
+        ),
+    ],
+)
+def test_a_broken_format_names_its_module(tmp_path, monkeypatch, number, text, error):
+    (tmp_path / f"broken_{number}.py").write_text(text)
+    monkeypatch.setattr(folder_of_formats, "__path__", [*folder_of_formats.__path__, str(tmp_path)])
+    with pytest.raises((TypeError, ValueError), match=error):
+        all_formats()
+
+
+def test_endings_begin_with_a_dot():
+    with pytest.raises(ValueError, match="expected a tuple like"):
+        Format(title="a", priority=1, read=print, suffixes=("tif",))

@@ -34,13 +34,13 @@ def _no_folder(folder: str, names: Sequence[str]) -> bool:
 class Format:
     """A file format: how it is read, and what the rest of the package needs to know about it.
 
-    title: what it reads, for people. priority: formats are tried in this order, lowest first. read: the Product at a
-    path, or None for another format; its second argument is the number of bands that the user gives for a file, or
-    None. suffixes: endings (lower case) of its images in folders. archives: endings of archives that may hold its
-    products. named: further endings of paths that a user may give as an image. claims: whether a file is its image even
-    without such an ending. claims_folder: whether a folder with these file names is one product. owns_neighbours:
-    whether images beside its file belong to it. single: whether its files may be the bands of a folder. clouds: the
-    cloud layers of its products.
+    title: what it reads, for people. priority: formats are tried in this order, lowest first; each has its own. read:
+    the Product at a path, or None for another format; its second argument is the number of bands that the user
+    gives for a file, or None. suffixes: endings (lower case) of its images in folders. archives: endings of
+    archives that may hold its products. named: further endings of paths that a user may give as an image. claims:
+    whether a file is its image, where the ending does not decide. claims_folder: whether a folder with these file
+    names is one product. owns_neighbours: whether images beside its file belong to it. single: whether its files
+    may be the bands of a folder. clouds: the cloud layers of its products.
     """
 
     title: str
@@ -49,16 +49,21 @@ class Format:
     suffixes: tuple[str, ...] = ()
     archives: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
-    claims: Callable[[str], bool] = lambda path: False
+    claims: Callable[[str], bool] | None = None
     claims_folder: Callable[[str, Sequence[str]], bool] = _no_folder
     owns_neighbours: bool = False
     single: bool = True
     clouds: tuple[CloudCode, ...] = ()
     name: str = ""
 
+    def __post_init__(self) -> None:
+        for endings in (self.suffixes, self.archives, self.named):
+            if not isinstance(endings, tuple) or not all(each.startswith(".") for each in endings):
+                raise ValueError(f"found the endings {endings!r}; expected a tuple like ('.tif', '.tiff')")
+
     def is_image(self, path: str) -> bool:
-        """Whether a file is an image of this format, by the ending of its name or by what `claims` finds in it."""
-        return path.lower().endswith(self.suffixes) or self.claims(path)
+        """Whether a file is an image of this format: by `claims`, else by the ending of its name."""
+        return path.lower().endswith(self.suffixes) if self.claims is None else self.claims(path)
 
 
 def all_formats() -> tuple[Format, ...]:
@@ -68,11 +73,18 @@ def all_formats() -> tuple[Format, ...]:
 
 @cache
 def _formats_in(folders: tuple[str, ...]) -> tuple[Format, ...]:
-    found = []
+    found: dict[int, Format] = {}
     for module in iter_modules(folders):
-        declared: Format = import_module(f"{FOLDER_OF_FORMATS}.{module.name}").FORMAT
-        found.append(replace(declared, name=module.name))
-    return tuple(sorted(found, key=lambda one: (one.priority, one.name)))
+        declared = getattr(import_module(f"{FOLDER_OF_FORMATS}.{module.name}"), "FORMAT", None)
+        if not isinstance(declared, Format):
+            raise TypeError(f"{module.name}: found FORMAT = {declared!r}; expected a Format, as in every such module")
+        if declared.priority in found:
+            raise ValueError(
+                f"{module.name}: found priority {declared.priority}, which {found[declared.priority].name} has; each "
+                f"format has its own. Taken: {', '.join(map(str, sorted(found)))}"
+            )
+        found[declared.priority] = replace(declared, name=module.name)
+    return tuple(found[priority] for priority in sorted(found))
 
 
 def read_product(path: str, expected: int | None = None) -> Product:

@@ -31,6 +31,7 @@ class Image:
     day: int
     identity: Identity
     clouds: CloudLayer | None
+    other_clouds: tuple[CloudLayer, ...]
     tags: tuple[tuple[str, str], ...]
     facts: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -67,6 +68,7 @@ def open_image(source: str, choice: str | None) -> Image:
         day=product.day if day is None else day,
         identity=identity,
         clouds=product.clouds,
+        other_clouds=product.other_clouds,
         tags=product.tags,
         facts=(*product.facts, *units, *left_out),
         warnings=(*product.warnings, *identity.warnings),

@@ -1,5 +1,6 @@
 """The cloud layers that the argument `clouds` names."""
 
+import os
 from dataclasses import replace
 
 from spectralgpt.errors import OptionError, argument
@@ -13,15 +14,7 @@ from spectralgpt.raster.clouds import CloudLayer
 def with_clouds(images: list[Image], clouds: str) -> list[Image]:
     """The images with the cloud layers that the argument `clouds` names. OptionError for an image without one."""
     if clouds.lower() in cloud_options():
-        for image in images:
-            if image.clouds is None:
-                raise OptionError(
-                    f"{argument('clouds', clouds)}: found no cloud layer in {image.source}",
-                    "a product that has one (Sentinel-2 Level-2A, Landsat, HLS)",
-                    "Give a raster instead:",
-                    ("clouds", "mask.tif"),
-                )
-        return images
+        return [_with_own_layer(image, clouds) for image in images]
     paths = clouds.split(",")
     if len(paths) != len(images):
         raise OptionError(
@@ -31,7 +24,31 @@ def with_clouds(images: list[Image], clouds: str) -> list[Image]:
     return [replace(image, clouds=_mask(path, image)) for path, image in zip(paths, images, strict=True)]
 
 
+def _with_own_layer(image: Image, option: str) -> Image:
+    """The image with its own layer of this name. A product whose only layer has another name is read by that, with a
+    warning: a folder of several kinds of products has one argument."""
+    layers = [layer for layer in (image.clouds, *image.other_clouds) if layer is not None]
+    for layer in layers:
+        if layer.name == option.lower():
+            return replace(image, clouds=layer)
+    if len(layers) == 1:
+        instead = f"{argument('clouds', option)}: {image.source} has {layers[0].name} instead, which is used"
+        return replace(image, warnings=(*image.warnings, instead))
+    found = f"the cloud layers {', '.join(layer.name for layer in layers)}" if layers else "no cloud layer"
+    raise OptionError(
+        f"{argument('clouds', option)}: found {found} in {image.source}",
+        f"one of {', '.join(cloud_options())} that the product has",
+        "Give a raster instead:",
+        ("clouds", "mask.tif"),
+    )
+
+
 def _mask(path: str, image: Image) -> CloudLayer:
+    if not os.path.exists(path) and "://" not in path and not path.startswith("/vsi"):
+        raise OptionError(
+            f"{argument('clouds', path)}: there is no such file",
+            f"{', '.join(cloud_options())}, or a raster that is not 0 in clouds",
+        )
     header = read_header(path)
     if len(header.bands) != 1:
         raise OptionError(f"{argument('clouds', path)}: found {len(header.bands)} bands", "one, not 0 in clouds")

@@ -36,14 +36,16 @@ class Product:
     """One date of one place, as a format's reader returns it.
 
     sensor: the sensor of the bands, where the metadata state it. missing: bands that the metadata list and that have no
-    file, as (name, file). facts: what was read from where, one line each, like `offset -0.1 from MTD_MSIL2A.xml`.
-    warnings: what a user should know.
+    file, as (name, file). clouds: its cloud layer, other_clouds: further ones, of a folder of several kinds. facts:
+    what was read from where, one line each, like `offset -0.1 from MTD_MSIL2A.xml`. warnings: what a user should
+    know.
     """
 
     bands: tuple[StoredBand, ...]
     sensor: str | None = None
     day: int = UNKNOWN
     clouds: CloudLayer | None = None
+    other_clouds: tuple[CloudLayer, ...] = ()
     missing: tuple[tuple[str, str], ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
     facts: tuple[str, ...] = ()

@@ -380,7 +380,7 @@ def _has_header(path: str) -> bool:
 
 FORMAT = Format(
     title="ENVI images: a data file and its text header (.hdr)",
-    priority=30,
+    priority=60,
     read=read,
     suffixes=(".dat", ".bsq", ".bil", ".bip"),
     named=(".hdr",),

@@ -26,6 +26,6 @@ FORMAT = Format(
     title="GeoTIFF, JPEG 2000, and any other file that GDAL opens as one grid of bands",
     priority=100,  # last: it takes any file
     read=read,
-    suffixes=(".tif", ".tiff", ".jp2", ".img"),
+    suffixes=(".tif", ".tiff", ".jp2", ".img", ".bsq", ".bil", ".bip"),
     named=(".png",),
 )

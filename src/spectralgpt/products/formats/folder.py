@@ -1,6 +1,7 @@
 """A folder of single-band files as one image; each file has its own grid."""
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +9,14 @@ from pathlib import Path
 from spectralgpt.bands import is_alias
 from spectralgpt.errors import InputError, RasterError
 from spectralgpt.products.acquisition import acquisition_day
-from spectralgpt.products.format import CloudCode, Format, band_suffixes, cloud_codes
+from spectralgpt.products.format import CloudCode, Format, all_formats, band_suffixes, cloud_codes
 from spectralgpt.products.header import Header, band_in, read_header
-from spectralgpt.products.product import Product
+from spectralgpt.products.product import Product, StoredBand
 from spectralgpt.raster.clouds import CloudLayer
 from spectralgpt.raster.handles import open_dataset
+
+ONLY_COUNTS = re.compile(r"(band|layer|channel)[ _]?0*1|1", re.IGNORECASE)
+"""A description of the only band of a file that does not name it."""
 
 
 def read(path: str, expected: int | None) -> Product | None:
@@ -25,17 +29,18 @@ def read(path: str, expected: int | None) -> Product | None:
         return None
     files = _files(path)
     headers: list[Header] = []
-    bands, left_out, clouds = [], [], None
+    bands, left_out = [], []
+    clouds: list[CloudLayer] = []
     for file in files:
         named = _named_after_band(file)
         header = _header(file, named)
         band = header.bands[0] if header and len(header.bands) == 1 else None
-        code = _cloud_code(file.stem)
-        name = (band.name if band else None) or named
+        code = _cloud_code(file.stem) if named is None else None
+        name = (_name_of(band) if band else None) or named
         if header is None:
             left_out.append(f"{file.name} (not readable)")
-        elif band is not None and band.name is None and code is not None:
-            clouds = CloudLayer(code.option, band.path, band.index, band.grid, code.cloudy)
+        elif band is not None and code is not None:
+            clouds.append(CloudLayer(code.option, band.path, band.index, band.grid, code.cloudy))
         elif band is None or name is None:
             left_out.append(f"{file.name} ({'no band name' if band else 'several bands'})")
         else:
@@ -51,7 +56,8 @@ def read(path: str, expected: int | None) -> Product | None:
     return Product(
         bands=tuple(bands),
         day=acquisition_day(path, [header.tags for header in headers], [Path(header.path).name for header in headers]),
-        clouds=clouds,
+        clouds=clouds[0] if clouds else None,
+        other_clouds=tuple(clouds[1:]),
         tags=tuple(sorted(set.intersection(*(set(header.tags) for header in headers)))),
         warnings=(
             *((f"{path}: left out {', '.join(left_out)}",) if left_out else ()),
@@ -65,7 +71,7 @@ def _files(path: str) -> list[Path]:
         entries = sorted(Path(path).iterdir())
     except OSError as error:
         raise RasterError(f"{path}: cannot be listed ({error.strerror})", do="Change its permissions") from None
-    files = [entry for entry in entries if entry.suffix.lower() in band_suffixes() and not entry.name.startswith(".")]
+    files = [entry for entry in entries if not entry.name.startswith(".") and _may_be_band(entry)]
     if not files:
         raise RasterError(
             f"{path}: found a folder without images ({', '.join(band_suffixes())})",
@@ -73,6 +79,16 @@ def _files(path: str) -> list[Path]:
             "Give the folder that contains them, or a file",
         )
     return files
+
+
+def _may_be_band(file: Path) -> bool:
+    """Whether a file is an image of a format with single-band files."""
+    return any(one.single and one.is_image(str(file)) for one in all_formats())
+
+
+def _name_of(band: StoredBand) -> str | None:
+    """The name in a file's description, unless it only counts: GDAL and ENVI write Band 1 into any file."""
+    return None if band.name is None or ONLY_COUNTS.fullmatch(band.name.strip()) else band.name
 
 
 def _named_after_band(file: Path) -> str | None:

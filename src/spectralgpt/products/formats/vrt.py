@@ -302,7 +302,7 @@ def _has_gap(sources: tuple[VrtSource, ...], shape: tuple[int, int]) -> bool:
 
 FORMAT = Format(
     title="VRT files: GDAL's mosaics and stacks of other files",
-    priority=30,
+    priority=70,
     read=read,
     suffixes=(".vrt",),
     single=False,  # a VRT beside bands is mostly built from them

@@ -148,7 +148,7 @@ def _is_product(folder: str, names: Sequence[str]) -> bool:
 
 FORMAT = Format(
     title="USGS Landsat products (Collection 1 and 2, Level 1 and 2, and older), recognized by their MTL file",
-    priority=20,
+    priority=30,
     read=read,
     archives=(".zip", ".tar"),
     claims_folder=_is_product,

@@ -305,7 +305,7 @@ def _is_product(folder: str, names: Sequence[str]) -> bool:
 
 FORMAT = Format(
     title="ESA Sentinel-2 products (a .SAFE folder, its zip, or parts of it) and tiles in the layout of AWS",
-    priority=20,
+    priority=40,
     read=read,
     archives=(".zip", ".tar"),
     named=(".safe",),

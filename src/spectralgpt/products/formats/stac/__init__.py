@@ -291,9 +291,10 @@ def _is_item(path: str) -> bool:
 
 FORMAT = Format(
     title="STAC items (JSON) with local files",
-    priority=30,
+    priority=50,
     read=read,
     named=(".json", ".geojson"),
     claims=_is_item,
     owns_neighbours=True,
+    single=False,
 )
