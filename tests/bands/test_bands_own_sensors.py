@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from real_rasters import real
 
-from spectralgpt.bands import BandSet, align, from_wavelengths, read_sensor, read_wavelengths, sensor
+from spectralgpt.bands import (
+    BandSet,
+    Evidence,
+    align,
+    from_wavelengths,
+    identify,
+    read_sensor,
+    read_wavelengths,
+    sensor,
+)
 from spectralgpt.errors import BandError
 
 MODEL = BandSet.native(sensor("spectralgpt-12").bands)
@@ -275,3 +284,12 @@ def test_real_imaging_spectrometers(place, count, first, last, steps_back):
     assert all(0 < band.fwhm < 120 for band in found.bands)
     fed = align(found.bands, MODEL)
     assert {"B2", "B3", "B4", "B8"} <= set(fed.bandset.names)
+
+
+def test_advice_names_an_own_sensor_by_its_file(tmp_path):
+    path = tmp_path / "my camera.toml"
+    path.write_text('scale = 1\nbands = [{ name = "B2", wavelength = 490, fwhm = 60, gsd = 10 }]\n')
+    with pytest.raises(BandError) as caught:
+        identify(Evidence(("B2", "B99"), "scene.tif"), str(path))
+    assert caught.value.advice == (("bands", f"{path}:B2"),)
+    assert identify(Evidence(("B2", "B99"), "scene.tif"), f"{path}:B2").bands[0].wavelength == 490

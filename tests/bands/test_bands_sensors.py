@@ -369,3 +369,20 @@ def test_what_landsat_feeds():
     # TM's SWIR1 lies 64 nm beside B11, whose half width is 45
     assert align(sensor("landsat5-toa").bands, MODEL).bandset.names == ("B2", "B3", "B4", "B8", "B12")
     assert align(sensor("landsat7-toa").bands, MODEL).bandset.names == ("B2", "B3", "B4", "B8", "B11", "B12")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("title = ", r"sensors/broken\.toml: is not valid TOML"),
+        ('bands_of = "nope"', r"sensors/broken\.toml: bands_of: found 'nope'"),
+        ('bands_of = "broken"', r"sensors/broken\.toml: bands_of: found 'broken'"),
+    ],
+)
+def test_a_broken_file_of_the_package_is_named(tmp_path, monkeypatch, text, says):
+    folder = tmp_path / "sensors"
+    shutil.copytree(catalogue.SENSORS, folder)
+    (folder / "broken.toml").write_text(text)
+    monkeypatch.setattr(catalogue, "SENSORS", folder)
+    with pytest.raises(BandError, match=says):
+        catalogue.sensors()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from spectralgpt.bands.sensor import Sensor
 from spectralgpt.bands.sensor_file import described
@@ -27,12 +28,21 @@ def sensors() -> tuple[Sensor, ...]:
 
 @cache
 def _sensors(folder: Path) -> tuple[Sensor, ...]:
-    tables = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.toml")}
+    tables = {path.stem: _table(path) for path in folder.glob("*.toml")}
 
-    def read(name: str) -> Sensor:
-        return described(name, tables[name], f"sensors/{name}.toml", read)
+    def read(name: str, above: tuple[str, ...] = ()) -> Sensor:
+        if name not in tables or name in above:
+            raise BandError(f"sensors/{above[-1]}.toml: bands_of: found {name!r}", "the name of another sensor here")
+        return described(name, tables[name], f"sensors/{name}.toml", lambda other: read(other, (*above, name)))
 
     return tuple(read(name) for name in sorted(tables))
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BandError(f"sensors/{path.name}: is not valid TOML ({error})") from None
 
 
 def sensor(name: str) -> Sensor:

@@ -43,7 +43,7 @@ def identify(evidence: Evidence, choice: str | None) -> Identity:
     if chosen is not None and chosen.name == "wavelengths":
         return _by_position(found, chosen, evidence)
     if chosen is not None:
-        return _of_sensor(found, chosen, evidence)
+        return _of_sensor(found, chosen, choice, evidence)
     return _listed(found, choice, evidence)
 
 
@@ -74,8 +74,8 @@ def _by_position(found: tuple[str | None, ...], chosen: Sensor, evidence: Eviden
     return Identity(chosen.bands, tuple(range(len(found))), chosen)
 
 
-def _of_sensor(found: tuple[str | None, ...], chosen: Sensor, evidence: Evidence) -> Identity:
-    """The bands of a file, by a sensor that the user named."""
+def _of_sensor(found: tuple[str | None, ...], chosen: Sensor, called: str, evidence: Evidence) -> Identity:
+    """The bands of a file, by a sensor that the user named. called: the name, or the path of a TOML file."""
     everything = tuple(range(len(found)))
     if all(name is None for name in found):
         if len(found) != len(chosen.bands):
@@ -85,12 +85,13 @@ def _of_sensor(found: tuple[str | None, ...], chosen: Sensor, evidence: Evidence
     names = tuple(name for name in found if name)
     unknown = [name for name in names if not chosen.knows(name)]
     if unknown:
-        known = [name for name in names if chosen.knows(name)] or chosen.names[:2]
+        known = [name for name in names if chosen.knows(name)]
+        choose = "Choose the sensor of these bands" + (", or only bands that it has:" if known else "")
         raise BandError(
             f"{evidence.source}: found band names {quoted(unknown)}, which {chosen.name} does not have",
             f"some of: {', '.join(chosen.names)}",
-            f"{did_you_mean(unknown[0], chosen.names)} Choose the bands to read:".lstrip(),
-            ("bands", f"{chosen.name}:{','.join(known)}"),
+            f"{did_you_mean(unknown[0], chosen.names)} {choose}".lstrip(),
+            *([("bands", f"{called}:{','.join(known)}")] if known else []),
         )
     bands = bands_named(chosen, names, evidence.source)
     return Identity(bands, everything, chosen, (), _contradicted(chosen, bands, evidence))
@@ -125,7 +126,7 @@ def _listed(found: tuple[str | None, ...], choice: str, evidence: Evidence) -> I
             f"{evidence.source}: found no {' and no '.join(missing)} for {argument('bands', choice)}",
             f"some of: {', '.join(name for name in found if name)}",
         )
-    return _selected(found, wanted, chosen, evidence)
+    return _selected(found, wanted, chosen, name, evidence)
 
 
 def _check_list(wanted: tuple[str, ...], found: tuple[str | None, ...], choice: str) -> None:
@@ -154,13 +155,15 @@ def _naming(words: tuple[str, ...], chosen: Sensor | None, choice: str, evidence
             "Name all bands of the file, in its order",
         )
     named = Evidence(words, given if chosen is None else evidence.source, evidence.metadata)
-    return identify_alone(names, named) if chosen is None else _of_sensor(names, chosen, named)
+    return (
+        identify_alone(names, named) if chosen is None else _of_sensor(names, chosen, choice.partition(":")[0], named)
+    )
 
 
 def _selected(
-    found: tuple[str | None, ...], wanted: tuple[str, ...], chosen: Sensor | None, evidence: Evidence
+    found: tuple[str | None, ...], wanted: tuple[str, ...], chosen: Sensor | None, called: str, evidence: Evidence
 ) -> Identity:
-    """The list selects from a file with names."""
+    """The list selects from a file with names. called: the name of the sensor, or the path of its TOML file."""
     # the other bands of the file still show the level: B10 among them means Level-1C
     kept = [
         index
@@ -174,7 +177,7 @@ def _selected(
         fwhms=tuple(evidence.fwhms[index] for index in kept) if evidence.fwhms else (),
     )
     names = tuple(found[index] for index in kept)
-    identity = identify_alone(names, part) if chosen is None else _of_sensor(names, chosen, part)
+    identity = identify_alone(names, part) if chosen is None else _of_sensor(names, chosen, called, part)
     return replace(
         identity,
         bands=tuple(identity.bands[names.index(name)] for name in wanted),
