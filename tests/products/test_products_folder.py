@@ -310,3 +310,9 @@ def test_envi_files_as_gdal_writes_them_are_named_after_their_files(tmp_path):
     with open_raster(tmp_path, bands="s2-l2a") as raster:
         assert [band.name for band in raster.bands] == ["B2", "B3", "B4"]
         assert raster.warnings == ()
+
+
+def test_what_is_no_date_names_the_argument(tmp_path):
+    folder = clouds_beside(tmp_path / "bands")
+    with pytest.raises(RasterError, match="^dates='2020-13-01': found '2020-13-01' for a date"):
+        open_raster(folder, bands="s2-l2a", dates="2020-13-01")

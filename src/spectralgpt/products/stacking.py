@@ -40,7 +40,7 @@ def sorted_by_date(images: list[Image]) -> list[Image]:
 
 def of_dates(images: list[Image], dates: str) -> list[Image]:
     """The images of a list of dates. RasterError, with the dates of the images, for a date without an image."""
-    wanted = {day_of(text, "dates") for text in dates.split(",")}
+    wanted = {day_of(text, argument("dates", dates)) for text in dates.split(",")}
     present = {image.day for image in images}
     if not wanted <= present:
         missing = ", ".join(iso_date(day) for day in sorted(wanted - present))
