@@ -1,7 +1,7 @@
 """Single settings of a configuration changed by their dotted names, as the argument `set` gives them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from typing import Any, NoReturn, TypeVar, get_origin
 
@@ -22,25 +22,50 @@ Settings = TypeVar("Settings")
 FLAGS = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
 
 
-def changed(settings: Settings, changes: Sequence[str]) -> Settings:
+def changed(settings: Settings, changes: str | Iterable[str]) -> Settings:
     """The settings with `stages.0.schedule.lr=1e-4` and the like applied, in order; `stages.*.data.batch=64` changes
     all stages. The name of a part may be left out where only one part has the setting: `stages.0.lr`.
 
-    A value has the type of its field; `none` stands for None, `0.2,1.0` for a list. OptionError for an unknown name or
-    a value that does not fit.
+    A value has the type of its field; `none` stands for None, `0.2,1.0` for a list. A single change may be given as a
+    string. OptionError, naming the change, for an unknown name or a value that does not fit.
     """
+    if isinstance(changes, Mapping):
+        raise OptionError(
+            "set: found a dict", "texts with a name and a value each, like set=['seed=1', 'stages.0.lr=1e-4']"
+        )
+    given = [changes] if isinstance(changes, str) else list(changes)
     plain = to_plain(settings)
-    for change in changes:
+    names: dict[str, list[str]] = {}
+    for change in given:
         name, equals, text = change.partition("=")
         if not equals:
             _refuse(change, "found no `=`", "a name and a value, like set='stages.0.lr=1e-4'")
         for path in _paths(plain, name.strip().split("."), change):
+            names.setdefault(change, []).append(".".join(map(str, path)))
             kind = _kind_of(type(settings), plain, path, change)
             target = plain
             for part in path[:-1]:
                 target = target[part]
             target[path[-1]] = _parsed(kind, text.strip(), change)
-    return from_plain(type(settings), plain)
+    try:
+        return from_plain(type(settings), plain)
+    except OptionError as error:
+        raise error.about(_responsible(names, error)) from None
+
+
+def _responsible(names: Mapping[str, Sequence[str]], error: OptionError) -> str:
+    """The changes that an error about the changed settings is about; all of them if it names none of their settings.
+
+    names: full names of the settings by the change.
+    """
+    subject = f"{error.found.partition(': ')[0]}."
+    about = [
+        change
+        for change, changed_names in names.items()
+        if any(subject.startswith(f"{name}.") or f"{name}.".startswith(subject) for name in changed_names)
+    ]
+    found = about or list(names)
+    return argument("set", found[0] if len(found) == 1 else found)
 
 
 def _refuse(change: str, found: str, expected: str) -> NoReturn:

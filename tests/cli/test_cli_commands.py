@@ -78,6 +78,11 @@ def turn(source: PathLike, target: PathLike) -> Result:
     """
     return Result((source,), Path(target))
 ''',
+    "weigh": '''
+def weigh(sources: PathLike | Sequence[PathLike], *, weights: PathLike | None = None) -> Result:
+    """Weigh them."""
+    return Result((weights,), Path("weights"))
+''',
     "show": '''
 def show(target: PathLike = "show-output", *, seconds: float = 120, scene: PathLike | None = None) -> Result:
     """Show it."""
@@ -128,13 +133,13 @@ def run(found, monkeypatch):
 
 
 def test_verbs_are_the_files_of_the_folder(found):
-    assert list(found) == ["fail", "mix", "pick", "show", "turn"]
+    assert list(found) == ["fail", "mix", "pick", "show", "turn", "weigh"]
 
 
 def test_the_help_lists_every_verb_with_its_summary(run):
     result = run("--help")
     assert result.exit_code == 0
-    assert "  mix   Mix scenes: one line of summary.\n" in result.output
+    assert "  mix    Mix scenes: one line of summary.\n" in result.output
     assert all(f"\n  {name} " in result.output for name in VERBS)
 
 
@@ -291,6 +296,14 @@ def test_one_path_where_two_are_needed(tmp_path):
     assert done.returncode == 2
     assert done.stderr.strip() == (
         "spectralgpt embed: only scene.tif was given; expected SOURCE... TARGET, where the last one is written."
+    )
+
+
+def test_no_source_for_a_verb_without_a_target(run):
+    ended = run("weigh")
+    assert (ended.exit_code, ended.stderr) == (
+        2,
+        "spectralgpt weigh: SOURCE... is missing; see `spectralgpt weigh --help`.\n",
     )
 
 

@@ -253,7 +253,7 @@ def test_a_folder_of_something_else_is_left_alone(images, tmp_path):
         shard([images], tmp_path / "out", READING, workers=1)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(TargetError, match="cannot be written to"):
+    with pytest.raises(TargetError, match="file: is a file; expected a folder of shards"):
         shard([images], tmp_path / "file", READING, workers=1)
 
 

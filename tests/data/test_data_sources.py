@@ -193,6 +193,13 @@ def test_a_folder_of_bands_is_one_image(tmp_path):
     np.testing.assert_array_equal(shards.read(0, np.array([0])).values[0, 0, :, :48, :48], land(48, 48, 3, 4))
 
 
+def test_a_link_to_itself_is_neither_a_folder_nor_a_file(tmp_path):
+    scene(tmp_path / "in" / "images" / "a.tif", 20, 20)
+    for name in ("loop", "loop.tif", "images/loop"):
+        (tmp_path / "in" / name).symlink_to(Path(name).name)
+    assert [image.name for image in find_images([tmp_path / "in"]).images] == ["in/images/a.tif"]
+
+
 def test_a_preview_beside_bands_is_no_image(demo_scene, tmp_path):
     """A scene of 13 bands on three grids and a preview of three."""
     folder = tmp_path / "scene"

@@ -45,6 +45,18 @@ def test_a_file_is_read_as_it_stands(scene):
     assert pixels.days.tolist() == [-1]
 
 
+def test_the_repr_is_short(scene, tmp_path):
+    with open_raster(scene) as raster:
+        assert repr(raster) == (
+            "<Raster s2-l1c: bands B2, B3, B10; dates unknown; 40 x 50 pixels, GSD 10 m, EPSG:32618>"
+        )
+    many = write(tmp_path / "many_2020-05-01.tif", distinct(20, 8, 9, "float32") / 10, crs=None, transform=None)
+    with open_raster(many, bands=",".join(str(nm) for nm in range(400, 600, 10))) as raster:
+        assert repr(raster) == (
+            "<Raster wavelengths: bands 400 nm to 590 nm (20); dates 2020-05-01; 8 x 9 pixels, GSD unknown, no CRS>"
+        )
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 39), st.integers(0, 49), st.data())
 def test_a_window_holds_what_the_whole_holds_there(scene, row, column, data):

@@ -125,7 +125,7 @@ def test_an_option_is_of_one_kind_in_every_verb():
     kinds: dict[str, set[str]] = {}
     for name in verbs.names():
         for one in parameters(verbs.find(name)):
-            if not one.positional and typing.get_origin(one.kind) is not typing.Literal:
+            if not one.positional:
                 kinds.setdefault(one.spelling, set()).add(one.value)
     assert not {spelling: found for spelling, found in kinds.items() if len(found) > 1}
 

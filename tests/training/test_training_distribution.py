@@ -168,8 +168,12 @@ def test_one_alone_does_the_same_without_processes():
 
 
 def test_a_device_that_is_not_there_is_refused():
-    for name in ("cuda:99", "gpu", "xla"):
-        with pytest.raises(OptionError, match=f"device='{name}': found no such device here"), distributed(name):
+    for name, reason in (
+        ("cuda:99", "found no such device here"),
+        ("gpu", "unknown kind of device; expected cpu, cuda, cuda:1, mps or auto"),
+        ("xla", "unknown kind of device"),
+    ):
+        with pytest.raises(OptionError, match=f"^device='{name}': {reason}"), distributed(name):
             pass
 
 

@@ -97,11 +97,11 @@ def test_changes_apply_in_order_and_are_checked_together():
         ("stages.0.epochs=3", "epochs 3.0 and steps 9; expected one"),
         ("stages.0.area=0.9,0.5", "area"),
         ("stages.0.image=100", "multiple of the patch, 8 pixels"),
-        ("stages.0.warmup=1", r"^stages\.0\.schedule\.warmup: found 1.0"),
+        ("stages.0.warmup=1", r"^set='stages\.0\.warmup=1': stages\.0\.schedule\.warmup: found 1.0"),
         ("stages.0.betas=0.9,1.5", r"stages\.0\.schedule\.betas: found"),
         ("stages.0.spectral_weight=-1", r"stages\.0\.task\.spectral_weight: found -1.0"),
-        ("stages.0.image=7", r"^stages\.0\.augmentation\.image: found 7"),
-        ("stages.1.steps=3", r"^stages\.1\.schedule: found epochs 2.5 and steps 3"),
+        ("stages.0.image=7", r"^set='stages\.0\.image=7': stages\.0\.augmentation\.image: found 7"),
+        ("stages.1.steps=3", r"^set='stages\.1\.steps=3': stages\.1\.schedule: found epochs 2.5 and steps 3"),
         ("model.patch=0", r"model\.patch: found 0"),
         ("model.place_nodes=0", r"model\.place_nodes: found 0"),
         ("machine.micro=0", r"machine\.micro: found 0"),
@@ -110,8 +110,26 @@ def test_changes_apply_in_order_and_are_checked_together():
     ],
 )
 def test_what_does_not_fit_is_told(change, message):
-    with pytest.raises(OptionError, match=message):
+    with pytest.raises(OptionError, match=message) as refused:
         changed(RECIPE, [change])
+    assert str(refused.value).startswith(f"set={change!r}: ")
+
+
+def test_of_several_changes_the_message_names_those_that_it_is_about():
+    both = "stages.0.steps=none", "stages.0.epochs=none"
+    for changes, named in (
+        (("seed=1", "stages.*.batch=-1", "stages.1.lr=1"), "set='stages.*.batch=-1': stages.0.data.batch: found -1"),
+        (("seed=1", *both), f"set={list(both)}: stages.0.schedule: found "),
+        (("seed=1", "stages.1.image=100"), "set=['seed=1', 'stages.1.image=100']: stage two, image: found 100"),
+    ):
+        with pytest.raises(OptionError, match=f"^{re.escape(named)}"):
+            changed(RECIPE, changes)
+
+
+def test_one_change_may_be_a_text_and_none_a_dict():
+    assert changed(RECIPE, "model.size=small").model.size == "small"
+    with pytest.raises(OptionError, match=r"^set: found a dict; expected texts .* like set=\['seed=1', "):
+        changed(RECIPE, {"model.size": "small"})
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import spectralgpt as sg
+from spectralgpt.errors import OptionError
 from spectralgpt.raster import Window
 
 demo = importlib.import_module("spectralgpt.verbs.demo")  # the module; the room exports the function of this name
@@ -30,6 +31,28 @@ def test_the_rebuilt_part_is_kept_from_training(height, width):
 def test_parts_of_the_two_scenes():
     assert demo._parts(1947, 1933) == (Window(1024, 0, 923, 1288), Window(0, 96, 1024, 1024))
     assert demo._parts(516, 516) == (Window(272, 0, 244, 516), Window(0, 96, 272, 272))
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+def test_no_time_is_refused(tmp_path, seconds):
+    with pytest.raises(OptionError, match=r"^seconds=.*; expected a training time in seconds, above 0"):
+        sg.demo(tmp_path / "out", seconds=seconds)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_result_names_the_time_given(tmp_path):
+    paths = {"scene": tmp_path, "folder": tmp_path, "files": (), "weights": tmp_path}
+    result = demo.Demonstrated(
+        **paths,
+        steps=9,
+        loss_first=2.0,
+        loss_last=1.0,
+        error={"B2": 0.1},
+        spread={"B2": 0.2},
+        seconds=99.0,
+        trained_for=60,
+    )
+    assert "\n60 seconds of training show how it works" in str(result)
 
 
 @pytest.fixture

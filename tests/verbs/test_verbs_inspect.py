@@ -50,6 +50,14 @@ def test_a_folder_with_half_of_the_weights(weights, tmp_path, spectralgpt):
     assert "found no config.json" in ended.err
 
 
+def test_a_kind_is_for_checkpoints(scene, spectralgpt):
+    for sources in ((scene,), (scene, scene), (f"{scene}@2020-05-02",)):
+        ended = spectralgpt("inspect", *sources, "--kind", "change")
+        assert ended.code == 2
+        assert ended.err == f"{sources[0]}: --kind change is for checkpoints, and this is none. Leave out `kind`.\n"
+    assert "nowhere.tif" in spectralgpt("inspect", "nowhere.tif", "--kind", "change").err
+
+
 def test_an_unknown_kind(weights, spectralgpt):
     ended = spectralgpt("inspect", weights, "--kind", "everything")
     assert ended.code == 2

@@ -75,7 +75,7 @@ def test_images_to_weights(images, tmp_path, spectralgpt):
         (["smoke", "--data", "nowhere", "--out", "run", "--set", "model.bands=s9"], "s9"),
         (["smoke", "--data", "nowhere", "--out", "run", "--weights", "nothing.pth"], "nothing.pth"),
         (["here.json", "--data", "nowhere", "--out", "run"], "here.json: found no configuration of a run"),
-        (["smoke", "--data", "nowhere", "--out", "run", "--precision", "half"], "'half'; expected one of"),
+        (["smoke", "--data", "nowhere", "--out", "run", "--precision", "fp16"], "'--precision': "),
     ],
 )
 def test_a_mistake_is_one_message_and_leaves_nothing(arguments, message, tmp_path, monkeypatch, spectralgpt):

@@ -76,8 +76,32 @@ def test_nothing_stored_at_all_is_an_error(spectralgpt, tmp_path):
     (tmp_path / "a.tif").write_bytes(b"none")
     ended = spectralgpt("shard", tmp_path / "a.tif", "--out", tmp_path / "out", "--workers", "1")
     assert ended.code == 2
-    assert "out: the only image could not be stored. The first: " in ended.err
-    assert "a.tif: cannot be opened as an image" in ended.err
+    assert f"out: the only image could not be stored. {tmp_path}/a.tif: cannot be opened as an image" in ended.err
+
+
+def test_the_reason_is_of_this_run(spectralgpt, tmp_path):
+    """The folder also lists a failure of a run before."""
+    for name in ("earlier.tif", "now.tif", "now_too.tif"):
+        (tmp_path / name).write_bytes(b"none")
+    assert spectralgpt("shard", tmp_path / "earlier.tif", "--out", tmp_path / "out", "--workers", "1").code == 2
+    now = tmp_path / "now.tif", tmp_path / "now_too.tif"
+    ended = spectralgpt("shard", *now, "--out", tmp_path / "out", "--workers", "1")
+    assert ended.code == 2
+    assert f"none of 2 images could be stored. The first: {tmp_path}/now.tif: " in ended.err
+
+
+@pytest.mark.parametrize("out", ["a file", "/dev/null"])
+def test_a_target_that_is_a_file_is_said(spectralgpt, images, tmp_path, out):
+    (tmp_path / "a file").touch()
+    ended = spectralgpt("shard", images, "--out", tmp_path / out, "--workers", "1")
+    assert ended.code == 2
+    assert ended.err == f"{tmp_path / out}: is a file; expected a folder of shards, an empty folder, or a new one.\n"
+
+
+def test_one_of_a_thing_is_singular(spectralgpt, images, tmp_path):
+    text = spectralgpt("shard", images / "0.tif", "--out", tmp_path / "out", "--workers", "1").out
+    assert ": 1 sample in 1 shard of" in text
+    assert "added 1 sample; 1 image, 0 of them stored before" in text
 
 
 def test_strict_ends_at_the_first_bad_file(spectralgpt, images, tmp_path):

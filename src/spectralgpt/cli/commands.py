@@ -79,13 +79,18 @@ def _run(name: str, verb: Verb, asked: Sequence[Parameter], /, *, quiet: bool, j
 
 
 def _refuse_too_few(name: str, given: Mapping[str, Any], asked: Sequence[Parameter]) -> None:
-    """Exit 2 if the last of `SOURCE... TARGET` is missing; typer would say that SOURCE is."""
-    if any(one.several and one.default is REQUIRED and one.name not in given for one in asked):
-        usage = " ".join(one.spelling for one in asked if one.positional)
-        last = ", ".join(str(given[one.name]) for one in asked if one.positional and one.name in given)
-        message = f"spectralgpt {name}: only {last} was given; expected {usage}, where the last one is written."
-        print(message, file=sys.stderr)
-        raise typer.Exit(2)
+    """Exit 2 if `SOURCE...` is missing. With one word for `SOURCE... TARGET`, typer would say that it is the TARGET."""
+    missing = [one.spelling for one in asked if one.several and one.default is REQUIRED and one.name not in given]
+    if not missing:
+        return
+    usage = " ".join(one.spelling for one in asked if one.positional)
+    last = ", ".join(str(given[one.name]) for one in asked if one.positional and one.name in given)
+    if last:
+        problem = f"only {last} was given; expected {usage}, where the last one is written"
+    else:
+        problem = f"{', '.join(missing)} is missing; see `spectralgpt {name} --help`"
+    print(f"spectralgpt {name}: {problem}.", file=sys.stderr)
+    raise typer.Exit(2)
 
 
 def _by_current_names(name: str, given: dict[str, Any], asked: Sequence[Parameter], quiet: bool) -> dict[str, Any]:

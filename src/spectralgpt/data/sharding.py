@@ -34,7 +34,8 @@ class ShardingReport:
     """What a run did, and what the folder contains after it.
 
     images: found in the sources; known: those of them that were already stored. added: samples of this run. left_out:
-    chips with too few valid pixels. warnings: from the check of the images.
+    chips with too few valid pixels. warnings: from the check of the images. first_failure: of this run; None without
+    any.
     """
 
     manifest: Manifest
@@ -43,6 +44,7 @@ class ShardingReport:
     added: int
     left_out: int
     warnings: tuple[str, ...]
+    first_failure: Failure | None = None
 
 
 T = TypeVar("T")
@@ -92,8 +94,8 @@ def shard(
                 if interruption.asked or (strict and cut.failures):
                     break
     writer.update(outcome.noted_in(writer.manifest))
-    if strict and outcome.latest is not None:
-        raise RasterError(outcome.latest.reason)
+    if strict and outcome.first_failure is not None:
+        raise RasterError(outcome.first_failure.reason)
     if interruption.asked:
         raise KeyboardInterrupt
     return outcome.report(writer.manifest, len(found.images), known)
@@ -104,7 +106,7 @@ class Outcome:
 
     def __init__(self, manifest: Manifest) -> None:
         self.done = self.added = self.left_out = 0
-        self.latest: Failure | None = None
+        self.first_failure: Failure | None = None
         self.warnings: list[str] = []
         self.skipped = dict.fromkeys(manifest.skipped)
         self.failed: dict[str, list[Failure]] = {}
@@ -125,7 +127,7 @@ class Outcome:
         self.added, self.left_out = self.added + len(cut.chips), self.left_out + cut.left_out
         self.warnings += cut.warnings
         for failure in cut.failures:
-            self.latest = failure
+            self.first_failure = self.first_failure or failure
             known = self.failed.setdefault(cut.image, [])
             # a file with unreadable pixels fails in each part
             if failure.source not in {each.source for each in known}:
@@ -145,7 +147,9 @@ class Outcome:
         return replace(manifest, failed=failed, skipped=tuple(self.skipped))
 
     def report(self, manifest: Manifest, images: int, known: int) -> ShardingReport:
-        return ShardingReport(manifest, images, known, self.added, self.left_out, tuple(self.warnings))
+        return ShardingReport(
+            manifest, images, known, self.added, self.left_out, tuple(self.warnings), self.first_failure
+        )
 
 
 def _cuts(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spectralgpt.data.datasets import read_dataset
+from spectralgpt.data.folders import can_be_followed
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.errors import RasterError
 from spectralgpt.products import (
@@ -104,10 +105,11 @@ def _walked(folder: str, above: frozenset[str] = frozenset()) -> Iterator[ImageS
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
-    """The entries of a folder, sorted, without hidden ones."""
+    """The entries of a folder, sorted, without hidden ones and links in a circle."""
     try:
         with os.scandir(folder) as listed:
-            return sorted((each for each in listed if not each.name.startswith(".")), key=lambda each: each.name)
+            shown = (each for each in listed if not each.name.startswith(".") and can_be_followed(each))
+            return sorted(shown, key=lambda each: each.name)
     except OSError as error:
         raise RasterError(
             f"{folder}: cannot be listed ({error.strerror})", do="Change its permissions, or name other folders"

@@ -69,7 +69,7 @@ class ShardsWriter:
 
     size: bytes of values after which a shard is finished. At the end of the block the open shards are finished, also
     after an exception: each sample in them is whole. TargetError when the disk refuses, another run is writing here, or
-    the folder contains something else; DataError when existing shards are damaged.
+    the folder is a file or contains something else; DataError when existing shards are damaged.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
@@ -80,6 +80,8 @@ class ShardsWriter:
         self._lock: BaseFileLock | None = None
 
     def __enter__(self) -> "ShardsWriter":
+        if self.folder.exists() and not self.folder.is_dir():
+            raise TargetError(f"{self.folder}: is a file", "a folder of shards, an empty folder, or a new one")
         with self._refusals():
             self.folder.mkdir(parents=True, exist_ok=True)
             others = [each.name for each in self.folder.iterdir() if not _is_ours(each.name)]

@@ -1,6 +1,7 @@
 """Where pixels lie on the ground: CRS, affine transform, height, width."""
 
 import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -52,6 +53,17 @@ class Grid:
     def is_placed(self) -> bool:
         """Whether the pixels have a place; an image without georeference has the identity as its transform."""
         return self.crs is not None or self.transform not in (Affine.identity(), Affine.scale(1, -1))
+
+    @property
+    def crs_name(self) -> str | None:
+        """EPSG:32618 if the CRS has a code, otherwise its name; None without a CRS."""
+        if self.crs is None:
+            return None
+        code = re.search(r'(?:AUTHORITY|ID)\["EPSG",\s*"?(\d+)"?\]\]$', self.crs.strip())
+        if code is not None:
+            return f"EPSG:{code[1]}"
+        name = re.search(r'\["([^"]*)"', self.crs)
+        return name[1] if name is not None else self.crs
 
     @property
     def pixel_area(self) -> float:

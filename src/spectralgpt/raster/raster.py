@@ -1,7 +1,7 @@
 """An opened image: bands, grid, dates, and windowed reads."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -31,6 +31,9 @@ FillWindow = Callable[[Window, np.ndarray], np.ndarray | None]
 
 STRIP_PIXELS = 2**19
 """Pixels of a file resampled at a time, so that buffers stay small compared with what is read."""
+
+NAMES_SHOWN = 14
+"""Bands or dates that `repr` lists in full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,15 @@ class Raster:
         """The files, each once, in order; last those of cloud layers, if clouds are excluded."""
         clouds = [layer.path for layer in self.clouds if layer is not None and self.without_clouds]
         return tuple(dict.fromkeys([*(layer.path for layers in self.layers for layer in layers), *clouds]))
+
+    def __repr__(self) -> str:
+        """In a few words: the fields hold a CRS per layer, of thousands of characters."""
+        rows, columns = self.grid.shape
+        return (
+            f"<Raster {self.sensor.name}: bands {_listed([band.name for band in self.bands])}; "
+            f"dates {_listed([date or 'unknown' for date in self.dates])}; {rows} x {columns} pixels, "
+            f"GSD {f'{self.gsd:.4g} m' if math.isfinite(self.gsd) else 'unknown'}, {self.grid.crs_name or 'no CRS'}>"
+        )
 
     def __enter__(self) -> "Raster":
         return self
@@ -248,6 +260,13 @@ class Raster:
                 reflectance = values[row].astype(np.float64) * layer.scale + layer.offset
                 result[row] = (reflectance - self.offset[band]) / self.scale[band]
         return result
+
+
+def _listed(names: Sequence[str]) -> str:
+    """All names, or of many, their number and the first and the last."""
+    if len(names) <= NAMES_SHOWN:
+        return ", ".join(names)
+    return f"{names[0]} to {names[-1]} ({len(names)})"
 
 
 def _cut(

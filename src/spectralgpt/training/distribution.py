@@ -17,7 +17,7 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
-from spectralgpt.errors import OptionError, argument
+from spectralgpt.weights.device import named_device
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 """The variables that torchrun sets; a process that has only some of them runs alone."""
@@ -107,14 +107,14 @@ class Distribution:
 def distributed(device: str = "auto") -> Iterator[Distribution]:
     """The processes that torchrun started, or this one alone.
 
-    device: a PyTorch name; auto takes a GPU if there is one; under torchrun, `cuda` is the GPU of the local rank.
-    Raises OptionError for a device that does not exist here.
+    device: as in `named_device`; under torchrun, `cuda` is the GPU of the local rank. Raises OptionError for a device
+    that does not exist here.
     """
     under_torchrun = all(os.environ.get(name) for name in VARIABLES)
     rank, ranks, local = (
         int(os.environ[name]) if under_torchrun else int(i == 1) for i, name in enumerate(VARIABLES[:3])
     )
-    place = _place(device, local)
+    place = named_device(device, local if under_torchrun else None)
     if place.type == "cuda":
         torch.cuda.set_device(place)
     if ranks == 1:
@@ -125,17 +125,3 @@ def distributed(device: str = "auto") -> Iterator[Distribution]:
         yield Distribution(rank, ranks, place)
     finally:
         dist.destroy_process_group()
-
-
-def _place(device: str, local: int) -> torch.device:
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    try:
-        place = torch.device(f"cuda:{local}" if name == "cuda" else name)
-        torch.empty(0, device=place)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise OptionError(
-            f"{argument('device', device)}: found no such device here ({reason})",
-            "cpu, cuda or auto, and under torchrun one GPU per process of a host",
-        ) from None
-    return place

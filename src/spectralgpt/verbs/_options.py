@@ -36,10 +36,15 @@ class Option:
 
 
 PathLike = str | os.PathLike[str]
+PrecisionChoice = Literal["auto", "fp32", "bf16"]
 Paths = PathLike | Sequence[PathLike]
 
 SceneSources = Annotated[
-    Paths, Option("An image, a product, or a folder of single-band files; several are dates of the same place.")
+    Paths,
+    Option(
+        "An image, a product, or a folder of single-band files; several are dates of the same place. PATH@2020-05-01 "
+        "gives an image its date."
+    ),
 ]
 SceneTarget = Annotated[PathLike, Option("The GeoTIFF to write (.tif).")]
 ShowProgress = Annotated[Progress, Option("Function that is called as progress(stage, done, total).")]
@@ -71,7 +76,8 @@ class ReadingOptions(TypedDict, total=False):
     clouds: Annotated[
         PathLike | None,
         Option(
-            "Mask out clouds with the product's own layer (scl, qa or fmask) or a raster that is non-zero in clouds."
+            "Mask out clouds with the product's own layer, like scl, qa or fmask, or with a raster that is non-zero in "
+            "clouds."
         ),
     ]
     trust_input: Annotated[
@@ -99,9 +105,7 @@ class ComputingOptions(TypedDict, total=False):
         float, Option("Overlap of neighbouring windows, as a fraction of their side, from 0 to below 1.", 0.25)
     ]
     batch: Annotated[int, Option("Number of windows computed at once.", 8)]
-    precision: Annotated[
-        Literal["auto", "fp32", "bf16"], Option("fp32, bf16, or auto (bf16 where the hardware supports it).", "auto")
-    ]
+    precision: Annotated[PrecisionChoice, Option("fp32, bf16, or auto (bf16 where the hardware supports it).", "auto")]
 
 
 class DeviceOption(TypedDict, total=False):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from spectralgpt.verbs._options import ImageOptions, PathLike, Paths, SceneOptions
+from spectralgpt.verbs._options import ImageOptions, PathLike, Paths, PrecisionChoice, SceneOptions
 
 if TYPE_CHECKING:
     from spectralgpt.checks import Verdict
@@ -20,7 +20,7 @@ class Computing(TypedDict):
     own: bool
     overlap: float
     batch: int
-    precision: Literal["auto", "fp32", "bf16"]
+    precision: PrecisionChoice
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def convert(
     model, resized = _resized(open_weights(source, options["kind"]), image)
     found = describe(model)
     progress("writing weights", 1, 2)
-    _write(model, target, found)
+    _write(model, target, found, os.fspath(source))
     progress("writing weights", 2, 2)
     as_before = f"{argument('image', image)}: nothing was resized; all position tables stay as they were"
     return Converted(
@@ -119,9 +119,14 @@ def _resized(model: "PretrainedModel", image: int | None) -> tuple["PretrainedMo
     return model, tuple(model.provenance.get("resized", ())[earlier:])
 
 
-def _write(model: "PretrainedModel", target: Path, description: "Description") -> None:
+def _write(model: "PretrainedModel", target: Path, description: "Description", source: str) -> None:
+    from spectralgpt.errors import WeightsError
+
     if _is_released(target):
-        model.save_released(target)
+        try:
+            model.save_released(target)
+        except WeightsError as error:
+            raise error.about(source) from None
     else:
         model.save_pretrained(target, description=description)
 

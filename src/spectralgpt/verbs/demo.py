@@ -32,7 +32,9 @@ RESULTS = {
 
 @dataclass(frozen=True, slots=True)
 class Demonstrated:
-    """Where the results of the demo are. error and spread: of the rebuilt part, as in Reconstructed."""
+    """Where the results of the demo are. error and spread: of the rebuilt part, as in Reconstructed. seconds: of the
+    whole demo; trained_for: seconds of training.
+    """
 
     scene: Path
     folder: Path
@@ -44,6 +46,7 @@ class Demonstrated:
     error: dict[str, float]
     spread: dict[str, float]
     seconds: float
+    trained_for: float | int
 
     def __str__(self) -> str:
         error, spread = (sum(each.values()) / len(each) for each in (self.error, self.spread))
@@ -53,7 +56,7 @@ class Demonstrated:
                 f"trained {self.steps} steps, loss {self.loss_first:.2f} to {self.loss_last:.2f}: {self.weights}",
                 *(f"{path}: {RESULTS.get(path.name, '')}" for path in self.files),
                 f"mean error of the bands: {error:.4f} reflectance, where their spread is {spread:.4f}",
-                "Two minutes of training show how it works, not how good SpectralGPT is.",
+                f"{self.trained_for:g} seconds of training show how it works, not how good SpectralGPT is.",
                 f"demo: done in {self.seconds:.0f} s",
             ]
         )
@@ -84,8 +87,11 @@ def demo(
     """
     import time
 
+    from spectralgpt.errors import OptionError, argument
     from spectralgpt.report import save_loss_curve
 
+    if not seconds > 0:  # also of NaN
+        raise OptionError(argument("seconds", seconds), "a training time in seconds, above 0")
     start, seed = time.perf_counter(), options["seed"]
     source = _installed_scene() if scene is None else Path(scene)
     folder, records = _trained(source, Path(target), seconds, seed, progress)
@@ -106,6 +112,7 @@ def demo(
         error=rebuilt.error,
         spread=rebuilt.spread,
         seconds=time.perf_counter() - start,
+        trained_for=seconds,
     )
 
 

@@ -145,9 +145,9 @@ def inspect(
     bands, dates, places and sizes, statistics per band, failures, fingerprint.
 
     Args:
-        sources: An image, a product, or a folder of single-band files; several are dates of the same place. Or weights:
-            a folder, a released checkpoint (.pth), or a model on the Hugging Face hub (owner/name). Or a folder of
-            shards.
+        sources: An image, a product, or a folder of single-band files; several are dates of the same place, and
+            PATH@2020-05-01 gives an image its date. Or weights: a folder, a released checkpoint (.pth), or a model on
+            the Hugging Face hub (owner/name). Or a folder of shards.
         weights: Weights to compare the bands of the image with; default: the 12 bands of the released weights.
         picture: PNG file to write. For an image: true colour, false colour, SWIR and the mean spectrum; for shards:
             samples and a map of their places.
@@ -159,9 +159,9 @@ def inspect(
         spectralgpt inspect shards
     """
     several = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
-    kind = options["kind"]
-    if len(several) == 1 and (kind is not None or _are_weights(os.fspath(several[0]))):
-        return _weights(several[0], kind, progress)
+    if len(several) == 1 and _are_weights(os.fspath(several[0])):
+        return _weights(several[0], options["kind"], progress)
+    _refuse_kind(several, options["kind"])
     from spectralgpt.raster import check_target
     from spectralgpt.verbs._shards import are_shards, inspect_shards
 
@@ -207,6 +207,18 @@ def _are_weights(source: str) -> bool:
     owner, _, name = source.partition("/")
     on_hub = re.fullmatch(r"[\w.-]+/[\w.-]+", source) is not None and "." not in (owner, name)
     return on_hub and not os.path.exists(owner) and not looks_like_image(name)
+
+
+def _refuse_kind(sources: Sequence[PathLike], kind: str | None) -> None:
+    """OptionError for a kind of what is no weights; a single source that does not exist has its own message."""
+    from spectralgpt.errors import OptionError, argument
+
+    source = os.fspath(sources[0]) if sources else ""
+    is_here = os.path.exists(re.sub(r"@[\d-]+$", "", source))  # PATH@DATE
+    if kind is not None and (len(sources) > 1 or is_here):
+        raise OptionError(
+            f"{source}: {argument('kind', kind)} is for checkpoints, and this is none", do="Leave out `kind`"
+        )
 
 
 def _weights(source: PathLike, kind: Literal["segmentation", "change"] | None, progress: Progress) -> InspectedWeights:
@@ -266,7 +278,7 @@ def _image(raster: "Raster", verdict: "Verdict", model: "BandSet", picture: Path
         offset=tuple(map(float, raster.offset)),
         nodata=None if raster.nodata is None else float(raster.nodata),
         dates=raster.dates,
-        crs=_short(grid.crs),
+        crs=grid.crs_name,
         size=grid.shape,
         transform=tuple(map(float, tuple(grid.transform)[:6])),
         gsd=float(raster.gsd),
@@ -282,17 +294,6 @@ def _image(raster: "Raster", verdict: "Verdict", model: "BandSet", picture: Path
         notes=raster.warnings,
         picture=picture,
     )
-
-
-def _short(wkt: str | None) -> str | None:
-    """EPSG:32618 if the CRS has a code, otherwise its name."""
-    if wkt is None:
-        return None
-    code = re.search(r'(?:AUTHORITY|ID)\["EPSG",\s*"?(\d+)"?\]\]$', wkt.strip())
-    if code is not None:
-        return f"EPSG:{code[1]}"
-    name = re.search(r'\["([^"]*)"', wkt)
-    return name[1] if name is not None else wkt
 
 
 def _same_name(arrow: str) -> bool:

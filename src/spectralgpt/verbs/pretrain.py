@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from spectralgpt.progress import silent
-from spectralgpt.verbs._options import DeviceOption, PathLike, ShowProgress, with_shared_options
+from spectralgpt.verbs._options import DeviceOption, PathLike, PrecisionChoice, ShowProgress, with_shared_options
 
 if TYPE_CHECKING:
     from spectralgpt.training import Recipe
@@ -59,9 +59,9 @@ def pretrain(
     data: PathLike,
     out: PathLike,
     weights: PathLike | None = None,
-    set: Sequence[str] = (),
+    set: str | Sequence[str] = (),
     seed: int | None = None,
-    precision: str | None = None,
+    precision: PrecisionChoice | None = None,
     progress: ShowProgress = silent,
     **options: Unpack[DeviceOption],
 ) -> Pretrained:
@@ -71,8 +71,8 @@ def pretrain(
     several processes, use torchrun: torchrun --nproc-per-node 8 -m spectralgpt pretrain ...
 
     Args:
-        recipe: paper-base, paper-large, paper-huge, multi-sensor, own (a small run on your own shards), smoke (a test
-            of one minute), or the config.json of a run.
+        recipe: The name of a recipe, like own (a small run on your own shards) or smoke (a test of one minute), or the
+            config.json of a run. docs/pretraining.md lists all recipes.
         data: Folder of shards, or of the folders of shards that the recipe names.
         out: Folder of the run: config.json, log.jsonl, checkpoints, pictures, weights.
         weights: Weights to start from (a folder, a .pth file, or a name on the hub) instead of a new model; their size,
@@ -91,10 +91,7 @@ def pretrain(
     from spectralgpt.training import read_log, run_training
 
     start = time.perf_counter()
-    start_from = None if weights is None else _lasting(weights)
-    settings = {"seed": seed, "machine.precision": precision, "model.weights": start_from}
-    given = [f"{name}={value}" for name, value in settings.items() if value is not None]
-    chosen = changed(_recipe(os.fspath(recipe)), [*set, *given])
+    chosen = _with(changed(_recipe(os.fspath(recipe)), set), seed, precision, weights)
     folder = Path(out)
     result = run_training(chosen, Path(data), folder, device=options["device"], progress=progress)
     records = read_log(folder / "log.jsonl")
@@ -137,6 +134,17 @@ def _recipe(name: str) -> "Recipe":
         if plain is not None:
             return from_plain(Recipe, plain)
     return find(name)
+
+
+def _with(recipe: "Recipe", seed: int | None, precision: PrecisionChoice | None, weights: PathLike | None) -> "Recipe":
+    """The recipe with those of these settings that are given."""
+    if seed is not None:
+        recipe = replace(recipe, seed=seed)
+    if precision is not None:
+        recipe = replace(recipe, machine=replace(recipe.machine, precision=precision))
+    if weights is not None:
+        recipe = replace(recipe, model=replace(recipe.model, weights=_lasting(weights)))
+    return recipe
 
 
 def _lasting(weights: PathLike) -> str:

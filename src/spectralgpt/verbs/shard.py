@@ -63,18 +63,19 @@ class Sharded:
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        shards = f"{self.shards} shard{'' if self.shards == 1 else 's'}"
+        shards = counted(self.shards, "shard")
         size = f"{self.bytes / 1e6:.1f} MB"
-        lines = [f"{self.folder}: {self.samples} samples in {shards} of {size} ({self.seconds:.1f} s)"]
+        lines = [f"{self.folder}: {counted(self.samples, 'sample')} in {shards} of {size} ({self.seconds:.1f} s)"]
         lines += [
-            f"{each.samples} x {each.sensor}: {len(each.bands)} bands, {each.side} pixels, "
-            f"{each.dates} date{'' if each.dates == 1 else 's'}, {each.dtype}"
+            f"{each.samples} x {each.sensor}: {counted(len(each.bands), 'band')}, {each.side} pixels, "
+            f"{counted(each.dates, 'date')}, {each.dtype}"
             for each in self.layouts
         ]
         if self.images:
-            lines.append(f"added {self.added} samples; {self.images} images, {self.known} of them stored before")
+            images = counted(self.images, "image")
+            lines.append(f"added {counted(self.added, 'sample')}; {images}, {self.known} of them stored before")
         if self.left_out:
-            lines.append(f"left out: {self.left_out} chips with too few valid pixels")
+            lines.append(f"left out: {counted(self.left_out, 'chip')} with too few valid pixels")
         if self.verified:
             lines.append(f"verified: {shards}")
         if self.failed:
@@ -120,7 +121,8 @@ def shard(
         verify: Check every shard against its checksum at the end.
         shard_size: Size of a shard in MB.
         workers: Number of processes; default: one per core.
-        clouds: Mask out clouds with the product's own layer: scl, qa or fmask. A table can name a raster per image.
+        clouds: Mask out clouds with the product's own layer, like scl, qa or fmask. A table can name a raster per
+            image.
 
     Example:
         spectralgpt shard demo-output/part.tif --out shards
@@ -177,8 +179,11 @@ def _refuse_nothing(out: PathLike, report: "ShardingReport") -> None:
 
     if report.manifest.shards:
         return
-    failed = report.manifest.failed
-    why = f"The first: {failed[0].reason}" if failed else f"{report.left_out} chips have too few valid pixels."
+    failure, chips = report.first_failure, report.left_out
+    if failure is None:
+        why = f"{counted(chips, 'chip')} {'has' if chips == 1 else 'have'} too few valid pixels."
+    else:
+        why = failure.reason if report.images == 1 else f"The first: {failure.reason}"
     images = "the only image" if report.images == 1 else f"none of {report.images} images"
     raise DataError(f"{out}: {images} could {'not ' if report.images == 1 else ''}be stored. {why}")
 
@@ -217,6 +222,11 @@ def _layouts(manifest: "Manifest") -> tuple[StoredSamples, ...]:
         )
         for index, layout in enumerate(manifest.layouts)
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 sample`, `3 samples`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def grouped(messages: Sequence[str]) -> tuple[str, ...]:

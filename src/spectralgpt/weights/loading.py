@@ -1,11 +1,9 @@
 """Opening any weights, and the model that a verb is to use."""
 
 import os
-import re
 
-import torch
-
-from spectralgpt.errors import OptionError, WeightsError, argument
+from spectralgpt.errors import WeightsError
+from spectralgpt.weights.device import named_device
 from spectralgpt.weights.models import class_of
 from spectralgpt.weights.pretrained import PretrainedModel, read_contents
 
@@ -25,8 +23,8 @@ def load_model(
 ) -> PretrainedModel:
     """The model of these weights on a device, in evaluation mode; only of this task, if one is named.
 
-    device: a PyTorch name; auto takes a GPU if there is one. Raises WeightsError, also when no weights are given, and
-    OptionError for a device that does not exist.
+    device: as in `named_device`. Raises WeightsError, also when no weights are given, and OptionError for a device that
+    does not exist here.
     """
     if weights is None or not os.fspath(weights):
         raise WeightsError(
@@ -35,15 +33,5 @@ def load_model(
             "Give one, or run the verb `demo`, which trains a small model, and give",
             ("weights", "demo-output/weights"),
         )
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
-        raise OptionError(f"{argument('device', device)}: unknown kind of device", "cpu, cuda, cuda:1, mps or auto")
-    try:
-        place = torch.device(name)
-        torch.empty(0, device=place)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise OptionError(
-            f"{argument('device', device)}: found no such device here ({reason})", "cpu, cuda or auto"
-        ) from None
+    place = named_device(device)  # first: reading weights takes longer
     return open_weights(weights, task).to(place)

@@ -263,7 +263,7 @@ def to_released(
         problems.append(f"tables for dates and scale that are in use ({', '.join(used)})")
     if problems:
         raise WeightsError(
-            f"the released format cannot hold {'; '.join(problems)}", do="Save the model to a folder instead"
+            f"the released format has no place for {'; '.join(problems)}", do="Save the model to a folder instead"
         )
     if released.task.name == "classification" and not released.config.joint_positions:
         place, spectrum = ours["encoder.positions.place"], ours["encoder.positions.spectrum"]
@@ -277,7 +277,7 @@ def to_released(
 
 
 def _problems(released: Released, normalization: Normalization | None) -> list[str]:
-    """Why the released format cannot hold such a model, whatever the values of its tensors."""
+    """What such a model has that the released format has no place for, whatever the values of its tensors."""
     config, head, problems = released.config, released.head, []
     if released.task.name not in KINDS or isinstance(head, PooledConfig | DenseConfig) != bool(released.task.heads):
         return [f"a model for {released.task.name} with a head that no released model has"]
@@ -307,7 +307,7 @@ def _problems(released: Released, normalization: Normalization | None) -> list[s
         if isinstance(head, ChangeConfig) and head.combine != "difference":
             problems.append(f"the {head.combine} of both times instead of their difference")
     if normalization is not None and normalization != released_normalization():
-        problems.append(f"the normalization {normalization.kind} instead of min_max with the released statistics")
+        problems.append(f"normalization {normalization.kind} instead of min_max with the released statistics")
     return problems
 
 

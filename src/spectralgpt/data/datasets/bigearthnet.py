@@ -10,6 +10,7 @@ Source: Sumbul et al., "BigEarthNet" (IGARSS 2019); Clasen et al., "reBEN" (2024
 import os
 import re
 
+from spectralgpt.data.folders import folders_in, is_folder
 from spectralgpt.data.image_source import ImageSource
 
 PATCH = re.compile(r"S2[AB]_MSIL2A_\d{8}T\d{5,6}(_N\d{4}_R\d{3}_T\w{5})?_\d{1,3}_\d{1,3}")
@@ -24,12 +25,12 @@ def read(folder: str) -> list[ImageSource] | None:
     if not _is_laid_out(folder):
         return None
     patches = []
-    for name in _folders(folder):
+    for name in folders_in(folder):
         path = os.path.join(folder, name)
         if PATCH.fullmatch(name):
             patches.append(path)
         elif PRODUCT_NAME.fullmatch(name):
-            patches += [os.path.join(path, patch) for patch in _folders(path) if PATCH.fullmatch(patch)]
+            patches += [os.path.join(path, patch) for patch in folders_in(path) if PATCH.fullmatch(patch)]
     return [ImageSource(patch, (patch,), bands="s2-l2a") for patch in patches]
 
 
@@ -37,21 +38,18 @@ def _is_laid_out(folder: str) -> bool:
     with os.scandir(folder) as entries:
         named = [
             entry.name
-            for entry, _ in zip((each for each in entries if each.is_dir()), range(LISTED_PATCHES), strict=False)
+            for entry, _ in zip((each for each in entries if is_folder(each)), range(LISTED_PATCHES), strict=False)
         ]
     for name in named:
         path = os.path.join(folder, name)
         if PATCH.fullmatch(name):
             return _is_patch(path)
         if PRODUCT_NAME.fullmatch(name):
-            return any(PATCH.fullmatch(patch) and _is_patch(os.path.join(path, patch)) for patch in _folders(path)[:1])
+            return any(
+                PATCH.fullmatch(patch) and _is_patch(os.path.join(path, patch)) for patch in folders_in(path)[:1]
+            )
     return False
 
 
 def _is_patch(path: str) -> bool:
     return os.path.isfile(os.path.join(path, f"{os.path.basename(path)}_B02.tif"))
-
-
-def _folders(path: str) -> list[str]:
-    with os.scandir(path) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir())

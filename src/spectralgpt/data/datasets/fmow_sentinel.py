@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 
+from spectralgpt.data.folders import folders_in
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.errors import RasterError
 
@@ -61,15 +62,10 @@ def _is_split(path: str) -> bool:
 
 def _locations(split: str) -> Iterator[tuple[str, str]]:
     """Category and location's folder, in order."""
-    for category in _folders(split):
-        for location in _folders(os.path.join(split, category)):
+    for category in folders_in(split):
+        for location in folders_in(os.path.join(split, category)):
             if re.fullmatch(re.escape(category) + r"_\d+", location):
                 yield category, location
-
-
-def _folders(path: str) -> list[str]:
-    with os.scandir(path) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir())
 
 
 def _days(table: str) -> dict[tuple[str, str, str], str]:
