@@ -229,7 +229,7 @@ def test_a_description_wins_over_a_files_name(tmp_path):
     ("files", "error", "says"),
     [
         ({}, RasterError, r"found a folder without images \(.tif"),
-        ({"slope.tif": {}}, RasterError, r"found 1 images, none of them with a single band and its name \(slope.tif"),
+        ({"slope.tif": {}}, RasterError, r"none of the images there \(1\) has a single band and its name \(slope.tif"),
         ({"a_B02.tif": {}, "b_B2.tif": {}}, BandError, "found the band name 'B2' more than once"),
         ({"a_B02.tif": {}, "a_B77.tif": {}}, BandError, "found band names 'B77'"),
         (
@@ -314,5 +314,5 @@ def test_envi_files_as_gdal_writes_them_are_named_after_their_files(tmp_path):
 
 def test_what_is_no_date_names_the_argument(tmp_path):
     folder = clouds_beside(tmp_path / "bands")
-    with pytest.raises(RasterError, match="^dates='2020-13-01': found '2020-13-01' for a date"):
+    with pytest.raises(RasterError, match=r"^dates='2020-13-01': found '2020-13-01' for a date"):
         open_raster(folder, bands="s2-l2a", dates="2020-13-01")
