@@ -229,7 +229,7 @@ def test_a_description_wins_over_a_files_name(tmp_path):
     ("files", "error", "says"),
     [
         ({}, RasterError, r"found a folder without images \(.tif"),
-        ({"slope.tif": {}}, RasterError, r"none of the images there \(1\) has a single band and its name \(slope.tif"),
+        ({"slope.tif": {}}, RasterError, r"found no image with a single band and its name among 1 \(slope.tif"),
         ({"a_B02.tif": {}, "b_B2.tif": {}}, BandError, "found the band name 'B2' more than once"),
         ({"a_B02.tif": {}, "a_B77.tif": {}}, BandError, "found band names 'B77'"),
         (

@@ -48,8 +48,7 @@ def read(path: str, expected: int | None) -> Product | None:
             bands.append(replace(band, name=name))
     if not bands:
         raise RasterError(
-            f"{path}: none of the images there ({len(files)}) has a single band and its name "
-            f"({', '.join(left_out[:5])})",
+            f"{path}: found no image with a single band and its name among {len(files)} ({', '.join(left_out[:5])})",
             "single-band files named after their bands, like scene_B02.tif",
             "Give one file, or rename them",
         )
