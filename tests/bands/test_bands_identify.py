@@ -169,10 +169,10 @@ def test_one_padded_name_is_enough(names, random):
     """Whatever stands beside it: Sentinel-2, or refused for HLS alone; the user may still say Landsat."""
     written = [f"B0{name[1:]}" if index == 0 or random.random() < 0.5 else name for index, name in enumerate(names)]
     try:
-        told = identify(written, None, "scene.tif").sensor.name
+        answer = identify(written, None, "scene.tif").sensor.name
     except BandError as error:
-        told = str(error)
-    assert told == "s2-l2a" or "could be those of s2-l2a or hls-l30 or s2-l1c" in told
+        answer = str(error)
+    assert answer == "s2-l2a" or "could be those of s2-l2a or hls-l30 or s2-l1c" in answer
     assert identify(["B02"], "landsat8-toa", "scene.tif").bands == (sensor("landsat8-toa").band("B2"),)
 
 
@@ -297,7 +297,7 @@ def test_what_a_choice_is():
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [
         ("HLS.L30.T15RTP.2020123T170000.v2.0", "hls-l30"),
         ("LC08_L2SP_005009_20150710_20200908_02_T2_crop256.tif", "landsat8-c2l2"),
@@ -307,8 +307,8 @@ def test_what_a_choice_is():
         ("", None),
     ],
 )
-def test_a_products_name_tells_its_sensor(name, told):
-    assert sensor_in_name(name) == told
+def test_a_products_name_declares_its_sensor(name, expected):
+    assert sensor_in_name(name) == expected
 
 
 def test_every_sensor_names_its_own_bands_without_a_conflict():

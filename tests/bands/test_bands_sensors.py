@@ -344,18 +344,18 @@ def test_common_names_and_wavelengths_of_real_stac_items():
     seen = set()
     for item in items:
         assets = json.loads(item.read_text()).get("assets", {})
-        whose = {"LT": "landsat5-c2l2", "LE": "landsat7-c2l2", "LC": "landsat8-c2l2"}.get(item.name[:2])
-        if whose is None and ("sentinel2" in item.parts or item.name.startswith("S2")):
-            whose = "s2-l1c"
-        for asset in assets.values() if whose else ():
+        owner = {"LT": "landsat5-c2l2", "LE": "landsat7-c2l2", "LC": "landsat8-c2l2"}.get(item.name[:2])
+        if owner is None and ("sentinel2" in item.parts or item.name.startswith("S2")):
+            owner = "s2-l1c"
+        for asset in assets.values() if owner else ():
             for stated in asset.get("eo:bands", []):
                 # an asset's bands may be indices of the item's
-                if isinstance(stated, dict) and "center_wavelength" in stated and sensor(whose).knows(stated["name"]):
-                    band = sensor(whose).band(stated["name"])
+                if isinstance(stated, dict) and "center_wavelength" in stated and sensor(owner).knows(stated["name"]):
+                    band = sensor(owner).band(stated["name"])
                     assert band.wavelength == pytest.approx(stated["center_wavelength"] * 1000, abs=30), item
                     if stated.get("common_name", "rededge") != "rededge" and band.name != "B8A":
-                        assert sensor(whose).band(stated["common_name"]) == band, item
-                    seen.add(whose)
+                        assert sensor(owner).band(stated["common_name"]) == band, item
+                    seen.add(owner)
     assert seen >= {"landsat5-c2l2", "landsat8-c2l2", "s2-l1c"}
 
 

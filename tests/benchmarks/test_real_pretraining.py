@@ -32,7 +32,7 @@ WAYS = [Weighted(power=3.0, reach=0.1, spatial=1.0, temporal=1.0), Corrected(pow
 
 
 def made_scene(values: torch.Tensor, hidden: torch.Tensor | None = None, patch: int = 1) -> Scene:
-    """Half is hidden, unless it is told what."""
+    """Half is hidden, unless it is given what to hide."""
     if hidden is None:
         hidden = torch.rand(values.shape, generator=torch.Generator().manual_seed(1)) < 0.5
     return Scene(values, ~hidden, hidden, LENGTHS[: values.shape[2]], patch)
@@ -211,12 +211,12 @@ def test_series_of_one_place_are_in_tables_of_their_own():
 def test_all_that_can_be_read_is_trained_on_or_left_out_for_a_reason(shared, root):
     """By the table of what every file of the real data is."""
     data = shared / "data"
-    told = tomllib.loads((root / "tests" / "products" / "shared_images.toml").read_text())["family"]
+    families = tomllib.loads((root / "tests" / "products" / "shared_images.toml").read_text())["family"]
     # what is read in the wrong way only, on purpose
     wrong = {"landsat_more/mendoza_oli8/mendoza_oli8_DN_2016-02-09.tif"}
     readable = {
         path
-        for family in told
+        for family in families
         if any("refused" not in read for read in family.get("read", ())) and not wrong & set(family["files"])
         for pattern in family["files"]
         for path in data.glob(pattern)

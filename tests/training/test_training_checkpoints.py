@@ -169,7 +169,7 @@ KILLED = """
     random.seed(seed)
     midway = 0
     for _ in range(kills):
-        told, tell = os.pipe()
+        read_end, write_end = os.pipe()
         child = os.fork()
         if not child:
             step = load_checkpoint(checkpoints(folder)[0], model, optimizer, ALONE)["step"]
@@ -179,12 +179,12 @@ KILLED = """
                     for each in model.parameters():
                         each.fill_(step)
                 save_checkpoint(folder, step, model, optimizer, {"step": step}, ALONE)
-                os.write(tell, b"%d " % step)
+                os.write(write_end, b"%d " % step)
         time.sleep(random.uniform(0, 5 * took))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        os.close(tell)
-        finished = [int(each) for each in os.read(told, 2**16).split()]
+        os.close(write_end)
+        finished = [int(each) for each in os.read(read_end, 2**16).split()]
         midway += any("." in path.name for path in folder.iterdir())
         newest = checkpoints(folder)[0]
         step = load_checkpoint(newest, model, optimizer, ALONE)["step"]

@@ -64,8 +64,8 @@ RUNS = """
             every = torch.nn.parallel.DistributedDataParallel
             left = [type(each).__name__ for each in gc.get_objects() if type(each) is every]
             said = {"diverged": error.step, "distributed": left}
-        told = folder / f"{out.name}-{ranks}-{rank}.json"
-        told.write_text(json.dumps(said | {"counts": counts, "rounds": rounds}))
+        reported = folder / f"{out.name}-{ranks}-{rank}.json"
+        reported.write_text(json.dumps(said | {"counts": counts, "rounds": rounds}))
 
     def processes(ranks, *arguments):
         with socket.socket() as free:

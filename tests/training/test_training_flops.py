@@ -29,14 +29,14 @@ def test_a_pass_computes_what_is_counted(size, ratio, fraction, monkeypatch):
     chosen = tokens if places is None else 4 * places.shape[1]
     decoded = tokens if places is None else mask.kept + chosen
     assert out.shape[1] == chosen
-    told = batch * forward_flops(model.config, kept=mask.kept, decoded=decoded, predicted=chosen)
-    assert forward.get_total_flops() == told
+    counted = batch * forward_flops(model.config, kept=mask.kept, decoded=decoded, predicted=chosen)
+    assert forward.get_total_flops() == counted
     # the loop counts the head as if it gave values of all that is decoded: a little more
-    assert told <= batch * forward_flops(model.config, kept=mask.kept, decoded=decoded) < 1.3 * told
+    assert counted <= batch * forward_flops(model.config, kept=mask.kept, decoded=decoded) < 1.3 * counted
     with FlopCounterMode(display=False) as both, sdpa_kernel(SDPBackend.MATH):
         model(cube_of(batch), mask, places).square().sum().backward()
     # training takes three times as much, but for the first layer, whose input has no gradient
-    assert 2.7 * told < both.get_total_flops() <= 3.3 * told
+    assert 2.7 * counted < both.get_total_flops() <= 3.3 * counted
 
 
 def test_the_peak_is_the_speed_of_the_fastest_product(monkeypatch):
@@ -57,7 +57,7 @@ def test_the_peak_is_the_speed_of_the_fastest_product(monkeypatch):
     assert {dtype for _, dtype in done} == {torch.float32}
     flops.matmul_peak(torch.device("cpu"), "bf16")
     assert done[-1][1] == torch.bfloat16
-    assert clock[0] < 0.3, "no longer than was told, but for a first and a last product"
+    assert clock[0] < 0.3, "no longer than was given, but for a first and a last product"
 
 
 def test_the_peak_of_this_computer_is_one():

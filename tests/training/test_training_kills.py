@@ -67,13 +67,13 @@ KILLED = """
     took = time.perf_counter() - begun
     save = max(0.002, 0.001 * writing / max(1, saves))
 
-    number, told = 0, []
+    number, reported = 0, []
     out = folder / "run-0"
-    while len(told) < kills or sum(told) < writes:
-        assert len(told) < 5 * kills, told
+    while len(reported) < kills or sum(reported) < writes:
+        assert len(reported) < 5 * kills, reported
         before = unfinished(out)
         child, finished = begin(out), False
-        if len(told) % 2:
+        if len(reported) % 2:
             # in a write: when one is seen, a part of the time that it takes
             while not (finished := ended(child)) and not unfinished(out) - before:
                 time.sleep(0.0002)
@@ -88,10 +88,10 @@ KILLED = """
             continue
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        told.append(bool(unfinished(out) - before))
+        reported.append(bool(unfinished(out) - before))
     child = begin(out)
     os.waitpid(child, 0)
-    print(json.dumps({"kills": len(told), "in writes": sum(told), "runs": number + 1}))
+    print(json.dumps({"kills": len(reported), "in writes": sum(reported), "runs": number + 1}))
 """
 
 
@@ -107,15 +107,15 @@ def killed(folder: Path, steps: tuple[int, int], kills: int, writes: int) -> dic
         timeout=1200,
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    for number in range(told["runs"]):
+    reported = json.loads(done.stdout.splitlines()[-1])
+    for number in range(reported["runs"]):
         assert not differences(state_of(folder / f"run-{number}"), state_of(folder / "straight"))
         # each step once, and as it was
         assert records_of(folder / f"run-{number}") == records_of(folder / "straight")
         assert weights_of(folder / f"run-{number}") == weights_of(folder / "straight")
         assert not [path for path in (folder / f"run-{number}/checkpoints").iterdir() if path.suffix]
-    print(told)
-    return told
+    print(reported)
+    return reported
 
 
 def environment() -> dict[str, str]:
@@ -153,10 +153,10 @@ def test_sigterm_saves_and_exits_well(tmp_path):
     finally:
         process.kill()
     assert process.returncode == 0, errors
-    told = json.loads(said.splitlines()[-1])
+    reported = json.loads(said.splitlines()[-1])
     newest = checkpoints(out / "checkpoints")[0]
-    assert (told["finished"], told["steps"], told["checkpoint"]) == (False, 5005, str(newest))
-    assert read_extra(newest, ALONE) == {"stage": 0, "step": told["step"]}
-    assert [record["step"] for record in records_of(out)] == list(range(1, told["step"] + 1))
-    assert 3 <= told["step"] < 5000
-    assert told["weights"] is None
+    assert (reported["finished"], reported["steps"], reported["checkpoint"]) == (False, 5005, str(newest))
+    assert read_extra(newest, ALONE) == {"stage": 0, "step": reported["step"]}
+    assert [record["step"] for record in records_of(out)] == list(range(1, reported["step"] + 1))
+    assert 3 <= reported["step"] < 5000
+    assert reported["weights"] is None

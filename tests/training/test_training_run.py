@@ -191,13 +191,13 @@ def test_its_config_starts_the_same_run(shards, straight, tmp_path, monkeypatch,
         monkeypatch, capsys, straight / "config.json", "--data", shards, "--out", tmp_path / "other", "--json"
     )
     assert code == 0, err
-    told = json.loads(out.splitlines()[-1])
-    assert (told["finished"], told["step"], told["checkpoint"]) == (
+    reported = json.loads(out.splitlines()[-1])
+    assert (reported["finished"], reported["step"], reported["checkpoint"]) == (
         *(True, 14),
         str(tmp_path / "other/checkpoints/step-00000014"),
     )
-    assert told["loss"] == records_of(straight)[-2]["loss"]
-    assert told["val_loss"] == records_of(straight)[-1]["val_loss"]
+    assert reported["loss"] == records_of(straight)[-2]["loss"]
+    assert reported["val_loss"] == records_of(straight)[-1]["val_loss"]
     assert_same(tmp_path / "other", straight)
     pictures = {path.name for path in (tmp_path / "other/pictures").iterdir()}
     assert pictures == {"step-00000008.png", "step-00000014.png", "loss.png"}
@@ -394,16 +394,16 @@ def test_weights_to_go_on_from_keep_what_they_are(shards, straight, tmp_path):
     assert learned["loss"] < 0.9 * first["loss"]
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_the_papers_models_are_not_told_dates_and_gsd(told, shards, straight, tmp_path):
+@pytest.mark.parametrize("given", [True, False])
+def test_the_papers_models_get_no_dates_and_gsd(given, shards, straight, tmp_path):
     out = straight
-    if not told:
+    if not given:
         out = tmp_path / "run"
         started(shards, out, replace(SHORT, model=replace(SHORT.model, time_and_scale=False)))
     model = SpectralGPT.from_pretrained(out / "weights")
     for positions in (model.encoder.positions, model.decoder.positions):
         for name in ("season", "scale"):
-            assert bool(positions.get_parameter(name).any()) is told
+            assert bool(positions.get_parameter(name).any()) is given
 
 
 # -- data --------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What a file format declares about itself. Each module or package in `formats/` has one `FORMAT`; no list names it."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -28,6 +29,11 @@ class CloudCode:
 
 def _no_folder(folder: str, names: Sequence[str]) -> bool:
     return False
+
+
+def any_named(name: re.Pattern[str]) -> Callable[[str, Sequence[str]], bool]:
+    """Claims a folder in which a file has a name that matches."""
+    return lambda folder, names: any(map(name.fullmatch, names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from spectralgpt.days import UNKNOWN, day_of, iso_date
 from spectralgpt.errors import RasterError
 from spectralgpt.products.acquisition import day_in_name
 from spectralgpt.products.archive import Archive, open_archive
-from spectralgpt.products.format import Format
+from spectralgpt.products.format import Format, any_named
 from spectralgpt.products.formats.landsat.mtl import MTL_NAME, SATELLITE_IN_FILE, THERMAL, family_of, read_mtl
 from spectralgpt.products.header import Header, number_in, single_band
 from spectralgpt.products.product import Product, StoredBand
@@ -201,14 +201,10 @@ def _clouds(archive: Archive, names: tuple[str, ...]) -> CloudLayer | None:
     return CloudLayer("qa", layer.path, layer.index, layer.grid, cloudy)
 
 
-def _is_product(folder: str, names: Sequence[str]) -> bool:
-    return any(BAND_FILE.fullmatch(name) for name in names)
-
-
 FORMAT = Format(
     title="Landsat surface reflectance of ESPA (Collection 1), `*_sr_band1.tif` and the like",
     priority=10,  # before Landsat's own format, as these folders hold an MTL file, too
     read=read,
     archives=(".zip", ".tar"),
-    claims_folder=_is_product,
+    claims_folder=any_named(BAND_FILE),
 )

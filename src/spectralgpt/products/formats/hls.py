@@ -6,7 +6,7 @@ reflectance stored x 0.0001 and fill -9999; L30 has Landsat's band names and wav
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -14,7 +14,7 @@ from spectralgpt.days import EPOCH, UNKNOWN, iso_date
 from spectralgpt.errors import RasterError
 from spectralgpt.products.acquisition import day_in_tags
 from spectralgpt.products.archive import open_archive
-from spectralgpt.products.format import CloudCode, Format
+from spectralgpt.products.format import CloudCode, Format, any_named
 from spectralgpt.products.header import Header, number_in, single_band
 from spectralgpt.products.product import Product, StoredBand
 from spectralgpt.raster.clouds import CloudLayer
@@ -132,15 +132,11 @@ def _check_day(path: str, day: int, tags: Mapping[str, str]) -> None:
         )
 
 
-def _is_product(folder: str, names: Sequence[str]) -> bool:
-    return any(LAYER.fullmatch(name) for name in names)
-
-
 FORMAT = Format(
     title="granules of Harmonized Landsat Sentinel-2 (HLS), L30 and S30",
     priority=20,
     read=read,
     archives=(".zip", ".tar"),
-    claims_folder=_is_product,
+    claims_folder=any_named(LAYER),
     clouds=(CloudCode("fmask", "fmask", FMASK),),
 )

@@ -7,12 +7,11 @@ sensors" (solar spectrum ChKur).
 """
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 
 from spectralgpt.errors import RasterError
 from spectralgpt.products.archive import Archive, open_archive
-from spectralgpt.products.format import CloudCode, Format
+from spectralgpt.products.format import CloudCode, Format, any_named
 from spectralgpt.products.formats.landsat.mtl import MTL_NAME, RESCALING, THERMAL, Mtl, agreed_mtl, check_name
 from spectralgpt.products.formats.landsat.units import reflectance, sun_elevation
 from spectralgpt.products.header import Header, single_band
@@ -142,15 +141,11 @@ def _cloudy(mtl: Mtl) -> tuple[tuple[int, int], ...]:
     return QA_PIXEL
 
 
-def _is_product(folder: str, names: Sequence[str]) -> bool:
-    return any(MTL_NAME.fullmatch(name) for name in names)
-
-
 FORMAT = Format(
     title="USGS Landsat products (Collection 1 and 2, Level 1 and 2, and older), recognized by their MTL file",
     priority=30,
     read=read,
     archives=(".zip", ".tar"),
-    claims_folder=_is_product,
+    claims_folder=any_named(MTL_NAME),
     clouds=(CloudCode("qa", "qa_pixel", QA_PIXEL),),
 )
