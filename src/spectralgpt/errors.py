@@ -12,7 +12,7 @@ A message says what was found, what was expected, and what to do. Arguments are 
 the command line shows them as its options, `--bands s2-l2a`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 CHECK_DISK = "Check its permissions and the free disk space"
 """What to do where the disk refuses a write."""
@@ -87,6 +87,17 @@ def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
 
     near = get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"Did you mean {near[0]}?" if near else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 band`, `3 bands`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def first_few(texts: Sequence[str], most: int, between: str = ", ") -> str:
+    """The first texts, and how many more there are."""
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return between.join(texts[:most]) + more
 
 
 def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:

@@ -18,8 +18,6 @@ from spectralgpt.renames import former_names
 
 T = TypeVar("T")
 
-__getattr__ = former_names("plain", {"changed": "settings.changed"})
-
 if not TYPE_CHECKING:  # type checkers see the new names only
     __getattr__ = former_names(__name__, {"changed": "settings.changed"})
 

@@ -10,12 +10,11 @@ from spectralgpt.bands.evidence import (
     Identity,
     agrees,
     bands_named,
-    counted,
     quoted,
     refuse_unnamed,
 )
 from spectralgpt.bands.sensor import Sensor
-from spectralgpt.errors import BandError, did_you_mean
+from spectralgpt.errors import BandError, counted, did_you_mean
 
 USUAL = ("s2-l2a", "s2-l1c")
 """The sensors that are taken, in this order, where the names fit several that give them the same meaning."""
@@ -133,7 +132,7 @@ def _refuse_nameless(count: int, source: str) -> None:
     fitting = [("bands", each.name) for each in sensors() if len(each.bands) == count]
     choose = "Choose their sensor, or list" if fitting else "List"
     raise BandError(
-        f"{source}: found {counted(count)} without {'a name' if count == 1 else 'names'}",
+        f"{source}: found {counted(count, 'band')} without {'a name' if count == 1 else 'names'}",
         "names like B02, as bands are never matched by position",
         f"{choose} the names in the order of the file:",
         *fitting,

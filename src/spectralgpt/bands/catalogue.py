@@ -38,11 +38,13 @@ def _sensors(folder: Path) -> tuple[Sensor, ...]:
     return tuple(read(name) for name in sorted(tables))
 
 
-def _table(path: Path) -> dict[str, Any]:
+def _table(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The content of a sensor's TOML file. BandError, naming the file, if it cannot be read or is not TOML."""
+    text = read_small_text(path, "a sensor as a TOML file")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BandError(f"sensors/{path.name}: is not valid TOML ({error})") from None
+        raise BandError(f"{path}: is not valid TOML ({error})", do="Give a sensor as a TOML file") from None
 
 
 def sensor(name: str) -> Sensor:
@@ -67,11 +69,7 @@ def read_sensor(path: str | os.PathLike[str]) -> Sensor:
     title, level and source may be left out. BandError, in one message, for a file that cannot be read or is not TOML,
     for unknown keys, missing or wrong values, a band or name given twice, and the name of a sensor of this package.
     """
-    text = read_small_text(path, "a sensor as a TOML file")
-    try:
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BandError(f"{path}: is not valid TOML ({error})", do="Give a sensor as a TOML file") from None
+    table = _table(path)
     name = Path(path).stem.strip().lower()
     if is_sensor(name) or name == LIST_OF_WAVELENGTHS:
         raise BandError(

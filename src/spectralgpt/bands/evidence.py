@@ -92,11 +92,6 @@ def refuse_unnamed(found: Sequence[str | None], source: str) -> None:
         )
 
 
-def counted(bands: int) -> str:
-    """`1 band`, `2 bands`."""
-    return f"{bands} band{'' if bands == 1 else 's'}"
-
-
 def quoted(names: Sequence[str | None]) -> str:
     """The names in quotes, separated by commas."""
     return ", ".join(repr(name) for name in names)

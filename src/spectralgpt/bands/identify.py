@@ -14,13 +14,12 @@ from spectralgpt.bands.evidence import (
     agrees,
     bands_named,
     canonical_names,
-    counted,
     quoted,
     refuse_repeated,
     refuse_unnamed,
 )
 from spectralgpt.bands.sensor import Sensor
-from spectralgpt.errors import BandError, argument, did_you_mean
+from spectralgpt.errors import BandError, argument, counted, did_you_mean
 
 
 def identify(evidence: Evidence, choice: str | None) -> Identity:
@@ -59,7 +58,7 @@ def bands_of(choice: str | Sequence[Band], count: int, source: str) -> tuple[tup
     bands = tuple(choice)
     refuse_repeated([band.name for band in bands], source)
     if len(bands) != count:
-        raise BandError(f"{source}: found {counted(count)}", f"{len(bands)}, the number of bands given")
+        raise BandError(f"{source}: found {counted(count, 'band')}", f"{len(bands)}, the number of bands given")
     return bands, None
 
 
@@ -67,7 +66,7 @@ def _by_position(found: tuple[str | None, ...], chosen: Sensor, evidence: Eviden
     """The user gave a wavelength for each band of the file."""
     if len(found) != len(chosen.bands):
         raise BandError(
-            f"{evidence.source}: found {counted(len(found))}",
+            f"{evidence.source}: found {counted(len(found), 'band')}",
             f"{len(chosen.bands)}, the number of wavelengths given",
             "Give one wavelength per band of the file, in its order",
         )
@@ -101,7 +100,7 @@ def _refuse_count(count: int, chosen: Sensor, source: str) -> None:
     fitting = [("bands", each.name) for each in sensors() if len(each.bands) == count]
     choose = "Choose a sensor with that many bands, or list" if fitting else "List"
     raise BandError(
-        f"{source}: found {counted(count)} without names",
+        f"{source}: found {counted(count, 'band')} without names",
         f"the {len(chosen.bands)} of {chosen.name} ({', '.join(chosen.names)})",
         f"{choose} the names in the order of the file:",
         *fitting,
@@ -150,7 +149,7 @@ def _naming(words: tuple[str, ...], chosen: Sensor | None, choice: str, evidence
     given = argument("bands", choice)
     if len(names) != count:
         raise BandError(
-            f"{evidence.source}: found {counted(count)} without names",
+            f"{evidence.source}: found {counted(count, 'band')} without names",
             f"{len(names)}, as in {given}",
             "Name all bands of the file, in its order",
         )

@@ -1,4 +1,4 @@
-"""Which part of an image a sample shows, how it is turned, and the matrices that cut it out."""
+"""The part of an image that a sample shows, its orientation, and the matrices that crop it."""
 
 import math
 from dataclasses import dataclass

@@ -128,7 +128,8 @@ def _directly(folder: str, files: Sequence[str]) -> Iterator[str]:
         yield folder
     else:
         yield from rasters
-    yield from (path for path in paths if path.lower().endswith(archive_suffixes()))
+    archives = archive_suffixes()
+    yield from (path for path in paths if path.lower().endswith(archives))
 
 
 def _stacked(images: Sequence[ImageSource]) -> list[ImageSource]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spectralgpt.bands import Evidence, Identity, choice_count, identify, is_list, is_sensor, sensor_in_name
 from spectralgpt.days import day_of
-from spectralgpt.errors import BandError, RasterError
+from spectralgpt.errors import BandError, RasterError, first_few
 from spectralgpt.products.format import cloud_options, read_product
 from spectralgpt.products.product import Product
 from spectralgpt.products.units import layers_of
@@ -123,11 +123,10 @@ def _refuse_missing(path: str, product: Product, identity: Identity) -> None:
     """RasterError when the metadata list a band and its file is missing."""
     missing = [(name, file) for name, file in product.missing if name not in cloud_options()]
     if missing:
-        listed = ", ".join(f"{name} ({file})" for name, file in missing[:4])
-        more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+        listed = first_few([f"{name} ({file})" for name, file in missing], 4)
         present = ",".join(band.name for band in identity.bands)
         raise RasterError(
-            f"{path}: the metadata list files that are missing: {listed}{more}",
+            f"{path}: the metadata list files that are missing: {listed}",
             "",
             "Download it again, or choose from the bands that are present:",
             ("bands", f"{identity.sensor.name}:{present}"),

@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 
-from spectralgpt.errors import OptionError, argument
+from spectralgpt.errors import OptionError, argument, counted
 from spectralgpt.products.format import cloud_options
 from spectralgpt.products.header import read_header
 from spectralgpt.products.image import Image
@@ -18,7 +18,7 @@ def with_clouds(images: list[Image], clouds: str) -> list[Image]:
     paths = clouds.split(",")
     if len(paths) != len(images):
         raise OptionError(
-            f"{argument('clouds', clouds)}: found {len(paths)} for {len(images)} image{'s' if len(images) > 1 else ''}",
+            f"{argument('clouds', clouds)}: found {len(paths)} for {counted(len(images), 'image')}",
             f"{', '.join(cloud_options())}, or one raster per date, separated by commas",
         )
     return [replace(image, clouds=_mask(path, image)) for path, image in zip(paths, images, strict=True)]

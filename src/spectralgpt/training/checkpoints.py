@@ -30,7 +30,7 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from spectralgpt.disk import atomic_write, fsync_folder
-from spectralgpt.errors import CHECK_DISK, DataError, TargetError
+from spectralgpt.errors import CHECK_DISK, DataError, TargetError, first_few
 from spectralgpt.nn import bare
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.ema import Average
@@ -155,9 +155,8 @@ def _load(path: Path, state: dict[str, Any]) -> None:
         if name in found and found[name].size != tensor.shape
     ]
     if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise DataError(
-            f"{path}: found {', '.join(problems[:3])}{more}",
+            f"{path}: found {first_few(problems, 3)}",
             "the state of this model",
             "Use the configuration that the run was started with, or choose another folder",
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from spectralgpt.data import Loader, augmented
 from spectralgpt.draws import keys
+from spectralgpt.errors import first_few
 from spectralgpt.interruption import Interruption
 from spectralgpt.nn import Block, resolved_precision
 from spectralgpt.progress import Progress, silent
@@ -229,8 +230,8 @@ def _log(run: Run, meter: Meter, loader: Loader, number: int, before: int, total
             )
             (run.out / "diverged.json").write_text(text + "\n")
         raise DivergedError(
-            f"{run.out}: stage {stage.name}, {error}; expected finite losses. The batch: {'; '.join(names[:4])}"
-            f"{f' and {len(names) - 4} more' if len(names) > 4 else ''} (all in {run.out / 'diverged.json'}). {kept}. "
+            f"{run.out}: stage {stage.name}, {error}; expected finite losses. The batch: {first_few(names, 4, '; ')} "
+            f"(all in {run.out / 'diverged.json'}). {kept}. "
             "Start a run with a lower lr, a clip or a longer warmup, or look at these images.",
             before + error.step,
             error.losses,

@@ -1,15 +1,16 @@
 """What all results of `inspect` share."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
+class Inspected(ABC):
     """What the sources are: InspectedWeights, InspectedShards or InspectedImage."""
 
+    @abstractmethod
     def lines(self) -> list[str]:
         """All of it in words."""
-        raise NotImplementedError
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from spectralgpt.errors import counted
 from spectralgpt.progress import silent
 from spectralgpt.verbs._options import PathLike, Paths, ReadingOptions, ShowProgress, with_shared_options
 
@@ -222,11 +223,6 @@ def _layouts(manifest: "Manifest") -> tuple[StoredSamples, ...]:
         )
         for index, layout in enumerate(manifest.layouts)
     )
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 sample`, `3 samples`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def grouped(messages: Sequence[str]) -> tuple[str, ...]:

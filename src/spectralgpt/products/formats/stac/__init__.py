@@ -15,7 +15,7 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from spectralgpt.bands import canonical, is_sensor, sensor
-from spectralgpt.errors import BandError, RasterError
+from spectralgpt.errors import BandError, RasterError, first_few
 from spectralgpt.products.format import Format, cloud_codes
 from spectralgpt.products.formats.stac.asset_band import AssetBand
 from spectralgpt.products.formats.stac.item import Asset, Item, cloud_key, read_item
@@ -126,8 +126,7 @@ def _no_files(path: str, absent: Sequence[tuple[str, str]]) -> RasterError:
 
 
 def _few(names: Iterable[str]) -> str:
-    names = list(dict.fromkeys(names))
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return first_few(list(dict.fromkeys(names)), 4)
 
 
 def _completed(asset: Asset, header: Header, by_rule: bool, path: str) -> list[StoredBand]:
