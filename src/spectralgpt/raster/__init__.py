@@ -6,6 +6,7 @@ from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.overview import overview
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
+from spectralgpt.raster.readable import Readable
 from spectralgpt.raster.tags import DATE_TAG, SENSOR_TAG
 from spectralgpt.raster.window import Window
 from spectralgpt.raster.writing import CogWriter, Profile, check_target, refuse_overwriting, write_raster
@@ -18,6 +19,7 @@ __all__ = [
     "Pixels",
     "Profile",
     "Raster",
+    "Readable",
     "Window",
     "check_target",
     "overview",

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Float32, Int32, Shaped
 
 from spectralgpt.bands import Band
 from spectralgpt.raster.grid import Grid
+from spectralgpt.raster.window import Window
 
 LARGEST_MEASURED = 1e30
 """No float above it was measured: writers fill with the largest number of a type (3.4e38) and forget to declare it."""
@@ -37,6 +38,26 @@ class Pixels:
     def shape(self) -> tuple[int, int, int, int]:
         dates, bands, rows, columns = self.values.shape
         return dates, bands, rows, columns
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the stored values."""
+        return self.values.dtype
+
+    def read(self, window: Window | None = None) -> "Pixels":
+        """The pixels of a window, default all, without a copy, as `Raster.read` gives them. ValueError when the window
+        leaves the grid."""
+        if window is None:
+            return self
+        if not self.grid.whole.contains(window):
+            raise ValueError(f"{window} leaves the grid of {self.grid.height} x {self.grid.width} pixels")
+        rows, columns = window.slices
+        return replace(
+            self,
+            values=self.values[..., rows, columns],
+            valid=None if self.valid is None else self.valid[..., rows, columns],
+            grid=self.grid.window(window),
+        )
 
     def reflectance(self) -> Float32[np.ndarray, "date band row column"]:
         """Stored x scale + offset, computed in double precision; junk where not valid."""

@@ -5,7 +5,20 @@ from spectralgpt.tasks.classification import Classification
 from spectralgpt.tasks.embedding import Embedding, Embeddings
 from spectralgpt.tasks.pretraining import Pretraining
 from spectralgpt.tasks.segmentation import Segmentation
-from spectralgpt.tasks.task import Answers, Batch, Class, HeadConfig, Objective, Prepared, Task, find, names
+from spectralgpt.tasks.task import (
+    Answers,
+    Batch,
+    Class,
+    HeadConfig,
+    Objective,
+    Prepared,
+    TargetKind,
+    Task,
+    find,
+    names,
+    scores_of,
+    task_of,
+)
 
 __all__ = [
     "Answers",
@@ -22,7 +35,10 @@ __all__ = [
     "Prepared",
     "Pretraining",
     "Segmentation",
+    "TargetKind",
     "Task",
     "find",
     "names",
+    "scores_of",
+    "task_of",
 ]

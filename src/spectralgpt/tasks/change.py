@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spectralgpt.errors import OptionError
+from spectralgpt.metrics import CHANGE_SCORES
 from spectralgpt.nn import (
     Backbone,
     Cube,
@@ -130,4 +131,5 @@ TASK = Task(
     tags=("change-detection",),
     example="classes = model.predict(cube).classes  # one per pixel",
     sources=("before.tif@2020-05-01", "after.tif@2021-05-01"),
+    targets={"change": CHANGE_SCORES},
 )

@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from spectralgpt.metrics import CLASS_SCORES, LABEL_SCORES
 from spectralgpt.nn import (
     Backbone,
     Cube,
@@ -50,4 +51,5 @@ TASK = Task(
     purpose="a label, or several, for an image",
     pipeline="image-classification",
     example="classes = model.predict(cube).classes  # of the image",
+    targets={"class": CLASS_SCORES, "classes": LABEL_SCORES},
 )

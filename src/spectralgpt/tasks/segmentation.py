@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
+from spectralgpt.metrics import MASK_SCORES
 from spectralgpt.nn import (
     Backbone,
     Cube,
@@ -51,4 +52,5 @@ TASK = Task(
     purpose="a class for each pixel",
     pipeline="image-segmentation",
     example="classes = model.predict(cube).classes  # one per pixel",
+    targets={"mask": MASK_SCORES},
 )

@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, Shaped
@@ -19,8 +19,14 @@ from torch import Tensor, nn
 
 from spectralgpt.bands import BandSet
 from spectralgpt.errors import OptionError, did_you_mean
+from spectralgpt.metrics import Score
 from spectralgpt.nn import Backbone, Cube, ModelConfig
 from spectralgpt.plain import Family
+
+
+TargetKind = Literal["class", "classes", "mask", "change"]
+"""What the labels of an image are: one class, any number of classes, a class per pixel, or, for two dates, whether each
+pixel changed."""
 
 
 @runtime_checkable
@@ -173,6 +179,8 @@ class Task:
     types of head configurations by the name under which they are stored; weights of version 1 mean the first.
     objective: of its training; answers: the content of a model's maps; both None where not yet supported.
 
+    targets: the kinds of labels that its models are fitted to, with the scores by which answers are judged.
+
     class_name: of its public models. purpose: what they do. pipeline, tags: the hub's terms. example, sources: the last
     line of the card's example, and the images that it opens. starts: by name, ways of drawing a new model's weights in
     addition to the random one.
@@ -190,6 +198,7 @@ class Task:
     objective: type[Objective] | None = None
     answers: Callable[[Any], Answers] | None = None
     starts: Mapping[str, Callable[[Any], None]] = field(default_factory=dict)
+    targets: Mapping[TargetKind, Sequence[Score]] = field(default_factory=dict)
 
     def made(self, config: ModelConfig, head: HeadConfig | None) -> Backbone:
         """A new model of the task. OptionError for a head that is not one of the task's."""
@@ -223,3 +232,15 @@ def find(name: str) -> Task:
         raise OptionError(f"unknown task {name!r}", f"one of: {', '.join(known)}", did_you_mean(name, known, 0.6))
     task: Task = importlib.import_module(f"{__package__}.{name}").TASK
     return task
+
+
+def task_of(target: TargetKind) -> Task:
+    """The task whose models are fitted to labels of this kind."""
+    found = [task for task in map(find, names()) if target in task.targets]
+    assert len(found) == 1, f"{len(found)} tasks are fitted to labels of the kind {target!r}"
+    return found[0]
+
+
+def scores_of(target: TargetKind) -> Sequence[Score]:
+    """The scores of answers to labels of this kind; the first is the one that choices are made by."""
+    return task_of(target).targets[target]

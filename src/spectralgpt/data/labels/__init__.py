@@ -1,0 +1,5 @@
+"""Labelled images: what a labelled data set is, and reading one from folders, tables, known data sets and samples."""
+
+from spectralgpt.data.labels.labelled import IGNORED, LabelledImage, LabelledSample, LabelledSet
+
+__all__ = ["IGNORED", "LabelledImage", "LabelledSample", "LabelledSet"]
