@@ -23,7 +23,6 @@ from spectralgpt.metrics import Score
 from spectralgpt.nn import Backbone, Cube, ModelConfig
 from spectralgpt.plain import Family
 
-
 TargetKind = Literal["class", "classes", "mask", "change"]
 """What the labels of an image are: one class, any number of classes, a class per pixel, or, for two dates, whether each
 pixel changed."""
