@@ -34,14 +34,16 @@ def test_parquet_comes_back(tmp_path, count):
     assert table["geometry"].to_pylist() == [row.footprint and row.footprint.wkb for row in written]
     assert table["date"].to_pylist() == [row.date or None for row in written]
     assert np.array_equal(np.array(table["vector"].to_pylist(), np.float32), np.stack([row.vector for row in written]))
-    assert set(table["fingerprint"].to_pylist()) == {"0d57"} and set(table["rules"].to_pylist()) == {1}
+    assert set(table["fingerprint"].to_pylist()) == {"0d57"}
+    assert set(table["rules"].to_pylist()) == {1}
     assert [path.name for path in tmp_path.iterdir()] == ["out.parquet"]
 
 
 def test_geoparquet_metadata(tmp_path):
     write_vectors(tmp_path / "out.parquet", rows(4), 3, COMMON, "a mark")
     geo = json.loads(pq.read_schema(tmp_path / "out.parquet").metadata[b"geo"])
-    assert geo["version"] == "1.1.0" and geo["primary_column"] == "geometry"
+    assert geo["version"] == "1.1.0"
+    assert geo["primary_column"] == "geometry"
     assert geo["columns"]["geometry"] == {"encoding": "WKB", "geometry_types": ["Polygon"]}
 
 
@@ -53,7 +55,8 @@ def test_csv_has_a_column_per_value(tmp_path):
     assert list(found[0]) == ["path", "geometry", "date", "valid_share", "fingerprint", "rules", "e0", "e1", "e2"]
     read = np.array([[float(row[f"e{i}"]) for i in range(3)] for row in found], np.float32)
     assert np.array_equal(read, np.stack([row.vector for row in written]))
-    assert found[1]["geometry"].startswith("POLYGON ((") and found[0]["geometry"] == ""
+    assert found[1]["geometry"].startswith("POLYGON ((")
+    assert found[0]["geometry"] == ""
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])

@@ -1,5 +1,6 @@
 """The outline of an image in longitude and latitude."""
 
+import itertools
 import struct
 
 import pytest
@@ -23,8 +24,9 @@ def test_corners_of_a_grid_in_degrees():
 @pytest.mark.parametrize("step", [-0.25, 0.25])
 def test_the_ring_is_closed_and_runs_against_the_clock(step):
     ring = footprint(Grid(wkt(4326), Affine(0.5, 0, 10, 0, step, 50), height=4, width=2)).ring
-    assert ring[0] == ring[-1] and len(ring) == 5
-    area = sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(ring, ring[1:], strict=False))
+    assert ring[0] == ring[-1]
+    assert len(ring) == 5
+    area = sum(a[0] * b[1] - b[0] * a[1] for a, b in itertools.pairwise(ring))
     assert area > 0
 
 
@@ -33,7 +35,8 @@ def test_well_known_binary_is_a_polygon():
     order, kind, rings, points = struct.unpack("<BIII", found.wkb[:13])
     assert (order, kind, rings, points) == (1, 3, 1, 5)
     assert struct.unpack("<10d", found.wkb[13:])[:2] == found.ring[0]
-    assert found.wkt.startswith("POLYGON ((") and found.wkt.count(",") == 4
+    assert found.wkt.startswith("POLYGON ((")
+    assert found.wkt.count(",") == 4
 
 
 def test_an_image_across_the_date_line_is_one_piece():

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -71,12 +72,10 @@ def write_vectors(target: Path, rows: Iterable[VectorRow], values: int, common: 
     kind = _Parquet if target.suffix.lower() == ".parquet" else _Csv
     count = 0
     try:
-        with atomic_write(target) as file:
-            writer = kind(file, values, common, mark)
+        with atomic_write(target) as file, closing(kind(file, values, common, mark)) as writer:
             for together in _batches(rows):
                 writer.rows(together)
                 count += len(together)
-            writer.close()
     except OSError as error:
         raise TargetError(f"{target}: cannot be written ({error})", do=CHECK_DISK) from None
     finally:
