@@ -114,8 +114,8 @@ class ImageOptions(ReadingOptions, total=False):
     aoi: Annotated[PathLike | None, Option("GeoJSON file of the area of interest; the rest is left out.")]
 
 
-class ComputingOptions(TypedDict, total=False):
-    """How a scene is computed, window by window."""
+class EncodingOptions(TypedDict, total=False):
+    """How images are turned into features."""
 
     bands_as: Annotated[
         Literal["own"] | None,
@@ -123,11 +123,16 @@ class ComputingOptions(TypedDict, total=False):
             "own: use all bands of the image, in groups of their own, instead of matching them to the model's bands."
         ),
     ]
+    precision: Annotated[PrecisionChoice, Option("fp32, bf16, or auto (bf16 where the hardware supports it).", "auto")]
+
+
+class ComputingOptions(EncodingOptions, total=False):
+    """How a scene is computed, window by window."""
+
     overlap: Annotated[
         float, Option("Overlap of neighbouring windows, as a fraction of their side, from 0 to below 1.", 0.25)
     ]
     batch: Annotated[int, Option("Number of windows computed at once.", 8)]
-    precision: Annotated[PrecisionChoice, Option("fp32, bf16, or auto (bf16 where the hardware supports it).", "auto")]
 
 
 class DeviceOption(TypedDict, total=False):
