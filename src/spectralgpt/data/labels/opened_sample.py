@@ -93,7 +93,8 @@ def open_sample(
                 return OpenedSample(sample, faults=((fault, sample.name),))
             image = _pair(image, after)
         warnings = _checked(image, reading)
-        native, counts = image.grid, {}
+        native = image.grid
+        counts: Mapping[int, int] = {}
         if sample.mask:
             stored = read_mask(sample.mask)
             if not lies_on(stored.grid, native):
