@@ -9,6 +9,7 @@ from spectralgpt.data.labels.label_report import LabelReport
 from spectralgpt.data.labels.labelled import IGNORED, LabelledImage, LabelledSample, LabelledSet
 from spectralgpt.data.labels.opening import OpenedLabels, open_labels
 from spectralgpt.data.labels.reading import LabelReading
+from spectralgpt.data.labels.sample_set import SampleSet
 
 __all__ = [
     "IGNORED",
@@ -23,6 +24,7 @@ __all__ = [
     "LabelledSample",
     "LabelledSet",
     "OpenedLabels",
+    "SampleSet",
     "find_labels",
     "join",
     "open_labels",

@@ -38,8 +38,8 @@ def coding_of(labels: FileLabels, opened: Sequence[OpenedSample], reading: Label
     """The classes, by the user's list, else the data set's, else by what occurs, in natural order."""
     given = None if reading.classes is None else read_class_list(reading.classes)
     if given is None and labels.classes:
-        codes = map(str, labels.codes)
-        given = ClassList(labels.classes, tuple(codes) or tuple(one.name for one in labels.classes))
+        codes = tuple(map(str, codes_of_set(labels)))
+        given = ClassList(labels.classes, codes if labels.target in ("mask", "change") else ())
     if labels.target in ("class", "classes"):
         coding = _of_labels(opened, given, faults)
     else:
@@ -49,6 +49,13 @@ def coding_of(labels: FileLabels, opened: Sequence[OpenedSample], reading: Label
         name = (coding.classes or (Class("nothing"),))[0].name
         raise DataError(f"{labels.source}: found one class only, {name}", "two or more", "Give", ("classes", "..."))
     return coding
+
+
+def codes_of_set(labels: FileLabels) -> tuple[int, ...]:
+    """The codes of a data set's own classes; where each mask has its own, they are counted as 0, 1, ..."""
+    if not labels.codes and any(sample.codes for sample in labels.samples):
+        return tuple(range(len(labels.classes)))
+    return labels.codes
 
 
 def _of_labels(opened: Sequence[OpenedSample], given: ClassList | None, faults: Faults) -> Coding:

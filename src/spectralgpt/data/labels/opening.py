@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from spectralgpt.data.file_labels import FileLabels
-from spectralgpt.data.labels.coding import Coding, coding_of
+from spectralgpt.data.labels.coding import Coding, codes_of_set, coding_of
 from spectralgpt.data.labels.faults import Fault, Faults, kind_of_text
 from spectralgpt.data.labels.file_set import FileSet
 from spectralgpt.data.labels.finding import find_labels
@@ -16,7 +16,6 @@ from spectralgpt.data.labels.opened_sample import OpenedSample, open_sample, ope
 from spectralgpt.data.labels.reading import LabelReading
 from spectralgpt.errors import DataError, counted
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import Readable
 
 THREADS = min(8, os.cpu_count() or 1)
 """Files that are opened at a time."""
@@ -70,9 +69,11 @@ def open_labels(
 def _opened(labels: FileLabels, reading: LabelReading, progress: Progress) -> list[OpenedSample]:
     """All samples in their order, opened in threads, as GDAL waits for files."""
     how = opener(labels.open, reading)
+    codes = codes_of_set(labels)
+    ignore = frozenset((*reading.ignore, *labels.ignore))
     found: list[OpenedSample] = []
     with ThreadPoolExecutor(THREADS) as threads:
-        for each in threads.map(lambda sample: open_sample(sample, how, reading), labels.samples):
+        for each in threads.map(lambda sample: open_sample(sample, how, reading, codes, ignore), labels.samples):
             found.append(each)
             progress("opening labelled images", len(found), len(labels.samples))
     return found
@@ -145,7 +146,7 @@ def _set(
         images=tuple(each.image for each in opened if each.image is not None),
         natives=tuple(each.native for each in opened if each.native is not None),
         masks=tuple(each.sample.mask for each in opened) if coding.codes else (),
-        codes=coding.codes,
+        codes=tuple(each.sample.codes or coding.codes for each in opened) if coding.codes else (),
     )
 
 
@@ -157,7 +158,6 @@ def _report(
     pixels: Sequence[Mapping[int, int]],
     notes: tuple[str, ...],
 ) -> LabelReport:
-    images = [each.image for each in opened if each.image is not None]
     whole = sum(each.native.height * each.native.width for each in opened if each.native is not None)
     return report_of(
         source=labels.source,
@@ -166,11 +166,7 @@ def _report(
         samples=samples,
         pixels=pixels,
         unlabelled=whole - sum(sum(each.values()) for each in pixels) if pixels else 0,
-        shapes=[f"{image.grid.height} x {image.grid.width}" for image in images],
-        bands=[_bands(image) for image in images],
+        shapes=[f"{each.shape[2]} x {each.shape[3]}" for each in opened],
+        bands=[f"{each.bands[0].sensor}, {counted(len(each.bands), 'band')}" for each in opened],
         notes=notes,
     )
-
-
-def _bands(image: Readable) -> str:
-    return f"{image.bands[0].sensor}, {counted(len(image.bands), 'band')}"
