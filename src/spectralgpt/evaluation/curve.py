@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from spectralgpt.draws import keys, permutation
-from spectralgpt.errors import DataError
+from spectralgpt.errors import DataError, first_few
 from spectralgpt.evaluation.aims import aim_of, answers
 from spectralgpt.evaluation.method import Method, Targets
 from spectralgpt.evaluation.outcome import Choice, check_finite
@@ -55,9 +55,9 @@ def nested_shots(
 ) -> list[Int64[np.ndarray, " drawn"]]:
     """For each number of shots k, indices of samples in the pool, ascending: of each class the first k in one order.
 
-    The order is drawn once, so the 5 lie in the 10. Where a sample has several classes, it counts for each of them: the
-    draw is the union, over classes, of the first k samples that have the class; so a class may have more than k. A class
-    with fewer samples gives all.
+    The order is drawn once, so the 5 lie in the 10. Where a sample has several classes, it counts for each of them:
+    the draw is the union, over classes, of the first k samples that have the class; so a class may have more than k. A
+    class with fewer samples gives all.
     """
     order = pool[permutation(seed, CURVE, count=len(pool))]
     # the rank of a sample among those with the class
@@ -141,7 +141,5 @@ def _fewer(fewer: dict[int, set[int]], classes: Sequence[str]) -> list[str]:
     notes = []
     for shots, short in sorted(fewer.items()):
         names = [classes[number] if len(classes) else f"class {number}" for number in sorted(short)]
-        notes.append(
-            f"fewer than {shots} training images, so all of them: {', '.join(names[:5])}{' ...' * (len(names) > 5)}"
-        )
+        notes.append(f"fewer than {shots} training images, so all of them: {first_few(names, 5)}")
     return notes

@@ -1,7 +1,7 @@
 """Labelled pixels: what gives their features, and a draw of them to fit read-outs to."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -44,8 +44,7 @@ class DenseFeatures(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PixelSample:
-    """Drawn pixels. image: that each is of; row: in it, as a share of its rows. classes: per image of the draw, the
-    classes with a labelled and valid pixel."""
+    """Drawn pixels. image: the one that each is of; row: where in it, as a share of its rows."""
 
     features: Float32[np.ndarray, "sample value"]
     targets: Targets
@@ -59,7 +58,7 @@ class PixelSample:
 
 def sample_pixels(
     dense: DenseFeatures,
-    images: Sequence[int] | Int64[np.ndarray, " image"],
+    images: Int64[np.ndarray, " image"],
     classes: int,
     seed: int = 0,
     *,
@@ -73,7 +72,7 @@ def sample_pixels(
     """
     most = max(1, budget // max(1, len(images) * classes))
     features, labels, weights, owners, rows = [], [], [], [], []
-    for image in images:
+    for image in images.tolist():
         height, width = dense.shape(image)
         drawn, label, weight = _drawn(dense, image, classes, seed, most)
         if not len(drawn):
@@ -104,8 +103,8 @@ def strips(height: int, width: int) -> Iterator[Window]:
 def _drawn(
     dense: DenseFeatures, image: int, classes: int, seed: int, most: int
 ) -> tuple[Int64[np.ndarray, " drawn"], Int64[np.ndarray, " drawn"], Float64[np.ndarray, " drawn"]]:
-    """Numbers of the drawn pixels in the flat image, in order, their classes and weights: of each class, the pixels with
-    the smallest keys."""
+    """Numbers of the drawn pixels in the flat image, in order, their classes and weights: of each class, the pixels
+    with the smallest keys."""
     height, width = dense.shape(image)
     valid = np.concatenate([dense.valid(image, window) for window in strips(height, width)])
     label = np.where(valid, dense.truth(image), -1).ravel()
