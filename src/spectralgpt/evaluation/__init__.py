@@ -2,8 +2,11 @@
 
 from spectralgpt.evaluation.aims import Aim, aim_of, answers
 from spectralgpt.evaluation.choice import Chosen, choose
+from spectralgpt.evaluation.curve import Curve, CurvePoint, learning_curve, nested_shots
+from spectralgpt.evaluation.dense import DenseOutcome, StripAnswer, run_dense
 from spectralgpt.evaluation.method import Fitted, Method, Targets
 from spectralgpt.evaluation.outcome import Choice, Outcome, run_protocol
+from spectralgpt.evaluation.pixels import DenseFeatures, PixelSample, sample_pixels
 from spectralgpt.evaluation.places import Places, places_of
 from spectralgpt.evaluation.protocol import AUTO, Protocol
 from spectralgpt.evaluation.splits import Folds, Parts, folds, given_parts, inner_folds
@@ -13,13 +16,19 @@ __all__ = [
     "Aim",
     "Choice",
     "Chosen",
+    "Curve",
+    "CurvePoint",
+    "DenseFeatures",
+    "DenseOutcome",
     "Fitted",
     "Folds",
     "Method",
     "Outcome",
     "Parts",
+    "PixelSample",
     "Places",
     "Protocol",
+    "StripAnswer",
     "Targets",
     "aim_of",
     "answers",
@@ -27,6 +36,10 @@ __all__ = [
     "folds",
     "given_parts",
     "inner_folds",
+    "learning_curve",
+    "nested_shots",
     "places_of",
+    "run_dense",
     "run_protocol",
+    "sample_pixels",
 ]
