@@ -14,7 +14,7 @@ from rasterio.warp import transform as to_crs
 from spectralgpt.bands import Band
 from spectralgpt.checks import check
 from spectralgpt.data.image_source import ImageSource
-from spectralgpt.data.layout import Layout
+from spectralgpt.data.layout import Layout, wavelength_order
 from spectralgpt.data.manifest import Failure
 from spectralgpt.data.statistics import totals
 from spectralgpt.data.table import Chip
@@ -270,8 +270,7 @@ def _open(series: Series) -> Raster:
 
 def by_wavelength(raster: Raster) -> Raster:
     """The raster with its bands in order of wavelength: files that differ only in their order have one layout."""
-    bands = raster.bands
-    order = sorted(range(len(bands)), key=lambda index: (bands[index].wavelength, bands[index].identity))
+    order = wavelength_order(raster.bands)
     return replace(
         raster,
         layers=tuple(tuple(of_date[index] for index in order) for of_date in raster.layers),

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from spectralgpt.raster.footprint import Footprint, footprint
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.overview import overview
 from spectralgpt.raster.pixels import Pixels
@@ -15,6 +16,7 @@ __all__ = [
     "DATE_TAG",
     "SENSOR_TAG",
     "CogWriter",
+    "Footprint",
     "Grid",
     "Pixels",
     "Profile",
@@ -22,6 +24,7 @@ __all__ = [
     "Readable",
     "Window",
     "check_target",
+    "footprint",
     "overview",
     "refuse_overwriting",
     "write_raster",

@@ -85,6 +85,28 @@ class ReadingOptions(TypedDict, total=False):
     ]
 
 
+class LabelOptions(ReadingOptions, total=False):
+    """Which labels images have."""
+
+    masks: Annotated[
+        PathLike | None,
+        Option("Folder of the masks of the images; default: the folder named like masks or labels beside them."),
+    ]
+    after: Annotated[PathLike | None, Option("Folder of the later images, where DATA holds the earlier ones of pairs.")]
+    label: Annotated[str | None, Option("Column of a table that holds the label; default: by its name.")]
+    classes: Annotated[
+        PathLike | None,
+        Option(
+            "TOML file with the names and colours of the classes, or names like water,forest; default: as the files "
+            "say, else as they occur."
+        ),
+    ]
+    ignore: Annotated[
+        str | None, Option("Values of masks that mean no label, like 255 or 0,255; such pixels are never counted.")
+    ]
+    variant: Annotated[str | None, Option("Which classes of a known data set: 19 or 43 of BigEarthNet.")]
+
+
 class ImageOptions(ReadingOptions, total=False):
     """How the dates of one place are read."""
 

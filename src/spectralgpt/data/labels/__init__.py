@@ -1,6 +1,29 @@
 """Labelled images: what a labelled data set is, and reading one from folders, tables, known data sets and samples."""
 
-from spectralgpt.data.labels.files import FileLabels, FileSample
+from spectralgpt.data.file_labels import FileLabels, FileSample
+from spectralgpt.data.labels.class_list import ClassList
+from spectralgpt.data.labels.file_set import FileSet
+from spectralgpt.data.labels.finding import find_labels
+from spectralgpt.data.labels.joined import JoinedSet, join
+from spectralgpt.data.labels.label_report import LabelReport
 from spectralgpt.data.labels.labelled import IGNORED, LabelledImage, LabelledSample, LabelledSet
+from spectralgpt.data.labels.opening import OpenedLabels, open_labels
+from spectralgpt.data.labels.reading import LabelReading
 
-__all__ = ["IGNORED", "FileLabels", "FileSample", "LabelledImage", "LabelledSample", "LabelledSet"]
+__all__ = [
+    "IGNORED",
+    "ClassList",
+    "FileLabels",
+    "FileSample",
+    "FileSet",
+    "JoinedSet",
+    "LabelReading",
+    "LabelReport",
+    "LabelledImage",
+    "LabelledSample",
+    "LabelledSet",
+    "OpenedLabels",
+    "find_labels",
+    "join",
+    "open_labels",
+]

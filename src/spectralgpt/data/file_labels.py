@@ -13,7 +13,8 @@ class FileSample:
     """A sample, as its files' names or a table describe it.
 
     name: unique in its set, like its path below the set's folder. image: its image; before, of a pair. after: of a
-    pair. labels: names of its classes. mask: absolute path, empty without one. The others are as in LabelledSample;
+    pair. labels: names of its classes. mask: absolute path, empty without one. codes: of the classes in this mask,
+    where masks of one set are coded differently; empty where they are the set's. The others are as in LabelledSample;
     a position that is not known here is that of the image's grid.
     """
 
@@ -22,6 +23,7 @@ class FileSample:
     after: ImageSource | None = None
     labels: tuple[str, ...] = ()
     mask: str = ""
+    codes: tuple[int, ...] = ()
     split: str = ""
     group: str = ""
     position: tuple[float, float] | None = None

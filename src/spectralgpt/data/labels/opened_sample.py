@@ -1,0 +1,117 @@
+"""A sample whose files were opened and checked: its image, what is known of it, what is wrong with it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from spectralgpt.checks import check
+from spectralgpt.data.file_labels import FileSample
+from spectralgpt.data.image_source import ImageSource
+from spectralgpt.data.labels.codes import lies_on, read_mask
+from spectralgpt.data.labels.faults import Fault
+from spectralgpt.data.labels.pairs import fault_of_pair, paired, paired_pixels
+from spectralgpt.data.labels.places import centre_and_extent
+from spectralgpt.data.labels.reading import LabelReading
+from spectralgpt.days import iso_date
+from spectralgpt.errors import InputError
+from spectralgpt.products import open_raster
+from spectralgpt.raster import Grid, Raster, Readable
+
+OTHER_PIXELS = Fault("mask", "of another size than its image", "one pixel of the mask per pixel of the image")
+ELSEWHERE = Fault("mask", "with another CRS or transform than its image", "the grid of its image")
+
+Opener = Callable[[ImageSource], Readable]
+"""How an image is opened."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenedSample:
+    """image: None where it cannot be used; then `faults` (each with a detail) or `error` says why. native: the grid of
+    the image's files. counts: the mask's pixels by code. warnings: what the check says, each with its kind."""
+
+    sample: FileSample
+    image: Readable | None = None
+    native: Grid | None = None
+    counts: Mapping[int, int] = field(default_factory=dict)
+    position: tuple[float, float] | None = None
+    extent: float = float("nan")
+    date: str = ""
+    warnings: tuple[tuple[str, str], ...] = ()
+    faults: tuple[tuple[Fault, str], ...] = ()
+    error: InputError | None = None
+
+
+def opener(given: Opener | None, reading: LabelReading) -> Opener:
+    """How the images of a data set are opened: by its own function, else by `open_raster` with the user's options."""
+    if given is not None:
+        return given
+    options: dict[str, Any] = {} if reading.nodata is None else {"nodata": reading.nodata}
+
+    def opened(source: ImageSource) -> Readable:
+        return open_raster(
+            [source.opened(index) for index in range(len(source.paths))],
+            bands=source.bands or reading.bands,
+            clouds=source.clouds or reading.clouds,
+            **options,
+        )
+
+    return opened
+
+
+def open_sample(sample: FileSample, opened: Opener, reading: LabelReading) -> OpenedSample:
+    """Open a sample's image or pair, check its values, and count the codes of its mask. No file stays open."""
+    try:
+        image = opened(sample.image)
+        if sample.after is not None:
+            after = opened(sample.after)
+            fault = fault_of_pair(image, after)
+            if fault is not None:
+                return OpenedSample(sample, faults=((fault, sample.name),))
+            image = _pair(image, after)
+        warnings = _checked(image, reading)
+        native, counts = image.grid, {}
+        if sample.mask:
+            stored = read_mask(sample.mask)
+            if not lies_on(stored.grid, native):
+                return OpenedSample(sample, faults=(_misplaced(sample, stored.grid, native),))
+            counts = stored.counts()
+        if reading.gsd is not None and isinstance(image, Raster):
+            image = replace(image, grid=native.at_gsd(reading.gsd))
+    except InputError as error:
+        return OpenedSample(sample, error=error)
+    place = centre_and_extent(native)
+    days = [int(day) for day in image.days if day >= 0]
+    return OpenedSample(
+        sample=sample,
+        image=image,
+        native=native,
+        counts=counts,
+        position=sample.position or (place[0] if place else None),
+        extent=place[1] if place else float("nan"),
+        date=sample.date or (iso_date(days[0]) if days else ""),
+        warnings=warnings,
+    )
+
+
+def _pair(before: Readable, after: Readable) -> Readable:
+    if isinstance(before, Raster) and isinstance(after, Raster):
+        return paired(before, after)
+    return paired_pixels(before.read(), after.read())
+
+
+def _checked(image: Readable, reading: LabelReading) -> tuple[tuple[str, str], ...]:
+    """The warnings of the check, each with its kind; InputError where the image is refused."""
+    if not isinstance(image, Raster):
+        return ()
+    with image:
+        verdict = check(image, reading.trust_input)
+    source = ", ".join(image.paths[:3])
+    kinds = {flag.text: flag.kind for flag in verdict.flags}
+    return tuple((kinds.get(text.removeprefix(f"{source}: "), ""), text) for text in verdict.warnings)
+
+
+def _misplaced(sample: FileSample, mask: Grid, image: Grid) -> tuple[Fault, str]:
+    if mask.shape == image.shape:
+        return ELSEWHERE, sample.name
+    sizes = (f"{grid.height} x {grid.width}" for grid in (mask, image))
+    return OTHER_PIXELS, f"{sample.name} ({', '.join(sizes)})"
