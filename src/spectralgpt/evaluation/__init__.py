@@ -4,6 +4,7 @@ from spectralgpt.evaluation.aims import Aim, aim_of, answers
 from spectralgpt.evaluation.choice import Chosen, choose
 from spectralgpt.evaluation.curve import Curve, CurvePoint, learning_curve, nested_shots
 from spectralgpt.evaluation.dense import DenseOutcome, StripAnswer, run_dense
+from spectralgpt.evaluation.final import choose_among, choose_among_pixels, final_round
 from spectralgpt.evaluation.method import Fitted, Method, Targets
 from spectralgpt.evaluation.outcome import Choice, Outcome, run_protocol
 from spectralgpt.evaluation.pixels import DenseFeatures, PixelSample, sample_pixels
@@ -33,6 +34,9 @@ __all__ = [
     "aim_of",
     "answers",
     "choose",
+    "choose_among",
+    "choose_among_pixels",
+    "final_round",
     "folds",
     "given_parts",
     "inner_folds",

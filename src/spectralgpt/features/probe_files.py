@@ -26,8 +26,8 @@ class ProbeDescription:
     """What a saved probe is.
 
     method: of `evaluation.methods`; settings: what was chosen of it. thresholds: from which probability on a class
-    applies, one per class, or one of the second class of two; empty where the most likely class is the answer. weights,
-    fingerprint: of the model that makes the features, as it was given. read_out, bands_as, precision: how it makes them.
+    applies, one per class, or one of the second class of two; empty where the likeliest class is the answer. weights,
+    fingerprint: of the model that makes the features, as it was given. read_out, bands_as, precision: how it does.
     rules: number of the rules by which features are made. made: data, seeds, scores and versions, for people.
     checksum: SHA-256 of the numbers.
     """

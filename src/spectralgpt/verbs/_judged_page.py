@@ -225,9 +225,7 @@ def _card(findings: Findings, row: int, score: float) -> "SampleCard":
     names = trial.classes
     if main.likely is None:
         predicted = (main.predicted or {})[index]
-        return SampleCard(
-            trial.names[index], pictures, truth_mask=sample.mask, predicted_mask=predicted, score=score
-        )
+        return SampleCard(trial.names[index], pictures, truth_mask=sample.mask, predicted_mask=predicted, score=score)
     likely = main.likely[row]
     several = trial.data.target == "classes"
     answered = np.flatnonzero(likely >= 0.5) if several else [int(likely.argmax())]

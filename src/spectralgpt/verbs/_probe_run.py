@@ -1,15 +1,28 @@
 """Probing: features of a model and of baselines, judged in the same rounds; the read-out that is kept."""
 
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._judged_page import Findings
-from spectralgpt.verbs._probing import Judged, Trial, judge_images, judge_pixels
+from spectralgpt.verbs._labels import Labels
+from spectralgpt.verbs._probing import (
+    Judged,
+    Trial,
+    image_table,
+    judge_images,
+    judge_pixels,
+    targets_of,
+    trial_of,
+)
+from spectralgpt.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np
+    from jaxtyping import Float32
 
     from spectralgpt.data.labels import LabelledSet
     from spectralgpt.evaluation import Chosen, DenseFeatures, Method
@@ -18,7 +31,11 @@ if TYPE_CHECKING:
     from spectralgpt.features.makers import ImageMaker
     from spectralgpt.nn import Precision
     from spectralgpt.report.evaluation import CurveLine, LearningCurve
+    from spectralgpt.verbs.probe import ProbeOptions
     from spectralgpt.weights import PretrainedModel
+
+PROBE_FILES = ("probe.json", "probe.safetensors")
+"""Names of a fitted probe's files, which lie beside its report."""
 
 PROBING = ("knn", "ridge", "logistic")
 """The methods among which `auto` chooses."""
@@ -26,15 +43,29 @@ PROBING = ("knn", "ridge", "logistic")
 IMAGE_TARGETS = ("class", "classes")
 
 
+@dataclass(frozen=True, slots=True)
+class Splitting:
+    """How samples are split into rounds: as `trial_of`."""
+
+    split: Literal["auto", "given", "places"]
+    apart: float | int
+    repeats: int
+    folds: int
+    seed: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ProbeRun:
     """What is probed, and how features are made.
 
-    methods: names of those that are judged on the model's features; auto: whether one of them is chosen.
+    methods: names of those that are judged on the model's features; auto: whether one of them is chosen. vectors: of
+    the images by the model, None for masks. contents: a hash per image; seen: number of images that the model's
+    pretraining saw.
     """
 
-    data: "LabelledSet"
+    labels: "Labels"
     model: "PretrainedModel"
+    weights: str
     methods: tuple[str, ...]
     auto: bool
     read_out: "ReadOutName"
@@ -43,6 +74,13 @@ class ProbeRun:
     cache: "Cache"
     seed: int
     progress: Progress
+    vectors: "Float32[np.ndarray, 'image value'] | None" = None
+    contents: tuple[str, ...] = ()
+    seen: int = 0
+
+    @property
+    def data(self) -> "LabelledSet":
+        return self.labels.data
 
     @property
     def of_images(self) -> bool:
@@ -54,6 +92,56 @@ class ProbeRun:
         from spectralgpt.evaluation import methods
 
         return [methods.find(name) for name in self.methods]
+
+
+def probe_run(
+    labels: "Labels",
+    model: "PretrainedModel",
+    method: str,
+    read_out: "ReadOutName",
+    options: "ProbeOptions",
+    progress: Progress,
+) -> ProbeRun:
+    """The run, with the vectors of images computed."""
+    from spectralgpt.features import Cache, image_vectors
+
+    run = ProbeRun(
+        labels=labels,
+        model=model,
+        weights=os.fspath(options["weights"] or ""),
+        methods=PROBING if method == "auto" else (method,),
+        auto=method == "auto",
+        read_out=read_out,
+        own=options["bands_as"] == "own",
+        precision=options["precision"],
+        cache=Cache.default(),
+        seed=options["seed"],
+        progress=progress,
+    )
+    sides = tuple(model.provenance.get("chips", ()))
+    if run.of_images:
+        made = image_vectors(labels.data, image_maker(run, model), run.cache, progress, sides=sides)
+        hashes: Sequence[frozenset[str]] = made.hashes
+        run = replace(run, vectors=made.values)
+    else:
+        hashes = hashes_of(labels.data, sides, progress)
+    pretrained = frozenset(model.provenance.get("images", ()))
+    return replace(
+        run,
+        contents=tuple(",".join(sorted(each)) for each in hashes),
+        seen=sum(bool(each & pretrained) for each in hashes),
+    )
+
+
+def hashes_of(data: "LabelledSet", sides: Sequence[int], progress: Progress) -> list[frozenset[str]]:
+    """The hashes of each image and of its chips."""
+    from spectralgpt.data.sample_hashes import sample_hashes
+
+    found = []
+    for index in range(len(data.samples)):
+        found.append(sample_hashes(data.read(index).image, sides))
+        progress("reading images", index + 1, len(data.samples))
+    return found
 
 
 def image_maker(run: ProbeRun, model: "PretrainedModel") -> "ImageMaker":
@@ -73,19 +161,80 @@ def model_pixels(run: ProbeRun, model: "PretrainedModel") -> "DenseFeatures":
     return dense
 
 
-def judged(run: ProbeRun, trial: Trial, *, baselines: bool, vectors: "np.ndarray | None") -> Findings:
-    """Everything that was asked for, judged. vectors: of the images by the model, None for masks."""
-    title = f"{run.model.task.class_name} {run.model.fingerprint()[:8]}"
-    if run.of_images:
-        assert vectors is not None, "labels of images have vectors"
-        own = judge_images(trial, vectors, title, run.chosen_methods(), auto=run.auto)
-    else:
-        own = judge_pixels(trial, model_pixels(run, run.model), title, run.chosen_methods(), auto=run.auto)
+def findings_of(run: ProbeRun, rounds: Splitting, *, baselines: bool, shots: Sequence[int]) -> Findings:
+    """Everything that was asked for, judged in the same rounds."""
+    trial = trial_of(
+        run.data,
+        run.contents,
+        split=rounds.split,
+        apart=rounds.apart,
+        repeats=rounds.repeats,
+        folds=rounds.folds,
+        seed=rounds.seed,
+    )
+    own = _judged_by_model(run, trial)
     main = own["auto" if run.auto else run.methods[0]]
     others = [each for each in own.values() if each is not main]
-    if baselines:
-        others += _baselines(run, trial)
-    return Findings.of(trial, main, others)
+    others += _baselines(run, trial) if baselines else []
+    curves, notes = [], [*trial.notes, *main.notes]
+    if shots and run.vectors is not None:
+        curve, noted = curve_of(run, trial, run.vectors, shots)
+        curves.append(curve)
+        notes += noted
+    elif shots:
+        notes.append("no learning curve is drawn for masks")
+    if run.cache.note:
+        notes.append(run.cache.note)
+    return Findings.of(
+        trial,
+        main,
+        others,
+        marks=_marks(run),
+        notes=tuple(dict.fromkeys(notes)),
+        curves=curves,
+        facts=_facts(run, trial),
+    )
+
+
+def _judged_by_model(run: ProbeRun, trial: Trial) -> dict[str, Judged]:
+    title = f"{run.model.task.class_name} {run.model.fingerprint()[:8]}"
+    if run.vectors is not None:
+        return judge_images(trial, run.vectors, title, run.chosen_methods(), auto=run.auto)
+    return judge_pixels(trial, model_pixels(run, run.model), title, run.chosen_methods(), auto=run.auto)
+
+
+def _marks(run: ProbeRun) -> list[str]:
+    if not run.seen:
+        return []
+    return [
+        f"Pretraining of these weights saw {run.seen} of {len(run.data.samples)} images: the scores are too good to be "
+        "compared with others."
+    ]
+
+
+def _facts(run: ProbeRun, trial: Trial) -> list[tuple[str, str]]:
+    import hashlib
+
+    import sklearn
+    import torch
+
+    content = hashlib.sha256("\n".join(sorted(run.contents)).encode()).hexdigest()
+    recipe = run.model.provenance.get("recipe")
+    return [
+        ("Weights", f"{run.weights}, fingerprint {run.model.fingerprint()}"),
+        ("Pretraining", f"recipe {recipe}" if recipe else "not stated by the weights"),
+        ("Images seen in pretraining", f"{run.seen} of {len(run.data.samples)}" if _is_known(run) else "unknown"),
+        ("Data", f"{run.data.source}; content {content[:16]}"),
+        ("Split", trial.how),
+        ("Read of the model", f"{run.read_out}, {'own' if run.own else 'model'} bands, {run.precision}"),
+        ("Seed", str(run.seed)),
+        ("Versions", f"spectralgpt {__version__}, torch {torch.__version__}, scikit-learn {sklearn.__version__}"),
+    ]
+
+
+def _is_known(run: ProbeRun) -> bool:
+    """Whether the weights list the images they were trained on; weights that were never trained saw none."""
+    return "images" in run.model.provenance or run.model.provenance.get("steps") == 0
 
 
 def _baselines(run: ProbeRun, trial: Trial) -> Iterator[Judged]:
@@ -113,9 +262,7 @@ def _untrained(run: ProbeRun, trial: Trial) -> Judged:
 
     model, title = untrained(run.model, run.seed), "the same network untrained"
     if run.of_images:
-        found = judge_images(
-            trial, _vectors(run, image_maker(run, model)), title, run.chosen_methods(), auto=run.auto
-        )
+        found = judge_images(trial, _vectors(run, image_maker(run, model)), title, run.chosen_methods(), auto=run.auto)
     else:
         found = judge_pixels(trial, model_pixels(run, model), title, run.chosen_methods(), auto=run.auto)
     return found["auto" if run.auto else run.methods[0]]
@@ -137,7 +284,6 @@ def curve_of(
     from spectralgpt.evaluation import learning_curve
     from spectralgpt.report.evaluation import LearningCurve
     from spectralgpt.tasks import scores_of
-    from spectralgpt.verbs._probing import targets_of
 
     curve = learning_curve(
         vectors,
@@ -163,7 +309,6 @@ def _line(trial: Trial, curve: Any, method: str) -> "CurveLine":
 
     from spectralgpt.report.evaluation import CurveLine
     from spectralgpt.tasks import scores_of
-    from spectralgpt.verbs._probing import image_table
 
     score = scores_of(trial.data.target)[0]
     points = [point for point in curve.points if point.method == method]
@@ -178,21 +323,69 @@ def _line(trial: Trial, curve: Any, method: str) -> "CurveLine":
 # -- the read-out that is kept ----------------------------------------------------------------------------------------
 
 
-def final_choice(run: ProbeRun, trial: Trial, method: str, vectors: "np.ndarray | None") -> "Chosen":
+def keep(folder: Path, run: ProbeRun, findings: Findings) -> None:
+    """Write the report, and the probe beside it."""
+    from spectralgpt.features import Probe
+    from spectralgpt.report.evaluation import write_report
+    from spectralgpt.verbs._judged_page import metrics_of, page_of
+
+    trial, main = findings.trial, findings.main
+    chosen = final_choice(run, trial, main.method)
+    score, interval = next(iter(findings.intervals.items()))
+    probe = Probe.of(
+        run.model,
+        chosen,
+        trial.data.target,
+        trial.data.classes,
+        weights=lasting_name(run.weights),
+        read_out=run.read_out,
+        own=run.own,
+        precision=run.precision,
+        made={
+            "data": run.data.source,
+            "split": trial.how,
+            "seed": str(run.seed),
+            score: f"{interval.value:.6g} ({interval.low:.6g} to {interval.high:.6g})",
+            "version": __version__,
+        },
+    )
+    page = page_of(
+        findings,
+        title=f"Probe of {len(trial.names)} images, {len(trial.classes)} classes",
+        subtitle=f"{main.title} on {run.data.source}",
+        command="",
+    )
+    final = {"method": chosen.method, "settings": chosen.settings, "thresholds": chosen.thresholds}
+    write_report(
+        folder,
+        page,
+        metrics_of(
+            findings,
+            weights={"name": run.weights, "fingerprint": run.model.fingerprint()},
+            seen_in_pretraining=run.seen,
+            probe=final,
+            labels=run.labels.text,
+        ),
+        PROBE_FILES,
+    )
+    probe.save(folder)
+
+
+def final_choice(run: ProbeRun, trial: Trial, method: str) -> "Chosen":
     """A read-out fitted to all samples (of a given split: to its training part), chosen by inner folds or validation.
 
     method: `auto`, or the name of one. It is kept, and not judged: its score is that of the rounds.
     """
-    from spectralgpt.evaluation import choose_among, fitting_round
+    from spectralgpt.evaluation import choose_among, choose_among_pixels, final_round
 
-    each = fitting_round(trial.split, trial.truth, trial.places, trial.seed)
+    each = final_round(trial.split, trial.truth, trial.places, trial.seed)
     names = run.methods if method == "auto" else (method,)
     found = [one for one in run.chosen_methods() if one.name in names]
-    if run.of_images:
-        from spectralgpt.verbs._probing import targets_of
-
-        assert vectors is not None, "labels of images have vectors"
-        return choose_among(found, vectors, targets_of(trial), each, trial.data.target)
-    from spectralgpt.evaluation import choose_among_pixels
-
+    if run.vectors is not None:
+        return choose_among(found, run.vectors, targets_of(trial), each, trial.data.target)
     return choose_among_pixels(found, model_pixels(run, run.model), each, trial.data.target, len(trial.classes))
+
+
+def lasting_name(weights: str) -> str:
+    """An absolute path, as the probe may be opened from another folder; other names stay as they are."""
+    return os.path.abspath(weights) if os.path.exists(weights) else weights

@@ -44,6 +44,18 @@ class Trial:
         return [sample.name for sample in self.data.samples]
 
     @property
+    def how(self) -> str:
+        """The split in words."""
+        from spectralgpt.evaluation import Parts
+
+        if isinstance(self.split, Parts):
+            split = self.split
+            return f"given split: {len(split.train)} train, {len(split.val)} val, {len(split.test)} test"
+        known = {"groups": "by group", "positions": "by position", "none": "each image its own, as none is known"}
+        times = f", repeated {self.repeats} times" if self.repeats > 1 else ""
+        return f"{self.folds} folds over {self.places.count} places ({known[self.places.how]}){times}"
+
+    @property
     def classes(self) -> list[str]:
         """Names of the classes."""
         return [one.name for one in self.data.classes]
@@ -150,7 +162,12 @@ def truth_of(data: "LabelledSet") -> "Bool[np.ndarray, 'sample class']":
 
 
 def judge_images(
-    trial: Trial, features: "Float32[np.ndarray, 'sample value']", title: str, methods: Sequence["Method"], *, auto: bool
+    trial: Trial,
+    features: "Float32[np.ndarray, 'sample value']",
+    title: str,
+    methods: Sequence["Method"],
+    *,
+    auto: bool,
 ) -> dict[str, Judged]:
     """Answers of each method, and of `auto` if asked, by the method's name."""
     from spectralgpt.evaluation import run_protocol
@@ -275,9 +292,7 @@ class _Counted:
             if strip.repeat == 0:
                 self._keep(name, strip.image, answered)
 
-    def tables(
-        self, name: str, repeats: int, images: "Int64[np.ndarray, ' image']"
-    ) -> tuple["ConfusionCounts", ...]:
+    def tables(self, name: str, repeats: int, images: "Int64[np.ndarray, ' image']") -> tuple["ConfusionCounts", ...]:
         """The table of each repeat."""
         from spectralgpt.metrics import ConfusionCounts
 

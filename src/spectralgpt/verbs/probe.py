@@ -1,16 +1,16 @@
 """Labels in, honest numbers out: read-outs of frozen features, judged by place."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
 
-from spectralgpt.progress import Progress, silent
+from spectralgpt.progress import silent
 from spectralgpt.verbs._options import (
     DeviceOption,
+    EncodingOptions,
     LabelOptions,
     PathLike,
-    PrecisionChoice,
     SeedOption,
     ShowProgress,
     WeightsOption,
@@ -18,10 +18,11 @@ from spectralgpt.verbs._options import (
 )
 
 if TYPE_CHECKING:
-    from spectralgpt.verbs._probing import Judged, Trial
+    from spectralgpt.verbs._judged_page import Findings
+    from spectralgpt.verbs._probe_run import ProbeRun
 
 
-class ProbeOptions(WeightsOption, LabelOptions, SeedOption, DeviceOption, total=False):
+class ProbeOptions(WeightsOption, LabelOptions, EncodingOptions, SeedOption, DeviceOption, total=False):
     """Options of a probe that other verbs have too."""
 
 
@@ -135,19 +136,99 @@ def probe(
 
     from spectralgpt.report.evaluation import check_report_target
     from spectralgpt.verbs._labels import opened_parts
-    from spectralgpt.verbs._probe_run import ProbeRun, fitted_probe, judged
+    from spectralgpt.verbs._probe_run import PROBE_FILES, Splitting, findings_of, keep, probe_run
+    from spectralgpt.weights import load_model
 
     start = time.perf_counter()
     folder = None if out is None else Path(out)
     if folder is not None:
         check_report_target(folder, PROBE_FILES)
-    labels = opened_parts(
-        [("train" if val or test else "", data), ("val", val), ("test", test)], options, progress
-    )
-    run = ProbeRun.of(labels.data, method, read_out, options, progress)
-    trial = run.trial(split=split, apart=apart, repeats=repeats, folds=folds)
-    findings = judged(run, trial, baselines=baselines, shots=_numbers(shots))
+    numbers = _shots(shots)
+    _check_counts(repeats, folds, apart)
+    model = load_model(options["weights"], options["device"])
+    labels = opened_parts([("train" if val or test else "", data), ("val", val), ("test", test)], options, progress)
+    run = probe_run(labels, model, method, read_out, options, progress)
+    rounds = Splitting(split, apart, repeats or (10 if run.of_images else 1), folds, options["seed"])
+    findings = findings_of(run, rounds, baselines=baselines, shots=numbers)
     if folder is not None:
-        _write(folder, run, findings, labels.text)
-        fitted_probe(run, trial, findings.main.method).save(folder)
-    return _result(run, findings, labels.text, folder, time.perf_counter() - start)
+        keep(folder, run, findings)
+    return _result(run, findings, folder, time.perf_counter() - start)
+
+
+def _shots(text: str | None) -> tuple[int, ...]:
+    """The numbers of images per class of a learning curve."""
+    from spectralgpt.errors import OptionError, argument
+
+    try:
+        found = tuple(int(part) for part in (text or "").replace(",", " ").split())
+    except ValueError:
+        found = (0,)
+    if any(number < 1 for number in found):
+        raise OptionError(argument("shots", text), "whole numbers from 1, separated by commas, like 1,5,10")
+    return found
+
+
+def _check_counts(repeats: int | None, folds: int, apart: float | int) -> None:
+    from spectralgpt.errors import OptionError, argument
+
+    if repeats is not None and repeats < 1:
+        raise OptionError(argument("repeats", repeats), "1 or more")
+    if folds < 2:
+        raise OptionError(argument("folds", folds), "2 or more")
+    if not 0 <= apart < 20_000:  # also of NaN
+        raise OptionError(argument("apart", apart), "kilometres, 0 or more")
+
+
+def _result(run: "ProbeRun", findings: "Findings", out: Path | None, seconds: float) -> Probed:
+    trial, main = findings.trial, findings.main
+    first = next(iter(findings.intervals))
+    value = findings.intervals[first]
+    per_class = trial.truth[main.samples].sum(axis=0)
+    return Probed(
+        target=trial.data.target,
+        method=main.method,
+        score=first,
+        value=value.value,
+        low=value.low,
+        high=value.high,
+        accuracy=value.value if first == "accuracy" else None,
+        scores={name: each.value for name, each in findings.intervals.items()},
+        counts={
+            "images": len(trial.names),
+            "reported": len(main.samples),
+            "classes": len(trial.classes),
+            "classes_present": int((per_class > 0).sum()),
+            "places": trial.places.count,
+            "repeats": len(main.tables),
+        },
+        per_class=dict(zip(trial.classes, map(int, per_class), strict=True)),
+        methods=tuple(_methods(findings, first)),
+        split=trial.how,
+        seen=run.seen,
+        fingerprint=run.model.fingerprint(),
+        out=out,
+        report=run.labels.text,
+        seconds=seconds,
+        warnings=(*trial.data.notes, *findings.notes),
+    )
+
+
+def _methods(findings: "Findings", score: str) -> Iterator[ScoreOfMethod]:
+    """The score of everything that was judged, the probe itself first."""
+    own = findings.intervals[score]
+    yield ScoreOfMethod(findings.main.features, findings.main.method, own.value, own.low, own.high, 0.0, 0.0, 0.0)
+    for other, intervals, differences in zip(
+        findings.others, findings.other_intervals, findings.differences, strict=True
+    ):
+        one, less = intervals[score], differences[score]
+        yield ScoreOfMethod(other.features, other.method, one.value, one.low, one.high, less.value, less.low, less.high)
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _difference(each: ScoreOfMethod) -> str:
+    if not each.difference_low == each.difference_low or each.difference == each.difference_low == 0:
+        return ""
+    return f"; the probe is {each.difference:+.3f} ({each.difference_low:+.3f} to {each.difference_high:+.3f})"

@@ -57,7 +57,9 @@ EUROSAT_LISTS: Mapping[str, Mapping[str, str]] = {
 def labels(folder: str, variant: str | None = None) -> FileLabels | None:
     """One of ten classes per patch. variant: spectralgpt or torchgeo, the lists that give the splits; default those
     that are there. Without lists no patch has a split."""
-    root = next((path for each in EUROSAT_FOLDERS if _has_classes(path := os.path.normpath(os.path.join(folder, each)))), None)
+    root = next(
+        (path for each in EUROSAT_FOLDERS if _has_classes(path := os.path.normpath(os.path.join(folder, each)))), None
+    )
     if root is None:
         return None
     check_choice("variant", variant, (None, *EUROSAT_LISTS))
