@@ -66,8 +66,8 @@ class Judged:
     """Answers of one method on one kind of features.
 
     tables: one per repeat, each of the reported samples. samples: their indices; places: of them. likely: probabilities
-    of the classes of images, mean over repeats; predicted: thumbnails of masks in the first repeat, by sample; each None
-    for the other kind of labels. choices: what was chosen in each round.
+    of the classes of images, mean over repeats; predicted: thumbnails of masks in the first repeat, by sample; each is
+    None for the other kind of labels. choices: what was chosen in each round.
     """
 
     features: str
@@ -140,8 +140,8 @@ def trial_of(
         parts = given_parts(splits, truth, [one.name for one in data.classes])
     elif split == "auto" and any(splits):
         notes = (
-            f"the data's own split ({', '.join(sorted(set(splits) - {''}))}) has no test part and is not used: folds over "
-            "places instead; split='given' reports on its validation part",
+            f"the data's own split ({', '.join(sorted(set(splits) - {''}))}) has no test part, so folds over places are "
+            "used; split='given' reports on its validation part",
         )
     return Trial(data, truth, places, parts, tuple(contents), repeats, folds, seed, notes)
 

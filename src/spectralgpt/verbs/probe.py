@@ -229,6 +229,6 @@ def _interval(value: float, low: float, high: float) -> str:
 
 
 def _difference(each: ScoreOfMethod) -> str:
-    if not each.difference_low == each.difference_low or each.difference == each.difference_low == 0:
+    if each.difference_low != each.difference_low or each.difference == each.difference_low == 0:
         return ""
     return f"; the probe is {each.difference:+.3f} ({each.difference_low:+.3f} to {each.difference_high:+.3f})"
