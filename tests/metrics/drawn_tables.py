@@ -1,6 +1,5 @@
 """Tables that the tests of scores share, and how a test shows that it notices a broken rule."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -19,7 +18,7 @@ def probabilities(random: np.random.Generator, *shape: int) -> np.ndarray:
 
 
 def table(kind: str, seed: int, images: int = 20, classes: int = 4) -> ConfusionCounts | LabelTable:
-    """A table of this kind, in which predictions have something to do with the truth."""
+    """A table of this kind, in which predictions are better than chance."""
     random = np.random.default_rng(seed)
     if kind == "classes":
         truth = random.random((images, classes)) < 0.3
@@ -53,6 +52,3 @@ def noticed() -> AbstractContextManager[object]:
 
 def names(scores) -> list[str]:
     return [score.name for score in scores]
-
-
-Check = Callable[[], None]

@@ -328,6 +328,8 @@ def test_nothing_predicted_and_nothing_to_find():
         assert math.isnan(value(CHANGE_SCORES, name, nothing_to_find))
     assert value(CHANGE_SCORES, "f1_per_image", nothing_to_find) == 0.0
     assert value(CHANGE_SCORES, "overall_accuracy", nothing_to_find) == 10 / 13
+    no_answer = ConfusionCounts.of_counts(np.array([[[0, 0, 10], [0, 0, 0]]]))
+    assert value(CHANGE_SCORES, "f1_per_image", no_answer) == 0.0
 
 
 @pytest.mark.parametrize(("kind", "score"), ALL, ids=IDS)

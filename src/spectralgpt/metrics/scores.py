@@ -150,11 +150,12 @@ def _per_image(
 ) -> Drawn:
     """The mean over images of a score of the class "change"; images without labelled pixels are left out.
 
-    An image without change in truth and prediction is right and counts 1; where only one of the two is without change,
-    precision, recall and F1 all count 0.
+    An image without change in truth and prediction is right and counts 1. Every other 0/0 counts 0: where only one of
+    the two is without change, or no pixel has an answer.
     """
     sums = table.per_image()
-    none: Bool[np.ndarray, " image"] = (sums.truth + sums.predicted)[:, CHANGE] == 0
+    answered = sums.predicted.sum(axis=1) > 0
+    none: Bool[np.ndarray, " image"] = answered & ((sums.truth + sums.predicted)[:, CHANGE] == 0)
     score = np.where(none, _WITHOUT_CHANGE, np.nan_to_num(values(sums)[:, CHANGE]))
     labelled = (sums.truth.sum(axis=1) > 0).astype(np.float64)
     return share(weights @ (score * labelled), weights @ labelled)
