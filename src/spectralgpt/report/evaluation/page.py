@@ -74,8 +74,8 @@ def _comparison(page: EvaluationPage) -> Markup:
     if not any(row.compared for row in page.scores):
         return Markup("")
     note = (
-        f"In each cell: the value, its interval, and how much higher {page.method} is on the same samples "
-        "(paired difference, with its interval). Differences are coloured where the interval does not include 0."
+        f"In each cell: the value, its interval, and the paired difference: {page.method} less this method, on the "
+        "same samples; green where its whole interval lies on the better side of 0, red where on the worse side."
     )
     return joined([comparison_table(page.scores, page.method), element("p", note, class_="note")])
 
