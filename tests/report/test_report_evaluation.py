@@ -37,6 +37,7 @@ from spectralgpt.report.evaluation.colours import FIRST_COLOURS, oklab, rgb
 from spectralgpt.report.evaluation.confusion import confusion_figure, row_shares
 from spectralgpt.report.evaluation.learning import learning_figure, means
 from spectralgpt.report.evaluation.numbers import decimal, interval, percent, short, signed
+from spectralgpt.report.evaluation.reliability import reliability_figure
 from spectralgpt.report.evaluation.scoring import comparison_table
 
 EMPTY = {"meta", "img"}
@@ -118,7 +119,7 @@ def page(**changed) -> EvaluationPage:
         np.array([[5, 1, 0], [2, 3, 1], [0, 0, 0]]),
         "images",
         [LearningCurve("accuracy", [CurveLine("tiny & new", SHOTS, values, values[:, 0], values[:, 1])])],
-        CalibrationBins(np.array([0.0, 4, 8]), np.array([0.0, 2, 7.5]), np.array([0.0, 3, 6]), 0.2083),
+        CalibrationBins(np.array([0.0, 4, 8]), np.array([np.nan, 0.5, 0.94]), np.array([np.nan, 0.75, 0.7]), 0.2083),
         [SampleGallery("Worst", cards, "F1"), SampleGallery("Best", cards[:1])],
     )
     return dataclasses.replace(parts, **changed)
@@ -286,7 +287,7 @@ def test_a_title_alone(tmp_path):
                 LearningCurve("F1", [CurveLine("a", (0, 5), np.ones((2, 1))), CurveLine("b", (5,), np.ones((1, 9)))])
             ]
         },
-        {"calibration": CalibrationBins(np.zeros(10), np.zeros(10), np.zeros(10), float("nan"))},
+        {"calibration": CalibrationBins(np.zeros(10), np.full(10, np.nan), np.full(10, np.nan), float("nan"))},
         {"confusion": np.zeros((3, 3), np.int64)},
         {"galleries": [SampleGallery("Worst", [])]},
         {"galleries": [SampleGallery("Worst", [SampleCard("no picture")])]},
@@ -435,6 +436,16 @@ def test_a_curve_shows_every_repeat_and_the_mean():
     assert len(axes.collections) == 1, "a band where there is an interval"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "5", "20"]
     assert np.isnan(means(np.full((1, 3), np.nan))).all()
+
+
+def test_a_reliability_diagram_shows_shares_over_probabilities():
+    bins = page().calibration
+    above, below = reliability_figure(bins, "images").axes
+    assert [bar.get_height() for bar in above.patches] == [0.75, 0.7]
+    np.testing.assert_allclose([bar.get_x() + bar.get_width() / 2 for bar in above.patches], [0.5, 5 / 6])
+    _, points = above.lines
+    np.testing.assert_array_equal(points.get_xydata(), [[0.5, 0.5], [0.94, 0.94]])
+    assert [bar.get_height() for bar in below.patches] == [0, 4, 8]
 
 
 def test_colours_are_distinct_and_stay_with_their_index():

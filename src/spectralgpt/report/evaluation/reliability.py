@@ -29,8 +29,7 @@ def reliability_figure(bins: CalibrationBins, unit: str) -> Figure:
     edges = np.linspace(0, 1, len(bins.counts) + 1)
     filled = bins.counts > 0
     centres, width = (edges[:-1] + edges[1:]) / 2, 0.9 * np.diff(edges)
-    counts = bins.counts[filled]
-    right, confidence = bins.right[filled] / counts, bins.confidence[filled] / counts
+    right, confidence = bins.right[filled], bins.confidence[filled]
     above.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--", alpha=0.6)
     above.bar(centres[filled], right, width[filled], color=OWN_COLOUR, alpha=0.75)
     above.plot(confidence, confidence, "o", color=INK, markersize=4)
