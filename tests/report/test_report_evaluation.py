@@ -242,7 +242,7 @@ def test_numbers_for_programs(tmp_path):
 
 
 SECTIONS = {
-    "scores": {"scores", "beside-other-methods"},
+    "scores": {"scores", "comparison"},
     "classes": {"classes"},
     "confusion": {"confusion"},
     "curves": {"learning-curve"},

@@ -53,7 +53,7 @@ def _parts(page: EvaluationPage) -> Sequence[tuple[str, Markup]]:
     """Titles and contents, empty for what the page does not have."""
     return [
         ("Scores", _scores(page)),
-        ("Beside other methods", _comparison(page)),
+        ("Comparison", _comparison(page)),
         ("Classes", class_table(page.classes, page.unit) if any(each.scores for each in page.classes) else Markup("")),
         ("Confusion", _confusion(page)),
         ("Learning curve", joined(learning_parts(curve, f"curve-{at}") for at, curve in enumerate(page.curves))),
