@@ -57,7 +57,8 @@ EUROSAT_LISTS: Mapping[str, Mapping[str, str]] = {
 def labels(folder: str, variant: str | None = None) -> FileLabels | None:
     """One of ten classes per patch. variant: spectralgpt or torchgeo, the lists that give the splits; default those
     that are there. Without lists no patch has a split."""
-    root = next((path for each in EUROSAT_FOLDERS if _has_classes(path := os.path.normpath(os.path.join(folder, each)))), None)
+    roots = [os.path.normpath(os.path.join(folder, each)) for each in EUROSAT_FOLDERS]
+    root = next(filter(_has_classes, roots), None)
     if root is None:
         return None
     check_choice("variant", variant, (None, *EUROSAT_LISTS))
@@ -70,7 +71,7 @@ def labels(folder: str, variant: str | None = None) -> FileLabels | None:
             stem = os.path.splitext(name)[0]
             image = ImageSource(path, (path,), bands="eurosat")
             samples.append(FileSample(f"{category}/{name}", image, labels=(category,), split=splits.get(stem, "")))
-    refuse_unlisted(root, splits, (_stem(sample.name) for sample in samples), "images", EUROSAT_ORIGIN)
+    refuse_unlisted(root, splits, (_stem(sample.name) for sample in samples), "image", EUROSAT_ORIGIN)
     return FileLabels(folder, "class", tuple(samples), tuple(map(Class, EUROSAT_CLASSES)))
 
 
