@@ -137,9 +137,23 @@ def test_half_of_eurosat_says_what_is_missing_and_where_it_is(eurosat):
     shutil.rmtree(eurosat / "Highway")
     for path in (eurosat / "River").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match=r"2 of 10 class folders incomplete: Highway, River; .*zenodo") as raised:
-        read_labels(str(eurosat))
-    assert raised.value.advice == (("bands", "eurosat"),)
+    for folder in (eurosat, eurosat.parent):
+        with pytest.raises(DataError, match=r"2 of 10 class folders incomplete: Highway, River; .*zenodo"):
+            read_labels(str(folder))
+
+
+def test_a_part_of_eurosat_in_a_folder_of_ones_own_is_used(eurosat, tmp_path):
+    mine = tmp_path / "five"
+    for category in EUROSAT_CLASSES[::2]:
+        shutil.copytree(eurosat / category, mine / category)
+    labels = read_labels(str(mine))
+    assert [each.name for each in labels.classes] == list(EUROSAT_CLASSES[::2])
+    assert len(labels.samples) == len(list(mine.rglob("*.tif")))
+    assert labels.notes == ("without 5 of EuroSAT's 10 classes: Forest, Highway, Pasture, Residential and 1 more",)
+    for category in EUROSAT_CLASSES[::2]:  # the same names, but images of four bands
+        for path in (mine / category).iterdir():
+            write(path, land(20, 20, bands=4))
+    assert read_labels(str(mine)) is None
 
 
 def test_rgb_eurosat_is_refused(tmp_path):

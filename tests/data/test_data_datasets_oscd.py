@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_rasters import write
+from affine import Affine
+from made_rasters import land, write
 
-from made_datasets import by_name, changed, file_of, native_bands, opened, stored
+from made_datasets import GSD_OF_BAND, by_name, changed, file_of, native_bands, opened, stored
 from spectralgpt.data.datasets import read_labels
 from spectralgpt.data.datasets.oscd import OSCD_LABELS, OSCD_TITLE
 from spectralgpt.errors import DataError, OptionError
@@ -68,7 +69,7 @@ def test_codes_of_change_are_found_per_mask(oscd):
     assert {name: sample.codes for name, sample in found.items()} == CODES
     for sample in found.values():
         np.testing.assert_array_equal(changed(labels, sample), truth(60, 72))
-    assert labels.notes[0] == "masks of 1 cities: 1 is no change, 2 change"
+    assert labels.notes[0] == "1 is no change and 2 change in 1 mask"
     # one coding for all would take 1 in a mask of 0 and 1 for no change
     with pytest.raises(AssertionError):
         np.testing.assert_array_equal(stored(found["milano"].mask) == CODES["bercy"][1], truth(60, 72))
@@ -97,7 +98,10 @@ def test_a_pair_lies_on_the_first_dates_grid_to_the_last_pixel(oscd):
         pair = open_raster([sample.image.opened(0), sample.after.opened(0)], bands=sample.image.bands)
         assert pair.dates == ("2016-11-30", "2017-08-29")
         assert pair.shape == (2, 13, 60, 72)
-        assert changed(labels, sample).shape == pair.shape[2:]
+        there = changed(labels, sample)
+        assert there.shape == pair.shape[2:]
+        # the border counts: whole tiles of 32 pixels, cut from the first corner, miss a change in the last pixel
+        assert (int(there.sum()), int(there[: 60 // 32 * 32, : 72 // 32 * 32].sum())) == (41, 40)
         read = pair.read()
         assert read.valid is None
         for band, gsd in (("B02", 1), ("B8A", 2), ("B10", 6)):
@@ -181,6 +185,32 @@ def test_png_masks_serve_where_there_is_no_tiff(oscd):
     assert all((changed(labels, sample) == truth(60, 72)).all() for sample in labels.samples)
 
 
+def test_a_png_mask_that_differs_is_said(oscd):
+    for name in CODES:
+        write_mask(oscd / name / "cm" / "cm.png", (0, 255), truth(60, 72) if name != "rio" else ~truth(60, 72))
+    labels = read_labels(str(oscd))
+    assert {sample.codes for sample in labels.samples} == set(CODES.values())  # of the TIFF masks
+    assert labels.notes[-1] == "cm.png shows other changes than the TIFF, which is used, in 1 mask: rio"
+
+
+def test_images_without_a_place_are_a_pair_by_their_size(tmp_path):
+    """Registered images lie on one grid of 10 m, so no georeference is needed."""
+    for date in (1, 2):
+        folder = tmp_path / "rio" / f"imgs_{date}_rect"
+        folder.mkdir(parents=True)
+        for index, band in enumerate(GSD_OF_BAND):
+            write(folder / f"{band}.tif", land(60, 72, 20 * date + index, 1), crs=None, transform=Affine.identity())
+    (tmp_path / "rio" / "dates.txt").write_text("date_1: 20161130\ndate_2: 20170829\n")
+    write_mask(tmp_path / "rio" / "cm" / "rio-cm.tif", (1, 2), truth(60, 72))
+    (sample,) = read_labels(str(tmp_path)).samples
+    pair = open_raster([sample.image.opened(0), sample.after.opened(0)], bands=sample.image.bands)
+    assert pair.shape == (2, 13, 60, 72)
+    for date, folder in enumerate(("imgs_1_rect", "imgs_2_rect")):
+        for band, values in zip(pair.bands, pair.read().values[date], strict=True):
+            padded = band.name if len(band.name) > 2 else f"B0{band.name[1:]}"
+            np.testing.assert_array_equal(values, stored(tmp_path / "rio" / folder / f"{padded}.tif"))
+
+
 def test_oscd_has_no_variants(oscd):
     with pytest.raises(OptionError, match=r"variant='43': found OSCD, which has no variants"):
         read_labels(str(oscd), "43")
@@ -189,6 +219,7 @@ def test_oscd_has_no_variants(oscd):
 def test_real_pairs_lie_on_the_grid_of_their_mask(shared):
     labels = read_labels(str(shared / "data" / "oscd"))
     assert (len(labels.samples), labels.codes) == (10, (1, 2))
+    assert labels.notes == ("1 is no change and 2 change in 10 masks",)  # the pictures agree, also the one with greys
     found = by_name(labels)
     for name in ("bercy", "abudhabi"):  # date 2 of abudhabi lies on another grid
         sample = found[name]
