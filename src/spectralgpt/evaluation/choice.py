@@ -14,7 +14,7 @@ from jaxtyping import Float32, Float64, Int64
 from spectralgpt.evaluation.aims import TIE, Aim
 from spectralgpt.evaluation.method import Fitted, Method, Settings, Targets
 
-Pair = tuple[Int64[np.ndarray, " fit"], Int64[np.ndarray, " judge"]]
+Pair = tuple[Int64[np.ndarray, "_"], Int64[np.ndarray, "_"]]
 """Samples to fit to, and samples to judge by."""
 
 

@@ -52,7 +52,7 @@ def nested_shots(
     pool: Int64[np.ndarray, " pool"],
     shots: Sequence[int],
     seed: int,
-) -> list[Int64[np.ndarray, " drawn"]]:
+) -> list[Int64[np.ndarray, "_"]]:
     """For each number of shots k, indices of samples in the pool, ascending: of each class the first k in one order.
 
     The order is drawn once, so the 5 lie in the 10. Where a sample has several classes, it counts for each of them:

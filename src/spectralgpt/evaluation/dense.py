@@ -154,5 +154,5 @@ def _present(truth: Int16[np.ndarray, "row column"], classes: int) -> Bool[np.nd
     return np.asarray(np.bincount(truth[truth >= 0], minlength=classes)[:classes] > 0)
 
 
-def _judges(each: Round) -> list[Int64[np.ndarray, " judge"]]:
+def _judges(each: Round) -> list[Int64[np.ndarray, "_"]]:
     return [judge for _, judge in each.inner]

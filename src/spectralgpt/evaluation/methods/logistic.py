@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from spectralgpt.evaluation.linear import LinearReadOut, all_linear
+from spectralgpt.evaluation.linear import LinearReadOut, all_linear, mean_eigenvalue
 from spectralgpt.evaluation.method import Fitted, Settings, Targets
 from spectralgpt.evaluation.standardization import Standardization
 
@@ -44,9 +44,8 @@ class Logistic:
         standardized = standardization.of_features(features)
         rows, back = in_span(standardized)
         share = targets.weight / targets.weight.sum()
-        scale = float(share @ np.square(standardized).sum(axis=1)) / min(standardized.shape)
         # features of mean square 1 on the axes that they have: q is 1, and the tolerance means the same for all
-        unit = 1 / np.sqrt(scale) if scale > 0 else 1.0
+        unit = 1 / np.sqrt(mean_eigenvalue(standardized, share))
         strengths = [float(each["strength"]) for each in settings]
         order = np.argsort(strengths)[::-1]
         costs = [1 / strengths[number] for number in order]

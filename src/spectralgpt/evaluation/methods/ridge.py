@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from spectralgpt.evaluation.linear import LinearReadOut, all_linear, sigmoid, softmax
+from spectralgpt.evaluation.linear import LinearReadOut, all_linear, mean_eigenvalue, sigmoid, softmax
 from spectralgpt.evaluation.method import Fitted, Settings, Targets
 from spectralgpt.evaluation.standardization import Standardization
 
@@ -48,7 +48,7 @@ class Decomposition:
         samples, values = standardized.shape
         mean = weight @ standardized / weight.sum()
         rows = np.sqrt(weight)[:, None] * (standardized - mean)
-        scale = max(float(np.square(rows).sum()) / min(samples, values), np.finfo(np.float64).tiny)
+        scale = mean_eigenvalue(standardized, weight)
         if samples <= values:
             eigenvalues, left = np.linalg.eigh(rows @ rows.T)
             eigenvalues = np.maximum(eigenvalues, 0.0)
