@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from spectralgpt.raster.footprint import Footprint, footprint
 from spectralgpt.raster.grid import Grid
+from spectralgpt.raster.one_date import OneDate
 from spectralgpt.raster.overview import overview
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
@@ -18,6 +19,7 @@ __all__ = [
     "CogWriter",
     "Footprint",
     "Grid",
+    "OneDate",
     "Pixels",
     "Profile",
     "Raster",
