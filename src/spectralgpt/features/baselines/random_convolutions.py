@@ -41,13 +41,9 @@ class Filters:
         """Of each pixel; the image goes on beyond its edge with the pixels of the edge."""
         # about 0 for 10 % reflectance, so that filters of both signs answer
         values = torch.from_numpy(np.arcsinh(spectra.filled() / UNIT_REFLECTANCE) - np.float32(np.arcsinh(5)))
-        parts = []
-        for side in SIDES:
-            weights, biases = self._drawn(side, len(spectra.bands))
-            half = side // 2
-            padded = functional.pad(values, (half, half, half, half), mode="replicate")
-            parts.append(functional.conv2d(padded, weights, biases).relu_())
-        return np.asarray(torch.cat(parts, dim=1).numpy())
+        filters = [self._drawn(side, len(spectra.bands)) for side in SIDES]
+        # dates one by one: a batch may round otherwise
+        return np.concatenate([_answers(date[None], filters) for date in values])
 
     def _drawn(self, side: int, bands: int) -> tuple[Tensor, Tensor]:
         shape = (self.count, bands, side, side)
@@ -56,6 +52,17 @@ class Filters:
         weights[: self.count // 2] -= weights[: self.count // 2].mean(axis=(2, 3), keepdims=True)
         scale = np.sqrt(3 / (bands * side * side))
         return torch.from_numpy((weights * scale).astype(np.float32)), torch.from_numpy(biases.astype(np.float32))
+
+
+def _answers(
+    values: Float32[Tensor, "1 band row column"], filters: Sequence[tuple[Tensor, Tensor]]
+) -> Float32[np.ndarray, "1 value row column"]:
+    parts = []
+    for weights, biases in filters:
+        half = weights.shape[-1] // 2
+        padded = functional.pad(values, (half, half, half, half), mode="replicate")
+        parts.append(functional.conv2d(padded, weights, biases).relu_())
+    return np.asarray(torch.cat(parts, dim=1).numpy())
 
 
 @dataclass(frozen=True, slots=True)
