@@ -45,7 +45,7 @@ def coding_of(labels: FileLabels, opened: Sequence[OpenedSample], reading: Label
     else:
         coding = _of_masks(labels, opened, given, reading, faults)
     refuse_repeated_names(labels.source, coding.classes)
-    if len(coding.classes) < 2 and labels.target != "classes" and coding.codes + coding.labels:
+    if len(coding.classes) < 2 and labels.target != "classes":
         name = (coding.classes or (Class("nothing"),))[0].name
         raise DataError(f"{labels.source}: found one class only, {name}", "two or more", "Give", ("classes", "..."))
     return coding

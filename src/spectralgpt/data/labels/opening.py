@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from spectralgpt.bands import Band
 from spectralgpt.data.file_labels import FileLabels
 from spectralgpt.data.labels.coding import Coding, codes_of_set, coding_of
 from spectralgpt.data.labels.faults import Fault, Faults, kind_of_text
@@ -101,7 +102,7 @@ def _coding(labels: FileLabels, usable: Sequence[OpenedSample], reading: LabelRe
 
 def _with_fewer_bands(opened: Sequence[OpenedSample]) -> list[str]:
     """Names of the images with only a part of the bands that most images of their sensor have."""
-    usual = {}
+    usual: dict[str, set[Band]] = {}
     for bands, _ in Counter(each.bands for each in opened).most_common():
         usual.setdefault(bands[0].sensor, set(bands))
     return [
