@@ -45,7 +45,7 @@ def coding_of(labels: FileLabels, opened: Sequence[OpenedSample], reading: Label
     else:
         coding = _of_masks(labels, opened, given, reading, faults)
     refuse_repeated_names(labels.source, coding.classes)
-    if len(coding.classes) < 2 and labels.target != "classes" and coding.codes + coding.labels:
+    if len(coding.classes) < 2 and labels.target != "classes":
         name = (coding.classes or (Class("nothing"),))[0].name
         raise DataError(f"{labels.source}: found one class only, {name}", "two or more", "Give", ("classes", "..."))
     return coding
@@ -72,7 +72,7 @@ def _of_labels(opened: Sequence[OpenedSample], given: ClassList | None, faults: 
         ],
     )
     absent = [one.name for one, label in zip(given.classes, known, strict=True) if label not in occurring]
-    notes = (f"given classes that do not occur: {first_few(absent, 8)}",) if absent else ()
+    notes = (f"classes that do not occur: {first_few(absent, 8)}",) if absent else ()
     return Coding(given.classes, known, is_given=True, notes=notes)
 
 
@@ -132,7 +132,7 @@ def _of_codes(
         [each.sample.name for each in opened if set(each.counts) & set(outside)],
     )
     absent = [one.name for one, code in zip(given.classes, codes, strict=True) if code not in totals]
-    notes = (f"given classes that do not occur: {first_few(absent, 8)}",) if absent else ()
+    notes = (f"classes that do not occur: {first_few(absent, 8)}",) if absent else ()
     return Coding(given.classes, codes=codes, is_given=True, notes=notes)
 
 

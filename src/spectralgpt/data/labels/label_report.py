@@ -11,6 +11,9 @@ from spectralgpt.tasks import Class, TargetKind
 CLASSES_SHOWN, NOTES_SHOWN = 12, 6
 """Rows of classes, and notes, that a report prints."""
 
+LONGEST_NAME = 40
+"""Characters of a class's name that a report prints."""
+
 PARTS = ("train", "val", "test", "")
 """Parts in the order of a report's columns."""
 
@@ -64,7 +67,7 @@ class LabelReport:
         names = list(next(iter(self.counts.values()), {}))
         shown = names if len(names) <= CLASSES_SHOWN else names[: CLASSES_SHOWN - 1]
         rows = [["images", *(str(self.samples[part]) for part in parts)]]
-        rows += [[name, *(str(self.counts[part][name]) for part in parts)] for name in shown]
+        rows += [[_shortened(name), *(str(self.counts[part][name]) for part in parts)] for name in shown]
         if len(names) > len(shown):
             rest = names[len(shown) :]
             rows.append(
@@ -117,6 +120,10 @@ def report_of(
         dates=sum(bool(sample.date) for sample in samples),
         notes=tuple(notes),
     )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -16,7 +16,7 @@ from spectralgpt.data.labels.table_rows import TABLE_SUFFIXES, Cell, read_rows
 from spectralgpt.days import day_of
 from spectralgpt.errors import InputError, counted, first_few
 
-MISSING_PATH = Fault("path", "that does not exist", "paths relative to the table, or absolute ones")
+MISSING_PATH = Fault("path", "without a file", "paths relative to the table, or absolute ones")
 WITHOUT_MASK = Fault("image", "without a mask", "a path in the column of masks for each")
 WITHOUT_AFTER = Fault("image", "without a second image", "a path in the column of second images for each")
 UNKNOWN_SPLIT = Fault("image", "in an unknown part", "train, val, test or nothing")
