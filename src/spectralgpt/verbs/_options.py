@@ -80,6 +80,13 @@ class ReadingOptions(TypedDict, total=False):
             "clouds."
         ),
     ]
+    nodata: Annotated[
+        str | float | None,
+        Option(
+            "Stored value of pixels without data, in addition to what the file declares, or several (0,-9999); none: "
+            "ignore what it declares."
+        ),
+    ]
     trust_input: Annotated[
         bool, Option("Continue even if the input check finds other bands or units than declared.", False)
     ]
