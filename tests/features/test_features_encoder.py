@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from made_sets import CONFIG, UNITS, made_image, pair, small_model
 
+from made_sets import CONFIG, UNITS, made_image, pair, small_model
 from spectralgpt.errors import BandError, OptionError
 from spectralgpt.features import (
     EncoderImages,

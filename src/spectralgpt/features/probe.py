@@ -128,8 +128,8 @@ class Probe:
         the model recognizes none of its bands.
         """
         if self.description.target in ("class", "classes"):
-            found = self.fitted.probabilities(self.image_maker().of([image.read()]))
-            return found[0]
+            (found,) = self.fitted.probabilities(self.image_maker().of([image.read()]))
+            return np.asarray(found, np.float32)
         dense = self.dense(image)
         rows = []
         for window in strips(*dense.shape(0)):

@@ -121,8 +121,8 @@ def _score_rows(findings: Findings) -> list["ScoreRow"]:
 
 def _joined(findings: Findings) -> Any:
     """One table of all repeats: counts of all answers."""
-    tables = findings.main.tables
-    return type(tables[0]).joined(list(tables))
+    kind: Any = type(findings.main.tables[0])
+    return kind.joined(list(findings.main.tables))
 
 
 def _class_rows(findings: Findings) -> list["ClassRow"]:
@@ -205,7 +205,7 @@ def _sample_scores(findings: Findings) -> "np.ndarray":
     truth = trial.truth[main.samples]
     if trial.data.target == "class":
         return np.asarray(main.likely[truth], np.float64)
-    return 1 - np.abs(main.likely - truth).mean(axis=1).astype(np.float64)
+    return np.asarray(1 - np.abs(main.likely - truth).mean(axis=1), np.float64)
 
 
 def _card(findings: Findings, row: int, score: float) -> "SampleCard":

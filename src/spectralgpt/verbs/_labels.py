@@ -52,6 +52,7 @@ def label_reading(options: LabelOptions) -> "LabelReading":
         label=options["label"],
         bands=options["bands"],
         gsd=options["gsd"],
+        nodata=options["nodata"],
         clouds=path("clouds"),
         trust_input=options["trust_input"],
     )

@@ -158,6 +158,10 @@ class SeedOption(TypedDict, total=False):
     seed: Annotated[int, Option("Seed of all random choices.", 0)]
 
 
+class ProbeOptions(WeightsOption, LabelOptions, EncodingOptions, SeedOption, DeviceOption, total=False):
+    """Everything that a verb needs to judge labelled images."""
+
+
 class KindOption(TypedDict, total=False):
     """What a checkpoint is for that does not declare it."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._judged_page import Findings
 from spectralgpt.verbs._labels import Labels
+from spectralgpt.verbs._options import ProbeOptions
 from spectralgpt.verbs._probing import (
     Judged,
     Trial,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from spectralgpt.features.makers import ImageMaker
     from spectralgpt.nn import Precision
     from spectralgpt.report.evaluation import CurveLine, LearningCurve
-    from spectralgpt.verbs.probe import ProbeOptions
     from spectralgpt.weights import PretrainedModel
 
 PROBE_FILES = ("probe.json", "probe.safetensors")

@@ -140,8 +140,8 @@ def trial_of(
         parts = given_parts(splits, truth, [one.name for one in data.classes])
     elif split == "auto" and any(splits):
         notes = (
-            f"the data's own split ({', '.join(sorted(set(splits) - {''}))}) has no test part, so folds over places are "
-            "used; split='given' reports on its validation part",
+            f"the data's own split ({', '.join(sorted(set(splits) - {''}))}) has no test part, so folds over places "
+            "are used; split='given' reports on its validation part",
         )
     return Trial(data, truth, places, parts, tuple(contents), repeats, folds, seed, notes)
 

@@ -7,23 +7,15 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 from spectralgpt.progress import silent
 from spectralgpt.verbs._options import (
-    DeviceOption,
-    EncodingOptions,
-    LabelOptions,
     PathLike,
-    SeedOption,
+    ProbeOptions,
     ShowProgress,
-    WeightsOption,
     with_shared_options,
 )
 
 if TYPE_CHECKING:
     from spectralgpt.verbs._judged_page import Findings
     from spectralgpt.verbs._probe_run import ProbeRun
-
-
-class ProbeOptions(WeightsOption, LabelOptions, EncodingOptions, SeedOption, DeviceOption, total=False):
-    """Options of a probe that other verbs have too."""
 
 
 @dataclass(frozen=True, slots=True)
