@@ -60,7 +60,7 @@ def test_that_test_notices_bands_in_the_order_of_the_file(tmp_path, monkeypatch)
 
 
 def test_a_eurosat_patch_is_recognized_by_its_names_in_another_file(tmp_path):
-    """Without names, in EuroSAT's order (B8A last), and with names, in order of number, compressed; not if its bands are misnamed."""
+    """In EuroSAT's order without names, and compressed in the order of names; not if the bands are misnamed."""
     path = real_all("eurosat_ms/*/*.tif")[0]
     with rasterio.open(path) as dataset:
         values = dataset.read()
