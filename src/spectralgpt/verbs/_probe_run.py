@@ -1,7 +1,7 @@
 """Probing: features of a model and of baselines, judged in the same rounds; the read-out that is kept."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -103,7 +103,9 @@ def probe_run(
     progress: Progress,
 ) -> ProbeRun:
     """The run, with the vectors of images computed."""
+    from spectralgpt.evaluation.leaks import seen_share
     from spectralgpt.features import Cache, image_vectors
+    from spectralgpt.weights import TrainedImages
 
     run = ProbeRun(
         labels=labels,
@@ -118,22 +120,21 @@ def probe_run(
         seed=options["seed"],
         progress=progress,
     )
-    sides = tuple(model.provenance.get("chips", ()))
+    trained = TrainedImages.of(model.provenance)
     if run.of_images:
-        made = image_vectors(labels.data, image_maker(run, model), run.cache, progress, sides=sides)
+        made = image_vectors(labels.data, image_maker(run, model), run.cache, progress, sides=trained.chips)
         hashes: Sequence[frozenset[str]] = made.hashes
         run = replace(run, vectors=made.values)
     else:
-        hashes = hashes_of(labels.data, sides, progress)
-    pretrained = frozenset(model.provenance.get("images", ()))
+        hashes = hashes_of(labels.data, trained.chips, progress)
     return replace(
         run,
         contents=tuple(",".join(sorted(each)) for each in hashes),
-        seen=sum(bool(each & pretrained) for each in hashes),
+        seen=seen_share(hashes, trained.hashes).count,
     )
 
 
-def hashes_of(data: "LabelledSet", sides: Sequence[int], progress: Progress) -> list[frozenset[str]]:
+def hashes_of(data: "LabelledSet", sides: Iterable[int], progress: Progress) -> list[frozenset[str]]:
     """The hashes of each image and of its chips."""
     from spectralgpt.data.sample_hashes import sample_hashes
 
