@@ -11,6 +11,7 @@ from spectralgpt.verbs._judged_page import Findings
 from spectralgpt.verbs._labels import Labels
 from spectralgpt.verbs._options import ProbeOptions
 from spectralgpt.verbs._probing import (
+    WORDS,
     Judged,
     Trial,
     image_table,
@@ -214,22 +215,18 @@ def _marks(run: ProbeRun) -> list[str]:
 
 
 def _facts(run: ProbeRun, trial: Trial) -> list[tuple[str, str]]:
-    import hashlib
+    from spectralgpt.verbs._judged_page import content_fact, version_fact
 
-    import sklearn
-    import torch
-
-    content = hashlib.sha256("\n".join(sorted(run.contents)).encode()).hexdigest()
     recipe = run.model.provenance.get("recipe")
     return [
         ("Weights", f"{run.weights}, fingerprint {run.model.fingerprint()}"),
         ("Pretraining", f"recipe {recipe}" if recipe else "not stated by the weights"),
         ("Images seen in pretraining", f"{run.seen} of {len(run.data.samples)}" if _is_known(run) else "unknown"),
-        ("Data", f"{run.data.source}; content {content[:16]}"),
+        content_fact(trial),
         ("Split", trial.how),
         ("Read of the model", f"{run.read_out}, {'own' if run.own else 'model'} bands, {run.precision}"),
         ("Seed", str(run.seed)),
-        ("Versions", f"spectralgpt {__version__}, torch {torch.__version__}, scikit-learn {sklearn.__version__}"),
+        version_fact(),
     ]
 
 
@@ -302,10 +299,12 @@ def curve_of(
         seed=trial.seed,
     )
     title = scores_of(trial.data.target)[0].title
-    return LearningCurve(title, [_line(trial, curve, name) for name in run.methods]), curve.notes
+    return LearningCurve(
+        title, [_line(trial, curve, name, name != run.methods[0]) for name in run.methods]
+    ), curve.notes
 
 
-def _line(trial: Trial, curve: Any, method: str) -> "CurveLine":
+def _line(trial: Trial, curve: Any, method: str, compared: bool) -> "CurveLine":
     import numpy as np
 
     from spectralgpt.report.evaluation import CurveLine
@@ -318,7 +317,7 @@ def _line(trial: Trial, curve: Any, method: str) -> "CurveLine":
     for point in points:
         table = image_table(trial, point.test, point.answered, point.probabilities)
         values[shots.index(point.shots), point.repeat] = score.of(table)
-    return CurveLine(method, shots, values)
+    return CurveLine(WORDS.get(method, method), shots, values, compared=compared)
 
 
 # -- the read-out that is kept ----------------------------------------------------------------------------------------

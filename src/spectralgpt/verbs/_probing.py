@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from spectralgpt.metrics import ConfusionCounts, ImageTable, Interval, LabelTable
     from spectralgpt.tasks import TargetKind
 
+WORDS = {
+    "auto": "chosen method",
+    "knn": "k-nearest neighbours",
+    "logistic": "logistic regression",
+    "trees": "extra trees",
+}
+"""Methods in words."""
+
 MOST_THUMBNAILS = 400
 """Images of which predicted masks are kept for the report."""
 
@@ -87,7 +95,7 @@ class Judged:
     @property
     def title(self) -> str:
         """Features and method in words."""
-        return f"{self.features}, {self.method}"
+        return ", ".join(filter(None, (self.features, WORDS.get(self.method, self.method))))
 
     def intervals(self, target: "TargetKind") -> dict[str, "Interval"]:
         """Every score of the target with its interval, by name."""
