@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spectralgpt.bands import Band
     from spectralgpt.features.vector_table import VectorRow
     from spectralgpt.raster import Footprint, Raster
-    from spectralgpt.weights import SpectralGPT
+    from spectralgpt.weights import PretrainedModel
 
 KINDS_SHOWN = 4
 """Kinds of images, by their bands, that are shown."""
@@ -134,7 +134,7 @@ class _Run:
     """Rows of images one by one, and what was noticed on the way. kinds: how many images there are of each, with 0
     images. failed: images without a row."""
 
-    def __init__(self, images: Sequence[TableImage], model: "SpectralGPT", options: SceneOptions) -> None:
+    def __init__(self, images: Sequence[TableImage], model: "PretrainedModel", options: SceneOptions) -> None:
         from spectralgpt.features import Cache
 
         self._images, self._model, self._options = images, model, options
