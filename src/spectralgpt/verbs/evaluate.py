@@ -21,7 +21,8 @@ class Evaluated:
 
     score: the name of the first score; value, low, high: it, with its interval over places. accuracy: of a target
     `class`, the first score; None of others. scores, intervals: all, by name. counts: images, classes, classes_present
-    (in the truth, over which means run), places. part: what was evaluated. seen: images that pretraining saw.
+    (in the truth, over which means run), places. part: what was evaluated. seen: images that training saw. marks: why
+    the scores cannot be compared with others.
     """
 
     target: str
@@ -40,6 +41,7 @@ class Evaluated:
     out: Path | None
     report: str
     seconds: float
+    marks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -53,8 +55,7 @@ class Evaluated:
         for name, value in self.scores.items():
             low, high = self.intervals[name]
             lines.append(f"  {name.ljust(width)}  {value:.3f} ({low:.3f} to {high:.3f})")
-        if self.seen:
-            lines.append(f"PRETRAINING SAW {self.seen} of these images: the scores are too good")
+        lines += [f"NOT COMPARABLE: {mark}" for mark in self.marks]
         if self.out is not None:
             lines.append(f"{self.out / 'report.html'}, {self.out / 'metrics.json'}")
         lines.append(f"weights: {self.fingerprint[:16]} ({self.seconds:.1f} s)")
@@ -168,7 +169,10 @@ def _findings(
     seeds = (options["seed"],)
     main = Judged(answerer.name, "", (table,), everything, trial.places.ids, (), seeds, 0.0, (), likely, predicted)
     seen = seen_share(hashes, trained.hashes).count
-    marks = [f"Training saw {seen} of {len(hashes)} images: the scores are too good."] if seen else []
+    marks = [f"Training of the weights saw {seen} of {len(hashes)} images: the scores are too good."] if seen else []
+    fitted = seen_share(hashes, answerer.fitted_to).count
+    if fitted:
+        marks.append(f"The probe was fitted to {fitted} of {len(hashes)} images: the scores are too good.")
     return Findings.of(trial, main, [], marks=marks, notes=(*notes, *trial.places.notes)), seen
 
 
@@ -205,7 +209,7 @@ def _result(
     out: Path | None,
     seconds: float,
 ) -> Evaluated:
-    trial, main = findings.trial, findings.main
+    trial = findings.trial
     first = next(iter(findings.intervals))
     value = findings.intervals[first]
     return Evaluated(
@@ -230,5 +234,6 @@ def _result(
         out=out,
         report=labels.text,
         seconds=seconds,
+        marks=tuple(findings.marks),
         warnings=(*labels.data.notes, *findings.notes),
     )
