@@ -81,7 +81,7 @@ class SampleSet:
         self._bands, self._gsd = bands, gsd
         if len(dataset) < 1:
             raise DataError(f"{self.source}: found no sample", "at least one")
-        self.target: TargetKind = target or target_of(dataset[0], self.source)
+        self.target: TargetKind = target or target_of(dataset[0], "0")
         faults = Faults(self.source)
         found = [self._opened(index, faults, progress) for index in range(len(dataset))]
         faults.refuse()
@@ -145,9 +145,7 @@ class SampleSet:
         classes = tuple(name if isinstance(name, Class) else Class(str(name)) for name in names)
         refuse_repeated_names(self.source, classes)
         if self.target == "change" and len(classes) != 2:
-            raise DataError(
-                f"{self.source}: found {counted(len(classes), 'class')} of change", "two: no change, change"
-            )
+            raise DataError(f"{self.source}: found {len(classes)} classes of change", "two: no change, change")
         strange = [one.occurring - ignore - set(codes) for one in found]
         faults.add(OUTSIDE, [f"{index} ({min(each)})" for index, each in enumerate(strange) if each])
         return classes, tuple(codes)
