@@ -32,7 +32,7 @@ from spectralgpt.scenes import (
 )
 from spectralgpt.scenes.picture import component_picture
 from spectralgpt.scenes.reconstruction import StoredAs
-from spectralgpt.scenes.windows import scene_alignment
+from spectralgpt.scenes.windows import Answering, scene_alignment
 from spectralgpt.tasks import Answers, Class, Embeddings
 from spectralgpt.weights import SpectralGPT
 
@@ -239,14 +239,9 @@ def maker_of_embeddings(scene, model, **how) -> AnswerMaker:
     answers = Embeddings.of(model, "group")
     return AnswerMaker(
         raster=scene,
-        model=model,
-        answers=answers,
+        answering=Answering(model, answers, alignment, None, max(scene.grid.shape), False, "fp32"),
         names=answers.names(alignment.bandset, scene.dates),
         plan=plan_scene(*scene.grid.shape, patch=8, side=128, batch=8, reduce=8),
-        alignment=alignment,
-        scaling=None,
-        own=False,
-        precision="fp32",
         tags={},
         **how,
     )

@@ -91,7 +91,7 @@ def assert_same(out: Path, other: Path) -> None:
     assert records_of(out) == records_of(other)
     assert weights_of(out) == weights_of(other)
     names = sorted(each.name for each in out.iterdir())
-    assert names == [".lock", "checkpoints", "config.json", LOG, "pictures", "weights"]
+    assert names == [".lock", "checkpoints", "config.json", "images.json", LOG, "pictures", "weights"]
     assert not [each for each in (out / "checkpoints").iterdir() if each.suffix]
 
 

@@ -1,5 +1,6 @@
 """What all samples of a table have in common."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,3 +45,8 @@ class Layout:
     def bytes(self) -> int:
         """Size of the values of one sample."""
         return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+
+
+def wavelength_order(bands: Sequence[Band]) -> list[int]:
+    """The indices of bands in order of wavelength, the same for any order of the same bands."""
+    return sorted(range(len(bands)), key=lambda index: (bands[index].wavelength, bands[index].identity))

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Int32, Int64, Shaped, UInt64
 
+from spectralgpt.data.image_hash import date_hashes
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import Manifest, ShardEntry, read_manifest
 from spectralgpt.data.samples import Samples
@@ -136,6 +137,15 @@ class Shards:
     def days(self, layout: int) -> Int32[np.ndarray, "sample date"]:
         """Days of each sample's dates, since 1970, -1 unknown."""
         return self._whole(layout, "days", np.int32).reshape(-1, self.layouts[layout].dates)
+
+    def hashes(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> list[str]:
+        """The hashes of samples (image_hash), each date alone, without their padding."""
+        found: list[str] = []
+        for block, row in self._located(layout, rows):
+            height, width = (int(each) for each in block.extent[row])
+            # stored values are 0 where not valid
+            found += date_hashes(block.values[row][..., :height, :width])
+        return found
 
     def sources(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> list[str]:
         """Where samples come from, for messages: `path, rows 0-127, columns 128-255`."""

@@ -31,6 +31,11 @@ class Targets:
     def __len__(self) -> int:
         return len(self.truth)
 
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return int(self.truth.shape[1])
+
     def take(self, samples: Int64[np.ndarray, " drawn"]) -> "Targets":
         """The targets of these samples."""
         return Targets(self.truth[samples], self.several, self.weight[samples])
@@ -64,10 +69,19 @@ class Method(Protocol):
     def settings(self) -> Sequence[Settings]:
         """What there is to choose from, the simplest first."""
 
+    @property
+    def usual(self) -> Settings:
+        """What is taken where nothing can be chosen, as with one image per class; one of `settings`."""
+
     def fits(
         self, features: Float32[np.ndarray, "sample value"], targets: Targets, settings: Sequence[Settings], seed: int
     ) -> Sequence[Fitted]:
         """A read-out for each of the settings; what they share is computed once."""
+
+    def all_probabilities(
+        self, fitted: Sequence[Fitted], features: Float32[np.ndarray, "sample value"]
+    ) -> Sequence[Float32[np.ndarray, "sample class"]]:
+        """What each of the read-outs that `fits` returned together answers; what they share is computed once."""
 
     def restored(self, arrays: Mapping[str, np.ndarray]) -> Fitted:
         """The read-out that `Fitted.arrays` describes."""

@@ -1,5 +1,31 @@
-"""Features of images, places and pixels for labelled data: of frozen models and of baselines, cached by content."""
+"""Features of images, places and pixels for labelled data: of frozen models and of baselines, cached by content.
 
+`EncoderImages` and `EncoderPlaces` make them from a frozen model, `ImageProbabilities` and `PixelProbabilities` answer
+with weights that have a head; `image_vectors` and `PixelFeatures` make them for a labelled set, each image once.
+"""
+
+from spectralgpt.features.cache import Cache, cache_folder, content_of
+from spectralgpt.features.encoder import RULES, EncoderImages, EncoderPlaces
+from spectralgpt.features.heads import ImageProbabilities, PixelProbabilities
+from spectralgpt.features.images import ImageVectors, image_vectors
 from spectralgpt.features.makers import ImageMaker, PlaceMaker
+from spectralgpt.features.pixels import PixelFeatures, PlaceMaps
+from spectralgpt.features.probe import Probe
 
-__all__ = ["ImageMaker", "PlaceMaker"]
+__all__ = [
+    "RULES",
+    "Cache",
+    "EncoderImages",
+    "EncoderPlaces",
+    "ImageMaker",
+    "ImageProbabilities",
+    "ImageVectors",
+    "PixelFeatures",
+    "PixelProbabilities",
+    "PlaceMaker",
+    "PlaceMaps",
+    "Probe",
+    "cache_folder",
+    "content_of",
+    "image_vectors",
+]

@@ -1,5 +1,10 @@
 """Counts and sums per image, and their reductions to scores: pure functions on arrays."""
 
+from spectralgpt.metrics.calibration import Reliability
+from spectralgpt.metrics.classwise import ClassSums, ClassTable
+from spectralgpt.metrics.confusion import ConfusionCounts
+from spectralgpt.metrics.intervals import Interval, bootstrap, paired_difference
+from spectralgpt.metrics.labels import LabelTable
 from spectralgpt.metrics.reconstruction import ErrorSums
 from spectralgpt.metrics.scores import (
     CHANGE_SCORES,
@@ -8,6 +13,28 @@ from spectralgpt.metrics.scores import (
     MASK_SCORES,
     ImageTable,
     Score,
+    by_class,
+    classes_present,
+    reliability,
 )
 
-__all__ = ["CHANGE_SCORES", "CLASS_SCORES", "LABEL_SCORES", "MASK_SCORES", "ErrorSums", "ImageTable", "Score"]
+__all__ = [
+    "CHANGE_SCORES",
+    "CLASS_SCORES",
+    "LABEL_SCORES",
+    "MASK_SCORES",
+    "ClassSums",
+    "ClassTable",
+    "ConfusionCounts",
+    "ErrorSums",
+    "ImageTable",
+    "Interval",
+    "LabelTable",
+    "Reliability",
+    "Score",
+    "bootstrap",
+    "by_class",
+    "classes_present",
+    "paired_difference",
+    "reliability",
+]

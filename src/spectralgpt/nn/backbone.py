@@ -14,7 +14,7 @@ from spectralgpt.nn.cube import Cube
 from spectralgpt.nn.dropping import Key, drop_path_rates
 from spectralgpt.nn.encoder import Encoder
 from spectralgpt.nn.patches import pad, present_tokens, to_tokens
-from spectralgpt.nn.read_out import ReadOut, default_scale
+from spectralgpt.nn.read_out import ReadOut, default_scale, image_statistics
 from spectralgpt.nn.sizes import ModelConfig
 from spectralgpt.nn.slots import present_in_groups, to_slots_of_groups
 
@@ -97,6 +97,16 @@ class Backbone(nn.Module):
         count = self.present(cube).sum(dim=axes).clamp(min=1)
         return features.sum(dim=axes) / count[..., None]
 
+    def image_statistics(self, cube: Cube, at: Sequence[int]) -> Float[Tensor, "batch value"]:
+        """Mean and log standard deviation of features over present tokens, per block of `at` (0: the input of the
+        first) and per group of the model, or of the cube where it has groups of its own; 0 for a group with fewer than
+        two present tokens."""
+        if _has_native_groups(cube):
+            statistics, known = image_statistics(*self._of_all_groups(cube, at))
+        else:
+            statistics, known = image_statistics(self._encoded(cube, at)[0], self.present(cube))
+        return torch.where(known, statistics, 0.0)
+
     @property
     def embedding_values(self) -> int:
         """Length of a place's embedding."""
@@ -166,16 +176,21 @@ class Backbone(nn.Module):
 
     def _image_read_out(self, cube: Cube, read_out: ReadOut) -> Float[Tensor, "batch value"]:
         """From the model's own groups, 0 for missing ones; a cube with other groups gets the mean over its places."""
-        numbers = [group.native for group in cube.bands.groups]
-        if None in numbers:
+        if not _has_native_groups(cube):
             places, there = self.embed(cube, "place"), self.present(cube).any(dim=2).any(dim=1)
             return places.sum(dim=(1, 2)) / there.sum(dim=(1, 2)).clamp(min=1)[:, None]
-        features, present = self._encoded(cube, read_out.config.image)[0], self.present(cube)
-        index = torch.tensor(numbers, device=present.device)
+        return read_out.of_images(*self._of_all_groups(cube, read_out.config.image))
+
+    def _of_all_groups(
+        self, cube: Cube, at: Sequence[int]
+    ) -> tuple[list[Float[Tensor, "batch date group row column dim"]], Bool[Tensor, "batch date group row column"]]:
+        """Features after the blocks `at` for all groups of the model, and which tokens are present."""
+        features, present = self._encoded(cube, at)[0], self.present(cube)
+        index = torch.tensor([group.native for group in cube.bands.groups], device=present.device)
         shape = (*present.shape[:2], len(self.config.bands.groups), *present.shape[3:])
         all_present = present.new_zeros(shape).index_copy(2, index, present)
         every = [each.new_zeros(*shape, each.shape[-1]).index_copy(2, index, each) for each in features]
-        return read_out.of_images(every, all_present)
+        return every, all_present
 
     def _valid(self, cube: Cube) -> Bool[Tensor, "batch date band rows columns"]:
         return pad(cube.all_valid(), self.config.patch, value=0.0)
@@ -190,6 +205,11 @@ class Backbone(nn.Module):
         if cube.valid is None:
             return None
         return present_tokens(present_in_groups(self._valid(cube), cube.bands), self.config.patch)
+
+
+def _has_native_groups(cube: Cube) -> bool:
+    """Whether its groups are the model's, not of its own bands."""
+    return all(group.native is not None for group in cube.bands.groups)
 
 
 def bare(model: nn.Module) -> nn.Module:

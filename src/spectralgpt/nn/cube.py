@@ -105,23 +105,28 @@ class Cube:
         units = (self.scaling.kind, self.scaling.eight_bit) == (other.scaling.kind, other.scaling.eight_bit)
         return units and self.bands == other.bands and self.shape[1:] == other.shape[1:]
 
-    def stacked(self, other: "Cube") -> "Cube":
-        """Both as one batch, the other cube's samples last."""
-        valid = None
-        if self.valid is not None or other.valid is not None:
-            valid = torch.cat([each.all_valid() for each in (self, other)])
+    def stacked(self, *others: "Cube") -> "Cube":
+        """All as one batch, the samples of this cube first."""
+        cubes = (self, *others)
         return replace(
             self,
-            values=torch.cat([self.values, other.values]),
-            valid=valid,
-            days=torch.cat([self.days, other.days]),
-            gsd=torch.cat([self.gsd, other.gsd]),
+            values=torch.cat([each.values for each in cubes]),
+            valid=torch.cat([each.all_valid() for each in cubes])
+            if any(each.valid is not None for each in cubes)
+            else None,
+            days=torch.cat([each.days for each in cubes]),
+            gsd=torch.cat([each.gsd for each in cubes]),
             scaling=replace(
                 self.scaling,
-                centre=torch.cat([self.scaling.centre, other.scaling.centre]),
-                scale=torch.cat([self.scaling.scale, other.scaling.scale]),
+                centre=torch.cat([each.scaling.centre for each in cubes]),
+                scale=torch.cat([each.scaling.scale for each in cubes]),
             ),
         )
+
+    def cut(self, rows: slice, columns: slice) -> "Cube":
+        """The cube of these rows and columns."""
+        valid = None if self.valid is None else self.valid[..., rows, columns]
+        return replace(self, values=self.values[..., rows, columns], valid=valid)
 
     def to(self, device: torch.device | str) -> "Cube":
         """The cube on a device."""

@@ -75,17 +75,25 @@ class ReadOut(nn.Module):
 
     def of_images(self, features: Features, present: Present) -> Float[Tensor, "batch value"]:
         """Vectors of the images. features: one per block of `config.image`, for the model's own groups."""
-        axes = (1, 3, 4)
-        count = present.sum(dim=axes)
-        parts = []
-        for each in features:
-            mean = each.sum(dim=axes) / count.clamp(min=1)[..., None]
-            centred = torch.where(present[..., None], each - mean[:, None, :, None, None], 0.0)
-            variance = centred.square().sum(dim=axes) / count.clamp(min=1)[..., None]
-            parts.append(torch.cat([mean, (variance.sqrt() + SMALLEST_DEVIATION).log()], dim=-1))
-        vectors = (torch.stack(parts, dim=1).flatten(1) - self.image_mean) / self.image_deviation
-        known = (count > 1)[:, None, :, None].expand(-1, len(parts), -1, parts[0].shape[-1]).flatten(1)
-        return torch.where(known, vectors, 0.0)
+        statistics, known = image_statistics(features, present)
+        return torch.where(known, (statistics - self.image_mean) / self.image_deviation, 0.0)
+
+
+def image_statistics(
+    features: Features, present: Present
+) -> tuple[Float[Tensor, "batch value"], Bool[Tensor, "batch value"]]:
+    """Mean and logarithm of the standard deviation over present tokens, per block and per group; and which of these are
+    known: those of groups with at least two present tokens."""
+    axes = (1, 3, 4)
+    count = present.sum(dim=axes)
+    parts = []
+    for each in features:
+        mean = each.sum(dim=axes) / count.clamp(min=1)[..., None]
+        centred = torch.where(present[..., None], each - mean[:, None, :, None, None], 0.0)
+        variance = centred.square().sum(dim=axes) / count.clamp(min=1)[..., None]
+        parts.append(torch.cat([mean, (variance.sqrt() + SMALLEST_DEVIATION).log()], dim=-1))
+    known = (count > 1)[:, None, :, None].expand(-1, len(parts), -1, parts[0].shape[-1]).flatten(1)
+    return torch.stack(parts, dim=1).flatten(1), known
 
 
 def default_scale(norm: nn.LayerNorm) -> Float[Tensor, " value"]:

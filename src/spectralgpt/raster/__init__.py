@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from spectralgpt.raster.footprint import Footprint, footprint
 from spectralgpt.raster.grid import Grid
+from spectralgpt.raster.one_date import OneDate
 from spectralgpt.raster.overview import overview
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
@@ -15,13 +17,16 @@ __all__ = [
     "DATE_TAG",
     "SENSOR_TAG",
     "CogWriter",
+    "Footprint",
     "Grid",
+    "OneDate",
     "Pixels",
     "Profile",
     "Raster",
     "Readable",
     "Window",
     "check_target",
+    "footprint",
     "overview",
     "refuse_overwriting",
     "write_raster",

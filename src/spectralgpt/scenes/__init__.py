@@ -3,12 +3,14 @@
 `plan_scene` computes windows, tapers and block rows from numbers; `Blender` merges overlapping windows into one scene;
 `run_scene` drives a `Maker` over them, keeps finished block rows and their notes in TARGET.partial and writes TARGET.
 These contain no model: the maker defines windows, block rows and TARGET. `map_scene` makes a map of a model's answers,
-whatever its task (`embed_scene` is one), and `reconstruct_scene` rebuilds the scene from what is left visible.
+whatever its task (`embed_scene` is one), `tiled` the same in memory, and `reconstruct_scene` rebuilds the scene from
+what is left visible.
 """
 
 from spectralgpt.scenes.answers import AnswerMaker, MapSummary, SceneMap, map_scene
 from spectralgpt.scenes.blend import Blender
 from spectralgpt.scenes.embeddings import SceneEmbeddings, embed_scene
+from spectralgpt.scenes.in_memory import tiled
 from spectralgpt.scenes.journal import Journal, check_scene_target, partial_of
 from spectralgpt.scenes.maker import Maker, Notes, Piece
 from spectralgpt.scenes.plan import Plan, plan_scene, taper
@@ -37,4 +39,5 @@ __all__ = [
     "reconstruct_scene",
     "run_scene",
     "taper",
+    "tiled",
 ]

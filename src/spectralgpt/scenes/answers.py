@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Float32, Shaped, UInt8
 from numpy.typing import NDArray
 
 from spectralgpt.bands import Alignment
 from spectralgpt.checks import Verdict
-from spectralgpt.nn import Precision, Scaling, computing_in
+from spectralgpt.nn import Precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Profile, Raster, Window
 from spectralgpt.scenes.maker import Notes, Piece
@@ -21,7 +20,14 @@ from spectralgpt.scenes.picture import component_picture
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance
 from spectralgpt.scenes.run import run_scene
-from spectralgpt.scenes.windows import WindowBatch, read_windows, scene_alignment, scene_scaling, windows_plan
+from spectralgpt.scenes.windows import (
+    Answering,
+    WindowBatch,
+    read_windows,
+    scene_alignment,
+    scene_scaling,
+    windows_plan,
+)
 from spectralgpt.tasks import Answers
 from spectralgpt.weights import PretrainedModel
 
@@ -48,17 +54,16 @@ class AnswerMaker:
     """
 
     raster: Raster
-    model: PretrainedModel
-    answers: Answers
+    answering: Answering
     names: tuple[str, ...]
     plan: Plan
-    alignment: Alignment
-    scaling: Scaling | None
-    own: bool
-    precision: Precision
     tags: Mapping[str, str]
     int8: bool = False
     picture: bool = False
+
+    @property
+    def answers(self) -> Answers:
+        return self.answering.answers
 
     @property
     def grid(self) -> Grid:
@@ -78,16 +83,7 @@ class AnswerMaker:
     def compute(
         self, pixels: WindowBatch
     ) -> tuple[Float[np.ndarray, "window channel row column"], Bool[np.ndarray, "window #channel row column"]]:
-        with torch.inference_mode(), computing_in(self.precision, self.model.device):
-            cube = self.model.cube(
-                pixels,
-                own=self.own,
-                alignment=self.alignment,
-                image_side=max(self.raster.grid.shape),
-                scaling=self.scaling,
-            )
-            values, valid = self.answers.answer(self.model, cube)
-        return values.float().cpu().numpy(), valid.cpu().numpy()
+        return self.answering.of(pixels)
 
     def stored(self, piece: Piece[WindowBatch]) -> Shaped[np.ndarray, "band row column"]:
         return self.answers.stored(piece.values, piece.valid)
@@ -186,14 +182,9 @@ def map_scene(
     )
     maker = AnswerMaker(
         raster=raster,
-        model=model,
-        answers=answers,
+        answering=Answering(model, answers, alignment, scaling, max(raster.grid.shape), own, precision),
         names=answers.names(alignment.bandset, raster.dates),
         plan=plan,
-        alignment=alignment,
-        scaling=scaling,
-        own=own,
-        precision=precision,
         tags=provenance.tags,
         int8=dtype == "int8",
         picture=picture,

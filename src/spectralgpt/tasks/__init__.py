@@ -4,7 +4,7 @@ from spectralgpt.tasks.change import ChangeConfig, ChangeDetection, Combine
 from spectralgpt.tasks.classification import Classification
 from spectralgpt.tasks.embedding import Embedding, Embeddings
 from spectralgpt.tasks.pretraining import Pretraining
-from spectralgpt.tasks.segmentation import Segmentation
+from spectralgpt.tasks.segmentation import ClassMap, Segmentation
 from spectralgpt.tasks.task import (
     Answers,
     Batch,
@@ -26,6 +26,7 @@ __all__ = [
     "ChangeConfig",
     "ChangeDetection",
     "Class",
+    "ClassMap",
     "Classification",
     "Combine",
     "Embedding",

@@ -23,6 +23,7 @@ from spectralgpt.nn import (
     initialize,
     other_key,
 )
+from spectralgpt.tasks.segmentation import ClassMap
 from spectralgpt.tasks.task import Task
 
 Combine = Literal["difference", "concatenation"]
@@ -131,5 +132,6 @@ TASK = Task(
     tags=("change-detection",),
     example="classes = model.predict(cube).classes  # one per pixel",
     sources=("before.tif@2020-05-01", "after.tif@2021-05-01"),
+    answers=ClassMap.of,
     targets={"change": CHANGE_SCORES},
 )

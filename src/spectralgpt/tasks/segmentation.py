@@ -1,8 +1,15 @@
 """Segmentation: a class for each pixel."""
 
-from jaxtyping import Float
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float64, Shaped
 from torch import Tensor
 
+from spectralgpt.bands import BandSet
 from spectralgpt.metrics import MASK_SCORES
 from spectralgpt.nn import (
     Backbone,
@@ -17,7 +24,7 @@ from spectralgpt.nn import (
     evaluating,
     initialize,
 )
-from spectralgpt.tasks.task import Task
+from spectralgpt.tasks.task import Class, Task
 
 
 class Segmentation(Backbone):
@@ -44,6 +51,54 @@ class Segmentation(Backbone):
             return Prediction(self(cube), None if cube.valid is None else cube.valid.flatten(1, 2).any(dim=1))
 
 
+@dataclass(frozen=True, slots=True)
+class ClassMap:
+    """A map of classes, of a model with a head on pixels: the most likely class of each pixel (ties: the first).
+
+    What is blended where windows overlap are logits. classes: names and colours, `class 0`, ... where unknown.
+    """
+
+    classes: tuple[Class, ...]
+
+    @classmethod
+    def of(cls, model: Any) -> "ClassMap":
+        """The map that a model with a head makes."""
+        return cls(model.classes or tuple(Class(f"class {index}") for index in range(model.head_config.classes)))
+
+    @property
+    def reduce(self) -> int:
+        return 1
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint8; uint16 for more classes than it holds beside nodata."""
+        return np.dtype(np.uint8 if len(self.classes) <= np.iinfo(np.uint8).max else np.uint16)
+
+    @property
+    def nodata(self) -> int:
+        return int(np.iinfo(self.dtype).max)
+
+    def names(self, bands: BandSet, dates: Sequence[str]) -> tuple[str, ...]:
+        return ("class",)
+
+    def answer(
+        self, model: Any, cube: Cube
+    ) -> tuple[Float[Tensor, "batch class row column"], Bool[Tensor, "batch 1 row column"]]:
+        """Logits, and which pixels the model saw."""
+        prediction: Prediction = model.predict(cube)
+        present = prediction.present
+        if present is None:
+            present = torch.ones_like(prediction.logits[:, 0], dtype=torch.bool)
+        # a window on the padded grid has whole patches, so no pixel was cropped
+        return prediction.logits, present[:, None]
+
+    def stored(
+        self, values: Float64[np.ndarray, "class row column"], valid: Bool[np.ndarray, "class row column"]
+    ) -> Shaped[np.ndarray, "1 row column"]:
+        """The most likely class, nodata where not valid."""
+        return np.where(valid[:1], values.argmax(axis=0)[None], self.nodata).astype(self.dtype)
+
+
 TASK = Task(
     name="segmentation",
     model=Segmentation,
@@ -52,5 +107,6 @@ TASK = Task(
     purpose="a class for each pixel",
     pipeline="image-segmentation",
     example="classes = model.predict(cube).classes  # one per pixel",
+    answers=ClassMap.of,
     targets={"mask": MASK_SCORES},
 )

@@ -5,6 +5,7 @@ log.jsonl          a record every few steps, and one per validation
 checkpoints/       training states (checkpoints.py)
 pictures/          reconstructions of fixed validation samples; the loss curve
 weights/           the model as users load it, after each stage
+images.json        hashes of the images trained on, as the weights list them (hashing.py)
 """
 
 import copy
@@ -26,6 +27,7 @@ from spectralgpt.training.optimizer import make_optimizer
 from spectralgpt.training.recipe import Recipe
 from spectralgpt.training.stage_data import StageData, statistics
 from spectralgpt.weights import PretrainedModel, new_weights, on_encoder
+from spectralgpt.weights.trained_images import TrainedImages
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Run:
     log: RunLog
     progress: Progress
     peak: float
+    images: TrainedImages
     notes: list[str] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
     state: "State | None" = None
@@ -124,7 +127,8 @@ def _from_weights(run: Run, start: PretrainedModel) -> PretrainedModel:
     model.read_out = None
     model = at_image(run, model, 0)
     before = {key: value for key, value in start.provenance.items() if key in ("recipe", "data", "license", "steps")}
-    model.provenance = {**_provenance(run), "from": {"weights": start.fingerprint(), **before}}
+    earlier = TrainedImages.of(start.provenance)
+    model.provenance = {**_provenance(run, earlier), "from": {"weights": start.fingerprint(), **before}}
     return model
 
 
@@ -183,7 +187,8 @@ def _refuse_lost(run: Run) -> None:
         )
 
 
-def _provenance(run: Run) -> dict[str, Any]:
+def _provenance(run: Run, earlier: TrainedImages | None = None) -> dict[str, Any]:
+    """earlier: the images that the weights of the start were trained on."""
     folders = {source.shards.folder: source.shards for data in run.data for source in data.sources}
     return {
         "recipe": run.recipe.name,
@@ -192,6 +197,7 @@ def _provenance(run: Run) -> dict[str, Any]:
         ),
         "held_back": run.recipe.held_back,
         "seed": run.recipe.seed,
+        **(run.images | (earlier or TrainedImages())).entries(),
     }
 
 

@@ -17,6 +17,7 @@ from spectralgpt.tasks import Batch
 from spectralgpt.training.checkpoints import checkpoints, save_checkpoint
 from spectralgpt.training.distribution import Distribution, distributed
 from spectralgpt.training.flops import matmul_peak
+from spectralgpt.training.hashing import trained_images
 from spectralgpt.training.logs import RunLog, read_log
 from spectralgpt.training.loop import Work, train_steps
 from spectralgpt.training.meter import DivergedError, Meter
@@ -50,11 +51,12 @@ def run_training(
         bands = (recipe.model.config(image) if start is None else start.config).bands
         opened = tuple(stage_data(stage, data, bands, recipe.held_back) for stage in recipe.stages)
         with claimed(recipe, opened, data, out, distribution):
+            shown = progress if distribution.is_main else silent
+            images = trained_images(opened, out, distribution, interruption, shown)
             machine = recipe.machine
             log = RunLog(out, tensorboard=machine.tensorboard, wandb=machine.wandb, writes=distribution.is_main)
             peak = matmul_peak(distribution.device, resolved_precision(machine.precision, distribution.device))
-            shown = progress if distribution.is_main else silent
-            run = Run(recipe, opened, start, out, distribution, log, shown, peak)
+            run = Run(recipe, opened, start, out, distribution, log, shown, peak, images)
             run.notes += [f"left out {each}" for stage in opened for each in stage.left_out]
             try:
                 with closing(log):

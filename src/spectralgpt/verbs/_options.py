@@ -80,9 +80,38 @@ class ReadingOptions(TypedDict, total=False):
             "clouds."
         ),
     ]
+    nodata: Annotated[
+        str | float | None,
+        Option(
+            "Stored value of pixels without data, in addition to what the file declares, or several (0,-9999); none: "
+            "ignore what it declares."
+        ),
+    ]
     trust_input: Annotated[
         bool, Option("Continue even if the input check finds other bands or units than declared.", False)
     ]
+
+
+class LabelOptions(ReadingOptions, total=False):
+    """Which labels images have."""
+
+    masks: Annotated[
+        PathLike | None,
+        Option("Folder of the masks of the images; default: the folder named like masks or labels beside them."),
+    ]
+    after: Annotated[PathLike | None, Option("Folder of the later images, where DATA holds the earlier ones of pairs.")]
+    label: Annotated[str | None, Option("Column of a table that holds the label; default: by its name.")]
+    classes: Annotated[
+        PathLike | None,
+        Option(
+            "TOML file with the names and colours of the classes, or names like water,forest; default: as the files "
+            "say, else as they occur."
+        ),
+    ]
+    ignore: Annotated[
+        str | None, Option("Values of masks that mean no label, like 255 or 0,255; such pixels are never counted.")
+    ]
+    variant: Annotated[str | None, Option("Which classes of a known data set: 19 or 43 of BigEarthNet.")]
 
 
 class ImageOptions(ReadingOptions, total=False):
@@ -92,8 +121,8 @@ class ImageOptions(ReadingOptions, total=False):
     aoi: Annotated[PathLike | None, Option("GeoJSON file of the area of interest; the rest is left out.")]
 
 
-class ComputingOptions(TypedDict, total=False):
-    """How a scene is computed, window by window."""
+class EncodingOptions(TypedDict, total=False):
+    """How images are turned into features."""
 
     bands_as: Annotated[
         Literal["own"] | None,
@@ -101,11 +130,16 @@ class ComputingOptions(TypedDict, total=False):
             "own: use all bands of the image, in groups of their own, instead of matching them to the model's bands."
         ),
     ]
+    precision: Annotated[PrecisionChoice, Option("fp32, bf16, or auto (bf16 where the hardware supports it).", "auto")]
+
+
+class ComputingOptions(EncodingOptions, total=False):
+    """How a scene is computed, window by window."""
+
     overlap: Annotated[
         float, Option("Overlap of neighbouring windows, as a fraction of their side, from 0 to below 1.", 0.25)
     ]
     batch: Annotated[int, Option("Number of windows computed at once.", 8)]
-    precision: Annotated[PrecisionChoice, Option("fp32, bf16, or auto (bf16 where the hardware supports it).", "auto")]
 
 
 class DeviceOption(TypedDict, total=False):
@@ -122,6 +156,10 @@ class SeedOption(TypedDict, total=False):
     """Where random choices start."""
 
     seed: Annotated[int, Option("Seed of all random choices.", 0)]
+
+
+class ProbeOptions(WeightsOption, LabelOptions, EncodingOptions, SeedOption, DeviceOption, total=False):
+    """Everything that a verb needs to judge labelled images."""
 
 
 class KindOption(TypedDict, total=False):

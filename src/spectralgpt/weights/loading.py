@@ -6,6 +6,7 @@ from spectralgpt.errors import WeightsError
 from spectralgpt.weights.device import named_device
 from spectralgpt.weights.models import class_of
 from spectralgpt.weights.pretrained import PretrainedModel, read_contents
+from spectralgpt.weights.untrained import UNTRAINED, untrained
 
 
 def open_weights(name: str | os.PathLike[str], task: str | None = None) -> PretrainedModel:
@@ -23,6 +24,9 @@ def load_model(
 ) -> PretrainedModel:
     """The model of these weights on a device, in evaluation mode; only of this task, if one is named.
 
+    weights: as in `open_weights`, or `untrained` for a tiny network with random weights, `untrained:base` for another
+    size.
+
     device: as in `named_device`. Raises WeightsError, also when no weights are given, and OptionError for a device that
     does not exist here.
     """
@@ -34,4 +38,13 @@ def load_model(
             ("weights", "demo-output/weights"),
         )
     place = named_device(device)  # first: reading weights takes longer
+    name = os.fspath(weights)
+    if name.partition(":")[0] == UNTRAINED and not os.path.exists(name):
+        return _of_task(untrained(name), task).to(place)
     return open_weights(weights, task).to(place)
+
+
+def _of_task(model: PretrainedModel, task: str | None) -> PretrainedModel:
+    if task not in (None, model.task.name):
+        raise WeightsError(f"{UNTRAINED}: is a network for {model.task.name}", f"weights for {task}")
+    return model

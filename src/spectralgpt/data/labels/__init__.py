@@ -4,6 +4,7 @@ from spectralgpt.data.file_labels import FileLabels, FileSample
 from spectralgpt.data.labels.class_list import ClassList
 from spectralgpt.data.labels.file_set import FileSet
 from spectralgpt.data.labels.finding import find_labels
+from spectralgpt.data.labels.joined import JoinedSet, join
 from spectralgpt.data.labels.label_report import LabelReport
 from spectralgpt.data.labels.labelled import IGNORED, LabelledImage, LabelledSample, LabelledSet
 from spectralgpt.data.labels.opening import OpenedLabels, open_labels
@@ -16,6 +17,7 @@ __all__ = [
     "FileLabels",
     "FileSample",
     "FileSet",
+    "JoinedSet",
     "LabelReading",
     "LabelReport",
     "LabelledImage",
@@ -24,5 +26,6 @@ __all__ = [
     "OpenedLabels",
     "SampleSet",
     "find_labels",
+    "join",
     "open_labels",
 ]

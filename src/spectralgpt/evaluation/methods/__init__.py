@@ -1,1 +1,21 @@
 """Read-outs that are fitted to frozen features: one file each, with a `METHOD`."""
+
+import importlib
+import pkgutil
+
+from spectralgpt.errors import OptionError, did_you_mean
+from spectralgpt.evaluation.method import Method
+
+
+def names() -> list[str]:
+    """The methods: all modules of the room."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def find(name: str) -> Method:
+    """The method of this name. OptionError, with the nearest name, for any other."""
+    known = names()
+    if name not in known:
+        raise OptionError(f"unknown method {name!r}", f"one of: {', '.join(known)}", did_you_mean(name, known, 0.6))
+    method: Method = importlib.import_module(f"{__name__}.{name}").METHOD
+    return method

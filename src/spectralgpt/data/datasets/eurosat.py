@@ -1,0 +1,180 @@
+"""EuroSAT, multispectral: Level-1C patches of 64 pixels, 13 unnamed bands, B8A last; one of 10 classes.
+
+AnnualCrop/AnnualCrop_1.tif, ..., in the folder itself, in `EuroSATallBands` or `EuroSAT_MS`, or where the archive puts
+them, `ds/images/remote_sensing/otherDatasets/sentinel_2/tif`
+
+splits: `train_euro_result.txt`, `val_euro_result.txt` (of SpectralGPT), or `eurosat-train.txt`, `eurosat-val.txt`,
+`eurosat-test.txt` (of TorchGeo), in the folder or in `txt_file`
+
+Source: Helber et al., "EuroSAT" (IEEE JSTARS 2019); github.com/phelber/EuroSAT, doi.org/10.5281/zenodo.7711810.
+"""
+
+import csv
+import os
+import re
+from collections.abc import Mapping
+
+from spectralgpt.data.file_labels import FileLabels, FileSample
+from spectralgpt.data.folders import folders_in
+from spectralgpt.data.image_source import ImageSource
+from spectralgpt.data.incomplete import incomplete
+from spectralgpt.data.listed import first_existing, refuse_unlisted, splits_of
+from spectralgpt.errors import DataError, InputError, OptionError, argument, check_choice, first_few
+from spectralgpt.raster.handles import open_dataset
+from spectralgpt.tasks import Class
+
+EUROSAT_CLASSES = (
+    "AnnualCrop",
+    "Forest",
+    "HerbaceousVegetation",
+    "Highway",
+    "Industrial",
+    "Pasture",
+    "PermanentCrop",
+    "Residential",
+    "River",
+    "SeaLake",
+)
+EUROSAT_BANDS = 13
+EUROSAT_IMAGE = re.compile(r"(?P<category>[A-Za-z]+)_\d+\.(?P<suffix>tiff?|jpe?g)", re.IGNORECASE)
+EUROSAT_FOLDERS = (
+    "EuroSATallBands",
+    "EuroSAT_MS",
+    os.path.join("ds", "images", "remote_sensing", "otherDatasets", "sentinel_2", "tif"),
+    "2750",
+)
+"""Where archives put the class folders; the last one holds the RGB images."""
+
+EUROSAT_ORIGIN = "doi.org/10.5281/zenodo.7711810 (EuroSAT_MS.zip)"
+
+EUROSAT_LISTS: Mapping[str, Mapping[str, str]] = {
+    "spectralgpt": {"train": "train_euro_result.txt", "val": "val_euro_result.txt"},
+    "torchgeo": {"train": "eurosat-train.txt", "val": "eurosat-val.txt", "test": "eurosat-test.txt"},
+}
+"""Variant -> split -> name of its list."""
+
+
+def labels(folder: str, variant: str | None = None) -> FileLabels | None:
+    """One of ten classes per patch. variant: spectralgpt or torchgeo, the lists that give the splits; default those
+    that are there. Without lists no patch has a split.
+
+    An archive's folder is refused without one of the classes; any other folder may hold some of them, with a note.
+    """
+    roots = [folder, *(os.path.join(folder, each) for each in EUROSAT_FOLDERS)]
+    root = next(filter(_has_classes, roots), None)
+    if root is None:
+        return None
+    check_choice("variant", variant, (None, *EUROSAT_LISTS))
+    missing = _missing_classes(root)
+    if missing and root.endswith(EUROSAT_FOLDERS):
+        raise incomplete(root, "10 class folders", missing, "at least one image in each", EUROSAT_ORIGIN)
+    present = [each for each in EUROSAT_CLASSES if each not in missing]
+    splits = _splits(folder, root, variant)
+    samples = []
+    for category in present:
+        for name in _images(os.path.join(root, category)):
+            path = os.path.join(root, category, name)
+            stem = os.path.splitext(name)[0]
+            image = ImageSource(path, (path,), bands="eurosat")
+            samples.append(FileSample(f"{category}/{name}", image, labels=(category,), split=splits.get(stem, "")))
+    refuse_unlisted(root, splits, (_stem(sample.name) for sample in samples), "image", EUROSAT_ORIGIN)
+    notes = (f"without {len(missing)} of EuroSAT's 10 classes: {first_few(missing, 4)}",) if missing else ()
+    return FileLabels(folder, "class", tuple(samples), tuple(map(Class, present)), notes=notes)
+
+
+def _has_classes(root: str) -> bool:
+    """Whether a folder has class folders of these names, two or more and mostly, with images named like EuroSAT's; the
+    first has 13 bands, or is one of the RGB images."""
+    if not os.path.isdir(root):
+        return False
+    folders = folders_in(root)
+    present = [each for each in EUROSAT_CLASSES if each in folders]
+    if len(present) < 2 or len(present) < len(folders) - len(present):
+        return False
+    first = next((name for each in present if (name := _first_image(os.path.join(root, each)))), None)
+    return first is not None and (_is_rgb(first) or _bands(os.path.join(root, first)) == EUROSAT_BANDS)
+
+
+def _bands(path: str) -> int:
+    """The number of bands in a file; a broken one is reported when it is read."""
+    try:
+        with open_dataset(path) as dataset:
+            return int(dataset.count)
+    except InputError:
+        return EUROSAT_BANDS
+
+
+def _first_image(folder: str) -> str | None:
+    """CLASS/NAME of an image in a class folder."""
+    category = os.path.basename(folder)
+    with os.scandir(folder) as entries:
+        return next((f"{category}/{entry.name}" for entry in entries if _is_image_of(entry.name, category)), None)
+
+
+def _is_rgb(image: str) -> bool:
+    return image.lower().endswith(("jpg", "jpeg"))
+
+
+def _images(folder: str) -> list[str]:
+    return sorted(name for name in os.listdir(folder) if _is_image_of(name, os.path.basename(folder)))
+
+
+def _is_image_of(name: str, category: str) -> bool:
+    match = EUROSAT_IMAGE.fullmatch(name)
+    return match is not None and match["category"] == category
+
+
+def _missing_classes(root: str) -> list[str]:
+    """Classes without an image. DataError for the RGB images."""
+    present = set(folders_in(root))
+    first = {each: _first_image(os.path.join(root, each)) for each in EUROSAT_CLASSES if each in present}
+    if any(name is not None and _is_rgb(name) for name in first.values()):
+        raise DataError(
+            f"{root}: found EuroSAT's RGB images (JPEG)",
+            "the multispectral ones, of 13 bands (TIFF)",
+            f"Download them from {EUROSAT_ORIGIN}",
+        )
+    return [each for each in EUROSAT_CLASSES if first.get(each) is None]
+
+
+def _splits(folder: str, root: str, variant: str | None) -> dict[str, str]:
+    """Stem of an image -> split. OptionError where lists of both kinds are there and the variant does not say which."""
+    places = [folder, os.path.join(folder, "txt_file"), root]
+    found = {kind: _lists(places, names) for kind, names in EUROSAT_LISTS.items()}
+    table = first_existing([folder, root], "labels.csv")
+    tabled = _tabled(table) if table is not None else {}
+    kinds = [kind for kind, lists in found.items() if lists]
+    if tabled and "spectralgpt" not in kinds:
+        kinds.insert(0, "spectralgpt")
+    if variant is not None and variant not in kinds:
+        names = ", ".join(EUROSAT_LISTS[variant].values())
+        raise OptionError(f"{argument('variant', variant)}: found no such lists in {folder}", names)
+    if variant is None and len(kinds) > 1:
+        raise OptionError(
+            f"{folder}: found the lists of {' and of '.join(kinds)}", "one", "Choose", ("variant", kinds[0])
+        )
+    kind = variant or next(iter(kinds), "")
+    lists = found.get(kind, {})
+    return splits_of(lists, lambda line: _stem(line.split()[0])) if lists else tabled if kind else {}
+
+
+def _lists(places: list[str], names: Mapping[str, str]) -> dict[str, str]:
+    """Split -> path, of the lists that are there. DataError where only some of a kind are."""
+    found = {split: path for split, name in names.items() if (path := first_existing(places, name)) is not None}
+    if found and len(found) < len(names):
+        missing = ", ".join(name for split, name in names.items() if split not in found)
+        raise DataError(f"{places[0]}: found {', '.join(found.values())} without {missing}", "all of them or none")
+    return found
+
+
+def _tabled(table: str) -> dict[str, str]:
+    """Splits of SpectralGPT's lists, in a table with the columns file and spectralgpt_split; empty for other tables."""
+    with open(table, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if not {"file", "spectralgpt_split"} <= set(reader.fieldnames or ()):
+            return {}
+        return {_stem(row["file"]): row["spectralgpt_split"] for row in reader if row["spectralgpt_split"]}
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(os.path.basename(path.replace("\\", "/")))[0]

@@ -1,0 +1,44 @@
+"""Features with mean 0 and deviation 1, by the samples that a read-out is fitted to alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+FLAT = 1e-7
+"""A value with a deviation below this share of its largest size is constant: what is left is rounding of float32."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standardization:
+    """Mean of each value, and what it is multiplied by: 1 / deviation, 0 for a constant value."""
+
+    mean: Float64[np.ndarray, " value"]
+    factor: Float64[np.ndarray, " value"]
+
+    @classmethod
+    def of(
+        cls, features: Float32[np.ndarray, "sample value"], weight: Float64[np.ndarray, " sample"]
+    ) -> "Standardization":
+        """The one of these samples; a sample of weight 2 is two samples."""
+        exact = features.astype(np.float64)
+        share = weight / weight.sum()
+        mean = share @ exact
+        exact -= mean
+        deviation = np.sqrt(share @ np.square(exact))
+        constant = deviation <= FLAT * np.abs(features).max(axis=0)
+        return cls(mean, np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation)))
+
+    def of_features(self, features: Float32[np.ndarray, "sample value"]) -> Float64[np.ndarray, "sample value"]:
+        """The features, standardized."""
+        return np.asarray((features - self.mean) * self.factor)
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """What is saved."""
+        return {"mean": self.mean, "factor": self.factor}
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, np.ndarray]) -> "Standardization":
+        """The one that `arrays` describes."""
+        return cls(arrays["mean"], arrays["factor"])

@@ -1,0 +1,102 @@
+"""A saved probe on disk: probe.json says what it is, probe.safetensors holds its numbers."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from spectralgpt.disk import atomic_write
+from spectralgpt.errors import CHECK_DISK, InputError, TargetError, WeightsError
+from spectralgpt.plain import from_plain, to_plain
+from spectralgpt.tasks import Class, TargetKind
+
+DESCRIPTION, NUMBERS = "probe.json", "probe.safetensors"
+PROBE_FORMAT = "spectralgpt probe"
+PROBE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeDescription:
+    """What a saved probe is.
+
+    method: of `evaluation.methods`; settings: what was chosen of it. thresholds: from which probability on a class
+    applies, one per class, or one of the second class of two; empty where the likeliest class is the answer. weights,
+    fingerprint: of the model that makes the features, as it was given. read_out, bands_as, precision: how it does.
+    rules: number of the rules by which features are made. made: data, seeds, scores and versions, for people.
+    checksum: SHA-256 of the numbers.
+    """
+
+    format: str
+    version: int
+    target: TargetKind
+    classes: tuple[Class, ...]
+    method: str
+    settings: Mapping[str, str]
+    thresholds: tuple[float, ...]
+    weights: str
+    fingerprint: str
+    read_out: Literal["auto", "mean", "layers"]
+    bands_as: Literal["own"] | None
+    precision: Literal["fp32", "bf16"]
+    rules: int
+    checksum: str
+    made: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_probe(folder: Path) -> bool:
+    """Whether a folder holds a saved probe."""
+    return (folder / DESCRIPTION).is_file()
+
+
+def write_probe(folder: Path, description: ProbeDescription, numbers: Mapping[str, np.ndarray]) -> None:
+    """Write both files, each by atomic write, into a folder that exists. TargetError when the disk refuses."""
+    content = save({name: np.ascontiguousarray(array) for name, array in numbers.items()})
+    plain = {**to_plain(description), "checksum": hashlib.sha256(content).hexdigest()}
+    try:
+        with atomic_write(folder / NUMBERS) as file:
+            file.write(content)
+        with atomic_write(folder / DESCRIPTION) as file:
+            file.write((json.dumps(plain, indent=2) + "\n").encode())
+    except OSError as error:
+        raise TargetError(f"{folder}: the probe cannot be written ({error})", do=CHECK_DISK) from None
+
+
+def read_probe(folder: Path) -> tuple[ProbeDescription, dict[str, np.ndarray]]:
+    """Description and numbers. WeightsError for a file that is missing, damaged, or of another version."""
+    path = folder / DESCRIPTION
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        content = (folder / NUMBERS).read_bytes()
+    except FileNotFoundError as error:
+        raise WeightsError(f"{error.filename}: does not exist", "a folder that `probe` wrote") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: cannot be read ({error})", "a folder that `probe` wrote") from None
+    description = _described(path, plain)
+    if hashlib.sha256(content).hexdigest() != description.checksum:
+        raise WeightsError(
+            f"{folder / NUMBERS}: is not the file that was written with {DESCRIPTION} (its checksum differs)",
+            do="Run `probe` again, or copy both files again",
+        )
+    try:
+        return description, load(content)
+    except (SafetensorError, ValueError) as error:
+        raise WeightsError(f"{folder / NUMBERS}: is damaged ({error})", do="Run `probe` again") from None
+
+
+def _described(path: Path, plain: Any) -> ProbeDescription:
+    if not isinstance(plain, dict) or plain.get("format") != PROBE_FORMAT:
+        raise WeightsError(f"{path}: is no description of a probe", "a folder that `probe` wrote")
+    if plain.get("version") != PROBE_VERSION:
+        raise WeightsError(
+            f"{path}: found version {plain.get('version')!r}", f"{PROBE_VERSION}", "Use the version that wrote it"
+        )
+    try:
+        return from_plain(ProbeDescription, plain)
+    except InputError as error:
+        raise WeightsError(f"{path}: {error}", "a folder that `probe` wrote") from None

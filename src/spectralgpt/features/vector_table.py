@@ -1,0 +1,177 @@
+"""A table of vectors, one row per image: GeoParquet or CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Float32
+
+from spectralgpt.disk import atomic_write
+from spectralgpt.errors import CHECK_DISK, TargetError
+from spectralgpt.raster import Footprint
+
+TABLE_SUFFIXES = (".parquet", ".csv")
+"""Endings of a table of vectors."""
+
+MARK = b"spectralgpt"
+"""Key of a Parquet table's mark in its metadata."""
+
+ROWS_TOGETHER = 1024
+"""Rows of a row group: a reader of a few rows reads no more than these."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorRow:
+    """An image and its vector. path: as it was found. footprint: None without georeference. date: ISO, empty where
+    unknown; of several dates, all, separated by commas. valid: the valid share of its values, from 0 to 1."""
+
+    path: str
+    footprint: Footprint | None
+    date: str
+    valid: float
+    vector: Float32[np.ndarray, " value"]
+
+
+def is_table(target: Path) -> bool:
+    """Whether a target is a table by its ending."""
+    return target.suffix.lower() in TABLE_SUFFIXES
+
+
+def check_table_target(target: Path, mark: str, first: str) -> None:
+    """TargetError where the target could not be written, or is a file that this command did not write before.
+
+    mark: what a table of the same command and sources says of itself. first: the path in its first row, by which a
+    CSV, which has no place for a mark, is known.
+    """
+    if target.is_dir():
+        raise TargetError(f"{target}: is a folder", do="Give the name of a file inside it")
+    if not target.parent.is_dir():
+        raise TargetError(f"{target}: the folder {target.parent} does not exist", do="Create it first")
+    if target.exists() and not _is_ours(target, mark, first):
+        raise TargetError(
+            f"{target}: exists, and is not the result of an earlier run of this command on the same sources",
+            do="Choose another name, or remove it first",
+        )
+
+
+def write_vectors(target: Path, rows: Iterable[VectorRow], values: int, common: Mapping[str, Any], mark: str) -> int:
+    """Write the table by atomic write and return the number of rows.
+
+    values: per vector. common: columns with one value for all rows, like the fingerprint. mark: stored with a Parquet
+    table. Parquet has the outline as the geometry of GeoParquet 1.1.0 (WKB, OGC:CRS84) and the vector as one list
+    column; CSV has the outline as WKT and a column per value. TargetError when the disk refuses.
+    """
+    kind = _Parquet if target.suffix.lower() == ".parquet" else _Csv
+    count = 0
+    try:
+        with atomic_write(target) as file, closing(kind(file, values, common, mark)) as writer:
+            for together in _batches(rows):
+                writer.rows(together)
+                count += len(together)
+    except OSError as error:
+        raise TargetError(f"{target}: cannot be written ({error})", do=CHECK_DISK) from None
+    finally:
+        target.with_name(target.name + ".partial").unlink(missing_ok=True)
+    return count
+
+
+def _batches(rows: Iterable[VectorRow]) -> Iterator[list[VectorRow]]:
+    together: list[VectorRow] = []
+    for row in rows:
+        together.append(row)
+        if len(together) == ROWS_TOGETHER:
+            yield together
+            together = []
+    if together:
+        yield together
+
+
+class _Parquet:
+    """GeoParquet 1.1.0, without a bounding-box column."""
+
+    def __init__(self, file: BinaryIO, values: int, common: Mapping[str, Any], mark: str):
+        fields = [
+            pa.field("path", pa.string()),
+            pa.field("geometry", pa.binary()),
+            pa.field("date", pa.string()),
+            pa.field("valid_share", pa.float64()),
+            pa.field("vector", pa.list_(pa.float32(), values)),
+            *(pa.field(name, pa.scalar(value).type) for name, value in common.items()),
+        ]
+        self._common = common
+        # In the schema, not added at the end, where pyarrow's own reader would not see it; so without the optional box,
+        # which is known only then. No crs: longitude and latitude, OGC:CRS84.
+        geometry = {"encoding": "WKB", "geometry_types": ["Polygon"]}
+        geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}}
+        self._schema = pa.schema(fields, metadata={MARK: mark, b"geo": json.dumps(geo)})
+        self._writer = pq.ParquetWriter(file, self._schema, compression="zstd")
+
+    def rows(self, rows: Sequence[VectorRow]) -> None:
+        footprints = [row.footprint for row in rows]
+        columns = [
+            pa.array([row.path for row in rows], pa.string()),
+            pa.array([None if each is None else each.wkb for each in footprints], pa.binary()),
+            pa.array([row.date or None for row in rows], pa.string()),
+            pa.array([row.valid for row in rows], pa.float64()),
+            _lists(np.stack([row.vector for row in rows])),
+            *(pa.array([value] * len(rows), pa.scalar(value).type) for value in self._common.values()),
+        ]
+        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _Csv:
+    def __init__(self, file: BinaryIO, values: int, common: Mapping[str, Any], mark: str):
+        self._file, self._common = file, common
+        self._write([_columns(values, common)])
+
+    def rows(self, rows: Sequence[VectorRow]) -> None:
+        self._write(
+            [
+                row.path,
+                "" if row.footprint is None else row.footprint.wkt,
+                row.date,
+                f"{row.valid:.6f}",
+                *self._common.values(),
+                *row.vector.tolist(),
+            ]
+            for row in rows
+        )
+
+    def close(self) -> None:
+        """Nothing is left to write."""
+
+    def _write(self, rows: Iterable[Sequence[Any]]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        self._file.write(text.getvalue().encode())
+
+
+def _columns(values: int, common: Mapping[str, Any]) -> list[str]:
+    return ["path", "geometry", "date", "valid_share", *common, *(f"e{index}" for index in range(values))]
+
+
+def _lists(vectors: Float32[np.ndarray, "row value"]) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float32()), vectors.shape[1])
+
+
+def _is_ours(target: Path, mark: str, first: str) -> bool:
+    try:
+        if target.suffix.lower() == ".parquet":
+            return (pq.read_schema(target).metadata or {}).get(MARK) == mark.encode()
+        with open(target, newline="", encoding="utf-8") as file:
+            reader = csv.reader(file)
+            header, row = next(reader, []), next(reader, [])
+    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException):
+        return False
+    return header[:4] == _columns(0, {}) and row[:1] == [first]

@@ -1,0 +1,113 @@
+"""The images that a run trains on, hashed once at its start: the weights' provenance names them."""
+
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+
+from spectralgpt.data import Shards
+from spectralgpt.disk import atomic_write
+from spectralgpt.errors import CHECK_DISK, TargetError
+from spectralgpt.interruption import Interruption
+from spectralgpt.progress import Progress
+from spectralgpt.training.distribution import Distribution
+from spectralgpt.training.stage_data import StageData, data_fingerprint
+from spectralgpt.weights.trained_images import TrainedImages
+
+IMAGES_FILE = "images.json"
+"""The file in a run's folder: a run that is resumed does not read all samples again."""
+
+AT_ONCE = 64
+"""Samples that a thread hashes at a time."""
+
+Rows = Int64[np.ndarray, "..."]
+
+
+def trained_images(
+    data: Sequence[StageData],
+    out: Path,
+    distribution: Distribution,
+    interruption: Interruption,
+    progress: Progress,
+) -> TrainedImages:
+    """The images that the stages train on, from the run's folder or, at its first start, from the shards.
+
+    Held-back samples are not among them. By all processes together, each of which hashes its share; the main process,
+    which saves the weights, returns all. progress: stage "hashing images", in samples of this process. An interrupt
+    raises KeyboardInterrupt, in all processes; the next start begins again. DataError for a damaged shard; TargetError
+    when the disk refuses.
+    """
+    shards = data_fingerprint(data)
+    stored = _stored(out / IMAGES_FILE, shards) if distribution.is_main else None
+    if not distribution.any(distribution.is_main and stored is None):
+        return stored or TrainedImages()
+    found = _hashed(_parts(data, distribution), interruption, progress)
+    if distribution.any(interruption.asked):
+        raise KeyboardInterrupt
+    hashes = frozenset().union(*distribution.gathered(found))
+    sides = {
+        source.shards.layouts[layout].side for stage in data for source in stage.sources for layout in source.layouts
+    }
+    images = TrainedImages(hashes, frozenset(sides))
+    if distribution.is_main:
+        _store(out / IMAGES_FILE, shards, images)
+    return images
+
+
+def _parts(data: Sequence[StageData], distribution: Distribution) -> list[tuple[Shards, int, Rows]]:
+    """The samples of all stages that this process hashes, each once: shards, layout, and at most AT_ONCE rows."""
+    trained: dict[tuple[Path, int], tuple[Shards, list[Rows]]] = {}
+    for stage in data:
+        for source in stage.sources:
+            for layout, rows in zip(source.layouts, source.rows, strict=True):
+                trained.setdefault((source.shards.folder, layout), (source.shards, []))[1].append(rows)
+    parts = []
+    for (_, layout), (shards, several) in trained.items():
+        rows = np.unique(np.concatenate(several))
+        parts += [(shards, layout, rows[start : start + AT_ONCE]) for start in range(0, len(rows), AT_ONCE)]
+    return parts[distribution.rank :: distribution.ranks]
+
+
+def _hashed(
+    parts: Sequence[tuple[Shards, int, Rows]], interruption: Interruption, progress: Progress
+) -> frozenset[str]:
+    """The hashes of the parts; some of them if interrupted. In threads, as hashing lets others run."""
+    found: set[str] = set()
+    done, total = 0, sum(len(rows) for _, _, rows in parts)
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for hashes, (_, _, rows) in zip(pool.map(_part, parts), parts, strict=True):
+            found.update(hashes)
+            done += len(rows)
+            progress("hashing images", done, total)
+            if interruption.asked:
+                pool.shutdown(cancel_futures=True)
+                break
+    return frozenset(found)
+
+
+def _part(part: tuple[Shards, int, Rows]) -> list[str]:
+    shards, layout, rows = part
+    return shards.hashes(layout, rows)
+
+
+def _stored(path: Path, shards: str) -> TrainedImages | None:
+    """What an earlier start stored; None without it, or where it is damaged or of other shards."""
+    try:
+        content = json.loads(path.read_bytes())
+        return TrainedImages.of(content) if content["shards"] == shards else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _store(path: Path, shards: str, images: TrainedImages) -> None:
+    content: dict[str, Any] = {"shards": shards, **images.entries()}
+    try:
+        with atomic_write(path) as file:
+            file.write((json.dumps(content, indent=1) + "\n").encode())
+    except OSError as error:
+        raise TargetError(f"{path}: cannot be written ({error.strerror})", do=CHECK_DISK) from None

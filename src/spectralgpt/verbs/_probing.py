@@ -1,0 +1,311 @@
+"""Judging features by labels: rounds by place, answers of several methods, tables of counts, intervals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Bool, Float32, Int64
+
+    from spectralgpt.data.labels import LabelledSet
+    from spectralgpt.evaluation import Choice, DenseFeatures, Method, Outcome, Parts, Places, StripAnswer, Targets
+    from spectralgpt.metrics import ConfusionCounts, ImageTable, Interval, LabelTable
+    from spectralgpt.tasks import TargetKind
+
+MOST_THUMBNAILS = 400
+"""Images of which predicted masks are kept for the report."""
+
+LARGEST_THUMBNAIL = 1024
+"""Columns of an image above which its predicted mask is not kept."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """What every kind of features is judged on: the same samples in the same rounds.
+
+    truth: the classes of each sample. split: the given parts, or the places to cross-validate over. contents: a hash
+    per image. notes: on the split.
+    """
+
+    data: "LabelledSet"
+    truth: "Bool[np.ndarray, 'sample class']"
+    places: "Places"
+    split: "Parts | Places"
+    contents: tuple[str, ...]
+    repeats: int
+    folds: int
+    seed: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Of the samples."""
+        return [sample.name for sample in self.data.samples]
+
+    @property
+    def how(self) -> str:
+        """The split in words."""
+        from spectralgpt.evaluation import Parts
+
+        if isinstance(self.split, Parts):
+            split = self.split
+            return f"given split: {len(split.train)} train, {len(split.val)} val, {len(split.test)} test"
+        known = {"groups": "by group", "positions": "by position", "none": "each image its own, as none is known"}
+        times = f", repeated {self.repeats} times" if self.repeats > 1 else ""
+        return f"{self.folds} folds over {self.places.count} places ({known[self.places.how]}){times}"
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes."""
+        return [one.name for one in self.data.classes]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """Answers of one method on one kind of features.
+
+    tables: one per repeat, each of the reported samples. samples: their indices; places: of them. likely: probabilities
+    of the classes of images, mean over repeats; predicted: thumbnails of masks in the first repeat, by sample; each is
+    None for the other kind of labels. choices: what was chosen in each round.
+    """
+
+    features: str
+    method: str
+    tables: tuple["ImageTable", ...]
+    samples: "Int64[np.ndarray, ' reported']"
+    places: "Int64[np.ndarray, ' reported']"
+    choices: tuple["Choice", ...]
+    seeds: tuple[int, ...]
+    seconds: float
+    notes: tuple[str, ...]
+    likely: "Float32[np.ndarray, 'reported class'] | None" = None
+    predicted: "Mapping[int, np.ndarray] | None" = None
+
+    @property
+    def title(self) -> str:
+        """Features and method in words."""
+        return f"{self.features}, {self.method}"
+
+    def intervals(self, target: "TargetKind") -> dict[str, "Interval"]:
+        """Every score of the target with its interval, by name."""
+        from spectralgpt.metrics import bootstrap
+        from spectralgpt.tasks import scores_of
+
+        return {score.name: bootstrap(self.tables, score, self.places) for score in scores_of(target)}
+
+    def differences(self, other: "Judged", target: "TargetKind") -> dict[str, "Interval"]:
+        """How much more this one scores than the other on the same samples, by name of the score."""
+        from spectralgpt.metrics import paired_difference
+        from spectralgpt.tasks import scores_of
+
+        return {
+            score.name: paired_difference(self.tables, other.tables, score, self.places) for score in scores_of(target)
+        }
+
+
+def trial_of(
+    data: "LabelledSet",
+    contents: Sequence[str],
+    *,
+    split: Literal["auto", "given", "places"],
+    apart: float | int,
+    repeats: int,
+    folds: int,
+    seed: int,
+) -> Trial:
+    """The rounds of a labelled set: folds over places, or its own split.
+
+    split: given, the set's own, reported on its test part or, where it has none, on its validation part; places, folds
+    over all samples; auto, the set's own if it has a test part. Raises DataError for a split that cannot be used.
+    """
+    import numpy as np
+
+    from spectralgpt.evaluation import given_parts, places_of
+
+    samples, truth = data.samples, truth_of(data)
+    unknown = (float("nan"), float("nan"))
+    places = places_of(
+        [sample.group for sample in samples],
+        np.array([sample.position or unknown for sample in samples], np.float64).reshape(-1, 2),
+        np.array([sample.extent for sample in samples], np.float64),
+        apart,
+    )
+    splits = [sample.split for sample in samples]
+    notes: tuple[str, ...] = ()
+    parts: Parts | Places = places
+    if split == "given" or (split == "auto" and "test" in splits):
+        if "test" not in splits:
+            splits = ["test" if each == "val" else each for each in splits]
+        parts = given_parts(splits, truth, [one.name for one in data.classes])
+    elif split == "auto" and any(splits):
+        notes = (
+            f"the data's own split ({', '.join(sorted(set(splits) - {''}))}) has no test part, so folds over places "
+            "are used; split='given' reports on its validation part",
+        )
+    return Trial(data, truth, places, parts, tuple(contents), repeats, folds, seed, notes)
+
+
+def truth_of(data: "LabelledSet") -> "Bool[np.ndarray, 'sample class']":
+    """The classes of each sample; for masks, those that occur in it."""
+    import numpy as np
+
+    truth = np.zeros((len(data.samples), len(data.classes)), bool)
+    for index, sample in enumerate(data.samples):
+        labels: Sequence[int] | np.ndarray = sample.labels
+        if data.target in ("mask", "change"):
+            found = data.read(index).mask
+            assert found is not None, "a target of masks has masks"
+            labels = np.unique(found[found >= 0])
+        truth[index, labels] = True
+    return truth
+
+
+def judge_images(
+    trial: Trial,
+    features: "Float32[np.ndarray, 'sample value']",
+    title: str,
+    methods: Sequence["Method"],
+    *,
+    auto: bool,
+) -> dict[str, Judged]:
+    """Answers of each method, and of `auto` if asked, by the method's name."""
+    from spectralgpt.evaluation import run_protocol
+
+    outcomes: Mapping[str, Outcome] = run_protocol(
+        features,
+        targets_of(trial),
+        trial.split,
+        methods,
+        trial.data.target,
+        places=trial.places,
+        names=trial.names,
+        classes=trial.classes,
+        contents=trial.contents,
+        auto=auto,
+        repeats=trial.repeats,
+        count=trial.folds,
+        seed=trial.seed,
+    )
+    return {name: _judged(trial, title, outcome) for name, outcome in outcomes.items()}
+
+
+def targets_of(trial: Trial) -> "Targets":
+    """The labels of images."""
+    import numpy as np
+
+    from spectralgpt.evaluation import Targets
+
+    return Targets(trial.truth, trial.data.target == "classes", np.ones(len(trial.truth)))
+
+
+def image_table(
+    trial: Trial,
+    samples: "Int64[np.ndarray, ' reported']",
+    answered: "Bool[np.ndarray, 'reported class']",
+    likely: "Float32[np.ndarray, 'reported class']",
+) -> "ConfusionCounts | LabelTable":
+    """The table of answers for images."""
+    from spectralgpt.metrics import ConfusionCounts, LabelTable
+
+    truth = trial.truth[samples]
+    if trial.data.target == "classes":
+        return LabelTable(truth, answered, likely)
+    return ConfusionCounts.of_classes(truth.argmax(axis=1), answered.argmax(axis=1), truth.shape[1], likely)
+
+
+def _judged(trial: Trial, title: str, outcome: "Outcome") -> Judged:
+    pairs = zip(outcome.answered, outcome.probabilities, strict=True)
+    tables = tuple(image_table(trial, outcome.samples, answered, likely) for answered, likely in pairs)
+    return Judged(
+        features=title,
+        method=outcome.method,
+        tables=tables,
+        samples=outcome.samples,
+        places=trial.places.ids[outcome.samples],
+        choices=outcome.choices,
+        seeds=outcome.seeds,
+        seconds=outcome.seconds,
+        notes=outcome.notes,
+        likely=outcome.probabilities.mean(axis=0),
+    )
+
+
+def judge_pixels(
+    trial: Trial, dense: "DenseFeatures", title: str, methods: Sequence["Method"], *, auto: bool
+) -> dict[str, Judged]:
+    """Answers of each method for the pixels of masks, and of `auto` if asked, by the method's name."""
+    from spectralgpt.evaluation import run_dense
+
+    counted = _Counted(trial)
+    outcome = run_dense(
+        dense,
+        trial.split,
+        methods,
+        trial.data.target,
+        trial.classes,
+        counted.add,
+        places=trial.places,
+        contents=trial.contents,
+        auto=auto,
+        repeats=trial.repeats,
+        count=trial.folds,
+        seed=trial.seed,
+    )
+    return {
+        name: Judged(
+            features=title,
+            method=name,
+            tables=counted.tables(name, len(outcome.seeds), outcome.images),
+            samples=outcome.images,
+            places=trial.places.ids[outcome.images],
+            choices=choices,
+            seeds=outcome.seeds,
+            seconds=outcome.seconds[name],
+            notes=outcome.notes,
+            predicted=counted.thumbnails[name],
+        )
+        for name, choices in outcome.choices.items()
+    }
+
+
+class _Counted:
+    """Counts of answers, added up strip by strip, and thumbnails of the first repeat."""
+
+    def __init__(self, trial: Trial):
+        self._classes = len(trial.classes)
+        self._counts: dict[tuple[str, int, int], ConfusionCounts] = {}
+        self.thumbnails: dict[str, dict[int, np.ndarray]] = {}
+
+    def add(self, strip: "StripAnswer") -> None:
+        """Count a strip. A labelled pixel without an answer is an error of its class."""
+        import numpy as np
+
+        from spectralgpt.metrics import ConfusionCounts
+
+        for name, answered in strip.answered.items():
+            # of pixels without an answer nothing is asked
+            likely = np.nan_to_num(strip.probabilities[name])
+            counts = ConfusionCounts.of_mask(strip.truth, answered, self._classes, likely)
+            key = name, strip.repeat, strip.image
+            self._counts[key] = self._counts[key] + counts if key in self._counts else counts
+            if strip.repeat == 0:
+                self._keep(name, strip.image, answered)
+
+    def tables(self, name: str, repeats: int, images: "Int64[np.ndarray, ' image']") -> tuple["ConfusionCounts", ...]:
+        """The table of each repeat."""
+        from spectralgpt.metrics import ConfusionCounts
+
+        return tuple(
+            ConfusionCounts.joined([self._counts[name, repeat, image] for image in images.tolist()])
+            for repeat in range(repeats)
+        )
+
+    def _keep(self, name: str, image: int, answered: "np.ndarray") -> None:
+        import numpy as np
+
+        kept = self.thumbnails.setdefault(name, {})
+        if image in kept:
+            kept[image] = np.concatenate([kept[image], answered])
+        elif len(kept) < MOST_THUMBNAILS and answered.shape[1] <= LARGEST_THUMBNAIL:
+            kept[image] = answered

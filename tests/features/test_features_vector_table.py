@@ -1,0 +1,84 @@
+"""Tables of vectors: GeoParquet and CSV."""
+
+import csv
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from affine import Affine
+from rasterio.crs import CRS
+
+from spectralgpt.errors import TargetError
+from spectralgpt.features.vector_table import ROWS_TOGETHER, VectorRow, check_table_target, write_vectors
+from spectralgpt.raster import Grid, footprint
+
+COMMON = {"fingerprint": "0d57", "rules": 1}
+
+
+def rows(count, values=3):
+    outline = footprint(Grid(CRS.from_epsg(4326).to_wkt(), Affine(1, 0, 5, 0, -1, 47), 2, 2))
+    vectors = np.random.default_rng(0).normal(size=(count, values)).astype(np.float32)
+    return [
+        VectorRow(f"image {i}.tif", outline if i % 2 else None, "2020-05-01" if i % 3 else "", i / count, vectors[i])
+        for i in range(count)
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 5, ROWS_TOGETHER + 1])
+def test_parquet_comes_back(tmp_path, count):
+    target, written = tmp_path / "out.parquet", rows(count)
+    assert write_vectors(target, iter(written), 3, COMMON, "a mark") == count
+    table = pq.read_table(target)
+    assert table["path"].to_pylist() == [row.path for row in written]
+    assert table["geometry"].to_pylist() == [row.footprint and row.footprint.wkb for row in written]
+    assert table["date"].to_pylist() == [row.date or None for row in written]
+    assert np.array_equal(np.array(table["vector"].to_pylist(), np.float32), np.stack([row.vector for row in written]))
+    assert set(table["fingerprint"].to_pylist()) == {"0d57"}
+    assert set(table["rules"].to_pylist()) == {1}
+    assert [path.name for path in tmp_path.iterdir()] == ["out.parquet"]
+
+
+def test_geoparquet_metadata(tmp_path):
+    write_vectors(tmp_path / "out.parquet", rows(4), 3, COMMON, "a mark")
+    geo = json.loads(pq.read_schema(tmp_path / "out.parquet").metadata[b"geo"])
+    assert geo["version"] == "1.1.0"
+    assert geo["primary_column"] == "geometry"
+    assert geo["columns"]["geometry"] == {"encoding": "WKB", "geometry_types": ["Polygon"]}
+
+
+def test_csv_has_a_column_per_value(tmp_path):
+    written = rows(3)
+    write_vectors(tmp_path / "out.csv", written, 3, COMMON, "a mark")
+    with open(tmp_path / "out.csv", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert list(found[0]) == ["path", "geometry", "date", "valid_share", "fingerprint", "rules", "e0", "e1", "e2"]
+    read = np.array([[float(row[f"e{i}"]) for i in range(3)] for row in found], np.float32)
+    assert np.array_equal(read, np.stack([row.vector for row in written]))
+    assert found[1]["geometry"].startswith("POLYGON ((")
+    assert found[0]["geometry"] == ""
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_only_an_earlier_result_is_replaced(tmp_path, ending):
+    target = tmp_path / f"out.{ending}"
+    check_table_target(target, "a mark", "image 0.tif")
+    target.write_text("mine")
+    with pytest.raises(TargetError, match="not the result of an earlier run"):
+        check_table_target(target, "a mark", "image 0.tif")
+    write_vectors(target, rows(2), 3, COMMON, "a mark")
+    check_table_target(target, "a mark", "image 0.tif")
+    with pytest.raises(TargetError, match="not the result"):
+        check_table_target(target, "another mark", "another.tif")
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path):
+    def failing():
+        yield from rows(2)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_vectors(tmp_path / "out.parquet", failing(), 3, COMMON, "a mark")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(TargetError, match="does not exist"):
+        check_table_target(tmp_path / "nowhere" / "out.csv", "a mark", "")
