@@ -132,6 +132,17 @@ def test_gsd_takes_image_and_mask_to_one_grid(tmp_path):
     assert np.array_equal(read.mask, stored(tmp_path / "masks" / "mask_0.tif")[0][1::2, 1::2] - 1)
 
 
+def test_a_given_nodata_is_not_valid_in_images(tmp_path):
+    pairs(tmp_path, 1)
+    values = stored(tmp_path / "after" / "0.tif")
+    values[:, 2:4, 3] = 7777
+    write(tmp_path / "after" / "0.tif", values, names=NAMES)
+    assert opened(tmp_path).data.read(0).image.read().valid is None
+    valid = opened(tmp_path, nodata="7777").data.read(0).image.read().valid
+    assert np.array_equal(valid[1], values != 7777)
+    assert valid[0].all()
+
+
 def test_the_set_is_picklable_and_reads_in_threads(tmp_path):
     masked(tmp_path, 4)
     data = opened(tmp_path).data

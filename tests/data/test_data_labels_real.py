@@ -19,10 +19,11 @@ def stored(path, band=None):
 
 
 def few(source, count, **how):
-    """Some samples of a set, spread over it, opened."""
+    """Some samples of a set, spread over it, opened without parts, as these need samples of every class."""
     reading = LabelReading(**how)
     labels = find_labels(source, reading)
-    chosen = labels.samples[:: max(1, len(labels.samples) // count)]
+    spread = labels.samples[:: max(1, len(labels.samples) // count)]
+    chosen = tuple(replace(sample, split="") for sample in spread)
     return open_labels(replace(labels, samples=chosen), reading), labels
 
 
