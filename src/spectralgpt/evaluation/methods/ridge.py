@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
 from spectralgpt.evaluation.linear import LinearReadOut, all_linear, mean_eigenvalue, sigmoid, softmax
-from spectralgpt.evaluation.method import Fitted, Settings, Targets
+from spectralgpt.evaluation.method import Fitted, Setting, Targets
 from spectralgpt.evaluation.standardization import Standardization
 
 STRENGTHS = tuple(10.0**power for power in range(2, -8, -1))
@@ -77,11 +77,15 @@ class Ridge:
 
     name: str = "ridge"
     title: str = "ridge regression"
-    settings: Sequence[Settings] = tuple({"strength": strength} for strength in STRENGTHS)
-    usual: Settings = field(default_factory=lambda: {"strength": 1.0})
+    settings: Sequence[Setting] = tuple({"strength": strength} for strength in STRENGTHS)
+    usual: Setting = field(default_factory=lambda: {"strength": 1.0})
 
     def fits(
-        self, features: Float32[np.ndarray, "sample value"], targets: Targets, settings: Sequence[Settings], seed: int
+        self,
+        features: Float32[np.ndarray, "sample value"],
+        targets: Targets,
+        settings: Sequence[Setting],
+        seed: int,
     ) -> Sequence[Fitted]:
         """A read-out for each strength; nothing is drawn."""
         standardization = Standardization.of(features, targets.weight)
