@@ -14,8 +14,8 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from spectralgpt.evaluation.method import Fitted, Setting, Targets
 from spectralgpt.evaluation.standardization import Standardization
 
-SIMILARITIES = 2**25
-"""Similarities that are held at once (128 MiB)."""
+SIMILARITIES = 2**23
+"""Similarities that are held at once: 32 MiB, and 64 MiB for their order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
