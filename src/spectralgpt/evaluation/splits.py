@@ -83,9 +83,9 @@ def inner_folds(
     """Folds of the samples `within`, for choosing, as indices into all samples.
 
     Samples of a single place are dealt one by one: neighbours then make the choice easier than it is, but what is
-    reported is another place. Empty where there is nothing to choose by: a class with fewer than two samples.
+    reported is another place. Empty where there is nothing to choose by: no class has two samples.
     """
-    if truth[within].sum(axis=0).max(initial=0) < 2 or (truth[within].sum(axis=0) == 1).all():
+    if truth[within].sum(axis=0).max(initial=0) < 2:
         return []
     inside = places[within]
     if len(np.unique(inside)) < 2:

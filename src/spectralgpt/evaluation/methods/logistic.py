@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
 from spectralgpt.evaluation.linear import LinearReadOut, all_linear, mean_eigenvalue
-from spectralgpt.evaluation.method import Fitted, Settings, Targets
+from spectralgpt.evaluation.method import Fitted, Setting, Targets
 from spectralgpt.evaluation.standardization import Standardization
 
 LOGISTIC_STRENGTHS = (10.0, 1.0, 0.1, 0.01, 0.001, 0.0001)
@@ -33,11 +33,15 @@ class Logistic:
 
     name: str = "logistic"
     title: str = "logistic regression"
-    settings: Sequence[Settings] = tuple({"strength": strength} for strength in LOGISTIC_STRENGTHS)
-    usual: Settings = field(default_factory=lambda: {"strength": 0.01})
+    settings: Sequence[Setting] = tuple({"strength": strength} for strength in LOGISTIC_STRENGTHS)
+    usual: Setting = field(default_factory=lambda: {"strength": 0.01})
 
     def fits(
-        self, features: Float32[np.ndarray, "sample value"], targets: Targets, settings: Sequence[Settings], seed: int
+        self,
+        features: Float32[np.ndarray, "sample value"],
+        targets: Targets,
+        settings: Sequence[Setting],
+        seed: int,
     ) -> Sequence[Fitted]:
         """A read-out for each strength; nothing is drawn."""
         standardization = Standardization.of(features, targets.weight)
