@@ -50,6 +50,7 @@ def label_reading(options: LabelOptions) -> "LabelReading":
         classes=path("classes"),
         ignore=_codes(options["ignore"]),
         label=options["label"],
+        variant=options["variant"],
         bands=options["bands"],
         gsd=options["gsd"],
         nodata=options["nodata"],

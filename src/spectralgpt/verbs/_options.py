@@ -47,6 +47,12 @@ SceneSources = Annotated[
     ),
 ]
 SceneTarget = Annotated[PathLike, Option("The GeoTIFF to write (.tif).")]
+LabelledData = Annotated[
+    PathLike,
+    Option(
+        "Labelled images: a folder of class folders, a table, images and masks, pairs and masks, or a known data set."
+    ),
+]
 ShowProgress = Annotated[Progress, Option("Function that is called as progress(stage, done, total).")]
 
 
@@ -160,6 +166,8 @@ class SeedOption(TypedDict, total=False):
 
 class ProbeOptions(WeightsOption, LabelOptions, EncodingOptions, SeedOption, DeviceOption, total=False):
     """Everything that a verb needs to judge labelled images."""
+
+    apart: Annotated[float, Option("Images nearer than this, in km, count as one place.", 1.0)]
 
 
 class KindOption(TypedDict, total=False):

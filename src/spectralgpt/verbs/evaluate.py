@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from spectralgpt.progress import Progress, silent
-from spectralgpt.verbs._options import PathLike, ProbeOptions, ShowProgress, with_shared_options
+from spectralgpt.verbs._options import LabelledData, PathLike, ProbeOptions, ShowProgress, with_shared_options
 
 if TYPE_CHECKING:
     from spectralgpt.data.labels import LabelledSet
@@ -64,12 +64,11 @@ class Evaluated:
 
 @with_shared_options
 def evaluate(
-    data: PathLike,
+    data: LabelledData,
     *,
     out: PathLike | None = None,
     part: Literal["auto", "test", "val", "train", "all"] = "auto",
     encoder: PathLike | None = None,
-    apart: float = 1.0,
     progress: ShowProgress = silent,
     **options: Unpack[ProbeOptions],
 ) -> Evaluated:
@@ -79,12 +78,9 @@ def evaluate(
     of counts per image is made, and every score is a reduction of it; intervals are by bootstrap over places.
 
     Args:
-        data: Labelled images: a folder of class folders, a table, images and masks, pairs and masks, or a known data
-            set.
         out: Folder for the report (report.html, metrics.json); default: none is kept.
         part: Samples that are scored; auto: the part test where the data have one, else all.
         encoder: Weights that a probe was fitted with, if they have moved.
-        apart: Images nearer than this, in km, count as one place.
         weights: A folder that `probe` wrote, or weights with a head: a weights folder, a released checkpoint (.pth), or
             a model on the Hugging Face hub (owner/name).
         seed: Seed of the draws of places.
@@ -105,7 +101,7 @@ def evaluate(
     answerer = opened_answerer(options, encoder)
     labels = opened_parts([("", data)], options, progress)
     chosen, name = _part(labels.data, part)
-    findings, seen = _findings(answerer, labels, chosen, apart, options, progress)
+    findings, seen = _findings(answerer, labels, chosen, options, progress)
     if folder is not None:
         _write(folder, answerer, findings, labels, name, seen)
     return _result(answerer, findings, labels, name, seen, folder, time.perf_counter() - start)
@@ -131,7 +127,6 @@ def _findings(
     answerer: "Answerer",
     labels: "Labels",
     chosen: Sequence[int],
-    apart: float | int,
     options: ProbeOptions,
     progress: Progress,
 ) -> tuple["Findings", int]:
@@ -157,7 +152,7 @@ def _findings(
     trained = TrainedImages.of(answerer.model.provenance)
     hashes = hashes_of(data, trained.chips, progress)
     contents = [",".join(sorted(each)) for each in hashes]
-    trial = trial_of(data, contents, split="places", apart=apart, repeats=1, folds=1, seed=options["seed"])
+    trial = trial_of(data, contents, split="places", apart=options["apart"], repeats=1, folds=1, seed=options["seed"])
     everything = np.arange(len(data.samples))
     likely = predicted = None
     if answerer.images is not None:
