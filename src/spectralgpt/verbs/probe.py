@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 from spectralgpt.progress import silent
 from spectralgpt.verbs._options import (
     LabelledData,
+    LabelledObject,
     PathLike,
     ProbeOptions,
     ShowProgress,
@@ -83,8 +84,8 @@ class Probed:
 def probe(
     data: LabelledData,
     *,
-    val: PathLike | None = None,
-    test: PathLike | None = None,
+    val: PathLike | LabelledObject | None = None,
+    test: PathLike | LabelledObject | None = None,
     out: PathLike | None = None,
     method: Literal["auto", "knn", "ridge", "logistic", "trees"] = "auto",
     read_out: Literal["auto", "mean", "layers"] = "auto",
