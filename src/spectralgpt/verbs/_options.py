@@ -88,8 +88,8 @@ class WeightsOption(TypedDict, total=False):
     weights: Annotated[
         PathLike | None,
         Option(
-            "A weights folder, a released checkpoint (.pth), a model on the Hugging Face hub (owner/name), or untrained, "
-            "a small network with random weights."
+            "A weights folder, a released checkpoint (.pth), a model on the Hugging Face hub (owner/name), or "
+            "untrained, a small network with random weights."
         ),
     ]
 
