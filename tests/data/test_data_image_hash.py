@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from made_rasters import NAMES, land, write
+from real_rasters import real_all
 
 from spectralgpt.data import sample_hashes as of_samples
 from spectralgpt.data.chips import Reading
@@ -55,6 +57,17 @@ def test_that_test_notices_bands_in_the_order_of_the_file(tmp_path, monkeypatch)
     monkeypatch.setattr(of_samples, "wavelength_order", lambda bands: list(range(len(bands))))
     with pytest.raises(AssertionError):
         assert_files_are_the_same(tmp_path)
+
+
+def test_a_eurosat_patch_is_recognized_by_its_names_in_another_file(tmp_path):
+    """In EuroSAT's order without names, and compressed in the order of names; not if the bands are misnamed."""
+    path = real_all("eurosat_ms/*/*.tif")[0]
+    with rasterio.open(path) as dataset:
+        values = dataset.read()
+    names = ["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9", "B10", "B11", "B12", "B8A"]
+    order = [names.index(name) for name in NAMES]
+    copy = write(tmp_path / "copy.tif", values[order], names=NAMES, compress="zstd", crs=None, transform=None)
+    assert hashed(copy) == hashed(path, bands="eurosat") != hashed(path, bands=",".join(NAMES))
 
 
 def test_one_pixel_another_type_or_another_shape_is_another_image():

@@ -32,10 +32,10 @@ from spectralgpt.features.baselines import (
 from spectralgpt.features.baselines.handmade import band_pairs, normalized_differences
 from spectralgpt.features.baselines.spectra import spectra_of
 from spectralgpt.features.baselines.surroundings import around
-from spectralgpt.nn import BandStatistics, ModelConfig, Normalization, Size
+from spectralgpt.nn import BandStatistics, ModelConfig, Normalization, PooledConfig, Size
 from spectralgpt.raster import Grid, Pixels, Window
 from spectralgpt.tasks import Class
-from spectralgpt.weights import SpectralGPT
+from spectralgpt.weights import Classifier, SpectralGPT
 
 IMAGES = [ImageStatistics(), ImageConvolutions(), HandmadeImages()]
 PLACES = [PixelStatistics(), PixelConvolutions(), HandmadePixels()]
@@ -343,6 +343,14 @@ def test_the_same_network_untrained():
     assert len({model.fingerprint(), first.fingerprint(), other.fingerprint()}) == 3
     assert (type(first), first.config, first.normalization) == (type(model), model.config, model.normalization)
     assert not first.training
+
+
+def test_a_model_with_a_head_keeps_its_head_and_classes():
+    classes = [Class("one"), Class("two")]
+    model = Classifier.from_encoder(tiny(), PooledConfig(classes=2), classes)
+    new = untrained(model, 0)
+    assert (type(new), new.head_config, new.classes) == (Classifier, model.head_config, model.classes)
+    assert new.fingerprint() != model.fingerprint()
 
 
 # -- pixels of a labelled set ------------------------------------------------------------------------------------------

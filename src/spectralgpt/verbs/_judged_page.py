@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spectralgpt.verbs._probing import Judged, Trial
+from spectralgpt.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,15 +155,27 @@ def _confusion(findings: Findings) -> "np.ndarray | None":
 
 
 def _calibration(findings: Findings) -> "CalibrationBins":
-    import numpy as np
-
     from spectralgpt.metrics import reliability
     from spectralgpt.report.evaluation import CalibrationBins
 
     found = reliability(_joined(findings))
-    number = found.number[0]
-    confidence, right = (np.nan_to_num(each[0]) * number for each in (found.confidence, found.right))
-    return CalibrationBins(number, confidence, right, float(found.expected_error()[0]))
+    return CalibrationBins(found.number[0], found.confidence[0], found.right[0], float(found.expected_error()[0]))
+
+
+def content_fact(trial: Trial) -> tuple[str, str]:
+    """The data, with a hash of all their images."""
+    import hashlib
+
+    content = hashlib.sha256("\n".join(sorted(trial.contents)).encode()).hexdigest()
+    return "Data", f"{trial.data.source}; content {content[:16]}"
+
+
+def version_fact() -> tuple[str, str]:
+    """The versions that made the numbers."""
+    import sklearn
+    import torch
+
+    return "Versions", f"spectralgpt {__version__}, torch {torch.__version__}, scikit-learn {sklearn.__version__}"
 
 
 # -- samples ----------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Probing: features of a model and of baselines, judged in the same rounds; the read-out that is kept."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +11,7 @@ from spectralgpt.verbs._judged_page import Findings
 from spectralgpt.verbs._labels import Labels
 from spectralgpt.verbs._options import ProbeOptions
 from spectralgpt.verbs._probing import (
+    WORDS,
     Judged,
     Trial,
     image_table,
@@ -23,7 +24,7 @@ from spectralgpt.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np
-    from jaxtyping import Float32
+    from jaxtyping import Float32, Int64
 
     from spectralgpt.data.labels import LabelledSet
     from spectralgpt.evaluation import Chosen, DenseFeatures, Method
@@ -103,7 +104,9 @@ def probe_run(
     progress: Progress,
 ) -> ProbeRun:
     """The run, with the vectors of images computed."""
+    from spectralgpt.evaluation.leaks import seen_share
     from spectralgpt.features import Cache, image_vectors
+    from spectralgpt.weights import TrainedImages
 
     run = ProbeRun(
         labels=labels,
@@ -118,22 +121,21 @@ def probe_run(
         seed=options["seed"],
         progress=progress,
     )
-    sides = tuple(model.provenance.get("chips", ()))
+    trained = TrainedImages.of(model.provenance)
     if run.of_images:
-        made = image_vectors(labels.data, image_maker(run, model), run.cache, progress, sides=sides)
+        made = image_vectors(labels.data, image_maker(run, model), run.cache, progress, sides=trained.chips)
         hashes: Sequence[frozenset[str]] = made.hashes
         run = replace(run, vectors=made.values)
     else:
-        hashes = hashes_of(labels.data, sides, progress)
-    pretrained = frozenset(model.provenance.get("images", ()))
+        hashes = hashes_of(labels.data, trained.chips, progress)
     return replace(
         run,
         contents=tuple(",".join(sorted(each)) for each in hashes),
-        seen=sum(bool(each & pretrained) for each in hashes),
+        seen=seen_share(hashes, trained.hashes).count,
     )
 
 
-def hashes_of(data: "LabelledSet", sides: Sequence[int], progress: Progress) -> list[frozenset[str]]:
+def hashes_of(data: "LabelledSet", sides: Iterable[int], progress: Progress) -> list[frozenset[str]]:
     """The hashes of each image and of its chips."""
     from spectralgpt.data.sample_hashes import sample_hashes
 
@@ -213,22 +215,18 @@ def _marks(run: ProbeRun) -> list[str]:
 
 
 def _facts(run: ProbeRun, trial: Trial) -> list[tuple[str, str]]:
-    import hashlib
+    from spectralgpt.verbs._judged_page import content_fact, version_fact
 
-    import sklearn
-    import torch
-
-    content = hashlib.sha256("\n".join(sorted(run.contents)).encode()).hexdigest()
     recipe = run.model.provenance.get("recipe")
     return [
         ("Weights", f"{run.weights}, fingerprint {run.model.fingerprint()}"),
         ("Pretraining", f"recipe {recipe}" if recipe else "not stated by the weights"),
         ("Images seen in pretraining", f"{run.seen} of {len(run.data.samples)}" if _is_known(run) else "unknown"),
-        ("Data", f"{run.data.source}; content {content[:16]}"),
+        content_fact(trial),
         ("Split", trial.how),
         ("Read of the model", f"{run.read_out}, {'own' if run.own else 'model'} bands, {run.precision}"),
         ("Seed", str(run.seed)),
-        ("Versions", f"spectralgpt {__version__}, torch {torch.__version__}, scikit-learn {sklearn.__version__}"),
+        version_fact(),
     ]
 
 
@@ -301,10 +299,12 @@ def curve_of(
         seed=trial.seed,
     )
     title = scores_of(trial.data.target)[0].title
-    return LearningCurve(title, [_line(trial, curve, name) for name in run.methods]), curve.notes
+    return LearningCurve(
+        title, [_line(trial, curve, name, name != run.methods[0]) for name in run.methods]
+    ), curve.notes
 
 
-def _line(trial: Trial, curve: Any, method: str) -> "CurveLine":
+def _line(trial: Trial, curve: Any, method: str, compared: bool) -> "CurveLine":
     import numpy as np
 
     from spectralgpt.report.evaluation import CurveLine
@@ -317,7 +317,7 @@ def _line(trial: Trial, curve: Any, method: str) -> "CurveLine":
     for point in points:
         table = image_table(trial, point.test, point.answered, point.probabilities)
         values[shots.index(point.shots), point.repeat] = score.of(table)
-    return CurveLine(method, shots, values)
+    return CurveLine(WORDS.get(method, method), shots, values, compared=compared)
 
 
 # -- the read-out that is kept ----------------------------------------------------------------------------------------
@@ -330,7 +330,7 @@ def keep(folder: Path, run: ProbeRun, findings: Findings) -> None:
     from spectralgpt.verbs._judged_page import metrics_of, page_of
 
     trial, main = findings.trial, findings.main
-    chosen = final_choice(run, trial, main.method)
+    chosen, used = final_choice(run, trial, main.method)
     score, interval = next(iter(findings.intervals.items()))
     probe = Probe.of(
         run.model,
@@ -341,6 +341,7 @@ def keep(folder: Path, run: ProbeRun, findings: Findings) -> None:
         read_out=run.read_out,
         own=run.own,
         precision=run.precision,
+        images=(each for index in used.tolist() for each in filter(None, run.contents[index].split(","))),
         made={
             "data": run.data.source,
             "split": trial.how,
@@ -371,19 +372,24 @@ def keep(folder: Path, run: ProbeRun, findings: Findings) -> None:
     probe.save(folder)
 
 
-def final_choice(run: ProbeRun, trial: Trial, method: str) -> "Chosen":
-    """A read-out fitted to all samples (of a given split: to its training part), chosen by inner folds or validation.
+def final_choice(run: ProbeRun, trial: Trial, method: str) -> "tuple[Chosen, Int64[np.ndarray, ' used']]":
+    """A read-out fitted to all samples (of a given split: to its training part), chosen by inner folds or validation;
+    and the samples that fitted or chose it.
 
     method: `auto`, or the name of one. It is kept, and not judged: its score is that of the rounds.
     """
+    import numpy as np
+
     from spectralgpt.evaluation import choose_among, choose_among_pixels, final_round
 
     each = final_round(trial.split, trial.truth, trial.places, trial.seed)
+    used = np.unique(np.concatenate([each.train, *(judge for _, judge in each.inner)]))
     names = run.methods if method == "auto" else (method,)
     found = [one for one in run.chosen_methods() if one.name in names]
+    kind = trial.data.target
     if run.vectors is not None:
-        return choose_among(found, run.vectors, targets_of(trial), each, trial.data.target)
-    return choose_among_pixels(found, model_pixels(run, run.model), each, trial.data.target, len(trial.classes))
+        return choose_among(found, run.vectors, targets_of(trial), each, kind), used
+    return choose_among_pixels(found, model_pixels(run, run.model), each, kind, len(trial.classes)), used
 
 
 def lasting_name(weights: str) -> str:

@@ -1,8 +1,10 @@
 """Judging features by labels: rounds by place, answers of several methods, tables of counts, intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from spectralgpt.errors import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,6 +14,14 @@ if TYPE_CHECKING:
     from spectralgpt.evaluation import Choice, DenseFeatures, Method, Outcome, Parts, Places, StripAnswer, Targets
     from spectralgpt.metrics import ConfusionCounts, ImageTable, Interval, LabelTable
     from spectralgpt.tasks import TargetKind
+
+WORDS = {
+    "auto": "chosen method",
+    "knn": "k-nearest neighbours",
+    "logistic": "logistic regression",
+    "trees": "extra trees",
+}
+"""Methods in words."""
 
 MOST_THUMBNAILS = 400
 """Images of which predicted masks are kept for the report."""
@@ -85,7 +95,7 @@ class Judged:
     @property
     def title(self) -> str:
         """Features and method in words."""
-        return f"{self.features}, {self.method}"
+        return ", ".join(filter(None, (self.features, WORDS.get(self.method, self.method))))
 
     def intervals(self, target: "TargetKind") -> dict[str, "Interval"]:
         """Every score of the target with its interval, by name."""
@@ -138,12 +148,33 @@ def trial_of(
         if "test" not in splits:
             splits = ["test" if each == "val" else each for each in splits]
         parts = given_parts(splits, truth, [one.name for one in data.classes])
+        notes = tuple(_neighbours(data, splits, apart))
     elif split == "auto" and any(splits):
         notes = (
             f"the data's own split ({', '.join(sorted(set(splits) - {''}))}) has no test part, so folds over places "
             "are used; split='given' reports on its validation part",
         )
     return Trial(data, truth, places, parts, tuple(contents), repeats, folds, seed, notes)
+
+
+def _neighbours(data: "LabelledSet", splits: Sequence[str], apart: float | int) -> Iterator[str]:
+    """Warnings of samples that overlap, or lie near, one of another part."""
+    import numpy as np
+
+    from spectralgpt.evaluation.leaks import near
+
+    unknown = (float("nan"), float("nan"))
+    positions = np.array([sample.position or unknown for sample in data.samples], np.float64).reshape(-1, 2)
+    names = [sample.name for sample in data.samples]
+    found = near(positions, np.array([sample.extent for sample in data.samples], np.float64), splits, apart)
+    for across, what in ((found.overlapping, "overlap one"), (found.near, f"lie less than {apart:g} km from one")):
+        if across.samples:
+            yield (
+                f"{counted(across.samples, 'image')} {what} of another part, so the score may be too good: "
+                f"{across.words(names, splits)}"
+            )
+    if found.unplaced:
+        yield f"{counted(found.unplaced, 'image')} without a position: whether parts overlap there is unknown"
 
 
 def truth_of(data: "LabelledSet") -> "Bool[np.ndarray, 'sample class']":

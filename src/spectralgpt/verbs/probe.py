@@ -71,7 +71,7 @@ class Probed:
             name = f"{each.features}, {each.method}".ljust(width)
             lines.append(f"  {name}  {_interval(each.value, each.low, each.high)}{_difference(each)}")
         if self.seen:
-            lines.append(f"PRETRAINING SAW {self.seen} of these images: the score is too good")
+            lines.append(f"NOT COMPARABLE: pretraining saw {self.seen} of these images, so the score is too good")
         if self.out is not None:
             lines.append(f"{self.out / 'report.html'}, {self.out / 'metrics.json'}, and the probe itself")
         lines.append(f"weights: {self.fingerprint[:16]} ({self.seconds:.1f} s)")

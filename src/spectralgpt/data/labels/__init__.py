@@ -10,6 +10,7 @@ from spectralgpt.data.labels.labelled import IGNORED, LabelledImage, LabelledSam
 from spectralgpt.data.labels.opening import OpenedLabels, open_labels
 from spectralgpt.data.labels.reading import LabelReading
 from spectralgpt.data.labels.sample_set import SampleSet
+from spectralgpt.data.labels.selection import Selection, in_classes_of
 
 __all__ = [
     "IGNORED",
@@ -25,7 +26,9 @@ __all__ = [
     "LabelledSet",
     "OpenedLabels",
     "SampleSet",
+    "Selection",
     "find_labels",
+    "in_classes_of",
     "join",
     "open_labels",
 ]

@@ -24,6 +24,6 @@ class LabelReading:
     variant: str | None = None
     bands: str | None = None
     gsd: float | int | None = None
-    nodata: str | None = None
+    nodata: str | float | int | None = None
     clouds: str | None = None
     trust_input: bool = False
