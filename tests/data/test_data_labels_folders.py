@@ -68,6 +68,12 @@ def test_images_and_masks_are_found_by_the_folders_names(tmp_path, images, masks
     ]
 
 
+def test_folders_that_are_left_out_are_named(tmp_path):
+    masked(tmp_path)
+    (tmp_path / "terrain").mkdir()
+    assert read(tmp_path).notes == ("masks are those of masks; left out: the folders terrain",)
+
+
 def test_parts_are_above_or_below_images_and_masks(tmp_path):
     masked(tmp_path / "above" / "train")
     masked(tmp_path / "above" / "val")

@@ -7,7 +7,7 @@ from spectralgpt.evaluation.dense import DenseOutcome, StripAnswer, run_dense
 from spectralgpt.evaluation.final import choose_among, choose_among_pixels, final_round
 from spectralgpt.evaluation.method import Fitted, Method, Targets
 from spectralgpt.evaluation.outcome import Choice, Outcome, run_protocol
-from spectralgpt.evaluation.pixels import DenseFeatures, PixelSample, sample_pixels
+from spectralgpt.evaluation.pixels import DenseFeatures, DrawnPixels, sample_pixels
 from spectralgpt.evaluation.places import Places, places_of
 from spectralgpt.evaluation.protocol import AUTO, Protocol
 from spectralgpt.evaluation.splits import Folds, Parts, folds, given_parts, inner_folds
@@ -21,12 +21,12 @@ __all__ = [
     "CurvePoint",
     "DenseFeatures",
     "DenseOutcome",
+    "DrawnPixels",
     "Fitted",
     "Folds",
     "Method",
     "Outcome",
     "Parts",
-    "PixelSample",
     "Places",
     "Protocol",
     "StripAnswer",

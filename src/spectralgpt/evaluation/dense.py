@@ -12,14 +12,14 @@ from spectralgpt.evaluation.aims import aim_of, answers
 from spectralgpt.evaluation.choice import Chosen, Pair
 from spectralgpt.evaluation.method import Method
 from spectralgpt.evaluation.outcome import Choice, check_finite
-from spectralgpt.evaluation.pixels import BUDGET, DenseFeatures, PixelSample, sample_pixels, strips
+from spectralgpt.evaluation.pixels import BUDGET, DenseFeatures, DrawnPixels, sample_pixels, strips
 from spectralgpt.evaluation.places import Places
 from spectralgpt.evaluation.protocol import AUTO, Protocol
 from spectralgpt.evaluation.rounds import Round, rounds_of
 from spectralgpt.evaluation.splits import INNER_COUNT, Parts
 from spectralgpt.raster import Window
 
-UNKNOWN = -1
+UNANSWERED = -1
 """What is answered where there are no features."""
 
 
@@ -128,13 +128,13 @@ def answer_strips(
             found = one.fitted.probabilities(values)
             likely = np.full((*valid.shape, found.shape[1]), np.nan, np.float32)
             likely[valid] = found
-            index = np.full(valid.shape, UNKNOWN, np.int16)
+            index = np.full(valid.shape, UNANSWERED, np.int16)
             index[valid] = answers(found, one.thresholds).argmax(axis=1)
             probabilities[name], answered[name] = likely, index
         receive(StripAnswer(repeat, image, window, truth[window.slices], valid, probabilities, answered))
 
 
-def pixel_pairs(drawn: PixelSample, each: Round) -> tuple[Int64[np.ndarray, " train"], list[Pair]]:
+def pixel_pairs(drawn: DrawnPixels, each: Round) -> tuple[Int64[np.ndarray, " train"], list[Pair]]:
     """The pixels to fit to, and the pairs to choose by. Where the images of a round cannot be parted (one image), the
     pixels are, by bands of rows. DataError when no pixel is drawn of any."""
     train = drawn.of_images(each.train)

@@ -43,7 +43,7 @@ class DenseFeatures(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PixelSample:
+class DrawnPixels:
     """Drawn pixels. image: the one that each is of; row: where in it, as a share of its rows."""
 
     features: Float32[np.ndarray, "sample value"]
@@ -63,7 +63,7 @@ def sample_pixels(
     seed: int = 0,
     *,
     budget: int = BUDGET,
-) -> PixelSample:
+) -> DrawnPixels:
     """Labelled, valid pixels, as many of each class and image as there are, up to budget / (images x classes).
 
     Each counts as many pixels as it stands for: those of its class and image, per drawn one. What is drawn of an image
@@ -90,7 +90,7 @@ def sample_pixels(
         raise DataError(f"{counted(len(images), 'image')} without a pixel that is labelled and valid", "one or more")
     truth = np.concatenate(labels)[:, None] == np.arange(classes)
     targets = Targets(truth, False, np.concatenate(weights))
-    return PixelSample(np.concatenate(features), targets, np.concatenate(owners), np.concatenate(rows))
+    return DrawnPixels(np.concatenate(features), targets, np.concatenate(owners), np.concatenate(rows))
 
 
 def strips(height: int, width: int) -> Iterator[Window]:

@@ -1,7 +1,7 @@
 """A probe: a read-out on the frozen features of a model, saved, loaded, and asked about images."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,10 +51,11 @@ class Probe:
         read_out: ReadOutName = "auto",
         own: bool = False,
         precision: Precision = "auto",
+        images: Iterable[str] = (),
         made: Mapping[str, str] | None = None,
     ) -> "Probe":
-        """A probe of what was chosen. weights: the path or name of the model's; made: data, seeds and scores, as
-        texts."""
+        """A probe of what was chosen. weights: the path or name of the model's; images: hashes of those that it was
+        fitted to or chosen by; made: data, seeds and scores, as texts."""
         description = ProbeDescription(
             format=PROBE_FORMAT,
             version=PROBE_VERSION,
@@ -70,6 +71,7 @@ class Probe:
             precision=resolved_precision(precision, model.device),
             rules=RULES,
             checksum="",
+            images=tuple(sorted(set(images))),
             made=dict(made or {}),
         )
         return cls(description, model, chosen.fitted)

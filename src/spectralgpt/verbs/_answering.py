@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 class Answerer:
     """What answers: weights with a head, or a probe.
 
-    targets: kinds of labels that it answers. classes: empty where they have no names; count: their number. thresholds:
-    from which probability on a class is the answer, None for the likeliest. images: probabilities (image, class) of a
-    set's images; pixels: (row, column, class) of an image's, and where it answers; one of them is None.
+    targets: kinds of labels that it answers. classes: empty where they have no names; count: their number.
+    thresholds: from which probability on a class is the answer, None for the likeliest. fitted_to: hashes of the images
+    that a probe was fitted to. images: probabilities (image, class) of a set's images; pixels: (row, column, class) of
+    an image's, and where it answers; one of them is None.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Answerer:
     classes: tuple["Class", ...]
     count: int
     thresholds: "np.ndarray | None"
+    fitted_to: frozenset[str] = frozenset()
     images: "Callable[[LabelledSet, Cache, Progress], np.ndarray] | None" = None
     pixels: "Callable[[Readable], tuple[np.ndarray, np.ndarray]] | None" = None
 
@@ -82,6 +84,7 @@ def _of_probe(probe: "Probe") -> Answerer:
         classes=probe.classes,
         count=len(probe.classes),
         thresholds=probe.thresholds,
+        fitted_to=frozenset(probe.description.images),
         images=images if whole else None,
         pixels=None if whole else pixels,
     )

@@ -13,7 +13,20 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Annotated, Any, Literal, TypedDict, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    runtime_checkable,
+)
 
 from spectralgpt.errors import check_choice, did_you_mean
 from spectralgpt.progress import Progress
@@ -47,6 +60,25 @@ SceneSources = Annotated[
     ),
 ]
 SceneTarget = Annotated[PathLike, Option("The GeoTIFF to write (.tif).")]
+
+
+@runtime_checkable
+class LabelledObject(Protocol):
+    """A labelled set in Python, like `spectralgpt.SampleSet`, in place of a path (data.labels.LabelledSet, which is not
+    imported here, as it needs torch)."""
+
+    @property
+    def samples(self) -> Sequence[Any]: ...
+
+    def read(self, index: int) -> Any: ...
+
+
+LabelledData = Annotated[
+    PathLike | LabelledObject,
+    Option(
+        "Labelled images: a folder of class folders, a table, images and masks, pairs and masks, or a known data set."
+    ),
+]
 ShowProgress = Annotated[Progress, Option("Function that is called as progress(stage, done, total).")]
 
 
@@ -55,7 +87,10 @@ class WeightsOption(TypedDict, total=False):
 
     weights: Annotated[
         PathLike | None,
-        Option("A weights folder, a released checkpoint (.pth), or a model on the Hugging Face hub (owner/name)."),
+        Option(
+            "A weights folder, a released checkpoint (.pth), a model on the Hugging Face hub (owner/name), or "
+            "untrained, a small network with random weights."
+        ),
     ]
 
 
@@ -160,6 +195,8 @@ class SeedOption(TypedDict, total=False):
 
 class ProbeOptions(WeightsOption, LabelOptions, EncodingOptions, SeedOption, DeviceOption, total=False):
     """Everything that a verb needs to judge labelled images."""
+
+    apart: Annotated[float, Option("Images nearer than this, in km, count as one place.", 1.0)]
 
 
 class KindOption(TypedDict, total=False):

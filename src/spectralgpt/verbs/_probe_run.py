@@ -24,7 +24,7 @@ from spectralgpt.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np
-    from jaxtyping import Float32
+    from jaxtyping import Float32, Int64
 
     from spectralgpt.data.labels import LabelledSet
     from spectralgpt.evaluation import Chosen, DenseFeatures, Method
@@ -330,7 +330,7 @@ def keep(folder: Path, run: ProbeRun, findings: Findings) -> None:
     from spectralgpt.verbs._judged_page import metrics_of, page_of
 
     trial, main = findings.trial, findings.main
-    chosen = final_choice(run, trial, main.method)
+    chosen, used = final_choice(run, trial, main.method)
     score, interval = next(iter(findings.intervals.items()))
     probe = Probe.of(
         run.model,
@@ -341,6 +341,7 @@ def keep(folder: Path, run: ProbeRun, findings: Findings) -> None:
         read_out=run.read_out,
         own=run.own,
         precision=run.precision,
+        images=(each for index in used.tolist() for each in filter(None, run.contents[index].split(","))),
         made={
             "data": run.data.source,
             "split": trial.how,
@@ -371,19 +372,24 @@ def keep(folder: Path, run: ProbeRun, findings: Findings) -> None:
     probe.save(folder)
 
 
-def final_choice(run: ProbeRun, trial: Trial, method: str) -> "Chosen":
-    """A read-out fitted to all samples (of a given split: to its training part), chosen by inner folds or validation.
+def final_choice(run: ProbeRun, trial: Trial, method: str) -> "tuple[Chosen, Int64[np.ndarray, ' used']]":
+    """A read-out fitted to all samples (of a given split: to its training part), chosen by inner folds or validation;
+    and the samples that fitted or chose it.
 
     method: `auto`, or the name of one. It is kept, and not judged: its score is that of the rounds.
     """
+    import numpy as np
+
     from spectralgpt.evaluation import choose_among, choose_among_pixels, final_round
 
     each = final_round(trial.split, trial.truth, trial.places, trial.seed)
+    used = np.unique(np.concatenate([each.train, *(judge for _, judge in each.inner)]))
     names = run.methods if method == "auto" else (method,)
     found = [one for one in run.chosen_methods() if one.name in names]
+    kind = trial.data.target
     if run.vectors is not None:
-        return choose_among(found, run.vectors, targets_of(trial), each, trial.data.target)
-    return choose_among_pixels(found, model_pixels(run, run.model), each, trial.data.target, len(trial.classes))
+        return choose_among(found, run.vectors, targets_of(trial), each, kind), used
+    return choose_among_pixels(found, model_pixels(run, run.model), each, kind, len(trial.classes)), used
 
 
 def lasting_name(weights: str) -> str:

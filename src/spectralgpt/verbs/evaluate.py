@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from spectralgpt.progress import Progress, silent
-from spectralgpt.verbs._options import PathLike, ProbeOptions, ShowProgress, with_shared_options
+from spectralgpt.verbs._options import LabelledData, PathLike, ProbeOptions, ShowProgress, with_shared_options
 
 if TYPE_CHECKING:
     from spectralgpt.data.labels import LabelledSet
@@ -21,7 +21,8 @@ class Evaluated:
 
     score: the name of the first score; value, low, high: it, with its interval over places. accuracy: of a target
     `class`, the first score; None of others. scores, intervals: all, by name. counts: images, classes, classes_present
-    (in the truth, over which means run), places. part: what was evaluated. seen: images that pretraining saw.
+    (in the truth, over which means run), places. part: what was evaluated. seen: images that training saw. marks: why
+    the scores cannot be compared with others.
     """
 
     target: str
@@ -40,6 +41,7 @@ class Evaluated:
     out: Path | None
     report: str
     seconds: float
+    marks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -53,8 +55,7 @@ class Evaluated:
         for name, value in self.scores.items():
             low, high = self.intervals[name]
             lines.append(f"  {name.ljust(width)}  {value:.3f} ({low:.3f} to {high:.3f})")
-        if self.seen:
-            lines.append(f"PRETRAINING SAW {self.seen} of these images: the scores are too good")
+        lines += [f"NOT COMPARABLE: {mark}" for mark in self.marks]
         if self.out is not None:
             lines.append(f"{self.out / 'report.html'}, {self.out / 'metrics.json'}")
         lines.append(f"weights: {self.fingerprint[:16]} ({self.seconds:.1f} s)")
@@ -63,12 +64,11 @@ class Evaluated:
 
 @with_shared_options
 def evaluate(
-    data: PathLike,
+    data: LabelledData,
     *,
     out: PathLike | None = None,
     part: Literal["auto", "test", "val", "train", "all"] = "auto",
     encoder: PathLike | None = None,
-    apart: float = 1.0,
     progress: ShowProgress = silent,
     **options: Unpack[ProbeOptions],
 ) -> Evaluated:
@@ -78,12 +78,9 @@ def evaluate(
     of counts per image is made, and every score is a reduction of it; intervals are by bootstrap over places.
 
     Args:
-        data: Labelled images: a folder of class folders, a table, images and masks, pairs and masks, or a known data
-            set.
         out: Folder for the report (report.html, metrics.json); default: none is kept.
         part: Samples that are scored; auto: the part test where the data have one, else all.
         encoder: Weights that a probe was fitted with, if they have moved.
-        apart: Images nearer than this, in km, count as one place.
         weights: A folder that `probe` wrote, or weights with a head: a weights folder, a released checkpoint (.pth), or
             a model on the Hugging Face hub (owner/name).
         seed: Seed of the draws of places.
@@ -104,7 +101,7 @@ def evaluate(
     answerer = opened_answerer(options, encoder)
     labels = opened_parts([("", data)], options, progress)
     chosen, name = _part(labels.data, part)
-    findings, seen = _findings(answerer, labels, chosen, apart, options, progress)
+    findings, seen = _findings(answerer, labels, chosen, options, progress)
     if folder is not None:
         _write(folder, answerer, findings, labels, name, seen)
     return _result(answerer, findings, labels, name, seen, folder, time.perf_counter() - start)
@@ -130,7 +127,6 @@ def _findings(
     answerer: "Answerer",
     labels: "Labels",
     chosen: Sequence[int],
-    apart: float | int,
     options: ProbeOptions,
     progress: Progress,
 ) -> tuple["Findings", int]:
@@ -156,7 +152,7 @@ def _findings(
     trained = TrainedImages.of(answerer.model.provenance)
     hashes = hashes_of(data, trained.chips, progress)
     contents = [",".join(sorted(each)) for each in hashes]
-    trial = trial_of(data, contents, split="places", apart=apart, repeats=1, folds=1, seed=options["seed"])
+    trial = trial_of(data, contents, split="places", apart=options["apart"], repeats=1, folds=1, seed=options["seed"])
     everything = np.arange(len(data.samples))
     likely = predicted = None
     if answerer.images is not None:
@@ -168,7 +164,10 @@ def _findings(
     seeds = (options["seed"],)
     main = Judged(answerer.name, "", (table,), everything, trial.places.ids, (), seeds, 0.0, (), likely, predicted)
     seen = seen_share(hashes, trained.hashes).count
-    marks = [f"Training saw {seen} of {len(hashes)} images: the scores are too good."] if seen else []
+    marks = [f"Training of the weights saw {seen} of {len(hashes)} images: the scores are too good."] if seen else []
+    fitted = seen_share(hashes, answerer.fitted_to).count
+    if fitted:
+        marks.append(f"The probe was fitted to {fitted} of {len(hashes)} images: the scores are too good.")
     return Findings.of(trial, main, [], marks=marks, notes=(*notes, *trial.places.notes)), seen
 
 
@@ -205,7 +204,7 @@ def _result(
     out: Path | None,
     seconds: float,
 ) -> Evaluated:
-    trial, main = findings.trial, findings.main
+    trial = findings.trial
     first = next(iter(findings.intervals))
     value = findings.intervals[first]
     return Evaluated(
@@ -230,5 +229,6 @@ def _result(
         out=out,
         report=labels.text,
         seconds=seconds,
+        marks=tuple(findings.marks),
         warnings=(*labels.data.notes, *findings.notes),
     )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 from spectralgpt.progress import silent
 from spectralgpt.verbs._options import (
+    LabelledData,
+    LabelledObject,
     PathLike,
     ProbeOptions,
     ShowProgress,
@@ -71,7 +73,7 @@ class Probed:
             name = f"{each.features}, {each.method}".ljust(width)
             lines.append(f"  {name}  {_interval(each.value, each.low, each.high)}{_difference(each)}")
         if self.seen:
-            lines.append(f"PRETRAINING SAW {self.seen} of these images: the score is too good")
+            lines.append(f"NOT COMPARABLE: pretraining saw {self.seen} of these images, so the score is too good")
         if self.out is not None:
             lines.append(f"{self.out / 'report.html'}, {self.out / 'metrics.json'}, and the probe itself")
         lines.append(f"weights: {self.fingerprint[:16]} ({self.seconds:.1f} s)")
@@ -80,10 +82,10 @@ class Probed:
 
 @with_shared_options
 def probe(
-    data: PathLike,
+    data: LabelledData,
     *,
-    val: PathLike | None = None,
-    test: PathLike | None = None,
+    val: PathLike | LabelledObject | None = None,
+    test: PathLike | LabelledObject | None = None,
     out: PathLike | None = None,
     method: Literal["auto", "knn", "ridge", "logistic", "trees"] = "auto",
     read_out: Literal["auto", "mean", "layers"] = "auto",
@@ -92,11 +94,10 @@ def probe(
     baselines: bool = False,
     repeats: int | None = None,
     folds: int = 5,
-    apart: float = 1.0,
     progress: ShowProgress = silent,
     **options: Unpack[ProbeOptions],
 ) -> Probed:
-    """Judge the frozen features of a model by labelled images, and keep the fitted read-out.
+    """Judge a model's frozen features by labelled images, and keep the read-out.
 
     DATA is a folder of class folders; a table (CSV, Parquet, GeoJSON) with the columns image and label, labels or mask;
     a folder of images and masks, or of pairs and masks; or a known data set. Features are computed once; k-nearest
@@ -105,8 +106,6 @@ def probe(
     held back in turn.
 
     Args:
-        data: Labelled images: a folder of class folders, a table, images and masks, pairs and masks, or a known data
-            set.
         val: Labelled images to choose by; default: the part val of DATA, else inner folds.
         test: Labelled images to report on; all of DATA is then trained on. Default: the part test of DATA, else
             cross-validation by place.
@@ -119,7 +118,6 @@ def probe(
         baselines: Also judge the same network untrained, band statistics, random convolutions and hand-made features.
         repeats: How often cross-validation is repeated with new folds; default: 10 for images, 1 for masks.
         folds: Number of folds of cross-validation.
-        apart: Images nearer than this, in km, count as one place.
 
     Example:
         spectralgpt probe labelled --bands s2-l1c --weights demo-output/weights --out report
@@ -136,11 +134,11 @@ def probe(
     if folder is not None:
         check_report_target(folder, PROBE_FILES)
     numbers = _shots(shots)
-    _check_counts(repeats, folds, apart)
+    _check_counts(repeats, folds, options["apart"])
     model = load_model(options["weights"], options["device"])
     labels = opened_parts([("train" if val or test else "", data), ("val", val), ("test", test)], options, progress)
     run = probe_run(labels, model, method, read_out, options, progress)
-    rounds = Splitting(split, apart, repeats or (10 if run.of_images else 1), folds, options["seed"])
+    rounds = Splitting(split, options["apart"], repeats or (10 if run.of_images else 1), folds, options["seed"])
     findings = findings_of(run, rounds, baselines=baselines, shots=numbers)
     if folder is not None:
         keep(folder, run, findings)

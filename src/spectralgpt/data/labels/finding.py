@@ -43,13 +43,17 @@ def find_labels(source: str | os.PathLike[str], reading: LabelReading) -> FileLa
 
 def _of_folder(path: str) -> FileLabels:
     folders = mask_folders_in(path)
-    if folders is not None:
-        return of_mask_folders(path, folders)
     names = folders_of(path)
+    if folders is not None:
+        found = of_mask_folders(path, folders)
+        used = {os.path.basename(each) for each in (folders.images, folders.after, folders.masks)}
+        others = [name for name in names if name not in used]
+        note = f"masks are those of {os.path.basename(folders.masks)}; left out: the folders {first_few(others, 4)}"
+        return replace(found, notes=(note, *found.notes)) if others else found
     of_parts = {name: mask_folders_in(os.path.join(path, name)) for name in names if split_of(name)}
-    found = {name: folders for name, folders in of_parts.items() if folders is not None}
-    if found:
-        return _of_parts(path, found)
+    parts = {name: folders for name, folders in of_parts.items() if folders is not None}
+    if parts:
+        return _of_parts(path, parts)
     images = [name for name in names if set(BETWEEN_WORDS.split(name.lower())) & set(IMAGE_FOLDER_NAMES)]
     if images:
         raise DataError(

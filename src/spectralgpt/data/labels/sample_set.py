@@ -22,7 +22,7 @@ from spectralgpt.progress import Progress, silent
 from spectralgpt.tasks import Class, TargetKind
 
 OTHER_SHAPE = Fault("sample", "with a mask of another size than its image", "one pixel of the mask per pixel")
-OUTSIDE = Fault("sample", "with a label outside the classes", "indices of the classes, from 0")
+OUTSIDE_CLASSES = Fault("sample", "with a label outside the classes", "indices of the classes, from 0")
 OTHER_TARGET = Fault("sample", "without the kind of label that the first one has", "one kind in all samples")
 
 
@@ -81,7 +81,7 @@ class SampleSet:
         self._bands, self._gsd = bands, gsd
         if len(dataset) < 1:
             raise DataError(f"{self.source}: found no sample", "at least one")
-        self.target: TargetKind = target or target_of(dataset[0], self.source)
+        self.target: TargetKind = target or target_of(dataset[0], "0")
         faults = Faults(self.source)
         found = [self._opened(index, faults, progress) for index in range(len(dataset))]
         faults.refuse()
@@ -145,11 +145,9 @@ class SampleSet:
         classes = tuple(name if isinstance(name, Class) else Class(str(name)) for name in names)
         refuse_repeated_names(self.source, classes)
         if self.target == "change" and len(classes) != 2:
-            raise DataError(
-                f"{self.source}: found {counted(len(classes), 'class')} of change", "two: no change, change"
-            )
+            raise DataError(f"{self.source}: found {len(classes)} classes of change", "two: no change, change")
         strange = [one.occurring - ignore - set(codes) for one in found]
-        faults.add(OUTSIDE, [f"{index} ({min(each)})" for index, each in enumerate(strange) if each])
+        faults.add(OUTSIDE_CLASSES, [f"{index} ({min(each)})" for index, each in enumerate(strange) if each])
         return classes, tuple(codes)
 
     def _report(self, opened: "Sequence[_Opened]") -> LabelReport:
