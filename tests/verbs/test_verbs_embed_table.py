@@ -16,7 +16,7 @@ from real_rasters import IMAGES
 
 import spectralgpt as package
 from spectralgpt import open_raster
-from spectralgpt.errors import InputError, OptionError, RasterError, TargetError
+from spectralgpt.errors import OptionError, RasterError, TargetError
 from spectralgpt.features import RULES, EncoderImages, images
 from spectralgpt.weights import load_model
 
@@ -293,4 +293,3 @@ def test_errors_spell_the_paths_as_given(folder, tmp_path, monkeypatch):
     assert result.failed[0].reason.startswith(os.path.join("scenes", "text.tif") + ": ")
     with pytest.raises(RasterError, match=r"^scenes.text\.tif: "):
         package.embed(os.path.join("scenes", "text.tif"), "other.csv", weights="untrained")
-    assert issubclass(RasterError, InputError)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from spectralgpt.errors import InputError, RasterError, counted
 from spectralgpt.interruption import Interruption
 from spectralgpt.progress import Progress
+from spectralgpt.verbs._embedded import EmbeddedImages
 from spectralgpt.verbs._options import Paths, SceneOptions
 from spectralgpt.verbs._table_images import TableImage, images_of
 from spectralgpt.verbs.shard import FAILURES_SHOWN, grouped, kind_of_message
@@ -53,7 +54,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class EmbeddedTable:
+class EmbeddedTable(EmbeddedImages):
     """What a table of vectors contains.
 
     images: rows; values: per image. rules: version of the rules by which vectors are made. kinds: the images by their
@@ -100,7 +101,7 @@ def embed_table(sources: Paths, target: Path, options: SceneOptions, progress: P
     check_table_target(target, mark, {each.path for each in images})
     model = load_model(options["weights"], options["device"])
     fingerprint = model.fingerprint()
-    run = _Run(images, model, options)
+    run = _TableRun(images, model, options)
     with Interruption() as interruption, closing(run.rows(interruption, progress)) as rows:
         first = next(rows, None)
         if first is None:
@@ -121,7 +122,7 @@ def embed_table(sources: Paths, target: Path, options: SceneOptions, progress: P
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
+class _Checked:
     """What is known of an image that was opened and checked."""
 
     footprint: "Footprint | None"
@@ -130,7 +131,7 @@ class _Opened:
     warnings: tuple[str, ...]
 
 
-class _Run:
+class _TableRun:
     """Rows of images one by one, and what was noticed on the way. kinds: how many images there are of each, with 0
     images. failed: images without a row."""
 
@@ -140,7 +141,7 @@ class _Run:
         self._images, self._model, self._options = images, model, options
         self._own = options["bands_as"] == "own"
         self._cache = Cache.default()
-        self._opened: dict[int, _Opened] = {}
+        self._opened: dict[int, _Checked] = {}
         self._first_warnings: dict[str, str] = {}
         self._warnings: Counter[str] = Counter()
         self.kinds: Counter[EmbeddedKind] = Counter()
@@ -183,7 +184,7 @@ class _Run:
         found = (first + (f" (and {more} like it)" if more else "") for first, more in counts)
         return (*found, *([self._cache.note] if self._cache.note else []))
 
-    def _note(self, opened: _Opened) -> None:
+    def _note(self, opened: _Checked) -> None:
         self.kinds[opened.kind] += 1
         for warning in opened.warnings:
             kind = kind_of_message(warning)
@@ -197,7 +198,7 @@ class _Run:
 
         raster = self._images[index].open(self._options)
         try:
-            self._opened[index] = _Opened(
+            self._opened[index] = _Checked(
                 footprint=footprint(raster.grid),
                 date=",".join(filter(None, raster.dates)),
                 kind=self._kind(raster.bands),

@@ -8,7 +8,8 @@ from typing import Any, Literal, Unpack
 
 from spectralgpt.errors import OptionError, argument
 from spectralgpt.progress import silent
-from spectralgpt.verbs._embed_table import EmbeddedTable, embed_table
+from spectralgpt.verbs._embed_table import embed_table
+from spectralgpt.verbs._embedded import EmbeddedImages
 from spectralgpt.verbs._options import SceneOptions, SceneSources, SceneTarget, ShowProgress, with_shared_options
 from spectralgpt.verbs._scene import opened_scene
 
@@ -17,7 +18,7 @@ OF_MAPS = ("per", "dtype", "overlap", "aoi", "dates")
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class Embedded(EmbeddedImages):
     """Where the map and its picture are, and what they hold.
 
     rows, columns: places of the map; values: per place. bands: `model band <- bands of the image`. dropped: bands of
@@ -55,7 +56,7 @@ def embed(
     dtype: Literal["float32", "int8"] = "float32",
     progress: ShowProgress = silent,
     **options: Unpack[SceneOptions],
-) -> Embedded | EmbeddedTable:
+) -> EmbeddedImages:
     """Turn a scene into a map of embeddings, with one pixel per 8 x 8 pixels.
 
     TARGET is a GeoTIFF with one band per value. A picture of the first three principal components is written next to
