@@ -5,8 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
-from spectralgpt.progress import Progress, silent
-from spectralgpt.verbs._options import LabelledData, PathLike, ProbeOptions, ShowProgress, with_shared_options
+from spectralgpt.progress import Progress, silent, unheard
+from spectralgpt.verbs._options import (
+    Announced,
+    LabelledData,
+    PathLike,
+    ProbeOptions,
+    ShowProgress,
+    with_shared_options,
+)
 
 if TYPE_CHECKING:
     from spectralgpt.data.labels import LabelledSet
@@ -47,8 +54,6 @@ class Evaluated:
     def __str__(self) -> str:
         width = max(map(len, self.scores))
         lines = [
-            self.report,
-            "",
             f"{self.name} on {self.part}: {self.counts['images']} images at {self.counts['places']} places, "
             f"{self.counts['classes_present']} of {self.counts['classes']} classes in the truth",
         ]
@@ -69,6 +74,7 @@ def evaluate(
     out: PathLike | None = None,
     part: Literal["auto", "test", "val", "train", "all"] = "auto",
     encoder: PathLike | None = None,
+    announce: Announced = unheard,
     progress: ShowProgress = silent,
     **options: Unpack[ProbeOptions],
 ) -> Evaluated:
@@ -100,6 +106,7 @@ def evaluate(
         check_report_target(folder)
     answerer = opened_answerer(options, encoder)
     labels = opened_parts([("", data)], options, progress)
+    announce(labels.text)
     chosen, name = _part(labels.data, part)
     findings, seen = _findings(answerer, labels, chosen, options, progress)
     if folder is not None:

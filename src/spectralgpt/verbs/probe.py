@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
-from spectralgpt.progress import silent
+from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._options import (
+    Announced,
     LabelledData,
     LabelledObject,
     PathLike,
@@ -65,7 +66,7 @@ class Probed:
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        lines = [self.report, "", f"{self.score} {_interval(self.value, self.low, self.high)}: {self.method}"]
+        lines = [f"{self.score} {_interval(self.value, self.low, self.high)}: {self.method}"]
         others = [f"{name} {value:.3f}" for name, value in self.scores.items() if name != self.score]
         lines.append(f"{self.split}; {', '.join(others)}")
         width = max(len(f"{each.features}, {each.method}") for each in self.methods)
@@ -94,6 +95,7 @@ def probe(
     baselines: bool = False,
     repeats: int | None = None,
     folds: int = 5,
+    announce: Announced = unheard,
     progress: ShowProgress = silent,
     **options: Unpack[ProbeOptions],
 ) -> Probed:
@@ -137,6 +139,7 @@ def probe(
     _check_counts(repeats, folds, options["apart"])
     model = load_model(options["weights"], options["device"])
     labels = opened_parts([("train" if val or test else "", data), ("val", val), ("test", test)], options, progress)
+    announce(labels.text)
     run = probe_run(labels, model, method, read_out, options, progress)
     rounds = Splitting(split, options["apart"], repeats or (10 if run.of_images else 1), folds, options["seed"])
     findings = findings_of(run, rounds, baselines=baselines, shots=numbers)
