@@ -105,7 +105,7 @@ def evaluate(
     if folder is not None:
         check_report_target(folder)
     answerer = opened_answerer(options, encoder)
-    labels = opened_parts([("", data)], options, progress)
+    labels = opened_parts([("", data)], options, progress, answerer.known_classes)
     announce(labels.text)
     chosen, name = _part(labels.data, part)
     findings, seen = _findings(answerer, labels, chosen, options, progress)
@@ -237,5 +237,5 @@ def _result(
         report=labels.text,
         seconds=seconds,
         marks=tuple(findings.marks),
-        warnings=(*labels.data.notes, *findings.notes),
+        warnings=tuple(findings.notes),
     )

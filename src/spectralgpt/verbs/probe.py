@@ -202,7 +202,7 @@ def _result(run: "ProbeRun", findings: "Findings", out: Path | None, seconds: fl
         out=out,
         report=run.labels.text,
         seconds=seconds,
-        warnings=(*trial.data.notes, *findings.notes),
+        warnings=tuple(findings.notes),
     )
 
 
