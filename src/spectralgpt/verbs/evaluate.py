@@ -182,7 +182,7 @@ def _write(folder: Path, answerer: "Answerer", findings: "Findings", labels: "La
     from dataclasses import replace
 
     from spectralgpt.report.evaluation import write_report
-    from spectralgpt.verbs._judged_page import content_fact, metrics_of, page_of, version_fact
+    from spectralgpt.verbs._judged_page import command_line, content_fact, metrics_of, page_of, version_fact
 
     fingerprint = answerer.model.fingerprint()
     facts = [
@@ -194,7 +194,7 @@ def _write(folder: Path, answerer: "Answerer", findings: "Findings", labels: "La
     ]
     findings = replace(findings, facts=facts)
     title = f"Evaluation on {len(findings.trial.names)} images, {len(findings.trial.classes)} classes"
-    page = page_of(findings, title, f"{answerer.name} on {labels.data.source}", "")
+    page = page_of(findings, title, f"{answerer.name} on {labels.data.source}", command_line())
     write_report(
         folder,
         page,
