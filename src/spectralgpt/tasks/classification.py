@@ -42,9 +42,13 @@ class Classification(Backbone):
         with evaluating(self):
             features, present = self._tokens_of_head(cube, None)
             # image by image: with few rows, the rounding of a matrix product depends on their number
-            each = present.split(1) if present is not None else [None] * len(features)
-            parts = zip(features.split(1), each, strict=True)
-            logits = torch.cat([self.head(one, there, self.encoder.norm) for one, there in parts])
+            one_each = [slice(index, index + 1) for index in range(len(features))]
+            logits = torch.cat(
+                [
+                    self.head(features[one], None if present is None else present[one], self.encoder.norm)
+                    for one in one_each
+                ]
+            )
         return Prediction(logits, seen, self.head.config.several)
 
     def _tokens_of_head(
