@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from affine import Affine
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
+
+from spectralgpt.raster.grid import composed
 
 METRES_PER_DEGREE = 111_320
 ONE_PLACE = 1000.0
@@ -42,15 +45,21 @@ def cut(
     nodata."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with rasterio.open(source) as dataset:
-        inside = clipped(window, dataset.shape)
-        whole = (inside[0].stop - inside[0].start, inside[1].stop - inside[1].start) == (window.height, window.width)
-        if not whole and dataset.nodata is None:
-            raise ValueError(f"{source}: the window reaches beyond it, and it has no nodata")
-        values = dataset.read(window=window, boundless=not whole, fill_value=dataset.nodata)
+        rows, columns = clipped(window, dataset.shape)
+        found = dataset.read(window=Window.from_slices(rows, columns))
+        values = found
+        if found.shape[1:] != (window.height, window.width):
+            if dataset.nodata is None:
+                raise ValueError(f"{source}: the window reaches beyond it, and it has no nodata")
+            # not a boundless read: with affine 3, rasterio 1.5 warns of its own `*`
+            values = np.full((dataset.count, window.height, window.width), dataset.nodata, found.dtype)
+            first = rows.start - window.row_off, columns.start - window.col_off
+            values[:, first[0] : first[0] + found.shape[1], first[1] : first[1] + found.shape[2]] = found
         profile = dataset.profile | {
             "width": window.width,
             "height": window.height,
-            "transform": dataset.window_transform(window),
+            # not window_transform: with affine 3 it warns of its own `*`
+            "transform": composed(dataset.transform, Affine.translation(window.col_off, window.row_off)),
             "predictor": 2,
         }
         for key in ("blockxsize", "blockysize", "tiled"):

@@ -30,9 +30,8 @@ class MadeSet:
     """A labelled set, ready to be opened.
 
     source: its table, or a folder of a known layout. classes: the file that names its codes, empty where labels are
-    names. bands, ignore, trust_input: for the options of these names. gsd: metres, where the images do not state it.
-    groups: how many; counts: samples per class of images, pixels per class of masks. notes: what was left out, and what
-    limits the numbers.
+    names. bands, ignore, trust_input: for the options of these names. groups: how many; counts: samples per class of
+    images, pixels per class of masks. notes: what was left out, and what limits the numbers.
     """
 
     name: str
@@ -43,7 +42,6 @@ class MadeSet:
     counts: Mapping[str, int]
     classes: str = ""
     bands: str = ""
-    gsd: float | None = None
     ignore: int | None = None
     trust_input: bool = False
     notes: Sequence[str] = ()
@@ -185,7 +183,7 @@ LEAST_AGREEMENT = 0.5
 NO_WATER = 0.005
 """Share of a chip below which both masks agree that there is hardly any water, where their IoU means nothing."""
 
-NO_POSITIONS = "positions are not known: chips of one scene may be in two clusters"
+NO_POSITIONS = "no georeference: chips of one scene may be in two clusters, and the GSD of 30 m is not stated"
 
 
 def land_cover(data: Path, work: Path) -> MadeSet:
@@ -210,7 +208,7 @@ def land_cover(data: Path, work: Path) -> MadeSet:
     counts = Counter({name: chips[code] for code, name in kept.items()})
     notes = (*rare, "a model-made map of 2020 or 2021", NO_POSITIONS)
     return made(
-        work, "land_cover", "classes", table, counts, classes=kept, bands="hls-l30", gsd=30.0, notes=notes
+        work, "land_cover", "classes", table, counts, classes=kept, bands="hls-l30", notes=notes
     )  # fmt: skip
 
 
@@ -238,7 +236,7 @@ def water(data: Path, work: Path) -> MadeSet:
     )
     return made(
         work, "water", "mask", table, counts,
-        classes=classes, bands="hls-l30", gsd=30.0, ignore=IGNORED_CODE, notes=notes,
+        classes=classes, bands="hls-l30", ignore=IGNORED_CODE, notes=notes,
     )  # fmt: skip
 
 
@@ -263,8 +261,8 @@ def landslides(data: Path, work: Path) -> MadeSet:
             }
         )
         counts += counted_codes(read_codes(root / row["mask"]), classes)
-    notes = ("positions are not known: patches of one mountain range may be in two groups",)
-    return made(work, "landslides", "mask", table, counts, classes=classes, bands="s2-l1c", gsd=10.0, notes=notes)
+    notes = ("no georeference: patches of one mountain range may be in two groups, and the GSD of 10 m is not stated",)
+    return made(work, "landslides", "mask", table, counts, classes=classes, bands="s2-l1c", notes=notes)
 
 
 def oscd(data: Path, work: Path) -> MadeSet:

@@ -66,9 +66,14 @@ def in_words(stage: Stage) -> str:
     return f"{stage.augmentation.image} px, {dates}, batch {data.batch}, {length}"
 
 
-def dataset_row(name: str, paragraphs: list[str]) -> tuple[str, str, str, str]:
+def dataset_row(name: str, paragraphs: list[str]) -> Iterator[str]:
     about, *layout, source = paragraphs
-    return f"`{name.replace('_', '-')}`", about, "<br>".join(layout), source.removeprefix("Source: ")
+    module = import_module(f"{datasets.__name__}.{name}")
+    yield f"`{name.replace('_', '-')}`"
+    yield about
+    yield ", ".join(what for function, what in (("read", "images"), ("labels", "labels")) if hasattr(module, function))
+    yield "<br>".join(layout)
+    yield source.removeprefix("Source: ")
 
 
 ABOUT = {name.replace("_", "-"): paragraphs[0] for name, paragraphs in documented(recipes)}
@@ -83,7 +88,7 @@ TABLES = {
         (recipe_row(name, ABOUT[name], recipes.find(name)) for name in recipes.names()),
     ),
     "datasets": table(
-        ("data set", "images", "layout", "source"),
+        ("data set", "what it is", "gives", "layout", "source"),
         (dataset_row(name, paragraphs) for name, paragraphs in documented(datasets)),
     ),
 }

@@ -12,7 +12,9 @@ from spectralgpt.version import __version__
 
 if TYPE_CHECKING:
     from spectralgpt.bands import Band, BandSet
+    from spectralgpt.data.labels import LabelledSet, SampleSet, open_labels
     from spectralgpt.errors import InputError
+    from spectralgpt.features import Probe
     from spectralgpt.products import as_pixels, open_raster
     from spectralgpt.raster import Grid, Pixels, Raster, Window
     from spectralgpt.weights import ChangeDetector, Classifier, Segmenter, SpectralGPT
@@ -21,8 +23,10 @@ if TYPE_CHECKING:  # the verbs, written by `make docs`
     from spectralgpt.verbs.convert import convert as convert
     from spectralgpt.verbs.demo import demo as demo
     from spectralgpt.verbs.embed import embed as embed
+    from spectralgpt.verbs.evaluate import evaluate as evaluate
     from spectralgpt.verbs.inspect import inspect as inspect
     from spectralgpt.verbs.pretrain import pretrain as pretrain
+    from spectralgpt.verbs.probe import probe as probe
     from spectralgpt.verbs.reconstruct import reconstruct as reconstruct
     from spectralgpt.verbs.shard import shard as shard
 
@@ -33,13 +37,17 @@ __all__ = [
     "Classifier",
     "Grid",
     "InputError",
+    "LabelledSet",
     "Pixels",
+    "Probe",
     "Raster",
+    "SampleSet",
     "Segmenter",
     "SpectralGPT",
     "Window",
     "__version__",
     "as_pixels",
+    "open_labels",
     "open_raster",
 ]
 __all__ += verbs.names()
@@ -51,12 +59,16 @@ _ROOMS = {
     "Classifier": "weights",
     "Grid": "raster",
     "InputError": "errors",
+    "LabelledSet": "data.labels",
     "Pixels": "raster",
+    "Probe": "features",
     "Raster": "raster",
+    "SampleSet": "data.labels",
     "Segmenter": "weights",
     "SpectralGPT": "weights",
     "Window": "raster",
     "as_pixels": "products",
+    "open_labels": "data.labels",
     "open_raster": "products",
 }
 

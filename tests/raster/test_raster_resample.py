@@ -22,7 +22,7 @@ from spectralgpt.products import open_raster
 from spectralgpt.raster import Grid, Window
 from spectralgpt.raster import raster as module
 from spectralgpt.raster.grid import applied, composed
-from spectralgpt.raster.resample import Places, places, resampled, touched
+from spectralgpt.raster.resample import SourcePlaces, places, resampled, touched
 
 WKT = CRS.from_user_input(UTM).to_wkt()
 FINE = Grid(WKT, PLACE, 97, 93)
@@ -59,7 +59,7 @@ def warped(values: np.ndarray, source: Grid, target: Grid, how: Resampling, noda
             return warp.read(1)
 
 
-def inner(at: Places, source: Grid) -> np.ndarray:
+def inner(at: SourcePlaces, source: Grid) -> np.ndarray:
     """Where the whole footprint lies on the source: beyond its edge GDAL counts the outermost pixels several times."""
     known = at.covered()
     for axis, size in ((at.rows, source.height), (at.columns, source.width)):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 SHARED = {"FORMAT", "METHOD", "TASK", "VERSION", "T"}
-"""Names that files of one kind have in common: what a format, a method, a task, a stored file says of itself; a type variable."""
+"""Names that files of one kind have in common: what a format, a method, a task, a stored file says of itself; a type
+variable."""
 
 
 @pytest.fixture(scope="module")

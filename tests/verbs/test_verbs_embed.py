@@ -1,5 +1,7 @@
 """A scene into a map of embeddings, through the command line."""
 
+import json
+
 import numpy as np
 import pytest
 import rasterio
@@ -129,3 +131,22 @@ def test_a_small_image_for_released_weights_is_scaled_by_its_own_extremes(tmp_pa
         wanted = model.embed(window, "place")[0]
     # the first windows' own part, before the next one's begins
     np.testing.assert_allclose(np.moveaxis(opened(tmp_path / "wide_out.tif"), 0, -1)[:, :9], wanted[:, :9], atol=2e-5)
+
+
+def test_pixels_of_a_given_value_have_no_data(weights, tmp_path, spectralgpt):
+    """As if the file declared it; the tags say it."""
+    values = land(64, 64).astype(np.int16)
+    values[:, :24] = -9999
+    plain = write(tmp_path / "plain.tif", values, names=NAMES)
+    declared = write(tmp_path / "declared.tif", values, names=NAMES, nodata=-9999)
+    ended = spectralgpt("embed", plain, tmp_path / "given.tif", "--weights", weights, "--nodata", "-9999")
+    assert ended.code == 0, ended.err
+    embed(declared, tmp_path / "same.tif", weights=weights)
+    np.testing.assert_array_equal(opened(tmp_path / "given.tif"), opened(tmp_path / "same.tif"))
+    assert np.isnan(opened(tmp_path / "given.tif")[:, :3]).all()
+    with rasterio.open(tmp_path / "given.tif") as given, rasterio.open(tmp_path / "same.tif") as same:
+        assert json.loads(given.tags()["SPECTRALGPT_PARAMETERS"])["nodata"] == "-9999"
+        assert "nodata" not in json.loads(same.tags()["SPECTRALGPT_PARAMETERS"])
+    wrong = spectralgpt("embed", plain, tmp_path / "wrong.tif", "--weights", weights, "--nodata", "fill")
+    assert (wrong.code, "--nodata fill; expected stored values like 0 or 0,-9999, or none" in wrong.err) == (2, True)
+    assert not (tmp_path / "wrong.tif").exists()

@@ -173,3 +173,16 @@ def test_real_images_of_many_kinds_become_shards(spectralgpt, tmp_path):
     for band in shards.manifest.statistics:
         assert -0.2 < band.low <= band.mean <= band.high < 7
         assert 0 < band.sd < 1
+
+
+def test_pixels_of_a_given_value_are_not_valid(spectralgpt, tmp_path):
+    values = land(64, 64).astype(np.int16)
+    values[:, :24] = -9999
+    path = write(tmp_path / "a.tif", values, names=NAMES)
+    ended = spectralgpt("shard", path, "--out", tmp_path / "out", "--chip", "64", "--workers", "1", "--nodata=-9999,-1")
+    assert ended.code == 0, ended.err
+    samples = open_shards(tmp_path / "out").read(0, np.arange(1))
+    assert samples.valid is not None
+    assert samples.valid[..., 24:, :].all()
+    assert not samples.valid[..., :24, :].any()
+    assert (samples.values >= 0).all()

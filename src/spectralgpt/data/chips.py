@@ -49,6 +49,7 @@ class Reading:
     clouds: str | None = None
     gsd: float | int | None = None
     trust: bool = False
+    nodata: str | float | int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Series:
     clouds: str | None
     gsd: float | int | None
     source: str
+    nodata: str | float | int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +200,14 @@ def _series(image: ImageSource, reading: Reading, failures: list[Failure], warni
     """The rasters of an image, checked; a date of a stack that does not open or fit becomes a failure."""
     bands, clouds = image.bands or reading.bands, image.clouds or reading.clouds
     if not image.stack:
-        series = Series((image.opened(0),), bands, clouds, reading.gsd, image.sources[0])
+        series = Series((image.opened(0),), bands, clouds, reading.gsd, image.sources[0], reading.nodata)
         warnings += check(_opened(series), reading.trust).warnings
         return [series]
     masks = (clouds or "").split(",")
     masks = masks if len(masks) == len(image.paths) else [clouds or ""] * len(image.paths)
     opened: dict[int, tuple[Series, DateKind]] = {}
     for index, mask in enumerate(masks):
-        series = Series((image.opened(index),), bands, mask or None, reading.gsd, image.sources[index])
+        series = Series((image.opened(index),), bands, mask or None, reading.gsd, image.sources[index], reading.nodata)
         try:
             with _open(series) as raster:
                 noticed = check(raster, reading.trust).warnings
@@ -265,7 +267,9 @@ def _together(several: Sequence[Series]) -> Series:
 
 
 def _open(series: Series) -> Raster:
-    return by_wavelength(open_raster(series.files, bands=series.bands, clouds=series.clouds, gsd=series.gsd))
+    return by_wavelength(
+        open_raster(series.files, bands=series.bands, clouds=series.clouds, gsd=series.gsd, nodata=series.nodata)
+    )
 
 
 def by_wavelength(raster: Raster) -> Raster:

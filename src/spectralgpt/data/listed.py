@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 
-from spectralgpt.errors import DataError, first_few
+from spectralgpt.errors import DataError, counted, first_few
 
 
 def lines_of(path: str) -> list[str]:
@@ -46,7 +46,7 @@ def refuse_unlisted(folder: str, listed: Iterable[str], present: Iterable[str], 
     missing = sorted(set(listed) - set(present))
     if missing:
         raise DataError(
-            f"{folder}: found {len(missing)} {noun} missing that its lists name: {first_few(missing, 4)}",
+            f"{folder}: found {counted(len(missing), f'listed {noun}')} missing: {first_few(missing, 4)}",
             "all of them",
             f"Extract it again, or download it from {origin}, or remove the lists to use what is here",
         )

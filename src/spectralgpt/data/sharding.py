@@ -83,7 +83,7 @@ def shard(
         stored = _stored(writer, reading.chip)
         left = [image for image in found.images if image.name not in stored.whole]
         known = len(found.images) - len(left)
-        outcome = Outcome(writer.manifest)
+        outcome = ShardingOutcome(writer.manifest)
         progress("sharding", known, len(found.images))
         with _submitting(workers or _cores()) as (submit, prefetch):
             for cut, is_last in _cuts(left, reading, stored.parts, submit, prefetch):
@@ -101,7 +101,7 @@ def shard(
     return outcome.report(writer.manifest, len(found.images), known)
 
 
-class Outcome:
+class ShardingOutcome:
     """The results of the images so far. failed: image -> failures; skipped: images, in the order they first came."""
 
     def __init__(self, manifest: Manifest) -> None:

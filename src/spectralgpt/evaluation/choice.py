@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from spectralgpt.evaluation.aims import TIE, Aim
-from spectralgpt.evaluation.method import Fitted, Method, Settings, Targets
+from spectralgpt.evaluation.method import Fitted, Method, Setting, Targets
 
-Pair = tuple[Int64[np.ndarray, " fit"], Int64[np.ndarray, " judge"]]
+Pair = tuple[Int64[np.ndarray, "_"], Int64[np.ndarray, "_"]]
 """Samples to fit to, and samples to judge by."""
 
 
@@ -23,7 +23,7 @@ class Tried:
     """Settings and their score on the judged samples."""
 
     method: str
-    settings: Settings
+    settings: Setting
     score: float
     second: float
 
@@ -38,7 +38,7 @@ class Chosen:
     """
 
     method: str
-    settings: Settings
+    settings: Setting
     fitted: Fitted
     thresholds: Float64[np.ndarray, " threshold"] | None
     samples: Int64[np.ndarray, " sample"]

@@ -12,6 +12,15 @@ ROWS = 16384
 """Samples that are read out at once: float64 copies of more would fill the memory."""
 
 
+def mean_eigenvalue(standardized: Float64[np.ndarray, "sample value"], weight: Float64[np.ndarray, " sample"]) -> float:
+    """Of the weighted covariance, times the total weight, over the eigenvalues that are not 0 in general: as many as
+    samples, or as values that are not constant, whichever are fewer."""
+    rank = min(len(standardized), int(standardized.any(axis=0).sum()))
+    mean = weight @ standardized / weight.sum()
+    trace = weight @ np.square(standardized - mean).sum(axis=1)
+    return max(float(trace) / max(rank, 1), float(np.finfo(np.float64).tiny))
+
+
 def softmax(scores: Float64[np.ndarray, "*axes class"]) -> Float64[np.ndarray, "*axes class"]:
     """Probabilities that sum to 1; a class with the score -inf has none."""
     grown = np.exp(scores - scores.max(axis=-1, keepdims=True))

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-Settings = Mapping[str, float | int | str]
+Setting = Mapping[str, float | int | str]
 """What is chosen of a method, by name: `{"strength": 0.01}`."""
 
 
@@ -66,15 +66,19 @@ class Method(Protocol):
         """In words."""
 
     @property
-    def settings(self) -> Sequence[Settings]:
+    def settings(self) -> Sequence[Setting]:
         """What there is to choose from, the simplest first."""
 
     @property
-    def usual(self) -> Settings:
+    def usual(self) -> Setting:
         """What is taken where nothing can be chosen, as with one image per class; one of `settings`."""
 
     def fits(
-        self, features: Float32[np.ndarray, "sample value"], targets: Targets, settings: Sequence[Settings], seed: int
+        self,
+        features: Float32[np.ndarray, "sample value"],
+        targets: Targets,
+        settings: Sequence[Setting],
+        seed: int,
     ) -> Sequence[Fitted]:
         """A read-out for each of the settings; what they share is computed once."""
 

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32, Int64
 from spectralgpt.errors import DataError, counted, first_few
 from spectralgpt.evaluation.aims import aim_of, answers
 from spectralgpt.evaluation.choice import Chosen
-from spectralgpt.evaluation.method import Method, Settings, Targets
+from spectralgpt.evaluation.method import Method, Setting, Targets
 from spectralgpt.evaluation.places import Places
 from spectralgpt.evaluation.protocol import AUTO, Protocol
 from spectralgpt.evaluation.rounds import rounds_of
@@ -25,7 +25,7 @@ class Choice:
     repeat: int
     fold: int
     method: str
-    settings: Settings
+    settings: Setting
     thresholds: tuple[float, ...]
     score: float
 
@@ -84,7 +84,7 @@ def run_protocol(
         split, targets.truth, places=places, contents=contents, classes=classes, repeats=repeats, count=count, seed=seed
     )
     shape = (len(rounds.seeds), len(rounds.reported), targets.classes)
-    found = {name: _Answers(shape) for name in [*(method.name for method in methods), *([AUTO] if auto else [])]}
+    found = {name: _Collected(shape) for name in [*(method.name for method in methods), *([AUTO] if auto else [])]}
     for each in rounds.rounds:
         protocol = Protocol(each.test, aim, names, contents, each.seed)
         for method in methods:
@@ -126,7 +126,7 @@ def check_finite(features: Float32[np.ndarray, "sample value"], names: Sequence[
         raise DataError(f"{counted(len(broken), 'sample')} with features that are not finite: {found}", "finite values")
 
 
-class _Answers:
+class _Collected:
     """What is collected of one method."""
 
     def __init__(self, shape: tuple[int, int, int]):

@@ -21,7 +21,8 @@ LEAST_KM = 0.05
 PAIRS = 2**21
 """Pairs of neighbours that are looked at one by one. Of more, positions are rounded first."""
 
-Pairs = tuple[Int64[np.ndarray, " pair"], Int64[np.ndarray, " pair"]]
+Pairs = tuple[Int64[np.ndarray, "_"], Int64[np.ndarray, "_"]]
+"""Two samples each. (No named axis: lists of pairs have several lengths.)"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +40,11 @@ class Places:
         return int(self.ids.max()) + 1 if len(self.ids) else 0
 
     def joined(self, contents: Sequence[str]) -> "Places":
-        """The same, with samples of equal content in one place, wherever they are. contents: a hash per sample."""
-        links = _equal(np.unique(contents, return_inverse=True)[1].ravel())
+        """The same, with samples of equal content in one place, wherever they are. contents: a hash per sample, empty
+        where unknown."""
+        known = np.array([bool(content) for content in contents], bool)
+        same = np.unique(np.asarray(contents, dtype=str), return_inverse=True)[1].ravel()
+        links = _equal(np.where(known, same, -1 - np.arange(len(same))))
         ids = _components(len(self.ids), [_equal(self.ids), links])
         joined = self.count - int(ids.max()) - 1 if len(ids) else 0
         note = (f"{counted(joined, 'place')} joined to others, as some images occur more than once",) if joined else ()

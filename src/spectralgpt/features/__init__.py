@@ -10,6 +10,7 @@ from spectralgpt.features.heads import ImageProbabilities, PixelProbabilities
 from spectralgpt.features.images import ImageVectors, image_vectors
 from spectralgpt.features.makers import ImageMaker, PlaceMaker
 from spectralgpt.features.pixels import PixelFeatures, PlaceMaps
+from spectralgpt.features.probe import Probe
 
 __all__ = [
     "RULES",
@@ -23,6 +24,7 @@ __all__ = [
     "PixelProbabilities",
     "PlaceMaker",
     "PlaceMaps",
+    "Probe",
     "cache_folder",
     "content_of",
     "image_vectors",

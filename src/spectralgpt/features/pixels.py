@@ -70,6 +70,10 @@ class PixelFeatures:
         """Number of images."""
         return len(self.data.samples)
 
+    def name(self, index: int) -> str:
+        """Of an image, unique in the set."""
+        return self.data.samples[index].name
+
     def shape(self, index: int) -> tuple[int, int]:
         """Rows and columns of an image."""
         rows, columns = self._image(index).shape[2:]

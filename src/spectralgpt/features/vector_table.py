@@ -21,7 +21,7 @@ from spectralgpt.raster import Footprint
 TABLE_SUFFIXES = (".parquet", ".csv")
 """Endings of a table of vectors."""
 
-MARK = b"spectralgpt"
+TABLE_MARK = b"spectralgpt"
 """Key of a Parquet table's mark in its metadata."""
 
 ROWS_TOGETHER = 1024
@@ -111,7 +111,7 @@ class _Parquet:
         # which is known only then. No crs: longitude and latitude, OGC:CRS84.
         geometry = {"encoding": "WKB", "geometry_types": ["Polygon"]}
         geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}}
-        self._schema = pa.schema(fields, metadata={MARK: mark, b"geo": json.dumps(geo)})
+        self._schema = pa.schema(fields, metadata={TABLE_MARK: mark, b"geo": json.dumps(geo)})
         self._writer = pq.ParquetWriter(file, self._schema, compression="zstd")
 
     def rows(self, rows: Sequence[VectorRow]) -> None:
@@ -168,7 +168,7 @@ def _lists(vectors: Float32[np.ndarray, "row value"]) -> pa.FixedSizeListArray:
 def _is_ours(target: Path, mark: str, first: str) -> bool:
     try:
         if target.suffix.lower() == ".parquet":
-            return (pq.read_schema(target).metadata or {}).get(MARK) == mark.encode()
+            return (pq.read_schema(target).metadata or {}).get(TABLE_MARK) == mark.encode()
         with open(target, newline="", encoding="utf-8") as file:
             reader = csv.reader(file)
             header, row = next(reader, []), next(reader, [])

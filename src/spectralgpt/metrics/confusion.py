@@ -150,7 +150,7 @@ class ConfusionCounts:
     ) -> Float64[np.ndarray, "image index"]:
         """Sums of the entries of each image and index."""
         sums = np.bincount(self.image * indices + index, number, len(self) * indices)
-        return sums.reshape(len(self), indices)
+        return sums.astype(np.float64).reshape(len(self), indices)  # without entries bincount returns integers
 
 
 def _counted(

@@ -27,6 +27,9 @@ Drawn = Float64[np.ndarray, " draw"]
 CHANGE = 1
 """The index of the class "change"."""
 
+_WITHOUT_CHANGE = 1.0
+"""What an image without change in truth and prediction counts in means over images: it is right."""
+
 
 @runtime_checkable
 class ImageTable(Protocol):
@@ -116,8 +119,7 @@ def _mean_iou(table: ClassTable, weights: Weights) -> Drawn:
 
 
 def _reliability(table: ClassTable, weights: Weights) -> Reliability:
-    counts = table.confidence.astype(np.float64)
-    return Reliability.of((weights @ counts.reshape(len(counts), -1)).reshape(-1, *counts.shape[1:]))
+    return Reliability.of(np.tensordot(weights, table.confidence.astype(np.float64), axes=1))
 
 
 def _calibration_error(table: ClassTable, weights: Weights) -> Drawn:
@@ -148,12 +150,13 @@ def _per_image(
 ) -> Drawn:
     """The mean over images of a score of the class "change"; images without labelled pixels are left out.
 
-    An image without change in truth and prediction is right and counts 1; where only one of the two is without change,
-    precision, recall and F1 all count 0.
+    An image without change in truth and prediction is right and counts 1. Every other 0/0 counts 0: where only one of
+    the two is without change, or no pixel has an answer.
     """
     sums = table.per_image()
-    none: Bool[np.ndarray, " image"] = (sums.truth + sums.predicted)[:, CHANGE] == 0
-    score = np.where(none, 1.0, np.nan_to_num(values(sums)[:, CHANGE]))
+    answered = sums.predicted.sum(axis=1) > 0
+    none: Bool[np.ndarray, " image"] = answered & ((sums.truth + sums.predicted)[:, CHANGE] == 0)
+    score = np.where(none, _WITHOUT_CHANGE, np.nan_to_num(values(sums)[:, CHANGE]))
     labelled = (sums.truth.sum(axis=1) > 0).astype(np.float64)
     return share(weights @ (score * labelled), weights @ labelled)
 

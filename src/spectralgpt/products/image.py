@@ -10,6 +10,7 @@ from spectralgpt.bands import Evidence, Identity, choice_count, identify, is_lis
 from spectralgpt.days import day_of
 from spectralgpt.errors import BandError, RasterError, first_few
 from spectralgpt.products.format import cloud_options, read_product
+from spectralgpt.products.nodata import GivenNodata
 from spectralgpt.products.product import Product
 from spectralgpt.products.units import layers_of
 from spectralgpt.raster.clouds import CloudLayer
@@ -37,8 +38,8 @@ class Image:
     warnings: tuple[str, ...]
 
 
-def open_image(source: str, choice: str | None) -> Image:
-    """The image at a path, or at `PATH@DATE`. choice: the argument `bands`.
+def open_image(source: str, choice: str | None, nodata: GivenNodata) -> Image:
+    """The image at a path, or at `PATH@DATE`. choice: the argument `bands`. nodata: the argument `nodata`.
 
     Without a list of bands, panchromatic and thermal bands are left out. BandError for bands that cannot be identified;
     RasterError for files that are missing or that do not fit together.
@@ -60,7 +61,7 @@ def open_image(source: str, choice: str | None) -> Image:
         left_out = ()
     chosen = [product.bands[index] for index in identity.indices]
     grid = _finest(path, [band.grid for band in chosen])
-    layers, units = layers_of(path, chosen, identity, grid)
+    layers, units = layers_of(path, chosen, identity, grid, nodata)
     return Image(
         source=path,
         layers=layers,
@@ -71,7 +72,7 @@ def open_image(source: str, choice: str | None) -> Image:
         other_clouds=product.other_clouds,
         tags=product.tags,
         facts=(*product.facts, *units, *left_out),
-        warnings=(*product.warnings, *identity.warnings),
+        warnings=(*product.warnings, *identity.warnings, *nodata.warnings(path, layers)),
     )
 
 

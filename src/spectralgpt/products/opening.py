@@ -7,6 +7,7 @@ from dataclasses import replace
 from spectralgpt.errors import RasterError
 from spectralgpt.products.image import open_image
 from spectralgpt.products.masking import with_clouds
+from spectralgpt.products.nodata import given_nodata
 from spectralgpt.products.stacking import of_dates, refuse_elsewhere, refuse_other_bands, sorted_by_date, stacked
 from spectralgpt.raster.area import read_area
 from spectralgpt.raster.raster import Raster
@@ -22,6 +23,7 @@ def open_raster(
     gsd: float | int | None = None,
     aoi: StrPath | None = None,
     clouds: StrPath | None = None,
+    nodata: str | float | int | None = None,
 ) -> Raster:
     """Open an image: a file, a product, a folder of single-band files, or several of these as the dates of one place.
 
@@ -32,7 +34,9 @@ def open_raster(
     in a folder or product that of the finest band; other grids are read by georeference. gsd: pixel size of the grid in
     metres on the ground; coarser than a band, it averages. aoi: a GeoJSON file; the grid is cropped to it, and pixels
     outside are not valid. clouds: scl, qa or fmask for the product's own layer, or a raster (one per date, separated by
-    commas) that is not 0 in clouds; pixels in clouds are not valid.
+    commas) that is not 0 in clouds; pixels in clouds are not valid. nodata: stored value of pixels without data, in
+    addition to what the file declares, or several like 0,-9999; none ignores what the file declares (none,-9999
+    replaces it). Masks and alpha bands count in any case.
 
     BandError when bands are unnamed, unknown, repeated, or could be of several sensors; OptionError when an option does
     not fit the image; RasterError for anything else that is wrong with a file.
@@ -40,7 +44,8 @@ def open_raster(
     sources = [source] if isinstance(source, str | os.PathLike) else list(source)
     if not sources:
         raise RasterError("found no image", "at least one path")
-    images = [open_image(os.fspath(each), bands) for each in sources]
+    given = given_nodata(nodata)
+    images = [open_image(os.fspath(each), bands, given) for each in sources]
     if clouds is not None:
         images = with_clouds(images, os.fspath(clouds))
     images = sorted_by_date(images)
@@ -50,6 +55,8 @@ def open_raster(
         refuse_other_bands(images[0], image)
         refuse_elsewhere(images[0], image)
     raster = stacked(images, masked=clouds is not None)
+    if given.text:
+        raster = replace(raster, given_nodata=given.text)
     if gsd is not None:
         raster = replace(raster, grid=raster.grid.at_gsd(gsd))
     if aoi is not None:

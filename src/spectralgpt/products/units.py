@@ -11,6 +11,7 @@ from spectralgpt.bands import Band, Identity
 from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN
 from spectralgpt.errors import RasterError
+from spectralgpt.products.nodata import GivenNodata
 from spectralgpt.products.product import StoredBand
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.layer import Layer
@@ -23,14 +24,16 @@ DARK = 0.1
 
 
 def layers_of(
-    path: str, chosen: Sequence[StoredBand], identity: Identity, grid: Grid
+    path: str, chosen: Sequence[StoredBand], identity: Identity, grid: Grid, nodata: GivenNodata
 ) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
     """The bands with scale and offset, and one line on where these come from.
 
     They are the file's own, else 1 and 0 for reflectance in floats, else the sensor's. RasterError for digital numbers
     without any of these.
     """
-    layers = tuple(_layer(stored, band, identity) for stored, band in zip(chosen, identity.bands, strict=True))
+    layers = tuple(
+        nodata.applied(_layer(stored, band, identity)) for stored, band in zip(chosen, identity.bands, strict=True)
+    )
     unstated = [index for index, stored in enumerate(chosen) if stored.scale is None and stored.offset is None]
     if not unstated:
         return layers, (f"scale and offset from the metadata of {path}",)

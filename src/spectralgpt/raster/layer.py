@@ -12,6 +12,7 @@ class Layer:
 
     index: in the file, from 1. nodata: the stored value of pixels that were not measured. masked: whether the file
     also has a mask of this band. alpha: index of the file's alpha band, 0 without one; its zeros are not valid.
+    more_nodata: further stored values of pixels that were not measured, given by the user.
     """
 
     path: str
@@ -24,3 +25,4 @@ class Layer:
     nodata: float | None
     masked: bool
     alpha: int
+    more_nodata: tuple[float, ...] = ()

@@ -118,6 +118,11 @@ def _stored(nodata: float | int | None, dtype: np.dtype[Any]) -> Any:
     return dtype.type(int(nodata)) if nodata == int(nodata) and limits.min <= nodata <= limits.max else None
 
 
+def can_hold(dtype: str | np.dtype[Any], nodata: float | int) -> bool:
+    """Whether a value of this type can be nodata: not 300 in bytes, or 0.5 in integers."""
+    return _stored(nodata, np.dtype(dtype)) is not None
+
+
 def combined(
     one: Bool[np.ndarray, "date band row column"] | None, other: Bool[np.ndarray, "date band row column"] | None
 ) -> Bool[np.ndarray, "date band row column"] | None:

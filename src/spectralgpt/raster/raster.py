@@ -44,7 +44,8 @@ class Raster:
     the file; of a folder, those that all its files share. warnings: what a user should know about how it was
     understood. clouds: one layer per date, None for a date without one, empty when no date has one. without_clouds:
     whether cloudy pixels are not valid. area: the wanted part of the grid, None for all. facts: what was read from
-    where. conflicts: where metadata contradict themselves.
+    where. conflicts: where metadata contradict themselves. given_nodata: the argument `nodata` of open_raster, empty
+    without it.
 
     Immutable, picklable, a context manager, thread-safe: each thread opens the files for itself. Closing frees them; a
     later read opens them again.
@@ -65,6 +66,7 @@ class Raster:
     area: Area | None = None
     facts: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
+    given_nodata: str = ""
     _handles: Handles = field(default_factory=Handles, repr=False, compare=False)
 
     @property
@@ -216,6 +218,9 @@ class Raster:
             mask = dataset.read_masks(indexes, window=where) if any(layer.masked for layer in layers) else None
             alpha = dataset.read(layers[0].alpha, window=where) if layers[0].alpha else None
         true = measured(out[None], [layer.nodata for layer in layers])
+        for number in range(max(len(layer.more_nodata) for layer in layers)):
+            more = [layer.more_nodata[number] if number < len(layer.more_nodata) else None for layer in layers]
+            true = combined(true, measured(out[None], more))
         for opaque in (mask, alpha):
             if opaque is not None:
                 true = combined(true, np.broadcast_to(opaque > 0, out.shape)[None])

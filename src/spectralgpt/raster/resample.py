@@ -52,7 +52,7 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Places:
+class SourcePlaces:
     """What the pixels of a window are computed from on another grid.
 
     taps: the source pixels that are needed, None when no pixel is covered.
@@ -77,7 +77,7 @@ class Places:
 
 
 @lru_cache(maxsize=4)  # the bands of a read lie on few grids
-def places(target: Grid, window: Window, source: Grid) -> Places:
+def places(target: Grid, window: Window, source: Grid) -> SourcePlaces:
     """Where the pixels of a window of the target lie on the source."""
     locate = _to_source(target, source)
     rows = np.arange(window.row, window.end_row, dtype=np.float64)[:, None]
@@ -92,7 +92,7 @@ def places(target: Grid, window: Window, source: Grid) -> Places:
         _box(centres[axis], firsts[axis], lasts[axis], size) if coarser[axis] else _between(centres[axis], size)
         for axis, size in enumerate(source.shape)
     )
-    return Places(of_rows, of_columns, _taps(of_rows, of_columns))
+    return SourcePlaces(of_rows, of_columns, _taps(of_rows, of_columns))
 
 
 def _taps(rows: Axis, columns: Axis) -> Window | None:
@@ -189,7 +189,7 @@ def _snapped(at: Float64[np.ndarray, "#row #column"]) -> Float64[np.ndarray, "#r
 
 
 def touched(
-    values: Bool[np.ndarray, "band sourcerow sourcecolumn"], at: Places, origin: Window
+    values: Bool[np.ndarray, "band sourcerow sourcecolumn"], at: SourcePlaces, origin: Window
 ) -> Bool[np.ndarray, "band row column"]:
     """Whether one of the judging pixels is true; false outside. origin: the window of the source in `values`."""
     covered = at.covered()
@@ -204,7 +204,7 @@ def touched(
 def resampled(
     values: Shaped[np.ndarray, "band sourcerow sourcecolumn"],
     valid: Bool[np.ndarray, "band sourcerow sourcecolumn"] | None,
-    at: Places,
+    at: SourcePlaces,
     origin: Window,
     out: Shaped[np.ndarray, "band row column"],
 ) -> None:
@@ -243,7 +243,7 @@ def resampled(
 
 def _sums(
     values: Shaped[np.ndarray, "sourcerow sourcecolumn"],
-    at: Places,
+    at: SourcePlaces,
     rows: Int64[np.ndarray, "tap #row #column"],
     columns: Int64[np.ndarray, "tap_ #row #column"],
     _: str,
@@ -258,7 +258,7 @@ def _sums(
 
 def _sums_along_axes(
     values: Shaped[np.ndarray, "sourcerow sourcecolumn"],
-    at: Places,
+    at: SourcePlaces,
     rows: Int64[np.ndarray, "tap row 1"],
     columns: Int64[np.ndarray, "tap_ 1 column"],
     name: str,

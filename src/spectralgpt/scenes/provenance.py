@@ -45,6 +45,7 @@ def scene_provenance(
         "bands_as": "own" if own else "model",
         "gsd": round(raster.gsd, 3) if math.isfinite(raster.gsd) else None,
         "without_clouds": raster.without_clouds and any(raster.clouds),
+        **({"nodata": raster.given_nodata} if raster.given_nodata else {}),
         "area": None if raster.area is None else raster.area.fingerprint(),
         "window": model.config.window(len(alignment.bandset.groups), raster.shape[0]),
         "overlap": overlap,

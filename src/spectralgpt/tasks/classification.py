@@ -42,13 +42,9 @@ class Classification(Backbone):
         with evaluating(self):
             features, present = self._tokens_of_head(cube, None)
             # image by image: with few rows, the rounding of a matrix product depends on their number
-            one_each = [slice(index, index + 1) for index in range(len(features))]
-            logits = torch.cat(
-                [
-                    self.head(features[one], None if present is None else present[one], self.encoder.norm)
-                    for one in one_each
-                ]
-            )
+            rows = range(len(features))
+            parts = ((features[row : row + 1], None if present is None else present[row : row + 1]) for row in rows)
+            logits = torch.cat([self.head(one, there, self.encoder.norm) for one, there in parts])
         return Prediction(logits, seen, self.head.config.several)
 
     def _tokens_of_head(

@@ -2,9 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,9 @@ def trained_images(
     if distribution.any(interruption.asked):
         raise KeyboardInterrupt
     hashes = frozenset().union(*distribution.gathered(found))
-    sides = {source.shards.layouts[layout].side for stage in data for source in stage.sources for layout in source.layouts}
+    sides = {
+        source.shards.layouts[layout].side for stage in data for source in stage.sources for layout in source.layouts
+    }
     images = TrainedImages(hashes, frozenset(sides))
     if distribution.is_main:
         _store(out / IMAGES_FILE, shards, images)

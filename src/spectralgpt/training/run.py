@@ -57,7 +57,7 @@ class Run:
     log: RunLog
     progress: Progress
     peak: float
-    images: TrainedImages = TrainedImages()
+    images: TrainedImages
     notes: list[str] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
     state: "State | None" = None

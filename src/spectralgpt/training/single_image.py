@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from spectralgpt.bands import Alignment, BandSet, align, sensor
+from spectralgpt.data.image_hash import date_hashes
+from spectralgpt.data.layout import wavelength_order
 from spectralgpt.draws import keys
 from spectralgpt.errors import RasterError
 from spectralgpt.nn import (
@@ -35,6 +37,7 @@ from spectralgpt.training.meter import Meter
 from spectralgpt.training.optimizer import make_optimizer
 from spectralgpt.training.schedule import cosine
 from spectralgpt.weights import SpectralGPT
+from spectralgpt.weights.trained_images import TrainedImages
 
 CROP_SIDE, CROPS_PER_STEP, MASK_RATIO = 128, 2, 0.75
 """Crops of the size of the windows of scenes, so that positions are learned for it. Masks are mixed: whole groups are
@@ -61,7 +64,8 @@ def train_on_image(
     bands = BandSet.native(sensor("spectralgpt-12").bands)
     alignment = align(pixels.bands, bands)
     torch.manual_seed(seed)
-    model = SpectralGPT(ModelConfig(SIZES["tiny"], bands), _statistics(pixels, alignment), provenance | {"seed": seed})
+    origin = provenance | {"seed": seed} | _trained_images(pixels).entries()
+    model = SpectralGPT(ModelConfig(SIZES["tiny"], bands), _statistics(pixels, alignment), origin)
     start_local(model)
     cube = model.cube(pixels, alignment=alignment)
     objective = Pretraining(MASK_RATIO, "mixed", spectral_weight=SPECTRAL_WEIGHT)
@@ -79,6 +83,13 @@ def train_on_image(
     records = run(model, steps, log=log, log_every=max(1, steps // 50), progress=progress)
     model.provenance["steps"] = steps
     return model, records
+
+
+def _trained_images(pixels: PixelsLike) -> TrainedImages:
+    """The image as a whole: no evaluation can look for its random crops."""
+    order = wavelength_order(pixels.bands)
+    valid = None if pixels.valid is None else np.asarray(pixels.valid)[:, order]
+    return TrainedImages(frozenset(date_hashes(np.asarray(pixels.values)[:, order], valid)))
 
 
 def train(

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spectralgpt.progress import Progress
-from spectralgpt.verbs._options import LabelOptions, PathLike
+from spectralgpt.verbs._options import LabelledObject, LabelOptions, PathLike
 
 if TYPE_CHECKING:
-    from spectralgpt.data.labels import LabelledSet, LabelReading, LabelReport
+    from spectralgpt.data.labels import LabelledSet, LabelReading
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,23 +17,35 @@ class Labels:
     """Labelled images of all parts, and the report on each source."""
 
     data: "LabelledSet"
-    reports: tuple["LabelReport", ...]
+    reports: tuple[str, ...]
 
     @property
     def text(self) -> str:
         """The reports, one after the other."""
-        return "\n\n".join(map(str, self.reports))
+        return "\n\n".join(self.reports)
 
 
-def opened_parts(parts: Sequence[tuple[str, PathLike | None]], options: LabelOptions, progress: Progress) -> Labels:
+def opened_parts(
+    parts: Sequence[tuple[str, PathLike | LabelledObject | None]], options: LabelOptions, progress: Progress
+) -> Labels:
     """The labelled images of sources as one set. parts: the split that a source is, empty for its own splits, and the
     source, None where not given. Raises InputError before anything is computed."""
-    from spectralgpt.data.labels import join, open_labels
+    from spectralgpt.data.labels import LabelledSet, join, open_labels
+    from spectralgpt.errors import OptionError
 
     reading = label_reading(options)
-    opened = [(split, open_labels(source, reading, progress)) for split, source in parts if source is not None]
-    data = join([(split, each.data) for split, each in opened])
-    return Labels(data, tuple(each.report for _, each in opened))
+    sets, reports = [], []
+    for split, source in parts:
+        if isinstance(source, LabelledSet):
+            sets.append((split, source))
+            reports.append(str(getattr(source, "report", source.source)))
+        elif isinstance(source, str | os.PathLike):
+            opened = open_labels(source, reading, progress)
+            sets.append((split, opened.data))
+            reports.append(str(opened.report))
+        elif source is not None:
+            raise OptionError(f"found labels of the type {type(source).__name__}", "a path, or a LabelledSet")
+    return Labels(join(sets), tuple(reports))
 
 
 def label_reading(options: LabelOptions) -> "LabelReading":
@@ -50,8 +62,10 @@ def label_reading(options: LabelOptions) -> "LabelReading":
         classes=path("classes"),
         ignore=_codes(options["ignore"]),
         label=options["label"],
+        variant=options["variant"],
         bands=options["bands"],
         gsd=options["gsd"],
+        nodata=options["nodata"],
         clouds=path("clouds"),
         trust_input=options["trust_input"],
     )

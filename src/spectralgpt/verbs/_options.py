@@ -13,7 +13,20 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Annotated, Any, Literal, TypedDict, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    runtime_checkable,
+)
 
 from spectralgpt.errors import check_choice, did_you_mean
 from spectralgpt.progress import Progress
@@ -47,6 +60,25 @@ SceneSources = Annotated[
     ),
 ]
 SceneTarget = Annotated[PathLike, Option("The GeoTIFF to write (.tif).")]
+
+
+@runtime_checkable
+class LabelledObject(Protocol):
+    """A labelled set in Python, like `spectralgpt.SampleSet`, in place of a path (data.labels.LabelledSet, which is not
+    imported here, as it needs torch)."""
+
+    @property
+    def samples(self) -> Sequence[Any]: ...
+
+    def read(self, index: int) -> Any: ...
+
+
+LabelledData = Annotated[
+    PathLike | LabelledObject,
+    Option(
+        "Labelled images: a folder of class folders, a table, images and masks, pairs and masks, or a known data set."
+    ),
+]
 ShowProgress = Annotated[Progress, Option("Function that is called as progress(stage, done, total).")]
 
 
@@ -55,7 +87,10 @@ class WeightsOption(TypedDict, total=False):
 
     weights: Annotated[
         PathLike | None,
-        Option("A weights folder, a released checkpoint (.pth), or a model on the Hugging Face hub (owner/name)."),
+        Option(
+            "A weights folder, a released checkpoint (.pth), a model on the Hugging Face hub (owner/name), or "
+            "untrained, a small network with random weights."
+        ),
     ]
 
 
@@ -78,6 +113,13 @@ class ReadingOptions(TypedDict, total=False):
         Option(
             "Mask out clouds with the product's own layer, like scl, qa or fmask, or with a raster that is non-zero in "
             "clouds."
+        ),
+    ]
+    nodata: Annotated[
+        str | float | None,
+        Option(
+            "Stored value of pixels without data, in addition to what the file declares, or several (0,-9999); none: "
+            "ignore what it declares."
         ),
     ]
     trust_input: Annotated[
@@ -114,8 +156,8 @@ class ImageOptions(ReadingOptions, total=False):
     aoi: Annotated[PathLike | None, Option("GeoJSON file of the area of interest; the rest is left out.")]
 
 
-class ComputingOptions(TypedDict, total=False):
-    """How a scene is computed, window by window."""
+class EncodingOptions(TypedDict, total=False):
+    """How images are turned into features."""
 
     bands_as: Annotated[
         Literal["own"] | None,
@@ -123,11 +165,16 @@ class ComputingOptions(TypedDict, total=False):
             "own: use all bands of the image, in groups of their own, instead of matching them to the model's bands."
         ),
     ]
+    precision: Annotated[PrecisionChoice, Option("fp32, bf16, or auto (bf16 where the hardware supports it).", "auto")]
+
+
+class ComputingOptions(EncodingOptions, total=False):
+    """How a scene is computed, window by window."""
+
     overlap: Annotated[
         float, Option("Overlap of neighbouring windows, as a fraction of their side, from 0 to below 1.", 0.25)
     ]
     batch: Annotated[int, Option("Number of windows computed at once.", 8)]
-    precision: Annotated[PrecisionChoice, Option("fp32, bf16, or auto (bf16 where the hardware supports it).", "auto")]
 
 
 class DeviceOption(TypedDict, total=False):
@@ -144,6 +191,12 @@ class SeedOption(TypedDict, total=False):
     """Where random choices start."""
 
     seed: Annotated[int, Option("Seed of all random choices.", 0)]
+
+
+class ProbeOptions(WeightsOption, LabelOptions, EncodingOptions, SeedOption, DeviceOption, total=False):
+    """Everything that a verb needs to judge labelled images."""
+
+    apart: Annotated[float, Option("Images nearer than this, in km, count as one place.", 1.0)]
 
 
 class KindOption(TypedDict, total=False):

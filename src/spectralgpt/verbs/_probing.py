@@ -1,37 +1,69 @@
 """Judging features by labels: rounds by place, answers of several methods, tables of counts, intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from spectralgpt.errors import counted
 
 if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Bool, Float32, Int64
 
     from spectralgpt.data.labels import LabelledSet
-    from spectralgpt.evaluation import Choice, Method, Outcome, Parts, Places, Targets
-    from spectralgpt.metrics import ImageTable, Interval
+    from spectralgpt.evaluation import Choice, DenseFeatures, Method, Outcome, Parts, Places, StripAnswer, Targets
+    from spectralgpt.metrics import ConfusionCounts, ImageTable, Interval, LabelTable
+    from spectralgpt.tasks import TargetKind
+
+WORDS = {
+    "auto": "chosen method",
+    "knn": "k-nearest neighbours",
+    "logistic": "logistic regression",
+    "trees": "extra trees",
+}
+"""Methods in words."""
+
+MOST_THUMBNAILS = 400
+"""Images of which predicted masks are kept for the report."""
+
+LARGEST_THUMBNAIL = 1024
+"""Columns of an image above which its predicted mask is not kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
     """What every kind of features is judged on: the same samples in the same rounds.
 
-    split: the given parts, or the places to cross-validate over. contents: a hash per image.
+    truth: the classes of each sample. split: the given parts, or the places to cross-validate over. contents: a hash
+    per image. notes: on the split.
     """
 
     data: "LabelledSet"
+    truth: "Bool[np.ndarray, 'sample class']"
     places: "Places"
     split: "Parts | Places"
     contents: tuple[str, ...]
     repeats: int
     folds: int
     seed: int
+    notes: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
         """Of the samples."""
         return [sample.name for sample in self.data.samples]
+
+    @property
+    def how(self) -> str:
+        """The split in words."""
+        from spectralgpt.evaluation import Parts
+
+        if isinstance(self.split, Parts):
+            split = self.split
+            return f"given split: {len(split.train)} train, {len(split.val)} val, {len(split.test)} test"
+        known = {"groups": "by group", "positions": "by position", "none": "each image its own, as none is known"}
+        times = f", repeated {self.repeats} times" if self.repeats > 1 else ""
+        return f"{self.folds} folds over {self.places.count} places ({known[self.places.how]}){times}"
 
     @property
     def classes(self) -> list[str]:
@@ -43,8 +75,9 @@ class Trial:
 class Judged:
     """Answers of one method on one kind of features.
 
-    tables: one per repeat, each of the reported samples. samples: their indices. places: of them. choices: what was
-    chosen in each round.
+    tables: one per repeat, each of the reported samples. samples: their indices; places: of them. likely: probabilities
+    of the classes of images, mean over repeats; predicted: thumbnails of masks in the first repeat, by sample; each is
+    None for the other kind of labels. choices: what was chosen in each round.
     """
 
     features: str
@@ -53,40 +86,54 @@ class Judged:
     samples: "Int64[np.ndarray, ' reported']"
     places: "Int64[np.ndarray, ' reported']"
     choices: tuple["Choice", ...]
+    seeds: tuple[int, ...]
     seconds: float
     notes: tuple[str, ...]
+    likely: "Float32[np.ndarray, 'reported class'] | None" = None
+    predicted: "Mapping[int, np.ndarray] | None" = None
 
-    def intervals(self, target: str, seed: int = 0) -> dict[str, "Interval"]:
+    @property
+    def title(self) -> str:
+        """Features and method in words."""
+        return ", ".join(filter(None, (self.features, WORDS.get(self.method, self.method))))
+
+    def intervals(self, target: "TargetKind") -> dict[str, "Interval"]:
         """Every score of the target with its interval, by name."""
         from spectralgpt.metrics import bootstrap
         from spectralgpt.tasks import scores_of
 
-        return {score.name: bootstrap(self.tables, score, self.places, seed=seed) for score in scores_of(target)}  # type: ignore[arg-type]
+        return {score.name: bootstrap(self.tables, score, self.places) for score in scores_of(target)}
 
-    def differences(self, other: "Judged", target: str, seed: int = 0) -> dict[str, "Interval"]:
+    def differences(self, other: "Judged", target: "TargetKind") -> dict[str, "Interval"]:
         """How much more this one scores than the other on the same samples, by name of the score."""
         from spectralgpt.metrics import paired_difference
         from spectralgpt.tasks import scores_of
 
         return {
-            score.name: paired_difference(self.tables, other.tables, score, self.places, seed=seed)
-            for score in scores_of(target)  # type: ignore[arg-type]
+            score.name: paired_difference(self.tables, other.tables, score, self.places) for score in scores_of(target)
         }
 
 
 def trial_of(
-    data: "LabelledSet", contents: Sequence[str], *, apart: float | int, repeats: int, folds: int, seed: int
+    data: "LabelledSet",
+    contents: Sequence[str],
+    *,
+    split: Literal["auto", "given", "places"],
+    apart: float | int,
+    repeats: int,
+    folds: int,
+    seed: int,
 ) -> Trial:
-    """The rounds of a labelled set: its own split where it has one, else folds over places.
+    """The rounds of a labelled set: folds over places, or its own split.
 
-    A split without a test part is reported on its validation part; choices are then made within training. Raises
-    DataError for a split that cannot be used.
+    split: given, the set's own, reported on its test part or, where it has none, on its validation part; places, folds
+    over all samples; auto, the set's own if it has a test part. Raises DataError for a split that cannot be used.
     """
     import numpy as np
 
     from spectralgpt.evaluation import given_parts, places_of
 
-    samples = data.samples
+    samples, truth = data.samples, truth_of(data)
     unknown = (float("nan"), float("nan"))
     places = places_of(
         [sample.group for sample in samples],
@@ -95,12 +142,39 @@ def trial_of(
         apart,
     )
     splits = [sample.split for sample in samples]
-    split: Parts | Places = places
-    if any(splits):
+    notes: tuple[str, ...] = ()
+    parts: Parts | Places = places
+    if split == "given" or (split == "auto" and "test" in splits):
         if "test" not in splits:
             splits = ["test" if each == "val" else each for each in splits]
-        split = given_parts(splits, truth_of(data), [one.name for one in data.classes])
-    return Trial(data, places, split, tuple(contents), repeats, folds, seed)
+        parts = given_parts(splits, truth, [one.name for one in data.classes])
+        notes = tuple(_neighbours(data, splits, apart))
+    elif split == "auto" and any(splits):
+        notes = (
+            f"the data's own split ({', '.join(sorted(set(splits) - {''}))}) has no test part, so folds over places "
+            "are used; split='given' reports on its validation part",
+        )
+    return Trial(data, truth, places, parts, tuple(contents), repeats, folds, seed, notes)
+
+
+def _neighbours(data: "LabelledSet", splits: Sequence[str], apart: float | int) -> Iterator[str]:
+    """Warnings of samples that overlap, or lie near, one of another part."""
+    import numpy as np
+
+    from spectralgpt.evaluation.leaks import near
+
+    unknown = (float("nan"), float("nan"))
+    positions = np.array([sample.position or unknown for sample in data.samples], np.float64).reshape(-1, 2)
+    names = [sample.name for sample in data.samples]
+    found = near(positions, np.array([sample.extent for sample in data.samples], np.float64), splits, apart)
+    for across, what in ((found.overlapping, "overlap one"), (found.near, f"lie less than {apart:g} km from one")):
+        if across.samples:
+            yield (
+                f"{counted(across.samples, 'image')} {what} of another part, so the score may be too good: "
+                f"{across.words(names, splits)}"
+            )
+    if found.unplaced:
+        yield f"{counted(found.unplaced, 'image')} without a position: whether parts overlap there is unknown"
 
 
 def truth_of(data: "LabelledSet") -> "Bool[np.ndarray, 'sample class']":
@@ -119,14 +193,19 @@ def truth_of(data: "LabelledSet") -> "Bool[np.ndarray, 'sample class']":
 
 
 def judge_images(
-    trial: Trial, features: "Float32[np.ndarray, 'sample value']", title: str, methods: Sequence["Method"], *, auto: bool
+    trial: Trial,
+    features: "Float32[np.ndarray, 'sample value']",
+    title: str,
+    methods: Sequence["Method"],
+    *,
+    auto: bool,
 ) -> dict[str, Judged]:
     """Answers of each method, and of `auto` if asked, by the method's name."""
     from spectralgpt.evaluation import run_protocol
 
     outcomes: Mapping[str, Outcome] = run_protocol(
         features,
-        image_targets(trial.data),
+        targets_of(trial),
         trial.split,
         methods,
         trial.data.target,
@@ -142,28 +221,33 @@ def judge_images(
     return {name: _judged(trial, title, outcome) for name, outcome in outcomes.items()}
 
 
-def image_targets(data: "LabelledSet") -> "Targets":
+def targets_of(trial: Trial) -> "Targets":
     """The labels of images."""
     import numpy as np
 
     from spectralgpt.evaluation import Targets
 
-    return Targets(truth_of(data), data.target == "classes", np.ones(len(data.samples)))
+    return Targets(trial.truth, trial.data.target == "classes", np.ones(len(trial.truth)))
+
+
+def image_table(
+    trial: Trial,
+    samples: "Int64[np.ndarray, ' reported']",
+    answered: "Bool[np.ndarray, 'reported class']",
+    likely: "Float32[np.ndarray, 'reported class']",
+) -> "ConfusionCounts | LabelTable":
+    """The table of answers for images."""
+    from spectralgpt.metrics import ConfusionCounts, LabelTable
+
+    truth = trial.truth[samples]
+    if trial.data.target == "classes":
+        return LabelTable(truth, answered, likely)
+    return ConfusionCounts.of_classes(truth.argmax(axis=1), answered.argmax(axis=1), truth.shape[1], likely)
 
 
 def _judged(trial: Trial, title: str, outcome: "Outcome") -> Judged:
-    from spectralgpt.metrics import ConfusionCounts, LabelTable
-
-    truth = truth_of(trial.data)[outcome.samples]
     pairs = zip(outcome.answered, outcome.probabilities, strict=True)
-    if trial.data.target == "classes":
-        tables: tuple[ImageTable, ...] = tuple(LabelTable(truth, answered, likely) for answered, likely in pairs)
-    else:
-        count = truth.shape[1]
-        tables = tuple(
-            ConfusionCounts.of_classes(truth.argmax(axis=1), answered.argmax(axis=1), count, likely)
-            for answered, likely in pairs
-        )
+    tables = tuple(image_table(trial, outcome.samples, answered, likely) for answered, likely in pairs)
     return Judged(
         features=title,
         method=outcome.method,
@@ -171,6 +255,88 @@ def _judged(trial: Trial, title: str, outcome: "Outcome") -> Judged:
         samples=outcome.samples,
         places=trial.places.ids[outcome.samples],
         choices=outcome.choices,
+        seeds=outcome.seeds,
         seconds=outcome.seconds,
         notes=outcome.notes,
+        likely=outcome.probabilities.mean(axis=0),
     )
+
+
+def judge_pixels(
+    trial: Trial, dense: "DenseFeatures", title: str, methods: Sequence["Method"], *, auto: bool
+) -> dict[str, Judged]:
+    """Answers of each method for the pixels of masks, and of `auto` if asked, by the method's name."""
+    from spectralgpt.evaluation import run_dense
+
+    counted = _Counted(trial)
+    outcome = run_dense(
+        dense,
+        trial.split,
+        methods,
+        trial.data.target,
+        trial.classes,
+        counted.add,
+        places=trial.places,
+        contents=trial.contents,
+        auto=auto,
+        repeats=trial.repeats,
+        count=trial.folds,
+        seed=trial.seed,
+    )
+    return {
+        name: Judged(
+            features=title,
+            method=name,
+            tables=counted.tables(name, len(outcome.seeds), outcome.images),
+            samples=outcome.images,
+            places=trial.places.ids[outcome.images],
+            choices=choices,
+            seeds=outcome.seeds,
+            seconds=outcome.seconds[name],
+            notes=outcome.notes,
+            predicted=counted.thumbnails[name],
+        )
+        for name, choices in outcome.choices.items()
+    }
+
+
+class _Counted:
+    """Counts of answers, added up strip by strip, and thumbnails of the first repeat."""
+
+    def __init__(self, trial: Trial):
+        self._classes = len(trial.classes)
+        self._counts: dict[tuple[str, int, int], ConfusionCounts] = {}
+        self.thumbnails: dict[str, dict[int, np.ndarray]] = {}
+
+    def add(self, strip: "StripAnswer") -> None:
+        """Count a strip. A labelled pixel without an answer is an error of its class."""
+        import numpy as np
+
+        from spectralgpt.metrics import ConfusionCounts
+
+        for name, answered in strip.answered.items():
+            # of pixels without an answer nothing is asked
+            likely = np.nan_to_num(strip.probabilities[name])
+            counts = ConfusionCounts.of_mask(strip.truth, answered, self._classes, likely)
+            key = name, strip.repeat, strip.image
+            self._counts[key] = self._counts[key] + counts if key in self._counts else counts
+            if strip.repeat == 0:
+                self._keep(name, strip.image, answered)
+
+    def tables(self, name: str, repeats: int, images: "Int64[np.ndarray, ' image']") -> tuple["ConfusionCounts", ...]:
+        """The table of each repeat."""
+        from spectralgpt.metrics import ConfusionCounts
+
+        return tuple(
+            ConfusionCounts.joined([self._counts[name, repeat, image] for image in images.tolist()])
+            for repeat in range(repeats)
+        )
+
+    def _keep(self, name: str, image: int, answered: "np.ndarray") -> None:
+        import numpy as np
+
+        kept = self.thumbnails.setdefault(name, {})
+        if image in kept:
+            kept[image] = np.concatenate([kept[image], answered])
+        elif len(kept) < MOST_THUMBNAILS and answered.shape[1] <= LARGEST_THUMBNAIL:
+            kept[image] = answered

@@ -75,4 +75,5 @@ def opened_image(sources: Paths, options: ImageOptions) -> "Raster":
         gsd=options["gsd"],
         aoi=options["aoi"],
         clouds=options["clouds"],
+        nodata=options["nodata"],
     )

@@ -148,7 +148,7 @@ def shard(
     _check("workers", 1 if workers is None else workers, 1, 1000, "processes")
     if given:
         masks = None if options["clouds"] is None else os.fspath(options["clouds"])
-        image_options = (options["bands"], masks, options["gsd"], options["trust_input"])
+        image_options = (options["bands"], masks, options["gsd"], options["trust_input"], options["nodata"])
         report = shard_images(
             given,
             out,

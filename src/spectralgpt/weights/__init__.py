@@ -16,6 +16,7 @@ from spectralgpt.weights.models import (
 from spectralgpt.weights.pretrained import PretrainedModel
 from spectralgpt.weights.released import Released, describe_released, from_released, read_released, to_released
 from spectralgpt.weights.store import check_weights_target, fingerprint
+from spectralgpt.weights.trained_images import TrainedImages
 
 __all__ = [
     "ChangeDetector",
@@ -25,6 +26,7 @@ __all__ = [
     "Released",
     "Segmenter",
     "SpectralGPT",
+    "TrainedImages",
     "check_weights_target",
     "class_of",
     "describe",

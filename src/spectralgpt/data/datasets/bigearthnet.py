@@ -98,6 +98,7 @@ def _labels_v1(
         )
     }
     splits = splits_of(lists, _listed_patch)
+    refuse_unlisted(root, splits, (os.path.basename(patch.name) for patch in patches), "patch folder", V1_ORIGIN)
     notes = []
     for name, why in LEFT_OUT_LISTS.items():
         path = first_existing(around, name)
@@ -113,7 +114,6 @@ def _labels_v1(
         samples = [sample for sample in reduced if sample.labels]
         if len(samples) < len(reduced):
             notes.append(f"left out {counted(len(reduced) - len(samples), 'image')} without any of the 19 classes")
-    refuse_unlisted(root, splits, (os.path.basename(sample.name) for sample in samples), "patches", V1_ORIGIN)
     classes = CLASSES_43 if variant == "43" else CLASSES_19
     return FileLabels(folder, "classes", tuple(samples), tuple(map(Class, classes)), notes=tuple(notes))
 
@@ -143,13 +143,13 @@ def _labels_v2(folder: str, root: str, patches: Sequence[ImageSource], around: S
     path = first_existing(around, V2_METADATA)
     if path is None:
         raise DataError(
-            f"{root}: found {counted(len(patches), 'patch')} without {V2_METADATA}, which holds their labels",
+            f"{root}: found {counted(len(patches), 'patch folder')} without {V2_METADATA}, which holds their labels",
             "it beside BigEarthNet-S2",
             f"Download it from {V2_ORIGIN}",
         )
     rows = {str(row["patch_id"]): row for row in _rows_v2(path)}
     known = [patch for patch in patches if os.path.basename(patch.name) in rows]
-    refuse_unlisted(root, rows, (os.path.basename(patch.name) for patch in known), "patches", V2_ORIGIN)
+    refuse_unlisted(root, rows, (os.path.basename(patch.name) for patch in known), "patch folder", V2_ORIGIN)
     _refuse_incomplete(root, known, "", V2_ORIGIN)
     samples = [_sample_v2(root, patch, rows[os.path.basename(patch.name)], path) for patch in known]
     left_out = len(patches) - len(known)

@@ -19,7 +19,8 @@ from spectralgpt.data.folders import folders_in
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.incomplete import incomplete
 from spectralgpt.data.listed import first_existing, refuse_unlisted, splits_of
-from spectralgpt.errors import DataError, OptionError, argument, check_choice
+from spectralgpt.errors import DataError, InputError, OptionError, argument, check_choice, first_few
+from spectralgpt.raster.handles import open_dataset
 from spectralgpt.tasks import Class
 
 EUROSAT_CLASSES = (
@@ -34,16 +35,15 @@ EUROSAT_CLASSES = (
     "River",
     "SeaLake",
 )
+EUROSAT_BANDS = 13
 EUROSAT_IMAGE = re.compile(r"(?P<category>[A-Za-z]+)_\d+\.(?P<suffix>tiff?|jpe?g)", re.IGNORECASE)
 EUROSAT_FOLDERS = (
-    "",
     "EuroSATallBands",
     "EuroSAT_MS",
     os.path.join("ds", "images", "remote_sensing", "otherDatasets", "sentinel_2", "tif"),
-    "tif",
     "2750",
 )
-"""Where the class folders are; the last one holds the RGB images."""
+"""Where archives put the class folders; the last one holds the RGB images."""
 
 EUROSAT_ORIGIN = "doi.org/10.5281/zenodo.7711810 (EuroSAT_MS.zip)"
 
@@ -56,35 +56,63 @@ EUROSAT_LISTS: Mapping[str, Mapping[str, str]] = {
 
 def labels(folder: str, variant: str | None = None) -> FileLabels | None:
     """One of ten classes per patch. variant: spectralgpt or torchgeo, the lists that give the splits; default those
-    that are there. Without lists no patch has a split."""
-    root = next((path for each in EUROSAT_FOLDERS if _has_classes(path := os.path.normpath(os.path.join(folder, each)))), None)
+    that are there. Without lists no patch has a split.
+
+    An archive's folder is refused without one of the classes; any other folder may hold some of them, with a note.
+    """
+    roots = [folder, *(os.path.join(folder, each) for each in EUROSAT_FOLDERS)]
+    root = next(filter(_has_classes, roots), None)
     if root is None:
         return None
     check_choice("variant", variant, (None, *EUROSAT_LISTS))
-    _refuse_incomplete(root)
+    missing = _missing_classes(root)
+    if missing and root.endswith(EUROSAT_FOLDERS):
+        raise incomplete(root, "10 class folders", missing, "at least one image in each", EUROSAT_ORIGIN)
+    present = [each for each in EUROSAT_CLASSES if each not in missing]
     splits = _splits(folder, root, variant)
     samples = []
-    for category in EUROSAT_CLASSES:
+    for category in present:
         for name in _images(os.path.join(root, category)):
             path = os.path.join(root, category, name)
             stem = os.path.splitext(name)[0]
             image = ImageSource(path, (path,), bands="eurosat")
             samples.append(FileSample(f"{category}/{name}", image, labels=(category,), split=splits.get(stem, "")))
-    refuse_unlisted(root, splits, (_stem(sample.name) for sample in samples), "images", EUROSAT_ORIGIN)
-    return FileLabels(folder, "class", tuple(samples), tuple(map(Class, EUROSAT_CLASSES)))
+    refuse_unlisted(root, splits, (_stem(sample.name) for sample in samples), "image", EUROSAT_ORIGIN)
+    notes = (f"without {len(missing)} of EuroSAT's 10 classes: {first_few(missing, 4)}",) if missing else ()
+    return FileLabels(folder, "class", tuple(samples), tuple(map(Class, present)), notes=notes)
 
 
 def _has_classes(root: str) -> bool:
-    """Judged by the first image of the first two class folders that are there."""
+    """Whether a folder has class folders of these names, two or more and mostly, with images named like EuroSAT's; the
+    first has 13 bands, or is one of the RGB images."""
     if not os.path.isdir(root):
         return False
-    present = [each for each in EUROSAT_CLASSES if os.path.isdir(os.path.join(root, each))]
-    return bool(present) and all(_first_image(os.path.join(root, each)) is not None for each in present[:2])
+    folders = folders_in(root)
+    present = [each for each in EUROSAT_CLASSES if each in folders]
+    if len(present) < 2 or len(present) < len(folders) - len(present):
+        return False
+    first = next((name for each in present if (name := _first_image(os.path.join(root, each)))), None)
+    return first is not None and (_is_rgb(first) or _bands(os.path.join(root, first)) == EUROSAT_BANDS)
+
+
+def _bands(path: str) -> int:
+    """The number of bands in a file; a broken one is reported when it is read."""
+    try:
+        with open_dataset(path) as dataset:
+            return int(dataset.count)
+    except InputError:
+        return EUROSAT_BANDS
 
 
 def _first_image(folder: str) -> str | None:
+    """CLASS/NAME of an image in a class folder."""
+    category = os.path.basename(folder)
     with os.scandir(folder) as entries:
-        return next((entry.name for entry in entries if _is_image_of(entry.name, os.path.basename(folder))), None)
+        return next((f"{category}/{entry.name}" for entry in entries if _is_image_of(entry.name, category)), None)
+
+
+def _is_rgb(image: str) -> bool:
+    return image.lower().endswith(("jpg", "jpeg"))
 
 
 def _images(folder: str) -> list[str]:
@@ -96,21 +124,17 @@ def _is_image_of(name: str, category: str) -> bool:
     return match is not None and match["category"] == category
 
 
-def _refuse_incomplete(root: str) -> None:
-    """DataError for the RGB images, and without an image of every class."""
+def _missing_classes(root: str) -> list[str]:
+    """Classes without an image. DataError for the RGB images."""
     present = set(folders_in(root))
     first = {each: _first_image(os.path.join(root, each)) for each in EUROSAT_CLASSES if each in present}
-    if any(name is not None and name.lower().endswith(("jpg", "jpeg")) for name in first.values()):
+    if any(name is not None and _is_rgb(name) for name in first.values()):
         raise DataError(
             f"{root}: found EuroSAT's RGB images (JPEG)",
             "the multispectral ones, of 13 bands (TIFF)",
             f"Download them from {EUROSAT_ORIGIN}",
         )
-    missing = [each for each in EUROSAT_CLASSES if first.get(each) is None]
-    if missing:
-        error = incomplete(root, "10 class folders", missing, "at least one image in each", EUROSAT_ORIGIN)
-        do = f"{error.do}; to use these classes alone, name the bands:"
-        raise DataError(error.found, error.expected, do, ("bands", "eurosat"))
+    return [each for each in EUROSAT_CLASSES if first.get(each) is None]
 
 
 def _splits(folder: str, root: str, variant: str | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ ieee-dataport.org/open-access/oscd-onera-satellite-change-detection.
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,7 +23,7 @@ from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.incomplete import incomplete
 from spectralgpt.data.listed import first_existing, lines_of
 from spectralgpt.data.variants import refuse_variant
-from spectralgpt.errors import DataError, first_few
+from spectralgpt.errors import DataError, counted, first_few
 from spectralgpt.raster.handles import open_dataset
 from spectralgpt.tasks import Class
 
@@ -46,7 +47,7 @@ def labels(folder: str, variant: str | None = None) -> FileLabels | None:
     masks = {city: mask for city in cities if (mask := _mask(folder, root, city)) is not None}
     splits = _splits(folder, root)
     _refuse_without_masks(folder, root, cities, masks, splits)
-    codes = _codes(masks)
+    codes = _codes(root, masks)
     common = len(set(codes.values())) == 1
     samples = [
         FileSample(
@@ -86,9 +87,9 @@ def _nested(folder: str, name: str) -> list[str]:
 
 def _is_city(path: str) -> bool:
     """Whether a folder has images of a date and something of the other date, of the mask or of the dates."""
-    present = set(os.listdir(path))
-    dates = present & {"imgs_1", "imgs_2", "imgs_1_rect", "imgs_2_rect"}
-    return bool(dates) and (len(dates) > 1 or bool(present & {"cm", "dates.txt", "pair"}))
+    dates = [os.path.isdir(os.path.join(path, name)) for name in ("imgs_1", "imgs_2", "imgs_1_rect", "imgs_2_rect")]
+    besides = [os.path.exists(os.path.join(path, name)) for name in ("cm", "dates.txt")]
+    return any(dates) and sum(dates) + sum(besides) > 1
 
 
 def _image_folder(root: str, city: str) -> str | None:
@@ -175,7 +176,7 @@ def _refuse_without_masks(
         raise incomplete(root, total, [f"{city} (no images)" for city in absent], "images of each", OSCD_ORIGIN)
 
 
-def _codes(masks: dict[str, str]) -> dict[str, tuple[int, int]]:
+def _codes(root: str, masks: dict[str, str]) -> dict[str, tuple[int, int]]:
     """City -> codes of no change and change in its mask. Where a mask has one code only, the others' decide."""
     values = {city: _values(mask) for city, mask in masks.items()}
     fitting = {city: [codes for codes in OSCD_CODES if found <= set(codes)] for city, found in values.items()}
@@ -185,21 +186,39 @@ def _codes(masks: dict[str, str]) -> dict[str, tuple[int, int]]:
             f"{masks[city]} has {first_few(list(map(str, sorted(values[city]))), 4)}" for city in wrong[:2]
         )
         known = " or ".join(f"{no} and {yes}" for no, yes in OSCD_CODES)
-        raise DataError(f"found {len(wrong)} of {len(masks)} masks with other codes: {found}", f"{known}")
+        raise DataError(
+            f"{root}: found {len(wrong)} of {len(masks)} masks with other codes: {found}",
+            known,
+            f"Get the TIFF masks from {OSCD_ORIGIN}",
+        )
     clear = [codes[0] for codes in fitting.values() if len(codes) == 1]
     usual = max(OSCD_CODES, key=clear.count)
     return {city: usual if usual in codes else codes[0] for city, codes in fitting.items()}
 
 
 def _values(mask: str) -> set[int]:
+    return set(np.unique(_stored(mask)).tolist())
+
+
+def _stored(mask: str) -> np.ndarray:
     with open_dataset(mask) as dataset:
-        return set(np.unique(dataset.read(1)).tolist())
+        values: np.ndarray = dataset.read(1)
+    return values
+
+
+def _differs_from_png(mask: str, change: int) -> bool:
+    """The PNG is a picture: that of aguasclaras has greys at its edges."""
+    png = os.path.join(os.path.dirname(mask), "cm.png")
+    return png != mask and os.path.isfile(png) and not np.array_equal(_stored(png) > 127, _stored(mask) == change)
 
 
 def _notes(cities: list[str], masks: dict[str, str], codes: dict[str, tuple[int, int]]) -> Iterator[str]:
-    for no, yes in dict.fromkeys(codes.values()):
-        coded = [city for city in codes if codes[city] == (no, yes)]
-        yield f"masks of {len(coded)} cities: {no} is no change, {yes} change"
+    for (no, yes), count in Counter(codes.values()).items():
+        yield f"{no} is no change and {yes} change in {counted(count, 'mask')}"
+    differing = [city for city, mask in masks.items() if _differs_from_png(mask, codes[city][1])]
+    if differing:
+        named = first_few(differing, 4)
+        yield f"cm.png shows other changes than the TIFF, which is used, in {counted(len(differing), 'mask')}: {named}"
     without = [city for city in cities if city not in masks]
     if without:
         yield f"left out {len(without)} of {len(cities)} cities without a mask: {first_few(without, 4)}"

@@ -9,6 +9,8 @@ from spectralgpt.data.labels.label_report import LabelReport
 from spectralgpt.data.labels.labelled import IGNORED, LabelledImage, LabelledSample, LabelledSet
 from spectralgpt.data.labels.opening import OpenedLabels, open_labels
 from spectralgpt.data.labels.reading import LabelReading
+from spectralgpt.data.labels.sample_set import SampleSet
+from spectralgpt.data.labels.selection import Selection, in_classes_of
 
 __all__ = [
     "IGNORED",
@@ -23,7 +25,10 @@ __all__ = [
     "LabelledSample",
     "LabelledSet",
     "OpenedLabels",
+    "SampleSet",
+    "Selection",
     "find_labels",
+    "in_classes_of",
     "join",
     "open_labels",
 ]

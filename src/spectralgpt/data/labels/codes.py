@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from affine import Affine
 from jaxtyping import Bool, Int16, Int64
 
 from spectralgpt.data.labels.labelled import IGNORED
@@ -23,6 +24,11 @@ class StoredMask:
     codes: Int64[np.ndarray, "row column"]
     stated: Bool[np.ndarray, "row column"] | None
     grid: Grid
+
+    @classmethod
+    def in_memory(cls, codes: Int64[np.ndarray, "row column"]) -> "StoredMask":
+        """A mask that is no file: without a place and nodata."""
+        return cls(codes, None, Grid(None, Affine.identity(), *codes.shape))
 
     def counts(self) -> dict[int, int]:
         """Pixels by code, in ascending order."""

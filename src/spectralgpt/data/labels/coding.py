@@ -38,17 +38,24 @@ def coding_of(labels: FileLabels, opened: Sequence[OpenedSample], reading: Label
     """The classes, by the user's list, else the data set's, else by what occurs, in natural order."""
     given = None if reading.classes is None else read_class_list(reading.classes)
     if given is None and labels.classes:
-        codes = map(str, labels.codes)
-        given = ClassList(labels.classes, tuple(codes) or tuple(one.name for one in labels.classes))
+        codes = tuple(map(str, codes_of_set(labels)))
+        given = ClassList(labels.classes, codes if labels.target in ("mask", "change") else ())
     if labels.target in ("class", "classes"):
         coding = _of_labels(opened, given, faults)
     else:
         coding = _of_masks(labels, opened, given, reading, faults)
     refuse_repeated_names(labels.source, coding.classes)
-    if len(coding.classes) < 2 and labels.target != "classes" and coding.codes + coding.labels:
+    if len(coding.classes) < 2 and labels.target != "classes":
         name = (coding.classes or (Class("nothing"),))[0].name
         raise DataError(f"{labels.source}: found one class only, {name}", "two or more", "Give", ("classes", "..."))
     return coding
+
+
+def codes_of_set(labels: FileLabels) -> tuple[int, ...]:
+    """The codes of a data set's own classes; where each mask has its own, they are counted as 0, 1, ..."""
+    if not labels.codes and any(sample.codes for sample in labels.samples):
+        return tuple(range(len(labels.classes)))
+    return labels.codes
 
 
 def _of_labels(opened: Sequence[OpenedSample], given: ClassList | None, faults: Faults) -> Coding:
@@ -65,7 +72,7 @@ def _of_labels(opened: Sequence[OpenedSample], given: ClassList | None, faults: 
         ],
     )
     absent = [one.name for one, label in zip(given.classes, known, strict=True) if label not in occurring]
-    notes = (f"given classes that do not occur: {first_few(absent, 8)}",) if absent else ()
+    notes = (f"classes that do not occur: {first_few(absent, 8)}",) if absent else ()
     return Coding(given.classes, known, is_given=True, notes=notes)
 
 
@@ -125,7 +132,7 @@ def _of_codes(
         [each.sample.name for each in opened if set(each.counts) & set(outside)],
     )
     absent = [one.name for one, code in zip(given.classes, codes, strict=True) if code not in totals]
-    notes = (f"given classes that do not occur: {first_few(absent, 8)}",) if absent else ()
+    notes = (f"classes that do not occur: {first_few(absent, 8)}",) if absent else ()
     return Coding(given.classes, codes=codes, is_given=True, notes=notes)
 
 

@@ -33,7 +33,8 @@ class Fault:
     def found(self, source: str, names: Sequence[str]) -> str:
         """In words, with the first names."""
         listed = f": {first_few(names, FAULTY_SHOWN)}" if names else ""
-        return f"{source}found {counted(len(names), self.noun)} {self.rest}{listed}"
+        noun = "classe" if self.noun == "class" and len(names) > 1 else self.noun
+        return f"{source}found {counted(len(names), noun)} {self.rest}{listed}"
 
 
 @dataclass(slots=True)

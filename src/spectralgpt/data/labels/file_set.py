@@ -7,8 +7,9 @@ from jaxtyping import Int16
 
 from spectralgpt.data.labels.codes import on_grid, read_mask
 from spectralgpt.data.labels.labelled import LabelledImage, LabelledSample
+from spectralgpt.data.labels.opened_sample import Reopened
 from spectralgpt.errors import InputError
-from spectralgpt.raster import Grid, Raster, Readable
+from spectralgpt.raster import Grid, Raster
 from spectralgpt.raster.handles import Handles
 from spectralgpt.tasks import Class, TargetKind
 
@@ -19,24 +20,26 @@ READ_AT_ONCE = 2**24
 @dataclass(frozen=True, slots=True, eq=False)
 class FileSet:
     """A LabelledSet of files. images: opened lazily, one per sample. natives: the grids of their files, which masks lie
-    on. masks: paths, empty for targets without masks. codes: of the classes in masks, in their order. Picklable."""
+    on. masks: paths, empty for targets without masks. codes: of the classes in each mask, in their order. Picklable.
+    """
 
     source: str
     target: TargetKind
     classes: tuple[Class, ...]
     samples: tuple[LabelledSample, ...]
     notes: tuple[str, ...]
-    images: tuple[Readable, ...]
+    images: tuple[Raster | Reopened, ...]
     natives: tuple[Grid, ...]
     masks: tuple[str, ...] = ()
-    codes: tuple[int, ...] = ()
+    codes: tuple[tuple[int, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def read(self, index: int) -> LabelledImage:
         """The image and mask of a sample. InputError, naming the file, when it cannot be read. Thread-safe."""
-        image = self.images[index]
+        held = self.images[index]
+        image = held if isinstance(held, Raster) else held.readable()
         mask = self._mask(index, image.grid) if self.masks else None
         if not isinstance(image, Raster):
             return LabelledImage(image, mask)
@@ -54,4 +57,4 @@ class FileSet:
             raise InputError(
                 f"{self.masks[index]}: found {stored.grid.shape} pixels", f"{native.shape}, as when it was opened"
             )
-        return on_grid(stored.indices(self.codes), native, grid)
+        return on_grid(stored.indices(self.codes[index]), native, grid)

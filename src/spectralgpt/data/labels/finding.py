@@ -9,7 +9,7 @@ from spectralgpt.data.labels.class_folders import of_class_folders
 from spectralgpt.data.labels.label_table import is_table, of_table
 from spectralgpt.data.labels.listing import folders_of, split_of
 from spectralgpt.data.labels.mask_folders import (
-    IMAGE_FOLDERS,
+    IMAGE_FOLDER_NAMES,
     MaskFolders,
     given_folders,
     mask_folders_in,
@@ -38,19 +38,23 @@ def find_labels(source: str | os.PathLike[str], reading: LabelReading) -> FileLa
         raise DataError(
             f"{path}: found one file", "a folder, or a table (.csv, .parquet, .geojson)", "Give", ("masks", "...")
         )
-    return read_labels(path) or _of_folder(path)
+    return read_labels(path, reading.variant) or _of_folder(path)
 
 
 def _of_folder(path: str) -> FileLabels:
     folders = mask_folders_in(path)
-    if folders is not None:
-        return of_mask_folders(path, folders)
     names = folders_of(path)
+    if folders is not None:
+        found = of_mask_folders(path, folders)
+        used = {os.path.basename(each) for each in (folders.images, folders.after, folders.masks)}
+        others = [name for name in names if name not in used]
+        note = f"masks are those of {os.path.basename(folders.masks)}; left out: the folders {first_few(others, 4)}"
+        return replace(found, notes=(note, *found.notes)) if others else found
     of_parts = {name: mask_folders_in(os.path.join(path, name)) for name in names if split_of(name)}
-    found = {name: folders for name, folders in of_parts.items() if folders is not None}
-    if found:
-        return _of_parts(path, found)
-    images = [name for name in names if set(BETWEEN_WORDS.split(name.lower())) & set(IMAGE_FOLDERS)]
+    parts = {name: folders for name, folders in of_parts.items() if folders is not None}
+    if parts:
+        return _of_parts(path, parts)
+    images = [name for name in names if set(BETWEEN_WORDS.split(name.lower())) & set(IMAGE_FOLDER_NAMES)]
     if images:
         raise DataError(
             f"{path}: found {first_few(images, 3)} among its folders, and none that is called masks or labels",

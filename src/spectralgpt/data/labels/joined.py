@@ -12,7 +12,7 @@ from spectralgpt.data.labels.labelled import IGNORED, LabelledImage, LabelledSam
 from spectralgpt.errors import DataError, first_few
 from spectralgpt.tasks import Class, TargetKind
 
-NAMES_SHOWN = 5
+UNKNOWN_SHOWN = 5
 """Names of classes that a message lists in full."""
 
 
@@ -80,7 +80,7 @@ def join(sets: Sequence[tuple[str, LabelledSet]]) -> LabelledSet:
         if unknown:
             raise DataError(
                 f"{each.source}: {first.source} does not have {len(unknown)} of its classes: "
-                f"{first_few(unknown, NAMES_SHOWN)}",
+                f"{first_few(unknown, UNKNOWN_SHOWN)}",
                 "classes of the training part",
             )
     if len(sets) == 1 and not sets[0][0]:

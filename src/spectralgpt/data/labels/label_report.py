@@ -8,10 +8,13 @@ from spectralgpt.data.labels.labelled import LabelledSample
 from spectralgpt.errors import counted, first_few
 from spectralgpt.tasks import Class, TargetKind
 
-CLASSES_SHOWN, NOTES_SHOWN = 12, 6
+REPORT_CLASSES, REPORT_NOTES = 12, 6
 """Rows of classes, and notes, that a report prints."""
 
-PARTS = ("train", "val", "test", "")
+LONGEST_NAME = 40
+"""Characters of a class's name that a report prints."""
+
+REPORT_PARTS = ("train", "val", "test", "")
 """Parts in the order of a report's columns."""
 
 TARGET_WORDS: Mapping[TargetKind, str] = {
@@ -54,17 +57,17 @@ class LabelReport:
         if self.unlabelled:
             lines.append(f"not labelled: {self.unlabelled:.1%} of {unit}")
         lines += self._table(unit)
-        lines += [f"note: {note}" for note in self.notes[:NOTES_SHOWN]]
-        if len(self.notes) > NOTES_SHOWN:
-            lines.append(f"and {counted(len(self.notes) - NOTES_SHOWN, 'more note')}")
+        lines += [f"note: {note}" for note in self.notes[:REPORT_NOTES]]
+        if len(self.notes) > REPORT_NOTES:
+            lines.append(f"and {counted(len(self.notes) - REPORT_NOTES, 'more note')}")
         return "\n".join(lines)
 
     def _table(self, unit: str) -> list[str]:
-        parts = [part for part in PARTS if part in self.counts]
+        parts = [part for part in REPORT_PARTS if part in self.counts]
         names = list(next(iter(self.counts.values()), {}))
-        shown = names if len(names) <= CLASSES_SHOWN else names[: CLASSES_SHOWN - 1]
+        shown = names if len(names) <= REPORT_CLASSES else names[: REPORT_CLASSES - 1]
         rows = [["images", *(str(self.samples[part]) for part in parts)]]
-        rows += [[name, *(str(self.counts[part][name]) for part in parts)] for name in shown]
+        rows += [[_shortened(name), *(str(self.counts[part][name]) for part in parts)] for name in shown]
         if len(names) > len(shown):
             rest = names[len(shown) :]
             rows.append(
@@ -92,7 +95,7 @@ def report_of(
 ) -> LabelReport:
     """The report on samples. pixels: of each mask by index of its class; empty where labels are of images. unlabelled:
     number of mask pixels that are not labelled. shapes, bands: of each image, in words."""
-    parts = [part for part in PARTS if any(sample.split == part for sample in samples)]
+    parts = [part for part in REPORT_PARTS if any(sample.split == part for sample in samples)]
     counts = {part: dict.fromkeys((one.name for one in classes), 0) for part in parts}
     for index, sample in enumerate(samples):
         found = pixels[index] if pixels else dict.fromkeys(sample.labels, 1)
@@ -117,6 +120,10 @@ def report_of(
         dates=sum(bool(sample.date) for sample in samples),
         notes=tuple(notes),
     )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
 
 def _listed(counts: Mapping[str, int]) -> str:

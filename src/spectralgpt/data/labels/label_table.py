@@ -12,11 +12,11 @@ from spectralgpt.data.labels.faults import Fault, Faults
 from spectralgpt.data.labels.listing import name_below, split_of
 from spectralgpt.data.labels.reading import LabelReading
 from spectralgpt.data.labels.table_columns import TableColumns, columns_of, labels_in
-from spectralgpt.data.labels.table_rows import TABLE_SUFFIXES, Cell, read_rows
-from spectralgpt.days import day_of
+from spectralgpt.data.labels.table_rows import LABEL_TABLE_SUFFIXES, Cell, read_rows
+from spectralgpt.days import day_of, iso_date
 from spectralgpt.errors import InputError, counted, first_few
 
-MISSING_PATH = Fault("path", "that does not exist", "paths relative to the table, or absolute ones")
+MISSING_PATH = Fault("path", "without a file", "paths relative to the table, or absolute ones")
 WITHOUT_MASK = Fault("image", "without a mask", "a path in the column of masks for each")
 WITHOUT_AFTER = Fault("image", "without a second image", "a path in the column of second images for each")
 UNKNOWN_SPLIT = Fault("image", "in an unknown part", "train, val, test or nothing")
@@ -28,7 +28,7 @@ LISTED_TWICE = Fault("image", "in more than one row", "each image once, as a cop
 
 def is_table(path: str) -> bool:
     """Whether a file is a table, by its ending."""
-    return path.lower().endswith(TABLE_SUFFIXES)
+    return path.lower().endswith(LABEL_TABLE_SUFFIXES)
 
 
 def of_table(path: str, reading: LabelReading) -> FileLabels:
@@ -104,11 +104,10 @@ def _exists(path: str) -> bool:
 def _date(text: str, name: str, faults: Faults) -> str:
     """The ISO date of a text, empty where there is none or it is none."""
     try:
-        day_of(text or "1970-01-01", name)
+        return iso_date(day_of(text, name)) if text else ""
     except InputError:
         faults.add(WRONG_DATE, [f"{name} ({text})"])
         return ""
-    return text.strip()[:10]
 
 
 def _position(columns: TableColumns, row: Mapping[str, Cell], name: str, faults: Faults) -> tuple[float, float] | None:

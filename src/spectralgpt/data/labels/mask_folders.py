@@ -18,13 +18,13 @@ from spectralgpt.data.labels.listing import (
 from spectralgpt.data.labels.partners import partners
 from spectralgpt.errors import DataError, argument, counted, first_few
 
-IMAGE_FOLDERS = ("images", "image", "img", "imgs", "input", "inputs", "s2")
-MASK_FOLDERS = (
+IMAGE_FOLDER_NAMES = ("images", "image", "img", "imgs", "input", "inputs", "s2")
+MASK_FOLDER_NAMES = (
     *("masks", "mask", "labels", "label", "gt", "groundtruth", "ground_truth", "annotations", "annotation", "target"),
     *("targets", "water", "change", "cm"),
 )
-BEFORE_FOLDERS = ("before", "pre", "a", "t1", "date1", "time1", "im1", "img1", "image1", "imgs_1", "images_1")
-AFTER_FOLDERS = ("after", "post", "b", "t2", "date2", "time2", "im2", "img2", "image2", "imgs_2", "images_2")
+BEFORE_FOLDER_NAMES = ("before", "pre", "a", "t1", "date1", "time1", "im1", "img1", "image1", "imgs_1", "images_1")
+AFTER_FOLDER_NAMES = ("after", "post", "b", "t2", "date2", "time2", "im2", "img2", "image2", "imgs_2", "images_2")
 """Names of folders, in lower case; the first and second images of pairs in the same order."""
 
 
@@ -43,9 +43,11 @@ def mask_folders_in(folder: str) -> MaskFolders | None:
     DataError where several folders could hold the masks.
     """
     names = {name.lower(): name for name in folders_of(folder)}
-    masks = [name for name in MASK_FOLDERS if name in names]
-    pairs = [(one, two) for one, two in zip(BEFORE_FOLDERS, AFTER_FOLDERS, strict=True) if {one, two} <= set(names)]
-    images = [name for name in IMAGE_FOLDERS if name in names]
+    masks = [name for name in MASK_FOLDER_NAMES if name in names]
+    pairs = [
+        (one, two) for one, two in zip(BEFORE_FOLDER_NAMES, AFTER_FOLDER_NAMES, strict=True) if {one, two} <= set(names)
+    ]
+    images = [name for name in IMAGE_FOLDER_NAMES if name in names]
     if not masks or not (pairs or images):
         return None
     several = masks if len(masks) > 1 else images if len(images) > 1 and not pairs else []
@@ -74,7 +76,7 @@ def given_folders(source: str, masks: str | None, after: str | None) -> MaskFold
     """
     images = source
     if os.path.isdir(source):
-        usual = BEFORE_FOLDERS if after else IMAGE_FOLDERS
+        usual = BEFORE_FOLDER_NAMES if after else IMAGE_FOLDER_NAMES
         images = next((os.path.join(source, name) for name in folders_of(source) if name.lower() in usual), source)
     if masks is None:
         raise DataError(f"{argument('after', after)}: found no masks", "those of the change", "Give", ("masks", "..."))

@@ -1,9 +1,10 @@
 """A sample whose files were opened and checked: its image, what is known of it, what is wrong with it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from spectralgpt.bands import Band
 from spectralgpt.checks import check
 from spectralgpt.data.file_labels import FileSample
 from spectralgpt.data.image_source import ImageSource
@@ -25,12 +26,30 @@ Opener = Callable[[ImageSource], Readable]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Reopened:
+    """An image that is no Raster, and so is opened anew for each read, not kept in memory."""
+
+    open: Opener
+    image: ImageSource
+    after: ImageSource | None
+
+    def readable(self) -> Readable:
+        """The image or pair."""
+        before = self.open(self.image)
+        return before if self.after is None else _pair(before, self.open(self.after))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class OpenedSample:
-    """image: None where it cannot be used; then `faults` (each with a detail) or `error` says why. native: the grid of
-    the image's files. counts: the mask's pixels by code. warnings: what the check says, each with its kind."""
+    """image: None where it cannot be used; then `faults` (each with a name) or `error` says why. shape: of the image,
+    date, band, row, column. native: the grid of its files. counts: the mask's pixels by code. warnings: what the check
+    says, each with its kind.
+    """
 
     sample: FileSample
-    image: Readable | None = None
+    image: "Raster | Reopened | None" = None
+    shape: tuple[int, int, int, int] = (0, 0, 0, 0)
+    bands: tuple[Band, ...] = ()
     native: Grid | None = None
     counts: Mapping[int, int] = field(default_factory=dict)
     position: tuple[float, float] | None = None
@@ -58,8 +77,13 @@ def opener(given: Opener | None, reading: LabelReading) -> Opener:
     return opened
 
 
-def open_sample(sample: FileSample, opened: Opener, reading: LabelReading) -> OpenedSample:
-    """Open a sample's image or pair, check its values, and count the codes of its mask. No file stays open."""
+def open_sample(
+    sample: FileSample, opened: Opener, reading: LabelReading, codes: tuple[int, ...], ignore: frozenset[int]
+) -> OpenedSample:
+    """Open a sample's image or pair, check its values, and count the codes of its mask. No file stays open.
+
+    codes: of the set, in which those of a mask that is coded differently are counted. ignore: codes that are left out.
+    """
     try:
         image = opened(sample.image)
         if sample.after is not None:
@@ -69,12 +93,16 @@ def open_sample(sample: FileSample, opened: Opener, reading: LabelReading) -> Op
                 return OpenedSample(sample, faults=((fault, sample.name),))
             image = _pair(image, after)
         warnings = _checked(image, reading)
-        native, counts = image.grid, {}
+        native = image.grid
+        counts: Mapping[int, int] = {}
         if sample.mask:
             stored = read_mask(sample.mask)
             if not lies_on(stored.grid, native):
                 return OpenedSample(sample, faults=(_misplaced(sample, stored.grid, native),))
-            counts = stored.counts()
+            counts, strange = in_codes_of_set(stored.counts(), sample.codes, codes)
+            if not strange <= ignore:
+                fault = Fault("mask", "with codes outside its classes", f"{', '.join(map(str, sample.codes))}")
+                return OpenedSample(sample, faults=((fault, f"{sample.name} ({min(strange - ignore)})"),))
         if reading.gsd is not None and isinstance(image, Raster):
             image = replace(image, grid=native.at_gsd(reading.gsd))
     except InputError as error:
@@ -83,7 +111,9 @@ def open_sample(sample: FileSample, opened: Opener, reading: LabelReading) -> Op
     days = [int(day) for day in image.days if day >= 0]
     return OpenedSample(
         sample=sample,
-        image=image,
+        image=image if isinstance(image, Raster) else Reopened(opened, sample.image, sample.after),
+        shape=image.shape,
+        bands=image.bands,
         native=native,
         counts=counts,
         position=sample.position or (place[0] if place else None),
@@ -91,6 +121,19 @@ def open_sample(sample: FileSample, opened: Opener, reading: LabelReading) -> Op
         date=sample.date or (iso_date(days[0]) if days else ""),
         warnings=warnings,
     )
+
+
+def in_codes_of_set(
+    counts: Mapping[int, int], own: Sequence[int], codes: Sequence[int]
+) -> tuple[dict[int, int], set[int]]:
+    """The counts of a mask with codes of its own, by the set's codes in the same order; and the codes that are neither.
+
+    Without codes of its own: as they are.
+    """
+    if not own:
+        return dict(counts), set()
+    of_set = dict(zip(own, codes, strict=True))
+    return {of_set[code]: count for code, count in counts.items() if code in of_set}, set(counts) - set(own)
 
 
 def _pair(before: Readable, after: Readable) -> Readable:

@@ -1,12 +1,14 @@
 """Opening labelled images: every file is looked at before anything is computed, and all faults are one message."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from spectralgpt.bands import Band
 from spectralgpt.data.file_labels import FileLabels
-from spectralgpt.data.labels.coding import Coding, coding_of
+from spectralgpt.data.labels.coding import Coding, codes_of_set, coding_of
 from spectralgpt.data.labels.faults import Fault, Faults, kind_of_text
 from spectralgpt.data.labels.file_set import FileSet
 from spectralgpt.data.labels.finding import find_labels
@@ -14,14 +16,20 @@ from spectralgpt.data.labels.label_report import LabelReport, report_of
 from spectralgpt.data.labels.labelled import LabelledSample, LabelledSet
 from spectralgpt.data.labels.opened_sample import OpenedSample, open_sample, opener
 from spectralgpt.data.labels.reading import LabelReading
-from spectralgpt.errors import DataError, counted
+from spectralgpt.errors import DataError, InputError, counted
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import Readable
 
 THREADS = min(8, os.cpu_count() or 1)
 """Files that are opened at a time."""
 
 ABSENT_CLASS = Fault("class", "without a sample in the part train", "samples of every class to train on")
+FEWER_BANDS = Fault(
+    "image",
+    "with fewer bands than the others",
+    "the same bands in all",
+    "Choose common ones with",
+    (("bands", "B02,B03,..."),),
+)
 EMPTY_PART = Fault("part", "without a labelled sample", "labels in every part")
 
 
@@ -54,12 +62,12 @@ def open_labels(
         for fault, name in each.faults:
             faults.add(fault, [name])
     usable = [each for each in opened if each.image is not None]
-    if len(usable) < len(opened) and not usable:
-        faults.refuse()
-    coding = coding_of(labels, usable, reading, faults)
+    faults.add(FEWER_BANDS, _with_fewer_bands(usable))
+    coding = _coding(labels, usable, reading, faults)
     samples = [_sample(each, coding) for each in usable]
     pixels = [_pixels(each, coding) for each in usable] if coding.codes else []
-    _check_parts(samples, pixels, coding, faults)
+    if len(usable) == len(opened):  # else a class may be absent because its images could not be opened
+        _check_parts(samples, pixels, coding, faults)
     faults.refuse()
     notes = (*labels.notes, *coding.notes, *_warnings(usable), *_without_part(samples))
     return OpenedLabels(
@@ -70,12 +78,38 @@ def open_labels(
 def _opened(labels: FileLabels, reading: LabelReading, progress: Progress) -> list[OpenedSample]:
     """All samples in their order, opened in threads, as GDAL waits for files."""
     how = opener(labels.open, reading)
+    codes = codes_of_set(labels)
+    ignore = frozenset((*reading.ignore, *labels.ignore))
     found: list[OpenedSample] = []
     with ThreadPoolExecutor(THREADS) as threads:
-        for each in threads.map(lambda sample: open_sample(sample, how, reading), labels.samples):
+        for each in threads.map(lambda sample: open_sample(sample, how, reading, codes, ignore), labels.samples):
             found.append(each)
             progress("opening labelled images", len(found), len(labels.samples))
     return found
+
+
+def _coding(labels: FileLabels, usable: Sequence[OpenedSample], reading: LabelReading, faults: Faults) -> Coding:
+    """The classes. InputError, for all faults so far, where there can be none."""
+    if not usable:
+        faults.refuse()
+    try:
+        return coding_of(labels, usable, reading, faults)
+    except InputError as error:
+        faults.add_error(labels.source, error)
+        faults.refuse()
+        raise
+
+
+def _with_fewer_bands(opened: Sequence[OpenedSample]) -> list[str]:
+    """Names of the images with only a part of the bands that most images of their sensor have."""
+    usual: dict[str, set[Band]] = {}
+    for bands, _ in Counter(each.bands for each in opened).most_common():
+        usual.setdefault(bands[0].sensor, set(bands))
+    return [
+        f"{each.sample.name} ({counted(len(each.bands), 'band')})"
+        for each in opened
+        if set(each.bands) < usual[each.bands[0].sensor]
+    ]
 
 
 def _sample(each: OpenedSample, coding: Coding) -> LabelledSample:
@@ -145,7 +179,7 @@ def _set(
         images=tuple(each.image for each in opened if each.image is not None),
         natives=tuple(each.native for each in opened if each.native is not None),
         masks=tuple(each.sample.mask for each in opened) if coding.codes else (),
-        codes=coding.codes,
+        codes=tuple(each.sample.codes or coding.codes for each in opened) if coding.codes else (),
     )
 
 
@@ -157,7 +191,6 @@ def _report(
     pixels: Sequence[Mapping[int, int]],
     notes: tuple[str, ...],
 ) -> LabelReport:
-    images = [each.image for each in opened if each.image is not None]
     whole = sum(each.native.height * each.native.width for each in opened if each.native is not None)
     return report_of(
         source=labels.source,
@@ -166,11 +199,7 @@ def _report(
         samples=samples,
         pixels=pixels,
         unlabelled=whole - sum(sum(each.values()) for each in pixels) if pixels else 0,
-        shapes=[f"{image.grid.height} x {image.grid.width}" for image in images],
-        bands=[_bands(image) for image in images],
+        shapes=[f"{each.shape[2]} x {each.shape[3]}" for each in opened],
+        bands=[f"{each.bands[0].sensor}, {counted(len(each.bands), 'band')}" for each in opened],
         notes=notes,
     )
-
-
-def _bands(image: Readable) -> str:
-    return f"{image.bands[0].sensor}, {counted(len(image.bands), 'band')}"

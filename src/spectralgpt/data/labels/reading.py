@@ -11,7 +11,8 @@ class LabelReading:
 
     masks: the folder of masks (or one mask), where the source is the folder of images or contains it. after: likewise
     the folder of the second images of pairs. classes: a TOML file, names in order like `water,forest`, or a list.
-    ignore: codes of mask pixels that are not labelled. label: the column of a table that holds the labels. bands, gsd,
+    ignore: codes of mask pixels that are not labelled. label: the column of a table that holds the labels.
+    variant: of a known data set's labels. bands, gsd,
     nodata, clouds: as for open_raster. trust_input: go on where an image is not what it claims to be.
     """
 
@@ -20,8 +21,9 @@ class LabelReading:
     classes: str | ClassList | None = None
     ignore: tuple[int, ...] = ()
     label: str | None = None
+    variant: str | None = None
     bands: str | None = None
     gsd: float | int | None = None
-    nodata: str | None = None
+    nodata: str | float | int | None = None
     clouds: str | None = None
     trust_input: bool = False

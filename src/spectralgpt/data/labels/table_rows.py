@@ -12,13 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spectralgpt.errors import DataError
+from spectralgpt.raster.footprint import Position
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".geoparquet", ".geojson")
+LABEL_TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".geoparquet", ".geojson")
 
 Cell = str | list[str]
 """A value of a table: text, empty where there is none, or a list of texts."""
-
-Position = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)

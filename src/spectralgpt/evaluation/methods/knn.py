@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from spectralgpt.evaluation.method import Fitted, Settings, Targets
+from spectralgpt.evaluation.method import Fitted, Setting, Targets
 from spectralgpt.evaluation.standardization import Standardization
 
-SIMILARITIES = 2**25
-"""Similarities that are held at once (128 MiB)."""
+SIMILARITIES = 2**23
+"""Similarities that are held at once: 32 MiB, and 64 MiB for their order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,11 +51,15 @@ class Knn:
 
     name: str = "knn"
     title: str = "k-nearest neighbours"
-    settings: Sequence[Settings] = tuple({"neighbours": count} for count in (20, 10, 5, 3, 1))
-    usual: Settings = field(default_factory=lambda: {"neighbours": 1})
+    settings: Sequence[Setting] = tuple({"neighbours": count} for count in (20, 10, 5, 3, 1))
+    usual: Setting = field(default_factory=lambda: {"neighbours": 1})
 
     def fits(
-        self, features: Float32[np.ndarray, "sample value"], targets: Targets, settings: Sequence[Settings], seed: int
+        self,
+        features: Float32[np.ndarray, "sample value"],
+        targets: Targets,
+        settings: Sequence[Setting],
+        seed: int,
     ) -> Sequence[Fitted]:
         """A read-out for each number of neighbours; nothing is drawn."""
         standardization = Standardization.of(features, targets.weight)

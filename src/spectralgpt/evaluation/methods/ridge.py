@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from spectralgpt.evaluation.linear import LinearReadOut, all_linear, sigmoid, softmax
-from spectralgpt.evaluation.method import Fitted, Settings, Targets
+from spectralgpt.evaluation.linear import LinearReadOut, all_linear, mean_eigenvalue, sigmoid, softmax
+from spectralgpt.evaluation.method import Fitted, Setting, Targets
 from spectralgpt.evaluation.standardization import Standardization
 
 STRENGTHS = tuple(10.0**power for power in range(2, -8, -1))
@@ -48,7 +48,7 @@ class Decomposition:
         samples, values = standardized.shape
         mean = weight @ standardized / weight.sum()
         rows = np.sqrt(weight)[:, None] * (standardized - mean)
-        scale = max(float(np.square(rows).sum()) / min(samples, values), np.finfo(np.float64).tiny)
+        scale = mean_eigenvalue(standardized, weight)
         if samples <= values:
             eigenvalues, left = np.linalg.eigh(rows @ rows.T)
             eigenvalues = np.maximum(eigenvalues, 0.0)
@@ -66,9 +66,20 @@ class Decomposition:
         """Of one strength. projected: left' times the weighted, centred targets."""
         return np.asarray(self.back.T @ (projected / (self.eigenvalues + strength * self.scale)[:, None]))
 
-    def shrunk(self, strength: float) -> Float64[np.ndarray, " rank"]:
-        """What is left of each direction of the targets."""
-        return np.asarray(self.eigenvalues / (self.eigenvalues + strength * self.scale))
+    def left_out_errors(
+        self,
+        centred: Float64[np.ndarray, "sample class"],
+        projected: Float64[np.ndarray, "rank class"],
+        weight: Float64[np.ndarray, " sample"],
+        strength: float,
+    ) -> Float64[np.ndarray, "sample class"]:
+        """Target minus score of each sample, by the fit to the others, r / (1 - h). centred: weighted, centred
+        targets."""
+        # what is left of each direction of the targets
+        shrunk = self.eigenvalues / (self.eigenvalues + strength * self.scale)
+        residual = (centred - self.left @ (shrunk[:, None] * projected)) / np.sqrt(weight)[:, None]
+        hat = np.square(self.left) @ shrunk + weight / weight.sum()
+        return np.asarray(residual / np.maximum(1 - hat, 1e-6)[:, None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,32 +88,33 @@ class Ridge:
 
     name: str = "ridge"
     title: str = "ridge regression"
-    settings: Sequence[Settings] = tuple({"strength": strength} for strength in STRENGTHS)
-    usual: Settings = field(default_factory=lambda: {"strength": 1.0})
+    settings: Sequence[Setting] = tuple({"strength": strength} for strength in STRENGTHS)
+    usual: Setting = field(default_factory=lambda: {"strength": 1.0})
 
     def fits(
-        self, features: Float32[np.ndarray, "sample value"], targets: Targets, settings: Sequence[Settings], seed: int
+        self,
+        features: Float32[np.ndarray, "sample value"],
+        targets: Targets,
+        settings: Sequence[Setting],
+        seed: int,
     ) -> Sequence[Fitted]:
         """A read-out for each strength; nothing is drawn."""
         standardization = Standardization.of(features, targets.weight)
         decomposition = Decomposition.of(standardization.of_features(features), targets.weight)
         signs = np.where(targets.truth, 1.0, -1.0)
         centre = targets.weight @ signs / targets.weight.sum()
-        root = np.sqrt(targets.weight)[:, None]
-        centred = root * (signs - centre)
+        centred = np.sqrt(targets.weight)[:, None] * (signs - centre)
         projected = decomposition.left.T @ centred
+        absent = ~targets.truth.any(axis=0) & (not targets.several)
         fitted = []
         for each in settings:
             strength = float(each["strength"])
-            coefficients = decomposition.coefficients(projected, strength)
-            shrunk = decomposition.shrunk(strength)
-            residual = (centred - decomposition.left @ (shrunk[:, None] * projected)) / root
-            hat = np.square(decomposition.left) @ shrunk + targets.weight / targets.weight.sum()
-            left_out = signs - residual / np.maximum(1 - hat, 1e-6)[:, None]
+            left_out = signs - decomposition.left_out_errors(centred, projected, targets.weight, strength)
             heat = temperature(left_out, targets.truth, targets.weight, targets.several)
-            intercept = centre - decomposition.mean @ coefficients
-            several = np.array(targets.several)
-            fitted.append(LinearReadOut(standardization, heat * coefficients, heat * intercept, several))
+            coefficients = heat * decomposition.coefficients(projected, strength)
+            # a class without samples has the score -1 everywhere, which is not always the lowest
+            intercept = np.where(absent, -np.inf, heat * centre - decomposition.mean @ coefficients)
+            fitted.append(LinearReadOut(standardization, coefficients, intercept, np.array(targets.several)))
         return fitted
 
     def all_probabilities(

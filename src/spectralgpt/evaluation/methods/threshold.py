@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from spectralgpt.errors import OptionError
-from spectralgpt.evaluation.method import Fitted, Settings, Targets
+from spectralgpt.evaluation.method import Fitted, Setting, Targets
 from spectralgpt.evaluation.standardization import Standardization
 
 
@@ -48,11 +48,15 @@ class ThresholdMethod:
 
     name: str = "threshold"
     title: str = "one value and a threshold"
-    settings: Sequence[Settings] = ({"direction": 1}, {"direction": -1})
-    usual: Settings = field(default_factory=lambda: {"direction": 1})
+    settings: Sequence[Setting] = ({"direction": 1}, {"direction": -1})
+    usual: Setting = field(default_factory=lambda: {"direction": 1})
 
     def fits(
-        self, features: Float32[np.ndarray, "sample value"], targets: Targets, settings: Sequence[Settings], seed: int
+        self,
+        features: Float32[np.ndarray, "sample value"],
+        targets: Targets,
+        settings: Sequence[Setting],
+        seed: int,
     ) -> Sequence[Fitted]:
         """A read-out for each direction; nothing is drawn. OptionError unless there are one value and two classes."""
         if features.shape[1] != 1 or targets.classes != 2 or targets.several:

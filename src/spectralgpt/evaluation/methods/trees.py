@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
-from spectralgpt.evaluation.method import Fitted, Settings, Targets
+from spectralgpt.evaluation.method import Fitted, Setting, Targets
 
 LEAF = -1
 """The child of a leaf."""
@@ -62,11 +62,15 @@ class Trees:
 
     name: str = "trees"
     title: str = "extremely randomized trees"
-    settings: Sequence[Settings] = ({"trees": 300},)
-    usual: Settings = field(default_factory=lambda: {"trees": 300})
+    settings: Sequence[Setting] = ({"trees": 300},)
+    usual: Setting = field(default_factory=lambda: {"trees": 300})
 
     def fits(
-        self, features: Float32[np.ndarray, "sample value"], targets: Targets, settings: Sequence[Settings], seed: int
+        self,
+        features: Float32[np.ndarray, "sample value"],
+        targets: Targets,
+        settings: Sequence[Setting],
+        seed: int,
     ) -> Sequence[Fitted]:
         """A read-out for each number of trees. seed: of the drawn splits."""
         from sklearn.ensemble import ExtraTreesClassifier

@@ -29,17 +29,17 @@ __all__ = [
     "untrained",
 ]
 
-BASELINES = listed([BAND_STATISTICS, CONVOLUTIONS, HANDMADE, DIFFERENCING, NBR])
+ALL_BASELINES = listed([BAND_STATISTICS, CONVOLUTIONS, HANDMADE, DIFFERENCING, NBR])
 
 
 def names(target: TargetKind | None = None) -> list[str]:
     """The baselines, or those for labels of a kind."""
-    return [name for name, each in BASELINES.items() if target is None or target in each.targets]
+    return [name for name, each in ALL_BASELINES.items() if target is None or target in each.targets]
 
 
 def find(name: str) -> Baseline:
     """The baseline of this name. OptionError, with the nearest name, for any other."""
-    if name not in BASELINES:
-        expected = f"one of: {', '.join(BASELINES)}"
-        raise OptionError(f"unknown baseline {name!r}", expected, did_you_mean(name, BASELINES, 0.6))
-    return BASELINES[name]
+    if name not in ALL_BASELINES:
+        expected = f"one of: {', '.join(ALL_BASELINES)}"
+        raise OptionError(f"unknown baseline {name!r}", expected, did_you_mean(name, ALL_BASELINES, 0.6))
+    return ALL_BASELINES[name]

@@ -1,23 +1,18 @@
 """Features of pixels of a labelled set, as the evaluation reads them: by windows."""
 
-from collections import OrderedDict
-from collections.abc import Callable
-from threading import Lock
-from typing import Generic, TypeVar
-
 import numpy as np
 from jaxtyping import Bool, Float32, Int16
 
 from spectralgpt.data.labels import LabelledImage, LabelledSet
 from spectralgpt.features.baselines.baseline import PixelMaker
+from spectralgpt.features.recent import Recent
 from spectralgpt.raster import Window
 
 CACHED_IMAGES = 2
 """Images whose pixels and features are kept, as their windows are asked for one after the other."""
 
-PixelFeatures = tuple[Float32[np.ndarray, "row column value"], Bool[np.ndarray, "row column"]]
-
-Kept = TypeVar("Kept")
+OfPixels = tuple[Float32[np.ndarray, "row column value"], Bool[np.ndarray, "row column"]]
+"""Features of all pixels of an image, and which have some."""
 
 
 class BaselinePixels:
@@ -25,12 +20,16 @@ class BaselinePixels:
 
     def __init__(self, data: LabelledSet, maker: PixelMaker):
         self.data, self.maker = data, maker
-        self._samples = _Recent(data.read)
-        self._features: _Recent[PixelFeatures] = _Recent(lambda index: maker.of(self._samples.of(index).image))
+        self._samples = Recent(data.read, CACHED_IMAGES)
+        self._features: Recent[OfPixels] = Recent(lambda index: maker.of(self._samples.of(index).image), CACHED_IMAGES)
 
     def __len__(self) -> int:
         """Number of images."""
         return len(self.data.samples)
+
+    def name(self, index: int) -> str:
+        """Of an image, unique in the set."""
+        return self.data.samples[index].name
 
     def shape(self, index: int) -> tuple[int, int]:
         """Rows and columns of an image."""
@@ -50,20 +49,3 @@ class BaselinePixels:
     def valid(self, index: int, window: Window) -> Bool[np.ndarray, "row column"]:
         """Which pixels of a window have features."""
         return self._features.of(index)[1][window.slices]
-
-
-class _Recent(Generic[Kept]):
-    """Keeps what it made for the last CACHED_IMAGES numbers."""
-
-    def __init__(self, make: Callable[[int], Kept]):
-        self._make, self._lock = make, Lock()
-        self._kept: OrderedDict[int, Kept] = OrderedDict()
-
-    def of(self, index: int) -> Kept:
-        with self._lock:
-            if index not in self._kept:
-                if len(self._kept) == CACHED_IMAGES:
-                    self._kept.popitem(last=False)
-                self._kept[index] = self._make(index)
-            self._kept.move_to_end(index)
-            return self._kept[index]

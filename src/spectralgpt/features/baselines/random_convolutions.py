@@ -17,13 +17,13 @@ from spectralgpt.raster import Pixels, Readable
 UNIT_REFLECTANCE = 0.02
 """Values are asinh(reflectance / this): like a logarithm above, linear below."""
 
-SIDES = (3, 5)
+FILTER_SIDES = (3, 5)
 """Sides of the filters (pixels)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """`count` filters of each of the SIDES, over all bands, with biases; then ReLU.
+    """`count` filters of each of the FILTER_SIDES, over all bands, with biases; then ReLU.
 
     Weights are uniform with mean 0, so that a response has the variance of its input; half of the filters have weights
     with the sum 0 in each band and so answer to edges alone. They depend on seed, side and the number of bands.
@@ -34,20 +34,16 @@ class Filters:
 
     @property
     def identity(self) -> str:
-        sides = ", ".join(f"{side} x {side}" for side in SIDES)
+        sides = ", ".join(f"{side} x {side}" for side in FILTER_SIDES)
         return f"{self.count} each of {sides}, seed {self.seed}"
 
     def responses(self, spectra: Spectra) -> Float32[np.ndarray, "date value row column"]:
         """Of each pixel; the image goes on beyond its edge with the pixels of the edge."""
         # about 0 for 10 % reflectance, so that filters of both signs answer
         values = torch.from_numpy(np.arcsinh(spectra.filled() / UNIT_REFLECTANCE) - np.float32(np.arcsinh(5)))
-        parts = []
-        for side in SIDES:
-            weights, biases = self._drawn(side, len(spectra.bands))
-            half = side // 2
-            padded = functional.pad(values, (half, half, half, half), mode="replicate")
-            parts.append(functional.conv2d(padded, weights, biases).relu_())
-        return np.asarray(torch.cat(parts, dim=1).numpy())
+        filters = [self._drawn(side, len(spectra.bands)) for side in FILTER_SIDES]
+        # dates one by one: a batch may round otherwise
+        return np.concatenate([_answers(date[None], filters) for date in values])
 
     def _drawn(self, side: int, bands: int) -> tuple[Tensor, Tensor]:
         shape = (self.count, bands, side, side)
@@ -56,6 +52,17 @@ class Filters:
         weights[: self.count // 2] -= weights[: self.count // 2].mean(axis=(2, 3), keepdims=True)
         scale = np.sqrt(3 / (bands * side * side))
         return torch.from_numpy((weights * scale).astype(np.float32)), torch.from_numpy(biases.astype(np.float32))
+
+
+def _answers(
+    values: Float32[Tensor, "1 band row column"], filters: Sequence[tuple[Tensor, Tensor]]
+) -> Float32[np.ndarray, "1 value row column"]:
+    parts = []
+    for weights, biases in filters:
+        half = weights.shape[-1] // 2
+        padded = functional.pad(values, (half, half, half, half), mode="replicate")
+        parts.append(functional.conv2d(padded, weights, biases).relu_())
+    return np.asarray(torch.cat(parts, dim=1).numpy())
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,10 @@ def confusion_parts(counts: Confusion, names: Sequence[str], unit: str) -> Marku
     description = f"Confusion matrix of {len(names)} classes; the counts are in the table below"
     note = (
         f"Rows are the truth, columns the prediction. Percentages are shares of the {unit} of a row: the diagonal "
-        "is the recall of each class. A row without a share is a class that is absent from the truth."
+        "is the recall of each class. An empty row is a class that is absent from the truth."
     )
+    if len(names) > SHARES_IN_CELLS:
+        note += f" Shares below {percent(NOTABLE)} are shown by the shade alone."
     return joined(
         [
             drawn(lambda: confusion_figure(counts, names), "confusion", description),
@@ -56,7 +58,7 @@ def confusion_figure(counts: Confusion, names: Sequence[str]) -> Figure:
     """Row shares as opacity: blue on the diagonal, orange beside it, so that it reads on white and on black."""
     classes, shares = len(names), row_shares(counts)
     cell = 0.56 if classes <= COUNTS_IN_CELLS else 0.32 if classes <= SHARES_IN_CELLS else 0.185
-    labels = [name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…" for name in names]
+    labels = [_label(name) for name in names]
     size = 9 if classes <= SHARES_IN_CELLS else 7.5
     # the width of a label is about half its height per character
     margin = 0.6 + max(map(len, labels)) * size * 0.6 / 72
@@ -67,7 +69,8 @@ def confusion_figure(counts: Confusion, names: Sequence[str]) -> Figure:
     _write_cells(axes, counts, shares, size)
     axes.set_xticks(range(classes), labels, rotation=90, fontsize=size)
     axes.set_yticks(range(classes), labels, fontsize=size)
-    axes.set(xlabel="prediction", ylabel="truth")
+    axes.set_xlabel("prediction", labelpad=8)
+    axes.set_ylabel("truth", labelpad=8)
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     axes.tick_params(length=0)
@@ -76,6 +79,10 @@ def confusion_figure(counts: Confusion, names: Sequence[str]) -> Figure:
     axes.hlines(edges, -0.5, classes - 0.5, color=INK, linewidth=0.4, alpha=0.25)
     axes.vlines(edges, -0.5, classes - 0.5, color=INK, linewidth=0.4, alpha=0.25)
     return figure
+
+
+def _label(name: str) -> str:
+    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1].rstrip()}…"
 
 
 def _cells(shares: Float64[np.ndarray, "truth predicted"]) -> Float64[np.ndarray, "truth predicted 4"]:
@@ -99,7 +106,7 @@ def _write_cells(
         text = f"{100 * share:.0f}" if classes > COUNTS_IN_CELLS else percent(share)
         if classes <= COUNTS_IN_CELLS:
             text += f"\n{short(counts[truth, predicted].item())}"
-        colour = "white" if share > 0.4 else INK
+        colour = "white" if truth == predicted and share > 0.4 else INK
         small = size - (1 if classes <= SHARES_IN_CELLS else 2)
         axes.text(predicted, truth, text, ha="center", va="center", fontsize=small, color=colour)
 
@@ -132,10 +139,10 @@ def _largest_errors(counts: Confusion, names: Sequence[str], unit: str) -> Marku
 
 
 def _counts(counts: Confusion, names: Sequence[str], unit: str) -> Markup:
-    heads = [heading("truth \\ prediction"), *(heading(name, "number") for name in names), heading("all", "number")]
+    heads = [heading("truth \\ prediction"), *(_head(name, "col") for name in names), heading("all", "number")]
     rows = [
         [
-            element("th", name, scope="row"),
+            _head(name, "row"),
             *(
                 number(whole(count) if count else "·", "diagonal" if truth == predicted else "")
                 for predicted, count in enumerate(row)
@@ -145,3 +152,7 @@ def _counts(counts: Confusion, names: Sequence[str], unit: str) -> Markup:
         for truth, (name, row) in enumerate(zip(names, counts.tolist(), strict=True))
     ]
     return element("details", element("summary", f"All counts ({unit})"), table(heads, rows, "counts"))
+
+
+def _head(name: str, scope: str) -> Markup:
+    return element("th", _label(name), scope=scope, title=name, class_="number" if scope == "col" else "")

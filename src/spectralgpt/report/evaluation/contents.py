@@ -8,10 +8,10 @@ from jaxtyping import Float32, Float64, Int64, Integer
 
 UNDEFINED = float("nan")
 
-Interval = tuple[float, float]
-"""Lower and upper end, nan where there is none."""
+Limits = tuple[float, float]
+"""Lower and upper end of an interval, nan where there is none."""
 
-NO_INTERVAL: Interval = (UNDEFINED, UNDEFINED)
+NO_LIMITS: Limits = (UNDEFINED, UNDEFINED)
 
 Composite = Float32[np.ndarray, "row column 3"]
 """A picture in red, green and blue, from 0 to 1, as `composites` returns it."""
@@ -26,9 +26,9 @@ class ComparedScore:
 
     method: str
     value: float
-    interval: Interval = NO_INTERVAL
+    interval: Limits = NO_LIMITS
     difference: float = UNDEFINED
-    difference_interval: Interval = NO_INTERVAL
+    difference_interval: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ScoreRow:
     name: str
     title: str
     value: float
-    interval: Interval = NO_INTERVAL
+    interval: Limits = NO_LIMITS
     compared: Sequence[ComparedScore] = ()
     lower_is_better: bool = False
 
@@ -83,8 +83,8 @@ class LearningCurve:
 class CalibrationBins:
     """Answers in bins of equal width by their probability, from 0 to 1.
 
-    counts: of answers; confidence, right: the sums over them of their probability, and of 1 where the answer is right.
-    error: the calibration error, in [0, 1].
+    counts: of answers. confidence: their mean probability; right: the share of them that is right; both nan in empty
+    bins. error: the calibration error, in [0, 1].
     """
 
     counts: Float64[np.ndarray, " bin"]

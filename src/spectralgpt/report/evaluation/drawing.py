@@ -59,7 +59,9 @@ def _embedded(svg: str, key: str, width: float) -> Markup:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r' (?:xmlns(?::\w+)?|version)="[^"]*"', "", svg)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', rf'\1 style="width:{width:.0f}px"', svg, count=1)
+    svg = re.sub(
+        r'(<svg[^>]*?) height="[^"]*"', rf'\1 style="width:{width:.0f}px;min-width:{0.6 * width:.0f}px"', svg, count=1
+    )
     svg = re.sub(r'\bid="', f'id="{key}-', svg)
     svg = svg.replace("url(#", f"url(#{key}-").replace('xlink:href="#', f'href="#{key}-')
     svg = svg.replace("xlink:href=", "href=").replace(INK, "currentColor")

@@ -43,10 +43,7 @@ def write_report(folder: Path, page: EvaluationPage, metrics: Mapping[str, Any],
     numbers = json.dumps(contents, indent=1, allow_nan=False) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, written in (
-            (REPORT_PAGE, text),
-            (REPORT_METRICS, json.dumps(contents, indent=1, allow_nan=False) + "\n"),
-        ):
+        for name, written in ((REPORT_PAGE, text), (REPORT_METRICS, numbers)):
             with atomic_write(folder / name, PARTIAL_REPORT) as file:
                 file.write(written.encode())
     except OSError as error:

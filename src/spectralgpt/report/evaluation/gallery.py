@@ -18,10 +18,12 @@ from spectralgpt.report.pictures import coloured, natural, stretch_of
 LARGEST_SIDE = 192
 """Pixels of a picture on the page; larger ones are reduced."""
 
-MOST_PICTURES = 160
-"""Number of pictures on a page, so that it stays below 3 MB; samples beyond it are shown without."""
+PICTURE_BYTES = 2_200_000
+"""Size of all pictures on a page, which stays below 3 MB; samples beyond it are shown without."""
 
 JPEG_QUALITY = 88
+
+SIGNS = {"right": "✓", "wrong": "✗"}
 
 
 def composites(
@@ -42,16 +44,19 @@ def gallery_parts(galleries: Sequence[SampleGallery], classes: Sequence[ClassRow
     samples = [sample for gallery in galleries for sample in gallery.samples]
     masks = [mask for sample in samples for mask in (sample.truth_mask, sample.predicted_mask) if mask is not None]
     parts = [_legend(masks, classes, colours)] if masks else []
-    left = MOST_PICTURES
     for gallery in galleries:
         parts.append(element("h3", gallery.title))
         if gallery.note:
             parts.append(element("p", gallery.note, class_="note"))
+        left = PICTURE_BYTES // len(galleries)
         cards = []
         for sample in gallery.samples:
-            left -= len(sample.pictures) + 2
-            cards.append(_card(sample, gallery.score, colours, left >= 0))
+            pictures = _pictures(sample, colours)
+            left -= len(pictures)
+            cards.append(_card(sample, gallery.score, pictures if left >= 0 else Markup("")))
         parts.append(element("div", *cards, class_="cards"))
+        if left < 0:
+            parts.append(element("p", "Some are shown without pictures, to keep the page small.", class_="note"))
     return joined(parts)
 
 
@@ -64,13 +69,16 @@ def _legend(masks: Sequence[IndexMask], classes: Sequence[ClassRow], colours: Se
     return element("ul", *entries, class_="legend")
 
 
-def _card(sample: SampleCard, score: str, colours: Sequence[str], with_pictures: bool) -> Markup:
-    pictures = []
-    if with_pictures:
-        pictures = [_picture(title, _jpeg(shown), f"{title}: {sample.name}") for title, shown in sample.pictures]
-        for title, mask in (("label", sample.truth_mask), ("prediction", sample.predicted_mask)):
-            if mask is not None:
-                pictures.append(_picture(title, _png(mask, colours), f"{title}: {sample.name}"))
+def _pictures(sample: SampleCard, colours: Sequence[str]) -> Markup:
+    """Image, label and prediction in a row."""
+    pictures = [_picture(title, _jpeg(shown), f"{title}: {sample.name}") for title, shown in sample.pictures]
+    for title, mask in (("label", sample.truth_mask), ("prediction", sample.predicted_mask)):
+        if mask is not None:
+            pictures.append(_picture(title, _png(mask, colours), f"{title}: {sample.name}"))
+    return element("div", *pictures, class_="pictures")
+
+
+def _card(sample: SampleCard, score: str, pictures: Markup) -> Markup:
     words = [element("p", sample.name, class_="name")]
     if math.isfinite(sample.score):
         words.append(element("p", f"{score or 'score'} {decimal(sample.score)}"))
@@ -78,7 +86,7 @@ def _card(sample: SampleCard, score: str, colours: Sequence[str], with_pictures:
         words.append(_labels(sample))
     if sample.note:
         words.append(element("p", sample.note, class_="note"))
-    return element("div", element("div", *pictures, class_="pictures"), *words, class_="card")
+    return element("div", pictures, *words, class_="card")
 
 
 def _picture(title: str, source: str, description: str) -> Markup:
@@ -91,20 +99,16 @@ def _labels(sample: SampleCard) -> Markup:
     """Labels and predictions, each marked as right, wrong or missed: also by a sign, as colours alone are not seen by
     everybody."""
     truth, predicted = set(sample.truth), set(sample.predicted)
-    labelled = [element("span", name) if name in predicted else _marked(name, "missed") for name in sample.truth]
+    labelled = [element("dd", name, class_="" if name in predicted else "missed") for name in sample.truth]
     answered = [_marked(name, "right" if name in truth else "wrong") for name in sample.predicted]
+    none = element("dd", "none")
     return element(
-        "dl",
-        element("dt", "label"),
-        element("dd", joined(labelled or ["none"], ", ")),
-        element("dt", "prediction"),
-        element("dd", joined(answered or ["none"], ", ")),
+        "dl", element("dt", "label"), *(labelled or [none]), element("dt", "prediction"), *(answered or [none])
     )
 
 
 def _marked(name: str, verdict: str) -> Markup:
-    sign = {"right": "✓ ", "wrong": "✗ ", "missed": ""}[verdict]
-    return element("span", sign + name, class_=verdict)
+    return element("dd", f"{SIGNS[verdict]} {name}", class_=verdict)
 
 
 def _jpeg(picture: Composite) -> str:
@@ -132,7 +136,7 @@ def _step(picture: np.ndarray) -> int:
     return max(1, -(-side // LARGEST_SIDE))
 
 
-def _reduced(picture: Composite) -> Composite:
+def _reduced(picture: Composite) -> Float32[np.ndarray, "block_row block_column 3"]:
     """Means over squares of pixels; what is left over at the right and lower edge takes the edge's values."""
     step = _step(picture)
     rows, columns = (-(-side // step) for side in picture.shape[:2])

@@ -53,7 +53,7 @@ def _parts(page: EvaluationPage) -> Sequence[tuple[str, Markup]]:
     """Titles and contents, empty for what the page does not have."""
     return [
         ("Scores", _scores(page)),
-        ("Beside other methods", _comparison(page)),
+        ("Comparison", _comparison(page)),
         ("Classes", class_table(page.classes, page.unit) if any(each.scores for each in page.classes) else Markup("")),
         ("Confusion", _confusion(page)),
         ("Learning curve", joined(learning_parts(curve, f"curve-{at}") for at, curve in enumerate(page.curves))),
@@ -74,8 +74,8 @@ def _comparison(page: EvaluationPage) -> Markup:
     if not any(row.compared for row in page.scores):
         return Markup("")
     note = (
-        f"In each cell: the value, its interval, and how much higher {page.method} is on the same samples "
-        "(paired difference, with its interval). Differences are coloured where the interval does not include 0."
+        f"In each cell: the value, its interval, and the paired difference: {page.method} less this method, on the "
+        "same samples; green where its whole interval lies on the better side of 0, red where on the worse side."
     )
     return joined([comparison_table(page.scores, page.method), element("p", note, class_="note")])
 

@@ -1,0 +1,234 @@
+"""How good weights with a head, or a probe, are on labelled images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Unpack
+
+from spectralgpt.progress import Progress, silent
+from spectralgpt.verbs._options import LabelledData, PathLike, ProbeOptions, ShowProgress, with_shared_options
+
+if TYPE_CHECKING:
+    from spectralgpt.data.labels import LabelledSet
+    from spectralgpt.verbs._answering import Answerer
+    from spectralgpt.verbs._judged_page import Findings
+    from spectralgpt.verbs._labels import Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Scores on labelled images.
+
+    score: the name of the first score; value, low, high: it, with its interval over places. accuracy: of a target
+    `class`, the first score; None of others. scores, intervals: all, by name. counts: images, classes, classes_present
+    (in the truth, over which means run), places. part: what was evaluated. seen: images that training saw. marks: why
+    the scores cannot be compared with others.
+    """
+
+    target: str
+    name: str
+    score: str
+    value: float
+    low: float
+    high: float
+    accuracy: float | None
+    scores: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    counts: Mapping[str, int]
+    part: str
+    seen: int
+    fingerprint: str
+    out: Path | None
+    report: str
+    seconds: float
+    marks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        width = max(map(len, self.scores))
+        lines = [
+            self.report,
+            "",
+            f"{self.name} on {self.part}: {self.counts['images']} images at {self.counts['places']} places, "
+            f"{self.counts['classes_present']} of {self.counts['classes']} classes in the truth",
+        ]
+        for name, value in self.scores.items():
+            low, high = self.intervals[name]
+            lines.append(f"  {name.ljust(width)}  {value:.3f} ({low:.3f} to {high:.3f})")
+        lines += [f"NOT COMPARABLE: {mark}" for mark in self.marks]
+        if self.out is not None:
+            lines.append(f"{self.out / 'report.html'}, {self.out / 'metrics.json'}")
+        lines.append(f"weights: {self.fingerprint[:16]} ({self.seconds:.1f} s)")
+        return "\n".join(lines)
+
+
+@with_shared_options
+def evaluate(
+    data: LabelledData,
+    *,
+    out: PathLike | None = None,
+    part: Literal["auto", "test", "val", "train", "all"] = "auto",
+    encoder: PathLike | None = None,
+    progress: ShowProgress = silent,
+    **options: Unpack[ProbeOptions],
+) -> Evaluated:
+    """Score weights with a head, or a probe, on labelled images.
+
+    DATA is as for `probe`. Nothing is fitted or chosen: thresholds are those that were chosen with the probe. One table
+    of counts per image is made, and every score is a reduction of it; intervals are by bootstrap over places.
+
+    Args:
+        out: Folder for the report (report.html, metrics.json); default: none is kept.
+        part: Samples that are scored; auto: the part test where the data have one, else all.
+        encoder: Weights that a probe was fitted with, if they have moved.
+        weights: A folder that `probe` wrote, or weights with a head: a weights folder, a released checkpoint (.pth), or
+            a model on the Hugging Face hub (owner/name).
+        seed: Seed of the draws of places.
+
+    Example:
+        spectralgpt evaluate labelled --bands s2-l1c --weights report --out evaluation
+    """
+    import time
+
+    from spectralgpt.report.evaluation import check_report_target
+    from spectralgpt.verbs._answering import opened_answerer
+    from spectralgpt.verbs._labels import opened_parts
+
+    start = time.perf_counter()
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        check_report_target(folder)
+    answerer = opened_answerer(options, encoder)
+    labels = opened_parts([("", data)], options, progress)
+    chosen, name = _part(labels.data, part)
+    findings, seen = _findings(answerer, labels, chosen, options, progress)
+    if folder is not None:
+        _write(folder, answerer, findings, labels, name, seen)
+    return _result(answerer, findings, labels, name, seen, folder, time.perf_counter() - start)
+
+
+def _part(data: "LabelledSet", part: str) -> tuple[list[int], str]:
+    """Indices of the samples of a part, and the part in words. DataError for an empty one."""
+    from spectralgpt.errors import DataError
+
+    splits = [sample.split for sample in data.samples]
+    if part == "auto":
+        part = "test" if "test" in splits else "all"
+    if part == "all":
+        return list(range(len(splits))), "all samples"
+    chosen = [index for index, split in enumerate(splits) if split == part]
+    if not chosen:
+        have = ", ".join(sorted(set(filter(None, splits)))) or "no parts"
+        raise DataError(f"{data.source}: has no sample in the part {part}", f"one of its parts: {have}")
+    return chosen, f"the part {part}"
+
+
+def _findings(
+    answerer: "Answerer",
+    labels: "Labels",
+    chosen: Sequence[int],
+    options: ProbeOptions,
+    progress: Progress,
+) -> tuple["Findings", int]:
+    """The judged answers, and how many of the images pretraining saw."""
+    import numpy as np
+
+    from spectralgpt.data.labels import in_classes_of
+    from spectralgpt.errors import DataError
+    from spectralgpt.evaluation.leaks import seen_share
+    from spectralgpt.features import Cache
+    from spectralgpt.verbs._answering import answered_images, answered_pixels
+    from spectralgpt.verbs._judged_page import Findings
+    from spectralgpt.verbs._probe_run import hashes_of
+    from spectralgpt.verbs._probing import Judged, image_table, trial_of
+    from spectralgpt.weights import TrainedImages
+
+    if labels.data.target not in answerer.targets:
+        raise DataError(
+            f"{labels.data.source}: its labels are of the kind {labels.data.target!r}",
+            f"{' or '.join(map(repr, answerer.targets))}, which {answerer.name} answers",
+        )
+    data, notes = in_classes_of(labels.data, answerer.classes, answerer.count, chosen)
+    trained = TrainedImages.of(answerer.model.provenance)
+    hashes = hashes_of(data, trained.chips, progress)
+    contents = [",".join(sorted(each)) for each in hashes]
+    trial = trial_of(data, contents, split="places", apart=options["apart"], repeats=1, folds=1, seed=options["seed"])
+    everything = np.arange(len(data.samples))
+    likely = predicted = None
+    if answerer.images is not None:
+        cache = Cache.default()
+        likely, answered = answered_images(answerer, data, cache, progress)
+        table = image_table(trial, everything, answered, likely)
+    else:
+        table, predicted = answered_pixels(answerer, data, trial.names, progress)
+    seeds = (options["seed"],)
+    main = Judged(answerer.name, "", (table,), everything, trial.places.ids, (), seeds, 0.0, (), likely, predicted)
+    seen = seen_share(hashes, trained.hashes).count
+    marks = [f"Training of the weights saw {seen} of {len(hashes)} images: the scores are too good."] if seen else []
+    fitted = seen_share(hashes, answerer.fitted_to).count
+    if fitted:
+        marks.append(f"The probe was fitted to {fitted} of {len(hashes)} images: the scores are too good.")
+    return Findings.of(trial, main, [], marks=marks, notes=(*notes, *trial.places.notes)), seen
+
+
+def _write(folder: Path, answerer: "Answerer", findings: "Findings", labels: "Labels", part: str, seen: int) -> None:
+    from dataclasses import replace
+
+    from spectralgpt.report.evaluation import write_report
+    from spectralgpt.verbs._judged_page import content_fact, metrics_of, page_of, version_fact
+
+    fingerprint = answerer.model.fingerprint()
+    facts = [
+        ("Weights", f"fingerprint {fingerprint}"),
+        ("Images seen in training", f"{seen} of {len(findings.trial.names)}"),
+        content_fact(findings.trial),
+        ("Part", part),
+        version_fact(),
+    ]
+    findings = replace(findings, facts=facts)
+    title = f"Evaluation on {len(findings.trial.names)} images, {len(findings.trial.classes)} classes"
+    page = page_of(findings, title, f"{answerer.name} on {labels.data.source}", "")
+    write_report(
+        folder,
+        page,
+        metrics_of(findings, weights={"fingerprint": fingerprint}, seen_in_pretraining=seen, labels=labels.text),
+    )
+
+
+def _result(
+    answerer: "Answerer",
+    findings: "Findings",
+    labels: "Labels",
+    part: str,
+    seen: int,
+    out: Path | None,
+    seconds: float,
+) -> Evaluated:
+    trial = findings.trial
+    first = next(iter(findings.intervals))
+    value = findings.intervals[first]
+    return Evaluated(
+        target=trial.data.target,
+        name=answerer.name,
+        score=first,
+        value=value.value,
+        low=value.low,
+        high=value.high,
+        accuracy=value.value if first == "accuracy" else None,
+        scores={name: each.value for name, each in findings.intervals.items()},
+        intervals={name: (each.low, each.high) for name, each in findings.intervals.items()},
+        counts={
+            "images": len(trial.names),
+            "classes": len(trial.classes),
+            "classes_present": int((trial.truth.any(axis=0)).sum()),
+            "places": trial.places.count,
+        },
+        part=part,
+        seen=seen,
+        fingerprint=answerer.model.fingerprint(),
+        out=out,
+        report=labels.text,
+        seconds=seconds,
+        marks=tuple(findings.marks),
+        warnings=(*labels.data.notes, *findings.notes),
+    )
