@@ -1,12 +1,11 @@
 """Logistic regression: multinomial for one class per sample, one regression per class for several.
 
 Minimizes the weighted mean log loss + s q / 2 |b|^2 over standardized features, with the strength s and q as in
-`ridge.py`, per unit of weight. With fewer samples than values, the coefficients lie in the span of the samples, so the
-fit runs in that space: the same answer, from a smaller problem. From strong to weak, each fit starts where the last
-one ended.
+`ridge.py`, per unit of weight. The coefficients lie in the span of the samples, so the fit runs on its principal axes:
+the same answer, from a problem that is no larger than the samples, and with axes scaled by their curvature, from few
+steps. From strong to weak, each fit starts where the last one ended.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +13,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from spectralgpt.evaluation.linear import LinearReadOut, all_linear, mean_eigenvalue
+from spectralgpt.evaluation.descent import minimum
+from spectralgpt.evaluation.linear import LinearReadOut, all_linear, mean_eigenvalue, softmax
 from spectralgpt.evaluation.method import Fitted, Settings, Targets
 from spectralgpt.evaluation.standardization import Standardization
 
 LOGISTIC_STRENGTHS = (10.0, 1.0, 0.1, 0.01, 0.001, 0.0001)
 TOLERANCE = 1e-4
-"""Largest gradient of the mean loss at the end."""
+"""Largest gradient of the mean loss at the end, on axes that are scaled to a curvature of about 1."""
 ITERATIONS = 500
 """A fit that has not reached the tolerance by then is taken as it is: the choice judges it like the others."""
 NEVER = -40.0
@@ -42,18 +42,18 @@ class Logistic:
         """A read-out for each strength; nothing is drawn."""
         standardization = Standardization.of(features, targets.weight)
         standardized = standardization.of_features(features)
-        rows, back = in_span(standardized)
         share = targets.weight / targets.weight.sum()
         # features of mean square 1 on the axes that they have: q is 1, and the tolerance means the same for all
         unit = 1 / np.sqrt(mean_eigenvalue(standardized, share))
+        axes = Axes.of(standardized * unit, share)
         strengths = [float(each["strength"]) for each in settings]
         order = np.argsort(strengths)[::-1]
-        costs = [1 / strengths[number] for number in order]
+        falling = [strengths[number] for number in order]
         solve = each_class if targets.several else one_of_all
-        solved = dict(zip(order.tolist(), solve(rows * unit, targets.truth, share, costs), strict=True))
+        solved = dict(zip(order.tolist(), solve(axes, targets.truth, share, falling), strict=True))
         several = np.array(targets.several)
         return [
-            LinearReadOut(standardization, back @ coefficients * unit, intercept, several)
+            LinearReadOut(standardization, axes.back @ coefficients * unit, intercept, several)
             for coefficients, intercept in (solved[number] for number in range(len(settings)))
         ]
 
@@ -74,29 +74,38 @@ Line = tuple[Float64[np.ndarray, "value class"], Float64[np.ndarray, " class"]]
 """Coefficients and intercepts."""
 
 
-def in_span(
-    standardized: Float64[np.ndarray, "sample value"],
-) -> tuple[Float64[np.ndarray, "sample coordinate"], Float64[np.ndarray, "value coordinate"]]:
-    """Coordinates of the samples on orthogonal axes, and the axes: as few as there are samples."""
-    samples, values = standardized.shape
-    if samples >= values:
-        return standardized, np.eye(values)
-    axes, _ = np.linalg.qr(standardized.T)
-    return np.asarray(standardized @ axes), np.asarray(axes)
+@dataclass(frozen=True, slots=True, eq=False)
+class Axes:
+    """Samples on their principal axes, of which there are no more than samples.
+
+    rows: the coordinates; back: the axes, one per column; spread: the mean square on each.
+    """
+
+    rows: Float64[np.ndarray, "sample axis"]
+    back: Float64[np.ndarray, "value axis"]
+    spread: Float64[np.ndarray, " axis"]
+
+    @classmethod
+    def of(cls, standardized: Float64[np.ndarray, "sample value"], share: Float64[np.ndarray, " sample"]) -> "Axes":
+        """share: of each sample, which sum to 1."""
+        samples, values = standardized.shape
+        back = np.eye(values) if samples >= values else np.linalg.qr(standardized.T)[0]
+        rows = standardized @ back
+        spread, turn = np.linalg.eigh(rows.T @ (share[:, None] * rows))
+        return cls(np.asarray(rows @ turn), np.asarray(back @ turn), np.maximum(spread, 0.0))
 
 
 def one_of_all(
-    rows: Float64[np.ndarray, "sample value"],
+    axes: Axes,
     truth: Bool[np.ndarray, "sample class"],
     share: Float64[np.ndarray, " sample"],
-    costs: Sequence[float],
+    strengths: Sequence[float],
 ) -> list[Line]:
-    """The multinomial regression for each cost; classes without a sample have no probability."""
-    labels = truth.argmax(axis=1)
+    """The multinomial regression for each strength; classes without a sample have no probability."""
     present = np.flatnonzero(truth.any(axis=0))
     lines = []
-    for coefficients, intercept in regressions(rows, labels, share, costs):
-        wide = np.zeros((rows.shape[1], truth.shape[1]))
+    for coefficients, intercept in regressions(axes, truth[:, present], share, strengths):
+        wide = np.zeros((len(coefficients), truth.shape[1]))
         offset = np.full(truth.shape[1], -np.inf)
         wide[:, present], offset[present] = coefficients, intercept
         lines.append((wide, offset))
@@ -104,19 +113,19 @@ def one_of_all(
 
 
 def each_class(
-    rows: Float64[np.ndarray, "sample value"],
+    axes: Axes,
     truth: Bool[np.ndarray, "sample class"],
     share: Float64[np.ndarray, " sample"],
-    costs: Sequence[float],
+    strengths: Sequence[float],
 ) -> list[Line]:
-    """A regression per class for each cost; a class that all samples have, or none, is constant."""
-    lines = [(np.zeros((rows.shape[1], truth.shape[1])), np.zeros(truth.shape[1])) for _ in costs]
+    """A regression per class for each strength; a class that all samples have, or none, is constant."""
+    lines = [(np.zeros((axes.rows.shape[1], truth.shape[1])), np.zeros(truth.shape[1])) for _ in strengths]
     for number, column in enumerate(truth.T):
         if column.all() or not column.any():
             for _, offset in lines:
                 offset[number] = -NEVER if column.all() else NEVER
             continue
-        found = regressions(rows, column.astype(np.int64), share, costs)
+        found = regressions(axes, np.stack([~column, column], axis=1), share, strengths)
         for (wide, offset), (coefficients, intercept) in zip(lines, found, strict=True):
             # two columns of opposite scores: the second minus the first is the logit
             wide[:, number] = coefficients[:, 1] - coefficients[:, 0]
@@ -125,30 +134,57 @@ def each_class(
 
 
 def regressions(
-    rows: Float64[np.ndarray, "sample value"],
-    labels: np.ndarray,
+    axes: Axes,
+    truth: Bool[np.ndarray, "sample class"],
     share: Float64[np.ndarray, " sample"],
-    costs: Sequence[float],
+    strengths: Sequence[float],
 ) -> list[Line]:
-    """One column per label that occurs, for each cost (scikit-learn's C for weights that sum to 1), rising."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
+    """Coefficients on the axes for each strength, falling. truth: one class per sample, each with a sample.
 
-    count = len(np.unique(labels))
-    if count == 1:
-        return [(np.zeros((rows.shape[1], 1)), np.zeros(1)) for _ in costs]
-    # Two labels: the Hessian is small, and Newton's method needs a few steps where L-BFGS needs hundreds.
-    solver = "newton-cholesky" if count == 2 and rows.shape[1] <= 512 else "lbfgs"
-    model = LogisticRegression(solver=solver, tol=TOLERANCE, max_iter=ITERATIONS, warm_start=True)
+    Of two classes the first has the score 0, as scikit-learn has it: one score, and its coefficients alone are kept
+    small.
+    """
+    classes = truth.shape[1]
+    fixed = 1 if classes <= 2 else 0
+    line = np.zeros((axes.rows.shape[1], classes)), np.log(share @ truth)
+    line[1][:] -= line[1][0] if fixed else 0.0
     lines = []
-    for cost in costs:
-        model.C = cost
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(rows, labels, sample_weight=share)
-        coefficients, intercept = model.coef_.T, model.intercept_
-        if count == 2:  # of the second alone
-            coefficients = np.concatenate([np.zeros_like(coefficients), coefficients], axis=1)
-            intercept = np.concatenate([np.zeros(1), intercept])
-        lines.append((coefficients.copy(), intercept.copy()))
+    for strength in strengths:
+        line = _fitted(axes, truth, share, strength, line, fixed)
+        lines.append(line)
     return lines
+
+
+def _fitted(
+    axes: Axes,
+    truth: Bool[np.ndarray, "sample class"],
+    share: Float64[np.ndarray, " sample"],
+    strength: float,
+    start: Line,
+    fixed: int,
+) -> Line:
+    """From a start; the first `fixed` scores stay 0."""
+    likely = softmax(axes.rows @ start[0] + start[1])
+    bend = float(share @ (likely * (1 - likely)).mean(axis=1))
+    # about the curvature on each axis and of the intercept; the penalty is on the axes alone
+    factor = np.append(1 / np.sqrt(bend * axes.spread + strength), 1 / np.sqrt(bend + TOLERANCE))
+    rows = np.concatenate([axes.rows, np.ones((len(truth), 1))], axis=1) * factor
+    penalty = np.append(strength * np.square(factor[:-1]), 0.0)[:, None]
+    shape = len(factor), truth.shape[1] - fixed
+    wide = np.zeros((len(factor), truth.shape[1]))
+
+    def loss(numbers: Float64[np.ndarray, " number"]) -> tuple[float, Float64[np.ndarray, " number"]]:
+        free = numbers.reshape(shape)
+        wide[:, fixed:] = free
+        scores = rows @ wide
+        scores -= scores.max(axis=1, keepdims=True)
+        grown = np.exp(scores)
+        total = grown.sum(axis=1)
+        value = share @ (np.log(total) - scores[truth]) + 0.5 * float((penalty * np.square(free)).sum())
+        error = (grown / total[:, None] - truth)[:, fixed:] * share[:, None]
+        return float(value), (rows.T @ error + penalty * free).ravel()
+
+    began = np.concatenate([start[0], start[1][None]])[:, fixed:] / factor[:, None]
+    found = minimum(loss, began.ravel(), TOLERANCE, ITERATIONS).reshape(shape) * factor[:, None]
+    wide[:, fixed:] = found
+    return wide[:-1].copy(), wide[-1].copy()
