@@ -35,7 +35,7 @@ def test_a_function_that_is_flat_far_from_its_minimum_is_descended():
 
 
 def test_steps_are_counted_and_few_as_curvature_is_remembered(monkeypatch):
-    function = quadratic(np.logspace(0, 4, 30), np.ones(30))
+    function = quadratic(np.logspace(0, 2, 30), np.ones(30))
 
     def calls() -> int:
         count = 0
@@ -49,7 +49,7 @@ def test_steps_are_counted_and_few_as_curvature_is_remembered(monkeypatch):
         return count
 
     remembering = calls()
-    assert remembering < 500
+    assert remembering < 150
     monkeypatch.setattr(descent, "REMEMBERED", 1)
     assert calls() > remembering
 

@@ -39,7 +39,7 @@ def minimum(function: Valued, start: Vector, tolerance: float, iterations: int) 
         step, change = size * direction, next_gradient - gradient
         at, value, gradient = at + step, next_value, next_gradient
         if (bend := float(step @ change)) > 0:
-            steps = [*steps[-REMEMBERED + 1 :], (step, change, bend)]
+            steps = [*steps, (step, change, bend)][-REMEMBERED:]
     return at
 
 
