@@ -265,9 +265,16 @@ def _judged(trial: Trial, title: str, outcome: "Outcome") -> Judged:
 
 
 def judge_pixels(
-    trial: Trial, dense: "DenseFeatures", title: str, methods: Sequence["Method"], *, auto: bool
+    trial: Trial,
+    dense: "DenseFeatures",
+    title: str,
+    methods: Sequence["Method"],
+    *,
+    auto: bool,
+    only_auto: bool = False,
 ) -> dict[str, Judged]:
-    """Answers of each method for the pixels of masks, and of `auto` if asked, by the method's name."""
+    """Answers of each method for the pixels of masks, and of `auto` if asked, by the method's name; or of `auto` alone,
+    as each method's answers for all pixels take long."""
     from spectralgpt.evaluation import run_dense
 
     counted = _Counted(trial)
@@ -281,6 +288,7 @@ def judge_pixels(
         places=trial.places,
         contents=trial.contents,
         auto=auto,
+        only_auto=only_auto,
         repeats=trial.repeats,
         count=trial.folds,
         seed=trial.seed,
