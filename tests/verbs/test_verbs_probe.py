@@ -98,7 +98,7 @@ def test_the_report_folder(folder, weights, tmp_path, spectralgpt):
     assert listing(out) == KEPT
     found = metrics(out)
     assert found["target"] == "class"
-    assert [row["value"] for row in found["scores"]][0] == pytest.approx(ended.json["accuracy"])
+    assert found["scores"]["accuracy"]["value"] == pytest.approx(ended.json["accuracy"])
     assert len(found["seeds"]) == 2
     assert {name: len(each) for name, each in found["repeats"].items()} == dict.fromkeys(ended.json["scores"], 2)
     assert sum(found["repeats"]["accuracy"]) / 2 == pytest.approx(ended.json["accuracy"])
@@ -107,7 +107,7 @@ def test_the_report_folder(folder, weights, tmp_path, spectralgpt):
     assert found["probe"]["method"] in ("knn", "ridge", "logistic")
     assert found["probe"]["settings"]
     assert sum(map(sum, found["confusion"])) == 2 * 15, "of both repeats"
-    facts = dict(found["facts"])
+    facts = found["facts"]
     assert facts["Seed"] == "3"
     assert ended.json["fingerprint"] in facts["Weights"]
     (curve,) = found["curves"]
@@ -122,14 +122,15 @@ def test_the_report_folder(folder, weights, tmp_path, spectralgpt):
     assert metrics(out)["curves"] == []
 
 
-def test_the_same_seed_gives_the_same_numbers(folder, weights, spectralgpt):
-    runs = [
-        spectralgpt("probe", folder, "--weights", weights, *QUICK, "--seed", seed, "--json").json for seed in (1, 1, 2)
-    ]
-    for run in runs:
-        del run["seconds"]
+def test_the_same_seed_gives_the_same_numbers(folder, weights, tmp_path, spectralgpt):
+    runs, seeds = [], []
+    for seed in (1, 1, 2):
+        ended = spectralgpt("probe", folder, "--weights", weights, *QUICK, "--seed", seed, "--json", "--out", tmp_path)
+        runs.append({name: each for name, each in ended.json.items() if name != "seconds"})
+        seeds.append(metrics(tmp_path)["seeds"])
     assert runs[0] == runs[1]
-    assert runs[0] != runs[2]
+    assert seeds[0] == seeds[1] != seeds[2]
+
 
 
 def test_fewer_images_than_shots_are_said(folder, weights, tmp_path, spectralgpt):
@@ -154,10 +155,6 @@ def test_baselines_stand_beside_the_probe(folder, weights, spectralgpt):
     for each in others:
         assert each["difference"] == pytest.approx(own["value"] - each["value"])
         assert each["difference_low"] <= each["difference"] <= each["difference_high"]
-
-
-class Stopped(KeyboardInterrupt):
-    pass
 
 
 def test_interrupted_runs_leave_no_report_and_keep_features(folder, weights, tmp_path, monkeypatch, spectralgpt):

@@ -29,8 +29,9 @@ def at_pixels(
     return np.asarray(np.divide(values, weight, out=np.zeros_like(values), where=weight > 0))
 
 
-_Between = tuple[Int64[np.ndarray, " pixel"], Int64[np.ndarray, " pixel"], Float32[np.ndarray, " pixel"]]
-"""The place before each pixel, the one after it, and the weight of the one after."""
+_Between = tuple[Int64[np.ndarray, "_"], Int64[np.ndarray, "_"], Float32[np.ndarray, "_"]]
+"""The place before each pixel, the one after it, and the weight of the one after. (No named axis: images have other
+numbers of rows than of columns.)"""
 
 
 def _between(first: int, length: int, reduce: int, count: int) -> _Between:
