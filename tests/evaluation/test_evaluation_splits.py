@@ -22,7 +22,7 @@ def one_hot(labels: list[int] | np.ndarray, classes: int) -> np.ndarray:
     st.integers(0, 9),
 )
 @settings(max_examples=60)
-def test_no_place_is_in_two_folds_and_every_class_in_every_training_part(drawn, count, seed):
+def test_no_place_is_in_two_folds_and_every_class_is_learned_or_named(drawn, count, seed):
     places, labels = np.array([each[0] for each in drawn]), [each[1] for each in drawn]
     truth = one_hot(labels, 4)
     if len(set(places.tolist())) < 2:
@@ -36,11 +36,21 @@ def test_no_place_is_in_two_folds_and_every_class_in_every_training_part(drawn, 
         assert not set(places[train].tolist()) & set(places[test].tolist())
         assert len(train)
         assert len(test)
+    pure = all(truth[places == place].any(axis=0).sum() == 1 for place in places)
     for number in range(4):
-        if len(set(places[truth[:, number]].tolist())) > 1:
-            assert all(truth[train, number].any() for train, _ in found.pairs())
-        elif truth[:, number].any():
-            assert any(note.startswith(f"{'abcd'[number]} lies in one fold") for note in found.notes)
+        learned = all(truth[train, number].any() for train, _ in found.pairs())
+        said = any(note.startswith(f"{'abcd'[number]} lies in one fold") for note in found.notes)
+        assert said is bool(truth[:, number].any() and not learned)
+        if pure and len(set(places[truth[:, number]].tolist())) > 1:
+            assert learned
+
+
+def test_places_are_moved_so_that_every_training_part_has_each_class():
+    # only one way to part them: place 0 alone
+    for seed in range(20):
+        found = folds(np.array([0, 0, 1, 1, 2, 2]), one_hot([0, 1, 1, 1, 0, 0], 2), 2, seed)
+        assert found.fold[0] != found.fold[2]
+        assert found.fold[2] == found.fold[4]
 
 
 def test_single_samples_are_dealt_evenly():

@@ -29,6 +29,13 @@ def made_image(rows: int, columns: int, seed: int = 0, *, hole: tuple[slice, sli
     return replace(pixels, valid=valid)
 
 
+def with_bands(image: Pixels, some: slice) -> Pixels:
+    """Some bands of an image."""
+    valid = None if image.valid is None else image.valid[:, some]
+    units = {"scale": image.scale[some], "offset": image.offset[some]}
+    return replace(image, values=image.values[:, some], valid=valid, bands=image.bands[some], **units)
+
+
 def pair(before: Pixels, after: Pixels) -> Pixels:
     """Two dates of one place."""
     valid = np.concatenate(

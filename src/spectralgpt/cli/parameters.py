@@ -17,6 +17,8 @@ from spectralgpt.cli import docstring
 Verb = Callable[..., Any]
 
 RESERVED = ("help", "json", "quiet", "version")
+FROM_THE_COMMAND_LINE = ("progress", "announce")
+"""Parameters that the command line fills itself."""
 REQUIRED = inspect.Parameter.empty
 
 
@@ -75,7 +77,7 @@ def parameters(verb: Verb) -> tuple[Parameter, ...]:
     documented = docstring.parse(verb.__doc__ or "").args
     found = []
     for parameter in inspect.signature(verb).parameters.values():
-        if parameter.name == "progress":
+        if parameter.name in FROM_THE_COMMAND_LINE:
             continue
         if parameter.name in RESERVED:
             raise TypeError(f"{verb.__name__}: the command line has its own --{parameter.name}, so no verb may")
@@ -93,11 +95,21 @@ def parameters(verb: Verb) -> tuple[Parameter, ...]:
     return tuple(found)
 
 
+def _is_object(annotation: Any) -> bool:
+    """Whether only Python can give it: a protocol of ours, in place of a path."""
+    return isinstance(annotation, type) and getattr(annotation, "_is_protocol", False) and not _is_path(annotation)
+
+
+def _is_path(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, os.PathLike)
+
+
 def _spoken(annotation: Any, place: str) -> Any:
     """The type that the command line takes for an annotation: None means "not given", a path is a string."""
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
-        kinds = {_spoken(member, place) for member in get_args(annotation) if member is not type(None)}
+        members = [member for member in get_args(annotation) if member is not type(None) and not _is_object(member)]
+        kinds = {_spoken(member, place) for member in members}
         several = [kind for kind in kinds if get_origin(kind) is list]
         if several:
             return several[0]

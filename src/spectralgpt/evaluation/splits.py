@@ -13,6 +13,9 @@ from spectralgpt.evaluation.choice import Pair
 OUTER, INNER = 1, 2
 """What a permutation of places is for."""
 INNER_COUNT = 4
+"""Folds for choosing."""
+MOVED = 20
+"""Places of a class that are tried in another fold."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,14 +152,35 @@ def _dealt(
 
 
 def _spread_alone(of_place: Int64[np.ndarray, " place"], tally: np.ndarray, count: int) -> None:
-    """Move a place where a class has several places in one fold alone, so that every training part has the class."""
-    for column in tally.T:
-        with_class = np.flatnonzero(column)
-        if len(with_class) > 1 and len(set(of_place[with_class].tolist())) == 1:
-            smallest = with_class[column[with_class].argmin()]
-            sizes = np.bincount(of_place, minlength=count)
-            sizes[of_place[smallest]] = len(of_place) + 1
-            of_place[smallest] = sizes.argmin()
+    """Move places of classes that have several places in one fold alone, so that every training part has the class.
+
+    Each time the place and fold that leave the fewest such classes, the smallest fold first; until no move helps.
+    """
+    alone = _alone(of_place, tally)
+    while alone:
+        tried = []
+        for place in np.flatnonzero(tally[:, alone[0]])[:MOVED].tolist():
+            sizes = np.bincount(np.delete(of_place, place), minlength=count)
+            for fold in set(range(count)) - {int(of_place[place])}:
+                moved = of_place.copy()
+                moved[place] = fold
+                tried.append((len(_alone(moved, tally)), int(sizes[fold]), place, fold))
+        left, _, place, fold = min(tried)
+        if left >= len(alone):
+            alone = alone[1:]
+            continue
+        of_place[place] = fold
+        alone = _alone(of_place, tally)
+
+
+def _alone(of_place: Int64[np.ndarray, " place"], tally: np.ndarray) -> list[int]:
+    """The classes that have several places, all in one fold."""
+    found = []
+    for number, column in enumerate(tally.T):
+        folds_with = of_place[column > 0]
+        if len(folds_with) > 1 and (folds_with == folds_with[0]).all():
+            found.append(number)
+    return found
 
 
 def _missing(

@@ -1,5 +1,7 @@
 """Vectors of places, bilinearly interpolated at the pixels of a window."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
@@ -19,7 +21,7 @@ def at_pixels(
     """
     known = valid[..., None].astype(np.float32)
     rows, columns = (
-        _between(first, length, reduce, count)
+        _Neighbours.of(first, length, reduce, count)
         for first, length, count in zip((window.row, window.column), window.shape, valid.shape, strict=True)
     )
     if valid.all():
@@ -29,25 +31,30 @@ def at_pixels(
     return np.asarray(np.divide(values, weight, out=np.zeros_like(values), where=weight > 0))
 
 
-_Between = tuple[Int64[np.ndarray, "_"], Int64[np.ndarray, "_"], Float32[np.ndarray, "_"]]
-"""The place before each pixel, the one after it, and the weight of the one after. (No named axis: images have other
-numbers of rows than of columns.)"""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Neighbours:
+    """Along an axis: the place before each pixel, the one after it, and the weight of the one after."""
 
+    before: Int64[np.ndarray, " pixel"]
+    after: Int64[np.ndarray, " pixel"]
+    weight: Float32[np.ndarray, " pixel"]
 
-def _between(first: int, length: int, reduce: int, count: int) -> _Between:
-    at = np.clip((np.arange(first, first + length) + 0.5) / reduce - 0.5, 0, count - 1)
-    before = np.floor(at).astype(np.int64)
-    return before, np.minimum(before + 1, count - 1), (at - before).astype(np.float32)
+    @classmethod
+    def of(cls, first: int, length: int, reduce: int, count: int) -> "_Neighbours":
+        """Of `length` pixels from `first` on, between the centres of `count` places."""
+        at = np.clip((np.arange(first, first + length) + 0.5) / reduce - 0.5, 0, count - 1)
+        before = np.floor(at).astype(np.int64)
+        return cls(before, np.minimum(before + 1, count - 1), (at - before).astype(np.float32))
 
 
 def _interpolated(
-    places: Float32[np.ndarray, "placerow placecolumn value"], rows: _Between, columns: _Between
+    places: Float32[np.ndarray, "placerow placecolumn value"], rows: _Neighbours, columns: _Neighbours
 ) -> Float32[np.ndarray, "row column value"]:
-    above, below, down = rows
-    left, right, along = columns
-    lines = places[above] + (places[below] - places[above]) * down[:, None, None]
-    wide: np.ndarray = lines[:, right]
-    wide -= lines[:, left]
-    wide *= along[:, None]
-    wide += lines[:, left]
+    above = places[rows.before]
+    lines = above + (places[rows.after] - above) * rows.weight[:, None, None]
+    left = lines[:, columns.before]
+    wide: np.ndarray = lines[:, columns.after]
+    wide -= left
+    wide *= columns.weight[:, None]
+    wide += left
     return wide

@@ -1,6 +1,7 @@
 """Classification: a label, or several, for an image."""
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from spectralgpt.metrics import CLASS_SCORES, LABEL_SCORES
@@ -28,9 +29,8 @@ class Classification(Backbone):
 
     def forward(self, cube: Cube, key: Key | None = None) -> Float[Tensor, "batch class"]:
         """Logits. key: one per sample, for dropout and drop path in training."""
-        ((features,), present) = self._encoded(cube, (self.config.size.depth,), normed=False, key=key)
-        seen = None if present is None else present.flatten(1)
-        return self.head(features.flatten(1, 4), seen, self.encoder.norm, key)  # type: ignore[no-any-return]
+        features, present = self._tokens_of_head(cube, key)
+        return self.head(features, present, self.encoder.norm, key)  # type: ignore[no-any-return]
 
     def start_head(self) -> None:
         """Draw the last layer near zero (deviation 2e-5), as in the paper's fine-tuning."""
@@ -38,9 +38,21 @@ class Classification(Backbone):
 
     def predict(self, cube: Cube) -> Prediction:
         """Classes of the images; nothing is dropped out, even in training mode."""
-        present = None if cube.valid is None else cube.valid.flatten(1).any(dim=1)
+        seen = None if cube.valid is None else cube.valid.flatten(1).any(dim=1)
         with evaluating(self):
-            return Prediction(self(cube), present, self.head.config.several)
+            features, present = self._tokens_of_head(cube, None)
+            # image by image: with few rows, the rounding of a matrix product depends on their number
+            rows = range(len(features))
+            parts = ((features[row : row + 1], None if present is None else present[row : row + 1]) for row in rows)
+            logits = torch.cat([self.head(one, there, self.encoder.norm) for one, there in parts])
+        return Prediction(logits, seen, self.head.config.several)
+
+    def _tokens_of_head(
+        self, cube: Cube, key: Key | None
+    ) -> tuple[Float[Tensor, "batch token dim"], Bool[Tensor, "batch token"] | None]:
+        """The last block's features, and which tokens are present (None: all)."""
+        ((features,), present) = self._encoded(cube, (self.config.size.depth,), normed=False, key=key)
+        return features.flatten(1, 4), None if present is None else present.flatten(1)
 
 
 TASK = Task(

@@ -13,10 +13,23 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Annotated, Any, Literal, TypedDict, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    runtime_checkable,
+)
 
 from spectralgpt.errors import check_choice, did_you_mean
-from spectralgpt.progress import Progress
+from spectralgpt.progress import Announce, Progress
 
 FORMER_NAMES = {"date": "dates"}
 """Options by the name they had in the version before, which still works, with a warning."""
@@ -47,13 +60,27 @@ SceneSources = Annotated[
     ),
 ]
 SceneTarget = Annotated[PathLike, Option("The GeoTIFF to write (.tif).")]
+
+
+@runtime_checkable
+class LabelledObject(Protocol):
+    """A labelled set in Python, like `spectralgpt.SampleSet`, in place of a path (data.labels.LabelledSet, which is not
+    imported here, as it needs torch)."""
+
+    @property
+    def samples(self) -> Sequence[Any]: ...
+
+    def read(self, index: int) -> Any: ...
+
+
 LabelledData = Annotated[
-    PathLike,
+    PathLike | LabelledObject,
     Option(
         "Labelled images: a folder of class folders, a table, images and masks, pairs and masks, or a known data set."
     ),
 ]
 ShowProgress = Annotated[Progress, Option("Function that is called as progress(stage, done, total).")]
+Announced = Annotated[Announce, Option("Function that is called with the report on the labels, before anything else.")]
 
 
 class WeightsOption(TypedDict, total=False):
@@ -61,7 +88,10 @@ class WeightsOption(TypedDict, total=False):
 
     weights: Annotated[
         PathLike | None,
-        Option("A weights folder, a released checkpoint (.pth), or a model on the Hugging Face hub (owner/name)."),
+        Option(
+            "A weights folder, a released checkpoint (.pth), a model on the Hugging Face hub (owner/name), or "
+            "untrained, a small network with random weights."
+        ),
     ]
 
 
@@ -226,7 +256,7 @@ def _flat_signature(verb: Callable[..., Any]) -> inspect.Signature:
             inspect.Parameter(name, one.KEYWORD_ONLY, default=_option(annotation).default, annotation=annotation)
             for name, annotation in get_type_hints(group, include_extras=True).items()
         ]
-    flat.sort(key=lambda one: one.name == "progress")
+    flat.sort(key=lambda one: one.name in ("announce", "progress"))
     return signature.replace(parameters=flat, return_annotation=hints["return"])
 
 

@@ -19,9 +19,9 @@ from spectralgpt.evaluation.method import Fitted, Setting, Targets
 from spectralgpt.evaluation.standardization import Standardization
 
 LOGISTIC_STRENGTHS = (10.0, 1.0, 0.1, 0.01, 0.001, 0.0001)
-TOLERANCE = 1e-4
+TOLERANCE = 3e-4
 """Largest gradient of the mean loss at the end."""
-ITERATIONS = 500
+ITERATIONS = 200
 """A fit that has not reached the tolerance by then is taken as it is: the choice judges it like the others."""
 NEVER = -40.0
 """Intercept of a class that training never holds, where several are possible: a probability of 0 in float32."""
