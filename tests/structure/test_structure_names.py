@@ -80,7 +80,7 @@ def test_a_verb_says_what_the_help_needs(name):
     assert text.summary.endswith(".")
     assert len(text.summary) < 80, "the list of commands has one line for it"
     asked = parameters(verb)
-    assert set(text.args) - {"progress"} == {one.name for one in asked}
+    assert set(text.args) - {"progress", "announce"} == {one.name for one in asked}
     assert all(text.args[one.name] for one in asked)
     assert text.example.startswith(f"spectralgpt {name} ")
 

@@ -60,10 +60,16 @@ def _run(name: str, verb: Verb, asked: Sequence[Parameter], /, *, quiet: bool, j
     given = {key: value for key, value in given.items() if value not in (None, [], ())}
     given = _by_current_names(name, given, asked, quiet)
     _refuse_too_few(name, given, asked)
-    takes_progress = "progress" in inspect.signature(verb).parameters
+    taken = inspect.signature(verb).parameters.keys()
+
+    def announce(text: str) -> None:
+        if not quiet:
+            print(spell(text), end="\n\n", file=sys.stderr)
+
     try:
         with progress_bar(quiet) as progress:
-            result = verb(**given, **({"progress": progress} if takes_progress else {}))
+            own = {"progress": progress, "announce": announce}
+            result = verb(**given, **{name: one for name, one in own.items() if name in taken})
     except InputError as error:
         print(spell(str(error)), file=sys.stderr)
         raise typer.Exit(2) from None

@@ -17,6 +17,8 @@ from spectralgpt.cli import docstring
 Verb = Callable[..., Any]
 
 RESERVED = ("help", "json", "quiet", "version")
+FROM_THE_COMMAND_LINE = ("progress", "announce")
+"""Parameters that the command line fills itself."""
 REQUIRED = inspect.Parameter.empty
 
 
@@ -75,7 +77,7 @@ def parameters(verb: Verb) -> tuple[Parameter, ...]:
     documented = docstring.parse(verb.__doc__ or "").args
     found = []
     for parameter in inspect.signature(verb).parameters.values():
-        if parameter.name == "progress":
+        if parameter.name in FROM_THE_COMMAND_LINE:
             continue
         if parameter.name in RESERVED:
             raise TypeError(f"{verb.__name__}: the command line has its own --{parameter.name}, so no verb may")

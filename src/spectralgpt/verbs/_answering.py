@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Bool, Float32
 
-    from spectralgpt.data.labels import LabelledSet
+    from spectralgpt.data.labels import ClassList, LabelledSet
     from spectralgpt.features import Cache, ImageMaker, Probe
     from spectralgpt.raster import Readable
     from spectralgpt.tasks import Class, TargetKind
@@ -37,6 +37,16 @@ class Answerer:
     fitted_to: frozenset[str] = frozenset()
     images: "Callable[[LabelledSet, Cache, Progress], np.ndarray] | None" = None
     pixels: "Callable[[Readable], tuple[np.ndarray, np.ndarray]] | None" = None
+
+    @property
+    def known_classes(self) -> "ClassList | None":
+        """Its classes, as the only ones that labels of images may be; None where they have no names, and for masks,
+        where the codes are not known."""
+        from spectralgpt.data.labels import ClassList
+
+        if self.images is None or not self.classes:
+            return None
+        return ClassList(self.classes, tuple(one.name for one in self.classes))
 
 
 def opened_answerer(options: ProbeOptions, encoder: PathLike | None) -> Answerer:

@@ -162,6 +162,27 @@ def _calibration(findings: Findings) -> "CalibrationBins":
     return CalibrationBins(found.number[0], found.confidence[0], found.right[0], float(found.expected_error()[0]))
 
 
+def command_line() -> str:
+    """The command that is running; empty where Python called a verb."""
+    import os
+    import shlex
+    import sys
+
+    called = os.path.basename(sys.argv[0])
+    return shlex.join(["spectralgpt", *sys.argv[1:]]) if called in ("spectralgpt", "__main__.py") else ""
+
+
+def settings_of(judged: Judged) -> list[str]:
+    """What was chosen, the most frequent first: `ridge, strength 0.1: 31 of 50 rounds`."""
+    from collections import Counter
+
+    texts = [
+        ", ".join([each.method, *(f"{name} {value}" for name, value in each.settings.items())])
+        for each in judged.choices
+    ]
+    return [f"{text}: {count} of {len(texts)} rounds" for text, count in Counter(texts).most_common()]
+
+
 def content_fact(trial: Trial) -> tuple[str, str]:
     """The data, with a hash of all their images."""
     import hashlib

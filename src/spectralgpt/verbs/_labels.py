@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._options import LabelledObject, LabelOptions, PathLike
 
 if TYPE_CHECKING:
-    from spectralgpt.data.labels import LabelledSet, LabelReading
+    from spectralgpt.data.labels import ClassList, LabelledSet, LabelReading
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,10 +26,14 @@ class Labels:
 
 
 def opened_parts(
-    parts: Sequence[tuple[str, PathLike | LabelledObject | None]], options: LabelOptions, progress: Progress
+    parts: Sequence[tuple[str, PathLike | LabelledObject | None]],
+    options: LabelOptions,
+    progress: Progress,
+    known: "ClassList | None" = None,
 ) -> Labels:
     """The labelled images of sources as one set. parts: the split that a source is, empty for its own splits, and the
-    source, None where not given. Raises InputError before anything is computed."""
+    source, None where not given. known: the classes, where neither the user nor an earlier part gives them; labels
+    outside them are refused. Raises InputError before anything is computed."""
     from spectralgpt.data.labels import LabelledSet, join, open_labels
     from spectralgpt.errors import OptionError
 
@@ -40,12 +44,25 @@ def opened_parts(
             sets.append((split, source))
             reports.append(str(getattr(source, "report", source.source)))
         elif isinstance(source, str | os.PathLike):
-            opened = open_labels(source, reading, progress)
+            opened = open_labels(source, replace(reading, classes=reading.classes or known), progress)
             sets.append((split, opened.data))
             reports.append(str(opened.report))
         elif source is not None:
             raise OptionError(f"found labels of the type {type(source).__name__}", "a path, or a LabelledSet")
+        if sets and known is None:
+            known = class_list(sets[0][1])
     return Labels(join(sets), tuple(reports))
+
+
+def class_list(data: "LabelledSet") -> "ClassList | None":
+    """The classes of a set, as a list for others; None for changes, as their masks may be coded differently."""
+    from spectralgpt.data.labels import ClassList, FileSet
+
+    if data.target in ("class", "classes"):
+        return ClassList(data.classes, tuple(one.name for one in data.classes))
+    if data.target == "mask" and isinstance(data, FileSet):
+        return ClassList(data.classes, tuple(map(str, data.codes)))
+    return None
 
 
 def label_reading(options: LabelOptions) -> "LabelReading":

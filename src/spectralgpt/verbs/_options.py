@@ -29,7 +29,7 @@ from typing import (
 )
 
 from spectralgpt.errors import check_choice, did_you_mean
-from spectralgpt.progress import Progress
+from spectralgpt.progress import Announce, Progress
 
 FORMER_NAMES = {"date": "dates"}
 """Options by the name they had in the version before, which still works, with a warning."""
@@ -80,6 +80,7 @@ LabelledData = Annotated[
     ),
 ]
 ShowProgress = Annotated[Progress, Option("Function that is called as progress(stage, done, total).")]
+Announced = Annotated[Announce, Option("Function that is called with the report on the labels, before anything else.")]
 
 
 class WeightsOption(TypedDict, total=False):
@@ -255,7 +256,7 @@ def _flat_signature(verb: Callable[..., Any]) -> inspect.Signature:
             inspect.Parameter(name, one.KEYWORD_ONLY, default=_option(annotation).default, annotation=annotation)
             for name, annotation in get_type_hints(group, include_extras=True).items()
         ]
-    flat.sort(key=lambda one: one.name == "progress")
+    flat.sort(key=lambda one: one.name in ("announce", "progress"))
     return signature.replace(parameters=flat, return_annotation=hints["return"])
 
 

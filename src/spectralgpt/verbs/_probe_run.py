@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from spectralgpt.progress import Progress
-from spectralgpt.verbs._judged_page import Findings
+from spectralgpt.verbs._judged_page import Findings, settings_of
 from spectralgpt.verbs._labels import Labels
 from spectralgpt.verbs._options import ProbeOptions
 from spectralgpt.verbs._probing import (
@@ -40,6 +40,9 @@ PROBE_FILES = ("probe.json", "probe.safetensors")
 
 PROBING = ("knn", "ridge", "logistic")
 """The methods among which `auto` chooses."""
+
+CHOICES_LISTED = 5
+"""Different choices that a report lists, the most frequent first."""
 
 IMAGE_TARGETS = ("class", "classes")
 
@@ -194,7 +197,7 @@ def findings_of(run: ProbeRun, rounds: Splitting, *, baselines: bool, shots: Seq
         marks=_marks(run),
         notes=tuple(dict.fromkeys(notes)),
         curves=curves,
-        facts=_facts(run, trial),
+        facts=[*_facts(run, trial), ("Chosen", "; ".join(settings_of(main)[:CHOICES_LISTED]))],
     )
 
 
@@ -327,7 +330,7 @@ def keep(folder: Path, run: ProbeRun, findings: Findings) -> None:
     """Write the report, and the probe beside it."""
     from spectralgpt.features import Probe
     from spectralgpt.report.evaluation import write_report
-    from spectralgpt.verbs._judged_page import metrics_of, page_of
+    from spectralgpt.verbs._judged_page import command_line, metrics_of, page_of
 
     trial, main = findings.trial, findings.main
     chosen, used = final_choice(run, trial, main.method)
@@ -354,7 +357,7 @@ def keep(folder: Path, run: ProbeRun, findings: Findings) -> None:
         findings,
         title=f"Probe of {len(trial.names)} images, {len(trial.classes)} classes",
         subtitle=f"{main.title} on {run.data.source}",
-        command="",
+        command=command_line(),
     )
     final = {"method": chosen.method, "settings": chosen.settings, "thresholds": chosen.thresholds}
     write_report(

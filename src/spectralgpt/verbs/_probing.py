@@ -154,7 +154,9 @@ def trial_of(
             f"the data's own split ({', '.join(sorted(set(splits) - {''}))}) has no test part, so folds over places "
             "are used; split='given' reports on its validation part",
         )
-    return Trial(data, truth, places, parts, tuple(contents), repeats, folds, seed, notes)
+    # an image without a hash, as it is 0 everywhere, is a copy of no other
+    known = tuple(content or f"sample {index}" for index, content in enumerate(contents))
+    return Trial(data, truth, places, parts, known, repeats, folds, seed, notes)
 
 
 def _neighbours(data: "LabelledSet", splits: Sequence[str], apart: float | int) -> Iterator[str]:

@@ -5,8 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
-from spectralgpt.progress import Progress, silent
-from spectralgpt.verbs._options import LabelledData, PathLike, ProbeOptions, ShowProgress, with_shared_options
+from spectralgpt.progress import Progress, silent, unheard
+from spectralgpt.verbs._options import (
+    Announced,
+    LabelledData,
+    PathLike,
+    ProbeOptions,
+    ShowProgress,
+    with_shared_options,
+)
 
 if TYPE_CHECKING:
     from spectralgpt.data.labels import LabelledSet
@@ -47,8 +54,6 @@ class Evaluated:
     def __str__(self) -> str:
         width = max(map(len, self.scores))
         lines = [
-            self.report,
-            "",
             f"{self.name} on {self.part}: {self.counts['images']} images at {self.counts['places']} places, "
             f"{self.counts['classes_present']} of {self.counts['classes']} classes in the truth",
         ]
@@ -69,6 +74,7 @@ def evaluate(
     out: PathLike | None = None,
     part: Literal["auto", "test", "val", "train", "all"] = "auto",
     encoder: PathLike | None = None,
+    announce: Announced = unheard,
     progress: ShowProgress = silent,
     **options: Unpack[ProbeOptions],
 ) -> Evaluated:
@@ -99,7 +105,8 @@ def evaluate(
     if folder is not None:
         check_report_target(folder)
     answerer = opened_answerer(options, encoder)
-    labels = opened_parts([("", data)], options, progress)
+    labels = opened_parts([("", data)], options, progress, answerer.known_classes)
+    announce(labels.text)
     chosen, name = _part(labels.data, part)
     findings, seen = _findings(answerer, labels, chosen, options, progress)
     if folder is not None:
@@ -175,7 +182,7 @@ def _write(folder: Path, answerer: "Answerer", findings: "Findings", labels: "La
     from dataclasses import replace
 
     from spectralgpt.report.evaluation import write_report
-    from spectralgpt.verbs._judged_page import content_fact, metrics_of, page_of, version_fact
+    from spectralgpt.verbs._judged_page import command_line, content_fact, metrics_of, page_of, version_fact
 
     fingerprint = answerer.model.fingerprint()
     facts = [
@@ -187,7 +194,7 @@ def _write(folder: Path, answerer: "Answerer", findings: "Findings", labels: "La
     ]
     findings = replace(findings, facts=facts)
     title = f"Evaluation on {len(findings.trial.names)} images, {len(findings.trial.classes)} classes"
-    page = page_of(findings, title, f"{answerer.name} on {labels.data.source}", "")
+    page = page_of(findings, title, f"{answerer.name} on {labels.data.source}", command_line())
     write_report(
         folder,
         page,
@@ -230,5 +237,5 @@ def _result(
         report=labels.text,
         seconds=seconds,
         marks=tuple(findings.marks),
-        warnings=(*labels.data.notes, *findings.notes),
+        warnings=tuple(findings.notes),
     )

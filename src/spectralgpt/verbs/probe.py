@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
-from spectralgpt.progress import silent
+from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._options import (
+    Announced,
     LabelledData,
     LabelledObject,
     PathLike,
@@ -14,6 +15,9 @@ from spectralgpt.verbs._options import (
     ShowProgress,
     with_shared_options,
 )
+
+CHOICES_SHOWN = 3
+"""Different choices that the text lists, the most frequent first."""
 
 if TYPE_CHECKING:
     from spectralgpt.verbs._judged_page import Findings
@@ -42,7 +46,8 @@ class Probed:
     target: class, classes, mask or change. score: the name of the first score; value, low, high: it, with its interval.
     accuracy: of a target `class`, the first score; None of others. scores: all, by name. counts: images, classes,
     places, and per class. methods: the first score of everything that was judged. method: chosen by inner folds or
-    validation. seen: images that pretraining saw. report: what the labels are.
+    validation; chosen: its settings, the most frequent first. seen: images that pretraining saw. report: what the
+    labels are.
     """
 
     target: str
@@ -56,6 +61,7 @@ class Probed:
     counts: Mapping[str, int]
     per_class: Mapping[str, int]
     methods: tuple[ScoreOfMethod, ...]
+    chosen: tuple[str, ...]
     split: str
     seen: int
     fingerprint: str
@@ -65,13 +71,15 @@ class Probed:
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        lines = [self.report, "", f"{self.score} {_interval(self.value, self.low, self.high)}: {self.method}"]
+        by = f"{self.methods[0].features}, {self.method}"
+        lines = [f"{self.score} {self.value:.3f} (95 % interval {self.low:.3f} to {self.high:.3f}): {by}"]
         others = [f"{name} {value:.3f}" for name, value in self.scores.items() if name != self.score]
         lines.append(f"{self.split}; {', '.join(others)}")
         width = max(len(f"{each.features}, {each.method}") for each in self.methods)
         for each in self.methods:
             name = f"{each.features}, {each.method}".ljust(width)
             lines.append(f"  {name}  {_interval(each.value, each.low, each.high)}{_difference(each)}")
+        lines.append(f"chosen: {'; '.join(self.chosen[:CHOICES_SHOWN])}")
         if self.seen:
             lines.append(f"NOT COMPARABLE: pretraining saw {self.seen} of these images, so the score is too good")
         if self.out is not None:
@@ -94,6 +102,7 @@ def probe(
     baselines: bool = False,
     repeats: int | None = None,
     folds: int = 5,
+    announce: Announced = unheard,
     progress: ShowProgress = silent,
     **options: Unpack[ProbeOptions],
 ) -> Probed:
@@ -137,6 +146,7 @@ def probe(
     _check_counts(repeats, folds, options["apart"])
     model = load_model(options["weights"], options["device"])
     labels = opened_parts([("train" if val or test else "", data), ("val", val), ("test", test)], options, progress)
+    announce(labels.text)
     run = probe_run(labels, model, method, read_out, options, progress)
     rounds = Splitting(split, options["apart"], repeats or (10 if run.of_images else 1), folds, options["seed"])
     findings = findings_of(run, rounds, baselines=baselines, shots=numbers)
@@ -170,13 +180,16 @@ def _check_counts(repeats: int | None, folds: int, apart: float | int) -> None:
 
 
 def _result(run: "ProbeRun", findings: "Findings", out: Path | None, seconds: float) -> Probed:
+    from spectralgpt.verbs._judged_page import settings_of
+    from spectralgpt.verbs._probing import WORDS
+
     trial, main = findings.trial, findings.main
     first = next(iter(findings.intervals))
     value = findings.intervals[first]
     per_class = trial.truth[main.samples].sum(axis=0)
     return Probed(
         target=trial.data.target,
-        method=main.method,
+        method=WORDS.get(main.method, main.method),
         score=first,
         value=value.value,
         low=value.low,
@@ -193,25 +206,38 @@ def _result(run: "ProbeRun", findings: "Findings", out: Path | None, seconds: fl
         },
         per_class=dict(zip(trial.classes, map(int, per_class), strict=True)),
         methods=tuple(_methods(findings, first)),
+        chosen=tuple(settings_of(main)),
         split=trial.how,
         seen=run.seen,
         fingerprint=run.model.fingerprint(),
         out=out,
         report=run.labels.text,
         seconds=seconds,
-        warnings=(*trial.data.notes, *findings.notes),
+        warnings=tuple(findings.notes),
     )
 
 
 def _methods(findings: "Findings", score: str) -> Iterator[ScoreOfMethod]:
     """The score of everything that was judged, the probe itself first."""
+    from spectralgpt.verbs._probing import WORDS
+
     own = findings.intervals[score]
-    yield ScoreOfMethod(findings.main.features, findings.main.method, own.value, own.low, own.high, 0.0, 0.0, 0.0)
+    method = WORDS.get(findings.main.method, findings.main.method)
+    yield ScoreOfMethod(findings.main.features, method, own.value, own.low, own.high, 0.0, 0.0, 0.0)
     for other, intervals, differences in zip(
         findings.others, findings.other_intervals, findings.differences, strict=True
     ):
         one, less = intervals[score], differences[score]
-        yield ScoreOfMethod(other.features, other.method, one.value, one.low, one.high, less.value, less.low, less.high)
+        yield ScoreOfMethod(
+            other.features,
+            WORDS.get(other.method, other.method),
+            one.value,
+            one.low,
+            one.high,
+            less.value,
+            less.low,
+            less.high,
+        )
 
 
 def _interval(value: float, low: float, high: float) -> str:
