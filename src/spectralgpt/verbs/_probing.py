@@ -64,7 +64,8 @@ class Trial:
         known = {"groups": "by group", "positions": "by position", "none": "each image its own, as none is known"}
         times = f", repeated {self.repeats} times" if self.repeats > 1 else ""
         # of fewer places there are fewer folds
-        return f"{min(self.folds, self.places.count)} folds over {self.places.count} places ({known[self.places.how]}){times}"
+        places = self.places.count
+        return f"{min(self.folds, places)} folds over {places} places ({known[self.places.how]}){times}"
 
     @property
     def classes(self) -> list[str]:
