@@ -18,6 +18,10 @@ LEAF = -1
 """The child of a leaf."""
 
 
+SAVED = ("left", "right", "value", "limit", "votes", "roots")
+"""Fields that are saved."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TreesReadOut:
     """All nodes of all trees, one tree after another; children are numbers of nodes in the whole list.
@@ -58,7 +62,7 @@ class TreesReadOut:
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """What is saved."""
-        return {name: getattr(self, name) for name in ("left", "right", "value", "limit", "votes", "roots")}
+        return {name: getattr(self, name) for name in SAVED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,8 @@ class Trees:
 
     def restored(self, arrays: Mapping[str, np.ndarray]) -> Fitted:
         """The saved read-out."""
-        names = ("left", "right", "value", "limit", "votes", "roots")
-        return TreesReadOut(*(arrays[name] for name in names))
+        left, right, value, limit, votes, roots = (arrays[name] for name in SAVED)
+        return TreesReadOut(left, right, value, limit, votes, roots)
 
 
 METHOD = Trees()
