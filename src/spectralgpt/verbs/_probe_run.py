@@ -4,17 +4,16 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._judged_page import Findings, settings_of
 from spectralgpt.verbs._labels import Labels
+from spectralgpt.verbs._learning_curve import curve_of
 from spectralgpt.verbs._options import ProbeOptions
 from spectralgpt.verbs._probing import (
-    WORDS,
     Judged,
     Trial,
-    image_table,
     judge_images,
     judge_pixels,
     targets_of,
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from spectralgpt.features.encoder import ReadOutName
     from spectralgpt.features.makers import ImageMaker
     from spectralgpt.nn import Precision
-    from spectralgpt.report.evaluation import CurveLine, LearningCurve
     from spectralgpt.weights import PretrainedModel
 
 PROBE_FILES = ("probe.json", "probe.safetensors")
@@ -183,7 +181,7 @@ def findings_of(run: ProbeRun, rounds: Splitting, *, baselines: bool, shots: Seq
     others += _baselines(run, trial) if baselines else []
     curves, notes = [], [*trial.notes, *main.notes]
     if shots and run.vectors is not None:
-        curve, noted = curve_of(run, trial, run.vectors, shots)
+        curve, noted = curve_of(trial, run.vectors, run.chosen_methods(), shots)
         curves.append(curve)
         notes += noted
     elif shots:
@@ -274,54 +272,6 @@ def _vectors(run: ProbeRun, maker: "ImageMaker") -> "np.ndarray":
     from spectralgpt.features import image_vectors
 
     return image_vectors(run.data, maker, run.cache, run.progress).values
-
-
-# -- learning curve ---------------------------------------------------------------------------------------------------
-
-
-def curve_of(
-    run: ProbeRun, trial: Trial, vectors: "np.ndarray", shots: Sequence[int]
-) -> tuple["LearningCurve", tuple[str, ...]]:
-    """Scores over the number of images per class, by each method; and its notes."""
-    from spectralgpt.evaluation import learning_curve
-    from spectralgpt.report.evaluation import LearningCurve
-    from spectralgpt.tasks import scores_of
-
-    curve = learning_curve(
-        vectors,
-        targets_of(trial),
-        trial.split,
-        run.chosen_methods(),
-        trial.data.target,
-        places=trial.places,
-        names=trial.names,
-        classes=trial.classes,
-        contents=trial.contents,
-        shots=shots,
-        repeats=trial.repeats,
-        count=trial.folds,
-        seed=trial.seed,
-    )
-    title = scores_of(trial.data.target)[0].title
-    return LearningCurve(
-        title, [_line(trial, curve, name, name != run.methods[0]) for name in run.methods]
-    ), curve.notes
-
-
-def _line(trial: Trial, curve: Any, method: str, compared: bool) -> "CurveLine":
-    import numpy as np
-
-    from spectralgpt.report.evaluation import CurveLine
-    from spectralgpt.tasks import scores_of
-
-    score = scores_of(trial.data.target)[0]
-    points = [point for point in curve.points if point.method == method]
-    shots = sorted({point.shots for point in points})
-    values = np.full((len(shots), len(curve.seeds)), np.nan)
-    for point in points:
-        table = image_table(trial, point.test, point.answered, point.probabilities)
-        values[shots.index(point.shots), point.repeat] = score.of(table)
-    return CurveLine(WORDS.get(method, method), shots, values, compared=compared)
 
 
 # -- the read-out that is kept ----------------------------------------------------------------------------------------
