@@ -254,7 +254,7 @@ def _baselines(run: ProbeRun, trial: Trial) -> Iterator[Judged]:
             found = judge_images(trial, _vectors(run, baseline.images), baseline.title, asked, auto=auto)
         else:
             dense = baselines.BaselinePixels(run.data, baseline.pixels[run.data.target])
-            found = judge_pixels(trial, dense, baseline.title, asked, auto=auto)
+            found = judge_pixels(trial, dense, baseline.title, asked, auto=auto, only_auto=auto)
         yield found["auto" if auto else asked[0].name]
 
 
@@ -265,7 +265,8 @@ def _untrained(run: ProbeRun, trial: Trial) -> Judged:
     if run.of_images:
         found = judge_images(trial, _vectors(run, image_maker(run, model)), title, run.chosen_methods(), auto=run.auto)
     else:
-        found = judge_pixels(trial, model_pixels(run, model), title, run.chosen_methods(), auto=run.auto)
+        dense = model_pixels(run, model)
+        found = judge_pixels(trial, dense, title, run.chosen_methods(), auto=run.auto, only_auto=run.auto)
     return found["auto" if run.auto else run.methods[0]]
 
 
