@@ -1,4 +1,4 @@
-"""The commands and examples of docs/evaluation.md, of the README and of the help, in order, on made images."""
+"""The commands and examples of docs/evaluation.md, the README and the help, one after the other on made images."""
 
 import re
 import shlex

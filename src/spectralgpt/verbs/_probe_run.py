@@ -216,24 +216,19 @@ def _marks(run: ProbeRun) -> list[str]:
 
 
 def _facts(run: ProbeRun, trial: Trial) -> list[tuple[str, str]]:
-    from spectralgpt.verbs._judged_page import content_fact, version_fact
+    from spectralgpt.verbs._judged_page import content_fact, seen_fact, version_fact
 
     recipe = run.model.provenance.get("recipe")
     return [
         ("Weights", f"{run.weights}, fingerprint {run.model.fingerprint()}"),
         ("Pretraining", f"recipe {recipe}" if recipe else "not stated by the weights"),
-        ("Images seen in pretraining", f"{run.seen} of {len(run.data.samples)}" if _is_known(run) else "unknown"),
+        seen_fact(run.model, run.seen, len(run.data.samples)),
         content_fact(trial),
         ("Split", trial.how),
         ("Read of the model", f"{run.read_out}, {'own' if run.own else 'model'} bands, {run.precision}"),
         ("Seed", str(run.seed)),
         version_fact(),
     ]
-
-
-def _is_known(run: ProbeRun) -> bool:
-    """Whether the weights list the images they were trained on; weights that were never trained saw none."""
-    return "images" in run.model.provenance or run.model.provenance.get("steps") == 0
 
 
 def _baselines(run: ProbeRun, trial: Trial) -> Iterator[Judged]:
