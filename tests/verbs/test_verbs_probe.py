@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from made_labelled import QUICK, SENSOR, class_folders, metrics, rows_of, scores, table
 from made_rasters import listing
 
+from made_labelled import QUICK, SENSOR, class_folders, metrics, rows_of, scores, table
 from spectralgpt.verbs import _probe_run
 
 KEPT = ["metrics.json", "probe.json", "probe.safetensors", "report.html"]
@@ -17,7 +17,9 @@ def folder(tmp_path_factory):
 
 
 def test_a_folder_of_class_folders(folder, weights, spectralgpt):
-    ended = spectralgpt("probe", folder, "--bands", SENSOR, "--weights", weights, "--folds", 2, "--repeats", 2, "--json")
+    ended = spectralgpt(
+        "probe", folder, "--bands", SENSOR, "--weights", weights, "--folds", 2, "--repeats", 2, "--json"
+    )
     assert ended.code == 0, ended.err
     assert len(ended.out.splitlines()) == 1
     found = ended.json
@@ -38,7 +40,9 @@ def test_what_is_printed(folder, weights, spectralgpt):
     ended = spectralgpt("probe", folder, "--weights", weights, *QUICK)
     assert ended.code == 0, ended.err
     assert "15 samples, one label each" in ended.out
-    assert re.search(r"^accuracy 0\.\d{3} \(0\.\d{3} to [01]\.\d{3}\): ridge$|^accuracy 1\.000", ended.out, re.MULTILINE)
+    assert re.search(
+        r"^accuracy 0\.\d{3} \(0\.\d{3} to [01]\.\d{3}\): ridge$|^accuracy 1\.000", ended.out, re.MULTILINE
+    )
     assert "2 folds over 15 places (by position)" in ended.out
 
 
@@ -56,7 +60,9 @@ def test_training_and_test_in_two_folders(folder, weights, tmp_path, spectralgpt
 def test_validation_in_a_folder_of_its_own(folder, weights, tmp_path, spectralgpt):
     val = class_folders(tmp_path / "val", {"water": 2, "forest": 2, "town": 2}, first=50)
     test = class_folders(tmp_path / "test", {"water": 2, "forest": 3}, first=60)
-    ended = spectralgpt("probe", folder, "--val", val, "--test", test, "--weights", weights, "--method", "knn", "--json")
+    ended = spectralgpt(
+        "probe", folder, "--val", val, "--test", test, "--weights", weights, "--method", "knn", "--json"
+    )
     assert ended.code == 0, ended.err
     assert ended.json["split"] == "given split: 15 train, 6 val, 5 test"
 
@@ -130,7 +136,6 @@ def test_the_same_seed_gives_the_same_numbers(folder, weights, tmp_path, spectra
         seeds.append(metrics(tmp_path)["seeds"])
     assert runs[0] == runs[1]
     assert seeds[0] == seeds[1] != seeds[2]
-
 
 
 def test_fewer_images_than_shots_are_said(folder, weights, tmp_path, spectralgpt):

@@ -1,13 +1,13 @@
 """What a user gets wrong about labels: exit 2, one message with the first files and their number, nothing left behind."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 import rasterio
+from made_rasters import write
+
 from made_labelled import QUICK, at, class_folders, edited, masked, pairs, picture, refused, rows_of, table
-from made_rasters import NAMES, write
 
 COUNTS = {"water": 4, "forest": 4}
 
@@ -27,7 +27,7 @@ def probe(spectralgpt, weights, tmp_path, monkeypatch):
 def test_a_label_outside_the_classes(probe, tmp_path):
     folder = class_folders(tmp_path / "land", {"water": 4, "forest": 4, "town": 6})
     (tmp_path / "classes.toml").write_text('[classes]\nwater = "Water"\nforest = "Forest"\n')
-    error = probe(["found 6 images with a label outside the given classes", "town/town_0.tif"], folder,
+    error = probe(["found 6 images with a label outside the classes", "town/town_0.tif"], folder,
                   "--classes", tmp_path / "classes.toml")  # fmt: skip
     assert "and 2 more" in error, "the first four are named"
 
@@ -35,7 +35,12 @@ def test_a_label_outside_the_classes(probe, tmp_path):
 def test_a_code_outside_the_classes(probe, tmp_path):
     folder = masked(tmp_path / "sea", codes=(0, 1, 7))
     (tmp_path / "classes.toml").write_text('[classes]\n0 = "land"\n1 = "sea"\n')
-    probe(["found 6 images with codes outside", "7", "images/0.tif"], folder, "--classes", tmp_path / "classes.toml")
+    probe(
+        ["found 6 images with mask codes outside the classes (7 (768 pixels))", "7", "images/0.tif"],
+        folder,
+        "--classes",
+        tmp_path / "classes.toml",
+    )
 
 
 def test_an_empty_part(probe, tmp_path):
@@ -63,7 +68,7 @@ def test_masks_of_another_size(probe, tmp_path):
         with rasterio.open(folder / "masks" / f"{number}.tif") as dataset:
             values = dataset.read()
         write(folder / "masks" / f"{number}.tif", values[:, :-3], transform=at(5.0 * number))
-    probe(["found 2 images with a mask", "images/1.tif", "images/2.tif"], folder)
+    probe(["found 2 images with a mask of another size", "images/1.tif", "images/2.tif"], folder)
 
 
 def test_a_class_that_training_does_not_have(probe, tmp_path):
@@ -76,7 +81,7 @@ def test_a_class_of_the_test_folder_that_training_does_not_have(probe, tmp_path)
     train = class_folders(tmp_path / "train", COUNTS)
     test = class_folders(tmp_path / "test", {**COUNTS, "town": 2}, first=50)
     probe(["test", "town", "town/town_0.tif"], train, "--test", test)
-    probe(["val", "town"], train, "--val", test)
+    probe(["town/town_0.tif"], train, "--val", test)
 
 
 def test_parts_with_other_kinds_of_labels(probe, tmp_path):
@@ -119,7 +124,9 @@ def test_paths_that_do_not_exist(probe, tmp_path):
     folder = class_folders(tmp_path / "land", COUNTS)
     probe(["nowhere: does not exist"], "nowhere")
     for option in ("--test", "--val", "--masks", "--after"):
-        probe(["nowhere", "does not exist"], folder, option, "nowhere", *(("--masks", ".") if option == "--after" else ()))
+        probe(
+            ["nowhere", "does not exist"], folder, option, "nowhere", *(("--masks", ".") if option == "--after" else ())
+        )
     probe(["nowhere.toml"], folder, "--classes", "nowhere.toml")
     probe(["nowhere"], folder, weights="nowhere")
 
@@ -191,8 +198,30 @@ def test_a_folder_that_cannot_be_written(probe, tmp_path):
     probe(["/proc/out"], class_folders(tmp_path / "land", COUNTS), *QUICK, out=Path("/proc/out"))
 
 
-def test_the_help_says_where_masks_are_found(probe, tmp_path):
-    """Beside the images by default, as the option's help says."""
-    folder = masked(tmp_path / "sea")
-    shutil.move(folder / "masks", folder / "other")
-    probe(["--masks"], folder / "images")
+def test_a_probe_of_another_kind_of_labels(probe, weights, tmp_path, spectralgpt):
+    """In either direction; classes of images are not taken for codes of masks."""
+    sets = {"'class'": class_folders(tmp_path / "land", COUNTS), "'mask'": masked(tmp_path / "sea")}
+    for kind, other in (("'class'", "'mask'"), ("'mask'", "'class'")):
+        fitted = tmp_path / f"probe_{len(kind)}"
+        ended = spectralgpt("probe", sets[kind], "--weights", weights, *QUICK, "--out", fitted)
+        assert ended.code == 0, ended.err
+        probe([f"kind {other}; expected {kind}"], sets[other], verb="evaluate", weights=fitted)
+
+
+def test_classes_that_a_probe_does_not_have(probe, weights, tmp_path, spectralgpt):
+    folder = class_folders(tmp_path / "land", COUNTS)
+    assert spectralgpt("probe", folder, "--weights", weights, *QUICK, "--out", tmp_path / "fitted").code == 0
+    class_folders(tmp_path / "land", {"a": 0, "b": 0, "town": 6})
+    words = ["found 6 images with a label outside the classes", "town/town_0.tif", "and 2 more"]
+    probe(words, folder, verb="evaluate", weights=tmp_path / "fitted")
+
+
+def test_evaluating_with_weights_without_a_head(probe, tmp_path):
+    words = ["found weights for pretraining", "spectralgpt probe DATA"]
+    probe(words, class_folders(tmp_path / "land", COUNTS), verb="evaluate")
+
+
+def test_a_part_that_is_not_there(probe, weights, tmp_path, spectralgpt):
+    folder = class_folders(tmp_path / "land", COUNTS)
+    assert spectralgpt("probe", folder, "--weights", weights, *QUICK, "--out", tmp_path / "fitted").code == 0
+    probe(["no sample in the part test"], folder, "--part", "test", verb="evaluate", weights=tmp_path / "fitted")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import rasterio
+
 from made_labelled import (
     QUICK,
     cache_of,
@@ -15,7 +16,6 @@ from made_labelled import (
     scores,
     table,
 )
-
 from spectralgpt import features
 from spectralgpt.features import images as features_images
 
