@@ -1,4 +1,4 @@
-"""What a user gets wrong about labels: exit 2, one message with the first files and their number, nothing left behind."""
+"""What a user gets wrong about labels: exit 2, one message with the first files and their number, nothing left."""
 
 import os
 from pathlib import Path

@@ -63,8 +63,9 @@ class Trial:
             return f"given split: {len(split.train)} train, {len(split.val)} val, {len(split.test)} test"
         known = {"groups": "by group", "positions": "by position", "none": "each image its own, as none is known"}
         times = f", repeated {self.repeats} times" if self.repeats > 1 else ""
+        places = self.places
         # of fewer places there are fewer folds
-        return f"{min(self.folds, self.places.count)} folds over {self.places.count} places ({known[self.places.how]}){times}"
+        return f"{min(self.folds, places.count)} folds over {places.count} places ({known[places.how]}){times}"
 
     @property
     def classes(self) -> list[str]:
