@@ -177,7 +177,7 @@ def test_a_table_says_places_dates_and_bands(tmp_path):
     assert contents(tmp_path / "again") == contents(tmp_path / "out")
 
 
-@pytest.mark.parametrize("text", ["", "image,place\na.tif,b\n", "path\n\xff\n"])
+@pytest.mark.parametrize("text", ["", "picture,place\na.tif,b\n", "path\n\xff\n"])
 def test_a_table_that_is_none_is_refused(tmp_path, text):
     (tmp_path / "t.csv").write_bytes(text.encode("latin-1"))
     with pytest.raises(RasterError, match=r"t\.csv: (found .*expected|cannot be read as a CSV table)"):

@@ -62,14 +62,14 @@ def test_csv_has_a_column_per_value(tmp_path):
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_only_an_earlier_result_is_replaced(tmp_path, ending):
     target = tmp_path / f"out.{ending}"
-    check_table_target(target, "a mark", "image 0.tif")
+    check_table_target(target, "a mark", ["image 0.tif"])
     target.write_text("mine")
     with pytest.raises(TargetError, match="not the result of an earlier run"):
-        check_table_target(target, "a mark", "image 0.tif")
+        check_table_target(target, "a mark", ["image 0.tif"])
     write_vectors(target, rows(2), 3, COMMON, "a mark")
-    check_table_target(target, "a mark", "image 0.tif")
+    check_table_target(target, "a mark", ["image 0.tif"])
     with pytest.raises(TargetError, match="not the result"):
-        check_table_target(target, "another mark", "another.tif")
+        check_table_target(target, "another mark", ["another.tif"])
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path):
@@ -81,4 +81,4 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
         write_vectors(tmp_path / "out.parquet", failing(), 3, COMMON, "a mark")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(TargetError, match="does not exist"):
-        check_table_target(tmp_path / "nowhere" / "out.csv", "a mark", "")
+        check_table_target(tmp_path / "nowhere" / "out.csv", "a mark", [])

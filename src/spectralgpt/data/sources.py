@@ -27,6 +27,9 @@ PREVIEW = re.compile(r"(.*[_.-])?(preview|thumb|thumbnail|quicklook|browse|tci)(
 TABLE_COLUMNS = ("path", "place", "date", "bands", "clouds", "stack")
 """Columns of a table; all but the first may be left out."""
 
+PATH_COLUMNS = ("image", "file", "filename", "file_name", "image_path")
+"""Columns that count as `path` where a table has none, the first that is there, as in tables of labelled images."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -47,9 +50,9 @@ def find_images(
 
     In a folder every raster except previews is an image; a folder with only single-band rasters, a product, and a zip
     or tar are one image each; data sets with a known layout are read by it. stack: the images directly in a folder are
-    the dates of one place. A table (.csv) has one row per image: path, relative to the table; place, a text: images of
-    one place are trained on or held back together, and those with a date are the dates of one stack, unless the column
-    stack says no; bands and clouds, as the options.
+    the dates of one place. A table (.csv) has one row per image: path (or one of PATH_COLUMNS), relative to the table;
+    place, a text: images of one place are trained on or held back together, and those with a date are the dates of one
+    stack, unless the column stack says no; bands and clouds, as the options.
 
     roots: those of an earlier run; an image below one keeps its name. RasterError for a source that does not exist or
     contains no image, and for a table without the column path.
@@ -185,6 +188,8 @@ def _rows(table: str) -> list[dict[str, str]]:
         with open(table, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
+            if other := next((names[column] for column in PATH_COLUMNS if column in names), None):
+                names.setdefault("path", other)
             if "path" not in names:
                 raise RasterError(
                     f"{table}: found the columns {', '.join(names) or 'none'}",

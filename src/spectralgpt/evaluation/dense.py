@@ -64,6 +64,7 @@ def run_dense(
     places: Places | None = None,
     contents: Sequence[str] = (),
     auto: bool = False,
+    only_auto: bool = False,
     repeats: int = 1,
     count: int = 5,
     seed: int = 0,
@@ -72,7 +73,8 @@ def run_dense(
     """Answers for every pixel of the reported images, strip by strip, to `receive`; and what was chosen.
 
     kind: mask or change. split, places, contents, repeats, count: of images, as for `run_protocol`. Pixels of an image
-    are in one part. The pixels to fit to are drawn once, of all images that are ever fitted to.
+    are in one part. The pixels to fit to are drawn once, of all images that are ever fitted to. auto: also answer by
+    the best method; only_auto: by nothing else, which spares the answers of the others.
     """
     names = [dense.name(image) for image in range(len(dense))]
     truth = np.array([_present(dense.truth(image), len(classes)) for image in range(len(dense))], bool)
@@ -90,7 +92,8 @@ def run_dense(
     drawn = sample_pixels(dense, fitted_to, len(classes), seed, budget=budget)
     check_finite(drawn.features, [names[image] for image in drawn.image])
     aim = aim_of(kind, len(classes))
-    wanted = [*(method.name for method in methods), *([AUTO] if auto else [])]
+    auto = auto or only_auto
+    wanted = [*(method.name for method in methods if not only_auto), *([AUTO] if auto else [])]
     choices: dict[str, list[Choice]] = {name: [] for name in wanted}
     seconds = dict.fromkeys(wanted, 0.0)
     pixels = []
@@ -102,11 +105,12 @@ def run_dense(
             start = time.perf_counter()
             arrays = drawn.features, drawn.targets
             protocol.choose(method, *arrays, inner, train, owner=drawn.image, judge_always=auto)
-            seconds[method.name] += time.perf_counter() - start
+            spent = time.perf_counter() - start
+            for name in {method.name, AUTO}.intersection(wanted):
+                seconds[name] += spent
         if auto:
             protocol.choose_method()
-            seconds[AUTO] = sum(seconds[method.name] for method in methods)
-        chosen = protocol.report()
+        chosen = {name: one for name, one in protocol.report().items() if name in wanted}
         for name, one in chosen.items():
             choices[name].append(Choice.of(each.repeat, each.fold, one))
         for image in each.test.tolist():
@@ -124,8 +128,11 @@ def answer_strips(
         valid = dense.valid(image, window)
         values = dense.features(image, window)[valid]
         probabilities, answered = {}, {}
+        known: dict[int, Float32[np.ndarray, "sample class"]] = {}
         for name, one in chosen.items():
-            found = one.fitted.probabilities(values)
+            found = known.get(id(one))  # `auto` is one of the others
+            if found is None:
+                found = known[id(one)] = one.fitted.probabilities(values)
             likely = np.full((*valid.shape, found.shape[1]), np.nan, np.float32)
             likely[valid] = found
             index = np.full(valid.shape, UNANSWERED, np.int16)

@@ -50,7 +50,7 @@ class AcrossParts:
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbours:
+class NearSamples:
     """overlapping: samples that certainly share ground with one of another part. near: others, less than `km` from one.
     unplaced: number of samples in a part with an unknown position, which were not compared."""
 
@@ -88,7 +88,7 @@ def near(
     extents: Float64[np.ndarray, " sample"],
     parts: Sequence[str],
     km: float | int = 1.0,
-) -> Neighbours:
+) -> NearSamples:
     """Samples that overlap one of another part, or that lie less than `km` from it, by great-circle distance.
 
     positions: longitude and latitude of the centre in degrees, NaN unknown. extents: metres from the centre to a
@@ -108,7 +108,7 @@ def near(
             for one, other in _closer(points, radii, own, others, limit):
                 found.setdefault(int(used[one]), int(used[other]))
     beside = {one: other for one, other in beside.items() if one not in over}
-    return Neighbours(_across(over), _across(beside), km, int(np.count_nonzero(~placed & (labels != ""))))
+    return NearSamples(_across(over), _across(beside), km, int(np.count_nonzero(~placed & (labels != ""))))
 
 
 def _closer(

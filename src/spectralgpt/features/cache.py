@@ -106,7 +106,7 @@ class Cache:
         """Keep the arrays under this key, whole or not at all."""
         if self.folder is None or self.note:
             return
-        stored = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        stored = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
         path = self._path(self.folder, key)
         # a name of its own, as others may write the same entry; what a killed run leaves is removed by age
         suffix = f".{os.getpid()}-{threading.get_ident()}"

@@ -1,7 +1,7 @@
-"""The vectors of a labelled set's images, each made once."""
+"""Vectors of many images, each made once: in a stream, or of all images of a labelled set."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +16,19 @@ from spectralgpt.errors import DataError, InputError
 from spectralgpt.features.cache import Cache, content_of
 from spectralgpt.features.makers import ImageMaker
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import Pixels
+from spectralgpt.raster import Pixels, Raster, Readable
 
 MADE_TOGETHER = 32
 """Images of one shape that a maker is given at once."""
 
 WAITING = 4 * MADE_TOGETHER
-"""Images of different shapes that wait for others of their shape, at most."""
+"""Images that may come after one that waits for others of its shape."""
+
+WAITING_BYTES = 2**28
+"""Bytes of images that wait for others of their shape, at most."""
+
+VALUES_AHEAD = 2**24
+"""Values up to which threads read an image ahead; larger ones are read one at a time, when it is their turn."""
 
 READERS = min(4, os.cpu_count() or 1)
 """Threads that read images ahead."""
@@ -41,15 +47,38 @@ class ImageVectors:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Read:
-    """An image that was read. pixels: None where its vector was in the cache."""
+class StreamedVector:
+    """An image's vector, None where `failure` says why. content: `content_of` it. hashes: `sample_hashes` of it. valid:
+    share of its values."""
 
     index: int
-    content: str
-    key: str
-    hashes: frozenset[str]
-    pixels: Pixels | None
     vector: Float32[np.ndarray, " value"] | None
+    failure: InputError | None = None
+    content: str = ""
+    hashes: frozenset[str] = frozenset()
+    valid: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """An image that was read. pixels: None where its vector was in the cache, where it failed, and where it is so large
+    that it is read `later`."""
+
+    index: int
+    failure: InputError | None = None
+    later: Readable | None = None
+    content: str = ""
+    key: str = ""
+    hashes: frozenset[str] = frozenset()
+    valid: float = 0.0
+    pixels: Pixels | None = None
+    vector: Float32[np.ndarray, " value"] | None = None
+
+    def made(self, found: Float32[np.ndarray, " value"] | InputError | None) -> StreamedVector:
+        """What became of it."""
+        if isinstance(found, InputError):
+            return StreamedVector(self.index, None, found)
+        return StreamedVector(self.index, found, None, self.content, self.hashes, self.valid)
 
 
 def image_vectors(
@@ -67,48 +96,106 @@ def image_vectors(
     InputError, naming the image, where it cannot be read or its bands cannot be used; DataError where vectors differ in
     length.
     """
-    sides, identity, total = tuple(sides), maker.identity, len(data.samples)
-    vectors: dict[int, Float32[np.ndarray, " value"]] = {}
-    about: dict[int, tuple[str, frozenset[str]]] = {}
+    total = len(data.samples)
+    made: list[StreamedVector] = []
 
-    def read(index: int) -> _Read:
-        pixels = data.read(index).image.read()
+    def name(index: int) -> str:
+        return f"{data.source}: {data.samples[index].name}"
+
+    progress("features", 0, total)
+    stream = streamed_vectors(
+        lambda index: data.read(index).image, total, name, maker, cache, sides=tuple(sides), readers=readers
+    )
+    with closing(stream):
+        for each in stream:
+            if each.failure is not None:
+                raise each.failure from None
+            made.append(each)
+            progress("features", len(made), total)
+    rows = [each.vector for each in made if each.vector is not None]
+    _check_lengths(data, rows)
+    values = np.stack(rows) if rows else np.empty((0, 0), np.float32)
+    return ImageVectors(values, tuple(each.content for each in made), tuple(each.hashes for each in made))
+
+
+def streamed_vectors(
+    read: Callable[[int], Readable],
+    total: int,
+    name: Callable[[int], str],
+    maker: ImageMaker,
+    cache: Cache,
+    *,
+    sides: Iterable[int] | None = None,
+    readers: int = READERS,
+) -> Generator[StreamedVector, None, None]:
+    """The vectors of the images 0 to total - 1, in this order, from the cache where it has them.
+
+    read: the image of an index, called in threads that read ahead; a Raster is closed after it was read. name: of an
+    image, for messages. sides: of chips, for the hashes; None: without hashes. Memory does not depend on the number of
+    images. An InputError becomes the `failure` of its image.
+    """
+    sides, identity = None if sides is None else tuple(sides), maker.identity
+
+    def looked_at(index: int, image: Readable | None = None) -> _Read:
+        try:
+            if image is None:
+                image = read(index)
+                if int(np.prod(image.shape)) > VALUES_AHEAD:
+                    return _Read(index, later=image)
+            pixels = _pixels(image)
+        except InputError as error:
+            return _Read(index, failure=error)
         content = content_of(pixels)
         key = cache.key(identity, content)
         held = (cache.get(key) or {}).get(VECTOR)
-        return _Read(index, content, key, sample_hashes(pixels, sides), pixels if held is None else None, held)
+        hashes = frozenset[str]() if sides is None else sample_hashes(pixels, sides)
+        share = 1.0 if pixels.valid is None else float(pixels.valid.mean())
+        return _Read(index, None, None, content, key, hashes, share, pixels if held is None else None, held)
 
-    progress("features", 0, total)
-    with closing(prefetched(read, range(total), readers)) as images:
+    done: dict[int, StreamedVector] = {}
+    following = 0
+    with closing(prefetched(looked_at, range(total), readers)) as ahead:
+        images = (each if each.later is None else looked_at(each.index, each.later) for each in ahead)
         for together in _together(images):
-            made = _made(data, maker, together)
-            for each, vector in zip(together, made, strict=True):
-                if each.vector is None:
-                    cache.put(each.key, {VECTOR: vector})
-                vectors[each.index], about[each.index] = vector, (each.content, each.hashes)
-            progress("features", len(vectors), total)
-    rows = [vectors[index] for index in range(total)]
-    _check_lengths(data, rows)
-    values = np.stack(rows) if rows else np.empty((0, 0), np.float32)
-    contents, hashes = zip(*(about[index] for index in range(total)), strict=True) if total else ((), ())
-    return ImageVectors(values, contents, hashes)
+            for each, found in zip(together, _made(maker, together, name), strict=True):
+                if each.vector is None and isinstance(found, np.ndarray):
+                    cache.put(each.key, {VECTOR: found})
+                done[each.index] = each.made(found)
+            while following in done:
+                yield done.pop(following)
+                following += 1
+
+
+def _pixels(image: Readable) -> Pixels:
+    """All of an image; its files are closed."""
+    if isinstance(image, Raster):
+        with image:
+            return image.read()
+    return image.read()
 
 
 def _together(images: Iterable[_Read]) -> Iterator[list[_Read]]:
-    """Images that a maker can be given at once; those with a vector alone, as they come."""
+    """Images that a maker can be given at once; those with a vector alone, as they come. None waits for long."""
     waiting: dict[Any, list[_Read]] = {}
     for image in images:
-        if image.pixels is None:
+        if image.pixels is None or image.pixels.values.size > VALUES_AHEAD:
             yield [image]
-            continue
-        kind = _kind(image.pixels)
-        alike = waiting.setdefault(kind, [])
-        alike.append(image)
-        if len(alike) == MADE_TOGETHER:
-            yield waiting.pop(kind)
-        elif sum(map(len, waiting.values())) > WAITING:
-            yield waiting.pop(max(waiting, key=lambda each: len(waiting[each])))
+        else:
+            kind = _kind(image.pixels)
+            alike = waiting.setdefault(kind, [])
+            alike.append(image)
+            if len(alike) == MADE_TOGETHER:
+                yield waiting.pop(kind)
+        while waiting:
+            oldest = min(waiting, key=lambda each: waiting[each][0].index)
+            if image.index - waiting[oldest][0].index < WAITING and _bytes(waiting.values()) <= WAITING_BYTES:
+                break
+            yield waiting.pop(oldest)
     yield from waiting.values()
+
+
+def _bytes(waiting: Iterable[Sequence[_Read]]) -> int:
+    return sum(each.pixels.values.nbytes for alike in waiting for each in alike if each.pixels is not None)
 
 
 def _kind(pixels: Pixels) -> Any:
@@ -117,13 +204,20 @@ def _kind(pixels: Pixels) -> Any:
     return pixels.shape, pixels.dtype.str, pixels.bands, *units
 
 
-def _made(data: LabelledSet, maker: ImageMaker, together: Sequence[_Read]) -> Sequence[Float32[np.ndarray, " value"]]:
-    if together[0].vector is not None:
-        return [together[0].vector]
+def _made(
+    maker: ImageMaker, together: Sequence[_Read], name: Callable[[int], str]
+) -> list[Float32[np.ndarray, " value"] | InputError | None]:
+    """The vector of each image, or why it has none."""
+    images = [each.pixels for each in together if each.pixels is not None]
+    if not images:
+        return [each.failure or each.vector for each in together]
     try:
-        return list(maker.of([each.pixels for each in together if each.pixels is not None]))
+        return list(maker.of(images))
     except InputError as error:
-        raise error.about(f"{data.source}: {data.samples[together[0].index].name}") from None
+        if len(together) == 1:
+            return [error.about(name(together[0].index))]
+    # which of them it was
+    return [found for each in together for found in _made(maker, [each], name)]
 
 
 def _check_lengths(data: LabelledSet, rows: Sequence[Float32[np.ndarray, " value"]]) -> None:

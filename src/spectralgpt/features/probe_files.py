@@ -58,7 +58,7 @@ def is_probe(folder: Path) -> bool:
 
 def write_probe(folder: Path, description: ProbeDescription, numbers: Mapping[str, np.ndarray]) -> None:
     """Write both files, each by atomic write, into a folder that exists. TargetError when the disk refuses."""
-    # not ascontiguousarray, which makes arrays of no axis ones of one
+    # ascontiguousarray would turn a single number into an array of one
     content = save({name: np.asarray(array, order="C") for name, array in numbers.items()})
     plain = {**to_plain(description), "checksum": hashlib.sha256(content).hexdigest()}
     try:

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,17 +45,17 @@ def is_table(target: Path) -> bool:
     return target.suffix.lower() in TABLE_SUFFIXES
 
 
-def check_table_target(target: Path, mark: str, first: str) -> None:
+def check_table_target(target: Path, mark: str, paths: Container[str]) -> None:
     """TargetError where the target could not be written, or is a file that this command did not write before.
 
-    mark: what a table of the same command and sources says of itself. first: the path in its first row, by which a
-    CSV, which has no place for a mark, is known.
+    mark: what a table of the same command and sources says of itself. paths: of the images; by the first one in it a
+    CSV, which has no place for a mark, is recognized.
     """
     if target.is_dir():
         raise TargetError(f"{target}: is a folder", do="Give the name of a file inside it")
     if not target.parent.is_dir():
         raise TargetError(f"{target}: the folder {target.parent} does not exist", do="Create it first")
-    if target.exists() and not _is_ours(target, mark, first):
+    if target.exists() and not _is_ours(target, mark, paths):
         raise TargetError(
             f"{target}: exists, and is not the result of an earlier run of this command on the same sources",
             do="Choose another name, or remove it first",
@@ -165,7 +165,7 @@ def _lists(vectors: Float32[np.ndarray, "row value"]) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float32()), vectors.shape[1])
 
 
-def _is_ours(target: Path, mark: str, first: str) -> bool:
+def _is_ours(target: Path, mark: str, paths: Container[str]) -> bool:
     try:
         if target.suffix.lower() == ".parquet":
             return (pq.read_schema(target).metadata or {}).get(TABLE_MARK) == mark.encode()
@@ -174,4 +174,4 @@ def _is_ours(target: Path, mark: str, first: str) -> bool:
             header, row = next(reader, []), next(reader, [])
     except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException):
         return False
-    return header[:4] == _columns(0, {}) and row[:1] == [first]
+    return header[:4] == _columns(0, {}) and bool(row) and row[0] in paths

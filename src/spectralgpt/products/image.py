@@ -44,7 +44,7 @@ def open_image(source: str, choice: str | None, nodata: GivenNodata) -> Image:
     Without a list of bands, panchromatic and thermal bands are left out. BandError for bands that cannot be identified;
     RasterError for files that are missing or that do not fit together.
     """
-    path, day = _path_and_date(source)
+    path, day = path_and_date(source)
     product = read_product(path, choice_count(choice))
     if choice is None and product.sensor is not None and not is_sensor(product.sensor):
         raise BandError(
@@ -134,7 +134,7 @@ def _refuse_missing(path: str, product: Product, identity: Identity) -> None:
         )
 
 
-def _path_and_date(source: str) -> tuple[str, int | None]:
+def path_and_date(source: str) -> tuple[str, int | None]:
     """`PATH@2020-05-01` as path and day; without a date, or where a file of the whole name exists, the day is None."""
     path, at, text = source.rpartition("@")
     if not at or os.path.exists(source) or not os.path.exists(path):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         SampleGallery,
         ScoreRow,
     )
+    from spectralgpt.weights import PretrainedModel
 
 CARDS = 6
 """Samples in a gallery."""
@@ -189,6 +190,13 @@ def content_fact(trial: Trial) -> tuple[str, str]:
 
     content = hashlib.sha256("\n".join(sorted(trial.contents)).encode()).hexdigest()
     return "Data", f"{trial.data.source}; content {content[:16]}"
+
+
+def seen_fact(model: "PretrainedModel", seen: int, images: int) -> tuple[str, str]:
+    """How many of the images training saw; unknown for weights that do not list theirs. Weights that were never trained
+    saw none."""
+    known = "images" in model.provenance or model.provenance.get("steps") == 0
+    return "Images seen in training", f"{seen} of {images}" if known else "unknown"
 
 
 def version_fact() -> tuple[str, str]:

@@ -4,17 +4,16 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._judged_page import Findings, settings_of
 from spectralgpt.verbs._labels import IMAGE_TARGETS, Labels
+from spectralgpt.verbs._learning_curve import curve_of
 from spectralgpt.verbs._options import ProbeOptions
 from spectralgpt.verbs._probing import (
-    WORDS,
     Judged,
     Trial,
-    image_table,
     judge_images,
     judge_pixels,
     targets_of,
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from spectralgpt.features.encoder import ReadOutName
     from spectralgpt.features.makers import ImageMaker
     from spectralgpt.nn import Precision
-    from spectralgpt.report.evaluation import CurveLine, LearningCurve
     from spectralgpt.weights import PretrainedModel
 
 PROBE_FILES = ("probe.json", "probe.safetensors")
@@ -181,7 +179,7 @@ def findings_of(run: ProbeRun, rounds: Splitting, *, baselines: bool, shots: Seq
     others += _baselines(run, trial) if baselines else []
     curves, notes = [], [*trial.notes, *main.notes]
     if shots and run.vectors is not None:
-        curve, noted = curve_of(run, trial, run.vectors, shots)
+        curve, noted = curve_of(trial, run.vectors, run.chosen_methods(), shots)
         curves.append(curve)
         notes += noted
     elif shots:
@@ -216,24 +214,19 @@ def _marks(run: ProbeRun) -> list[str]:
 
 
 def _facts(run: ProbeRun, trial: Trial) -> list[tuple[str, str]]:
-    from spectralgpt.verbs._judged_page import content_fact, version_fact
+    from spectralgpt.verbs._judged_page import content_fact, seen_fact, version_fact
 
     recipe = run.model.provenance.get("recipe")
     return [
         ("Weights", f"{run.weights}, fingerprint {run.model.fingerprint()}"),
         ("Pretraining", f"recipe {recipe}" if recipe else "not stated by the weights"),
-        ("Images seen in pretraining", f"{run.seen} of {len(run.data.samples)}" if _is_known(run) else "unknown"),
+        seen_fact(run.model, run.seen, len(run.data.samples)),
         content_fact(trial),
         ("Split", trial.how),
         ("Read of the model", f"{run.read_out}, {'own' if run.own else 'model'} bands, {run.precision}"),
         ("Seed", str(run.seed)),
         version_fact(),
     ]
-
-
-def _is_known(run: ProbeRun) -> bool:
-    """Whether the weights list the images they were trained on; weights that were never trained saw none."""
-    return "images" in run.model.provenance or run.model.provenance.get("steps") == 0
 
 
 def _baselines(run: ProbeRun, trial: Trial) -> Iterator[Judged]:
@@ -252,7 +245,7 @@ def _baselines(run: ProbeRun, trial: Trial) -> Iterator[Judged]:
             found = judge_images(trial, _vectors(run, baseline.images), baseline.title, asked, auto=auto)
         else:
             dense = baselines.BaselinePixels(run.data, baseline.pixels[run.data.target])
-            found = judge_pixels(trial, dense, baseline.title, asked, auto=auto)
+            found = judge_pixels(trial, dense, baseline.title, asked, auto=auto, only_auto=auto)
         yield found["auto" if auto else asked[0].name]
 
 
@@ -263,7 +256,8 @@ def _untrained(run: ProbeRun, trial: Trial) -> Judged:
     if run.of_images:
         found = judge_images(trial, _vectors(run, image_maker(run, model)), title, run.chosen_methods(), auto=run.auto)
     else:
-        found = judge_pixels(trial, model_pixels(run, model), title, run.chosen_methods(), auto=run.auto)
+        dense = model_pixels(run, model)
+        found = judge_pixels(trial, dense, title, run.chosen_methods(), auto=run.auto, only_auto=run.auto)
     return found["auto" if run.auto else run.methods[0]]
 
 
@@ -271,54 +265,6 @@ def _vectors(run: ProbeRun, maker: "ImageMaker") -> "np.ndarray":
     from spectralgpt.features import image_vectors
 
     return image_vectors(run.data, maker, run.cache, run.progress).values
-
-
-# -- learning curve ---------------------------------------------------------------------------------------------------
-
-
-def curve_of(
-    run: ProbeRun, trial: Trial, vectors: "np.ndarray", shots: Sequence[int]
-) -> tuple["LearningCurve", tuple[str, ...]]:
-    """Scores over the number of images per class, by each method; and its notes."""
-    from spectralgpt.evaluation import learning_curve
-    from spectralgpt.report.evaluation import LearningCurve
-    from spectralgpt.tasks import scores_of
-
-    curve = learning_curve(
-        vectors,
-        targets_of(trial),
-        trial.split,
-        run.chosen_methods(),
-        trial.data.target,
-        places=trial.places,
-        names=trial.names,
-        classes=trial.classes,
-        contents=trial.contents,
-        shots=shots,
-        repeats=trial.repeats,
-        count=trial.folds,
-        seed=trial.seed,
-    )
-    title = scores_of(trial.data.target)[0].title
-    return LearningCurve(
-        title, [_line(trial, curve, name, name != run.methods[0]) for name in run.methods]
-    ), curve.notes
-
-
-def _line(trial: Trial, curve: Any, method: str, compared: bool) -> "CurveLine":
-    import numpy as np
-
-    from spectralgpt.report.evaluation import CurveLine
-    from spectralgpt.tasks import scores_of
-
-    score = scores_of(trial.data.target)[0]
-    points = [point for point in curve.points if point.method == method]
-    shots = sorted({point.shots for point in points})
-    values = np.full((len(shots), len(curve.seeds)), np.nan)
-    for point in points:
-        table = image_table(trial, point.test, point.answered, point.probabilities)
-        values[shots.index(point.shots), point.repeat] = score.of(table)
-    return CurveLine(WORDS.get(method, method), shots, values, compared=compared)
 
 
 # -- the read-out that is kept ----------------------------------------------------------------------------------------

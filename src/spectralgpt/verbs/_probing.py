@@ -63,9 +63,9 @@ class Trial:
             return f"given split: {len(split.train)} train, {len(split.val)} val, {len(split.test)} test"
         known = {"groups": "by group", "positions": "by position", "none": "each image its own, as none is known"}
         times = f", repeated {self.repeats} times" if self.repeats > 1 else ""
-        places = self.places
         # of fewer places there are fewer folds
-        return f"{min(self.folds, places.count)} folds over {places.count} places ({known[places.how]}){times}"
+        places = self.places.count
+        return f"{min(self.folds, places)} folds over {places} places ({known[self.places.how]}){times}"
 
     @property
     def classes(self) -> list[str]:
@@ -267,9 +267,16 @@ def _judged(trial: Trial, title: str, outcome: "Outcome") -> Judged:
 
 
 def judge_pixels(
-    trial: Trial, dense: "DenseFeatures", title: str, methods: Sequence["Method"], *, auto: bool
+    trial: Trial,
+    dense: "DenseFeatures",
+    title: str,
+    methods: Sequence["Method"],
+    *,
+    auto: bool,
+    only_auto: bool = False,
 ) -> dict[str, Judged]:
-    """Answers of each method for the pixels of masks, and of `auto` if asked, by the method's name."""
+    """Answers of each method for the pixels of masks, and of `auto` if asked, by the method's name; or of `auto` alone,
+    as each method's answers for all pixels take long."""
     from spectralgpt.evaluation import run_dense
 
     counted = _Counted(trial)
@@ -283,6 +290,7 @@ def judge_pixels(
         places=trial.places,
         contents=trial.contents,
         auto=auto,
+        only_auto=only_auto,
         repeats=trial.repeats,
         count=trial.folds,
         seed=trial.seed,

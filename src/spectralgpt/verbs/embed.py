@@ -1,16 +1,24 @@
-"""Scene in, map of embeddings out."""
+"""Scene in, map of embeddings out; or many images in, one table of embeddings out."""
 
+import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
+from spectralgpt.errors import OptionError, argument
 from spectralgpt.progress import silent
+from spectralgpt.verbs._embed_table import embed_table
+from spectralgpt.verbs._embedded import EmbeddedImages
 from spectralgpt.verbs._options import SceneOptions, SceneSources, SceneTarget, ShowProgress, with_shared_options
 from spectralgpt.verbs._scene import opened_scene
 
+OF_MAPS = ("per", "dtype", "overlap", "aoi", "dates")
+"""Options that mean nothing for a table."""
+
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class Embedded(EmbeddedImages):
     """Where the map and its picture are, and what they hold.
 
     rows, columns: places of the map; values: per place. bands: `model band <- bands of the image`. dropped: bands of
@@ -48,13 +56,17 @@ def embed(
     dtype: Literal["float32", "int8"] = "float32",
     progress: ShowProgress = silent,
     **options: Unpack[SceneOptions],
-) -> Embedded:
+) -> EmbeddedImages:
     """Turn a scene into a map of embeddings, with one pixel per 8 x 8 pixels.
 
     TARGET is a GeoTIFF with one band per value. A picture of the first three principal components is written next to
-    it.
+    it. With a name that ends in .parquet or .csv, TARGET is a table with one embedding per image; SOURCE may then also
+    be a folder of images, or a CSV table with the column path.
 
     Args:
+        sources: An image, a product, or a folder of single-band files; several are dates of the same place, for a table
+            images of their own. PATH@2020-05-01 gives an image its date.
+        target: The GeoTIFF to write (.tif), or the table (.parquet, .csv).
         per: Average over band groups and dates (all), or stack one vector per band group (group) or per date (date).
         dtype: Type of the stored values; int8 takes a quarter of the space and has one scale per band.
 
@@ -62,6 +74,12 @@ def embed(
         spectralgpt embed demo-output/part.tif vectors.tif --weights demo-output/weights
     """
     import time
+
+    from spectralgpt.features.vector_table import is_table
+
+    if is_table(Path(target)):
+        _refuse_options_of_maps({"per": per, "dtype": dtype, **options})
+        return embed_table(sources, Path(target), options, progress)
 
     from spectralgpt.report import save_picture
     from spectralgpt.scenes import embed_scene
@@ -92,3 +110,11 @@ def embed(
         seconds=time.perf_counter() - start,
         warnings=scene.verdict.warnings,
     )
+
+
+def _refuse_options_of_maps(given: Mapping[str, Any]) -> None:
+    """OptionError for an option of maps that has another value than its default."""
+    defaults = inspect.signature(embed).parameters
+    for name in OF_MAPS:
+        if given[name] != defaults[name].default:
+            raise OptionError(f"{argument(name, given[name])}: found a table as the target", "a GeoTIFF (.tif)")

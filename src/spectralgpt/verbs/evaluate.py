@@ -182,12 +182,12 @@ def _write(folder: Path, answerer: "Answerer", findings: "Findings", labels: "La
     from dataclasses import replace
 
     from spectralgpt.report.evaluation import write_report
-    from spectralgpt.verbs._judged_page import command_line, content_fact, metrics_of, page_of, version_fact
+    from spectralgpt.verbs._judged_page import command_line, content_fact, metrics_of, page_of, seen_fact, version_fact
 
     fingerprint = answerer.model.fingerprint()
     facts = [
         ("Weights", f"fingerprint {fingerprint}"),
-        ("Images seen in training", f"{seen} of {len(findings.trial.names)}"),
+        seen_fact(answerer.model, seen, len(findings.trial.names)),
         content_fact(findings.trial),
         ("Part", part),
         version_fact(),

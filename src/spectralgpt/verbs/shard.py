@@ -229,6 +229,11 @@ def grouped(messages: Sequence[str]) -> tuple[str, ...]:
     """The first message of each kind, with the number of others. A message begins with the path of its image."""
     kinds: dict[str, list[str]] = {}
     for message in messages:
-        reason = message.partition(": ")[2].partition(" (")[0]
-        kinds.setdefault(re.sub(r"[\d.]+", "", reason)[:40], []).append(message)
+        kinds.setdefault(kind_of_message(message), []).append(message)
     return tuple(each[0] + (f" (and {len(each) - 1} like it)" if len(each) > 1 else "") for each in kinds.values())
+
+
+def kind_of_message(message: str) -> str:
+    """What messages about several images have in common. A message begins with the path of its image."""
+    reason = message.partition(": ")[2].partition(" (")[0]
+    return re.sub(r"[\d.]+", "", reason)[:40]

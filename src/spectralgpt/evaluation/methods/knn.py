@@ -16,6 +16,9 @@ from spectralgpt.evaluation.standardization import Standardization
 
 SIMILARITIES = 2**23
 """Similarities that are held at once: 32 MiB, and 64 MiB for their order."""
+EXAMPLES = 10_000
+"""Of more samples, every second, third ... may be a neighbour: with all of 24,000 drawn pixels, the answers for a large
+set of masks take hours."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,9 +66,11 @@ class Knn:
     ) -> Sequence[Fitted]:
         """A read-out for each number of neighbours; nothing is drawn."""
         standardization = Standardization.of(features, targets.weight)
-        directions = directions_of(standardization, features)
+        step = -(-len(features) // EXAMPLES)
+        directions = directions_of(standardization, features[::step])
+        truth, weight = targets.truth[::step], targets.weight[::step]
         return [
-            KnnReadOut(standardization, directions, targets.truth, targets.weight, np.array(int(each["neighbours"])))
+            KnnReadOut(standardization, directions, truth, weight, np.array(int(each["neighbours"])))
             for each in settings
         ]
 

@@ -18,6 +18,10 @@ LEAF = -1
 """The child of a leaf."""
 
 
+SAVED = ("left", "right", "value", "limit", "votes", "roots")
+"""Fields that are saved."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TreesReadOut:
     """All nodes of all trees, one tree after another; children are numbers of nodes in the whole list.
@@ -32,6 +36,8 @@ class TreesReadOut:
     limit: Float64[np.ndarray, " node"]
     votes: Float32[np.ndarray, "node class"]
     roots: Int64[np.ndarray, " tree"]
+    trees: tuple[Any, ...] = ()
+    """Scikit-learn's trees where they were just fitted: they find the same leaves, several times faster."""
 
     def probabilities(self, features: Float32[np.ndarray, "sample value"]) -> Float32[np.ndarray, "sample class"]:
         """The mean vote of the trees."""
@@ -42,6 +48,9 @@ class TreesReadOut:
 
     def leaves(self, features: Float32[np.ndarray, "sample value"], root: int) -> Int64[np.ndarray, " sample"]:
         """The leaf of each sample in one tree."""
+        if self.trees:
+            number = int(np.searchsorted(self.roots, root))
+            return np.asarray(root + self.trees[number].apply(np.ascontiguousarray(features)))
         node = np.full(len(features), root, np.int64)
         moving = np.flatnonzero(self.left[node] != LEAF)
         while len(moving):
@@ -53,7 +62,7 @@ class TreesReadOut:
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """What is saved."""
-        return {name: getattr(self, name) for name in ("left", "right", "value", "limit", "votes", "roots")}
+        return {name: getattr(self, name) for name in SAVED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +102,8 @@ class Trees:
 
     def restored(self, arrays: Mapping[str, np.ndarray]) -> Fitted:
         """The saved read-out."""
-        names = ("left", "right", "value", "limit", "votes", "roots")
-        return TreesReadOut(*(arrays[name] for name in names))
+        left, right, value, limit, votes, roots = (arrays[name] for name in SAVED)
+        return TreesReadOut(left, right, value, limit, votes, roots)
 
 
 METHOD = Trees()
@@ -114,7 +123,7 @@ def read_out(model: Any, targets: Targets) -> TreesReadOut:
     value = np.concatenate([np.maximum(tree.feature, 0) for tree in trees]).astype(np.int32)
     limit = np.concatenate([tree.threshold for tree in trees])
     votes = np.concatenate([votes_of(tree.value, model.classes_, targets) for tree in trees])
-    return TreesReadOut(left, right, value, limit, votes, roots.astype(np.int64))
+    return TreesReadOut(left, right, value, limit, votes, roots.astype(np.int64), tuple(trees))
 
 
 def votes_of(

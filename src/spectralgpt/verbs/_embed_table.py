@@ -1,0 +1,216 @@
+"""Many images in, one table out, with a row per image: the part of `embed` that writes tables."""
+
+import hashlib
+import os
+import time
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spectralgpt.errors import InputError, RasterError, counted
+from spectralgpt.interruption import Interruption
+from spectralgpt.progress import Progress
+from spectralgpt.verbs._embedded import EmbeddedImages
+from spectralgpt.verbs._options import Paths, SceneOptions
+from spectralgpt.verbs._table_images import TableImage, images_of
+from spectralgpt.verbs.shard import FAILURES_SHOWN, grouped, kind_of_message
+
+if TYPE_CHECKING:
+    from spectralgpt.bands import Band
+    from spectralgpt.features.vector_table import VectorRow
+    from spectralgpt.raster import Footprint, Raster
+    from spectralgpt.weights import PretrainedModel
+
+KINDS_SHOWN = 4
+"""Kinds of images, by their bands, that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedKind:
+    """Images with the same bands. bands: `model band <- bands of the image`. dropped: bands of the images that were not
+    used; missing: bands of the model that they do not have."""
+
+    images: int
+    bands: tuple[str, ...]
+    dropped: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    def __str__(self) -> str:
+        dropped = f"; not used: {', '.join(self.dropped)}" if self.dropped else ""
+        missing = f"; missing: {', '.join(self.missing)}" if self.missing else ""
+        return f"bands of {counted(self.images, 'image')}: {', '.join(self.bands)}{dropped}{missing}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An image without a row in the table, and the reason."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedTable(EmbeddedImages):
+    """What a table of vectors contains.
+
+    images: rows; values: per image. rules: version of the rules by which vectors are made. kinds: the images by their
+    bands. failed: images that could not be read or used; they have no row.
+    """
+
+    target: Path
+    images: int
+    values: int
+    fingerprint: str
+    rules: int
+    kinds: tuple[EmbeddedKind, ...]
+    failed: tuple[LeftOut, ...]
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [f"{self.target}: {counted(self.images, 'image')}, {self.values} values each ({self.seconds:.1f} s)"]
+        lines += map(str, self.kinds[:KINDS_SHOWN])
+        if len(self.kinds) > KINDS_SHOWN:
+            lines.append(f"and {counted(len(self.kinds) - KINDS_SHOWN, 'more kind')} of images with other bands")
+        if self.failed:
+            lines.append(f"left out: {counted(len(self.failed), 'image')}")
+            lines += (f"  {each}" for each in grouped([one.reason for one in self.failed])[:FAILURES_SHOWN])
+        return "\n".join([*lines, f"weights: {self.fingerprint[:16]}; rules: {self.rules}"])
+
+
+def embed_table(sources: Paths, target: Path, options: SceneOptions, progress: Progress) -> EmbeddedTable:
+    """Write a row per image. What can be refused is refused before anything is computed; images that cannot be used
+    are left out. InputError where no image can be used."""
+    from spectralgpt.features import RULES
+    from spectralgpt.features.vector_table import check_table_target, write_vectors
+    from spectralgpt.raster import check_target, refuse_overwriting
+    from spectralgpt.weights import load_model
+
+    start = time.perf_counter()
+    check_target(target, "file")
+    given = [os.fspath(each) for each in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
+    images = images_of(given, progress)
+    ending = target.suffix
+    refuse_overwriting([*given, *(path for each in images for path in each.paths if path.endswith(ending))], (target,))
+    of_sources = hashlib.sha256("\n".join(given).encode(errors="surrogateescape")).hexdigest()
+    mark = f"embed {of_sources}"
+    check_table_target(target, mark, {each.path for each in images})
+    model = load_model(options["weights"], options["device"])
+    fingerprint = model.fingerprint()
+    run = _TableRun(images, model, options)
+    with Interruption() as interruption, closing(run.rows(interruption, progress)) as rows:
+        first = next(rows, None)
+        if first is None:
+            raise run.nothing()
+        values = len(first.vector)
+        count = write_vectors(target, chain([first], rows), values, {"fingerprint": fingerprint, "rules": RULES}, mark)
+    return EmbeddedTable(
+        target=target,
+        images=count,
+        values=values,
+        fingerprint=fingerprint,
+        rules=RULES,
+        kinds=tuple(replace(kind, images=many) for kind, many in run.kinds.most_common()),
+        failed=tuple(LeftOut(path, str(error)) for path, error in run.failed),
+        seconds=time.perf_counter() - start,
+        warnings=run.warnings,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What is known of an image that was opened and checked."""
+
+    footprint: "Footprint | None"
+    date: str
+    kind: EmbeddedKind
+    warnings: tuple[str, ...]
+
+
+class _TableRun:
+    """Rows of images one by one, and what was noticed on the way. kinds: how many images there are of each, with 0
+    images. failed: images without a row."""
+
+    def __init__(self, images: Sequence[TableImage], model: "PretrainedModel", options: SceneOptions) -> None:
+        from spectralgpt.features import Cache
+
+        self._images, self._model, self._options = images, model, options
+        self._own = options["bands_as"] == "own"
+        self._cache = Cache.default()
+        self._opened: dict[int, _Checked] = {}
+        self._first_warnings: dict[str, str] = {}
+        self._warnings: Counter[str] = Counter()
+        self.kinds: Counter[EmbeddedKind] = Counter()
+        self.failed: list[tuple[str, InputError]] = []
+
+    def rows(self, interruption: Interruption, progress: Progress) -> "Generator[VectorRow, None, None]":
+        """A row for each image that can be used, in their order. KeyboardInterrupt when an interruption is asked for;
+        the vectors until then are in the cache."""
+        from spectralgpt.features import EncoderImages
+        from spectralgpt.features.images import streamed_vectors
+        from spectralgpt.features.vector_table import VectorRow
+
+        maker = EncoderImages(self._model, self._own, self._options["precision"], batch=self._options["batch"])
+        total = len(self._images)
+        progress("embedding", 0, total)
+        stream = streamed_vectors(self._open, total, lambda index: self._images[index].path, maker, self._cache)
+        with closing(stream):
+            for each in stream:
+                if interruption.asked:
+                    raise KeyboardInterrupt
+                path, opened = self._images[each.index].path, self._opened.pop(each.index, None)
+                if each.failure is not None:
+                    self.failed.append((path, each.failure))
+                elif each.vector is not None and opened is not None:
+                    self._note(opened)
+                    yield VectorRow(path, opened.footprint, opened.date, each.valid, each.vector)
+                progress("embedding", each.index + 1, total)
+
+    def nothing(self) -> InputError:
+        """The error for images that all cannot be used."""
+        path, error = self.failed[0]
+        if len(self.failed) == 1:
+            return error
+        return RasterError(f"{path}: none of {len(self.failed)} images could be used. The first: {error}")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The first of each kind, with the number of others."""
+        counts = ((first, self._warnings[kind] - 1) for kind, first in self._first_warnings.items())
+        found = (first + (f" (and {more} like it)" if more else "") for first, more in counts)
+        return (*found, *([self._cache.note] if self._cache.note else []))
+
+    def _note(self, opened: _Checked) -> None:
+        self.kinds[opened.kind] += 1
+        for warning in opened.warnings:
+            kind = kind_of_message(warning)
+            self._first_warnings.setdefault(kind, warning)
+            self._warnings[kind] += 1
+
+    def _open(self, index: int) -> "Raster":
+        """The image of an index, checked. Called in threads."""
+        from spectralgpt.checks import check
+        from spectralgpt.raster import footprint
+
+        raster = self._images[index].open(self._options)
+        try:
+            self._opened[index] = _Checked(
+                footprint=footprint(raster.grid),
+                date=",".join(filter(None, raster.dates)),
+                kind=self._kind(raster.bands),
+                warnings=check(raster, self._options["trust_input"]).warnings,
+            )
+        except InputError:
+            raster.close()
+            raise
+        return raster
+
+    def _kind(self, bands: "tuple[Band, ...]") -> EmbeddedKind:
+        from spectralgpt.bands import align
+
+        found = align(bands, self._model.config.bands, own=self._own)
+        return EmbeddedKind(0, (*found.taken, *found.merged), found.dropped, found.missing)
