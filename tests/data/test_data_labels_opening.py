@@ -203,7 +203,7 @@ def test_masks_with_codes_of_their_own(tmp_path):
 def test_a_label_outside_the_classes(tmp_path):
     class_folders(tmp_path, {"a": 2, "b": 6})
     assert (
-        "found 6 images with a label outside the given classes: b/b_0.tif (b), b/b_1.tif (b), b/b_2.tif (b), "
+        "found 6 images with a label outside the classes: b/b_0.tif (b), b/b_1.tif (b), b/b_2.tif (b), "
         "b/b_3.tif (b) and 2 more; expected one of: a, c" in refused(tmp_path, classes="a,c")
     )
 
@@ -213,7 +213,7 @@ def test_a_code_outside_the_classes(tmp_path):
     toml = table(tmp_path / "c.toml", '[classes]\n1 = "a"\n2 = "b"\n')
     count = 3 * int((stored(tmp_path / "masks" / "mask_0.tif") == 9).sum())
     message = refused(tmp_path, classes=str(toml))
-    assert f"found 3 masks with codes outside the given classes (9 ({count} pixels))" in message
+    assert f"found 3 images with mask codes outside the classes (9 ({count} pixels))" in message
     assert message.endswith("Leave such pixels out with ignore=9")
     assert opened(tmp_path, classes=str(toml), ignore=(9,)).report.unlabelled > 0
     assert "found 1 (" in refused(tmp_path, classes="a,b")
@@ -227,8 +227,8 @@ def test_a_mask_of_another_size_or_place_and_an_image_that_cannot_be_read(tmp_pa
     (tmp_path / "images" / "image_3.tif").write_text("no image")
     message = refused(tmp_path)
     assert message.startswith(f"{tmp_path}: found 3 kinds of faults\n")
-    assert "found 1 mask of another size than its image: images/image_0.tif (15 x 16, 16 x 16)" in message
-    assert "found 2 masks with another CRS or transform than its image: images/image_1.tif, images/image_2." in message
+    assert "found 1 image with a mask of another size: images/image_0.tif (15 x 16, 16 x 16)" in message
+    assert "found 2 images with a mask of another CRS or transform: images/image_1.tif, images/image_2." in message
     assert "image_3.tif: cannot be opened as an image" in message
 
 

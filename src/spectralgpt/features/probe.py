@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int16
 
 from spectralgpt.data.labels import LabelledImage, LabelledSample
-from spectralgpt.errors import WeightsError
+from spectralgpt.errors import OptionError, WeightsError
 from spectralgpt.evaluation import Chosen, DenseFeatures, Fitted, answers, methods
 from spectralgpt.evaluation.pixels import strips
 from spectralgpt.features.cache import Cache
@@ -93,7 +93,13 @@ class Probe:
                 f"rules {RULES} of this version",
                 "Run `probe` again",
             )
-        model = load_model(weights or description.weights, device)
+        try:
+            model = load_model(weights or description.weights, device)
+        except WeightsError as error:
+            if weights:
+                raise
+            found = f"{path}: was fitted to features of weights that cannot be opened now ({error.found})"
+            raise WeightsError(found, "", "If they have moved, give", ("encoder", "WEIGHTS")) from None
         if model.fingerprint() != description.fingerprint:
             raise WeightsError(
                 f"{weights or description.weights}: found the weights {model.fingerprint()[:16]}",
@@ -101,7 +107,11 @@ class Probe:
                 "Give their folder as",
                 ("encoder", "WEIGHTS"),
             )
-        return cls(description, model, methods.find(description.method).restored(numbers))
+        try:
+            fitted = methods.find(description.method).restored(numbers)
+        except (OptionError, KeyError) as error:
+            raise WeightsError(f"{path}: its read-out cannot be restored ({error})", do="Run `probe` again") from None
+        return cls(description, model, fitted)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write probe.json and probe.safetensors into the folder, which is made if missing. TargetError when the disk

@@ -10,6 +10,10 @@ from spectralgpt.verbs._options import LabelledObject, LabelOptions, PathLike
 
 if TYPE_CHECKING:
     from spectralgpt.data.labels import ClassList, LabelledSet, LabelReading
+    from spectralgpt.tasks import TargetKind
+
+IMAGE_TARGETS: tuple["TargetKind", ...] = ("class", "classes")
+"""Kinds of labels that are of whole images."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,25 +36,29 @@ def opened_parts(
     known: "ClassList | None" = None,
 ) -> Labels:
     """The labelled images of sources as one set. parts: the split that a source is, empty for its own splits, and the
-    source, None where not given. known: the classes, where neither the user nor an earlier part gives them; labels
-    outside them are refused. Raises InputError before anything is computed."""
-    from spectralgpt.data.labels import LabelledSet, join, open_labels
+    source, None where not given. known: the classes of labels of images, where neither the user nor an earlier part
+    gives them; labels outside them are refused. Raises InputError before anything is computed."""
+    from spectralgpt.data.labels import LabelledSet, find_labels, join, open_labels
     from spectralgpt.errors import OptionError
 
     reading = label_reading(options)
+    kinds = IMAGE_TARGETS
     sets, reports = [], []
     for split, source in parts:
         if isinstance(source, LabelledSet):
             sets.append((split, source))
             reports.append(str(getattr(source, "report", source.source)))
         elif isinstance(source, str | os.PathLike):
-            opened = open_labels(source, replace(reading, classes=reading.classes or known), progress)
+            found = find_labels(source, reading)
+            # another kind of labels is refused as that, not for its classes
+            classes = reading.classes or (known if found.target in kinds else None)
+            opened = open_labels(found, replace(reading, classes=classes), progress)
             sets.append((split, opened.data))
             reports.append(str(opened.report))
         elif source is not None:
             raise OptionError(f"found labels of the type {type(source).__name__}", "a path, or a LabelledSet")
         if sets and known is None:
-            known = class_list(sets[0][1])
+            known, kinds = class_list(sets[0][1]), (sets[0][1].target,)
     return Labels(join(sets), tuple(reports))
 
 
@@ -68,6 +76,9 @@ def class_list(data: "LabelledSet") -> "ClassList | None":
 def label_reading(options: LabelOptions) -> "LabelReading":
     """The options in the words of `data.labels`."""
     from spectralgpt.data.labels import LabelReading
+    from spectralgpt.products.nodata import given_nodata
+
+    given_nodata(options["nodata"])  # refused here, once, and not for each image
 
     def path(name: str) -> str | None:
         given = options[name]  # type: ignore[literal-required]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._judged_page import Findings, settings_of
-from spectralgpt.verbs._labels import Labels
+from spectralgpt.verbs._labels import IMAGE_TARGETS, Labels
 from spectralgpt.verbs._learning_curve import curve_of
 from spectralgpt.verbs._options import ProbeOptions
 from spectralgpt.verbs._probing import (
@@ -41,8 +41,6 @@ PROBING = ("knn", "ridge", "logistic")
 
 CHOICES_LISTED = 5
 """Different choices that a report lists, the most frequent first."""
-
-IMAGE_TARGETS = ("class", "classes")
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def _of_labels(opened: Sequence[OpenedSample], given: ClassList | None, faults: 
         return Coding(tuple(map(Class, occurring)), tuple(occurring))
     known = given.labels or tuple(one.name for one in given.classes)
     faults.add(
-        Fault("image", "with a label outside the given classes", f"one of: {first_few(known, 20)}"),
+        Fault("image", "with a label outside the classes", f"one of: {first_few(known, 20)}"),
         [
             f"{each.sample.name} ({', '.join(sorted(outside))})"
             for each in opened
@@ -123,8 +123,8 @@ def _of_codes(
     outside = without(dict(totals), {*codes, *ignore})
     faults.add(
         Fault(
-            "mask",
-            f"with codes outside the given classes ({_counts(outside)})",
+            "image",
+            f"with mask codes outside the classes ({_counts(outside)})",
             f"one of: {first_few(list(map(str, codes)), 20)}",
             "Leave such pixels out with",
             (("ignore", sorted(outside)[0] if outside else 0),),

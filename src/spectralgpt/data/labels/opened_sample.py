@@ -18,8 +18,8 @@ from spectralgpt.errors import InputError
 from spectralgpt.products import open_raster
 from spectralgpt.raster import Grid, Raster, Readable
 
-OTHER_PIXELS = Fault("mask", "of another size than its image", "one pixel of the mask per pixel of the image")
-ELSEWHERE = Fault("mask", "with another CRS or transform than its image", "the grid of its image")
+OTHER_PIXELS = Fault("image", "with a mask of another size", "one pixel of the mask per pixel of the image")
+ELSEWHERE = Fault("image", "with a mask of another CRS or transform", "the grid of the image")
 
 Opener = Callable[[ImageSource], Readable]
 """How an image is opened."""
