@@ -1,8 +1,8 @@
 """Extremely randomized trees, for hand-made features, which need no standardization.
 
-One setting: 300 trees (100 of more than MANY samples) on samples drawn by nobody (no bootstrap), sqrt(values) candidates
-per split, grown until a leaf is pure or one sample. The nodes are kept as plain arrays, and answers are computed from them, so a saved read-out
-answers the same to the bit, and no pickle is ever read.
+One setting: 300 trees, or 100 for more than MANY samples, on samples drawn by nobody (no bootstrap), sqrt(values)
+candidates per split, grown until a leaf is pure or one sample. The nodes are kept as plain arrays, and answers are
+computed from them, so a saved read-out answers the same to the bit, and no pickle is ever read.
 """
 
 from collections.abc import Mapping, Sequence
