@@ -283,25 +283,26 @@ def curve_of(
     run: ProbeRun, trial: Trial, vectors: "np.ndarray", shots: Sequence[int]
 ) -> tuple["LearningCurve", tuple[str, ...]]:
     """Scores over the number of images per class, by each method; and its notes."""
-    from spectralgpt.evaluation import learning_curve
+    from spectralgpt.evaluation import fit_threads, learning_curve
     from spectralgpt.report.evaluation import LearningCurve
     from spectralgpt.tasks import scores_of
 
-    curve = learning_curve(
-        vectors,
-        targets_of(trial),
-        trial.split,
-        run.chosen_methods(),
-        trial.data.target,
-        places=trial.places,
-        names=trial.names,
-        classes=trial.classes,
-        contents=trial.contents,
-        shots=shots,
-        repeats=trial.repeats,
-        count=trial.folds,
-        seed=trial.seed,
-    )
+    with fit_threads(vectors):
+        curve = learning_curve(
+            vectors,
+            targets_of(trial),
+            trial.split,
+            run.chosen_methods(),
+            trial.data.target,
+            places=trial.places,
+            names=trial.names,
+            classes=trial.classes,
+            contents=trial.contents,
+            shots=shots,
+            repeats=trial.repeats,
+            count=trial.folds,
+            seed=trial.seed,
+        )
     title = scores_of(trial.data.target)[0].title
     return LearningCurve(title, [_line(trial, curve, name) for name in run.methods]), curve.notes
 
@@ -378,13 +379,14 @@ def final_choice(run: ProbeRun, trial: Trial, method: str) -> "Chosen":
 
     method: `auto`, or the name of one. It is kept, and not judged: its score is that of the rounds.
     """
-    from spectralgpt.evaluation import choose_among, choose_among_pixels, final_round
+    from spectralgpt.evaluation import choose_among, choose_among_pixels, final_round, fit_threads
 
     each = final_round(trial.split, trial.truth, trial.places, trial.seed)
     names = run.methods if method == "auto" else (method,)
     found = [one for one in run.chosen_methods() if one.name in names]
     if run.vectors is not None:
-        return choose_among(found, run.vectors, targets_of(trial), each, trial.data.target)
+        with fit_threads(run.vectors):
+            return choose_among(found, run.vectors, targets_of(trial), each, trial.data.target)
     return choose_among_pixels(found, model_pixels(run, run.model), each, trial.data.target, len(trial.classes))
 
 
