@@ -98,7 +98,8 @@ class Trees:
     def restored(self, arrays: Mapping[str, np.ndarray]) -> Fitted:
         """The saved read-out."""
         names = ("left", "right", "value", "limit", "votes", "roots")
-        return TreesReadOut(*(arrays[name] for name in names))
+        left, right, value, limit, votes, roots = (arrays[name] for name in names)
+        return TreesReadOut(left, right, value, limit, votes, roots)
 
 
 METHOD = Trees()
