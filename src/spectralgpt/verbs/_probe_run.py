@@ -327,7 +327,7 @@ def final_choice(run: ProbeRun, trial: Trial, method: str) -> "tuple[Chosen, Int
     """
     import numpy as np
 
-    from spectralgpt.evaluation import choose_among, choose_among_pixels, final_round
+    from spectralgpt.evaluation import choose_among, choose_among_pixels, final_round, fit_threads
 
     each = final_round(trial.split, trial.truth, trial.places, trial.seed)
     used = np.unique(np.concatenate([each.train, *(judge for _, judge in each.inner)]))
@@ -335,7 +335,8 @@ def final_choice(run: ProbeRun, trial: Trial, method: str) -> "tuple[Chosen, Int
     found = [one for one in run.chosen_methods() if one.name in names]
     kind = trial.data.target
     if run.vectors is not None:
-        return choose_among(found, run.vectors, targets_of(trial), each, kind), used
+        with fit_threads(run.vectors):
+            return choose_among(found, run.vectors, targets_of(trial), each, kind), used
     return choose_among_pixels(found, model_pixels(run, run.model), each, kind, len(trial.classes)), used
 
 

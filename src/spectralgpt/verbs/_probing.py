@@ -205,23 +205,24 @@ def judge_images(
     auto: bool,
 ) -> dict[str, Judged]:
     """Answers of each method, and of `auto` if asked, by the method's name."""
-    from spectralgpt.evaluation import run_protocol
+    from spectralgpt.evaluation import fit_threads, run_protocol
 
-    outcomes: Mapping[str, Outcome] = run_protocol(
-        features,
-        targets_of(trial),
-        trial.split,
-        methods,
-        trial.data.target,
-        places=trial.places,
-        names=trial.names,
-        classes=trial.classes,
-        contents=trial.contents,
-        auto=auto,
-        repeats=trial.repeats,
-        count=trial.folds,
-        seed=trial.seed,
-    )
+    with fit_threads(features):
+        outcomes: Mapping[str, Outcome] = run_protocol(
+            features,
+            targets_of(trial),
+            trial.split,
+            methods,
+            trial.data.target,
+            places=trial.places,
+            names=trial.names,
+            classes=trial.classes,
+            contents=trial.contents,
+            auto=auto,
+            repeats=trial.repeats,
+            count=trial.folds,
+            seed=trial.seed,
+        )
     return {name: _judged(trial, title, outcome) for name, outcome in outcomes.items()}
 
 
