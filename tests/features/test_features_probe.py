@@ -154,7 +154,7 @@ DAMAGED = {
     "unknown target": (lambda folder: changed(folder / DESCRIPTION, target="depth"), "target"),
     "unknown method": (
         lambda folder: changed(folder / DESCRIPTION, method="oracle"),
-        r"restored \(unknown method 'oracle'",
+        "unknown method 'oracle'",
     ),
     "another method": (lambda folder: changed(folder / DESCRIPTION, method="knn"), "read-out cannot be restored"),
     "unknown key": (lambda folder: changed(folder / DESCRIPTION, colour="red"), "colour"),
