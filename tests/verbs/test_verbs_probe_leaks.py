@@ -195,7 +195,7 @@ def test_weights_that_saw_nothing_have_no_mark(weights, tmp_path, spectralgpt):
     ended = spectralgpt("probe", folder, "--weights", weights, *QUICK, "--out", tmp_path / "out", "--json")
     assert ended.json["seen"] == 0
     assert metrics(tmp_path / "out")["marks"] == []
-    assert metrics(tmp_path / "out")["facts"]["Images seen in pretraining"] == "unknown", "the weights list no images"
+    assert metrics(tmp_path / "out")["facts"]["Images seen in training"] == "unknown", "the weights list no images"
 
 
 def test_images_that_a_probe_was_fitted_to_are_marked(parts, weights, tmp_path, monkeypatch, spectralgpt):

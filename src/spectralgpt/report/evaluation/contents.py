@@ -16,8 +16,8 @@ NO_LIMITS: Limits = (UNDEFINED, UNDEFINED)
 Composite = Float32[np.ndarray, "row column 3"]
 """A picture in red, green and blue, from 0 to 1, as `composites` returns it."""
 
-IndexMask = Integer[np.ndarray, "row column"]
-"""Indices of classes; a negative one where a pixel is not labelled."""
+IndexMask = Integer[np.ndarray, "_ _"]
+"""Indices of classes (row, column); a negative one where a pixel is not labelled. Masks of a page differ in size."""
 
 
 @dataclass(frozen=True, slots=True)
