@@ -66,7 +66,7 @@ NOTES = (
     "with the places, not with the pretraining. Fewer than 20 places give too narrow an interval.",
     "The probe is the read-out that inner folds choose: k-nearest neighbours, ridge or logistic regression. The same "
     "holds for the untrained network, statistics and convolutions. Hand-made features are read by 300 extremely "
-    "randomized trees, differencing and the NBR difference by a threshold that inner folds choose.",
+    "randomized trees (pixels by 100), differencing and the NBR difference by a threshold that inner folds choose.",
     f"{FOLDS} folds over places, repeated {IMAGE_REPEATS} times for image labels and once for masks and change.",
     "The last column is the paired difference of the pretrained probe and the best other column. The best of several "
     "is picked by the same images, which favours it a little.",

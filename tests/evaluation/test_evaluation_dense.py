@@ -91,6 +91,23 @@ def test_what_is_drawn_of_an_image_does_not_depend_on_the_order_or_on_other_labe
     assert {tuple(row) for row in fewer} < {tuple(row) for row in one.features}
 
 
+def test_the_best_method_answers_the_same_alone():
+    images = made(4, 0.1)
+    split = given_parts(["train", "train", "val", "test"], np.ones((4, 2), bool), ("no", "yes"))
+    asked = [methods.find("ridge"), methods.find("knn")]
+    both, alone = [], []
+    full = run_dense(images, split, asked, "change", ("no", "yes"), both.append, auto=True)
+    only = run_dense(images, split, asked, "change", ("no", "yes"), alone.append, only_auto=True)
+    assert list(full.choices) == ["ridge", "knn", "auto"]
+    assert list(only.choices) == list(only.seconds) == ["auto"]
+    assert repr(only.choices["auto"]) == repr(full.choices["auto"])
+    for one, other in zip(both, alone, strict=True):
+        assert list(other.answered) == list(other.probabilities) == ["auto"]
+        assert np.array_equal(one.answered["auto"], other.answered["auto"])
+    best = full.choices["auto"][0].method
+    assert np.array_equal(both[0].probabilities[best], both[0].probabilities["auto"], equal_nan=True)
+
+
 def test_strips_cover_an_image_and_change_nothing(monkeypatch):
     images = made(4, 0.1)
     split = given_parts(["train", "train", "val", "test"], np.ones((4, 2), bool), ("no", "yes"))

@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from made_features import classes_apart, repeated, several_classes
 from spectralgpt.errors import OptionError
 from spectralgpt.evaluation import Fitted, Method, Targets, methods
-from spectralgpt.evaluation.methods import knn, logistic, ridge
+from spectralgpt.evaluation.methods import knn, logistic, ridge, trees
 from spectralgpt.evaluation.standardization import Standardization
 
 GENERAL = ["knn", "logistic", "ridge", "trees"]
@@ -181,6 +181,16 @@ def test_knn_answers_the_same_in_chunks_and_with_few_samples(monkeypatch):
     assert three.probabilities(features[:0]).shape == (0, 2)
 
 
+def test_knn_of_many_samples_looks_at_every_second_third_and_so_on(monkeypatch):
+    features, targets = classes_apart(50, 8, 2, 0.3)
+    (whole,) = knn.METHOD.fits(features, targets, [{"neighbours": 3}], 0)
+    monkeypatch.setattr(knn, "EXAMPLES", 20)
+    (one,) = knn.METHOD.fits(features, targets, [{"neighbours": 3}], 0)
+    assert np.array_equal(one.directions, whole.directions[::3])
+    assert np.array_equal(one.truth, targets.truth[::3])
+    assert np.array_equal(one.standardization.mean, whole.standardization.mean)
+
+
 def test_knn_weighs_votes():
     features = np.array([[0.0, 1], [0, 1.1], [1, 0], [1.1, 0]], np.float32)
     targets = Targets(np.array([[1, 0], [0, 1], [1, 0], [0, 1]], bool), False, np.array([3.0, 1, 1, 1]))
@@ -212,6 +222,13 @@ def test_a_class_without_samples_is_never_answered(name):
         answer = one.probabilities(features)
         assert (answer[:, 0] > 0.5).all()
         assert (answer[:, 2] < 0.5).all()
+
+
+def test_fewer_trees_are_grown_on_many_samples(monkeypatch):
+    features, targets = classes_apart(30, 5, 2, 0.3)
+    assert len(fits("trees", features, targets)[0].roots) == 300
+    monkeypatch.setattr(trees, "MANY", 29)
+    assert len(fits("trees", features, targets)[0].roots) == 100
 
 
 def test_trees_answer_as_scikit_learn_does():

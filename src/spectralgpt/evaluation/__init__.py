@@ -11,6 +11,7 @@ from spectralgpt.evaluation.pixels import DenseFeatures, DrawnPixels, sample_pix
 from spectralgpt.evaluation.places import Places, places_of
 from spectralgpt.evaluation.protocol import AUTO, Protocol
 from spectralgpt.evaluation.splits import Folds, Parts, folds, given_parts, inner_folds
+from spectralgpt.evaluation.threads import fit_threads
 
 __all__ = [
     "AUTO",
@@ -37,6 +38,7 @@ __all__ = [
     "choose_among",
     "choose_among_pixels",
     "final_round",
+    "fit_threads",
     "folds",
     "given_parts",
     "inner_folds",

@@ -16,25 +16,26 @@ def curve_of(
     trial: Trial, vectors: "np.ndarray", methods: Sequence["Method"], shots: Sequence[int]
 ) -> tuple["LearningCurve", tuple[str, ...]]:
     """Scores over the number of images per class, by each method; and its notes."""
-    from spectralgpt.evaluation import learning_curve
+    from spectralgpt.evaluation import fit_threads, learning_curve
     from spectralgpt.report.evaluation import LearningCurve
     from spectralgpt.tasks import scores_of
 
-    curve = learning_curve(
-        vectors,
-        targets_of(trial),
-        trial.split,
-        methods,
-        trial.data.target,
-        places=trial.places,
-        names=trial.names,
-        classes=trial.classes,
-        contents=trial.contents,
-        shots=shots,
-        repeats=trial.repeats,
-        count=trial.folds,
-        seed=trial.seed,
-    )
+    with fit_threads(vectors):
+        curve = learning_curve(
+            vectors,
+            targets_of(trial),
+            trial.split,
+            methods,
+            trial.data.target,
+            places=trial.places,
+            names=trial.names,
+            classes=trial.classes,
+            contents=trial.contents,
+            shots=shots,
+            repeats=trial.repeats,
+            count=trial.folds,
+            seed=trial.seed,
+        )
     title = scores_of(trial.data.target)[0].title
     return LearningCurve(
         title, [_line(trial, curve, each.name, each is not methods[0]) for each in methods]

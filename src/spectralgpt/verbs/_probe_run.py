@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._judged_page import Findings, settings_of
@@ -17,7 +17,6 @@ from spectralgpt.verbs._probing import (
     judge_images,
     judge_pixels,
     targets_of,
-    trial_of,
 )
 from spectralgpt.version import __version__
 
@@ -43,24 +42,13 @@ CHOICES_LISTED = 5
 """Different choices that a report lists, the most frequent first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Splitting:
-    """How samples are split into rounds: as `trial_of`."""
-
-    split: Literal["auto", "given", "places"]
-    apart: float | int
-    repeats: int
-    folds: int
-    seed: int
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class ProbeRun:
     """What is probed, and how features are made.
 
     methods: names of those that are judged on the model's features; auto: whether one of them is chosen. vectors: of
-    the images by the model, None for masks. contents: a hash per image; seen: number of images that the model's
-    pretraining saw.
+    the images by the model, None for masks. hashes: of each image and its chips; seen: number of images that training
+    saw.
     """
 
     labels: "Labels"
@@ -75,7 +63,7 @@ class ProbeRun:
     seed: int
     progress: Progress
     vectors: "Float32[np.ndarray, 'image value'] | None" = None
-    contents: tuple[str, ...] = ()
+    hashes: tuple[frozenset[str], ...] = ()
     seen: int = 0
 
     @property
@@ -127,11 +115,7 @@ def probe_run(
         run = replace(run, vectors=made.values)
     else:
         hashes = hashes_of(labels.data, trained.chips, progress)
-    return replace(
-        run,
-        contents=tuple(",".join(sorted(each)) for each in hashes),
-        seen=seen_share(hashes, trained.hashes).count,
-    )
+    return replace(run, hashes=tuple(hashes), seen=seen_share(hashes, trained.hashes).count)
 
 
 def hashes_of(data: "LabelledSet", sides: Iterable[int], progress: Progress) -> list[frozenset[str]]:
@@ -162,17 +146,9 @@ def model_pixels(run: ProbeRun, model: "PretrainedModel") -> "DenseFeatures":
     return dense
 
 
-def findings_of(run: ProbeRun, rounds: Splitting, *, baselines: bool, shots: Sequence[int]) -> Findings:
+def findings_of(run: ProbeRun, trial: Trial, *, baselines: bool, shots: Sequence[int]) -> Findings:
     """Everything that was asked for, judged in the same rounds."""
-    trial = trial_of(
-        run.data,
-        run.contents,
-        split=rounds.split,
-        apart=rounds.apart,
-        repeats=rounds.repeats,
-        folds=rounds.folds,
-        seed=rounds.seed,
-    )
+    trial = trial.with_contents(run.hashes)
     own = _judged_by_model(run, trial)
     main = own["auto" if run.auto else run.methods[0]]
     others = [each for each in own.values() if each is not main]
@@ -288,7 +264,7 @@ def keep(folder: Path, run: ProbeRun, findings: Findings) -> None:
         read_out=run.read_out,
         own=run.own,
         precision=run.precision,
-        images=(each for index in used.tolist() for each in filter(None, run.contents[index].split(","))),
+        images=(each for index in used.tolist() for each in run.hashes[index]),
         made={
             "data": run.data.source,
             "split": trial.how,
@@ -327,7 +303,7 @@ def final_choice(run: ProbeRun, trial: Trial, method: str) -> "tuple[Chosen, Int
     """
     import numpy as np
 
-    from spectralgpt.evaluation import choose_among, choose_among_pixels, final_round
+    from spectralgpt.evaluation import choose_among, choose_among_pixels, final_round, fit_threads
 
     each = final_round(trial.split, trial.truth, trial.places, trial.seed)
     used = np.unique(np.concatenate([each.train, *(judge for _, judge in each.inner)]))
@@ -335,7 +311,8 @@ def final_choice(run: ProbeRun, trial: Trial, method: str) -> "tuple[Chosen, Int
     found = [one for one in run.chosen_methods() if one.name in names]
     kind = trial.data.target
     if run.vectors is not None:
-        return choose_among(found, run.vectors, targets_of(trial), each, kind), used
+        with fit_threads(run.vectors):
+            return choose_among(found, run.vectors, targets_of(trial), each, kind), used
     return choose_among_pixels(found, model_pixels(run, run.model), each, kind, len(trial.classes)), used
 
 

@@ -1,10 +1,11 @@
 """Judging features by labels: rounds by place, answers of several methods, tables of counts, intervals."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from spectralgpt.errors import counted
+from spectralgpt.verbs._labels import IMAGE_TARGETS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,8 +35,8 @@ LARGEST_THUMBNAIL = 1024
 class Trial:
     """What every kind of features is judged on: the same samples in the same rounds.
 
-    truth: the classes of each sample. split: the given parts, or the places to cross-validate over. contents: a hash
-    per image. notes: on the split.
+    truth: the classes of each sample. split: the given parts, or the places to cross-validate over. contents: a text
+    per image that is the same for the same pixels; empty until images were read. notes: on the split.
     """
 
     data: "LabelledSet"
@@ -47,6 +48,12 @@ class Trial:
     folds: int
     seed: int
     notes: tuple[str, ...] = ()
+
+    def with_contents(self, hashes: Sequence[frozenset[str]]) -> "Trial":
+        """The same, with what its images contain. hashes: of each image."""
+        texts = (",".join(sorted(each)) for each in hashes)
+        # an image without a hash, as it is 0 everywhere, is a copy of no other
+        return replace(self, contents=tuple(text or f"sample {index}" for index, text in enumerate(texts)))
 
     @property
     def names(self) -> list[str]:
@@ -118,7 +125,6 @@ class Judged:
 
 def trial_of(
     data: "LabelledSet",
-    contents: Sequence[str],
     *,
     split: Literal["auto", "given", "places"],
     apart: float | int,
@@ -156,9 +162,7 @@ def trial_of(
             f"the data's own split ({', '.join(sorted(set(splits) - {''}))}) has no test part, so folds over places "
             "are used; split='given' reports on its validation part",
         )
-    # an image without a hash, as it is 0 everywhere, is a copy of no other
-    known = tuple(content or f"sample {index}" for index, content in enumerate(contents))
-    return Trial(data, truth, places, parts, known, repeats, folds, seed, notes)
+    return Trial(data, truth, places, parts, (), repeats, folds, seed, notes)
 
 
 def _neighbours(data: "LabelledSet", splits: Sequence[str], apart: float | int) -> Iterator[str]:
@@ -188,7 +192,7 @@ def truth_of(data: "LabelledSet") -> "Bool[np.ndarray, 'sample class']":
     truth = np.zeros((len(data.samples), len(data.classes)), bool)
     for index, sample in enumerate(data.samples):
         labels: Sequence[int] | np.ndarray = sample.labels
-        if data.target in ("mask", "change"):
+        if data.target not in IMAGE_TARGETS:
             found = data.read(index).mask
             assert found is not None, "a target of masks has masks"
             labels = np.unique(found[found >= 0])
@@ -205,23 +209,24 @@ def judge_images(
     auto: bool,
 ) -> dict[str, Judged]:
     """Answers of each method, and of `auto` if asked, by the method's name."""
-    from spectralgpt.evaluation import run_protocol
+    from spectralgpt.evaluation import fit_threads, run_protocol
 
-    outcomes: Mapping[str, Outcome] = run_protocol(
-        features,
-        targets_of(trial),
-        trial.split,
-        methods,
-        trial.data.target,
-        places=trial.places,
-        names=trial.names,
-        classes=trial.classes,
-        contents=trial.contents,
-        auto=auto,
-        repeats=trial.repeats,
-        count=trial.folds,
-        seed=trial.seed,
-    )
+    with fit_threads(features):
+        outcomes: Mapping[str, Outcome] = run_protocol(
+            features,
+            targets_of(trial),
+            trial.split,
+            methods,
+            trial.data.target,
+            places=trial.places,
+            names=trial.names,
+            classes=trial.classes,
+            contents=trial.contents,
+            auto=auto,
+            repeats=trial.repeats,
+            count=trial.folds,
+            seed=trial.seed,
+        )
     return {name: _judged(trial, title, outcome) for name, outcome in outcomes.items()}
 
 

@@ -159,8 +159,8 @@ def _findings(
     data, notes = in_classes_of(labels.data, answerer.classes, answerer.count, chosen)
     trained = TrainedImages.of(answerer.model.provenance)
     hashes = hashes_of(data, trained.chips, progress)
-    contents = [",".join(sorted(each)) for each in hashes]
-    trial = trial_of(data, contents, split="places", apart=options["apart"], repeats=1, folds=1, seed=options["seed"])
+    trial = trial_of(data, split="places", apart=options["apart"], repeats=1, folds=1, seed=options["seed"])
+    trial = trial.with_contents(hashes)
     everything = np.arange(len(data.samples))
     likely = predicted = None
     if answerer.images is not None:

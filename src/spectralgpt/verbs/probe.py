@@ -134,8 +134,9 @@ def probe(
     import time
 
     from spectralgpt.report.evaluation import check_report_target
-    from spectralgpt.verbs._labels import check_apart, opened_parts
-    from spectralgpt.verbs._probe_run import PROBE_FILES, Splitting, findings_of, keep, probe_run
+    from spectralgpt.verbs._labels import IMAGE_TARGETS, check_apart, opened_parts
+    from spectralgpt.verbs._probe_run import PROBE_FILES, findings_of, keep, probe_run
+    from spectralgpt.verbs._probing import trial_of
     from spectralgpt.weights import load_model
 
     start = time.perf_counter()
@@ -148,9 +149,16 @@ def probe(
     model = load_model(options["weights"], options["device"])
     labels = opened_parts([("train" if val or test else "", data), ("val", val), ("test", test)], options, progress)
     announce(labels.text)
+    trial = trial_of(
+        labels.data,
+        split=split,
+        apart=options["apart"],
+        repeats=repeats or (10 if labels.data.target in IMAGE_TARGETS else 1),
+        folds=folds,
+        seed=options["seed"],
+    )
     run = probe_run(labels, model, method, read_out, options, progress)
-    rounds = Splitting(split, options["apart"], repeats or (10 if run.of_images else 1), folds, options["seed"])
-    findings = findings_of(run, rounds, baselines=baselines, shots=numbers)
+    findings = findings_of(run, trial, baselines=baselines, shots=numbers)
     if folder is not None:
         keep(folder, run, findings)
     return _result(run, findings, folder, time.perf_counter() - start)

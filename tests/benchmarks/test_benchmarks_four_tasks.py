@@ -1,0 +1,154 @@
+"""The table of the four tasks: the best in bold, the difference to the best other column, and what a run keeps."""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+from spectralgpt.features import baselines
+from spectralgpt.verbs.probe import Probed, ScoreOfMethod
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import four_tasks  # noqa: E402
+from four_tasks import COLUMNS, UNTRAINED_TITLE, case_of, columns_of, run, save, table, values, verdict  # noqa: E402
+from labelled_sets import MadeSet  # noqa: E402
+
+
+def made_set(name: str = "eurosat", target: str = "class") -> MadeSet:
+    return MadeSet(name, target, "table.csv", 4, 2, {"a": 2, "b": 2}, notes=["a note"])
+
+
+def found(model: float = 0.6, low: float = -0.3, high: float = -0.1, seen: int = 0) -> Probed:
+    def of(features: str, method: str, value: float) -> ScoreOfMethod:
+        return ScoreOfMethod(features, method, value, value - 0.1, value + 0.1, model - value, low, high)
+
+    methods = (
+        ScoreOfMethod("SpectralGPT 12345678", "auto", model, model - 0.1, model + 0.1, 0.0, 0.0, 0.0),
+        of("SpectralGPT 12345678", "ridge", 0.95),
+        of(UNTRAINED_TITLE, "auto", 0.5),
+        of(baselines.find("statistics").title, "auto", 0.7),
+        of(baselines.find("handmade").title, "trees", 0.8),
+    )
+    return Probed(
+        target="class",
+        method="auto",
+        score="accuracy",
+        value=model,
+        low=model - 0.1,
+        high=model + 0.1,
+        accuracy=model,
+        scores={"accuracy": model, "macro_f1": math.nan},
+        counts={"images": 4, "places": 2, "classes": 2},
+        per_class={"a": 2, "b": 2},
+        methods=methods,
+        split="5 folds",
+        seen=seen,
+        fingerprint="0" * 64,
+        out=None,
+        report="",
+        seconds=1.0,
+    )
+
+
+def case(**differing: object) -> dict:
+    return case_of(made_set(), "auto", 10, found(**differing), 2.0)
+
+
+def result(*cases: dict) -> dict:
+    return {"command": "python x", "weights": {"text": "recipe own.", "fingerprint": "0" * 64}, "cases": list(cases)}
+
+
+def test_every_baseline_has_a_column_with_its_title():
+    assert set(COLUMNS) == {"model", "untrained", *baselines.names()}
+
+
+def test_another_method_on_the_models_features_is_no_column():
+    columns = columns_of(found())
+    assert list(columns) == ["model", "untrained", "statistics", "handmade"]
+    assert columns["model"]["value"] == 0.6
+    assert [each["method"] for each in case()["methods"]] == ["auto", "ridge"]
+
+
+def test_the_best_is_bold_and_what_is_missing_empty():
+    assert values(case()) == [
+        "0.600 (0.500 to 0.700)",
+        "0.500 (0.400 to 0.600)",
+        "0.700 (0.600 to 0.800)",
+        "",
+        "**0.800** (0.700 to 0.900)",
+        "",
+        "",
+    ]
+    assert values(case(model=0.9))[0].startswith("**0.900**")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-0.3, -0.1, "-0.200 (-0.300 to -0.100), hand-made, extra trees: worse"),
+        (-0.3, 0.1, "-0.200 (-0.300 to +0.100), hand-made, extra trees: within the interval"),
+        (0.01, 0.1, "-0.200 (+0.010 to +0.100), hand-made, extra trees: better"),
+        (math.nan, math.nan, "-0.200, hand-made, extra trees"),
+    ],
+)
+def test_the_difference_is_to_the_best_other_column(low, high, said):
+    assert verdict(case(low=low, high=high)) == said
+
+
+def test_the_table_has_a_row_per_case_and_as_many_cells_as_its_head(tmp_path):
+    made = result(case(seen=3), case_of(made_set("oscd", "change"), "auto", 1, found(), 2.0))
+    save(tmp_path / "docs" / "four_tasks.json", made)
+    assert json.loads((tmp_path / "docs" / "four_tasks.json").read_text()) == made
+    text = (tmp_path / "docs" / "four_tasks.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({row.count("|") for row in rows}) == 1
+    assert [row.split(" | ")[0] for row in rows[2:]] == ["| EuroSAT, 10 classes; last block", "| OSCD, urban change"]
+    assert "EuroSAT, 10 classes: pretraining saw 3 of the images" in text
+    assert "OSCD, urban change: pretraining" not in text
+    assert table(result(case())).count("pretraining saw") == 0
+
+
+def test_a_run_goes_on_where_one_ended_and_other_weights_begin_anew(tmp_path, monkeypatch):
+    asked = []
+
+    def probed(each: MadeSet, read_out: str, given: argparse.Namespace) -> dict:
+        asked.append((each.name, read_out))
+        if each.name == "water":
+            raise ValueError("broken")
+        made = case_of(each, read_out, 10, found(), 2.0)
+        return made | {"fingerprint": given.weights}
+
+    def labelled_sets(data: Path, work: Path, names: list[str]) -> list[MadeSet]:
+        return [made_set(name, "mask" if name == "water" else "class") for name in names]
+
+    def described(weights: str, trained_on: str) -> dict:
+        return {"text": trained_on, "fingerprint": weights}
+
+    for name, made in (("probed", probed), ("labelled_sets", labelled_sets), ("described", described)):
+        monkeypatch.setattr(four_tasks, name, made)
+    given = argparse.Namespace(
+        data=Path("data"), work=tmp_path, weights="w", trained_on="", only=["eurosat", "water"], again=False,
+        out=tmp_path / "o.json",
+    )  # fmt: skip
+    assert run(given) == 1
+    assert asked == [("eurosat", "auto"), ("eurosat", "layers"), ("water", "auto")]
+    asked.clear()
+    assert run(given) == 1
+    assert asked == [("water", "auto")]
+    asked.clear()
+    given.only, given.again = ["eurosat"], True
+    assert run(given) == 0
+    assert len(asked) == 2
+    given.weights, given.again = "v", False
+    run(given)
+    assert len(asked) == 4
+    kept = json.loads(given.out.read_text())["cases"]
+    assert [(each["set"], each["read_out"], each["fingerprint"]) for each in kept] == [
+        ("eurosat", "auto", "v"),
+        ("eurosat", "layers", "v"),
+    ]
