@@ -170,7 +170,7 @@ def test_interrupted_runs_leave_no_report_and_keep_features(folder, weights, tmp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(_probe_run, "trial_of", interrupt)
+        patched.setattr(_probe_run, "findings_of", interrupt)
         ended = spectralgpt(*command)
     assert ended.code == 130, ended.err
     assert "Traceback" not in ended.err
