@@ -70,13 +70,16 @@ def masked(
     sizes: Sequence[tuple[int, int]] = ((SIDE, 24),),
     apart: float = 5.0,
 ) -> Path:
-    """images/N.tif and masks/N.tif; each class has brighter bands of its own."""
+    """images/N.tif and masks/N.tif; each class has brighter bands of its own, and every twelfth label is wrong, so that
+    scores are not all 1."""
     for index in range(count):
         rows, columns = sizes[index % len(sizes)]
         kinds = halves(index, codes, rows, columns)
         values = np.stack([values_of(kind, index, rows, columns) for kind in range(len(codes))])
         image = np.take_along_axis(values, np.broadcast_to(kinds, values.shape[1:])[None], axis=0)[0]
-        for name, stored in (("images", image), ("masks", np.array(codes, "uint8")[kinds][None])):
+        rng = np.random.default_rng(index)
+        labels = np.where(rng.random(kinds.shape) < 1 / 12, rng.integers(len(codes), size=kinds.shape), kinds)
+        for name, stored in (("images", image), ("masks", np.array(codes, "uint8")[labels][None])):
             (folder / name).mkdir(parents=True, exist_ok=True)
             names = NAMES if name == "images" else None
             write(folder / name / f"{index}.tif", stored, names=names, transform=at(apart * index))

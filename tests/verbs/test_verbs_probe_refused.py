@@ -9,7 +9,13 @@ from made_rasters import write
 
 from made_labelled import QUICK, at, class_folders, edited, masked, pairs, picture, refused, rows_of, table
 
-COUNTS = {"water": 4, "forest": 4}
+COUNTS = {"water": 2, "forest": 2}
+
+
+@pytest.fixture(scope="module")
+def land(tmp_path_factory):
+    """Class folders that nothing is wrong with."""
+    return class_folders(tmp_path_factory.mktemp("labelled") / "land", COUNTS)
 
 
 @pytest.fixture
@@ -36,7 +42,7 @@ def test_a_code_outside_the_classes(probe, tmp_path):
     folder = masked(tmp_path / "sea", codes=(0, 1, 7))
     (tmp_path / "classes.toml").write_text('[classes]\n0 = "land"\n1 = "sea"\n')
     probe(
-        ["found 6 images with mask codes outside the classes (7 (768 pixels))", "7", "images/0.tif"],
+        ["found 6 images with mask codes outside the classes (7 (762 pixels))", "7", "images/0.tif"],
         folder,
         "--classes",
         tmp_path / "classes.toml",
@@ -51,8 +57,8 @@ def test_an_empty_part(probe, tmp_path):
         probe([f"no sample in the part {word}"], table(tmp_path / "labels.csv", made), "--split", "given")
 
 
-def test_a_split_that_the_data_do_not_have(probe, tmp_path):
-    probe(["no sample in the part train"], class_folders(tmp_path / "land", COUNTS), "--split", "given")
+def test_a_split_that_the_data_do_not_have(probe, land):
+    probe(["no sample in the part train"], land, "--split", "given")
 
 
 def test_images_without_a_mask(probe, tmp_path):
@@ -120,15 +126,12 @@ def test_bands_that_do_not_fit(bands, probe, tmp_path):
     probe([], folder, "--bands", bands)
 
 
-def test_paths_that_do_not_exist(probe, tmp_path):
-    folder = class_folders(tmp_path / "land", COUNTS)
+def test_paths_that_do_not_exist(probe, land):
     probe(["nowhere: does not exist"], "nowhere")
-    for option in ("--test", "--val", "--masks", "--after"):
-        probe(
-            ["nowhere", "does not exist"], folder, option, "nowhere", *(("--masks", ".") if option == "--after" else ())
-        )
-    probe(["nowhere.toml"], folder, "--classes", "nowhere.toml")
-    probe(["nowhere"], folder, weights="nowhere")
+    for options in (("--test",), ("--val",), ("--masks",), ("--masks", ".", "--after")):
+        probe(["nowhere", "does not exist"], land, *options, "nowhere")
+    probe(["nowhere.toml"], land, "--classes", "nowhere.toml")
+    probe(["nowhere"], land, weights="nowhere")
 
 
 def test_rows_of_a_table_without_a_file(probe, tmp_path):
@@ -139,15 +142,14 @@ def test_rows_of_a_table_without_a_file(probe, tmp_path):
     probe(["6", "0.tif"], labels)
 
 
-def test_no_weights(spectralgpt, tmp_path):
-    folder = class_folders(tmp_path / "land", COUNTS)
+def test_no_weights(spectralgpt, land, tmp_path):
     for verb in ("probe", "evaluate"):
-        assert "--weights" in refused(spectralgpt, tmp_path, ["no weights are given"], verb, folder)
+        assert "--weights" in refused(spectralgpt, tmp_path, ["no weights are given"], verb, land)
 
 
 def test_images_that_are_none(probe, tmp_path):
     folder = class_folders(tmp_path / "land", COUNTS)
-    for number in range(3):
+    for number in range(2):
         (folder / "water" / f"water_{number}.tif").write_text("no pixels here")
     probe(["water/water_0.tif", "water/water_1.tif"], folder)
 
@@ -166,7 +168,7 @@ OPTIONS = [
     (("--folds", 1), "--folds 1; expected 2 or more"),
     (("--repeats", 0), "--repeats 0; expected 1 or more"),
     (("--apart", "nan"), "--apart nan; expected kilometres"),
-    (("--apart", -1), "--apart -1"),
+    (("--apart", -1), "--apart -1.0; expected kilometres"),
     (("--ignore", "none"), "--ignore none; expected whole numbers"),
     (("--nodata", "fill"), "--nodata fill; expected stored values"),
     (("--classes", "a,a"), "--classes a,a; expected different names"),
@@ -175,8 +177,8 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize(("options", "words"), OPTIONS)
-def test_options(options, words, probe, tmp_path):
-    probe([words], class_folders(tmp_path / "land", COUNTS), *options)
+def test_options(options, words, probe, land):
+    probe([words], land, *options)
 
 
 def test_folders_of_others(probe, tmp_path):
@@ -198,30 +200,36 @@ def test_a_folder_that_cannot_be_written(probe, tmp_path):
     probe(["/proc/out"], class_folders(tmp_path / "land", COUNTS), *QUICK, out=Path("/proc/out"))
 
 
-def test_a_probe_of_another_kind_of_labels(probe, weights, tmp_path, spectralgpt):
-    """In either direction; classes of images are not taken for codes of masks."""
-    sets = {"'class'": class_folders(tmp_path / "land", COUNTS), "'mask'": masked(tmp_path / "sea")}
-    for kind, other in (("'class'", "'mask'"), ("'mask'", "'class'")):
-        fitted = tmp_path / f"probe_{len(kind)}"
-        ended = spectralgpt("probe", sets[kind], "--weights", weights, *QUICK, "--out", fitted)
-        assert ended.code == 0, ended.err
-        probe([f"kind {other}; expected {kind}"], sets[other], verb="evaluate", weights=fitted)
+@pytest.fixture(scope="module")
+def fitted(land, weights, tmp_path_factory):
+    """A probe for labels of images."""
+    from spectralgpt import probe
+
+    folder = tmp_path_factory.mktemp("fitted") / "probe"
+    probe(land, weights=weights, method="ridge", folds=2, repeats=1, out=folder)
+    return folder
 
 
-def test_classes_that_a_probe_does_not_have(probe, weights, tmp_path, spectralgpt):
-    folder = class_folders(tmp_path / "land", COUNTS)
-    assert spectralgpt("probe", folder, "--weights", weights, *QUICK, "--out", tmp_path / "fitted").code == 0
-    class_folders(tmp_path / "land", {"a": 0, "b": 0, "town": 6})
+def test_a_probe_of_another_kind_of_labels(probe, fitted, tmp_path):
+    """Classes of images are not taken for codes of masks."""
+    sea = masked(tmp_path / "sea", count=2)
+    probe(["kind 'mask'; expected 'class'"], sea, verb="evaluate", weights=fitted)
+
+
+def test_classes_that_a_probe_does_not_have(probe, fitted, tmp_path):
+    folder = class_folders(tmp_path / "land", {**COUNTS, "town": 6})
     words = ["found 6 images with a label outside the classes", "town/town_0.tif", "and 2 more"]
-    probe(words, folder, verb="evaluate", weights=tmp_path / "fitted")
+    probe(words, folder, verb="evaluate", weights=fitted)
 
 
-def test_evaluating_with_weights_without_a_head(probe, tmp_path):
-    words = ["found weights for pretraining", "spectralgpt probe DATA"]
-    probe(words, class_folders(tmp_path / "land", COUNTS), verb="evaluate")
+def test_a_part_that_is_not_there(probe, land, fitted):
+    probe(["no sample in the part test"], land, "--part", "test", verb="evaluate", weights=fitted)
 
 
-def test_a_part_that_is_not_there(probe, weights, tmp_path, spectralgpt):
-    folder = class_folders(tmp_path / "land", COUNTS)
-    assert spectralgpt("probe", folder, "--weights", weights, *QUICK, "--out", tmp_path / "fitted").code == 0
-    probe(["no sample in the part test"], folder, "--part", "test", verb="evaluate", weights=tmp_path / "fitted")
+def test_evaluating_with_weights_without_a_head(probe, land):
+    probe(["found weights for pretraining", "spectralgpt probe DATA"], land, verb="evaluate")
+
+
+@pytest.mark.parametrize("apart", ["nan", -1.0])
+def test_distances_that_are_none(apart, probe, land):
+    probe([f"--apart {apart}; expected kilometres"], land, "--apart", apart, verb="evaluate")

@@ -99,6 +99,14 @@ def label_reading(options: LabelOptions) -> "LabelReading":
     )
 
 
+def check_apart(apart: float | int) -> None:
+    """OptionError for a distance that is none."""
+    from spectralgpt.errors import OptionError, argument
+
+    if not 0 <= apart < 20_000:  # also of NaN
+        raise OptionError(argument("apart", apart), "kilometres, 0 or more")
+
+
 def _codes(text: str | None) -> tuple[int, ...]:
     from spectralgpt.errors import OptionError, argument
 

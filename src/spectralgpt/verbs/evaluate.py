@@ -98,12 +98,13 @@ def evaluate(
 
     from spectralgpt.report.evaluation import check_report_target
     from spectralgpt.verbs._answering import opened_answerer
-    from spectralgpt.verbs._labels import opened_parts
+    from spectralgpt.verbs._labels import check_apart, opened_parts
 
     start = time.perf_counter()
     folder = None if out is None else Path(out)
     if folder is not None:
         check_report_target(folder)
+    check_apart(options["apart"])
     answerer = opened_answerer(options, encoder)
     labels = opened_parts([("", data)], options, progress, answerer.known_classes)
     announce(labels.text)

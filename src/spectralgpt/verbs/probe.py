@@ -134,7 +134,7 @@ def probe(
     import time
 
     from spectralgpt.report.evaluation import check_report_target
-    from spectralgpt.verbs._labels import IMAGE_TARGETS, opened_parts
+    from spectralgpt.verbs._labels import IMAGE_TARGETS, check_apart, opened_parts
     from spectralgpt.verbs._probe_run import PROBE_FILES, findings_of, keep, probe_run
     from spectralgpt.verbs._probing import trial_of
     from spectralgpt.weights import load_model
@@ -144,7 +144,8 @@ def probe(
     if folder is not None:
         check_report_target(folder, PROBE_FILES)
     numbers = _shots(shots)
-    _check_counts(repeats, folds, options["apart"])
+    _check_counts(repeats, folds)
+    check_apart(options["apart"])
     model = load_model(options["weights"], options["device"])
     labels = opened_parts([("train" if val or test else "", data), ("val", val), ("test", test)], options, progress)
     announce(labels.text)
@@ -176,15 +177,13 @@ def _shots(text: str | None) -> tuple[int, ...]:
     return found
 
 
-def _check_counts(repeats: int | None, folds: int, apart: float | int) -> None:
+def _check_counts(repeats: int | None, folds: int) -> None:
     from spectralgpt.errors import OptionError, argument
 
     if repeats is not None and repeats < 1:
         raise OptionError(argument("repeats", repeats), "1 or more")
     if folds < 2:
         raise OptionError(argument("folds", folds), "2 or more")
-    if not 0 <= apart < 20_000:  # also of NaN
-        raise OptionError(argument("apart", apart), "kilometres, 0 or more")
 
 
 def _result(run: "ProbeRun", findings: "Findings", out: Path | None, seconds: float) -> Probed:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Integer, UInt8
 from matplotlib.image import imsave
 
 from spectralgpt.report.evaluation.colours import class_colours, coloured_mask
@@ -60,7 +60,7 @@ def gallery_parts(galleries: Sequence[SampleGallery], classes: Sequence[ClassRow
     return joined(parts)
 
 
-def _legend(masks: Sequence[IndexMask], classes: Sequence[ClassRow], colours: Sequence[str]) -> Markup:
+def _legend(masks: Sequence[Integer[np.ndarray, "_ _"]], classes: Sequence[ClassRow], colours: Sequence[str]) -> Markup:
     """The classes that are in the masks."""
     present = sorted({index for mask in masks for index in np.unique(mask).tolist()})
     entries = [element("li", swatch(colours[index]), classes[index].name) for index in present if index >= 0]
