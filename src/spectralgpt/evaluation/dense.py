@@ -89,7 +89,7 @@ def run_dense(
         seed=seed,
     )
     fitted_to = np.unique(np.concatenate([np.concatenate([each.train, *_judges(each)]) for each in rounds.rounds]))
-    drawn = sample_pixels(dense, fitted_to, len(classes), seed, budget=budget)
+    drawn = sample_pixels(dense, fitted_to, len(classes), seed, budget=budget, contents=contents)
     check_finite(drawn.features, [names[image] for image in drawn.image])
     aim = aim_of(kind, len(classes))
     auto = auto or only_auto

@@ -47,10 +47,11 @@ def choose_among_pixels(
     classes: int,
     *,
     budget: int = BUDGET,
+    contents: Sequence[str] = (),
 ) -> Chosen:
-    """The same for pixels, drawn from the round's images."""
+    """The same for pixels, drawn from the round's images. contents: a hash per image, as for `sample_pixels`."""
     images = np.unique(np.concatenate([each.train, *(judge for _, judge in each.inner)]))
-    drawn = sample_pixels(dense, images, classes, each.seed, budget=budget)
+    drawn = sample_pixels(dense, images, classes, each.seed, budget=budget, contents=contents)
     train, inner = pixel_pairs(drawn, each)
     aim = aim_of(kind, classes)
     found = [choose(method, drawn.features, drawn.targets, inner, aim, each.seed, samples=train) for method in methods]

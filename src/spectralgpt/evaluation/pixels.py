@@ -1,7 +1,7 @@
 """Labelled pixels: what gives their features, and a draw of them to fit read-outs to."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -63,18 +63,21 @@ def sample_pixels(
     seed: int = 0,
     *,
     budget: int = BUDGET,
+    contents: Sequence[str] = (),
 ) -> DrawnPixels:
     """Labelled, valid pixels, as many of each class and image as there are, up to budget / (images x classes).
 
     Each counts as many pixels as it stands for: those of its class and image, per drawn one. What is drawn of an image
-    depends on the seed, its name, and the number of images and classes; neither on their order nor on other images'
-    labels. DataError where no pixel is labelled and valid.
+    depends on the seed, its content (a hash per image; its name where none are given), and the number of images and
+    classes; neither on their order nor on other images' labels. DataError where no pixel is labelled and valid.
     """
     most = max(1, budget // max(1, len(images) * classes))
     features, labels, weights, owners, rows = [], [], [], [], []
     for image in images.tolist():
         height, width = dense.shape(image)
-        drawn, label, weight = _drawn(dense, image, classes, seed, most)
+        drawn, label, weight = _drawn(
+            dense, image, classes, seed, most, contents[image] if len(contents) else dense.name(image)
+        )
         if not len(drawn):
             continue
         for window in strips(height, width):
@@ -101,14 +104,14 @@ def strips(height: int, width: int) -> Iterator[Window]:
 
 
 def _drawn(
-    dense: DenseFeatures, image: int, classes: int, seed: int, most: int
+    dense: DenseFeatures, image: int, classes: int, seed: int, most: int, content: str
 ) -> tuple[Int64[np.ndarray, " drawn"], Int64[np.ndarray, " drawn"], Float64[np.ndarray, " drawn"]]:
     """Numbers of the drawn pixels in the flat image, in order, their classes and weights: of each class, the pixels
     with the smallest keys."""
     height, width = dense.shape(image)
     valid = np.concatenate([dense.valid(image, window) for window in strips(height, width)])
     label = np.where(valid, dense.truth(image), -1).ravel()
-    name = int.from_bytes(hashlib.sha256(dense.name(image).encode()).digest()[:8], "big", signed=True)
+    name = int.from_bytes(hashlib.sha256(content.encode()).digest()[:8], "big", signed=True)
     drawn, weights = [], []
     for number in range(classes):
         found = np.flatnonzero(label == number)

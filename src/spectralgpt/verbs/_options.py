@@ -133,7 +133,7 @@ class LabelOptions(ReadingOptions, total=False):
 
     masks: Annotated[
         PathLike | None,
-        Option("Folder of the masks of the images; default: the folder named like masks or labels beside them."),
+        Option("Folder of the masks of the images; default: a folder in DATA that is named like masks or labels."),
     ]
     after: Annotated[PathLike | None, Option("Folder of the later images, where DATA holds the earlier ones of pairs.")]
     label: Annotated[str | None, Option("Column of a table that holds the label; default: by its name.")]

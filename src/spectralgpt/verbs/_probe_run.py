@@ -313,7 +313,8 @@ def final_choice(run: ProbeRun, trial: Trial, method: str) -> "tuple[Chosen, Int
     if run.vectors is not None:
         with fit_threads(run.vectors):
             return choose_among(found, run.vectors, targets_of(trial), each, kind), used
-    return choose_among_pixels(found, model_pixels(run, run.model), each, kind, len(trial.classes)), used
+    dense = model_pixels(run, run.model)
+    return choose_among_pixels(found, dense, each, kind, len(trial.classes), contents=trial.contents), used
 
 
 def lasting_name(weights: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from spectralgpt.errors import counted
+from spectralgpt.errors import DataError, counted
 from spectralgpt.verbs._labels import IMAGE_TARGETS
 
 if TYPE_CHECKING:
@@ -22,13 +22,18 @@ WORDS = {
     "logistic": "logistic regression",
     "trees": "extra trees",
 }
-"""Methods in words."""
+"""Methods in words, where their names are not."""
 
 MOST_THUMBNAILS = 400
 """Images of which predicted masks are kept for the report."""
 
 LARGEST_THUMBNAIL = 1024
 """Columns of an image above which its predicted mask is not kept."""
+
+
+def in_words(features: str, method: str) -> str:
+    """Features and method in words."""
+    return ", ".join(filter(None, (features, WORDS.get(method, method))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +109,7 @@ class Judged:
     @property
     def title(self) -> str:
         """Features and method in words."""
-        return ", ".join(filter(None, (self.features, WORDS.get(self.method, self.method))))
+        return in_words(self.features, self.method)
 
     def intervals(self, target: "TargetKind") -> dict[str, "Interval"]:
         """Every score of the target with its interval, by name."""
@@ -153,10 +158,21 @@ def trial_of(
     notes: tuple[str, ...] = ()
     parts: Parts | Places = places
     if split == "given" or (split == "auto" and "test" in splits):
-        if "test" not in splits:
+        if "test" not in splits and "val" in splits:
             splits = ["test" if each == "val" else each for each in splits]
-        parts = given_parts(splits, truth, [one.name for one in data.classes])
-        notes = tuple(_neighbours(data, splits, apart))
+            notes = ("the split has no test part: the part val is reported, and inner folds of train choose",)
+        try:
+            parts = given_parts(splits, truth, [one.name for one in data.classes])
+        except DataError as error:
+            raise error.about(data.source) from None
+        notes = (*notes, *_neighbours(data, splits, apart))
+    elif places.count < 2:
+        raise DataError(
+            f"{data.source}: all {len(samples)} samples lie in one place",
+            "at least two places, to hold one back",
+            "Give a test part, or groups that may be in different parts, or",
+            ("apart", 0),
+        )
     elif split == "auto" and any(splits):
         notes = (
             f"the data's own split ({', '.join(sorted(set(splits) - {''}))}) has no test part, so folds over places "

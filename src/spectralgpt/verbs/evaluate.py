@@ -54,7 +54,7 @@ class Evaluated:
     def __str__(self) -> str:
         width = max(map(len, self.scores))
         lines = [
-            f"{self.name} on {self.part}: {self.counts['images']} images at {self.counts['places']} places, "
+            f"{self.name}; {self.part}: {self.counts['images']} images at {self.counts['places']} places, "
             f"{self.counts['classes_present']} of {self.counts['classes']} classes in the truth",
         ]
         for name, value in self.scores.items():

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from spectralgpt.progress import silent, unheard
@@ -15,11 +16,13 @@ from spectralgpt.verbs._options import (
     ShowProgress,
     with_shared_options,
 )
+from spectralgpt.verbs._probing import WORDS, in_words
 
 CHOICES_SHOWN = 3
 """Different choices that the text lists, the most frequent first."""
 
 if TYPE_CHECKING:
+    from spectralgpt.data.labels import LabelledSet
     from spectralgpt.verbs._judged_page import Findings
     from spectralgpt.verbs._probe_run import ProbeRun
 
@@ -62,6 +65,7 @@ class Probed:
     per_class: Mapping[str, int]
     methods: tuple[ScoreOfMethod, ...]
     chosen: tuple[str, ...]
+    curve: Mapping[str, Mapping[str, tuple[float, ...]]]
     split: str
     seen: int
     fingerprint: str
@@ -71,15 +75,19 @@ class Probed:
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        by = f"{self.methods[0].features}, {self.method}"
+        by = in_words(self.methods[0].features, self.method)
         lines = [f"{self.score} {self.value:.3f} (95 % interval {self.low:.3f} to {self.high:.3f}): {by}"]
         others = [f"{name} {value:.3f}" for name, value in self.scores.items() if name != self.score]
         lines.append(f"{self.split}; {', '.join(others)}")
-        width = max(len(f"{each.features}, {each.method}") for each in self.methods)
-        for each in self.methods:
-            name = f"{each.features}, {each.method}".ljust(width)
-            lines.append(f"  {name}  {_interval(each.value, each.low, each.high)}{_difference(each)}")
+        names = [in_words(each.features, each.method) for each in self.methods]
+        for name, each in zip(names, self.methods, strict=True):
+            lines.append(
+                f"  {name.ljust(max(map(len, names)))}  {_interval(each.value, each.low, each.high)}{_difference(each)}"
+            )
         lines.append(f"chosen: {'; '.join(self.chosen[:CHOICES_SHOWN])}")
+        for method, points in self.curve.items():
+            means = ", ".join(f"{shots}: {mean(values):.3f}" for shots, values in points.items())
+            lines.append(f"{self.score} by images per class, {WORDS.get(method, method)}: {means}")
         if self.seen:
             lines.append(f"NOT COMPARABLE: pretraining saw {self.seen} of these images, so the score is too good")
         if self.out is not None:
@@ -115,7 +123,7 @@ def probe(
     held back in turn.
 
     Args:
-        val: Labelled images to choose by; default: the part val of DATA, else inner folds.
+        val: Labelled images to choose by, where there is a test part; default: the part val of DATA, else inner folds.
         test: Labelled images to report on; all of DATA is then trained on. Default: the part test of DATA, else
             cross-validation by place.
         out: Folder for the report (report.html, metrics.json) and the fitted probe; default: neither is kept.
@@ -147,7 +155,8 @@ def probe(
     _check_counts(repeats, folds)
     check_apart(options["apart"])
     model = load_model(options["weights"], options["device"])
-    labels = opened_parts([("train" if val or test else "", data), ("val", val), ("test", test)], options, progress)
+    labels = opened_parts([("train" if test else "", data), ("val", val), ("test", test)], options, progress)
+    _check_val(labels.data, val is not None)
     announce(labels.text)
     trial = trial_of(
         labels.data,
@@ -162,6 +171,18 @@ def probe(
     if folder is not None:
         keep(folder, run, findings)
     return _result(run, findings, folder, time.perf_counter() - start)
+
+
+def _check_val(data: "LabelledSet", given: bool) -> None:
+    """DataError for a validation part without anything to report on."""
+    from spectralgpt.errors import DataError
+
+    if given and not any(sample.split == "test" for sample in data.samples):
+        raise DataError(
+            f"{data.source}: found labels to choose by, and no test part to report on",
+            "the part test in the data, or test='TEST'",
+            "Without a test part, inner folds choose, and no val is needed",
+        )
 
 
 def _shots(text: str | None) -> tuple[int, ...]:
@@ -188,7 +209,6 @@ def _check_counts(repeats: int | None, folds: int) -> None:
 
 def _result(run: "ProbeRun", findings: "Findings", out: Path | None, seconds: float) -> Probed:
     from spectralgpt.verbs._judged_page import settings_of
-    from spectralgpt.verbs._probing import WORDS
 
     trial, main = findings.trial, findings.main
     first = next(iter(findings.intervals))
@@ -196,7 +216,7 @@ def _result(run: "ProbeRun", findings: "Findings", out: Path | None, seconds: fl
     per_class = trial.truth[main.samples].sum(axis=0)
     return Probed(
         target=trial.data.target,
-        method=WORDS.get(main.method, main.method),
+        method=main.method,
         score=first,
         value=value.value,
         low=value.low,
@@ -214,6 +234,11 @@ def _result(run: "ProbeRun", findings: "Findings", out: Path | None, seconds: fl
         per_class=dict(zip(trial.classes, map(int, per_class), strict=True)),
         methods=tuple(_methods(findings, first)),
         chosen=tuple(settings_of(main)),
+        curve={
+            line.method: {str(at): tuple(map(float, row)) for at, row in zip(line.shots, line.values, strict=True)}
+            for curve in findings.curves
+            for line in curve.lines
+        },
         split=trial.how,
         seen=run.seen,
         fingerprint=run.model.fingerprint(),
@@ -226,18 +251,15 @@ def _result(run: "ProbeRun", findings: "Findings", out: Path | None, seconds: fl
 
 def _methods(findings: "Findings", score: str) -> Iterator[ScoreOfMethod]:
     """The score of everything that was judged, the probe itself first."""
-    from spectralgpt.verbs._probing import WORDS
-
     own = findings.intervals[score]
-    method = WORDS.get(findings.main.method, findings.main.method)
-    yield ScoreOfMethod(findings.main.features, method, own.value, own.low, own.high, 0.0, 0.0, 0.0)
+    yield ScoreOfMethod(findings.main.features, findings.main.method, own.value, own.low, own.high, 0.0, 0.0, 0.0)
     for other, intervals, differences in zip(
         findings.others, findings.other_intervals, findings.differences, strict=True
     ):
         one, less = intervals[score], differences[score]
         yield ScoreOfMethod(
             other.features,
-            WORDS.get(other.method, other.method),
+            other.method,
             one.value,
             one.low,
             one.high,
