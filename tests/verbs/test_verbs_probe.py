@@ -32,7 +32,7 @@ def test_a_folder_of_class_folders(folder, weights, spectralgpt):
     }  # fmt: skip
     assert found["per_class"] == {"forest": 5, "town": 4, "water": 6}
     assert (found["target"], found["score"], found["seen"], found["out"]) == ("class", "accuracy", 0, None)
-    names = ["chosen method", "k-nearest neighbours", "ridge", "logistic regression"]
+    names = ["auto", "knn", "ridge", "logistic"]
     assert [each["method"] for each in found["methods"]] == names
     assert listing(folder.parent) == before, "nothing is written beside the data"
 
@@ -145,6 +145,12 @@ def test_fewer_images_than_shots_are_said(folder, weights, tmp_path, spectralgpt
     assert ended.code == 0, ended.err
     (curve,) = metrics(out)["curves"]
     assert curve["lines"][0]["shots"] == [1, 3]
+    assert ended.json["curve"] == {"ridge": dict(zip(("1", "3"), curve["lines"][0]["values"], strict=True))}
+    assert re.search(
+        r"^accuracy by images per class, ridge: 1: [01]\.\d{3}, 3: ",
+        spectralgpt(*command[:-1], "--shots", "1,3").out,
+        re.M,
+    )
     assert "no class has more than 3 training images: the curve ends there" in ended.err
     assert re.search(r"fewer than 3 training images, so all of them: .*town", ended.err)
     none = spectralgpt(*command, "--shots", "50")

@@ -233,3 +233,12 @@ def test_evaluating_with_weights_without_a_head(probe, land):
 @pytest.mark.parametrize("apart", ["nan", -1.0])
 def test_distances_that_are_none(apart, probe, land):
     probe([f"--apart {apart}; expected kilometres"], land, "--apart", apart, verb="evaluate")
+
+
+def test_a_validation_part_without_a_test_part(tmp_path, weights, spectralgpt):
+    data = class_folders(tmp_path / "data", {"water": 2, "town": 2})
+    val = class_folders(tmp_path / "val", {"water": 2, "town": 2}, first=50)
+    ended = spectralgpt("probe", data, "--val", val, "--weights", weights)
+    assert ended.code == 2
+    assert "no test part to report on" in ended.err
+    assert "Traceback" not in ended.err
