@@ -176,8 +176,8 @@ def findings_of(run: ProbeRun, rounds: Splitting, *, baselines: bool, shots: Seq
     own = _judged_by_model(run, trial)
     main = own["auto" if run.auto else run.methods[0]]
     others = [each for each in own.values() if each is not main]
-    others += _baselines(run, trial) if baselines else []
     curves, notes = [], [*trial.notes, *main.notes]
+    others += _baselines(run, trial, notes) if baselines else []
     if shots and run.vectors is not None:
         curve, noted = curve_of(run, trial, run.vectors, shots)
         curves.append(curve)
@@ -238,8 +238,9 @@ def _is_known(run: ProbeRun) -> bool:
     return "images" in run.model.provenance or run.model.provenance.get("steps") == 0
 
 
-def _baselines(run: ProbeRun, trial: Trial) -> Iterator[Judged]:
-    """The same network untrained, and the baselines for these labels, each by the method it is read with."""
+def _baselines(run: ProbeRun, trial: Trial, notes: list[str]) -> Iterator[Judged]:
+    """The same network untrained, and the baselines for these labels, each by its method. notes: of missing bands."""
+    from spectralgpt.errors import BandError
     from spectralgpt.evaluation import methods
     from spectralgpt.features import baselines
 
@@ -254,7 +255,11 @@ def _baselines(run: ProbeRun, trial: Trial) -> Iterator[Judged]:
             found = judge_images(trial, _vectors(run, baseline.images), baseline.title, asked, auto=auto)
         else:
             dense = baselines.BaselinePixels(run.data, baseline.pixels[run.data.target])
-            found = judge_pixels(trial, dense, baseline.title, asked, auto=auto, only_auto=auto)
+            try:
+                found = judge_pixels(trial, dense, baseline.title, asked, auto=auto, only_auto=auto)
+            except BandError as error:
+                notes.append(f"without the baseline {baseline.title}: {error.found}, expected {error.expected}")
+                continue
         yield found["auto" if auto else asked[0].name]
 
 
