@@ -227,7 +227,7 @@ def _facts(run: ProbeRun, trial: Trial) -> list[tuple[str, str]]:
         ("Images seen in pretraining", f"{run.seen} of {len(run.data.samples)}" if _is_known(run) else "unknown"),
         ("Data", f"{run.data.source}; content {content[:16]}"),
         ("Split", trial.how),
-        ("Read of the model", f"{run.read_out}, {'own' if run.own else 'model'} bands, {run.precision}"),
+        ("Read-out, bands, precision", f"{run.read_out}, {'own' if run.own else 'model'}, {run.precision}"),
         ("Seed", str(run.seed)),
         ("Versions", f"spectralgpt {__version__}, torch {torch.__version__}, scikit-learn {sklearn.__version__}"),
     ]

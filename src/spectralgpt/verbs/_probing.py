@@ -68,8 +68,8 @@ class Judged:
     """Answers of one method on one kind of features.
 
     tables: one per repeat, each of the reported samples. samples: their indices; places: of them. likely: probabilities
-    of the classes of images, mean over repeats; predicted: thumbnails of masks in the first repeat, by sample; each is
-    None for the other kind of labels. choices: what was chosen in each round.
+    of the classes of images, mean over repeats; answered: those in most repeats; predicted: thumbnails of masks in the first
+    repeat, by sample; each is None for the other kind of labels. choices: what was chosen in each round.
     """
 
     features: str
@@ -82,6 +82,7 @@ class Judged:
     seconds: float
     notes: tuple[str, ...]
     likely: "Float32[np.ndarray, 'reported class'] | None" = None
+    answered: "Bool[np.ndarray, 'reported class'] | None" = None
     predicted: "Mapping[int, np.ndarray] | None" = None
 
     @property
@@ -252,6 +253,7 @@ def _judged(trial: Trial, title: str, outcome: "Outcome") -> Judged:
         seconds=outcome.seconds,
         notes=outcome.notes,
         likely=outcome.probabilities.mean(axis=0),
+        answered=outcome.answered.mean(axis=0) > 0.5,
     )
 
 
