@@ -68,8 +68,8 @@ class Judged:
     """Answers of one method on one kind of features.
 
     tables: one per repeat, each of the reported samples. samples: their indices; places: of them. likely: probabilities
-    of the classes of images, mean over repeats; answered: those in most repeats; predicted: thumbnails of masks in the first
-    repeat, by sample; each is None for the other kind of labels. choices: what was chosen in each round.
+    of the classes of images, mean over repeats; answered: those in most repeats; predicted: thumbnails of masks in the
+    first repeat, by sample; each is None for the other kind of labels. choices: what was chosen in each round.
     """
 
     features: str
