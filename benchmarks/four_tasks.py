@@ -171,7 +171,9 @@ def table(result: Mapping[str, Any]) -> str:
     lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
     weights = result["weights"]
     listed = [] if weights.get("lists_its_images") else [UNLISTED]
-    notes = [f"Weights: {weights['text']}", *listed, *NOTES, *seen_notes(cases)]
+    missing = ", ".join(title for name, title in TITLES.items() if name not in {case["set"] for case in cases})
+    gaps = [f"Not measured with these weights: {missing}."] if missing else []
+    notes = [f"Weights: {weights['text']}", *listed, *gaps, *NOTES, *seen_notes(cases)]
     return "\n".join(
         [
             "# Four tasks: probes of frozen features",
