@@ -270,7 +270,8 @@ def _card(findings: Findings, row: int, score: float) -> "SampleCard":
         return SampleCard(trial.names[index], pictures, truth_mask=sample.mask, predicted_mask=predicted, score=score)
     likely = main.likely[row]
     several = trial.data.target == "classes"
-    answered = np.flatnonzero(likely >= 0.5) if several else [int(likely.argmax())]
+    at_thresholds = likely >= 0.5 if main.answered is None else main.answered[row]
+    answered = np.flatnonzero(at_thresholds) if several else [int(likely.argmax())]
     return SampleCard(
         trial.names[index],
         pictures[:1],

@@ -152,8 +152,8 @@ def findings_of(run: ProbeRun, trial: Trial, *, baselines: bool, shots: Sequence
     own = _judged_by_model(run, trial)
     main = own["auto" if run.auto else run.methods[0]]
     others = [each for each in own.values() if each is not main]
-    others += _baselines(run, trial) if baselines else []
     curves, notes = [], [*trial.notes, *main.notes]
+    others += _baselines(run, trial, notes) if baselines else []
     if shots and run.vectors is not None:
         curve, noted = curve_of(trial, run.vectors, run.chosen_methods(), shots)
         curves.append(curve)
@@ -199,14 +199,15 @@ def _facts(run: ProbeRun, trial: Trial) -> list[tuple[str, str]]:
         seen_fact(run.model, run.seen, len(run.data.samples)),
         content_fact(trial),
         ("Split", trial.how),
-        ("Read of the model", f"{run.read_out}, {'own' if run.own else 'model'} bands, {run.precision}"),
+        ("Read-out, bands, precision", f"{run.read_out}, {'own' if run.own else 'model'}, {run.precision}"),
         ("Seed", str(run.seed)),
         version_fact(),
     ]
 
 
-def _baselines(run: ProbeRun, trial: Trial) -> Iterator[Judged]:
-    """The same network untrained, and the baselines for these labels, each by the method it is read with."""
+def _baselines(run: ProbeRun, trial: Trial, notes: list[str]) -> Iterator[Judged]:
+    """The same network untrained, and the baselines for these labels, each by its method. notes: of missing bands."""
+    from spectralgpt.errors import BandError
     from spectralgpt.evaluation import methods
     from spectralgpt.features import baselines
 
@@ -221,7 +222,11 @@ def _baselines(run: ProbeRun, trial: Trial) -> Iterator[Judged]:
             found = judge_images(trial, _vectors(run, baseline.images), baseline.title, asked, auto=auto)
         else:
             dense = baselines.BaselinePixels(run.data, baseline.pixels[run.data.target])
-            found = judge_pixels(trial, dense, baseline.title, asked, auto=auto, only_auto=auto)
+            try:
+                found = judge_pixels(trial, dense, baseline.title, asked, auto=auto, only_auto=auto)
+            except BandError as error:
+                notes.append(f"without the baseline {baseline.title}: {error.found}, expected {error.expected}")
+                continue
         yield found["auto" if auto else asked[0].name]
 
 

@@ -90,8 +90,8 @@ class Judged:
     """Answers of one method on one kind of features.
 
     tables: one per repeat, each of the reported samples. samples: their indices; places: of them. likely: probabilities
-    of the classes of images, mean over repeats; predicted: thumbnails of masks in the first repeat, by sample; each is
-    None for the other kind of labels. choices: what was chosen in each round.
+    of the classes of images, mean over repeats; answered: those in most repeats; predicted: thumbnails of masks in the
+    first repeat, by sample; each is None for the other kind of labels. choices: what was chosen in each round.
     """
 
     features: str
@@ -104,6 +104,7 @@ class Judged:
     seconds: float
     notes: tuple[str, ...]
     likely: "Float32[np.ndarray, 'reported class'] | None" = None
+    answered: "Bool[np.ndarray, 'reported class'] | None" = None
     predicted: "Mapping[int, np.ndarray] | None" = None
 
     @property
@@ -261,13 +262,16 @@ def image_table(
     answered: "Bool[np.ndarray, 'reported class']",
     likely: "Float32[np.ndarray, 'reported class']",
 ) -> "ConfusionCounts | LabelTable":
-    """The table of answers for images."""
+    """The table of answers for images; one without any answer, as nothing in it is valid, is an error of its class."""
+    import numpy as np
+
     from spectralgpt.metrics import ConfusionCounts, LabelTable
 
     truth = trial.truth[samples]
     if trial.data.target == "classes":
         return LabelTable(truth, answered, likely)
-    return ConfusionCounts.of_classes(truth.argmax(axis=1), answered.argmax(axis=1), truth.shape[1], likely)
+    predicted = np.where(answered.any(axis=1), answered.argmax(axis=1), -1)
+    return ConfusionCounts.of_classes(truth.argmax(axis=1), predicted, truth.shape[1], likely)
 
 
 def _judged(trial: Trial, title: str, outcome: "Outcome") -> Judged:
@@ -284,6 +288,7 @@ def _judged(trial: Trial, title: str, outcome: "Outcome") -> Judged:
         seconds=outcome.seconds,
         notes=outcome.notes,
         likely=outcome.probabilities.mean(axis=0),
+        answered=outcome.answered.mean(axis=0) > 0.5,
     )
 
 

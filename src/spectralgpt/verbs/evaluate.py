@@ -162,7 +162,7 @@ def _findings(
     trial = trial_of(data, split="places", apart=options["apart"], repeats=1, folds=1, seed=options["seed"])
     trial = trial.with_contents(hashes)
     everything = np.arange(len(data.samples))
-    likely = predicted = None
+    likely = answered = predicted = None
     if answerer.images is not None:
         cache = Cache.default()
         likely, answered = answered_images(answerer, data, cache, progress)
@@ -170,7 +170,20 @@ def _findings(
     else:
         table, predicted = answered_pixels(answerer, data, trial.names, progress)
     seeds = (options["seed"],)
-    main = Judged(answerer.name, "", (table,), everything, trial.places.ids, (), seeds, 0.0, (), likely, predicted)
+    main = Judged(
+        answerer.name,
+        "",
+        (table,),
+        everything,
+        trial.places.ids,
+        choices=(),
+        seeds=seeds,
+        seconds=0.0,
+        notes=(),
+        likely=likely,
+        answered=answered,
+        predicted=predicted,
+    )
     seen = seen_share(hashes, trained.hashes).count
     marks = [f"Training of the weights saw {seen} of {len(hashes)} images: the scores are too good."] if seen else []
     fitted = seen_share(hashes, answerer.fitted_to).count
