@@ -159,8 +159,10 @@ def _calibration(findings: Findings) -> "CalibrationBins":
     from spectralgpt.metrics import reliability
     from spectralgpt.report.evaluation import CalibrationBins
 
+    # bins of all repeats together; the error is the score, the mean over repeats
     found = reliability(_joined(findings))
-    return CalibrationBins(found.number[0], found.confidence[0], found.right[0], float(found.expected_error()[0]))
+    error = findings.intervals["calibration_error"].value
+    return CalibrationBins(found.number[0], found.confidence[0], found.right[0], error)
 
 
 def command_line() -> str:
