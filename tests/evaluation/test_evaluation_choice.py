@@ -69,11 +69,32 @@ def test_of_equal_thresholds_the_middle_one_is_taken():
     assert aims.second_threshold(flat, np.stack([1 - far, far], axis=1), np.ones(3))[0] == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("share", [0.02, 0.5])
+def test_the_threshold_of_two_areas_is_the_best_and_does_not_know_which_class_is_second(share):
+    random = np.random.default_rng(3)
+    second = random.random(300) < share
+    score = np.clip(random.normal(0.3 + 0.3 * second, 0.15), 0, 1).astype(np.float32)
+    truth, weight = np.stack([~second, second], axis=1), random.uniform(0.5, 2, 300)
+    likely = np.stack([1 - score, score], axis=1)
+    (chosen,) = aims.area_threshold(truth, likely, weight)
+
+    def iou(threshold):
+        answered = answers(likely, np.array([threshold]))
+        return jaccard_score(truth, answered, average="macro", sample_weight=weight)
+
+    best = aims.best_mean_iou(truth, likely, weight)
+    assert best == pytest.approx(iou(chosen)) == pytest.approx(max(iou(each) for each in np.unique(score)))
+    swapped = aims.best_mean_iou(truth[:, ::-1], likely[:, ::-1], weight)
+    assert swapped == pytest.approx(best)
+    alone = np.ones((300, 2), bool) & [True, False]
+    assert aims.area_threshold(alone, likely, weight).tolist() == [0.5]
+
+
 @pytest.mark.parametrize(("kind", "classes", "name", "thresholds"), [
     ("class", 4, "accuracy", False),
     ("classes", 4, "mean average precision", True),
     ("mask", 4, "mean IoU", False),
-    ("mask", 2, "F1 at its best threshold", True),
+    ("mask", 2, "mean IoU at its best threshold", True),
     ("change", 2, "F1 at its best threshold", True),
 ])  # fmt: skip
 def test_each_kind_of_labels_has_an_aim(kind, classes, name, thresholds):

@@ -97,18 +97,29 @@ def second_threshold(truth: Truth, probabilities: Likely, weight: Weight) -> Flo
     return np.array([_best_cut(truth[:, 1], probabilities[:, 1], weight)[1]], np.float64)
 
 
+def best_mean_iou(truth: Truth, probabilities: Likely, weight: Weight) -> float:
+    """Mean IoU of two classes at its best threshold."""
+    return _best_areas(truth, probabilities, weight)[0]
+
+
+def area_threshold(truth: Truth, probabilities: Likely, weight: Weight) -> Float64[np.ndarray, " threshold"]:
+    """The one that maximizes the mean IoU of two classes; which of them comes second does not matter."""
+    return np.array([_best_areas(truth, probabilities, weight)[1]], np.float64)
+
+
 ONE_CLASS = Aim("accuracy", accuracy, log_likelihood)
 SEVERAL = Aim("mean average precision", mean_average_precision, log_likelihood, class_thresholds)
 AREAS = Aim("mean IoU", mean_iou, log_likelihood)
-ONE_AREA = Aim("F1 at its best threshold", best_f1, log_likelihood, second_threshold)
+TWO_AREAS = Aim("mean IoU at its best threshold", best_mean_iou, log_likelihood, area_threshold)
+BINARY_CHANGE = Aim("F1 at its best threshold", best_f1, log_likelihood, second_threshold)
 
-AIMS: Mapping[str, Aim] = {"class": ONE_CLASS, "classes": SEVERAL, "mask": AREAS, "change": ONE_AREA}
+AIMS: Mapping[str, Aim] = {"class": ONE_CLASS, "classes": SEVERAL, "mask": AREAS, "change": BINARY_CHANGE}
 """By kind of labels."""
 
 
 def aim_of(kind: str, classes: int) -> Aim:
     """What a choice aims at, for labels of this kind. A mask of two classes, like water or not, has a threshold."""
-    return ONE_AREA if kind == "mask" and classes == 2 else AIMS[kind]
+    return TWO_AREAS if kind == "mask" and classes == 2 else AIMS[kind]
 
 
 def _cuts(
@@ -126,12 +137,28 @@ def _cuts(
 def _best_cut(
     positive: Bool[np.ndarray, " sample"], scores: Float32[np.ndarray, " sample"], weight: Weight
 ) -> tuple[float, float]:
-    """The best F1, and its threshold: halfway to the next lower score; of several that are as good, the middle one."""
+    """The best F1, and its threshold."""
     if not positive.any():
         return 0.0, 0.5
     hits, misses, levels = _cuts(positive, scores, weight)
-    f1 = 2 * hits / (hits + misses + hits[-1])
-    best = np.flatnonzero(f1 >= f1.max() - TIE)
+    return _middle_of_the_best(2 * hits / (hits + misses + hits[-1]), levels)
+
+
+def _best_areas(truth: Truth, probabilities: Likely, weight: Weight) -> tuple[float, float]:
+    """The best mean IoU of two classes, and its threshold; 1/2 where only one occurs."""
+    if not truth.any(axis=0).all():
+        return mean_iou(truth, probabilities, weight), 0.5
+    hits, misses, levels = _cuts(truth[:, 1], probabilities[:, 1], weight)
+    second = hits / (hits[-1] + misses)
+    first = (misses[-1] - misses) / (misses[-1] + hits[-1] - hits)
+    return _middle_of_the_best((first + second) / 2, levels)
+
+
+def _middle_of_the_best(
+    scores: Float64[np.ndarray, " cut"], levels: Float64[np.ndarray, " cut"]
+) -> tuple[float, float]:
+    """The best score, and its threshold: halfway to the next lower level; of equally good ones, the middle."""
+    best = np.flatnonzero(scores >= scores.max() - TIE)
     cut = int(best[len(best) // 2])
     below = levels[cut + 1] if cut + 1 < len(levels) else 0.0
-    return float(f1.max()), float((levels[cut] + below) / 2)
+    return float(scores.max()), float((levels[cut] + below) / 2)

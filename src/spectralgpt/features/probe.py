@@ -52,10 +52,11 @@ class Probe:
         own: bool = False,
         precision: Precision = "auto",
         images: Iterable[str] = (),
+        reading: Mapping[str, str] | None = None,
         made: Mapping[str, str] | None = None,
     ) -> "Probe":
         """A probe of what was chosen. weights: the path or name of the model's; images: hashes of those that it was
-        fitted to or chosen by; made: data, seeds and scores, as texts."""
+        fitted to or chosen by; reading: options by which images were read; made: data, seeds and scores, as texts."""
         description = ProbeDescription(
             format=PROBE_FORMAT,
             version=PROBE_VERSION,
@@ -72,6 +73,7 @@ class Probe:
             rules=RULES,
             checksum="",
             images=tuple(sorted(set(images))),
+            reading=dict(reading or {}),
             made=dict(made or {}),
         )
         return cls(description, model, chosen.fitted)

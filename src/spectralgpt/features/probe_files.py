@@ -28,7 +28,8 @@ class ProbeDescription:
     method: of `evaluation.methods`; settings: what was chosen of it. thresholds: from which probability on a class
     applies, one per class, or one of the second class of two; empty where the likeliest class is the answer. weights,
     fingerprint: of the model that makes the features, as it was given. read_out, bands_as, precision: how it does.
-    rules: number of the rules by which features are made. images: hashes of the images that it was fitted to or chosen
+    rules: number of the rules by which features are made. reading: how its
+    images were read, like gsd. images: hashes of the images that it was fitted to or chosen
     by (`data.image_hash`). made: data, seeds, scores and versions, for people.
     checksum: SHA-256 of the numbers.
     """
@@ -48,6 +49,7 @@ class ProbeDescription:
     rules: int
     checksum: str
     images: tuple[str, ...] = ()
+    reading: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -1,10 +1,11 @@
 """Answers of weights with a head, or of a probe, for labelled images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spectralgpt.progress import Progress
+from spectralgpt.verbs._labels import read_with
 from spectralgpt.verbs._options import PathLike, ProbeOptions
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ class Answerer:
 
     targets: kinds of labels that it answers. classes: empty where they have no names; count: their number.
     thresholds: from which probability on a class is the answer, None for the likeliest. fitted_to: hashes of the images
-    that a probe was fitted to. images: probabilities (image, class) of a set's images; pixels: (row, column, class) of
-    an image's, and where it answers; one of them is None.
+    that a probe was fitted to; reading: options by which they were read. images: probabilities (image, class) of a
+    set's images; pixels: (row, column, class) of an image's, and where it answers; one of them is None.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Answerer:
     count: int
     thresholds: "np.ndarray | None"
     fitted_to: frozenset[str] = frozenset()
+    reading: Mapping[str, str] | None = None
     images: "Callable[[LabelledSet, Cache, Progress], np.ndarray] | None" = None
     pixels: "Callable[[Readable], tuple[np.ndarray, np.ndarray]] | None" = None
 
@@ -47,6 +49,17 @@ class Answerer:
         if self.images is None or not self.classes:
             return None
         return ClassList(self.classes, tuple(one.name for one in self.classes))
+
+    def other_reading(self, options: ProbeOptions) -> list[str]:
+        """What is to be said where images are read in another way than those that a probe was fitted to."""
+        now, then = read_with(options), self.reading
+        if then is None or now == then:
+            return []
+        ways = [
+            ", ".join(f"{name}={value!r}" for name, value in each.items()) or "without such options"
+            for each in (then, now)
+        ]
+        return [f"the probe was fitted to images that were read with other options: {ways[0]}; now {ways[1]}"]
 
 
 def opened_answerer(options: ProbeOptions, encoder: PathLike | None) -> Answerer:
@@ -95,6 +108,7 @@ def _of_probe(probe: "Probe") -> Answerer:
         count=len(probe.classes),
         thresholds=probe.thresholds,
         fitted_to=frozenset(probe.description.images),
+        reading=probe.description.reading,
         images=images if whole else None,
         pixels=None if whole else pixels,
     )

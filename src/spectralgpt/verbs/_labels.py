@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from spectralgpt.progress import Progress
-from spectralgpt.verbs._options import LabelledObject, LabelOptions, PathLike
+from spectralgpt.verbs._options import LabelledObject, LabelOptions, PathLike, ProbeOptions
 
 if TYPE_CHECKING:
     from spectralgpt.data.labels import ClassList, LabelledSet, LabelReading
@@ -38,7 +38,7 @@ def opened_parts(
     """The labelled images of sources as one set. parts: the split that a source is, empty for its own splits, and the
     source, None where not given. known: the classes of labels of images, where neither the user nor an earlier part
     gives them; labels outside them are refused. Raises InputError before anything is computed."""
-    from spectralgpt.data.labels import LabelledSet, find_labels, join, open_labels
+    from spectralgpt.data.labels import LabelledSet, MeasuredLabels, find_labels, join, open_labels
     from spectralgpt.errors import OptionError
 
     reading = label_reading(options)
@@ -59,7 +59,8 @@ def opened_parts(
             raise OptionError(f"found labels of the type {type(source).__name__}", "a path, or a LabelledSet")
         if sets and known is None:
             known, kinds = class_list(sets[0][1]), (sets[0][1].target,)
-    return Labels(join(sets), tuple(reports))
+    data = join(sets)
+    return Labels(data if data.target in IMAGE_TARGETS else MeasuredLabels(data), tuple(reports))
 
 
 def class_list(data: "LabelledSet") -> "ClassList | None":
@@ -71,6 +72,12 @@ def class_list(data: "LabelledSet") -> "ClassList | None":
     if data.target == "mask" and isinstance(data, FileSet):
         return ClassList(data.classes, tuple(map(str, data.codes)))
     return None
+
+
+def read_with(options: ProbeOptions) -> dict[str, str]:
+    """The options that change the pixels of an image, where they are given."""
+    given = {name: options[name] for name in ("gsd", "clouds", "nodata", "bands_as")}
+    return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def label_reading(options: LabelOptions) -> "LabelReading":
@@ -104,7 +111,7 @@ def check_apart(apart: float | int) -> None:
     from spectralgpt.errors import OptionError, argument
 
     if not 0 <= apart < 20_000:  # also of NaN
-        raise OptionError(argument("apart", apart), "kilometres, 0 or more")
+        raise OptionError(argument("apart", apart), "kilometres, from 0 to below 20,000")
 
 
 def _codes(text: str | None) -> tuple[int, ...]:

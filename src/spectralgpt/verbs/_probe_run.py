@@ -1,14 +1,14 @@
 """Probing: features of a model and of baselines, judged in the same rounds; the read-out that is kept."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._judged_page import Findings, settings_of
-from spectralgpt.verbs._labels import IMAGE_TARGETS, Labels
+from spectralgpt.verbs._labels import IMAGE_TARGETS, Labels, read_with
 from spectralgpt.verbs._learning_curve import curve_of
 from spectralgpt.verbs._options import ProbeOptions
 from spectralgpt.verbs._probing import (
@@ -47,7 +47,8 @@ class ProbeRun:
     """What is probed, and how features are made.
 
     methods: names of those that are judged on the model's features; auto: whether one of them is chosen. vectors: of
-    the images by the model, None for masks. hashes: of each image and its chips; seen: number of images that training
+    the images by the model, None for masks. reading: options by
+    which images were read. hashes: of each image and its chips; seen: number of images that training
     saw.
     """
 
@@ -63,6 +64,7 @@ class ProbeRun:
     seed: int
     progress: Progress
     vectors: "Float32[np.ndarray, 'image value'] | None" = None
+    reading: Mapping[str, str] = field(default_factory=dict)
     hashes: tuple[frozenset[str], ...] = ()
     seen: int = 0
 
@@ -107,6 +109,7 @@ def probe_run(
         cache=Cache.default(),
         seed=options["seed"],
         progress=progress,
+        reading=read_with(options),
     )
     trained = TrainedImages.of(model.provenance)
     if run.of_images:
@@ -270,6 +273,7 @@ def keep(folder: Path, run: ProbeRun, findings: Findings) -> None:
         own=run.own,
         precision=run.precision,
         images=(each for index in used.tolist() for each in run.hashes[index]),
+        reading=run.reading,
         made={
             "data": run.data.source,
             "split": trial.how,

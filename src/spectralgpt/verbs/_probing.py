@@ -179,7 +179,21 @@ def trial_of(
             f"the data's own split ({', '.join(sorted(set(splits) - {''}))}) has no test part, so folds over places "
             "are used; split='given' reports on its validation part",
         )
-    return Trial(data, truth, places, parts, (), repeats, folds, seed, notes)
+    return Trial(data, truth, places, parts, (), repeats, folds, seed, (*notes, *_unmeasured(data)))
+
+
+def _unmeasured(data: "LabelledSet") -> Iterator[str]:
+    """What is to be said of labels where nothing was measured."""
+    from spectralgpt.data.labels import MeasuredLabels, Selection
+
+    whole = data.whole if isinstance(data, Selection) else data
+    if isinstance(whole, MeasuredLabels):
+        labelled, dropped = whole.dropped
+        if dropped:
+            yield (
+                f"{dropped / labelled:.2%} of the labelled pixels have no valid data in their image: they are neither "
+                "fitted to nor scored"
+            )
 
 
 def _neighbours(data: "LabelledSet", splits: Sequence[str], apart: float | int) -> Iterator[str]:

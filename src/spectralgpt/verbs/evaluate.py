@@ -104,6 +104,7 @@ def evaluate(
     folder = None if out is None else Path(out)
     if folder is not None:
         check_report_target(folder)
+        _check_no_probe(folder)
     check_apart(options["apart"])
     answerer = opened_answerer(options, encoder)
     labels = opened_parts([("", data)], options, progress, answerer.known_classes)
@@ -113,6 +114,15 @@ def evaluate(
     if folder is not None:
         _write(folder, answerer, findings, labels, name, seen)
     return _result(answerer, findings, labels, name, seen, folder, time.perf_counter() - start)
+
+
+def _check_no_probe(folder: Path) -> None:
+    """TargetError for the folder of a probe: its report is the one on images that it was not fitted to."""
+    from spectralgpt.errors import TargetError
+    from spectralgpt.features.probe_files import is_probe
+
+    if is_probe(folder):
+        raise TargetError(f"{folder}: holds a probe and the report on it", "a folder without a probe", "Choose another")
 
 
 def _part(data: "LabelledSet", part: str) -> tuple[list[int], str]:
@@ -189,7 +199,13 @@ def _findings(
     fitted = seen_share(hashes, answerer.fitted_to).count
     if fitted:
         marks.append(f"The probe was fitted to {fitted} of {len(hashes)} images: the scores are too good.")
-    return Findings.of(trial, main, [], marks=marks, notes=(*notes, *trial.places.notes)), seen
+    return Findings.of(
+        trial,
+        main,
+        [],
+        marks=marks,
+        notes=(*answerer.other_reading(options), *notes, *trial.notes, *trial.places.notes),
+    ), seen
 
 
 def _write(folder: Path, answerer: "Answerer", findings: "Findings", labels: "Labels", part: str, seen: int) -> None:

@@ -7,6 +7,7 @@ from spectralgpt.data.labels.finding import find_labels
 from spectralgpt.data.labels.joined import JoinedSet, join
 from spectralgpt.data.labels.label_report import LabelReport
 from spectralgpt.data.labels.labelled import IGNORED, LabelledImage, LabelledSample, LabelledSet
+from spectralgpt.data.labels.measured import MeasuredLabels
 from spectralgpt.data.labels.opening import OpenedLabels, open_labels
 from spectralgpt.data.labels.reading import LabelReading
 from spectralgpt.data.labels.sample_set import SampleSet
@@ -24,6 +25,7 @@ __all__ = [
     "LabelledImage",
     "LabelledSample",
     "LabelledSet",
+    "MeasuredLabels",
     "OpenedLabels",
     "SampleSet",
     "Selection",
