@@ -79,7 +79,7 @@ def test_the_threshold_of_two_areas_is_the_best_and_does_not_know_which_class_is
     (chosen,) = aims.area_threshold(truth, likely, weight)
 
     def iou(threshold):
-        answered = answers(likely, np.array([threshold]))
+        answered = answers(likely, np.array([threshold], np.float64))
         return jaccard_score(truth, answered, average="macro", sample_weight=weight)
 
     best = aims.best_mean_iou(truth, likely, weight)

@@ -183,3 +183,43 @@ def test_an_earlier_report_is_replaced_and_a_failed_run_leaves_it(fitted, tmp_pa
     assert (out / "metrics.json").read_bytes() == before
     assert spectralgpt(*command, "--part", "train").code == 0
     assert (out / "metrics.json").read_bytes() != before
+
+
+def test_images_that_are_read_in_another_way_than_the_probe_s_are_said(fitted, spectralgpt):
+    labels, folder, _ = fitted
+    same = spectralgpt("evaluate", labels, "--weights", folder)
+    other = spectralgpt("evaluate", labels, "--weights", folder, "--nodata", "1")
+    assert (same.code, other.code) == (0, 0), other.err
+    assert "other options" not in same.err
+    assert "the probe was fitted to images that were read with other options: without such options; now" in other.err
+
+
+def test_the_folder_of_a_probe_keeps_its_own_report(fitted, spectralgpt):
+    labels, folder, _ = fitted
+    before = (folder / "metrics.json").read_bytes()
+    ended = spectralgpt("evaluate", labels, "--weights", folder, "--out", folder)
+    assert ended.code == 2
+    assert "holds a probe and the report on it" in ended.err
+    assert (folder / "metrics.json").read_bytes() == before
+
+
+def test_labels_without_measurements_are_not_scored_and_said(tmp_path, headed, spectralgpt):
+    import rasterio
+
+    data = masked(tmp_path / "sea")
+    whole = spectralgpt("evaluate", data, "--weights", headed / "mask", "--json")
+    paths = sorted((data / "images").glob("*.tif"))
+    for path in paths:
+        with rasterio.open(path, "r+") as file:
+            file.nodata = 0
+            values = file.read()
+            values[:, : file.height // 2] = 0
+            file.write(values)
+    half = spectralgpt("evaluate", data, "--weights", headed / "mask", "--json", "--out", tmp_path / "out")
+    assert (whole.code, half.code) == (0, 0), half.err
+    assert "of the labelled pixels have no valid data in their image" in half.err
+    assert "no valid data" not in whole.err
+    found = metrics(tmp_path / "out")
+    rows = [sum(row) for row in found["confusion"]]
+    assert rows == [each["count"] for each in found["classes"]], "the matrix has all that is scored"
+    assert 0 < sum(rows) < sum(whole.json["counts"].values()) * 10_000

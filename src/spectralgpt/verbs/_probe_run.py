@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spectralgpt.errors import counted
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._judged_page import Findings, settings_of
 from spectralgpt.verbs._labels import IMAGE_TARGETS, Labels, read_with
@@ -37,6 +38,9 @@ PROBE_FILES = ("probe.json", "probe.safetensors")
 
 PROBING = ("knn", "ridge", "logistic")
 """The methods among which `auto` chooses."""
+
+NOTES_KEPT = 12
+"""Notes of a probe."""
 
 CHOICES_LISTED = 5
 """Different choices that a report lists, the most frequent first."""
@@ -170,10 +174,16 @@ def findings_of(run: ProbeRun, trial: Trial, *, baselines: bool, shots: Sequence
         main,
         others,
         marks=_marks(run),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=_few(tuple(dict.fromkeys(notes))),
         curves=curves,
         facts=[*_facts(run, trial), ("Chosen", "; ".join(settings_of(main)[:CHOICES_LISTED]))],
     )
+
+
+def _few(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """The first notes, and how many more there are: many folds say much the same."""
+    more = len(notes) - NOTES_KEPT
+    return notes if more <= 0 else (*notes[:NOTES_KEPT], f"and {counted(more, 'more note')}")
 
 
 def _judged_by_model(run: ProbeRun, trial: Trial) -> dict[str, Judged]:

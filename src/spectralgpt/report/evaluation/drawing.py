@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -40,7 +41,9 @@ def drawn(draw: Callable[[], Figure], key: str, description: str) -> Markup:
     """The figure that `draw` makes, as SVG. key: makes the ids in it unique on the page. description: for those who do
     not see it."""
     # the style must hold while the figure is made: an axis takes its colours then
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": key}):
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": key}), warnings.catch_warnings():
+        # texts stay texts, so the reader's fonts draw a letter that Matplotlib's font does not have
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = draw()
         figure.patch.set_alpha(0)
         for axes in figure.axes:
