@@ -182,6 +182,26 @@ def test_images_that_are_no_raster_are_opened_by_the_data_set(tmp_path):
     assert result.report.notes == ("known",)
 
 
+def test_a_row_says_the_sensor_of_its_image_and_the_argument_that_of_the_others(tmp_path):
+    for index in range(2):
+        write(tmp_path / f"{index}.tif", land(SIDE, SIDE, index, 12 + index))
+    rows = table(tmp_path / "rows.csv", "image,label,bands\n0.tif,a,s2-l2a\n1.tif,b,\n")
+    data = opened(rows, bands="s2-l1c", trust_input=True).data
+    assert [data.read(index).image.bands[0].sensor for index in range(2)] == ["s2-l2a", "s2-l1c"]
+
+
+def test_bands_of_a_data_set_that_opens_its_images_itself_are_selected(tmp_path):
+    def opening(source: ImageSource):
+        return as_pixels(land(8, 8, int(source.name)), bands="s2-l1c", gsd=10)
+
+    samples = tuple(FileSample(name, ImageSource(name, (name,)), labels=(name,)) for name in ("0", "1"))
+    labels = FileLabels(str(tmp_path), "class", samples, open=opening)
+    image = open_labels(labels, LabelReading(bands="B3,B2")).data.read(1).image
+    assert [band.name for band in image.bands] == ["B3", "B2"]
+    assert np.array_equal(image.read().values[0], land(8, 8, 1)[[2, 1]])
+    assert "bands='landsat8-toa': the data set reads its images itself" in refused(labels, bands="landsat8-toa")
+
+
 def test_masks_with_codes_of_their_own(tmp_path):
     samples = []
     for index, codes in enumerate(((1, 2), (0, 255))):
