@@ -68,6 +68,23 @@ def mask_folders_in(folder: str) -> MaskFolders | None:
     return MaskFolders(path(images[0]), path(masks[0]))
 
 
+def refuse_pairs_without_masks(folder: str) -> None:
+    """DataError for folders of first and second images, which are no classes, as no folder holds their masks.
+
+    `a` and `b` may be classes.
+    """
+    names = {name.lower(): name for name in folders_of(folder)}
+    for one, two in zip(BEFORE_FOLDER_NAMES, AFTER_FOLDER_NAMES, strict=True):
+        if {one, two} <= set(names) and one != "a":
+            before, after = names[one], names[two]
+            raise DataError(
+                f"{folder}: found the folders {before} and {after} of pairs, and none that is called masks or labels",
+                "a folder of the masks of change",
+                f"Give {os.path.join(folder, before)}, with {argument('after', after)} and",
+                ("masks", "..."),
+            )
+
+
 def given_folders(source: str, masks: str | None, after: str | None) -> MaskFolders:
     """The folders that the arguments name: as paths, else below the source, else beside it.
 
