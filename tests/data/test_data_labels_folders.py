@@ -136,6 +136,14 @@ def test_pairs_without_masks_are_no_classes(tmp_path, part, before, after):
     assert read(tmp_path / part / before, after=after, masks="floods").target == "change"
 
 
+def test_masks_in_jpeg_files_are_refused(tmp_path):
+    masked(tmp_path)
+    for path in (tmp_path / "masks").iterdir():
+        path.rename(path.with_suffix(".JPG"))
+    with pytest.raises(DataError, match=r"masks: found 3 JPEG files \(mask_0.JPG.*as JPEG compression changes codes"):
+        read(tmp_path)
+
+
 def test_one_pair_of_files(tmp_path):
     image(tmp_path / "nanjing_2000-05-03.tif")
     image(tmp_path / "nanjing_2002-07-12.tif", 1)

@@ -294,6 +294,13 @@ def test_one_class_only(tmp_path):
     assert "found one class only, a; expected two or more" in refused(tmp_path)
 
 
+def test_an_image_that_cannot_be_read_does_not_make_one_class_of_two(tmp_path):
+    class_folders(tmp_path, {"a": 2, "b": 1})
+    (tmp_path / "b" / "b_0.tif").write_text("no image")
+    assert refused(tmp_path).startswith(f"{tmp_path}/b/b_0.tif: cannot be opened as an image")
+    assert "one class" not in refused(tmp_path)
+
+
 def test_pairs_that_are_none(tmp_path):
     pairs(tmp_path / "apart", transform=moved(1000))
     assert "found 2 pairs of images that do not overlap: before/0.tif, before/1.tif" in refused(tmp_path / "apart")
@@ -302,6 +309,17 @@ def test_pairs_that_are_none(tmp_path):
     pairs(tmp_path / "bands")
     write(tmp_path / "bands" / "after" / "1.tif", land(SIDE, SIDE, 1, 12), names=NAMES[:12])
     assert "found 1 pair of images with different bands: before/1.tif" in refused(tmp_path / "bands")
+
+
+def test_a_file_is_no_pair_with_itself(tmp_path):
+    pairs(tmp_path, 3)
+    for index in (1, 2):
+        (tmp_path / "after" / f"{index}.tif").unlink()
+        (tmp_path / "after" / f"{index}.tif").symlink_to(tmp_path / "before" / f"{index}.tif")
+    assert "found 2 pairs of a file with itself: before/1.tif, before/2.tif; expected" in refused(tmp_path)
+    lines = "".join(f"before/{index}.tif,before/{index}.tif,masks/{index}.tif\n" for index in range(3))
+    rows = table(tmp_path / "rows.csv", f"before,after,mask\n{lines}")
+    assert "found 3 pairs of a file with itself: before/0.tif+before/0.tif, " in refused(rows)
 
 
 def test_masks_of_change_have_two_codes(tmp_path):

@@ -53,6 +53,10 @@ class StoredMask:
 def read_mask(path: str) -> StoredMask:
     """The mask in a file. RasterError unless it has one band of whole numbers, and where it cannot be read."""
     with open_dataset(path) as dataset:
+        if dataset.driver == "JPEG":
+            raise RasterError(
+                f"{path}: found a JPEG file", "a mask without loss, like PNG or TIFF, as JPEG compression changes codes"
+            )
         if dataset.count != 1:
             raise RasterError(f"{path}: found {dataset.count} bands", "a mask with one band, of the classes' codes")
         try:

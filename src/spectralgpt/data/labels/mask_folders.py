@@ -8,6 +8,8 @@ from spectralgpt.data.file_labels import FileLabels, FileSample
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.labels.faults import Fault, Faults
 from spectralgpt.data.labels.listing import (
+    JPEG_SUFFIXES,
+    files_below,
     folders_of,
     image_files_below,
     images_below,
@@ -120,6 +122,7 @@ def of_mask_folders(source: str, folders: MaskFolders, split: str = "") -> FileL
     if not images:
         raise DataError(f"{folders.images}: found no image", "at least one")
     if not masks:
+        _refuse_jpeg(folders.masks)
         raise DataError(f"{folders.masks}: found no mask", "one for each image")
     of_mask = _partners_of(folders.images, images, folders.masks, masks, "mask", faults)
     notes = _spare(folders.masks, masks, set(of_mask.values()), "mask", "image")
@@ -138,6 +141,16 @@ def of_mask_folders(source: str, folders: MaskFolders, split: str = "") -> FileL
         sample = FileSample(name, image, mask=masks[of_mask[index]], split=split or part)
         samples.append(replace(sample, after=afters[of_after[index]]) if afters else sample)
     return FileLabels(source, "change" if folders.after else "mask", tuple(samples), notes=tuple(notes))
+
+
+def _refuse_jpeg(folder: str) -> None:
+    """DataError for a folder with JPEG files."""
+    below = [name_below(path, folder) for path in files_below(folder) if path.lower().endswith(JPEG_SUFFIXES)]
+    if below:
+        raise DataError(
+            f"{folder}: found {counted(len(below), 'JPEG file')} ({first_few(below, 4)})",
+            "masks without loss, like PNG or TIFF, as JPEG compression changes codes",
+        )
 
 
 def _images(path: str) -> list[ImageSource]:

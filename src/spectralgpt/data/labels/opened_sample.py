@@ -1,5 +1,6 @@
 """A sample whose files were opened and checked: its image, what is known of it, what is wrong with it."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +21,7 @@ from spectralgpt.products import open_raster
 from spectralgpt.raster import Grid, Raster, Readable
 
 OTHER_PIXELS = Fault("image", "with a mask of another size", "one pixel of the mask per pixel of the image")
+ONE_FILE = Fault("pair", "of a file with itself", "an image before and another one after")
 ELSEWHERE = Fault("image", "with a mask of another CRS or transform", "the grid of the image")
 
 Opener = Callable[[ImageSource], Readable]
@@ -98,6 +100,8 @@ def open_sample(
 
     codes: of the set, in which those of a mask that is coded differently are counted. ignore: codes that are left out.
     """
+    if sample.after is not None and _files(sample.image) == _files(sample.after):
+        return OpenedSample(sample, faults=((ONE_FILE, sample.name),))
     try:
         image = opened(sample.image)
         if sample.after is not None:
@@ -135,6 +139,10 @@ def open_sample(
         date=sample.date or (iso_date(days[0]) if days else ""),
         warnings=warnings,
     )
+
+
+def _files(image: ImageSource) -> list[str]:
+    return [os.path.realpath(path) for path in image.paths]
 
 
 def in_codes_of_set(

@@ -96,7 +96,8 @@ def _coding(labels: FileLabels, usable: Sequence[OpenedSample], reading: LabelRe
     try:
         return coding_of(labels, usable, reading, faults)
     except InputError as error:
-        faults.add_error(labels.source, error)
+        if len(usable) == len(labels.samples):  # else it may be for want of the images that could not be opened
+            faults.add_error(labels.source, error)
         faults.refuse()
         raise
 
