@@ -301,6 +301,24 @@ def test_an_image_that_cannot_be_read_does_not_make_one_class_of_two(tmp_path):
     assert "one class" not in refused(tmp_path)
 
 
+def test_a_class_that_masks_declare_as_nodata_is_said(tmp_path):
+    masked(tmp_path, codes=(0, 1), nodata=0)
+    message = refused(tmp_path)
+    assert "found one class only, class 1; masks declare 0 as nodata, so such pixels are not labelled" in message
+    assert "dataset.nodata = None" in message
+    assert "masks declare 0 as nodata" in refused(tmp_path, classes="no,yes")
+    toml = table(tmp_path / "c.toml", '[classes]\n0 = "no"\n1 = "yes"\n')
+    assert "0 (no) is declared as nodata in masks: such pixels are not labelled" in (
+        opened(tmp_path, classes=str(toml)).report.notes
+    )
+    masked(tmp_path, codes=(1,), nodata=0)  # declared, but it does not occur
+    assert "nodata" not in refused(tmp_path)
+    pairs(tmp_path / "pairs")
+    for index in range(2):
+        mask(tmp_path / "pairs" / "masks" / f"{index}.tif", nodata=0)
+    assert "in masks of change; masks declare 0 as nodata" in refused(tmp_path / "pairs")
+
+
 def test_pairs_that_are_none(tmp_path):
     pairs(tmp_path / "apart", transform=moved(1000))
     assert "found 2 pairs of images that do not overlap: before/0.tif, before/1.tif" in refused(tmp_path / "apart")

@@ -80,6 +80,15 @@ def read_mask(path: str) -> StoredMask:
     return StoredMask(values.astype(np.int64), stated, grid)
 
 
+def nodata_of(path: str) -> int | None:
+    """The code that a mask's file declares as nodata, and that occurs in it; None without one."""
+    with open_dataset(path) as dataset:
+        nodata = dataset.nodatavals[0]
+        if nodata is None or not float(nodata).is_integer() or not (dataset.read(1) == nodata).any():
+            return None
+        return int(nodata)
+
+
 def _stated(values: np.ndarray, nodata: float | int | None) -> Bool[np.ndarray, "row column"] | None:
     """Where a value is neither the nodata that the file declares nor NaN; None where all are not."""
     stated = np.isfinite(values) if values.dtype.kind == "f" else np.ones(values.shape, bool)
