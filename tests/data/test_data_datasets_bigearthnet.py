@@ -14,6 +14,7 @@ from real_rasters import real
 from made_datasets import by_name, file_of, native_bands, opened
 from spectralgpt.data.corine import CLASSES_19, CLASSES_43, CORINE_TO_19, of_19
 from spectralgpt.data.datasets import read_dataset, read_labels
+from spectralgpt.data.labels import LabelReading, open_labels
 from spectralgpt.errors import DataError, OptionError
 
 GRIDS = ("B02,B03,B04,B08", "B05,B06,B07,B8A,B11,B12", "B01,B09")
@@ -96,6 +97,17 @@ def test_v1_is_reduced_to_19_classes(v1):
     assert len(fine.classes) == 43
     assert by_name(fine)[PATCHES[2]].labels == ("Bare rock",)
     assert {sample.split for sample in fine.samples} == {""}
+
+
+def test_given_bands_are_read_on_their_own_grid(v1):
+    data = open_labels(v1, LabelReading(bands="B05,B8A", trust_input=True)).data
+    image = data.read(0).image
+    assert [(band.name, band.sensor) for band in image.bands] == [("B5", "s2-l2a"), ("B8A", "s2-l2a")]
+    assert image.shape[2:] == (60, 60)
+    stored = [file_of(v1 / data.samples[0].name, band) for band in ("B05", "B8A")]
+    np.testing.assert_array_equal(image.read().values[0], stored)
+    with pytest.raises(OptionError, match="bands='B02,B10': found no B10"):
+        open_labels(v1, LabelReading(bands="B02,B10"))
 
 
 def test_v1_takes_official_lists(v1):

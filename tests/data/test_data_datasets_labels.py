@@ -16,6 +16,7 @@ from spectralgpt.data import datasets
 from spectralgpt.data.datasets import read_dataset, read_labels
 from spectralgpt.data.datasets.eurosat import EUROSAT_CLASSES
 from spectralgpt.data.datasets.fmow_sentinel import FMOW_CLASSES
+from spectralgpt.data.labels import LabelReading, find_labels, open_labels
 from spectralgpt.errors import DataError, OptionError
 
 EUROSAT_ORDER = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9", "B10", "B11", "B12", "B8A")
@@ -154,6 +155,46 @@ def test_a_part_of_eurosat_in_a_folder_of_ones_own_is_used(eurosat, tmp_path):
         for path in (mine / category).iterdir():
             write(path, land(20, 20, bands=4))
     assert read_labels(str(mine)) is None
+
+
+@pytest.mark.parametrize("strange", ["Meadow/Meadow_1.tif", "Forest/spruce.tif", "Forest/deep/Forest_3.tif"])
+def test_a_folder_with_other_classes_or_names_is_not_eurosat(tmp_path, strange):
+    mine = tmp_path / "mine"
+    for name in ("Forest/Forest_1.tif", "River/River_1.tif"):
+        (mine / name).parent.mkdir(parents=True)
+        write(mine / name, land(20, 20))
+    assert read_labels(str(mine)) is not None
+    (mine / "Forest" / "._Forest_1.tif").touch()
+    write(mine / "whole.tif", land(20, 20))
+    (left_out,) = (note for note in read_labels(str(mine)).notes if "left out" in note)
+    assert left_out == "left out: 1 image in no class folder (whole.tif)"
+    (mine / strange).parent.mkdir(exist_ok=True)
+    write(mine / strange, land(20, 20))
+    assert read_labels(str(mine)) is None
+    found = {sample.name: sample.labels for sample in find_labels(mine, LabelReading()).samples}
+    assert found[strange] == (strange.split("/")[0],)
+    assert len(found) == 3
+
+
+def test_given_bands_take_precedence_over_those_of_eurosat(eurosat):
+    def first(bands=None):
+        data = open_labels(eurosat, LabelReading(bands=bands, trust_input=True)).data
+        image = data.read(0).image
+        return [band.name for band in image.bands], image.read().values[0], data.samples[0].name
+
+    _, whole, name = first()
+    names, values, _ = first("B8A,B02,B11")
+    assert names == ["B8A", "B2", "B11"]
+    assert np.array_equal(values, whole[[EUROSAT_ORDER.index(each) for each in names]])
+    with rasterio.open(eurosat / name) as dataset:
+        assert np.array_equal(values, dataset.read([13, 2, 11]))
+    names, values, _ = first("s2-l1c")  # another order of the file's bands
+    assert names[8] == "B8A"
+    assert np.array_equal(values, whole)
+    with pytest.raises(OptionError, match=r"bands='B02,B13': found no B13.*s2-l1c:B1,B2"):
+        first("B02,B13")
+    with pytest.raises(OptionError, match=r"bands='landsat8-toa:B2,B3': found no B2 and no B3 of this sensor"):
+        first("landsat8-toa:B2,B3")
 
 
 def test_rgb_eurosat_is_refused(tmp_path):

@@ -12,7 +12,8 @@ from made_datasets import by_name
 from spectralgpt.data.datasets import read_labels
 from spectralgpt.data.datasets.segmunich import SEGMUNICH_CLASSES, open_tile
 from spectralgpt.data.image_source import ImageSource
-from spectralgpt.errors import DataError
+from spectralgpt.data.labels import LabelReading, open_labels
+from spectralgpt.errors import DataError, OptionError
 
 BANDS = ["B2", "B3", "B4", "B8", "B5", "B6", "B7", "B8A", "B11", "B12"]
 
@@ -43,6 +44,15 @@ def test_tiles_have_ten_bands_by_name(tmp_path):
         np.testing.assert_array_equal(image.read().values[0], values[number])
         assert sample.mask.endswith(f"SegMunich_train_label_{number}.tif")
         assert sample.split == "train"  # as its name says
+
+
+def test_given_bands_select_those_of_a_tile(tmp_path):
+    values = tile(tmp_path, 1)
+    image = open_labels(tmp_path, LabelReading(bands="B8A,B02", trust_input=True)).data.read(0).image
+    assert [band.name for band in image.bands] == ["B8A", "B2"]
+    assert np.array_equal(image.read().values[0], values[[7, 0]])
+    with pytest.raises(OptionError, match="bands='B02,B10': found no B10"):
+        open_labels(tmp_path, LabelReading(bands="B02,B10", trust_input=True))
 
 
 def test_classes_are_those_of_the_paper(tmp_path):

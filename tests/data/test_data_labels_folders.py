@@ -124,6 +124,26 @@ def test_pairs(tmp_path):
         read(tmp_path)
 
 
+@pytest.mark.parametrize("part", ["", "train"])
+@pytest.mark.parametrize(("before", "after"), [("before", "after"), ("T1", "T2")])
+def test_pairs_without_masks_are_no_classes(tmp_path, part, before, after):
+    pairs(tmp_path / part)
+    (tmp_path / part / "before").rename(tmp_path / part / before)
+    (tmp_path / part / "after").rename(tmp_path / part / after)
+    (tmp_path / part / "masks").rename(tmp_path / part / "floods")
+    with pytest.raises(DataError, match=f"found the folders {before} and {after} of pairs.*masks='...'"):
+        read(tmp_path)
+    assert read(tmp_path / part / before, after=after, masks="floods").target == "change"
+
+
+def test_masks_in_jpeg_files_are_refused(tmp_path):
+    masked(tmp_path)
+    for path in (tmp_path / "masks").iterdir():
+        path.rename(path.with_suffix(".JPG"))
+    with pytest.raises(DataError, match=r"masks: found 3 JPEG files \(mask_0.JPG.*as JPEG compression changes codes"):
+        read(tmp_path)
+
+
 def test_one_pair_of_files(tmp_path):
     image(tmp_path / "nanjing_2000-05-03.tif")
     image(tmp_path / "nanjing_2002-07-12.tif", 1)

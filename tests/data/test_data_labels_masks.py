@@ -46,6 +46,12 @@ def test_masks_that_are_none_are_refused(tmp_path):
         read_mask(str(write(tmp_path / "rgb.tif", np.zeros((3, 4, 4), np.uint8))))
 
 
+def test_a_jpeg_is_no_mask(tmp_path):
+    path = write(tmp_path / "mask.jpg", np.zeros((1, 8, 8), np.uint8), driver="JPEG", crs=None, transform=None)
+    with pytest.raises(RasterError, match=r"mask.jpg: found a JPEG.*compression changes codes"):
+        read_mask(str(path))
+
+
 def test_a_mask_lies_on_its_image_or_not():
     def grid(transform=PLACE, crs=UTM, height=6):
         from rasterio.crs import CRS

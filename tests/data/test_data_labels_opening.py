@@ -182,6 +182,26 @@ def test_images_that_are_no_raster_are_opened_by_the_data_set(tmp_path):
     assert result.report.notes == ("known",)
 
 
+def test_a_row_says_the_sensor_of_its_image_and_the_argument_that_of_the_others(tmp_path):
+    for index in range(2):
+        write(tmp_path / f"{index}.tif", land(SIDE, SIDE, index, 12 + index))
+    rows = table(tmp_path / "rows.csv", "image,label,bands\n0.tif,a,s2-l2a\n1.tif,b,\n")
+    data = opened(rows, bands="s2-l1c", trust_input=True).data
+    assert [data.read(index).image.bands[0].sensor for index in range(2)] == ["s2-l2a", "s2-l1c"]
+
+
+def test_bands_of_a_data_set_that_opens_its_images_itself_are_selected(tmp_path):
+    def opening(source: ImageSource):
+        return as_pixels(land(8, 8, int(source.name)), bands="s2-l1c", gsd=10)
+
+    samples = tuple(FileSample(name, ImageSource(name, (name,)), labels=(name,)) for name in ("0", "1"))
+    labels = FileLabels(str(tmp_path), "class", samples, open=opening)
+    image = open_labels(labels, LabelReading(bands="B3,B2")).data.read(1).image
+    assert [band.name for band in image.bands] == ["B3", "B2"]
+    assert np.array_equal(image.read().values[0], land(8, 8, 1)[[2, 1]])
+    assert "bands='landsat8-toa': the data set reads its images itself" in refused(labels, bands="landsat8-toa")
+
+
 def test_masks_with_codes_of_their_own(tmp_path):
     samples = []
     for index, codes in enumerate(((1, 2), (0, 255))):
@@ -274,6 +294,31 @@ def test_one_class_only(tmp_path):
     assert "found one class only, a; expected two or more" in refused(tmp_path)
 
 
+def test_an_image_that_cannot_be_read_does_not_make_one_class_of_two(tmp_path):
+    class_folders(tmp_path, {"a": 2, "b": 1})
+    (tmp_path / "b" / "b_0.tif").write_text("no image")
+    assert refused(tmp_path).startswith(f"{tmp_path}/b/b_0.tif: cannot be opened as an image")
+    assert "one class" not in refused(tmp_path)
+
+
+def test_a_class_that_masks_declare_as_nodata_is_said(tmp_path):
+    masked(tmp_path, codes=(0, 1), nodata=0)
+    message = refused(tmp_path)
+    assert "found one class only, class 1; masks declare 0 as nodata, so such pixels are not labelled" in message
+    assert "dataset.nodata = None" in message
+    assert "masks declare 0 as nodata" in refused(tmp_path, classes="no,yes")
+    toml = table(tmp_path / "c.toml", '[classes]\n0 = "no"\n1 = "yes"\n')
+    assert "0 (no) is declared as nodata in masks: such pixels are not labelled" in (
+        opened(tmp_path, classes=str(toml)).report.notes
+    )
+    masked(tmp_path, codes=(1,), nodata=0)  # declared, but it does not occur
+    assert "nodata" not in refused(tmp_path)
+    pairs(tmp_path / "pairs")
+    for index in range(2):
+        mask(tmp_path / "pairs" / "masks" / f"{index}.tif", nodata=0)
+    assert "in masks of change; masks declare 0 as nodata" in refused(tmp_path / "pairs")
+
+
 def test_pairs_that_are_none(tmp_path):
     pairs(tmp_path / "apart", transform=moved(1000))
     assert "found 2 pairs of images that do not overlap: before/0.tif, before/1.tif" in refused(tmp_path / "apart")
@@ -282,6 +327,17 @@ def test_pairs_that_are_none(tmp_path):
     pairs(tmp_path / "bands")
     write(tmp_path / "bands" / "after" / "1.tif", land(SIDE, SIDE, 1, 12), names=NAMES[:12])
     assert "found 1 pair of images with different bands: before/1.tif" in refused(tmp_path / "bands")
+
+
+def test_a_file_is_no_pair_with_itself(tmp_path):
+    pairs(tmp_path, 3)
+    for index in (1, 2):
+        (tmp_path / "after" / f"{index}.tif").unlink()
+        (tmp_path / "after" / f"{index}.tif").symlink_to(tmp_path / "before" / f"{index}.tif")
+    assert "found 2 pairs of a file with itself: before/1.tif, before/2.tif; expected" in refused(tmp_path)
+    lines = "".join(f"before/{index}.tif,before/{index}.tif,masks/{index}.tif\n" for index in range(3))
+    rows = table(tmp_path / "rows.csv", f"before,after,mask\n{lines}")
+    assert "found 3 pairs of a file with itself: before/0.tif+before/0.tif, " in refused(rows)
 
 
 def test_masks_of_change_have_two_codes(tmp_path):

@@ -12,14 +12,15 @@ Source: Helber et al., "EuroSAT" (IEEE JSTARS 2019); github.com/phelber/EuroSAT,
 import csv
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from spectralgpt.data.file_labels import FileLabels, FileSample
 from spectralgpt.data.folders import folders_in
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.incomplete import incomplete
 from spectralgpt.data.listed import first_existing, refuse_unlisted, splits_of
-from spectralgpt.errors import DataError, InputError, OptionError, argument, check_choice, first_few
+from spectralgpt.errors import DataError, InputError, OptionError, argument, check_choice, counted, first_few
+from spectralgpt.products import image_suffixes
 from spectralgpt.raster.handles import open_dataset
 from spectralgpt.tasks import Class
 
@@ -58,7 +59,8 @@ def labels(folder: str, variant: str | None = None) -> FileLabels | None:
     """One of ten classes per patch. variant: spectralgpt or torchgeo, the lists that give the splits; default those
     that are there. Without lists no patch has a split.
 
-    An archive's folder is refused without one of the classes; any other folder may hold some of them, with a note.
+    An archive's folder is refused without one of the classes; any other folder may hold some of them, with a note. A
+    folder with images of other classes or names is not EuroSAT: its images would be lost.
     """
     roots = [folder, *(os.path.join(folder, each) for each in EUROSAT_FOLDERS)]
     root = next(filter(_has_classes, roots), None)
@@ -66,33 +68,55 @@ def labels(folder: str, variant: str | None = None) -> FileLabels | None:
         return None
     check_choice("variant", variant, (None, *EUROSAT_LISTS))
     missing = _missing_classes(root)
-    if missing and root.endswith(EUROSAT_FOLDERS):
+    if missing and _is_of_archive(root):
         raise incomplete(root, "10 class folders", missing, "at least one image in each", EUROSAT_ORIGIN)
     present = [each for each in EUROSAT_CLASSES if each not in missing]
     splits = _splits(folder, root, variant)
     samples = []
     for category in present:
-        for name in _images(os.path.join(root, category)):
-            path = os.path.join(root, category, name)
-            stem = os.path.splitext(name)[0]
+        for path in _images(os.path.join(root, category)):
             image = ImageSource(path, (path,), bands="eurosat")
-            samples.append(FileSample(f"{category}/{name}", image, labels=(category,), split=splits.get(stem, "")))
+            name = f"{category}/{os.path.basename(path)}"
+            samples.append(FileSample(name, image, labels=(category,), split=splits.get(_stem(name), "")))
     refuse_unlisted(root, splits, (_stem(sample.name) for sample in samples), "image", EUROSAT_ORIGIN)
-    notes = (f"without {len(missing)} of EuroSAT's 10 classes: {first_few(missing, 4)}",) if missing else ()
-    return FileLabels(folder, "class", tuple(samples), tuple(map(Class, present)), notes=notes)
+    notes = [f"without {len(missing)} of EuroSAT's 10 classes: {first_few(missing, 4)}"] if missing else []
+    if loose := _loose(root):
+        notes.append(f"left out: {counted(len(loose), 'image')} in no class folder ({first_few(loose, 4)})")
+    return FileLabels(folder, "class", tuple(samples), tuple(map(Class, present)), notes=tuple(notes))
 
 
 def _has_classes(root: str) -> bool:
-    """Whether a folder has class folders of these names, two or more and mostly, with images named like EuroSAT's; the
-    first has 13 bands, or is one of the RGB images."""
+    """Whether every folder with images is one of the classes, two or more, and every image in them is named like
+    EuroSAT's; in a folder that has no name of an archive, they have 13 bands, or are the RGB images."""
     if not os.path.isdir(root):
         return False
-    folders = folders_in(root)
-    present = [each for each in EUROSAT_CLASSES if each in folders]
-    if len(present) < 2 or len(present) < len(folders) - len(present):
+    folders = [each for each in folders_in(root) if not each.startswith(".")]
+    if len(set(folders) & set(EUROSAT_CLASSES)) < 2:
         return False
-    first = next((name for each in present if (name := _first_image(os.path.join(root, each)))), None)
-    return first is not None and (_is_rgb(first) or _bands(os.path.join(root, first)) == EUROSAT_BANDS)
+    firsts = []
+    for folder in folders:
+        path = os.path.join(root, folder)
+        if next(_strange_images(path), None) is not None:
+            return False
+        firsts += _images(path)[:1]
+    with_bands = _is_of_archive(root) or all(_bands(each) == EUROSAT_BANDS for each in firsts)
+    return with_bands and (bool(firsts) or bool(_rgb_classes(root)))
+
+
+def _is_of_archive(root: str) -> bool:
+    return root.endswith(tuple(os.sep + each for each in EUROSAT_FOLDERS))
+
+
+def _strange_images(folder: str) -> Iterator[str]:
+    """Paths of images below a folder that are none of EuroSAT, with the RGB ones as its own."""
+    category = os.path.basename(folder)
+    endings = image_suffixes()
+    for top, folders, names in os.walk(folder):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        for name in names:
+            own = top == folder and category in EUROSAT_CLASSES and _is_image_of(name, category)
+            if name.lower().endswith(endings) and not name.startswith(".") and not own:
+                yield os.path.join(top, name)
 
 
 def _bands(path: str) -> int:
@@ -104,19 +128,15 @@ def _bands(path: str) -> int:
         return EUROSAT_BANDS
 
 
-def _first_image(folder: str) -> str | None:
-    """CLASS/NAME of an image in a class folder."""
+def _images(folder: str) -> list[str]:
+    """Paths of the images of a class folder, sorted, without the RGB ones."""
     category = os.path.basename(folder)
-    with os.scandir(folder) as entries:
-        return next((f"{category}/{entry.name}" for entry in entries if _is_image_of(entry.name, category)), None)
+    names = sorted(name for name in os.listdir(folder) if _is_image_of(name, category) and not _is_rgb(name))
+    return [os.path.join(folder, name) for name in names]
 
 
 def _is_rgb(image: str) -> bool:
     return image.lower().endswith(("jpg", "jpeg"))
-
-
-def _images(folder: str) -> list[str]:
-    return sorted(name for name in os.listdir(folder) if _is_image_of(name, os.path.basename(folder)))
 
 
 def _is_image_of(name: str, category: str) -> bool:
@@ -124,17 +144,30 @@ def _is_image_of(name: str, category: str) -> bool:
     return match is not None and match["category"] == category
 
 
+def _rgb_classes(root: str) -> list[str]:
+    """Classes with nothing but RGB images."""
+    present = [os.path.join(root, each) for each in EUROSAT_CLASSES if os.path.isdir(os.path.join(root, each))]
+    without = [each for each in present if not _images(each)]
+    return [each for each in without if any(_is_image_of(name, os.path.basename(each)) for name in os.listdir(each))]
+
+
 def _missing_classes(root: str) -> list[str]:
     """Classes without an image. DataError for the RGB images."""
-    present = set(folders_in(root))
-    first = {each: _first_image(os.path.join(root, each)) for each in EUROSAT_CLASSES if each in present}
-    if any(name is not None and _is_rgb(name) for name in first.values()):
+    if _rgb_classes(root):
         raise DataError(
             f"{root}: found EuroSAT's RGB images (JPEG)",
             "the multispectral ones, of 13 bands (TIFF)",
             f"Download them from {EUROSAT_ORIGIN}",
         )
-    return [each for each in EUROSAT_CLASSES if first.get(each) is None]
+    paths = {each: os.path.join(root, each) for each in EUROSAT_CLASSES}
+    return [each for each, path in paths.items() if not os.path.isdir(path) or not _images(path)]
+
+
+def _loose(root: str) -> list[str]:
+    """Names of images that are in no class folder."""
+    with os.scandir(root) as entries:
+        names = sorted(each.name for each in entries if each.is_file() and not each.name.startswith("."))
+    return [name for name in names if name.lower().endswith(image_suffixes())]
 
 
 def _splits(folder: str, root: str, variant: str | None) -> dict[str, str]:

@@ -87,11 +87,13 @@ def labels(folder: str, variant: str | None = None) -> FileLabels | None:
 
 
 def open_tile(image: ImageSource) -> Readable:
-    """A tile's ten bands, in order of the file, at 10 m; without georeference, as published."""
+    """A tile's ten bands (or what `image.bands` says of them), in order of the file, at 10 m; without georeference, as
+    published."""
     (path,) = image.paths
+    bands = image.bands or SEGMUNICH_BANDS
     if page_shape(path) is None:
-        return open_raster(path, bands=SEGMUNICH_BANDS)
-    return as_pixels(np.moveaxis(read_pages(path), 2, 0), bands=SEGMUNICH_BANDS, gsd=SEGMUNICH_GSD)
+        return open_raster(path, bands=bands)
+    return as_pixels(np.moveaxis(read_pages(path), 2, 0), bands=bands, gsd=SEGMUNICH_GSD)
 
 
 def _parts(folder: str) -> Iterator[tuple[str, str, str]]:

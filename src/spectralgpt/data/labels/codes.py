@@ -53,6 +53,10 @@ class StoredMask:
 def read_mask(path: str) -> StoredMask:
     """The mask in a file. RasterError unless it has one band of whole numbers, and where it cannot be read."""
     with open_dataset(path) as dataset:
+        if dataset.driver == "JPEG":
+            raise RasterError(
+                f"{path}: found a JPEG file", "a mask without loss, like PNG or TIFF, as JPEG compression changes codes"
+            )
         if dataset.count != 1:
             raise RasterError(f"{path}: found {dataset.count} bands", "a mask with one band, of the classes' codes")
         try:
@@ -74,6 +78,15 @@ def read_mask(path: str) -> StoredMask:
     elif values.dtype.kind not in "iu":
         raise RasterError(f"{path}: found a mask of {values.dtype}", "whole numbers, the codes of classes")
     return StoredMask(values.astype(np.int64), stated, grid)
+
+
+def nodata_of(path: str) -> int | None:
+    """The code that a mask's file declares as nodata, and that occurs in it; None without one."""
+    with open_dataset(path) as dataset:
+        nodata = dataset.nodatavals[0]
+        if nodata is None or not float(nodata).is_integer() or not (dataset.read(1) == nodata).any():
+            return None
+        return int(nodata)
 
 
 def _stated(values: np.ndarray, nodata: float | int | None) -> Bool[np.ndarray, "row column"] | None:

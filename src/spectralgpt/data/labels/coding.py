@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from spectralgpt.data.file_labels import FileLabels
 from spectralgpt.data.labels.class_list import ClassList, in_natural_order, read_class_list, refuse_repeated_names
-from spectralgpt.data.labels.codes import without
+from spectralgpt.data.labels.codes import nodata_of, without
 from spectralgpt.data.labels.faults import Fault, Faults
 from spectralgpt.data.labels.legend import Legend, read_legend
 from spectralgpt.data.labels.opened_sample import OpenedSample
@@ -16,8 +16,8 @@ from spectralgpt.tasks import Class
 MOST_CODES = 1000
 """More different values in masks are no classes."""
 
-LEGENDS_TRIED = 20
-"""Masks that are searched for names and colours of their codes."""
+MASKS_TRIED = 20
+"""Masks that are searched for names and colours of their codes, or for nodata."""
 
 CHANGE_NAMES = ("no change", "change")
 
@@ -47,8 +47,28 @@ def coding_of(labels: FileLabels, opened: Sequence[OpenedSample], reading: Label
     refuse_repeated_names(labels.source, coding.classes)
     if len(coding.classes) < 2 and labels.target != "classes":
         name = (coding.classes or (Class("nothing"),))[0].name
-        raise DataError(f"{labels.source}: found one class only, {name}", "two or more", "Give", ("classes", "..."))
+        found = f"{labels.source}: found one class only, {name}"
+        _refuse_nodata(found, "two or more", opened)
+        raise DataError(found, "two or more", "Give", ("classes", "..."))
     return coding
+
+
+def _refuse_nodata(found: str, expected: str, opened: Sequence[OpenedSample]) -> None:
+    """DataError where masks declare a code that occurs in them as nodata, as it may be the class that is missing."""
+    declared = _declared_nodata(opened)
+    if declared:
+        codes = first_few(list(map(str, declared)), 4)
+        raise DataError(
+            f"{found}; masks declare {codes} as nodata, so such pixels are not labelled",
+            expected,
+            "If that is a class, remove the declaration from their files (in rasterio: dataset.nodata = None)",
+        )
+
+
+def _declared_nodata(opened: Sequence[OpenedSample]) -> list[int]:
+    """Codes that occur in the first masks and are their nodata."""
+    masks = sorted({each.sample.mask for each in opened if each.sample.mask})[:MASKS_TRIED]
+    return sorted({code for mask in masks if (code := nodata_of(mask)) is not None})
 
 
 def codes_of_set(labels: FileLabels) -> tuple[int, ...]:
@@ -92,16 +112,24 @@ def _of_masks(
     if len(occurring) > MOST_CODES:
         raise DataError(f"{labels.source}: found {len(occurring)} different values in masks", "codes of classes")
     if not occurring:
-        raise DataError(f"{labels.source}: found no labelled pixel in {counted(len(opened), 'mask')}", "some")
+        found = f"{labels.source}: found no labelled pixel in {counted(len(opened), 'mask')}"
+        _refuse_nodata(found, "some", opened)
+        raise DataError(found, "some")
     if given is not None and given.labels:
         return _of_codes(given, opened, totals, ignore, faults)
     if labels.target == "change":
-        _refuse_no_change(labels.source, totals)
+        _refuse_no_change(labels.source, totals, opened)
     names = given.classes if given is not None else None
     if names is not None and len(names) != len(occurring):
-        raise DataError(
+        found, expected = (
             f"{labels.source}: found {_counts(totals)}",
             f"{counted(len(names), 'code')}, one for each of the given classes",
+        )
+        if len(names) > len(occurring):
+            _refuse_nodata(found, expected, opened)
+        raise DataError(
+            found,
+            expected,
             "Name the codes in a .toml file with",
             ("classes", "classes.toml"),
         )
@@ -131,16 +159,24 @@ def _of_codes(
         ),
         [each.sample.name for each in opened if set(each.counts) & set(outside)],
     )
-    absent = [one.name for one, code in zip(given.classes, codes, strict=True) if code not in totals]
-    notes = (f"classes that do not occur: {first_few(absent, 8)}",) if absent else ()
-    return Coding(given.classes, codes=codes, is_given=True, notes=notes)
+    absent = {code: one.name for one, code in zip(given.classes, codes, strict=True) if code not in totals}
+    notes = [f"classes that do not occur: {first_few(list(absent.values()), 8)}"] if absent else []
+    declared = sorted(set(absent) & set(_declared_nodata(opened))) if absent else []
+    notes += [
+        f"{code} ({absent[code]}) is declared as nodata in masks: such pixels are not labelled" for code in declared
+    ]
+    return Coding(given.classes, codes=codes, is_given=True, notes=tuple(notes))
 
 
-def _refuse_no_change(source: str, totals: Mapping[int, int]) -> None:
+def _refuse_no_change(source: str, totals: Mapping[int, int], opened: Sequence[OpenedSample]) -> None:
     if len(totals) != 2:
+        found = f"{source}: found {_counts(totals)} in masks of change"
+        expected = "two codes, the lower for no change, the higher for change"
+        if len(totals) < 2:
+            _refuse_nodata(found, expected, opened)
         raise DataError(
-            f"{source}: found {_counts(totals)} in masks of change",
-            "two codes, the lower for no change, the higher for change",
+            found,
+            expected,
             "Name codes of pixels that are not labelled with",
             ("ignore", min(totals)),
         )
@@ -152,7 +188,7 @@ def _counts(totals: Mapping[int, int]) -> str:
 
 def _legend(masks: Sequence[str]) -> Legend:
     """The first legend among the first masks by name."""
-    for path in sorted({mask for mask in masks if mask})[:LEGENDS_TRIED]:
+    for path in sorted({mask for mask in masks if mask})[:MASKS_TRIED]:
         legend = read_legend(path)
         if legend:
             return legend

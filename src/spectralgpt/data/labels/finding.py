@@ -14,6 +14,7 @@ from spectralgpt.data.labels.mask_folders import (
     given_folders,
     mask_folders_in,
     of_mask_folders,
+    refuse_pairs_without_masks,
 )
 from spectralgpt.data.labels.partners import BETWEEN_WORDS
 from spectralgpt.data.labels.reading import LabelReading
@@ -54,6 +55,8 @@ def _of_folder(path: str) -> FileLabels:
     parts = {name: folders for name, folders in of_parts.items() if folders is not None}
     if parts:
         return _of_parts(path, parts)
+    for folder in (path, *(os.path.join(path, name) for name in of_parts)):
+        refuse_pairs_without_masks(folder)
     images = [name for name in names if set(BETWEEN_WORDS.split(name.lower())) & set(IMAGE_FOLDER_NAMES)]
     if images:
         raise DataError(

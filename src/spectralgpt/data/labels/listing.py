@@ -12,6 +12,8 @@ from spectralgpt.products import image_suffixes
 MASK_SUFFIXES = (".png", ".bmp", ".gif")
 """Endings of masks besides those of images; JPEG is not among them, as it changes codes."""
 
+JPEG_SUFFIXES = (".jpg", ".jpeg")
+
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
@@ -47,17 +49,26 @@ def image_files_in(folder: str) -> list[str]:
 
 def image_files_below(folder: str) -> list[str]:
     """Paths of the raster files below a folder, sorted: as masks lie there, one per file."""
+    return _images_among(files_below(folder))
+
+
+def files_below(folder: str) -> list[str]:
+    """Paths of the files below a folder, without those in hidden folders."""
     found = []
     for top, folders, files in os.walk(folder):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
-        found += [os.path.join(top, file) for file in _images_among(files)]
+        found += [os.path.join(top, file) for file in sorted(files)]
     return found
 
 
 def _images_among(files: Iterable[str]) -> list[str]:
+    """Names or paths, sorted."""
     endings = (*image_suffixes(), *MASK_SUFFIXES)
-    shown = (file for file in files if not file.startswith(".") and file.lower().endswith(endings))
-    return sorted(file for file in shown if not PREVIEW.fullmatch(os.path.splitext(file)[0]))
+    return sorted(file for file in files if file.lower().endswith(endings) and _is_shown(os.path.basename(file)))
+
+
+def _is_shown(name: str) -> bool:
+    return not name.startswith(".") and not PREVIEW.fullmatch(os.path.splitext(name)[0])
 
 
 def name_below(path: str, folder: str) -> str:

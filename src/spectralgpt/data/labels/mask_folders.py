@@ -8,6 +8,8 @@ from spectralgpt.data.file_labels import FileLabels, FileSample
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.labels.faults import Fault, Faults
 from spectralgpt.data.labels.listing import (
+    JPEG_SUFFIXES,
+    files_below,
     folders_of,
     image_files_below,
     images_below,
@@ -68,6 +70,23 @@ def mask_folders_in(folder: str) -> MaskFolders | None:
     return MaskFolders(path(images[0]), path(masks[0]))
 
 
+def refuse_pairs_without_masks(folder: str) -> None:
+    """DataError for folders of first and second images, which are no classes, as no folder holds their masks.
+
+    `a` and `b` may be classes.
+    """
+    names = {name.lower(): name for name in folders_of(folder)}
+    for one, two in zip(BEFORE_FOLDER_NAMES, AFTER_FOLDER_NAMES, strict=True):
+        if {one, two} <= set(names) and one != "a":
+            before, after = names[one], names[two]
+            raise DataError(
+                f"{folder}: found the folders {before} and {after} of pairs, and none that is called masks or labels",
+                "a folder of the masks of change",
+                f"Give {os.path.join(folder, before)}, with {argument('after', after)} and",
+                ("masks", "..."),
+            )
+
+
 def given_folders(source: str, masks: str | None, after: str | None) -> MaskFolders:
     """The folders that the arguments name: as paths, else below the source, else beside it.
 
@@ -103,6 +122,7 @@ def of_mask_folders(source: str, folders: MaskFolders, split: str = "") -> FileL
     if not images:
         raise DataError(f"{folders.images}: found no image", "at least one")
     if not masks:
+        _refuse_jpeg(folders.masks)
         raise DataError(f"{folders.masks}: found no mask", "one for each image")
     of_mask = _partners_of(folders.images, images, folders.masks, masks, "mask", faults)
     notes = _spare(folders.masks, masks, set(of_mask.values()), "mask", "image")
@@ -121,6 +141,16 @@ def of_mask_folders(source: str, folders: MaskFolders, split: str = "") -> FileL
         sample = FileSample(name, image, mask=masks[of_mask[index]], split=split or part)
         samples.append(replace(sample, after=afters[of_after[index]]) if afters else sample)
     return FileLabels(source, "change" if folders.after else "mask", tuple(samples), notes=tuple(notes))
+
+
+def _refuse_jpeg(folder: str) -> None:
+    """DataError for a folder with JPEG files."""
+    below = [name_below(path, folder) for path in files_below(folder) if path.lower().endswith(JPEG_SUFFIXES)]
+    if below:
+        raise DataError(
+            f"{folder}: found {counted(len(below), 'JPEG file')} ({first_few(below, 4)})",
+            "masks without loss, like PNG or TIFF, as JPEG compression changes codes",
+        )
 
 
 def _images(path: str) -> list[ImageSource]:

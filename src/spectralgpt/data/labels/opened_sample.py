@@ -1,13 +1,15 @@
 """A sample whose files were opened and checked: its image, what is known of it, what is wrong with it."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spectralgpt.bands import Band
+from spectralgpt.bands import Band, is_list
 from spectralgpt.checks import check
 from spectralgpt.data.file_labels import FileSample
 from spectralgpt.data.image_source import ImageSource
+from spectralgpt.data.labels.chosen_bands import open_chosen, with_bands
 from spectralgpt.data.labels.codes import lies_on, read_mask
 from spectralgpt.data.labels.faults import Fault
 from spectralgpt.data.labels.pairs import fault_of_pair, paired, paired_pixels
@@ -19,6 +21,7 @@ from spectralgpt.products import open_raster
 from spectralgpt.raster import Grid, Raster, Readable
 
 OTHER_PIXELS = Fault("image", "with a mask of another size", "one pixel of the mask per pixel of the image")
+ONE_FILE = Fault("pair", "of a file with itself", "an image before and another one after")
 ELSEWHERE = Fault("image", "with a mask of another CRS or transform", "the grid of the image")
 
 Opener = Callable[[ImageSource], Readable]
@@ -60,19 +63,32 @@ class OpenedSample:
     error: InputError | None = None
 
 
-def opener(given: Opener | None, reading: LabelReading) -> Opener:
-    """How the images of a data set are opened: by its own function, else by `open_raster` with the user's options."""
-    if given is not None:
-        return given
+def opener(given: Opener | None, reading: LabelReading, of_rows: bool = False) -> Opener:
+    """How the images of a data set are opened: by its own function, else by `open_raster` with the user's options.
+
+    The user's bands take precedence over those of a data set, of which a list of names is a selection. of_rows: the
+    images are of a table: a sensor in a row takes precedence, as it is that of one image.
+    """
     options: dict[str, Any] = {} if reading.nodata is None else {"nodata": reading.nodata}
 
-    def opened(source: ImageSource) -> Readable:
+    def by_raster(source: ImageSource) -> Readable:
         return open_raster(
             [source.opened(index) for index in range(len(source.paths))],
-            bands=source.bands or reading.bands,
+            bands=source.bands,
             clouds=source.clouds or reading.clouds,
             **options,
         )
+
+    open_source = given or by_raster
+
+    def opened(source: ImageSource) -> Readable:
+        if reading.bands is None or (of_rows and source.bands and not is_list(reading.bands)):
+            return open_source(source)
+        if source.bands:
+            return open_chosen(lambda bands: open_source(replace(source, bands=bands)), source.bands, reading.bands)
+        if given is not None:
+            return with_bands(given(source), reading.bands)
+        return by_raster(replace(source, bands=reading.bands))
 
     return opened
 
@@ -84,6 +100,8 @@ def open_sample(
 
     codes: of the set, in which those of a mask that is coded differently are counted. ignore: codes that are left out.
     """
+    if sample.after is not None and _files(sample.image) == _files(sample.after):
+        return OpenedSample(sample, faults=((ONE_FILE, sample.name),))
     try:
         image = opened(sample.image)
         if sample.after is not None:
@@ -121,6 +139,10 @@ def open_sample(
         date=sample.date or (iso_date(days[0]) if days else ""),
         warnings=warnings,
     )
+
+
+def _files(image: ImageSource) -> list[str]:
+    return [os.path.realpath(path) for path in image.paths]
 
 
 def in_codes_of_set(

@@ -13,6 +13,7 @@ from spectralgpt.data.labels.faults import Fault, Faults, kind_of_text
 from spectralgpt.data.labels.file_set import FileSet
 from spectralgpt.data.labels.finding import find_labels
 from spectralgpt.data.labels.label_report import LabelReport, report_of
+from spectralgpt.data.labels.label_table import is_table
 from spectralgpt.data.labels.labelled import LabelledSample, LabelledSet
 from spectralgpt.data.labels.opened_sample import OpenedSample, open_sample, opener
 from spectralgpt.data.labels.reading import LabelReading
@@ -77,7 +78,7 @@ def open_labels(
 
 def _opened(labels: FileLabels, reading: LabelReading, progress: Progress) -> list[OpenedSample]:
     """All samples in their order, opened in threads, as GDAL waits for files."""
-    how = opener(labels.open, reading)
+    how = opener(labels.open, reading, of_rows=is_table(labels.source))
     codes = codes_of_set(labels)
     ignore = frozenset((*reading.ignore, *labels.ignore))
     found: list[OpenedSample] = []
@@ -95,7 +96,8 @@ def _coding(labels: FileLabels, usable: Sequence[OpenedSample], reading: LabelRe
     try:
         return coding_of(labels, usable, reading, faults)
     except InputError as error:
-        faults.add_error(labels.source, error)
+        if len(usable) == len(labels.samples):  # else it may be for want of the images that could not be opened
+            faults.add_error(labels.source, error)
         faults.refuse()
         raise
 
