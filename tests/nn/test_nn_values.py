@@ -212,7 +212,19 @@ def test_min_max_is_of_each_image_date_and_band(seed, share):
             assert (cube.filled()[where] == 0.5).all()
 
 
+def test_two_dates_keep_their_difference_by_standard_and_lose_it_by_min_max():
+    """MATH.md 10, entry 23: scaling each date by its own extremes removes the radiometry between two dates, so change
+    detection takes `standard`, as every other task does."""
+    pixels = made_pixels(NATIVE.bands, 6, 5, dates=2, seed=1)
+    pixels.values[..., 1, :, :, :] = 2 * pixels.values[..., 0, :, :, :]
+    before, after = make_cube(pixels, NATIVE, STANDARD, 128).values.unbind(1)
+    assert (after > before).all(), "twice as bright"
+    before, after = make_cube(pixels, NATIVE, MIN_MAX, 128).values.unbind(1)
+    torch.testing.assert_close(before, after, atol=1e-3, rtol=0)
+
+
 def test_a_constant_band_is_zero():
+    """Not NaN, as by a range of 0 (MATH.md 10, entry 26)."""
     pixels = made_pixels(NATIVE.bands, 6, 5)
     pixels.values[:, :, 3] = 777
     for normalization in (MIN_MAX, STANDARD):
