@@ -46,6 +46,8 @@ def found(model: float = 0.6, low: float = -0.3, high: float = -0.1, seen: int =
         counts={"images": 4, "places": 2, "classes": 2},
         per_class={"a": 2, "b": 2},
         methods=methods,
+        chosen=("ridge, strength 0.1: 5 of 5 rounds",),
+        curve={},
         split="5 folds",
         seen=seen,
         fingerprint="0" * 64,
