@@ -114,10 +114,10 @@ def main() -> None:
         data = open_labels(filled(Path(folder), found.images, found.data), LabelReading(bands="eurosat")).data
         result = measured(data, model_of(found.size, found.device), found)
     found.data = None if found.data is None else found.data.name
-    told = about(found)
-    told["versions"] |= {"rasterio": rasterio.__version__, "gdal": rasterio.__gdal_version__, "numpy": np.__version__}
-    told["system"] = platform.system()
-    whole = {"about": told, "readers": READERS, "least_ratio": RATIO, **result}
+    facts = about(found)
+    facts["versions"] |= {"rasterio": rasterio.__version__, "gdal": rasterio.__gdal_version__, "numpy": np.__version__}
+    facts["system"] = platform.system()
+    whole = {"about": facts, "readers": READERS, "least_ratio": RATIO, **result}
     text = json.dumps(whole, indent=2)
     print(text)
     if found.out is not None:
