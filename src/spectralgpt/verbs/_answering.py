@@ -118,10 +118,11 @@ def _of_head(model: "PretrainedModel", options: ProbeOptions) -> Answerer:
     import numpy as np
 
     from spectralgpt.features import ImageProbabilities, PixelProbabilities
+    from spectralgpt.features.encoder import name_of
 
     own = options["bands_as"] == "own"
     head: Any = model.head_config
-    name = f"{model.task.class_name} {model.fingerprint()[:8]}"
+    name = name_of(model)
     if model.task.name == "classification":
         maker: ImageMaker = ImageProbabilities(model, own=own, precision=options["precision"])
 

@@ -187,7 +187,9 @@ def _few(notes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _judged_by_model(run: ProbeRun, trial: Trial) -> dict[str, Judged]:
-    title = f"{run.model.task.class_name} {run.model.fingerprint()[:8]}"
+    from spectralgpt.features.encoder import name_of
+
+    title = name_of(run.model)
     if run.vectors is not None:
         return judge_images(trial, run.vectors, title, run.chosen_methods(), auto=run.auto)
     return judge_pixels(trial, model_pixels(run, run.model), title, run.chosen_methods(), auto=run.auto)

@@ -6,9 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 
-import numpy as np
-
-from spectralgpt.data.labels.labelled import IGNORED, LabelledImage, LabelledSample, LabelledSet
+from spectralgpt.data.labels.labelled import LabelledImage, LabelledSample, LabelledSet, in_other_classes
 from spectralgpt.errors import DataError, first_few
 from spectralgpt.tasks import Class, TargetKind
 
@@ -52,11 +50,7 @@ class JoinedSet:
         ends = list(accumulate(len(each.samples) for each in self.sets))
         part = bisect_right(ends, index)
         found = self.sets[part].read(index - (ends[part - 1] if part else 0))
-        own = self._indices[part]
-        if found.mask is None or own == tuple(range(len(own))):
-            return found
-        table = np.array([*own, IGNORED], np.int16)  # the last is read by IGNORED, which is -1
-        return replace(found, mask=table[found.mask])
+        return in_other_classes(found, self._indices[part])
 
     @cached_property
     def _indices(self) -> tuple[tuple[int, ...], ...]:

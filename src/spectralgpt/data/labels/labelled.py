@@ -1,6 +1,7 @@
 """What a labelled data set is, wherever its images and labels come from."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -43,6 +44,14 @@ class LabelledImage:
 
     image: Readable
     mask: Int16[np.ndarray, "row column"] | None = None
+
+
+def in_other_classes(image: LabelledImage, index: Sequence[int]) -> LabelledImage:
+    """The image with its mask in other classes. index: of each class among them."""
+    if image.mask is None or tuple(index) == tuple(range(len(index))):
+        return image
+    table = np.array([*index, IGNORED], np.int16)  # the last is read by IGNORED, which is -1
+    return replace(image, mask=table[image.mask])
 
 
 @runtime_checkable

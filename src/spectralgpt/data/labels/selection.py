@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
-
-from spectralgpt.data.labels.labelled import IGNORED, LabelledImage, LabelledSample, LabelledSet
+from spectralgpt.data.labels.labelled import LabelledImage, LabelledSample, LabelledSet, in_other_classes
 from spectralgpt.errors import DataError, first_few
 from spectralgpt.tasks import Class, TargetKind
 
@@ -40,11 +38,7 @@ class Selection:
 
     def read(self, index: int) -> LabelledImage:
         """The image and mask of a sample."""
-        found = self.whole.read(self.chosen[index])
-        if found.mask is None or self.index == tuple(range(len(self.index))):
-            return found
-        table = np.array([*self.index, IGNORED], np.int16)  # the last is read by IGNORED, which is -1
-        return replace(found, mask=table[found.mask])
+        return in_other_classes(self.whole.read(self.chosen[index]), self.index)
 
 
 def in_classes_of(
