@@ -17,7 +17,8 @@ from real_rasters import IMAGES
 import spectralgpt as package
 from spectralgpt import open_raster
 from spectralgpt.errors import OptionError, RasterError, TargetError
-from spectralgpt.features import RULES, EncoderImages, images
+from spectralgpt.features import EncoderImages, images
+from spectralgpt.version import RULES
 from spectralgpt.weights import load_model
 
 HLS = IMAGES / "hls"

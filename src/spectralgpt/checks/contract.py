@@ -89,6 +89,23 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     )
 
 
+def flags_of(pixels: Pixels, level: str, declared: bool) -> tuple[Flag, ...]:
+    """What is suspected of pixels in memory. level: of the sensor. declared: whether metadata state how stored values
+    become reflectance."""
+    return suspicions(_sample_of(pixels, level), declared)
+
+
+def _sample_of(pixels: Pixels, level: str) -> PixelSample:
+    top = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "iu" else np.inf
+    return PixelSample(
+        bands=pixels.bands,
+        level=level,
+        values=_reflectance(pixels, _stride(pixels, 1)),
+        top=top * pixels.scale + pixels.offset,
+        valid=np.ones(len(pixels.bands)) if pixels.valid is None else pixels.valid.mean(axis=(0, 2, 3)),
+    )
+
+
 def look(raster: Raster) -> tuple[PixelSample, float | None]:
     """A sample of an image's pixels, and the share of cloudy ones; if none is valid, the first place with valid ones
     instead."""

@@ -52,7 +52,9 @@ SATURATED, PILED = 0.01, 3.0
 ABSENT = 0.1
 """Share of valid pixels below which a band is as good as missing."""
 
-FlagKind = Literal["conflict", "units", "offset", "order", "constant", "duplicate", "saturated", "absent"]
+FlagKind = Literal[
+    "conflict", "units", "offset", "level", "order", "shift", "fill", "constant", "duplicate", "saturated", "absent"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ with weights that have a head; `image_vectors` and `PixelFeatures` make them for
 """
 
 from spectralgpt.features.cache import Cache, cache_folder, content_of
-from spectralgpt.features.encoder import RULES, EncoderImages, EncoderPlaces
+from spectralgpt.features.encoder import EncoderImages, EncoderPlaces
 from spectralgpt.features.heads import ImageProbabilities, PixelProbabilities
 from spectralgpt.features.images import ImageVectors, image_vectors
 from spectralgpt.features.makers import ImageMaker, PlaceMaker
@@ -13,7 +13,6 @@ from spectralgpt.features.pixels import PixelFeatures, PlaceMaps
 from spectralgpt.features.probe import Probe
 
 __all__ = [
-    "RULES",
     "Cache",
     "EncoderImages",
     "EncoderPlaces",

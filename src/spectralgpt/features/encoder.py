@@ -17,11 +17,8 @@ from spectralgpt.nn import Cube, Precision, computing_in, resolved_precision
 from spectralgpt.raster import OneDate, Pixels, Readable
 from spectralgpt.scenes import tiled
 from spectralgpt.tasks import Embeddings
+from spectralgpt.version import RULES
 from spectralgpt.weights import PretrainedModel
-
-RULES = 1
-"""Version of the rules by which features are made. It is raised when the same weights and pixels would give other
-numbers, so that the cache does not return the old ones."""
 
 IMAGES_AT_ONCE = 16
 """Images that the model computes together."""

@@ -13,7 +13,7 @@ from spectralgpt.errors import OptionError, WeightsError
 from spectralgpt.evaluation import Chosen, DenseFeatures, Fitted, answers, methods
 from spectralgpt.evaluation.pixels import strips
 from spectralgpt.features.cache import Cache
-from spectralgpt.features.encoder import RULES, EncoderImages, EncoderPlaces, ReadOutName, name_of
+from spectralgpt.features.encoder import EncoderImages, EncoderPlaces, ReadOutName, name_of
 from spectralgpt.features.pixels import PixelFeatures
 from spectralgpt.features.probe_files import (
     PROBE_FORMAT,
@@ -25,6 +25,7 @@ from spectralgpt.features.probe_files import (
 from spectralgpt.nn import Precision, resolved_precision
 from spectralgpt.raster import Readable
 from spectralgpt.tasks import Class, TargetKind
+from spectralgpt.version import RULES
 from spectralgpt.weights import PretrainedModel, load_model
 
 

@@ -12,7 +12,7 @@ from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision, resolved_precision
 from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Raster
 from spectralgpt.scenes.plan import Plan
-from spectralgpt.version import __version__
+from spectralgpt.version import RULES, __version__
 from spectralgpt.weights import PretrainedModel
 
 
@@ -56,6 +56,7 @@ def scene_provenance(
         "inputs": list(raster.paths),
         "units": [list(raster.scale), list(raster.offset)],
         "weights": fingerprint,
+        "rules": RULES,
         "parameters": parameters,
     }
     return Provenance(fingerprint, _tags(raster, fingerprint, parameters, verdict), journal)
@@ -65,6 +66,7 @@ def _tags(raster: Raster, fingerprint: str, parameters: Mapping[str, object], ve
     tags = {
         "SPECTRALGPT_VERSION": f"spectralgpt {__version__}, torch {torch.__version__}",
         "SPECTRALGPT_WEIGHTS": fingerprint,
+        "SPECTRALGPT_RULES": str(RULES),
         "SPECTRALGPT_PARAMETERS": json.dumps(parameters, sort_keys=True),
         "SPECTRALGPT_INPUT": verdict.text,
         SENSOR_TAG: raster.sensor.name,

@@ -85,9 +85,9 @@ class EmbeddedTable(EmbeddedImages):
 def embed_table(sources: Paths, target: Path, options: SceneOptions, progress: Progress) -> EmbeddedTable:
     """Write a row per image. What can be refused is refused before anything is computed; images that cannot be used
     are left out. InputError where no image can be used."""
-    from spectralgpt.features import RULES
     from spectralgpt.features.vector_table import check_table_target, write_vectors
     from spectralgpt.raster import check_target, refuse_overwriting
+    from spectralgpt.version import RULES
     from spectralgpt.weights import load_model
 
     start = time.perf_counter()
