@@ -12,7 +12,7 @@ from spectralgpt.errors import BandError, RasterError, first_few
 from spectralgpt.products.format import cloud_options, read_product
 from spectralgpt.products.nodata import GivenNodata
 from spectralgpt.products.product import Product
-from spectralgpt.products.units import layers_of
+from spectralgpt.products.units import layers_of, offset_notes
 from spectralgpt.raster.clouds import CloudLayer
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.layer import Layer
@@ -61,18 +61,24 @@ def open_image(source: str, choice: str | None, nodata: GivenNodata) -> Image:
         left_out = ()
     chosen = [product.bands[index] for index in identity.indices]
     grid = _finest(path, [band.grid for band in chosen])
+    taken = product.day if day is None else day
     layers, units = layers_of(path, chosen, identity, grid, nodata)
     return Image(
         source=path,
         layers=layers,
         grid=grid,
-        day=product.day if day is None else day,
+        day=taken,
         identity=identity,
         clouds=product.clouds,
         other_clouds=product.other_clouds,
         tags=product.tags,
         facts=(*product.facts, *units, *left_out),
-        warnings=(*product.warnings, *identity.warnings, *nodata.warnings(path, layers)),
+        warnings=(
+            *product.warnings,
+            *identity.warnings,
+            *nodata.warnings(path, layers),
+            *offset_notes(path, chosen, layers, identity, taken),
+        ),
     )
 
 

@@ -10,7 +10,8 @@ from jaxtyping import Shaped
 from spectralgpt.bands import Band, Identity
 from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN
-from spectralgpt.errors import RasterError
+from spectralgpt.errors import RasterError, first_few
+from spectralgpt.products.added import SENTINEL_2, offset_facts, possible
 from spectralgpt.products.nodata import GivenNodata
 from spectralgpt.products.product import StoredBand
 from spectralgpt.raster.grid import Grid
@@ -49,11 +50,39 @@ def layers_of(
             "Give the product's folder with its metadata, or a sensor file with scale and offset:",
             ("bands", "mine.toml"),
         )
+    every = [(index, chosen[index].added) for index in unstated if known.name in SENTINEL_2]
+    added = {index: each for index, each in every if each is not None}
+    offsets = {index: added[index].offset(known.scale) if index in added else known.offset for index in unstated}
     scaled = tuple(
-        replace(layer, scale=known.scale, offset=known.offset) if index in unstated else layer
+        replace(layer, scale=known.scale, offset=offsets[index]) if index in unstated else layer
         for index, layer in enumerate(layers)
     )
-    return scaled, (f"scale {known.scale:g} and offset {known.offset:g} by the convention of {known.name}",)
+    if not added:
+        return scaled, (f"scale {known.scale:g} and offset {known.offset:g} by the convention of {known.name}",)
+    names = [band.name for band in identity.bands]
+    others = [names[index] for index in unstated if index not in added]
+    return scaled, (
+        f"scale {known.scale:g} by the convention of {known.name}",
+        *offset_facts([(names[index], each) for index, each in added.items()], known.scale),
+        *([f"offset {known.offset:g} of {first_few(others, 6)} by the convention of {known.name}"] if others else []),
+    )
+
+
+def offset_notes(
+    path: str, chosen: Sequence[StoredBand], layers: Sequence[Layer], identity: Identity, day: int
+) -> tuple[str, ...]:
+    """What a user should know where nothing states whether Sentinel-2's values include 1000, or metadata disagree."""
+    if identity.sensor.name not in SENTINEL_2:
+        return ()
+    pairs = [(stored, layer) for stored, layer in zip(chosen, layers, strict=True) if layer.offset == 0]
+    if any(stored.offset is None and stored.added is None and layer.scale != 1 for stored, layer in pairs):
+        return possible(path, day)
+    ignored = [stored.added for stored, _ in pairs if stored.offset is not None and stored.added is not None]
+    return tuple(
+        f"{path}: read without offset, as it declares a scale and none, although {added.number:g} was added by "
+        f"{added.source}"
+        for added in [each for each in ignored if each.number][:1]
+    )
 
 
 def _layer(stored: StoredBand, band: Band, identity: Identity) -> Layer:

@@ -10,6 +10,7 @@ from spectralgpt.bands import is_alias
 from spectralgpt.errors import InputError, RasterError
 from spectralgpt.products.acquisition import acquisition_day
 from spectralgpt.products.format import CloudCode, Format, all_formats, band_suffixes, cloud_codes
+from spectralgpt.products.formats.stac.beside import completed_by_item
 from spectralgpt.products.header import Header, band_in, read_header
 from spectralgpt.products.product import Product, StoredBand
 from spectralgpt.raster.clouds import CloudLayer
@@ -23,7 +24,8 @@ def read(path: str, expected: int | None) -> Product | None:
     """The images directly in a folder that have one band with a name, from its description, else the file's name.
 
     Others are left out with a warning; a broken file named after a band is refused. A file named like a product's cloud
-    layer (SCL, QA_PIXEL, Fmask) is one. RasterError when no band is left.
+    layer (SCL, QA_PIXEL, Fmask) is one. A STAC item beside them completes what they state. RasterError when no band is
+    left.
     """
     if not os.path.isdir(path):
         return None
@@ -52,7 +54,7 @@ def read(path: str, expected: int | None) -> Product | None:
             "single-band files named after their bands, like scene_B02.tif",
             "Give one file, or rename them",
         )
-    return Product(
+    product = Product(
         bands=tuple(bands),
         day=acquisition_day(path, [header.tags for header in headers], [Path(header.path).name for header in headers]),
         clouds=clouds[0] if clouds else None,
@@ -63,6 +65,7 @@ def read(path: str, expected: int | None) -> Product | None:
             *(warning for header in headers for warning in header.warnings),
         ),
     )
+    return completed_by_item(product, path)
 
 
 def _files(path: str) -> list[Path]:

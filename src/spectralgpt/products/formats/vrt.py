@@ -19,6 +19,7 @@ from spectralgpt.bands import canonical
 from spectralgpt.days import UNKNOWN
 from spectralgpt.errors import RasterError
 from spectralgpt.products.acquisition import day_in_name, day_in_tags
+from spectralgpt.products.added import Added
 from spectralgpt.products.format import Format
 from spectralgpt.products.header import Header, band_in, read_header
 from spectralgpt.products.product import Product, StoredBand
@@ -229,7 +230,16 @@ def _completed(
         nodata=_nodata(band, sources, stored, where, warnings),
         wavelength=band.wavelength or stored[0].wavelength,
         fwhm=band.fwhm or stored[0].fwhm,
+        added=_added(band, stored, where),
     )
+
+
+def _added(band: StoredBand, stored: Sequence[StoredBand], where: str) -> Added | None:
+    """What was added to the values of all sources; None where one does not say, unless the VRT does."""
+    numbers = {one.added.number for one in stored if one.added is not None}
+    if len(numbers) > 1:
+        _common(numbers, "numbers added to their values (Sentinel-2 before and after baseline 04.00)", where)
+    return band.added or (stored[0].added if all(one.added is not None for one in stored) else None)
 
 
 def _common(found: set[T], what: str, where: str) -> T:

@@ -139,11 +139,12 @@ def _completed(asset: Asset, header: Header, by_rule: bool, path: str) -> list[S
             f"{where}: found {len(header.bands)} bands in the file", f"{len(asset.bands)}, as in the item"
         )
     return [
-        _completed_band(stated, band, by_rule, where) for stated, band in zip(asset.bands, header.bands, strict=True)
+        completed_band(stated, band, by_rule, where) for stated, band in zip(asset.bands, header.bands, strict=True)
     ]
 
 
-def _completed_band(stated: AssetBand, band: StoredBand, by_rule: bool, where: str) -> StoredBand:
+def completed_band(stated: AssetBand, band: StoredBand, by_rule: bool, where: str) -> StoredBand:
+    """A band of a file, completed from the item. RasterError where both state something and differ."""
     if stated.dtype is not None and _is_float(stated.dtype) != _is_float(band.dtype):
         raise RasterError(
             f"{where}: found {band.dtype} in the file and {stated.dtype} in the item",
@@ -277,7 +278,7 @@ def _cloud_layer(assets: Sequence[Asset], folder: str) -> CloudLayer | None:
     return min(layers, key=lambda layer: layer.grid.pixel_area, default=None)
 
 
-def _is_item(path: str) -> bool:
+def is_item(path: str) -> bool:
     """Whether a JSON file contains `stac_version` near its start."""
     if not path.lower().endswith((".json", ".geojson")):
         return False
@@ -293,7 +294,7 @@ FORMAT = Format(
     priority=50,
     read=read,
     named=(".json", ".geojson"),
-    claims=_is_item,
+    claims=is_item,
     owns_neighbours=True,
     single=False,
 )
