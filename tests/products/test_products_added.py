@@ -8,7 +8,6 @@ import pytest
 import rasterio
 from made_rasters import land, write
 
-from spectralgpt.errors import RasterError
 from spectralgpt.products import open_raster
 from spectralgpt.products.added import Added, added_in_name, added_in_tags
 from spectralgpt.raster import Raster
@@ -75,9 +74,13 @@ def test_tags_with_names_of_bands(tmp_path):
     assert raster.offset == pytest.approx([-0.09, -0.1, -0.1])
 
 
-def test_a_tag_that_is_no_number_is_refused(tmp_path):
-    with pytest.raises(RasterError, match="BOA_ADD_OFFSET"):
-        opened(stack(tmp_path / "image.tif", tags={"BOA_ADD_OFFSET": "minus"}))
+@pytest.mark.parametrize(
+    "tags", [{"BOA_ADD_OFFSET": "none"}, {"BOA_ADD_OFFSET": "0 -1000"}, {"BOA_ADD_OFFSET_STILL_IN": "-1000"}]
+)
+def test_a_tag_that_states_no_number_decides_nothing(tmp_path, tags):
+    raster = opened(stack(tmp_path / "image_2022-05-01.tif", tags=tags))
+    assert raster.offset == (0.0,) * 12
+    assert is_noted(raster)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +178,8 @@ def test_a_vrt_inherits_it_from_its_sources(tmp_path):
         single(tmp_path, f"T32UQD_20220301T101021_{band}.tif", band)
     bands = "".join(
         f'<VRTRasterBand dataType="UInt16" band="{index}"><Description>{band}</Description><SimpleSource>'
-        f'<SourceFilename relativeToVRT="1">T32UQD_20220301T101021_{band}.tif</SourceFilename><SourceBand>1</SourceBand>'
+        f'<SourceFilename relativeToVRT="1">T32UQD_20220301T101021_{band}.tif</SourceFilename>'
+        "<SourceBand>1</SourceBand>"
         '<SrcRect xOff="0" yOff="0" xSize="16" ySize="16"/><DstRect xOff="0" yOff="0" xSize="16" ySize="16"/>'
         "</SimpleSource></VRTRasterBand>"
         for index, band in enumerate(("B02", "B03"), 1)
@@ -267,7 +271,7 @@ def test_what_names_say(path, number):
 
 
 def test_what_tags_say():
-    assert added_in_tags({}, {}, None, "x") is None
-    assert added_in_tags({"radio_add_offset": "-1000"}, {}, None, "x") == Added(1000.0, "the tag radio_add_offset")
-    assert added_in_tags({"BOA_ADD_OFFSET": "-1000"}, {"BOA_ADD_OFFSET": "0"}, None, "x").offset(1e-4) == 0
-    assert added_in_tags({"PRODUCT_URI": f"{PRODUCT}.SAFE"}, {}, None, "x").offset(1e-4) == pytest.approx(-0.1)
+    assert added_in_tags({}, {}, None) is None
+    assert added_in_tags({"radio_add_offset": "-1000"}, {}, None) == Added(1000.0, "the tag radio_add_offset")
+    assert added_in_tags({"BOA_ADD_OFFSET": "-1000"}, {"BOA_ADD_OFFSET": "0"}, None).offset(1e-4) == 0
+    assert added_in_tags({"PRODUCT_URI": f"{PRODUCT}.SAFE"}, {}, None).offset(1e-4) == pytest.approx(-0.1)

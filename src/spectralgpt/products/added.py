@@ -4,15 +4,16 @@ Since processing baseline 04.00, in use from 2022-01-25 on, ESA adds 1000, so th
 providers subtract it again.
 """
 
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from spectralgpt.bands import NUMBERED, canonical
+from spectralgpt.bands import canonical
 from spectralgpt.days import EPOCH, UNKNOWN, day_in_text, iso_date
-from spectralgpt.errors import RasterError, argument, first_few
+from spectralgpt.errors import argument, first_few
 
 ADDED = 1000.0
 """In stored units; -ADDED x scale is the offset."""
@@ -28,7 +29,7 @@ SENTINEL_2 = ("s2-l1c", "s2-l2a", "eurosat", "spectralgpt-12")
 ANCESTORS = 5
 """Folders above a file that may be an ESA product: GRANULE/<tile>/IMG_DATA/R10m/ and the product itself."""
 
-ADD_OFFSET_TAG = re.compile(r"(?:BOA|RADIO)_ADD_OFFSET(?:_(?P<band>\w+))?", re.IGNORECASE)
+ADD_OFFSET_TAG = re.compile(r"(?:BOA|RADIO)_ADD_OFFSET(?:_VALUES_LIST|_(?P<band>B\d+A?))?", re.IGNORECASE)
 """Tags with the offset in stored units, as ESA's metadata and GDAL call it, for all bands or, with a name, for one."""
 
 BASELINE_TAGS = ("PROCESSING_BASELINE", "S2:PROCESSING_BASELINE")
@@ -63,10 +64,9 @@ class Added:
         return -self.number * scale if self.number else 0.0
 
 
-def added_in_tags(tags: Mapping[str, str], of_band: Mapping[str, str], band: str | None, path: str) -> Added | None:
-    """What the tags of a band, else of its file, state: the offset itself, else the baseline. RasterError for an offset
-    that is not a number."""
-    found = _stated(of_band, band, path) or _stated(tags, band, path)
+def added_in_tags(tags: Mapping[str, str], of_band: Mapping[str, str], band: str | None) -> Added | None:
+    """What the tags of a band, else of its file, state: the offset itself, else the baseline. None for other text."""
+    found = _stated(of_band, band) or _stated(tags, band)
     if found is not None:
         return found
     stated = {key.upper(): text for key, text in tags.items()}
@@ -106,28 +106,27 @@ def possible(path: str, day: int) -> tuple[str, ...]:
     )
 
 
-def _stated(tags: Mapping[str, str], band: str | None, path: str) -> Added | None:
+def _stated(tags: Mapping[str, str], band: str | None) -> Added | None:
     """From the tags with the offset itself: that of the band, else the one for all bands."""
-    named: dict[str, str] = {}
-    common: dict[str, str] = {}
-    for key, text in tags.items():
-        if match := ADD_OFFSET_TAG.fullmatch(key):
-            (named if match["band"] and NUMBERED.fullmatch(canonical(match["band"])) else common)[key] = text
-    own = {key: text for key, text in named.items() if band and canonical(key.rsplit("_", 1)[1]) == canonical(band)}
-    chosen = own or common or (named if len(set(named.values())) == 1 else {})
-    for key, text in chosen.items():
-        numbers = {_number(part, key, path) for part in re.split(r"[\s,;]+", text.strip(" []()"))}
-        if len(numbers) > 1:
-            raise RasterError(f"{path}: found {text!r} for the tag {key}", "one number", "Give each band its own tag")
-        return Added(-numbers.pop(), f"the tag {key}")
+    found = [(match, tags[match[0]]) for match in map(ADD_OFFSET_TAG.fullmatch, tags) if match]
+    of_all = [(match[0], text) for match, text in found if not match["band"]]
+    named = [(match[0], text) for match, text in found if match["band"]]
+    own = [(key, text) for key, text in named if band and canonical(key.rsplit("_", 1)[1]) == canonical(band)]
+    same = named if len({text for _, text in named}) == 1 else []
+    for key, text in own or of_all or same:
+        number = _number(text)
+        if number is not None:
+            return Added(-number, f"the tag {key}")
     return None
 
 
-def _number(text: str, key: str, path: str) -> float:
+def _number(text: str) -> float | None:
+    """The number in a tag, or the one that a list repeats; None for other text."""
     try:
-        return float(text)
+        numbers = {float(part) for part in re.split(r"[\s,;]+", text.strip(" []()"))}
     except ValueError:
-        raise RasterError(f"{path}: found {text!r} for the tag {key}", "a number like -1000") from None
+        return None
+    return numbers.pop() if len(numbers) == 1 and all(map(math.isfinite, numbers)) else None
 
 
 def _of_baseline(major: str, minor: str, where: str) -> Added:

@@ -177,7 +177,7 @@ def _stored_bands(path: str, dataset: DatasetReader, bands: list[int], grid: Gri
             masked=_has_mask(dataset.mask_flag_enums[i]),
             alpha=alpha[0] if alpha else 0,
             wavelength=_wavelength(dataset, i),
-            added=added_in_tags(tags, dataset.tags(i + 1), dataset.descriptions[i], path) or in_name,
+            added=added_in_tags(tags, dataset.tags(i + 1), dataset.descriptions[i]) or in_name,
         )
         for i in bands
     )
