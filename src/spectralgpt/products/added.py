@@ -13,7 +13,7 @@ from datetime import date
 
 from spectralgpt.bands import canonical
 from spectralgpt.days import EPOCH, UNKNOWN, day_in_text, iso_date
-from spectralgpt.errors import argument, first_few
+from spectralgpt.errors import first_few
 
 ADDED = 1000.0
 """In stored units; -ADDED x scale is the offset."""
@@ -95,14 +95,15 @@ def added_in_name(path: str) -> Added | None:
     return None
 
 
-def possible(path: str, day: int) -> tuple[str, ...]:
-    """A note where the day alone makes it possible that the values include it; empty for other days."""
+def possible(path: str, day: int, advice: str) -> tuple[str, ...]:
+    """A note where the day alone makes it possible that the values include it; empty for other days. advice: how to
+    state the offset."""
     if day == UNKNOWN or day < SINCE:
         return ()
     return (
         f"{path}: {iso_date(day)} is after 2022-01-25, so the values may include the +1000 of Sentinel-2's baseline "
-        "04.00; read with offset 0, as nothing states it. The provider's metadata decide; if it is included, give a "
-        f"sensor file with offset = -0.1, {argument('bands', 'mine.toml')}",
+        f"04.00; read with offset 0, as nothing states it. The provider's metadata decide; if it is included, give "
+        f"{advice}",
     )
 
 

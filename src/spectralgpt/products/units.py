@@ -10,7 +10,7 @@ from jaxtyping import Shaped
 from spectralgpt.bands import Band, Identity
 from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN
-from spectralgpt.errors import RasterError, first_few
+from spectralgpt.errors import RasterError, argument, first_few
 from spectralgpt.products.added import SENTINEL_2, offset_facts, possible
 from spectralgpt.products.nodata import GivenNodata
 from spectralgpt.products.product import StoredBand
@@ -76,7 +76,7 @@ def offset_notes(
         return ()
     pairs = [(stored, layer) for stored, layer in zip(chosen, layers, strict=True) if layer.offset == 0]
     if any(stored.offset is None and stored.added is None and layer.scale != 1 for stored, layer in pairs):
-        return possible(path, day)
+        return possible(path, day, f"a sensor file with offset = -0.1, {argument('bands', 'mine.toml')}")
     ignored = [stored.added for stored, _ in pairs if stored.offset is not None and stored.added is not None]
     return tuple(
         f"{path}: read without offset, as it declares a scale and none, although {added.number:g} was added by "
