@@ -6,6 +6,7 @@ from spectralgpt.checks.fill import undeclared_fill
 from spectralgpt.checks.flags import Flag
 from spectralgpt.checks.look import look, sample_of
 from spectralgpt.checks.pixel_sample import PixelSample
+from spectralgpt.checks.shift import notes_on_dates
 from spectralgpt.checks.suspicions import suspicions
 from spectralgpt.checks.units import notes_on_fractions
 from spectralgpt.errors import RasterError
@@ -75,7 +76,8 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     if refused and not trust:
         found = refused[0].text if refused[0] in conflicts else f"{source}: {refused[0].text}"
         raise RasterError(found, "", "To continue anyway, give", ("trust_input", True))
-    notes = () if declared else tuple(f"{source}: {note}" for note in notes_on_fractions(sample))
+    seen = (*(() if declared else notes_on_fractions(sample)), *notes_on_dates(sample))
+    notes = tuple(f"{source}: {note}" for note in seen)
     warnings = (*raster.warnings, *notes, *(flag.text if flag in conflicts else f"{source}: {flag.text}" for flag in flags))
     return Verdict(
         text="; ".join(("valid pixels found", *raster.facts, *warnings)),

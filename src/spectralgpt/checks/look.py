@@ -45,7 +45,7 @@ def look(raster: Raster) -> tuple[PixelSample, float | None]:
             windows=tuple(each.whole for each in seen if each.whole is not None),
             gsd=float(raster.gsd),
         ),
-        float(np.average(*zip(*cloudy, strict=True))) if cloudy else None,
+        sum(share * size for share, size in cloudy) / sum(size for _, size in cloudy) if cloudy else None,
     )
 
 
