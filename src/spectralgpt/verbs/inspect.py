@@ -291,7 +291,7 @@ def _image(raster: "Raster", verdict: "Verdict", model: "BandSet", picture: Path
         missing=missing,
         read_from=verdict.read_from,
         fixed=verdict.fixed,
-        notes=raster.warnings,
+        notes=(*raster.warnings, *verdict.notes),
         picture=picture,
     )
 
