@@ -120,7 +120,8 @@ def _are_measured(values: Shaped[np.ndarray, "date band row column"], marks: tup
     if not floats and all(mark < low for mark in known):
         return True
     high = values.max()
-    within = not floats or bool(low > -LARGEST_MEASURED and high < LARGEST_MEASURED)
+    # as Python's numbers: a half float cannot hold the limit
+    within = not floats or -LARGEST_MEASURED < float(low) <= float(high) < LARGEST_MEASURED
     return within and all(mark < low or mark > high for mark in known)
 
 
