@@ -9,6 +9,7 @@ from pathlib import Path
 from spectralgpt.bands import Evidence, Identity, choice_count, identify, is_list, is_sensor, sensor_in_name
 from spectralgpt.days import day_of
 from spectralgpt.errors import BandError, RasterError, first_few
+from spectralgpt.products.filling import THERMAL_FROM
 from spectralgpt.products.format import cloud_options, read_product
 from spectralgpt.products.nodata import GivenNodata
 from spectralgpt.products.product import Product
@@ -17,9 +18,6 @@ from spectralgpt.raster.clouds import CloudLayer
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.layer import Layer
 from spectralgpt.raster.tags import SENSOR_TAG
-
-THERMAL_FROM = 3000.0
-"""nm. Above it, a band measures the heat that the ground emits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ def open_image(source: str, choice: str | None, nodata: GivenNodata) -> Image:
     chosen = [product.bands[index] for index in identity.indices]
     grid = _finest(path, [band.grid for band in chosen])
     taken = product.day if day is None else day
-    layers, units = layers_of(path, chosen, identity, grid, nodata)
+    layers, units = layers_of(path, product.bands, identity, grid, nodata)
     return Image(
         source=path,
         layers=layers,

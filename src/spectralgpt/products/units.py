@@ -12,6 +12,7 @@ from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN
 from spectralgpt.errors import RasterError, argument, first_few
 from spectralgpt.products.added import SENTINEL_2, offset_facts, possible
+from spectralgpt.products.filling import with_fill_rules
 from spectralgpt.products.nodata import GivenNodata
 from spectralgpt.products.product import StoredBand
 from spectralgpt.raster.grid import Grid
@@ -25,17 +26,20 @@ DARK = 0.1
 
 
 def layers_of(
-    path: str, chosen: Sequence[StoredBand], identity: Identity, grid: Grid, nodata: GivenNodata
+    path: str, stored: Sequence[StoredBand], identity: Identity, grid: Grid, nodata: GivenNodata
 ) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
-    """The bands with scale and offset, and one line on where these come from.
+    """The bands that are read, with scale and offset, and one line on where these come from. stored: all bands.
 
-    They are the file's own, else 1 and 0 for reflectance in floats, else the sensor's. RasterError for digital numbers
-    without any of these.
+    Scale and offset are the file's own, else 1 and 0 for reflectance in floats, else the sensor's. RasterError for
+    digital numbers without any of these.
     """
+    chosen = [stored[index] for index in identity.indices]
     layers = tuple(
-        nodata.applied(_layer(stored, band, identity)) for stored, band in zip(chosen, identity.bands, strict=True)
+        nodata.applied(_layer(one, band, identity)) for one, band in zip(chosen, identity.bands, strict=True)
     )
-    unstated = [index for index, stored in enumerate(chosen) if stored.scale is None and stored.offset is None]
+    if nodata.declared:
+        layers = with_fill_rules(layers, stored, identity)
+    unstated = [index for index, one in enumerate(chosen) if one.scale is None and one.offset is None]
     if not unstated:
         return layers, (f"scale and offset from the metadata of {path}",)
     floats = tuple(layers[index] for index in unstated if np.dtype(layers[index].dtype).kind == "f")
