@@ -179,7 +179,7 @@ def test_a_new_sensor_with_plain_names_leaves_padded_ones_alone(with_a_new_one, 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "SENSORS", with_a_new_one)
         assert found() == before
-    assert before[0] == "s2-l2a" or "could be those of s2-l2a or hls-l30" in before
+    assert before[0] == "s2-l2a" or "could be those of s2-l2a or s2-l1c or hls-l30" in before
 
 
 def test_a_new_sensor_that_pads_its_names_does_not(with_a_new_one, monkeypatch):
