@@ -145,12 +145,12 @@ def _chosen(candidates: Sequence[Sensor], names: Sequence[str], evidence: Eviden
 def _refuse_ambiguous(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidence) -> None:
     likeliest = ranked(candidates, names, evidence)
     fitting = [each for each in likeliest if fits_grid(each, names, evidence.gsd)] or likeliest
-    sizes = f" of pixels of {evidence.gsd:.3g} m" if len(fitting) < len(likeliest) else ""
+    sizes = f" for pixels of {evidence.gsd:.3g} m" if len(fitting) < len(likeliest) else ""
     raise BandError(
         f"{evidence.source}: the bands {', '.join(names)} could be those of {_some(likeliest)}, which differ in "
         "wavelengths, scale or offset",
         "",
-        f"Choose their sensor{sizes}, like",
+        f"Choose their sensor,{sizes} like",
         *(("bands", each.name) for each in fitting),
     )
 

@@ -31,11 +31,12 @@ def fits_grid(each: Sensor, names: Sequence[str], gsd: float) -> bool:
 
 
 def can_open(each: Sensor, evidence: Evidence) -> bool:
-    """Whether stored numbers of this type become reflectance by the sensor's convention or the file's metadata; floats
-    may be reflectance already."""
-    if evidence.is_scaled or evidence.dtype is None or np.dtype(evidence.dtype).kind == "f":
+    """Whether stored numbers of this type become reflectance by the sensor's convention or the file's metadata. Floats
+    of a sensor without a convention may be reflectance; only pixels tell."""
+    if evidence.is_scaled or evidence.dtype is None:
         return True
-    return each.is_scaled and np.iinfo(evidence.dtype).max * (each.scale or 0.0) >= DARK
+    integers = np.dtype(evidence.dtype).kind in "iu"
+    return each.is_scaled and (not integers or np.iinfo(evidence.dtype).max * (each.scale or 0.0) >= DARK)
 
 
 def rank(each: Sensor, names: Sequence[str], evidence: Evidence) -> tuple[bool, ...]:

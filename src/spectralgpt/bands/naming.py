@@ -16,8 +16,8 @@ COULD_COUNT = 9
 """From this number on, B1 ... Bn may also count the bands of a sensor with B8A."""
 
 REMARKED = re.compile(
-    r"((?:S[RT]_)?B(?:AND)?[ _]?\d+A?)(?: *[(\[] *(.+?) *[)\]]| *: *(.+)| +- +(.+)| +(.+))",
-    re.IGNORECASE,
+    r"((?:S[RT]_)?B(?:AND)?[ _]?\d+A?)(?:\s*[(\[]\s*(.+?)\s*[)\]]|\s*:\s*(.+)|\s+-\s+(.+)|\s+(.+))",
+    re.IGNORECASE | re.DOTALL,
 )
 """The number of a band and a remark: `B1 blue`, `Band 2 (Blue)`, `B04 - Red`."""
 

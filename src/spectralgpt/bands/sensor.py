@@ -74,5 +74,5 @@ def spelled(name: str) -> str:
     """
     word = canonical(name)
     measured = re.fullmatch(r"(\d+(?:\.\d*)?)\s*nm", word, re.IGNORECASE)
-    one = re.sub(r"[\s_-]+", "_", f"{float(measured[1]):.10g} nm" if measured else word).casefold()
+    one = re.sub(r"[ _-]+", "_", f"{float(measured[1]):.10g} nm" if measured else word).casefold()
     return re.sub(r"(?<=[^\W\d_])_(?=[^\W_])", "", one)
