@@ -85,9 +85,9 @@ def single_band(path: str) -> tuple[StoredBand, Header]:
 
 
 def band_in(stem: str) -> str | None:
-    """The band in a file's name: its last part of the form B02 or B8A, as it is written there."""
+    """The band in a file's name: its last part of the form B02 or B8A, in capitals, as a lower-case b only counts."""
     parts = [part for part in re.split(r"[^0-9A-Za-z]+", stem) if BAND_IN_NAME.fullmatch(part)]
-    return parts[-1] if parts else None
+    return parts[-1].upper() if parts else None
 
 
 def number_in(text: str | None, what: str, default: float, source: str) -> float:

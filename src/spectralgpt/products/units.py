@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from spectralgpt.bands import Band, Identity
+from spectralgpt.bands.fitting import DARK
 from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN
 from spectralgpt.errors import RasterError, argument, first_few
@@ -20,9 +21,6 @@ from spectralgpt.raster.layer import Layer
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.sampling import everything, sample
-
-DARK = 0.1
-"""Types that cannot reach this reflectance do not follow the sensor's convention: bytes are not reflectance x 10000."""
 
 
 def layers_of(
@@ -51,7 +49,8 @@ def layers_of(
         raise RasterError(
             f"{path}: found digital numbers ({layers[unstated[0]].dtype}) of {known.name} without scale and offset",
             "reflectance, or metadata that declare how the numbers become reflectance",
-            "Give the product's folder with its metadata, or a sensor file with scale and offset:",
+            "Give the product's folder with its metadata, or describe its bands in a sensor file (name, wavelength, "
+            "fwhm and gsd of each, scale and offset):",
             ("bands", "mine.toml"),
         )
     every = [(index, chosen[index].added) for index in unstated if known.name in SENTINEL_2]

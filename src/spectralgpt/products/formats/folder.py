@@ -1,12 +1,11 @@
 """A folder of single-band files as one image; each file has its own grid."""
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from spectralgpt.bands import is_alias
+from spectralgpt.bands import is_alias, only_count
 from spectralgpt.errors import InputError, RasterError
 from spectralgpt.products.acquisition import acquisition_day
 from spectralgpt.products.format import CloudCode, Format, all_formats, band_suffixes, cloud_codes
@@ -15,9 +14,6 @@ from spectralgpt.products.header import Header, band_in, read_header
 from spectralgpt.products.product import Product, StoredBand
 from spectralgpt.raster.clouds import CloudLayer
 from spectralgpt.raster.handles import open_dataset
-
-ONLY_COUNTS = re.compile(r"(band|layer|channel)[ _]?0*1|1", re.IGNORECASE)
-"""A description of the only band of a file that does not name it."""
 
 
 def read(path: str, expected: int | None) -> Product | None:
@@ -90,7 +86,7 @@ def _may_be_band(file: Path) -> bool:
 
 def _name_of(band: StoredBand) -> str | None:
     """The name in a file's description, unless it only counts: GDAL and ENVI write Band 1 into any file."""
-    return None if band.name is None or ONLY_COUNTS.fullmatch(band.name.strip()) else band.name
+    return None if only_count([band.name]) else band.name
 
 
 def _named_after_band(file: Path) -> str | None:
