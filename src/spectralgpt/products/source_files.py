@@ -22,7 +22,7 @@ BESIDE = (".aux.xml", ".ovr", ".msk", ".hdr")
 DEEPEST = 8
 """Levels of files that name files."""
 
-IN_ARCHIVE = re.compile(r"/vsi(?:zip|tar|gzip)/\{?([^{}]*?\.(?:zip|tar|tgz|tar\.gz|gz))(?:\}|/|$)", re.IGNORECASE)
+IN_ARCHIVE = re.compile(r"/vsi(?:zip|tar|gzip)/\{?([^{}]*?\.(?:zip|tar|tgz|tar\.gz|gz))(?:[}/].*)?", re.IGNORECASE)
 IN_FILE = re.compile(r'[A-Z0-9_]{2,}:(?:\d+:)?"?([^"]+?)"?(?::[^/\\:]*)?')
 """GDAL's names of an image inside a file, like GTIFF_DIR:2:scene.tif."""
 
@@ -100,7 +100,7 @@ def _add(path: str, reader: str, files: dict[str, str], depth: int = 0) -> None:
 def _on_disk(path: str) -> str:
     """The file of a path that GDAL reads: of a band in an archive, the archive."""
     for pattern in (IN_ARCHIVE, IN_FILE):
-        if not os.path.exists(path) and (inside := pattern.match(path)):
+        if not os.path.exists(path) and (inside := pattern.fullmatch(path)):
             return inside[1]
     return path
 
