@@ -127,6 +127,14 @@ def parse(path: str) -> ElementTree.Element:
     return root
 
 
+def named_files(path: str) -> Iterator[str]:
+    """The files that a VRT names: of its bands, masks and overviews."""
+    if path.lower().endswith(".vrt"):
+        root = parse(path)
+        for element in (*root.iter("SourceFilename"), *root.iter("SourceDataset")):
+            yield _located(element, path)
+
+
 def _located(element: ElementTree.Element, path: str) -> str:
     """The path in a SourceFilename or SourceDataset."""
     name = (element.text or "").strip()
@@ -315,5 +323,6 @@ FORMAT = Format(
     priority=70,
     read=read,
     suffixes=(".vrt",),
+    named_files=named_files,
     single=False,  # a VRT beside bands is mostly built from them
 )

@@ -1,10 +1,11 @@
 """A STAC item in a local JSON file: the files of its assets, as the item describes them. Only local files are read."""
 
+import json
 import math
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -289,12 +290,28 @@ def is_item(path: str) -> bool:
         return False
 
 
+def named_files(path: str) -> Iterator[str]:
+    """The local files of all assets of an item."""
+    if not is_item(path):
+        return
+    try:
+        assets = json.loads(Path(path).read_bytes()).get("assets", {})
+        hrefs = [asset["href"] for asset in assets.values()]
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return  # reported where it is opened
+    for href in hrefs:
+        local = _local(href, os.path.dirname(os.path.abspath(path))) if isinstance(href, str) else None
+        if local is not None:
+            yield local
+
+
 FORMAT = Format(
     title="STAC items (JSON) with local files",
     priority=50,
     read=read,
     named=(".json", ".geojson"),
     claims=is_item,
+    named_files=named_files,
     owns_neighbours=True,
     single=False,
 )
