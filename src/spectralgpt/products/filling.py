@@ -7,7 +7,7 @@ from itertools import groupby
 from spectralgpt.bands import Band, Identity
 from spectralgpt.bands.evidence import canonical_names
 from spectralgpt.products.product import StoredBand
-from spectralgpt.raster.fill import FEWEST, FillRule, fill_marks
+from spectralgpt.raster.fill import FEWEST_TO_DECIDE, FillRule, fill_marks
 from spectralgpt.raster.layer import Layer
 
 THERMAL_FROM = 3000.0
@@ -27,7 +27,7 @@ def with_fill_rules(layers: tuple[Layer, ...], stored: Sequence[StoredBand], ide
         one = stored[index]
         groups.setdefault((one.grid, one.dtype, one.scale, one.offset), []).append(index)
     for group in groups.values():
-        if len(group) >= FEWEST:
+        if len(group) >= FEWEST_TO_DECIDE:
             rules |= dict.fromkeys(group, _rule([stored[index] for index in group]))
     return tuple(replace(layer, fill=rules.get(index)) for layer, index in zip(layers, identity.indices, strict=True))
 

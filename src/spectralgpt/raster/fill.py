@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-FEWEST = 3
+FEWEST_TO_DECIDE = 3
 """Bands of one scale from which a pixel with one value in all of them is fill: in fewer it may be measured."""
 
-USUAL = (-9999, -32768)
+USUAL_FILL = (-9999, -32768)
 """Fill of any type that can hold it."""
 
 
@@ -30,11 +30,11 @@ def fill_marks(dtype: str | np.dtype[Any], declared: bool) -> tuple[float | int,
     nodata; -9999; -32768; in uint16 65535. (Floats from 1e30 on are never valid, in no band.)"""
     kind = np.dtype(dtype)
     if kind.kind == "f":
-        return (0.0, *map(float, USUAL))
+        return (0.0, *map(float, USUAL_FILL))
     limits = np.iinfo(kind)
     return (
         *(() if declared else (0,)),
-        *(mark for mark in USUAL if limits.min <= mark),
+        *(mark for mark in USUAL_FILL if limits.min <= mark),
         *((65535,) if kind == np.uint16 else ()),
     )
 

@@ -17,7 +17,7 @@ from spectralgpt.errors import BandError, RasterError, argument
 from spectralgpt.products.added import SENTINEL_2, Added, possible
 from spectralgpt.products.arrays.description import DescribedArray, Packing
 from spectralgpt.products.arrays.opening import describe
-from spectralgpt.raster.fill import FEWEST, any_of, fill_marks, filled
+from spectralgpt.raster.fill import FEWEST_TO_DECIDE, any_of, fill_marks, filled
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.pixels import Pixels, combined, measured
 
@@ -142,7 +142,7 @@ def _stated_valid(
             within = np.ones(stacked.shape, bool)
             within[:, band] = (stacked[:, band] >= packing.lowest) & (stacked[:, band] <= packing.highest)
             valid = combined(valid, within)
-    if stacked.shape[1] >= FEWEST:
+    if stacked.shape[1] >= FEWEST_TO_DECIDE:
         declared = any(mark is not None for of_band in marks for mark in of_band)
         fill = any_of(filled(np.moveaxis(stacked, 1, 0), fill_marks(stacked.dtype, declared)))
         valid = valid if fill is None else combined(valid, np.broadcast_to(~fill[:, None], stacked.shape))
