@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
+from spectralgpt.plain import as_text
 from spectralgpt.verbs._options import ImageOptions, PathLike, Paths, PrecisionChoice, SceneOptions
 
 if TYPE_CHECKING:
@@ -70,10 +71,10 @@ def opened_image(sources: Paths, options: ImageOptions) -> "Raster":
 
     return open_raster(
         sources,
-        bands=options["bands"],
-        dates=options["dates"],
+        bands=as_text(options["bands"]),
+        dates=as_text(options["dates"]),
         gsd=options["gsd"],
         aoi=options["aoi"],
-        clouds=options["clouds"],
-        nodata=options["nodata"],
+        clouds=as_text(options["clouds"]),
+        nodata=as_text(options["nodata"]),
     )
