@@ -80,7 +80,9 @@ def _other_bands(
 ) -> Float[Tensor, "batch date band row high column wide"]:
     """The blocks, with the group's other bands where a band is not known, and `absent` where none is."""
     sizes, parts = [len(group.bands) for group in bands.groups], []
-    for group, each, there in zip(bands.groups, blocks.split(sizes, 2), known.split(sizes, 2), strict=True):
+    for group, each, there in zip(
+        bands.groups, torch.split(blocks, sizes, 2), torch.split(known, sizes, 2), strict=True
+    ):
         taken = torch.full_like(each, absent)
         if len(group.bands) > 1:
             weights = band_weights(there[..., 0, :, 0].movedim(2, -1), group).to(each.dtype)
@@ -126,7 +128,8 @@ def _means(
 
 def _blocks(image: Tensor, patch: int) -> Tensor:
     """(..., height, width) as (..., row, patch, column, patch)."""
-    return image.unflatten(-1, (-1, patch)).unflatten(-3, (-1, patch))
+    height, width = image.shape[-2:]
+    return image.reshape(*image.shape[:-2], height // patch, patch, width // patch, patch)
 
 
 def _image(blocks: Tensor) -> Tensor:
