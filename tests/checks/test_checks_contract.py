@@ -13,8 +13,9 @@ from real_rasters import real, real_all
 
 from spectralgpt.bands import Band, sensor
 from spectralgpt.checks import check
-from spectralgpt.checks.contract import look
-from spectralgpt.checks.suspicions import PixelSample, suspicions
+from spectralgpt.checks.look import look
+from spectralgpt.checks.pixel_sample import PixelSample
+from spectralgpt.checks.suspicions import suspicions
 from spectralgpt.checks.typical import typical
 from spectralgpt.errors import RasterError
 from spectralgpt.plain import to_plain
@@ -38,15 +39,20 @@ def usual(seed: int = 0, pixels: int = 4096, of=TOA) -> np.ndarray:
     return np.maximum(np.exp(logarithms) - reference.darkest, 1e-4).T.astype(np.float32)
 
 
-def sampled(values: np.ndarray, of=TOA, bands: tuple[Band, ...] | None = None) -> PixelSample:
-    """A sample of values (band, pixel) or (date, band, pixel)."""
+def sampled(
+    values: np.ndarray, of=TOA, bands: tuple[Band, ...] | None = None, scale: float = 1e-4, offset: float = 0.0
+) -> PixelSample:
+    """A sample of reflectance (band, pixel) or (date, band, pixel) that was stored as uint16."""
     dates = values if values.ndim == 3 else values[None]
     valid = (~np.isnan(dates)).mean(axis=(0, 2))
-    return PixelSample(bands or of.bands, of.level, dates, np.full(dates.shape[1], 6.5535), valid)
+    each = np.ones(dates.shape[1])
+    return PixelSample(
+        bands or of.bands, of.level, dates, (65535 * scale + offset) * each, valid, scale * each, offset * each
+    )
 
 
-def kinds(values: np.ndarray, offset_declared: bool = False, **how) -> list[str]:
-    return [flag.kind for flag in suspicions(sampled(values, **how), offset_declared)]
+def kinds(values: np.ndarray, declared: bool = False, **how) -> list[str]:
+    return [flag.kind for flag in suspicions(sampled(values, **how), declared)]
 
 
 def written(path, values: np.ndarray, side: int = 64, names=NAMES, **how):
@@ -66,7 +72,8 @@ def test_what_is_usual_passes_and_misread_bands_do_not(of, seed):
     eurosat = [band for band, name in enumerate(of.names) if name != "B8A"] + [of.names.index("B8A")]
     assert kinds(values[eurosat], of=of) == ["order"]
     assert "offset" in kinds(values + 0.1, of=of)
-    assert "offset" not in kinds(values + 0.1, offset_declared=True, of=of)
+    assert "offset" in kinds(values + 0.1, declared=True, of=of), "metadata that state 0 can be wrong"
+    assert "offset" not in kinds(values + 0.1, declared=True, of=of, offset=-0.1)
 
 
 def test_an_order_names_the_bands_that_are_elsewhere():
@@ -89,12 +96,26 @@ def test_the_order_of_the_file_changes_nothing(seed):
 
 
 @pytest.mark.parametrize(
-    ("times", "suspected"), [(15, False), (30, True), (1e4, True), (1 / 150, False), (1 / 300, True), (1e-4, True)]
+    ("times", "declared", "found"),
+    [
+        (15, True, set()),
+        (30, True, {"units"}),
+        (1e4, True, {"units"}),
+        (1 / 150, True, set()),
+        (1 / 300, True, {"units"}),
+        (1e-4, True, {"units"}),
+        (4, False, set()),
+        (6, False, {"scale"}),
+        (11, False, {"units"}),
+        (1 / 2.2, False, set()),
+        (1 / 3, False, {"scale"}),
+        (1 / 11, False, {"units"}),
+    ],
 )
-def test_units(times, suspected):
+def test_units(times, declared, found):
     reference = typical("L1C")
     flat = np.repeat(reference.q98[:, None] * times, 500, axis=1).astype(np.float32)
-    assert ("units" in kinds(flat)) is suspected
+    assert {"units", "scale"} & set(kinds(flat, declared)) == found
 
 
 def test_one_dark_band_is_no_reason():
@@ -116,7 +137,7 @@ def test_the_offset_in_some_of_the_dates():
     (flag,) = suspicions(sampled(np.stack([values, values + np.float32(0.1)])), False)
     assert flag.kind == "offset"
     assert "in 1 of 2 dates" in flag.text
-    assert "offset" not in kinds(np.stack([values, values + np.float32(0.1)]), offset_declared=True)
+    assert "offset" not in kinds(np.stack([values, values + np.float32(0.1)]), declared=True, offset=-0.1)
 
 
 def test_the_offset_subtracted_where_it_was_not_added():

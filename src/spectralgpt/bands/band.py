@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 WAVELENGTH_LAST = re.compile(r"(?<=\S)\s+\(?\d+(?:\.\d+)?\s*(?:nm|um|µm)\)?\s*$", re.IGNORECASE)
 
+THERMAL_FROM = 3000.0
+"""nm. Above it, a band measures the heat that the ground emits."""
+
 NUMBERED = re.compile(r"B(?:AND)?[ _]?0*([1-9]\d*)(A?)", re.IGNORECASE)
 
 
@@ -27,6 +30,10 @@ class Band:
         # 400 and 400.0 are one number and must be written in the same way
         for name in ("wavelength", "fwhm", "gsd"):
             object.__setattr__(self, name, float(getattr(self, name)))
+
+    @property
+    def is_thermal(self) -> bool:
+        return self.wavelength > THERMAL_FROM
 
     @property
     def identity(self) -> tuple[str, str]:

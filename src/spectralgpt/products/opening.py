@@ -51,8 +51,8 @@ def open_raster(
     images = sorted_by_date(images)
     if dates is not None:
         images = of_dates(images, dates)
+    refuse_other_bands(images)
     for image in images[1:]:
-        refuse_other_bands(images[0], image)
         refuse_elsewhere(images[0], image)
     raster = stacked(images, masked=clouds is not None)
     if given.text:

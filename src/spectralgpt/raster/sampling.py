@@ -10,9 +10,9 @@ LOOK_SIDE, LOOKS_ALONG = 128, 6
 
 
 def sample(height: int, width: int, along: int = LOOKS_ALONG) -> Iterator[Window]:
-    """At most `along` windows along each axis, spread evenly over an image; the whole of a small one."""
-    for row, column in product(_starts(height, along), _starts(width, along)):
-        yield Window(row, column, min(LOOK_SIDE, height), min(LOOK_SIDE, width))
+    """At most `along` windows along each axis, spread evenly over an image, none over another; all of a small one."""
+    for (row, end_row), (column, end_column) in product(_ranges(height, along), _ranges(width, along)):
+        yield Window(row, column, end_row - row, end_column - column)
 
 
 def everything(height: int, width: int) -> Iterator[Window]:
@@ -22,7 +22,11 @@ def everything(height: int, width: int) -> Iterator[Window]:
         yield Window(row, column, min(side, height - row), min(side, width - column))
 
 
-def _starts(size: int, along: int) -> list[int]:
-    room = max(size - LOOK_SIDE, 0)
+def _ranges(size: int, along: int) -> list[tuple[int, int]]:
+    """First pixel and end of each window along an axis: parts of a small image, else LOOK_SIDE with gaps between."""
     count = min(along, -(-size // LOOK_SIDE))
-    return [room * i // (count - 1) for i in range(count)] if count > 1 else [0]
+    if size <= count * LOOK_SIDE:  # no pixel counts twice
+        return [(size * i // count, size * (i + 1) // count) for i in range(count)]
+    room = size - LOOK_SIDE
+    starts = [room * i // (count - 1) for i in range(count)] if count > 1 else [0]
+    return [(start, start + LOOK_SIDE) for start in starts]

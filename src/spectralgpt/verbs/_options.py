@@ -184,7 +184,20 @@ class DeviceOption(TypedDict, total=False):
     device: Annotated[str, Option("cpu, cuda, or auto (a GPU if there is one).", "auto")]
 
 
-class SceneOptions(WeightsOption, ImageOptions, ComputingOptions, DeviceOption, total=False):
+class OverwriteOption(TypedDict, total=False):
+    """What may be replaced."""
+
+    overwrite: Annotated[
+        bool,
+        Option(
+            "Replace a file that another command or program wrote; without it, only a result of this verb from the "
+            "same sources is replaced. Sources are never replaced.",
+            False,
+        ),
+    ]
+
+
+class SceneOptions(WeightsOption, ImageOptions, ComputingOptions, DeviceOption, OverwriteOption, total=False):
     """Everything that a verb needs to map a scene."""
 
 

@@ -1,6 +1,7 @@
 """Pixels from arrays, as `open_raster(...).read()` gives them from files."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -12,9 +13,11 @@ from jaxtyping import Bool, Int32, Shaped
 from spectralgpt.bands import Band, Evidence, Sensor, bands_of, canonical, identify, sensors
 from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN, day_of
-from spectralgpt.errors import BandError, RasterError
+from spectralgpt.errors import BandError, RasterError, argument
+from spectralgpt.products.added import SENTINEL_2, Added, possible
 from spectralgpt.products.arrays.description import DescribedArray, Packing
 from spectralgpt.products.arrays.opening import describe
+from spectralgpt.raster.fill import FEWEST_TO_DECIDE, any_of, fill_marks, filled
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.pixels import Pixels, combined, measured
 
@@ -56,11 +59,15 @@ def as_pixels(
     if valid is not None:
         usable = combined(usable, _broadcast(valid, stacked.shape))
     if scale is None and offset is None:
-        scales, offsets = _stated_scaling(identified, named, stacked, usable, packings)
+        scales, offsets = _stated_scaling(identified, named, stacked, usable, packings, array.added)
     else:
         scales = [1.0] * len(identified) if scale is None else _per_band(scale, len(identified), "scale")
         offsets = [0.0] * len(identified) if offset is None else _per_band(offset, len(identified), "offset")
     stated_days = array.days() if dates is None else None
+    days = _given_days(dates, stacked.shape[0]) if stated_days is None else stated_days
+    if offset is None and array.added is None and _is_by_convention(identified, named, scales, offsets, packings):
+        for note in possible("the array", int(days.max()), argument("offset", -0.1)):
+            warnings.warn(note, UserWarning, stacklevel=2)
     place = _grid(array, grid, stacked.shape[2:])
     return Pixels(
         values=stacked,
@@ -69,7 +76,7 @@ def as_pixels(
         offset=np.array(offsets, np.float64),
         bands=identified,
         grid=place,
-        days=_given_days(dates, stacked.shape[0]) if stated_days is None else stated_days,
+        days=days,
         gsd=float(gsd) if gsd is not None else place.gsd,
     )
 
@@ -135,6 +142,10 @@ def _stated_valid(
             within = np.ones(stacked.shape, bool)
             within[:, band] = (stacked[:, band] >= packing.lowest) & (stacked[:, band] <= packing.highest)
             valid = combined(valid, within)
+    if stacked.shape[1] >= FEWEST_TO_DECIDE:
+        declared = any(mark is not None for of_band in marks for mark in of_band)
+        fill = any_of(filled(np.moveaxis(stacked, 1, 0), fill_marks(stacked.dtype, declared)))
+        valid = valid if fill is None else combined(valid, np.broadcast_to(~fill[:, None], stacked.shape))
     return valid if array.valid is None else combined(valid, array.valid[:, list(indices)])
 
 
@@ -144,6 +155,7 @@ def _stated_scaling(
     stacked: Shaped[np.ndarray, "date band row column"],
     valid: Bool[np.ndarray, "date band row column"] | None,
     packings: Sequence[Packing],
+    added: Added | None,
 ) -> tuple[list[float], list[float]]:
     """Scale and offset per band, as the array states them, else by convention."""
     for packing in packings:
@@ -170,7 +182,27 @@ def _stated_scaling(
         usual = convention([bands[band] for band in unstated], named, *part)
         for band, usual_scale, usual_offset in zip(unstated, *usual, strict=True):
             scales[band], offsets[band] = usual_scale, usual_offset
+            if added is not None and usual_scale != 1 and _is_of_sentinel_2(bands[band], named):
+                offsets[band] = added.offset(usual_scale)
     return scales, offsets
+
+
+def _is_of_sentinel_2(band: Band, named: Sensor | None) -> bool:
+    return (named.name if named else band.sensor) in SENTINEL_2
+
+
+def _is_by_convention(
+    bands: Sequence[Band],
+    named: Sensor | None,
+    scales: Sequence[float],
+    offsets: Sequence[float],
+    packings: Sequence[Packing],
+) -> bool:
+    """Whether a band of Sentinel-2 is read as digital numbers without an offset that is stated."""
+    return any(
+        _is_of_sentinel_2(band, named) and scale != 1 and offset == 0 and packing.scaling is None
+        for band, scale, offset, packing in zip(bands, scales, offsets, packings, strict=True)
+    )
 
 
 def _only(

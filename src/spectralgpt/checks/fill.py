@@ -1,0 +1,43 @@
+"""Values of pixels without data that no metadata declare."""
+
+import numpy as np
+
+from spectralgpt.checks.flags import Flag
+from spectralgpt.checks.pixel_sample import TOO_FEW_PIXELS, PixelSample
+from spectralgpt.errors import argument
+
+FILL_SHARE = 0.005
+"""A value equal in all bands of a pixel, in more than this share of the pixels, is fill unless it is reflectance."""
+
+FILL_BANDS = 3
+"""Number of bands from which on equal values mean something."""
+
+
+def undeclared_fill(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
+    """The sample without pixels that hold one value in all bands, in many places, outside 0 to 1 reflectance; and a
+    flag that names the values as they are stored. In reflective bands of one scale and offset only."""
+    alike = sample.reflective
+    pairs = {(scale, offset) for scale, offset in zip(sample.scale[alike], sample.offset[alike], strict=True)}
+    if alike.sum() < FILL_BANDS or len(pairs) != 1:
+        return sample, []
+    values = sample.values[:, alike]
+    first = values[:, 0]
+    equal = (values == first[:, None]).all(axis=1) & ((first < 0) | (first > 1))
+    found, counts = np.unique(first[equal], return_counts=True)
+    often = (counts > FILL_SHARE * first.size) & (counts >= TOO_FEW_PIXELS)
+    if not often.any():
+        return sample, []
+    # a constant image is no fill
+    if not (~np.isnan(first) & ~np.isin(first, found[often])).any():
+        return sample, []
+    filled = equal & np.isin(first, found[often])
+    scale, offset = pairs.pop()
+    stored = [f"{round((float(value) - offset) / scale, 4):.10g}" for value in found[often][np.argsort(-counts[often])]]
+    names = ", ".join(stored[:6])
+    flag = Flag(
+        "fill",
+        (),
+        f"found the stored value {names} in all bands of {filled.mean():.1%} of the pixels; expected data, or nodata "
+        f"that the file declares. If these pixels hold no data, give {argument('nodata', ','.join(stored[:6]))}",
+    )
+    return sample.without(np.broadcast_to(filled[:, None], sample.values.shape)), [flag]

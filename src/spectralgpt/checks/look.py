@@ -1,0 +1,116 @@
+"""A look at an image: pixels from all over it, and a few whole windows."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float32
+
+from spectralgpt.checks.pixel_sample import PixelSample, Windows
+from spectralgpt.raster.pixels import Pixels
+from spectralgpt.raster.raster import Raster
+from spectralgpt.raster.sampling import LOOK_SIDE, LOOKS_ALONG, everything, sample
+from spectralgpt.raster.window import Window
+
+PIXELS, VALUES = 50_000, 20_000_000
+"""Most pixels per band, and most values in all bands and dates, from which statistics are computed."""
+
+WHOLE_WINDOWS, WHOLE_VALUES = 12, 4_000_000
+"""Most windows that are kept whole, and most values in all of them."""
+
+
+def look(raster: Raster) -> tuple[PixelSample, float | None]:
+    """A sample of an image's pixels, and the share of cloudy ones; if none is valid, the first place with valid ones
+    instead."""
+    height, width = raster.grid.shape
+    # dates are read together: fewer windows for many dates
+    windows = list(sample(height, width, max(2, round(LOOKS_ALONG / np.sqrt(len(raster.days))))))
+    kept = _kept(len(windows), len(raster.days) * len(raster.bands))
+    seen = [_Seen(raster, window, len(windows), number in kept) for number, window in enumerate(windows)]
+    pixels = sum(window.height * window.width for window in windows) * len(raster.days)
+    if not any(each.counts.any() for each in seen):
+        rest: Iterator[_Seen] = (_Seen(raster, window, 1, False) for window in everything(height, width))
+        seen = [next((each for each in rest if each.counts.any()), seen[0])]
+    cloudy = [(each.cloudy, each.window.height * each.window.width) for each in seen if each.cloudy is not None]
+    dtypes = [np.dtype(layer.dtype) for layer in raster.layers[0]]
+    scale, offset = np.array(raster.scale, np.float64), np.array(raster.offset, np.float64)
+    return (
+        PixelSample(
+            bands=raster.bands,
+            level=raster.sensor.level,
+            values=np.concatenate([each.values for each in seen], axis=2),
+            top=np.array([_top(dtype) for dtype in dtypes]) * scale + offset,
+            valid=np.sum([each.counts for each in seen], axis=0) / pixels,
+            scale=scale,
+            offset=offset,
+            windows=tuple(each.whole for each in seen if each.whole is not None),
+            gsd=float(raster.gsd),
+        ),
+        sum(share * size for share, size in cloudy) / sum(size for _, size in cloudy) if cloudy else None,
+    )
+
+
+def sample_of(pixels: Pixels, level: str) -> PixelSample:
+    """A sample of pixels in memory. level: of the sensor."""
+    bands = len(pixels.bands)
+    return PixelSample(
+        bands=pixels.bands,
+        level=level,
+        values=_thinned(pixels, 1),
+        top=_top(pixels.dtype) * pixels.scale + pixels.offset,
+        valid=np.ones(bands) if pixels.valid is None else pixels.valid.mean(axis=(0, 2, 3)),
+        scale=pixels.scale,
+        offset=pixels.offset,
+        windows=_windows_of(pixels),
+        gsd=float(pixels.gsd),
+    )
+
+
+def _windows_of(pixels: Pixels) -> Windows:
+    windows = list(sample(*pixels.shape[2:]))
+    kept = _kept(len(windows), pixels.shape[0] * pixels.shape[1])
+    return tuple(_reflectance(pixels.read(windows[number])) for number in sorted(kept))
+
+
+def _kept(windows: int, values: int) -> set[int]:
+    """Which of the windows are kept whole: evenly spread. values: in a pixel, of all dates and bands."""
+    count = min(windows, WHOLE_WINDOWS, WHOLE_VALUES // (values * LOOK_SIDE**2))
+    return {windows * number // count + windows // (2 * count) for number in range(count)}
+
+
+class _Seen:
+    """What is kept of a window: the thinned and perhaps the whole reflectance, the number of valid pixels per band,
+    and the share of cloudy ones."""
+
+    def __init__(self, raster: Raster, window: Window, windows: int, whole: bool):
+        pixels = raster.read(window)
+        cloudy = raster.cloudy(window)
+        self.window = window
+        self.values = _thinned(pixels, windows)
+        self.whole = _reflectance(pixels) if whole else None
+        everywhere = np.full(len(raster.bands), pixels.values[:, 0].size)
+        self.counts = everywhere if pixels.valid is None else pixels.valid.sum(axis=(0, 2, 3))
+        self.cloudy = None if cloudy is None else float(cloudy.mean())
+
+
+def _thinned(pixels: Pixels, windows: int) -> Float32[np.ndarray, "date band pixel"]:
+    """Reflectance of every n-th row and column, so that this window takes its share of the sample."""
+    dates, bands, rows, columns = pixels.shape
+    most = min(PIXELS, VALUES / (dates * bands)) / windows
+    values = _reflectance(pixels, max(1, int(np.ceil(np.sqrt(rows * columns / most)))))
+    return values.reshape(dates, bands, -1)
+
+
+def _reflectance(pixels: Pixels, stride: int = 1) -> Float32[np.ndarray, "date band row column"]:
+    """Reflectance of every n-th row and column, nan where not valid."""
+    thinned = (slice(None), slice(None), slice(None, None, stride), slice(None, None, stride))
+    values = pixels.values[thinned].astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # a nodata like -1.8e308 does not fit float32
+        values = values * pixels.scale[:, None, None] + pixels.offset[:, None, None]
+        if pixels.valid is not None:
+            values[~pixels.valid[thinned]] = np.nan
+        return np.asarray(values.astype(np.float32))
+
+
+def _top(dtype: np.dtype) -> float:
+    """The largest number of a type, infinite for floats."""
+    return float(np.iinfo(dtype).max) if dtype.kind in "iu" else np.inf

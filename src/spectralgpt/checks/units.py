@@ -1,0 +1,128 @@
+"""Whether values are reflectance, by how bright they are: far off is refused, less far off only suspected."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from spectralgpt.checks.flags import Flag, FlagKind
+from spectralgpt.checks.pixel_sample import PixelSample
+from spectralgpt.checks.typical import typical
+
+TIMES_UP, TIMES_DOWN = 20, 200
+"""How many times brighter or darker than usual an image with a declared scale may be; clean water is 40 times darker,
+cloud 5 brighter."""
+
+SUSPECTED_UP, SUSPECTED_DOWN = 5.0, 2.5
+"""How many times too bright half of the bands must be, or too dark all of them, to be suspected where no metadata
+declare the scale. Some band of a clean image is always nearly as bright as usual: over water the blue one."""
+
+REFUSED_TIMES = 10.0
+"""How many times, in either direction, such an image is refused."""
+
+FEW, FEW_SUSPECTED, FEW_REFUSED = 3, 10.0, 20.0
+"""Number of bands below which the two numbers after it take the place of the limits above: a single band, like near
+infrared over water, is dark more easily."""
+
+LIKELY = {
+    "10 times reflectance": 10.0,
+    "percent": 100.0,
+    "0 to 255": 255.0,
+    "1000 times reflectance": 1000.0,
+    "10000 times reflectance": 10_000.0,
+    "stretched to 16 bits": 65_535.0,
+    "a tenth of reflectance": 0.1,
+    "reflectance from 0 to 1": 1.0,
+}
+"""What numbers may be, and by how many times they are then larger than reflectance."""
+
+MEAN_ABOVE, FRACTION = 2.0, 0.01
+"""Stored numbers above the first that differ by over the second from whole ones are means or medians of others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likeliest:
+    """What stored numbers look like, and the scale that makes them reflectance."""
+
+    name: str
+    scale: float
+
+
+def suspected_units(
+    sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"], declared: bool
+) -> list[Flag]:
+    """A flag when the 98 % quantiles are far from usual: `units`, which is refused, or `scale`, which is not.
+
+    declared: whether metadata state scale and offset; then there is no `scale`, and `units` only by the median over
+    bands beyond TIMES_UP or TIMES_DOWN.
+    """
+    expected = typical(sample.level).expected(sample.bands)
+    known = np.isfinite(quantiles[2]) & np.isfinite(expected)
+    if not known.any():
+        return []
+    times = np.maximum(quantiles[2, known], 1e-9) / expected[known]
+    kind = _declared(times) if declared else _by_convention(times)
+    if kind is None:
+        return []
+    middle = math.exp(float(np.median(np.log(times))))
+    direction = f"{middle:.3g} times too bright" if middle > 1 else f"{1 / middle:.3g} times too dark"
+    return [
+        Flag(
+            kind,
+            (),
+            f"found values with a 98 % quantile of typically {np.median(quantiles[2, known]):.3g}, {direction}; "
+            f"expected reflectance, about {np.median(expected[known]):.2g}. {_advice(sample, middle)}",
+        )
+    ]
+
+
+def _declared(times: Float[np.ndarray, " band"]) -> FlagKind | None:
+    median = math.exp(float(np.median(np.log(times))))
+    return None if 1 / TIMES_DOWN <= median <= TIMES_UP else "units"
+
+
+def _by_convention(times: Float[np.ndarray, " band"]) -> FlagKind | None:
+    median, largest = math.exp(float(np.median(np.log(times)))), float(times.max())
+    few = len(times) < FEW
+    refused = FEW_REFUSED if few else REFUSED_TIMES
+    up, down = (FEW_SUSPECTED, FEW_SUSPECTED) if few else (SUSPECTED_UP, SUSPECTED_DOWN)
+    if median > refused or largest < 1 / refused:
+        return "units"
+    return "scale" if median > up or largest < 1 / down else None
+
+
+def likeliest(scale: float, times: float) -> Likeliest:
+    """What numbers look like that are `times` too bright when read with this scale."""
+    factor = times / scale  # stored numbers per reflectance
+    others = {name: each for name, each in LIKELY.items() if abs(math.log(each * scale)) > 0.1}
+    name = min(others, key=lambda each: abs(math.log(others[each] / factor)))
+    return Likeliest(name, 1 / others[name])
+
+
+def _advice(sample: PixelSample, times: float) -> str:
+    """What the numbers look like, and what to do if they are that; both hold for every image."""
+    scale = float(np.median(sample.scale[sample.reflective]))
+    likely = likeliest(scale, times)
+    if scale == 1:  # a float below 2 is read as reflectance, whatever a sensor file says
+        return (
+            f"They look like {likely.name}: if so, multiply them by {likely.scale:g} before, or let the file declare "
+            f"the scale {likely.scale:g}"
+        )
+    return (
+        f"They look like {likely.name}: if so, give a sensor file with scale = {likely.scale:g} and offset = 0, "
+        "bands='mine.toml'"
+    )
+
+
+def notes_on_fractions(sample: PixelSample) -> tuple[str, ...]:
+    """A line where numbers that a sensor stores as whole ones have fractions; nothing is wrong with that."""
+    scaled = np.flatnonzero(sample.reflective & np.isinf(sample.top) & (sample.scale < 0.01))
+    if not scaled.size:
+        return ()
+    stored = sample.stored()[:, scaled]
+    large = stored[np.abs(stored) > MEAN_ABOVE]
+    share = float((np.abs(large - np.round(large)) > FRACTION).mean()) if large.size else 0.0
+    if share < 0.5:
+        return ()
+    return ("numbers between whole ones, so probably means or medians of several images",)
