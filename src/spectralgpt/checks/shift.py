@@ -1,6 +1,7 @@
 """Whether the bands of an image lie on one another: phase correlation of the edges in bands next to one another."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Complex, Float
@@ -53,7 +54,7 @@ def shifted(sample: PixelSample) -> list[Flag]:
     bands = _compared(sample)
     seen = _Seen(sample, [(0, band) for band in bands])
     found: dict[tuple[int, int], Shift] = {}
-    for at, (one, other) in enumerate(itertools.pairwise(bands)):
+    for at, (one, other) in enumerate(pairwise(bands)):
         shift = seen.shift(at, at + 1, _limit(sample, one, other))
         others = [(at - 1, at + 1)] if at > 0 else []
         others += [(at, at + 2)] if at + 2 < len(bands) else []
