@@ -94,7 +94,7 @@ def test_a_count_in_an_array_is_no_name(array, prefix):
     [
         [f"B{i}" for i in range(1, 8)],
         ["SR_B1", "SR_B2", "SR_B3"],
-        ["sur_refl_b01", "sur_refl_b02"],
+        ["nir", "swir1"],
         ["Band 2", "Band 3", "Band 4"],
         ["Band 2", "Band 1"],
         ["swir1", "swir2"],
@@ -112,7 +112,7 @@ def test_names_that_could_count_are_said(tmp_path):
         assert "could also only count the bands" in " ".join(raster.warnings)
     named = [f"B0{i}" for i in range(1, 9)] + ["B8A", "B09", "B11", "B12"]
     with open_raster(tiff(tmp_path, named)) as raster:
-        assert "count" not in " ".join(raster.warnings)
+        assert "only count" not in " ".join(raster.warnings)
 
 
 @pytest.mark.parametrize("written", FILES)
