@@ -39,6 +39,7 @@ class Band:
 
     @property
     def is_thermal(self) -> bool:
+        """Whether it measures the heat that the ground emits."""
         return self.wavelength > THERMAL_FROM
 
     @property

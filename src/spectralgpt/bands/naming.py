@@ -56,7 +56,8 @@ def is_alias(name: str) -> bool:
 
 def is_auxiliary(name: str) -> bool:
     """Whether a layer of this name holds no band of a sensor: a mask, quality, an angle, or an index."""
-    word = re.sub(r"[\s_-]+", "_", name.strip()).upper()
+    reduced = REDUCED.fullmatch(name.strip())
+    word = re.sub(r"[\s_-]+", "_", reduced[1] if reduced else name.strip()).upper()
     return word in AUXILIARY or word.startswith("MSK_")
 
 

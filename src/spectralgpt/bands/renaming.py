@@ -2,7 +2,7 @@
 
 from spectralgpt.bands.band import canonical
 from spectralgpt.bands.choice import chosen_sensor
-from spectralgpt.bands.evidence import Evidence, quoted
+from spectralgpt.bands.evidence import Evidence, quoted, refuse_repeated
 from spectralgpt.bands.naming import only_count
 from spectralgpt.errors import BandError, argument, first_few
 
@@ -18,6 +18,7 @@ def renamed(evidence: Evidence, choice: str | None) -> tuple[Evidence, str | Non
         return evidence, choice
     called, colon, rest = choice.partition(":") if ":" in choice.split("=")[0] else ("", "", choice)
     entries = [tuple(part.strip() for part in word.partition("=")) for word in rest.split(",") if word.strip()]
+    refuse_repeated([old for _, equals, old in entries if equals], argument("bands", choice))
     counting = only_count(evidence.names)
     names: list[str | None] = [None] * len(evidence.names) if counting else list(evidence.names)
     for new, equals, old in entries:

@@ -206,7 +206,8 @@ def read_header_text(text: str, source: str) -> EnviHeader:
         dtype=dtype,
         skipped=_whole(fields, "header offset", source),
         compressed=_whole(fields, "file compression", source) != 0,
-        names=() if only_count(names) else names,
+        # without the bad bands, what is left of a count would look like names
+        names=() if only_count(names) and (wavelengths or bbl) else names,
         wavelengths=tuple(unit * wavelength for wavelength in wavelengths) if unit else (),
         fwhms=tuple(unit * fwhm for fwhm in fwhms) if unit else (),
         scales=scales,
