@@ -52,7 +52,8 @@ def identify_alone(found: tuple[str | None, ...], evidence: Evidence) -> Identit
         _refuse_unknown(names, naming, evidence.source)
     chosen, warnings = _chosen(candidates, names, evidence.source)
     bands = bands_named(chosen, names, evidence.source)
-    return Identity(bands, everything, chosen, warnings, _contradicted(names, chosen, evidence))
+    conflicts = _contradicted(names, chosen, evidence)
+    return Identity(bands, everything, chosen, warnings, conflicts, _other_level(candidates, chosen))
 
 
 def declared_sensor(evidence: Evidence) -> Sensor | None:
@@ -106,6 +107,12 @@ def _chosen(candidates: Sequence[Sensor], names: Sequence[str], source: str) -> 
         f"{source}: the band names do not show the level; read as {chosen.name}. If it is {' or '.join(others)}, "
         f"choose it, like bands={next(iter(others))!r}",
     )
+
+
+def _other_level(candidates: Sequence[Sensor], chosen: Sensor) -> str:
+    """The usual sensor of another level among the candidates; empty without one."""
+    others = (each.name for name in USUAL for each in candidates if each.name == name and each is not chosen)
+    return next(others, "") if chosen.name in USUAL else ""
 
 
 def _some(candidates: Sequence[Sensor], chosen: Sensor) -> str:

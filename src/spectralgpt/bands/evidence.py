@@ -36,7 +36,8 @@ class Evidence:
 class Identity:
     """The bands to read, their indices in the file (from 0), the sensor with these names, and warnings.
 
-    conflicts: what contradicts it; a verb refuses the file for these unless the user trusts the input.
+    conflicts: what contradicts it; a verb refuses the file for these unless the user trusts the input. other_level: the
+    sensor of another level that the names fit as well, empty where the level is known.
     """
 
     bands: tuple[Band, ...]
@@ -44,6 +45,7 @@ class Identity:
     sensor: Sensor
     warnings: tuple[str, ...] = field(default=())
     conflicts: tuple[str, ...] = field(default=())
+    other_level: str = ""
 
 
 def canonical_names(names: Sequence[str | None]) -> tuple[str | None, ...]:

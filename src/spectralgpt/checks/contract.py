@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spectralgpt.bands import sensor
 from spectralgpt.checks.suspicions import Flag, PixelSample, suspicions
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.pixels import Pixels
@@ -127,6 +128,7 @@ def look(raster: Raster) -> tuple[PixelSample, float | None]:
             top=np.array([np.iinfo(dtype).max if dtype.kind in "iu" else np.inf for dtype in dtypes]) * raster.scale
             + raster.offset,
             valid=np.sum([counts for _, counts, _ in seen], axis=0) / pixels,
+            other=(sensor(raster.other_level).level, raster.other_level) if raster.other_level else None,
         ),
         float(np.mean(cloudy)) if cloudy else None,
     )

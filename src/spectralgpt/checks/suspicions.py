@@ -5,13 +5,14 @@ enough data is silent.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from spectralgpt.bands import Band
+from spectralgpt.checks.level import level_advice, looks_like_other_level
 from spectralgpt.checks.typical import LONGEST_REFLECTED, SHORTEST_REFLECTED, likeliest_order, typical
 
 TIMES_UP, TIMES_DOWN = 20, 200
@@ -71,7 +72,8 @@ class PixelSample:
     """Pixels from all over an image.
 
     values: reflectance, nan where not valid; a pixel has the same place in every band. level: of the sensor. top: the
-    largest number of the stored type in reflectance, infinite for floats. valid: share of valid pixels per band.
+    largest number of the stored type in reflectance, infinite for floats. valid: share of valid pixels per band. other:
+    level and name of the sensor that it may be as well, where band names do not show the level.
     """
 
     bands: tuple[Band, ...]
@@ -79,6 +81,7 @@ class PixelSample:
     values: Float32[np.ndarray, "date band pixel"]
     top: Float[np.ndarray, " band"]
     valid: Float[np.ndarray, " band"]
+    other: tuple[str, str] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,8 +113,20 @@ def suspicions(sample: PixelSample, offset_declared: bool) -> tuple[Flag, ...]:
     units = suspected_units(sample, quantiles)
     found = [*units, *([] if offset_declared else suspected_offset(sample))]
     if not found:  # with wrong units or offset every band is odd
-        found += suspected_order(sample, quantiles)
+        found += suspected_level(sample, quantiles)
+        # bands of the other level are odd, but in their order
+        seen_as = replace(sample, level=sample.other[0]) if found and sample.other else sample
+        found += suspected_order(seen_as, quantiles)
     return (*found, *constant(sample), *duplicates(sample), *saturated(sample), *absent(sample))
+
+
+def suspected_level(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"]) -> list[Flag]:
+    """A flag when the level is open and the spectra fit the other one better."""
+    if sample.other is None:
+        return []
+    level, name = sample.other
+    odder = looks_like_other_level(sample.bands, quantiles, sample.level, level)
+    return [] if odder is None else [Flag("level", (), level_advice(sample.level, level, name, odder))]
 
 
 def suspected_units(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"]) -> list[Flag]:
