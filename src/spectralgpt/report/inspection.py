@@ -8,11 +8,20 @@ from jaxtyping import Float32
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spectralgpt.report.pictures import coloured, save_figure, stretch_of
+from spectralgpt.report.pictures import Stretch, coloured, save_figure, stretch_of
 
 RED, GREEN, BLUE = ("red", 660.0, 45.0), ("green", 560.0, 30.0), ("blue", 485.0, 35.0)
-NIR, SWIR = ("NIR", 842.0, 65.0), ("SWIR", 2190.0, 150.0)
+NIR, SWIR, SHORTER_SWIR = ("NIR", 842.0, 110.0), ("SWIR", 2190.0, 150.0), ("SWIR", 1620.0, 90.0)
 """Colours: name, wavelength, and the largest distance of a band from it, nm."""
+
+INSTEAD = {SWIR: SHORTER_SWIR}
+"""What is shown where an image has no band of a colour."""
+
+VISIBLE, CLEAR_VISIBLE, CLEAR_BEYOND = 700.0, 0.2, 0.45
+"""Reflectance that is always shown below white, in bands up to the first (nm) and beyond it: land, but not cloud."""
+
+DARKER = 4.0
+"""White is at most this many times the 25 % quantile, so that land is seen beside clouds, and snow and sand are too."""
 
 COMBINATIONS = {"true colour": (RED, GREEN, BLUE), "false colour": (NIR, RED, GREEN), "SWIR": (SWIR, NIR, RED)}
 
@@ -29,8 +38,9 @@ def save_inspection(
 ) -> None:
     """Save the figure. values: reflectance, NaN where not valid. wavelengths: nm, in any order.
 
-    True colour, false colour (NIR, red, green) and SWIR (SWIR at 2200 nm, NIR, red), each stretched from 2 % to 98 %; a
-    panel without its bands says which are missing. The spectrum is the mean, over the range from 2 % to 98 %.
+    True colour, false colour (NIR, red, green) and SWIR (SWIR at 2200 nm, else at 1600 nm, NIR, red), each stretched
+    from 2 % to 98 %, but not beyond what is clear beside clouds; a panel without its bands says which are missing. The
+    spectrum is the mean, over the range from 2 % to 98 %.
     """
     figure = Figure(figsize=(17, 5.2), layout="constrained")
     figure.suptitle(title)
@@ -58,7 +68,7 @@ def _draw_colours(
     wavelengths: Sequence[float],
 ) -> None:
     axes.set(xticks=[], yticks=[])
-    found = [nearest_band(wavelengths, colour) for colour in colours]
+    found = [_band_for(wavelengths, colour) for colour in colours]
     bands = [band for band in found if band is not None]
     if len(bands) < len(colours):
         missing = ", ".join(name for (name, _, _), band in zip(colours, found, strict=True) if band is None)
@@ -67,7 +77,23 @@ def _draw_colours(
         return
     shown = values[bands]
     axes.set_title(f"{called} (red, green, blue: {', '.join(names[band] for band in bands)})")
-    axes.imshow(coloured(shown, stretch_of(shown)))
+    axes.imshow(coloured(shown, _clear_stretch(shown, [wavelengths[band] for band in bands])))
+
+
+def _band_for(wavelengths: Sequence[float], colour: tuple[str, float, float]) -> int | None:
+    band = nearest_band(wavelengths, colour)
+    return nearest_band(wavelengths, INSTEAD[colour]) if band is None and colour in INSTEAD else band
+
+
+def _clear_stretch(colours: Float32[np.ndarray, "colour row column"], wavelengths: Sequence[float]) -> Stretch:
+    """The usual stretch, but of no more than what is clear: beside clouds, the 98 % quantile would leave land black."""
+    low, high = stretch_of(colours)
+    for colour, values in enumerate(colours):
+        known = values[~np.isnan(values)]
+        if known.size:
+            clear = CLEAR_VISIBLE if wavelengths[colour] < VISIBLE else CLEAR_BEYOND
+            high[colour] = min(high[colour], max(clear, DARKER * float(np.quantile(known, 0.25))))
+    return low, np.maximum(high, low + 1e-3)
 
 
 def _draw_spectrum(axes: Axes, values: Float32[np.ndarray, "band row column"], wavelengths: Sequence[float]) -> None:
