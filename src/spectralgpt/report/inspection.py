@@ -1,5 +1,6 @@
 """The figure of an image: three band combinations, and its mean spectrum."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,8 +21,8 @@ INSTEAD = {SWIR: SHORTER_SWIR}
 VISIBLE, CLEAR_VISIBLE, CLEAR_BEYOND = 700.0, 0.2, 0.45
 """Reflectance that is always shown below white, in bands up to the first (nm) and beyond it: land, but not cloud."""
 
-DARKER = 4.0
-"""White is at most this many times the 25 % quantile, so that land is seen beside clouds, and snow and sand are too."""
+DARKER = 5.0
+"""White may be this many times as far from the 2 % quantile as the 25 % quantile is: snow and sand are not cut."""
 
 COMBINATIONS = {"true colour": (RED, GREEN, BLUE), "false colour": (NIR, RED, GREEN), "SWIR": (SWIR, NIR, RED)}
 
@@ -86,14 +87,25 @@ def _band_for(wavelengths: Sequence[float], colour: tuple[str, float, float]) ->
 
 
 def _clear_stretch(colours: Float32[np.ndarray, "colour row column"], wavelengths: Sequence[float]) -> Stretch:
-    """The usual stretch, but of no more than what is clear: beside clouds, the 98 % quantile would leave land black."""
+    """The usual stretch, but no further than what is clear: beside clouds, the 98 % quantile would leave land black.
+
+    All three colours are cut by the same factor, which keeps hues.
+    """
     low, high = stretch_of(colours)
-    for colour, values in enumerate(colours):
-        known = values[~np.isnan(values)]
-        if known.size:
-            clear = CLEAR_VISIBLE if wavelengths[colour] < VISIBLE else CLEAR_BEYOND
-            high[colour] = min(high[colour], max(clear, DARKER * float(np.quantile(known, 0.25))))
-    return low, np.maximum(high, low + 1e-3)
+    shares = [
+        (_clear(values[~np.isnan(values)], low[colour], wavelengths[colour]) - low[colour])
+        / (high[colour] - low[colour])
+        for colour, values in enumerate(colours)
+    ]
+    return low, np.maximum(low + (high - low) * np.float32(min(1.0, max(shares))), low + 1e-3)
+
+
+def _clear(known: Float32[np.ndarray, " value"], low: np.float32, wavelength: float) -> float:
+    """The reflectance up to which a band shows land, infinite without values."""
+    if not known.size:
+        return math.inf
+    land = CLEAR_VISIBLE if wavelength < VISIBLE else CLEAR_BEYOND
+    return max(land, float(low + DARKER * (np.quantile(known, 0.25) - low)))
 
 
 def _draw_spectrum(axes: Axes, values: Float32[np.ndarray, "band row column"], wavelengths: Sequence[float]) -> None:
