@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 from made_rasters import write
-from real_rasters import IMAGES
+from real_rasters import real
 
 from spectralgpt.bands import sensor
 from spectralgpt.checks import check
@@ -61,9 +61,7 @@ def without_b10(source: Path, target: Path, dtype: str) -> Path:
     ],
 )
 def test_top_of_atmosphere_without_b10_is_advised_and_not_called_another_order(tmp_path, name, dtype):
-    if not (IMAGES / name).exists():
-        pytest.skip("in ../shared only")
-    path = without_b10(IMAGES / name, tmp_path / "stack.tif", dtype)
+    path = without_b10(real(name)[0], tmp_path / "stack.tif", dtype)
     found = flags(path)
     assert "look like Level-1C rather than Level-2A" in found["level"]
     assert "bands='s2-l1c'" in found["level"]
@@ -75,10 +73,7 @@ def test_top_of_atmosphere_without_b10_is_advised_and_not_called_another_order(t
 
 @pytest.mark.parametrize("place", ["38D_378R_2_3", "637U_59R_1_3", "282D_485L_3_3"])
 def test_surface_reflectance_is_not(place):
-    path = IMAGES / f"s2_pairs/{place}/{place}_S2L2A.tif"
-    if not path.exists():
-        pytest.skip("in ../shared only")
-    assert "level" not in flags(path)
+    assert "level" not in flags(real(f"s2_pairs/{place}/{place}_S2L2A.tif")[0])
 
 
 @pytest.mark.parametrize(("choice", "is_open"), [(None, True), ("s2-l2a", False), ("s2-l1c", False)])

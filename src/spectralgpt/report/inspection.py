@@ -18,7 +18,7 @@ NIR, SWIR, SHORTER_SWIR = ("NIR", 842.0, 110.0), ("SWIR", 2190.0, 150.0), ("SWIR
 INSTEAD = {SWIR: SHORTER_SWIR}
 """What is shown where an image has no band of a colour."""
 
-VISIBLE, CLEAR_VISIBLE, CLEAR_BEYOND = 700.0, 0.2, 0.45
+VISIBLE_BELOW, CLEAR_VISIBLE, CLEAR_BEYOND = 700.0, 0.2, 0.45
 """Reflectance that is always shown below white, in bands up to the first (nm) and beyond it: land, but not cloud."""
 
 DARKER = 5.0
@@ -104,7 +104,7 @@ def _clear(known: Float32[np.ndarray, " value"], low: np.float32, wavelength: fl
     """The reflectance up to which a band shows land, infinite without values."""
     if not known.size:
         return math.inf
-    land = CLEAR_VISIBLE if wavelength < VISIBLE else CLEAR_BEYOND
+    land = CLEAR_VISIBLE if wavelength < VISIBLE_BELOW else CLEAR_BEYOND
     return max(land, float(low + DARKER * (np.quantile(known, 0.25) - low)))
 
 
