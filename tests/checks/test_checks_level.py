@@ -61,7 +61,7 @@ def without_b10(source: Path, target: Path, dtype: str) -> Path:
     ],
 )
 def test_top_of_atmosphere_without_b10_is_advised_and_not_called_another_order(tmp_path, name, dtype):
-    path = without_b10(real(name)[0], tmp_path / "stack.tif", dtype)
+    path = without_b10(real(name), tmp_path / "stack.tif", dtype)
     found = flags(path)
     assert "look like Level-1C rather than Level-2A" in found["level"]
     assert "bands='s2-l1c'" in found["level"]
@@ -73,7 +73,7 @@ def test_top_of_atmosphere_without_b10_is_advised_and_not_called_another_order(t
 
 @pytest.mark.parametrize("place", ["38D_378R_2_3", "637U_59R_1_3", "282D_485L_3_3"])
 def test_surface_reflectance_is_not(place):
-    assert "level" not in flags(real(f"s2_pairs/{place}/{place}_S2L2A.tif")[0])
+    assert "level" not in flags(real(f"s2_pairs/{place}/{place}_S2L2A.tif"))
 
 
 @pytest.mark.parametrize(("choice", "is_open"), [(None, True), ("s2-l2a", False), ("s2-l1c", False)])
