@@ -74,3 +74,32 @@ def test_odd_images(tmp_path, monkeypatch, change):
     elif change == "heat alone":
         values, wavelengths = values[:1], (10_895.0,)
     drawn(tmp_path, monkeypatch, values, ("a", "b", "c", "d")[: len(values)], wavelengths)
+
+
+@pytest.mark.parametrize("without", [("B12",), ("B12", "B10"), ("B12", "B2")])
+def test_swir_is_shown_by_the_shorter_band_where_the_longer_is_missing(tmp_path, monkeypatch, without):
+    names = [name for name in S2 if name not in without]
+    figure = drawn(tmp_path, monkeypatch, image(len(names)), names, [S2[name] for name in names])
+    assert figure.axes[2].get_title().partition(": ")[2] == "B11, B8, B4)"
+
+
+VISIBLE_BANDS = ("B4", "B3", "B2")
+
+
+@pytest.mark.parametrize(("cloud", "share"), [(0.7, 0.2), (0.5, 0.4), (1.1, 0.6)])
+def test_dark_land_beside_clouds_is_seen(tmp_path, monkeypatch, cloud, share):
+    land = np.random.default_rng(1).uniform(0.02, 0.08, (3, 40, 50)).astype(np.float32)
+    values = land.copy()
+    values[:, : int(40 * share)] = cloud
+    figure = drawn(tmp_path, monkeypatch, values, VISIBLE_BANDS, [S2[name] for name in VISIBLE_BANDS])
+    shown = np.asarray(figure.axes[0].images[0].get_array())
+    assert shown[: int(40 * share)].min() == 1.0, "clouds are white"
+    assert np.median(shown[int(40 * share) :]) > 0.2, "land is not black"
+
+
+@pytest.mark.parametrize("bright", [0.9, 0.35, 0.15])
+def test_bright_images_without_clouds_keep_their_range(tmp_path, monkeypatch, bright):
+    values = np.random.default_rng(1).uniform(0.5 * bright, bright, (3, 40, 50)).astype(np.float32)
+    figure = drawn(tmp_path, monkeypatch, values, VISIBLE_BANDS, [S2[name] for name in VISIBLE_BANDS])
+    shown = np.asarray(figure.axes[0].images[0].get_array())
+    assert (shown == 1.0).mean() < 0.03, "hardly any pixel is cut"

@@ -63,7 +63,8 @@ def identify_alone(found: tuple[str | None, ...], evidence: Evidence) -> Identit
     chosen, warnings = _chosen(candidates, names, evidence)
     bands = bands_named(chosen, names, evidence.source)
     conflicts = _contradicted(names, chosen, evidence)
-    return Identity(bands, everything, chosen, (*warnings, *_maybe_counted(found, evidence)), conflicts)
+    notes = (*warnings, *_maybe_counted(found, evidence))
+    return Identity(bands, everything, chosen, notes, conflicts, _other_level(candidates, chosen))
 
 
 def declared_sensor(evidence: Evidence) -> Sensor | None:
@@ -140,6 +141,12 @@ def _chosen(candidates: Sequence[Sensor], names: Sequence[str], evidence: Eviden
         f"{evidence.source}: the band names do not show the level; read as {chosen.name}. If it is "
         f"{' or '.join(others)}, choose it, like bands={others[0]!r}",
     )
+
+
+def _other_level(candidates: Sequence[Sensor], chosen: Sensor) -> str:
+    """The usual sensor of another level among the candidates; empty without one."""
+    others = (each.name for name in USUAL for each in candidates if each.name == name and each is not chosen)
+    return next(others, "") if chosen.name in USUAL else ""
 
 
 def _refuse_ambiguous(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidence) -> None:

@@ -46,7 +46,8 @@ class Evidence:
 class Identity:
     """The bands to read, their indices in the file (from 0), the sensor with these names, and warnings.
 
-    conflicts: what contradicts it; a verb refuses the file for these unless the user trusts the input.
+    conflicts: what contradicts it; a verb refuses the file for these unless the user trusts the input. other_level: the
+    sensor of another level that the names fit as well, empty where the level is known.
     """
 
     bands: tuple[Band, ...]
@@ -54,6 +55,7 @@ class Identity:
     sensor: Sensor
     warnings: tuple[str, ...] = field(default=())
     conflicts: tuple[str, ...] = field(default=())
+    other_level: str = ""
 
 
 def bands_named(sensor: Sensor, names: Sequence[str], source: str) -> tuple[Band, ...]:

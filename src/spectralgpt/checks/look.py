@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float32
 
+from spectralgpt.bands import sensor
 from spectralgpt.checks.pixel_sample import PixelSample, Windows
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
@@ -44,6 +45,7 @@ def look(raster: Raster) -> tuple[PixelSample, float | None]:
             offset=offset,
             windows=tuple(each.whole for each in seen if each.whole is not None),
             gsd=float(raster.gsd),
+            other=(sensor(raster.other_level).level, raster.other_level) if raster.other_level else None,
         ),
         sum(share * size for share, size in cloudy) / sum(size for _, size in cloudy) if cloudy else None,
     )

@@ -22,7 +22,8 @@ class PixelSample:
     values: reflectance, nan where not valid; a pixel has the same place in every band. level: of the sensor. top: the
     largest number of the stored type in reflectance, infinite for floats. valid: share of valid pixels per band. scale,
     offset: reflectance = stored x scale + offset. windows: some whole windows. gsd: metres on the ground of their
-    pixels, nan unknown.
+    pixels, nan unknown. other: level and name of the sensor that it may be as well, where band names do not show the
+    level.
     """
 
     bands: tuple[Band, ...]
@@ -34,6 +35,7 @@ class PixelSample:
     offset: Float[np.ndarray, " band"]
     windows: Windows = ()
     gsd: float = float("nan")
+    other: tuple[str, str] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

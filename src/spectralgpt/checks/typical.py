@@ -76,6 +76,11 @@ class Typical:
         off = (np.log(np.maximum(spectra, 0) + self.darkest)[:, orders] - self.mean[columns]).astype(np.float64)
         return np.asarray(((off @ inverse) * off).sum(axis=-1).mean(axis=0) / len(columns))
 
+    def volume(self, columns: Sequence[int]) -> float:
+        """The logarithm of the determinant of the covariance of these bands, per band: how wide the table is."""
+        chosen = np.ix_(columns, columns)
+        return float(np.linalg.slogdet(self.covariance[chosen] + SPREAD**2 * np.eye(len(columns)))[1] / len(columns))
+
 
 @cache
 def typical(level: str) -> Typical:

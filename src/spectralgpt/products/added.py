@@ -43,9 +43,9 @@ IN_NAME = re.compile(r"(?<![A-Za-z0-9])N(0\d)(\d\d)(?![A-Za-z0-9])")
 OF_SENTINEL_2 = re.compile(r"(?<![A-Za-z0-9])(?:S2[A-D]|T\d\d[A-Z]{3}|MSIL(?:1C|2A))(?![A-Za-z0-9])")
 """A part of the name of a product, or of a tile: N0400 elsewhere may be a latitude."""
 
-PRODUCT_NAME = re.compile(r"S2[A-D]_MSIL(?:1C|2A)_\d{8}T\d{6}_N\d{4}_.*", re.IGNORECASE)
+ESA_PRODUCT = re.compile(r"S2[A-D]_MSIL(?:1C|2A)_\d{8}T\d{6}_N\d{4}_.*", re.IGNORECASE)
 
-IMAGE_NAME = re.compile(r"T\d\d[A-Z]{3}_(\d{8})T\d{6}_B(?:\d\d|8A)(?:_[126]0m)?\.(?:jp2|tiff?)", re.IGNORECASE)
+ESA_IMAGE = re.compile(r"T\d\d[A-Z]{3}_(\d{8})T\d{6}_B(?:\d\d|8A)(?:_[126]0m)?\.(?:jp2|tiff?)", re.IGNORECASE)
 """The name of a band's image in ESA's products since 2016: T32UQD_20220301T101021_B02_10m.jp2."""
 
 HARMONIZED = re.compile(r"(?<![a-z])(?<!not.)(?<!non.)(?<!un)harmoni[sz]ed", re.IGNORECASE)
@@ -85,11 +85,11 @@ def added_in_name(path: str) -> Added | None:
     for near in (name, *folders[-1:]):
         if word := HARMONIZED.search(near):
             return Added(0.0, f"{word[0]!r} in the name {near}")
-    for near in (name, *folders[-1:], *filter(PRODUCT_NAME.fullmatch, reversed(folders))):
+    for near in (name, *folders[-1:], *filter(ESA_PRODUCT.fullmatch, reversed(folders))):
         match = IN_NAME.search(near)
         if match and OF_SENTINEL_2.search(near):
             return _of_baseline(match[1], match[2], f"the name {near}")
-    image = IMAGE_NAME.fullmatch(name)
+    image = ESA_IMAGE.fullmatch(name)
     if image and day_in_text(image[1]) >= SINCE:
         return Added(ADDED, f"the name {name}, as ESA's products have it since 2022-01-25")
     return None

@@ -126,6 +126,7 @@ def stacked(images: Sequence[Image], masked: bool) -> Raster:
         conflicts=tuple(dict.fromkeys(conflict for image in images for conflict in image.identity.conflicts)),
         clouds=tuple(image.clouds for image in images),
         without_clouds=masked,
+        other_level=first.identity.other_level,
     )
 
 

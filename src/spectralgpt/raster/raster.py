@@ -46,7 +46,7 @@ class Raster:
     understood. clouds: one layer per date, None for a date without one, empty when no date has one. without_clouds:
     whether cloudy pixels are not valid. area: the wanted part of the grid, None for all. facts: what was read from
     where. conflicts: where metadata contradict themselves. given_nodata: the argument `nodata` of open_raster, empty
-    without it.
+    without it. other_level: the sensor of another level that the names fit as well, empty where it is known.
 
     Immutable, picklable, a context manager, thread-safe: each thread opens the files for itself. Closing frees them; a
     later read opens them again.
@@ -68,6 +68,7 @@ class Raster:
     facts: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     given_nodata: str = ""
+    other_level: str = ""
     _handles: Handles = field(default_factory=Handles, repr=False, compare=False)
     _files: tuple[tuple["FileBands", ...], ...] = field(init=False, repr=False, compare=False)
 

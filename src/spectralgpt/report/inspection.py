@@ -1,5 +1,6 @@
 """The figure of an image: three band combinations, and its mean spectrum."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,11 +9,20 @@ from jaxtyping import Float32
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spectralgpt.report.pictures import coloured, save_figure, stretch_of
+from spectralgpt.report.pictures import Stretch, coloured, save_figure, stretch_of
 
 RED, GREEN, BLUE = ("red", 660.0, 45.0), ("green", 560.0, 30.0), ("blue", 485.0, 35.0)
-NIR, SWIR = ("NIR", 842.0, 65.0), ("SWIR", 2190.0, 150.0)
+NIR, SWIR, SHORTER_SWIR = ("NIR", 842.0, 110.0), ("SWIR", 2190.0, 150.0), ("SWIR", 1620.0, 90.0)
 """Colours: name, wavelength, and the largest distance of a band from it, nm."""
+
+INSTEAD = {SWIR: SHORTER_SWIR}
+"""What is shown where an image has no band of a colour."""
+
+VISIBLE_BELOW, CLEAR_VISIBLE, CLEAR_BEYOND = 700.0, 0.2, 0.45
+"""Reflectance that is always shown below white, in bands up to the first (nm) and beyond it: land, but not cloud."""
+
+DARKER = 5.0
+"""White may be this many times as far from the 2 % quantile as the 25 % quantile is: snow and sand are not cut."""
 
 COMBINATIONS = {"true colour": (RED, GREEN, BLUE), "false colour": (NIR, RED, GREEN), "SWIR": (SWIR, NIR, RED)}
 
@@ -30,9 +40,9 @@ def save_inspection(
 ) -> None:
     """Save the figure. values: reflectance, NaN where not valid. wavelengths: nm, in any order.
 
-    True colour, false colour (NIR, red, green) and SWIR (SWIR at 2200 nm, NIR, red), each stretched from 2 % to 98 %; a
-    panel without its bands says which are missing. The spectrum is the mean, over the range from 2 % to 98 %. text: of
-    the PNG's text chunks.
+    True colour, false colour (NIR, red, green) and SWIR (SWIR at 2200 nm, else at 1600 nm, NIR, red), each stretched
+    from 2 % to 98 %, but not beyond what is clear beside clouds; a panel without its bands says which are missing. The
+    spectrum is the mean, over the range from 2 % to 98 %. text: of the PNG's text chunks.
     """
     figure = Figure(figsize=(17, 5.2), layout="constrained")
     figure.suptitle(title)
@@ -60,7 +70,7 @@ def _draw_colours(
     wavelengths: Sequence[float],
 ) -> None:
     axes.set(xticks=[], yticks=[])
-    found = [nearest_band(wavelengths, colour) for colour in colours]
+    found = [_band_for(wavelengths, colour) for colour in colours]
     bands = [band for band in found if band is not None]
     if len(bands) < len(colours):
         missing = ", ".join(name for (name, _, _), band in zip(colours, found, strict=True) if band is None)
@@ -69,7 +79,34 @@ def _draw_colours(
         return
     shown = values[bands]
     axes.set_title(f"{called} (red, green, blue: {', '.join(names[band] for band in bands)})")
-    axes.imshow(coloured(shown, stretch_of(shown)))
+    axes.imshow(coloured(shown, _clear_stretch(shown, [wavelengths[band] for band in bands])))
+
+
+def _band_for(wavelengths: Sequence[float], colour: tuple[str, float, float]) -> int | None:
+    band = nearest_band(wavelengths, colour)
+    return nearest_band(wavelengths, INSTEAD[colour]) if band is None and colour in INSTEAD else band
+
+
+def _clear_stretch(colours: Float32[np.ndarray, "colour row column"], wavelengths: Sequence[float]) -> Stretch:
+    """The usual stretch, but no further than what is clear: beside clouds, the 98 % quantile would leave land black.
+
+    All three colours are cut by the same factor, which keeps hues.
+    """
+    low, high = stretch_of(colours)
+    shares = [
+        (_clear(values[~np.isnan(values)], low[colour], wavelengths[colour]) - low[colour])
+        / (high[colour] - low[colour])
+        for colour, values in enumerate(colours)
+    ]
+    return low, np.maximum(low + (high - low) * np.float32(min(1.0, max(shares))), low + 1e-3)
+
+
+def _clear(known: Float32[np.ndarray, " value"], low: np.float32, wavelength: float) -> float:
+    """The reflectance up to which a band shows land, infinite without values."""
+    if not known.size:
+        return math.inf
+    land = CLEAR_VISIBLE if wavelength < VISIBLE_BELOW else CLEAR_BEYOND
+    return max(land, float(low + DARKER * (np.quantile(known, 0.25) - low)))
 
 
 def _draw_spectrum(axes: Axes, values: Float32[np.ndarray, "band row column"], wavelengths: Sequence[float]) -> None:

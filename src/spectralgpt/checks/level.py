@@ -1,0 +1,71 @@
+"""Whether an image looks like reflectance at the top of the atmosphere or at the surface, where its names do not say.
+
+It advises: air scatters blue light, so that at the top of the atmosphere no place is dark in blue. Over haze, snow and
+clouds both levels look alike, and nothing is said.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from spectralgpt.bands import Band
+from spectralgpt.checks.flags import Flag
+from spectralgpt.checks.pixel_sample import PixelSample
+from spectralgpt.checks.typical import Typical, typical
+from spectralgpt.errors import argument
+
+MARGIN = 1.0
+"""Difference per band of the two distances above which a level is advised (benchmarks/level.py)."""
+
+
+def suspected_level(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"]) -> list[Flag]:
+    """A flag when the level is open and the spectra fit the other one better."""
+    if sample.other is None:
+        return []
+    level, name = sample.other
+    odder = looks_like_other_level(sample.bands, quantiles, sample.level, level)
+    return [] if odder is None else [Flag("level", (), level_advice(sample.level, level, name, odder))]
+
+
+def how_much_odder(
+    one: Typical, other: Typical, spectra: Float[np.ndarray, "spectrum band"], bands: Sequence[Band]
+) -> float | None:
+    """How much odder the spectra of an image are by one table than by another, per band; None without three bands.
+
+    Twice the difference of the logarithms of both densities: with the usual distance alone the wider table would win.
+    """
+    both = [(one.same(bands)[band], other.same(bands)[band]) for band in range(len(bands))]
+    used = [band for band, (here, there) in enumerate(both) if here is not None and there is not None]
+    if len(used) < 3:
+        return None
+    columns = [[here for band in used if (here := both[band][side]) is not None] for side in (0, 1)]
+    order = np.arange(len(used))[None]
+    distances = [
+        float(table.oddness(spectra[:, used], places, order)[0]) + table.volume(places)
+        for table, places in zip((one, other), columns, strict=True)
+    ]
+    return distances[0] - distances[1]
+
+
+def looks_like_other_level(
+    bands: Sequence[Band], quantiles: Float[np.ndarray, "quantile band"], level: str, other: str
+) -> float | None:
+    """How much odder per band an image is at its level than at the other, where that is over MARGIN; else None.
+
+    quantiles: 2 %, 50 % and 98 % of each band, in reflectance. level, other: as sensors have them, like L2A.
+    """
+    used = [index for index in range(len(bands)) if np.isfinite(quantiles[:, index]).all()]
+    found = how_much_odder(typical(level), typical(other), quantiles[:, used], [bands[index] for index in used])
+    return found if found is not None and found > MARGIN else None
+
+
+def level_advice(level: str, other: str, sensor_of_other: str, odder: float) -> str:
+    """What is suspected, in words, and what to do. odder: as `looks_like_other_level`."""
+    names = {"L1C": "Level-1C", "L2A": "Level-2A"}
+    here, there = names.get(level, level), names.get(other, other)
+    return (
+        f"found values that look like {there} rather than {here} (odder by {odder:.1f} per band as {here}, more than "
+        f"{MARGIN:g}), and band names that do not show the level; the product's name or metadata decide. If it is "
+        f"{there}, give {argument('bands', sensor_of_other)}"
+    )
