@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # the verbs, written by `make docs`
     from spectralgpt.verbs.pretrain import pretrain as pretrain
     from spectralgpt.verbs.probe import probe as probe
     from spectralgpt.verbs.reconstruct import reconstruct as reconstruct
+    from spectralgpt.verbs.sensors import sensors as sensors
     from spectralgpt.verbs.shard import shard as shard
 
 __all__ = [

@@ -161,7 +161,7 @@ Options:
   --overlap NUMBER    Share of a window. [default: 0.25]
   --hide TEXT         Bands, a date, or a share. [default: 0.75]
   --only TEXT         Only these.
-  --json              Print the result as one line of JSON.
+  --json              Print the result, or the error, as one line of JSON.
   --quiet             Show neither progress nor warnings.
   -h, --help          Show this message and exit.
 
@@ -326,3 +326,65 @@ def test_of_several_processes_one_speaks():
     assert json.loads(spoken["first"].stdout)["is_main"]
     assert "warning: something" in spoken["first"].stderr
     assert (spoken["second"].exit_code, spoken["second"].output) == (0, "")
+
+
+@pytest.fixture
+def ended(found, monkeypatch, capfd):
+    """The exit code, standard output and standard error of the whole program."""
+
+    def end(*words):
+        monkeypatch.setattr(verbs, "names", lambda: tuple(found))
+        monkeypatch.setattr(verbs, "find", found.get)
+        monkeypatch.setattr(sys, "argv", ["spectralgpt", *words])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        caught = capfd.readouterr()
+        return exit_.value.code, caught.out, caught.err
+
+    return end
+
+
+USAGE = [["fail"], ["mix", "a", "b", "--per", "each"], ["mix", "a", "b", "--wrong"], ["mixx", "a"], ["mix", "a"]]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [
+        (2, "InputError", ["fail", "input"]),
+        (2, "InputError", ["fail", "advice"]),
+        (130, "interrupted", ["fail", "interrupt"]),
+        (1, "internal", ["fail", "ours"]),
+        (2, "usage", ["pick", "a", "--date", "1", "--dates", "2"]),
+        *((2, "usage", words) for words in USAGE),
+    ],
+)
+def test_json_also_of_errors(ended, code, kind, words):
+    """As the last line, with the same exit code and the same message on standard error as without it."""
+    plain = ended(*words)
+    assert plain[:2] == (code, "")
+    found = ended(*words, "--json")
+    assert found[0] == code
+    assert found[2].splitlines()[-1] == plain[2].splitlines()[-1]
+    assert found[1].count("\n") == 1
+    read = json.loads(found[1])
+    assert read["kind"] == kind
+    assert read["error"].rstrip(".") in found[2].replace("\n", " ").replace("  ", " ")
+
+
+def test_json_of_an_error_has_its_parts(ended):
+    assert json.loads(ended("fail", "advice", "--json")[1]) == {
+        "error": "a.tif: found nothing. To continue anyway: --trust-input or HOW 'in put'",
+        "kind": "InputError",
+        "found": "a.tif: found nothing",
+        "expected": "",
+        "do": "To continue anyway:",
+        "advice": [{"argument": "trust_input", "value": True}, {"argument": "how", "value": "in put"}],
+    }
+    assert json.loads(ended("fail", "ours", "--json")[1]) == {"error": "ValueError: ours", "kind": "internal"}
+    assert ended("turn", "a", "b", "--json")[0] in (0, None)
+    assert ended("mix", "--help", "--json")[0] in (0, None)
+
+
+def test_the_help_says_the_exit_codes(run):
+    shown = " ".join(run("--help").output.split())
+    assert "Exit codes: 0 done, 1 our own fault (with a traceback), 2 wrong input or options" in shown

@@ -72,7 +72,8 @@ def test_a_vrt_of_itself_ends(tmp_path):
 
 
 def test_assets_of_a_stac_item(tmp_path):
-    _, two = image(tmp_path / "one.tif"), image(tmp_path / "below" / "two.tif")
+    image(tmp_path / "one.tif")
+    two = image(tmp_path / "below" / "two.tif")
     hrefs = {"a": "./one.tif", "b": two.as_uri(), "c": "https://example.org/three.tif", "d": "missing.tif"}
     item = {"stac_version": "1.0.0", "assets": {key: {"href": href} for key, href in hrefs.items()}}
     (tmp_path / "item.json").write_text(json.dumps(item))

@@ -110,9 +110,9 @@ def test_the_picture_shows_samples_as_they_are(made, tmp_path, monkeypatch):
     drawn = {}
     save = spectralgpt.report.save_samples
 
-    def kept(path, samples, wavelengths, titles, positions, title):
+    def kept(path, samples, wavelengths, titles, positions, title, text):
         drawn.update(samples=samples, wavelengths=wavelengths, titles=titles, positions=positions, title=title)
-        save(path, samples, wavelengths, titles, positions, title)
+        save(path, samples, wavelengths, titles, positions, title, text)
 
     monkeypatch.setattr(spectralgpt.report, "save_samples", kept)
     assert inspect(made, picture=tmp_path / "look.png").picture == tmp_path / "look.png"

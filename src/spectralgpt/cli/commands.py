@@ -6,9 +6,9 @@ and its results spell arguments as in Python; the command shows them as its own 
 
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
@@ -16,14 +16,14 @@ from typer.core import TyperCommand
 from spectralgpt.cli import docstring
 from spectralgpt.cli.bar import progress_bar
 from spectralgpt.cli.parameters import REQUIRED, Parameter, Verb, parameters
-from spectralgpt.cli.result import as_json
+from spectralgpt.cli.result import as_json, error_as_json
 from spectralgpt.cli.spelling import spelled
 from spectralgpt.errors import InputError
 from spectralgpt.verbs import FORMER_NAMES
 
 # What every command has in addition to the options of its verb.
 EVERYWHERE = (
-    ("--json", "Print the result as one line of JSON."),
+    ("--json", "Print the result, or the error, as one line of JSON."),
     ("--quiet", "Show neither progress nor warnings."),
     ("-h, --help", "Show this message and exit."),
 )
@@ -55,11 +55,12 @@ def add_command(app: typer.Typer, name: str, verb: Verb) -> None:
 
 def _run(name: str, verb: Verb, asked: Sequence[Parameter], /, *, quiet: bool, json: bool, **given: Any) -> None:
     """Call the verb and print its result. typer.Exit with 2 for wrong input, 130 after an interrupt."""
+    refuse = partial(_end, name, json)
     spell = partial(spelled, parameters=asked)
     # What was not given is None or an empty list: the verb's own default counts.
     given = {key: value for key, value in given.items() if value not in (None, [], ())}
-    given = _by_current_names(name, given, asked, quiet)
-    _refuse_too_few(name, given, asked)
+    given = _by_current_names(given, asked, quiet, refuse)
+    _refuse_too_few(name, given, asked, refuse)
     taken = inspect.signature(verb).parameters.keys()
 
     def announce(text: str) -> None:
@@ -71,11 +72,13 @@ def _run(name: str, verb: Verb, asked: Sequence[Parameter], /, *, quiet: bool, j
             own = {"progress": progress, "announce": announce}
             result = verb(**given, **{name: one for name, one in own.items() if name in taken})
     except InputError as error:
-        print(spell(str(error)), file=sys.stderr)
+        message = spell(str(error))
+        print(message, file=sys.stderr)
+        if json:
+            print(error_as_json(type(error).__name__, message, error))
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        print(f"spectralgpt {name}: interrupted.", file=sys.stderr)
-        raise typer.Exit(130) from None
+        refuse("interrupted", kind="interrupted", code=130)
     if not getattr(result, "is_main", True):
         return  # one of several processes of one run: another one prints the result
     if not quiet:
@@ -84,7 +87,18 @@ def _run(name: str, verb: Verb, asked: Sequence[Parameter], /, *, quiet: bool, j
     print(as_json(result) if json else spell(str(result)))
 
 
-def _refuse_too_few(name: str, given: Mapping[str, Any], asked: Sequence[Parameter]) -> None:
+def _end(name: str, json: bool, problem: str, kind: str = "usage", code: int = 2) -> NoReturn:
+    """Say what is wrong with the words of a command, and end it."""
+    message = f"spectralgpt {name}: {problem}."
+    print(message, file=sys.stderr)
+    if json:
+        print(error_as_json(kind, message))
+    raise typer.Exit(code) from None
+
+
+def _refuse_too_few(
+    name: str, given: Mapping[str, Any], asked: Sequence[Parameter], refuse: Callable[[str], NoReturn]
+) -> None:
     """Exit 2 if `SOURCE...` is missing. With one word for `SOURCE... TARGET`, typer would say that it is the TARGET."""
     missing = [one.spelling for one in asked if one.several and one.default is REQUIRED and one.name not in given]
     if not missing:
@@ -95,17 +109,17 @@ def _refuse_too_few(name: str, given: Mapping[str, Any], asked: Sequence[Paramet
         problem = f"only {last} was given; expected {usage}, where the last one is written"
     else:
         problem = f"{', '.join(missing)} is missing; see `spectralgpt {name} --help`"
-    print(f"spectralgpt {name}: {problem}.", file=sys.stderr)
-    raise typer.Exit(2)
+    refuse(problem)
 
 
-def _by_current_names(name: str, given: dict[str, Any], asked: Sequence[Parameter], quiet: bool) -> dict[str, Any]:
+def _by_current_names(
+    given: dict[str, Any], asked: Sequence[Parameter], quiet: bool, refuse: Callable[[str], NoReturn]
+) -> dict[str, Any]:
     """What was given, with former names of options renamed and a warning about each; exit 2 if both are given."""
     for old in [one.name for one in _former(asked) if one.name in given]:
         new = FORMER_NAMES[old]
         if new in given:
-            print(f"spectralgpt {name}: found both --{new} and --{old}; expected only --{new}.", file=sys.stderr)
-            raise typer.Exit(2)
+            refuse(f"found both --{new} and --{old}; expected only --{new}")
         if not quiet:
             print(f"warning: --{old} is called --{new} now", file=sys.stderr)
         given = {(new if key == old else key): value for key, value in given.items()}

@@ -1,4 +1,4 @@
-"""A verb's result as one line of JSON."""
+"""A verb's result, or the error instead of one, as one line of JSON."""
 
 import dataclasses
 import datetime
@@ -8,6 +8,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from spectralgpt.errors import InputError
+
 
 def as_json(result: Any) -> str:
     """The fields of a dataclass as one line of JSON: paths absolute, NaN and infinity null, dates ISO.
@@ -15,6 +17,26 @@ def as_json(result: Any) -> str:
     TypeError for anything else: a result holds plain values, no arrays and no NumPy numbers.
     """
     return json.dumps(_plain(result), allow_nan=False)
+
+
+def error_as_json(kind: str, message: str, error: InputError | None = None) -> str:
+    """`error` (the message) and `kind` as one line of JSON; of an InputError also its parts.
+
+    kind: the class of an InputError, `usage` for words that the command line does not take, `interrupted`, or
+    `internal` for our own fault.
+    """
+    parts: dict[str, Any] = {"error": message, "kind": kind}
+    if error is not None:
+        advice = [{"argument": name, "value": _plain_or_text(value)} for name, value in error.advice]
+        parts |= {"found": error.found, "expected": error.expected, "do": error.do, "advice": advice}
+    return json.dumps(parts, allow_nan=False)
+
+
+def _plain_or_text(value: object) -> Any:
+    try:
+        return _plain(value)
+    except TypeError:
+        return str(value)
 
 
 def _plain(value: Any) -> Any:

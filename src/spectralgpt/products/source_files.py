@@ -19,7 +19,7 @@ METADATA = (".xml", ".txt")
 BESIDE = (".aux.xml", ".ovr", ".msk", ".hdr")
 """Endings that GDAL adds to the name of an image for what belongs to it."""
 
-DEEPEST = 8
+DEEPEST_NAMING = 8
 """Levels of files that name files."""
 
 IN_ARCHIVE = re.compile(r"/vsi(?:zip|tar|gzip)/\{?([^{}]*?\.(?:zip|tar|tgz|tar\.gz|gz))(?:[}/].*)?", re.IGNORECASE)
@@ -92,7 +92,7 @@ def _add(path: str, reader: str, files: dict[str, str], depth: int = 0) -> None:
     for beside in (*(path + ending for ending in BESIDE), os.path.splitext(path)[0] + ".hdr"):
         if os.path.isfile(beside):
             files.setdefault(os.path.realpath(beside), path)
-    if depth < DEEPEST:
+    if depth < DEEPEST_NAMING:
         for other in _named_by(path):
             _add(other, path, files, depth + 1)
 

@@ -110,8 +110,9 @@ class ReadingOptions(TypedDict, total=False):
     bands: Annotated[
         str | ListInPython | None,
         Option(
-            "Sensor of the bands (s2-l2a, or a TOML file of your own), list of bands (B02,B03 or landsat8-toa:B2,B3), "
-            "or wavelengths in nm; default: as the file declares."
+            "Sensor of the bands (s2-l2a, or a TOML file of your own with the keys that `spectralgpt sensors --help` "
+            "lists), list of bands (B02,B03 or landsat8-toa:B2,B3), or wavelengths in nm; default: as the file "
+            "declares."
         ),
     ]
     gsd: Annotated[
