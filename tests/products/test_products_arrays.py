@@ -556,7 +556,7 @@ def test_numbers_that_are_no_reflectance_need_a_scale():
     values = distinct(7, 4, 5)
     with pytest.raises(RasterError, match=r"digital numbers .uint16. of landsat5-l1.*scale and offset"):
         made_pixels(values, bands="landsat5-l1")
-    with pytest.raises(RasterError, match="digital numbers .uint16. of landsat5-l1"):
+    with pytest.raises(RasterError, match=r"digital numbers .uint16. of landsat5-l1"):
         made_pixels(values[:1], bands=sensor("landsat5-l1").bands[:1])
     assert set(made_pixels(values, bands="landsat5-l1", scale=1e-3).scale) == {1e-3}
     assert set(made_pixels(distinct(7, 4, 5, "float32"), bands="landsat5-l1").scale) == {1.0}

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from spectralgpt.raster.footprint import Footprint, footprint
 from spectralgpt.raster.grid import Grid
+from spectralgpt.raster.of_pixels import raster_of
 from spectralgpt.raster.one_date import OneDate
 from spectralgpt.raster.overview import overview
 from spectralgpt.raster.pixels import Pixels
@@ -28,6 +29,7 @@ __all__ = [
     "check_target",
     "footprint",
     "overview",
+    "raster_of",
     "refuse_overwriting",
     "write_raster",
 ]

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from spectralgpt.plain import as_text
-from spectralgpt.verbs._options import ImageOptions, PathLike, Paths, PrecisionChoice, SceneOptions
+from spectralgpt.verbs._options import ImageInPython, ImageOptions, PathLike, Paths, PrecisionChoice, SceneOptions
 
 if TYPE_CHECKING:
     from spectralgpt.checks import Verdict
     from spectralgpt.raster import Raster
     from spectralgpt.weights import PretrainedModel
+
+OF_FILES = ("bands", "gsd", "clouds", "nodata", "dates", "aoi")
+"""Options that say how files are read."""
 
 
 class Computing(TypedDict):
@@ -38,7 +41,7 @@ class OpenedScene:
 
 @contextmanager
 def opened_scene(
-    sources: Paths, target: PathLike, options: SceneOptions, kind: Literal["pretraining"] | None = None
+    sources: Paths | ImageInPython, target: PathLike, options: SceneOptions, kind: Literal["pretraining"] | None = None
 ) -> Iterator[OpenedScene]:
     """The scene and the model, opened. kind: what the weights must be for, None for anything.
 
@@ -65,8 +68,10 @@ def opened_scene(
         yield OpenedScene(raster, model, check(raster, options["trust_input"]), target, picture, computing)
 
 
-def opened_image(sources: Paths, options: ImageOptions) -> "Raster":
+def opened_image(sources: Paths | ImageInPython, options: ImageOptions) -> "Raster":
     """The image, opened as the options say."""
+    if isinstance(sources, ImageInPython):
+        return _in_memory(sources, options)
     from spectralgpt.products import open_raster
 
     return open_raster(
@@ -78,3 +83,22 @@ def opened_image(sources: Paths, options: ImageOptions) -> "Raster":
         clouds=as_text(options["clouds"]),
         nodata=as_text(options["nodata"]),
     )
+
+
+def _in_memory(image: ImageInPython, options: ImageOptions) -> "Raster":
+    """Pixels or a Raster as a Raster. OptionError for an option that says how files are read."""
+    from spectralgpt.errors import OptionError, argument
+    from spectralgpt.raster import Pixels, Raster, raster_of
+
+    for name in OF_FILES:
+        if options[name] is not None:  # type: ignore[literal-required]
+            raise OptionError(
+                f"{argument(name, options[name])}: found an image that is open already",  # type: ignore[literal-required]
+                "paths, which are opened as the options say",
+                f"Leave {name} out, and give it to as_pixels or open_raster",
+            )
+    if isinstance(image, Raster):
+        return image
+    if not isinstance(image, Pixels):
+        raise OptionError(f"found {type(image).__name__}", "paths, Pixels or a Raster")
+    return raster_of(image)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 from spectralgpt.progress import Progress, silent
 from spectralgpt.verbs._inspected import Inspected
-from spectralgpt.verbs._options import ImageOptions, KindOption, PathLike, Paths, ShowProgress, with_shared_options
+from spectralgpt.verbs._options import (
+    ImageInPython,
+    ImageOptions,
+    KindOption,
+    PathLike,
+    Paths,
+    ShowProgress,
+    with_shared_options,
+)
 from spectralgpt.verbs._scene import opened_image
 
 if TYPE_CHECKING:
@@ -131,7 +139,7 @@ class InspectionOptions(ImageOptions, KindOption, total=False):
 
 @with_shared_options
 def inspect(
-    sources: Paths,
+    sources: Paths | ImageInPython,
     *,
     weights: PathLike | None = None,
     picture: PathLike | None = None,
@@ -147,7 +155,7 @@ def inspect(
     Args:
         sources: An image, a product, or a folder of single-band files; several are dates of the same place, and
             PATH@2020-05-01 gives an image its date. Or weights: a folder, a released checkpoint (.pth), or a model on
-            the Hugging Face hub (owner/name). Or a folder of shards.
+            the Hugging Face hub (owner/name). Or a folder of shards. In Python also Pixels or a Raster.
         weights: Weights to compare the bands of the image with; default: the 12 bands of the released weights.
         picture: PNG file to write. For an image: true colour, false colour, SWIR and the mean spectrum; for shards:
             samples and a map of their places.
@@ -158,7 +166,10 @@ def inspect(
         spectralgpt inspect demo-output/weights
         spectralgpt inspect shards
     """
-    several = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    if isinstance(sources, ImageInPython):
+        several: Sequence[PathLike] = ()
+    else:
+        several = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     if len(several) == 1 and _are_weights(os.fspath(several[0])):
         return _weights(several[0], options["kind"], progress)
     _refuse_kind(several, options["kind"])
@@ -170,11 +181,11 @@ def inspect(
         check_target(target, "file")
     if len(several) == 1 and are_shards(several[0]):
         return inspect_shards(several[0], target, progress)
-    return _opened(several, weights, target, options, progress)
+    return _opened(sources, weights, target, options, progress)
 
 
 def _opened(
-    sources: Sequence[PathLike],
+    sources: Paths | ImageInPython,
     weights: PathLike | None,
     picture: Path | None,
     options: ImageOptions,
