@@ -24,16 +24,15 @@ from spectralgpt.nn import (
 )
 from spectralgpt.nn.cube import as_samples
 from spectralgpt.weights.card import Description, describe, model_card
+from spectralgpt.weights.checkpoint_file import read_checkpoint, write_released
 from spectralgpt.weights.contents import Contents, from_json
 from spectralgpt.weights.described import DescribedModel
 from spectralgpt.weights.released import (
     Released,
     describe_released,
     from_released,
-    read_released,
     released_normalization,
     to_released,
-    write_released,
 )
 from spectralgpt.weights.store import (
     CONFIG,
@@ -276,14 +275,15 @@ def read_released_contents(
     path: Path, task: str | None = None, heads: int | None = None, decoder_heads: int | None = None
 ) -> Contents:
     """The weights of a released checkpoint."""
-    state = read_released(path)
+    checkpoint = read_checkpoint(path)
+    state = checkpoint.state
     released = describe_released(state, str(path), task=task, heads=heads, decoder_heads=decoder_heads)
     return Contents(
         task=released.task,
         config=released.config,
         head=released.head,
         normalization=released_normalization(),
-        provenance={"converted_from": path.name},
+        provenance={"converted_from": path.name, **({"taken": checkpoint.note} if checkpoint.note else {})},
         classes=(),
         read_out=None,
         tensors=from_released(state, released, str(path)),
