@@ -11,6 +11,7 @@ from made_weights import small_weights
 from spectralgpt.errors import WeightsError
 from spectralgpt.weights import SpectralGPT, read_released
 from spectralgpt.weights.checkpoint_file import read_checkpoint
+from test_weights_released import released_like, small_state
 
 POINTER = (
     "version https://git-lfs.github.com/spec/v1\n"
@@ -114,3 +115,21 @@ def test_a_git_lfs_pointer_in_a_folder_of_weights(tmp_path):
     (tmp_path / "weights" / "model.safetensors").write_text(POINTER)
     with pytest.raises(WeightsError, match=r"model\.safetensors: is a pointer of Git LFS"):
         SpectralGPT.from_pretrained(tmp_path / "weights")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "under", "average"),
+    [("module._orig_mod.", "model", "model_ema"), ("model.", "state_dict", "state_dict_ema"), ("_orig_mod.", "", "")],
+)
+def test_converted_tensors_are_those_of_the_plain_checkpoint(tmp_path, prefix, under, average):
+    state = {prefix + name: tensor for name, tensor in small_state().items()}
+    content = {under: state} if under else state
+    if average:
+        content[average] = {name: tensor + 1 for name, tensor in state.items()}
+    torch.save(content, tmp_path / "a.pth")
+    model = SpectralGPT.from_released(tmp_path / "a.pth", heads=2, decoder_heads=3)
+    plain = released_like()
+    assert model.fingerprint() == plain.fingerprint()
+    assert all(torch.equal(each, plain.state_dict()[name]) for name, each in model.state_dict().items())
+    assert (average in model.provenance.get("taken", "")) is True
+    assert ("taken" in model.provenance) is bool(average)
