@@ -151,5 +151,5 @@ def test_former_names_warn_and_work(former, now):
 
 def test_pixels_from_array_warns_and_works():
     with pytest.warns(DeprecationWarning, match="is now spectralgpt.as_pixels"):
-        pixels = spectralgpt.Pixels.from_array(np.ones((1, 4, 4), np.float32), bands="B02", gsd=10)
+        pixels = spectralgpt.Pixels.from_array(np.ones((1, 4, 4), np.float32), bands="B02", gsd=10, trust_input=True)
     assert pixels.shape == (1, 1, 4, 4)

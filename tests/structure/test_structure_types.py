@@ -16,6 +16,8 @@ sg.embed("scene.tif", "out.tif", precision="fp8")  # E: "precision"
 sg.embed("scene.tif", "out.tif", seed=1)  # E: "seed"
 sg.embed("scene.tif")  # E: "target"
 sg.reconstruct(["a.tif", "b.tif"], "out.tif", seed=1, dates="2020-05-01")
+sg.embed("scene.tif", "out.tif", bands=["B02", "B03"], nodata=[0, 7], dates=("2020-05-01",))
+sg.embed("scene.tif", "out.tif", bands=2)  # E: "bands"
 sg.embd  # E: "embd"
 """
 
@@ -33,7 +35,7 @@ def test_a_type_checker_sees_flat_keywords(root, tmp_path):
     assert ended.returncode == 1, ended.stderr
     embed, result = re.findall(r"^calls\.py:\d+: note: Revealed type is (.*)", ended.stdout, re.MULTILINE)
     assert "per: Literal['all'" in embed
-    assert "'dates'?: str | None" in embed
+    assert "'dates'?: str | spectralgpt.verbs._options.ListInPython | None" in embed
     assert "Embedded" in result
     errors = dict(re.findall(r"^calls\.py:(\d+): error: (.*)", ended.stdout, re.MULTILINE))
     for number, line in enumerate(CALLS.splitlines(), 1):

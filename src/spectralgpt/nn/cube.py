@@ -147,6 +147,34 @@ class Cube:
         )
 
 
+def as_samples(pixels: object) -> list[PixelsLike]:
+    """What a cube is made of: one with the fields of Pixels, or each of a list. RasterError for anything else, and for
+    samples that cannot be one batch."""
+    samples = list(pixels) if isinstance(pixels, list | tuple) else [pixels]
+    strange = [type(each).__name__ for each in samples if not isinstance(each, PixelsLike)]
+    if strange or not samples:
+        raise RasterError(
+            f"found {f'an object of type {strange[0]}' if samples else 'an empty list'} for a cube",
+            "Pixels, or a list of Pixels",
+            "Make Pixels of an array with as_pixels, or read them from a file with open_raster(...).read()",
+        )
+    for what in ("shape", "bands") if len(samples) > 1 else ():
+        kinds = list(dict.fromkeys(_kind_of(each, what) for each in samples if isinstance(each, PixelsLike)))
+        if len(kinds) > 1:
+            raise RasterError(
+                f"found Pixels of different {what} in one list ({'; '.join(kinds[:2])})",
+                "one shape and the same bands, as they become a batch",
+                "Make a cube of each",
+            )
+    return [each for each in samples if isinstance(each, PixelsLike)]
+
+
+def _kind_of(pixels: PixelsLike, what: str) -> str:
+    if what == "bands":
+        return ", ".join(f"{band.sensor} {band.name}" for band in pixels.bands)
+    return " x ".join(map(str, pixels.values.shape))
+
+
 def make_cube(
     pixels: PixelsLike,
     model_bands: BandSet,

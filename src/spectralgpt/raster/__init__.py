@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from spectralgpt.raster.footprint import Footprint, footprint
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.marks import ResultMark, without_mark
+from spectralgpt.raster.of_pixels import raster_of
 from spectralgpt.raster.one_date import OneDate
 from spectralgpt.raster.overview import overview
 from spectralgpt.raster.pixels import Pixels
@@ -30,6 +31,7 @@ __all__ = [
     "check_target",
     "footprint",
     "overview",
+    "raster_of",
     "without_mark",
     "write_raster",
 ]

@@ -52,8 +52,22 @@ PathLike = str | os.PathLike[str]
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
 Paths = PathLike | Sequence[PathLike]
 
+
+@runtime_checkable
+class ImageInPython(Protocol):
+    """An image in Python, in place of paths: Pixels, or an open Raster (raster.Readable)."""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]: ...
+
+    @property
+    def bands(self) -> Any: ...
+
+    def read(self, window: Any = None) -> Any: ...
+
+
 SceneSources = Annotated[
-    Paths,
+    Paths | ImageInPython,
     Option(
         "An image, a product, or a folder of single-band files; several are dates of the same place. PATH@2020-05-01 "
         "gives an image its date."

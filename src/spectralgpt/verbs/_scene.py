@@ -8,13 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from spectralgpt.plain import as_text
-from spectralgpt.verbs._options import ImageOptions, PathLike, Paths, PrecisionChoice, ReadingOptions, SceneOptions
+from spectralgpt.verbs._options import (
+    ImageInPython,
+    ImageOptions,
+    PathLike,
+    Paths,
+    PrecisionChoice,
+    ReadingOptions,
+    SceneOptions,
+)
 
 if TYPE_CHECKING:
     from spectralgpt.checks import Verdict
     from spectralgpt.products import SourceFiles
     from spectralgpt.raster import Raster, ResultMark
     from spectralgpt.weights import PretrainedModel
+
+OF_FILES = ("bands", "gsd", "clouds", "nodata", "dates", "aoi")
+"""Options that say how files are read."""
 
 
 class Computing(TypedDict):
@@ -43,7 +54,7 @@ class OpenedScene:
 @contextmanager
 def opened_scene(
     verb: str,
-    sources: Paths,
+    sources: Paths | ImageInPython,
     target: PathLike,
     options: SceneOptions,
     kind: Literal["pretraining"] | None = None,
@@ -62,7 +73,6 @@ def opened_scene(
     check_scene_target(target)
     picture = target.with_suffix(".png")
     check_target(picture, "file")
-    mark = mark_of(verb, sources)
     computing = Computing(
         own=options["bands_as"] == "own",
         overlap=options["overlap"],
@@ -70,22 +80,28 @@ def opened_scene(
         precision=options["precision"],
     )
     with opened_image(sources, options) as raster:
+        mark = mark_of(verb, sources, raster)
         files = files_of(sources, options, (options["weights"], options["aoi"]), raster.paths)
         check_replacing((target, picture), mark, files, overwrite=options["overwrite"], raster=raster)
         model = load_model(options["weights"], options["device"], kind)
         yield OpenedScene(raster, model, check(raster, options["trust_input"]), target, picture, mark, computing)
 
 
-def mark_of(verb: str, sources: Paths) -> "ResultMark":
-    """The mark of the results of a verb from these sources."""
+def mark_of(verb: str, sources: Paths | ImageInPython, raster: "Raster | None" = None) -> "ResultMark":
+    """The mark of the results of a verb from these sources. raster: the opened image, if it is one."""
     from spectralgpt.products.image import path_and_date
     from spectralgpt.raster import ResultMark
 
+    if isinstance(sources, ImageInPython):
+        return ResultMark.of(verb, () if raster is None else raster.paths)
     return ResultMark.of(verb, [path_and_date(os.fspath(each))[0] for each in listed(sources)])
 
 
 def files_of(
-    sources: Paths, options: ReadingOptions, more: Iterable[PathLike | None] = (), read: Iterable[str] = ()
+    sources: Paths | ImageInPython,
+    options: ReadingOptions,
+    more: Iterable[PathLike | None] = (),
+    read: Iterable[str] = (),
 ) -> "SourceFiles":
     """What a command reads: its sources, the files in its options, and `more`. read: files of the opened images."""
     from spectralgpt.products import source_files
@@ -95,13 +111,17 @@ def files_of(
     return source_files([*listed(sources), *chosen, *clouds], read)
 
 
-def listed(sources: Paths) -> list[PathLike]:
-    """One source or several, as a list."""
+def listed(sources: Paths | ImageInPython) -> list[PathLike]:
+    """One source or several, as a list; empty for an image that is open already."""
+    if isinstance(sources, ImageInPython):
+        return []
     return [sources] if isinstance(sources, str | os.PathLike) else list(sources)
 
 
-def opened_image(sources: Paths, options: ImageOptions) -> "Raster":
+def opened_image(sources: Paths | ImageInPython, options: ImageOptions) -> "Raster":
     """The image, opened as the options say."""
+    if isinstance(sources, ImageInPython):
+        return _in_memory(sources, options)
     from spectralgpt.products import open_raster
 
     return open_raster(
@@ -113,3 +133,22 @@ def opened_image(sources: Paths, options: ImageOptions) -> "Raster":
         clouds=as_text(options["clouds"]),
         nodata=as_text(options["nodata"]),
     )
+
+
+def _in_memory(image: ImageInPython, options: ImageOptions) -> "Raster":
+    """Pixels or a Raster as a Raster. OptionError for an option that says how files are read."""
+    from spectralgpt.errors import OptionError, argument
+    from spectralgpt.raster import Pixels, Raster, raster_of
+
+    for name in OF_FILES:
+        if options[name] is not None:  # type: ignore[literal-required]
+            raise OptionError(
+                f"{argument(name, options[name])}: found an image that is open already",  # type: ignore[literal-required]
+                "paths, which are opened as the options say",
+                f"Leave {name} out, and give it to as_pixels or open_raster",
+            )
+    if isinstance(image, Raster):
+        return image
+    if not isinstance(image, Pixels):
+        raise OptionError(f"found {type(image).__name__}", "paths, Pixels or a Raster")
+    return raster_of(image)

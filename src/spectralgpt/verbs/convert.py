@@ -79,6 +79,7 @@ def convert(
     progress("writing weights", 1, 2)
     _write(model, target, found, os.fspath(source))
     progress("writing weights", 2, 2)
+    taken = model.provenance.get("taken", "") if os.path.isfile(source) else ""
     as_before = f"{argument('image', image)}: nothing was resized; all position tables stay as they were"
     return Converted(
         source=Path(source) if os.path.exists(source) else os.fspath(source),
@@ -91,7 +92,10 @@ def convert(
         parameters=found.parameters,
         tensors=len(model.state_dict()),
         fingerprint=found.fingerprint,
-        warnings=() if image is None or resized else (as_before,),
+        warnings=(
+            *([f"{os.fspath(source)}: converted {taken}"] if taken else []),
+            *(() if image is None or resized else (as_before,)),
+        ),
     )
 
 

@@ -10,7 +10,14 @@ from spectralgpt.errors import OptionError, argument
 from spectralgpt.progress import silent
 from spectralgpt.verbs._embed_table import embed_table
 from spectralgpt.verbs._embedded import EmbeddedImages
-from spectralgpt.verbs._options import SceneOptions, SceneSources, SceneTarget, ShowProgress, with_shared_options
+from spectralgpt.verbs._options import (
+    ImageInPython,
+    SceneOptions,
+    SceneSources,
+    SceneTarget,
+    ShowProgress,
+    with_shared_options,
+)
 from spectralgpt.verbs._scene import opened_scene
 
 OF_MAPS = ("per", "dtype", "overlap", "aoi", "dates")
@@ -65,7 +72,7 @@ def embed(
 
     Args:
         sources: An image, a product, or a folder of single-band files; several are dates of the same place, for a table
-            images of their own. PATH@2020-05-01 gives an image its date.
+            images of their own. PATH@2020-05-01 gives an image its date. In Python also Pixels or a Raster.
         target: The GeoTIFF to write (.tif), or the table (.parquet, .csv).
         per: Average over band groups and dates (all), or stack one vector per band group (group) or per date (date).
         dtype: Type of the stored values; int8 takes a quarter of the space and has one scale per band.
@@ -78,6 +85,8 @@ def embed(
     from spectralgpt.features.vector_table import is_table
 
     if is_table(Path(target)):
+        if isinstance(sources, ImageInPython):
+            raise OptionError(f"{target}: found a table as the target of one image", "a GeoTIFF (.tif)")
         _refuse_options_of_maps({"per": per, "dtype": dtype, **options})
         return embed_table(sources, Path(target), options, progress)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 from spectralgpt.progress import Progress, silent
 from spectralgpt.verbs._inspected import Inspected
 from spectralgpt.verbs._options import (
+    ImageInPython,
     ImageOptions,
     KindOption,
     OverwriteOption,
@@ -139,7 +140,7 @@ class InspectionOptions(ImageOptions, KindOption, OverwriteOption, total=False):
 
 @with_shared_options
 def inspect(
-    sources: Paths,
+    sources: Paths | ImageInPython,
     *,
     weights: PathLike | None = None,
     picture: PathLike | None = None,
@@ -155,7 +156,7 @@ def inspect(
     Args:
         sources: An image, a product, or a folder of single-band files; several are dates of the same place, and
             PATH@2020-05-01 gives an image its date. Or weights: a folder, a released checkpoint (.pth), or a model on
-            the Hugging Face hub (owner/name). Or a folder of shards.
+            the Hugging Face hub (owner/name). Or a folder of shards. In Python also Pixels or a Raster.
         weights: Weights to compare the bands of the image with; default: the 12 bands of the released weights.
         picture: PNG file to write. For an image: true colour, false colour, SWIR and the mean spectrum; for shards:
             samples and a map of their places.
@@ -166,7 +167,10 @@ def inspect(
         spectralgpt inspect demo-output/weights
         spectralgpt inspect shards
     """
-    several = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    if isinstance(sources, ImageInPython):
+        several: Sequence[PathLike] = ()
+    else:
+        several = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     if len(several) == 1 and _are_weights(os.fspath(several[0])):
         return _weights(several[0], options["kind"], progress)
     _refuse_kind(several, options["kind"])
@@ -178,11 +182,11 @@ def inspect(
         check_target(target, "file")
     if len(several) == 1 and are_shards(several[0]):
         return inspect_shards(several[0], target, options["overwrite"], progress)
-    return _opened(several, weights, target, options, progress)
+    return _opened(sources, weights, target, options, progress)
 
 
 def _opened(
-    sources: Sequence[PathLike],
+    sources: Paths | ImageInPython,
     weights: PathLike | None,
     picture: Path | None,
     options: InspectionOptions,
@@ -193,7 +197,7 @@ def _opened(
 
     progress("opening", 0, 3)
     with opened_image(sources, options) as raster:
-        mark = mark_of("inspect", sources)
+        mark = mark_of("inspect", sources, raster)
         if picture is not None:
             files = files_of(sources, options, (weights, options["aoi"]), raster.paths)
             check_replacing((picture,), mark, files, overwrite=options["overwrite"], raster=raster)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from spectralgpt.weights.card import Description, describe
+from spectralgpt.weights.checkpoint_file import read_released
 from spectralgpt.weights.loading import load_model, open_weights
 from spectralgpt.weights.models import (
     ChangeDetector,
@@ -14,7 +15,7 @@ from spectralgpt.weights.models import (
     on_encoder,
 )
 from spectralgpt.weights.pretrained import PretrainedModel
-from spectralgpt.weights.released import Released, describe_released, from_released, read_released, to_released
+from spectralgpt.weights.released import Released, describe_released, from_released, to_released
 from spectralgpt.weights.store import check_weights_target, fingerprint
 from spectralgpt.weights.trained_images import TrainedImages
 

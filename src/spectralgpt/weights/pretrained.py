@@ -17,23 +17,22 @@ from spectralgpt.bands import Alignment
 from spectralgpt.errors import InputError, OptionError, TargetError, WeightsError, argument
 from spectralgpt.nn import (
     Cube,
-    PixelsLike,
     Positions,
     ReadOut,
     Scaling,
     make_cube,
 )
+from spectralgpt.nn.cube import as_samples
 from spectralgpt.weights.card import Description, describe, model_card
+from spectralgpt.weights.checkpoint_file import read_checkpoint, write_released
 from spectralgpt.weights.contents import Contents, from_json
 from spectralgpt.weights.described import DescribedModel
 from spectralgpt.weights.released import (
     Released,
     describe_released,
     from_released,
-    read_released,
     released_normalization,
     to_released,
-    write_released,
 )
 from spectralgpt.weights.store import (
     CONFIG,
@@ -65,7 +64,7 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
 
     def cube(
         self,
-        pixels: PixelsLike,
+        pixels: object,
         *,
         own: bool = False,
         reconstructing: bool = False,
@@ -75,24 +74,28 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
     ) -> Cube:
         """Pixels aligned with the model's bands and normalized, on the model's device.
 
-        pixels: Pixels, or anything with its fields, batched or not. own: the file's bands in groups of their own.
+        pixels: Pixels, or anything with its fields (PixelsLike), batched or not; or a list of these of one shape and
+        the same bands, which become a batch. own: the file's bands in groups of their own.
         reconstructing: parts will be hidden, so extremes of the image are not used. image_side: the longer side of the
         image (pixels) when these are a window of it. scaling: another cube's, for windows of one image. alignment: of
         these bands with the model's, if already known; `own` is then ignored.
-        Raises BandError when the model recognizes none of the bands.
+        Raises BandError when the model recognizes none of the bands, RasterError for anything but pixels.
         """
-        cube = make_cube(
-            pixels,
-            self.config.bands,
-            self.normalization,
-            self.config.image,
-            own=own,
-            reconstructing=reconstructing,
-            image_side=image_side,
-            scaling=scaling,
-            alignment=alignment,
+        first, *others = (
+            make_cube(
+                each,
+                self.config.bands,
+                self.normalization,
+                self.config.image,
+                own=own,
+                reconstructing=reconstructing,
+                image_side=image_side,
+                scaling=scaling,
+                alignment=alignment,
+            )
+            for each in as_samples(pixels)
         )
-        return cube.to(self.device)
+        return (first.stacked(*others) if others else first).to(self.device)
 
     # -- in ----------------------------------------------------------------------------------------------------------
 
@@ -272,14 +275,15 @@ def read_released_contents(
     path: Path, task: str | None = None, heads: int | None = None, decoder_heads: int | None = None
 ) -> Contents:
     """The weights of a released checkpoint."""
-    state = read_released(path)
+    checkpoint = read_checkpoint(path)
+    state = checkpoint.state
     released = describe_released(state, str(path), task=task, heads=heads, decoder_heads=decoder_heads)
     return Contents(
         task=released.task,
         config=released.config,
         head=released.head,
         normalization=released_normalization(),
-        provenance={"converted_from": path.name},
+        provenance={"converted_from": path.name, **({"taken": checkpoint.note} if checkpoint.note else {})},
         classes=(),
         read_out=None,
         tensors=from_released(state, released, str(path)),

@@ -1,21 +1,15 @@
 """The released SpectralGPT checkpoints (.pth) of all four kinds, in and out (Hong et al., IEEE TPAMI 2024)."""
 
-import argparse
 import math
-import os
-import pickle
 import re
-import warnings
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from spectralgpt.bands import BandSet, sensor
-from spectralgpt.errors import CHECK_DISK, OptionError, TargetError, WeightsError
+from spectralgpt.errors import OptionError, WeightsError
 from spectralgpt.nn import BandStatistics, DenseConfig, ModelConfig, Normalization, PooledConfig, Size
 from spectralgpt.tasks import ChangeConfig, HeadConfig, Task, find
 from spectralgpt.weights.released_tensors import (
@@ -80,41 +74,6 @@ class Released:
         with torch.device("meta"):
             state = self.task.made(self.config, self.head).state_dict()
         return {name: tuple(tensor.shape) for name, tensor in state.items()}
-
-
-def read_released(path: Path) -> dict[str, Tensor]:
-    """The state dict of a .pth: bare or under `model`, with or without the prefix `module.`.
-
-    Read without running code: only tensors, plain values and argparse.Namespace (the released `args`) are accepted.
-    WeightsError when the file is damaged, holds anything else, or no state dict.
-    """
-    if not path.is_file():
-        if path.exists():
-            raise WeightsError(f"{path}: is not a file", do="Give a released checkpoint (.pth)")
-        raise WeightsError(f"{path}: does not exist", do="Check the path")
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
-            # about the pickle protocol and other things that do not concern a user
-            warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "GLOBAL" in str(error):
-            raise WeightsError(
-                f"{path}: found objects that would run code when read",
-                "only tensors, plain values and an argparse.Namespace",
-                "Nothing was run. Save the state dict alone and convert that",
-            ) from None
-        raise _damaged(path) from None
-    except Exception:  # damaged bytes raise nearly anything inside torch: KeyError, AssertionError, UnicodeDecodeError
-        raise _damaged(path) from None
-    state = content.get("model", content) if isinstance(content, Mapping) else content
-    if (
-        not isinstance(state, Mapping)
-        or not state
-        or not all(isinstance(name, str) and isinstance(each, Tensor) for name, each in state.items())
-    ):
-        raise WeightsError(f"{path}: found no state dict", "one, bare or under `model`")
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 
 def describe_released(
@@ -311,22 +270,6 @@ def _problems(released: Released, normalization: Normalization | None) -> list[s
     return problems
 
 
-def write_released(path: Path, released: Mapping[str, Tensor]) -> None:
-    """Write a .pth with the state dict under `model`, in float32 and without prefix, in one step (atomically)."""
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        torch.save({"model": {name: tensor.float().cpu() for name, tensor in released.items()}}, beside)
-        os.replace(beside, path)
-    except (OSError, RuntimeError) as error:  # torch's zip writer reports a full disk as RuntimeError
-        with suppress(OSError):
-            beside.unlink()
-        raise TargetError(f"{path}: cannot be written to ({error})", do=CHECK_DISK) from None
-
-
 def _depth(state: Mapping[str, Tensor], prefix: str) -> int:
     numbers = [int(match[2]) for name in state if (match := _BLOCK.match(name)) and (match[1] or "") == prefix]
     return max(numbers, default=-1) + 1
-
-
-def _damaged(path: Path) -> WeightsError:
-    return WeightsError(f"{path}: cannot be read as a checkpoint (.pth)", do="Download it again")

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from spectralgpt.errors import CHECK_DISK, TargetError, WeightsError
+from spectralgpt.weights.checkpoint_file import refuse_pointer
 
 CARD = "README.md"
 MARK = "<!-- written by spectralgpt: remove this line to keep your own text when weights are saved again -->"
@@ -113,6 +114,7 @@ def read_weights(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """config.json and the tensors, as float32. WeightsError when one is missing, damaged, or not ours."""
     config = _read_config(folder / CONFIG)
     path = folder / TENSORS
+    refuse_pointer(path)
     try:
         tensors = load_file(path)
     except FileNotFoundError:

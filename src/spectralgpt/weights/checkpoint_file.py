@@ -1,0 +1,165 @@
+"""The file of a checkpoint (.pth): read without running code, and the state dict found in it."""
+
+import argparse
+import os
+import pickle
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spectralgpt.errors import CHECK_DISK, TargetError, WeightsError
+
+CONTAINERS = ("model", "state_dict", "model_state_dict", "module")
+"""Keys under which training scripts store the state dict, the likeliest first."""
+
+AVERAGES = ("ema", "model_ema", "state_dict_ema", "ema_state_dict", "teacher")
+"""Keys of a moving average of the weights beside them, which is taken only where there is nothing else."""
+
+SHADOWS = ("shadow", "ema_model", "params")
+"""Keys under which a moving average keeps its tensors, beside its decay."""
+
+COUNTERS = ("n_averaged",)
+"""Tensors of a wrapper that are no weights: torch's AveragedModel counts."""
+
+PREFIXES = ("module.", "model.", "_orig_mod.")
+"""What wrappers put before each name: DataParallel, Lightning, torch.compile."""
+
+POINTER = b"version https://git-lfs.github.com/spec/"
+"""The first bytes of what Git LFS leaves in place of a file that was not downloaded."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CheckpointState:
+    """state: tensors by name, without prefixes. note: which of several state dicts was taken, empty where there is
+    one."""
+
+    state: dict[str, Tensor]
+    note: str = ""
+
+
+def read_released(path: Path) -> dict[str, Tensor]:
+    """The state dict of a .pth, as `read_checkpoint` finds it."""
+    return read_checkpoint(path).state
+
+
+def read_checkpoint(path: Path) -> CheckpointState:
+    """The state dict of a .pth: bare, or under `model`, `state_dict` and the like, one in another; without the prefixes
+    `module.`, `model.` and `_orig_mod.`, in any order. A moving average (`ema`) is taken only where there is nothing
+    else.
+
+    Read without running code: only tensors, plain values and argparse.Namespace (the released `args`) are accepted.
+    WeightsError when the file is damaged, holds anything else, or no state dict.
+    """
+    content = _content(path)
+    found = _state_in(content, CONTAINERS)
+    averages = [
+        key for key in AVERAGES if isinstance(content, Mapping) and _state_in(content.get(key), CONTAINERS + SHADOWS)
+    ]
+    if found is None and averages:
+        found = _state_in(content[averages[0]], CONTAINERS + SHADOWS)
+        assert found is not None
+        return CheckpointState(_bare(found, path)[0], f"`{averages[0]}`, a moving average, as it is all that there is")
+    if found is None:
+        expected = f"one, bare or under {', '.join(f'`{key}`' for key in CONTAINERS)}"
+        raise WeightsError(f"{path}: found no state dict{_keys_of(content)}", expected)
+    state, beside = _bare(found, path)
+    averages += beside
+    note = f"the weights themselves, not their moving average (`{averages[0]}`)" if averages else ""
+    return CheckpointState(state, note)
+
+
+def refuse_pointer(path: Path) -> None:
+    """WeightsError for what Git LFS leaves in place of a file that was not downloaded."""
+    with suppress(OSError), path.open("rb") as file:
+        if file.read(len(POINTER)) == POINTER:
+            raise WeightsError(
+                f"{path}: is a pointer of Git LFS, not the file itself",
+                do="Run `git lfs install` and `git lfs pull` in its repository, or download the file from its page",
+            )
+
+
+def write_released(path: Path, released: Mapping[str, Tensor]) -> None:
+    """Write a .pth with the state dict under `model`, in float32 and without prefix, in one step (atomically)."""
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        torch.save({"model": {name: tensor.float().cpu() for name, tensor in released.items()}}, beside)
+        os.replace(beside, path)
+    except (OSError, RuntimeError) as error:  # torch's zip writer reports a full disk as RuntimeError
+        with suppress(OSError):
+            beside.unlink()
+        raise TargetError(f"{path}: cannot be written to ({error})", do=CHECK_DISK) from None
+
+
+def _content(path: Path) -> Any:
+    if not path.is_file():
+        if path.exists():
+            raise WeightsError(f"{path}: is not a file", do="Give a released checkpoint (.pth)")
+        raise WeightsError(f"{path}: does not exist", do="Check the path")
+    refuse_pointer(path)
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            # about the pickle protocol and other things that do not concern a user
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "GLOBAL" in str(error):
+            raise WeightsError(
+                f"{path}: found objects that would run code when read",
+                "only tensors, plain values and an argparse.Namespace",
+                "Nothing was run. Save the state dict alone and convert that",
+            ) from None
+        raise _damaged(path) from None
+    except Exception:  # damaged bytes raise nearly anything inside torch: KeyError, AssertionError, UnicodeDecodeError
+        raise _damaged(path) from None
+
+
+def _state_in(content: Any, keys: tuple[str, ...]) -> Mapping[str, Tensor] | None:
+    """The state dict that a value is, or contains under one of these keys; None without one."""
+    if not isinstance(content, Mapping) or not content:
+        return None
+    if all(isinstance(name, str) and isinstance(each, Tensor) for name, each in content.items()):
+        return content
+    return next((found for key in keys if (found := _state_in(content.get(key), keys)) is not None), None)
+
+
+def _bare(state: Mapping[str, Tensor], path: Path) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors without prefixes, and the names of moving averages among them, which are left out."""
+    bare: dict[str, Tensor] = {}
+    beside: list[str] = []
+    averages = any(_owner(name) not in AVERAGES for name in state)
+    for name, tensor in state.items():
+        if averages and _owner(name) in AVERAGES:
+            beside.append(_owner(name))
+            continue
+        short = _without_prefixes(name)
+        if short in bare:
+            raise WeightsError(f"{path}: found two tensors {short}, as {name} and under another prefix", "one of them")
+        if short not in COUNTERS:
+            bare[short] = tensor
+    return bare, beside[:1]
+
+
+def _owner(name: str) -> str:
+    """The first part of a name without prefixes: `ema` of `model.ema.norm.weight`."""
+    return _without_prefixes(name).partition(".")[0]
+
+
+def _without_prefixes(name: str) -> str:
+    while prefix := next((each for each in PREFIXES if name.startswith(each)), ""):
+        name = name.removeprefix(prefix)
+    return name
+
+
+def _keys_of(content: Any) -> str:
+    keys = [str(key) for key in content] if isinstance(content, Mapping) else []
+    return f" among {', '.join(keys[:6])}{'' if len(keys) <= 6 else f' and {len(keys) - 6} more'}" if keys else ""
+
+
+def _damaged(path: Path) -> WeightsError:
+    return WeightsError(f"{path}: cannot be read as a checkpoint (.pth)", do="Download it again")
