@@ -10,13 +10,17 @@ from spectralgpt.checks.offset import CIRRUS_BAND
 from spectralgpt.checks.pixel_sample import PixelSample
 from spectralgpt.errors import first_few
 
-SHIFTED = 1.5
-"""Pixels of the coarser band from which on two bands do not lie on one another."""
+SHIFTED, ACROSS = 1.5, 4.0
+"""Pixels of the coarser band from which on two bands do not lie on one another; pixels of the image where they belong
+to different parts of the spectrum: over forests, near infrared is bright beside the shadows that the others show."""
+
+PARTS = 690.0, 1300.0
+"""nm, between visible, near infrared and shortwave infrared."""
 
 REACH = 12
 """Largest shift that is looked for, in pixels of the image along either axis."""
 
-CLEAR, OVER_ZERO = 8.0, 1.5
+CLEAR, OVER_ZERO = 9.0, 1.5
 """A shift is clear where its correlation is the first times the spread of all shifts, and the second times that of no
 shift. (In clean images no shift at all is mostly at 20 to 60 times.)"""
 
@@ -68,8 +72,7 @@ def shifted(sample: PixelSample) -> list[Flag]:
         Flag(
             "shift",
             names,
-            f"found {listed(names)} not on the pixels of the other bands ({first_few(pairs, 3)}); expected less than "
-            f"{SHIFTED} pixels. Make the bands again from the product, all on one grid",
+            f"found {listed(names)} not on the pixels of the other bands ({first_few(pairs, 3)}); expected one place. Make the bands again from the product, all on one grid",
         )
     ]
 
@@ -105,10 +108,12 @@ def _compared(sample: PixelSample) -> list[int]:
 
 
 def _limit(sample: PixelSample, one: int, other: int) -> float:
-    """SHIFTED in pixels of the image."""
+    """From how many pixels of the image on two bands are shifted."""
+    parts = {int(np.searchsorted(PARTS, sample.bands[band].wavelength)) for band in (one, other)}
     coarser = max(sample.bands[one].gsd, sample.bands[other].gsd)
     ratio = coarser / sample.gsd
-    return SHIFTED * max(1.0, float(ratio) if np.isfinite(ratio) else 1.0)
+    limit = SHIFTED * max(1.0, float(ratio) if np.isfinite(ratio) else 1.0)
+    return limit if len(parts) == 1 else max(limit, ACROSS)
 
 
 def _agrees(seen: "_Seen", one: int, other: int, shift: Shift) -> bool:
