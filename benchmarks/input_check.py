@@ -166,7 +166,7 @@ def count_faults(raster: Raster, folder: Path, found: dict[str, list[int]]) -> N
         count[2] += any(kind not in kinds for kind in flags)
 
 
-def flags_of(made: Made, bands: str, grid, path: Path) -> list[str]:  # noqa: ANN001
+def flags_of(made: Made, bands: str, grid, path: Path) -> list[str]:
     """Kinds of flags of a file with these values; `units` where it is refused when opened."""
     count, height, width = made.values.shape
     dtype = made.values.dtype.name

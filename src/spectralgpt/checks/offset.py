@@ -21,6 +21,9 @@ CIRRUS_BAND = 1360.0, 1390.0
 VISIBLE = 700.0
 """nm; some band below it is dark in every clean scene, as water and vegetation are."""
 
+BRIGHTEST = 1.7
+"""Reflectance that hardly any surface exceeds."""
+
 WRAPPED, WRAPPED_PIXELS, DARK = 64_000, 3, 0.5
 """A number from the first up to the largest of 16 bits, where other bands of the pixel are below the last reflectance,
 was below zero; a few pixels are enough."""
@@ -97,6 +100,7 @@ def _lifted(sample: PixelSample, date: int) -> bool:
 def wrapped(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
     """The sample without numbers of 16 bits that wrapped below zero, and a flag on them."""
     bits = np.isclose((sample.top - sample.offset) / sample.scale, np.iinfo(np.uint16).max)
+    bits &= sample.top > BRIGHTEST  # where large numbers may be reflectance, they are no sign
     if not bits.any() or len(sample.bands) < 2:
         return sample, []
     stored = sample.stored()

@@ -25,6 +25,9 @@ FEW, FEW_SUSPECTED, FEW_REFUSED = 3, 10.0, 20.0
 """Number of bands below which the two numbers after it take the place of the limits above: a single band, like near
 infrared over water, is dark more easily."""
 
+DARKEST = 0.01
+"""Usual reflectance below which a band says nothing about units."""
+
 LIKELY = {
     "10 times reflectance": 10.0,
     "percent": 100.0,
@@ -49,16 +52,15 @@ class Likeliest:
     scale: float
 
 
-def suspected_units(
-    sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"], declared: bool
-) -> list[Flag]:
+def suspected_units(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"], declared: bool) -> list[Flag]:
     """A flag when the 98 % quantiles are far from usual: `units`, which is refused, or `scale`, which is not.
 
     declared: whether metadata state scale and offset; then there is no `scale`, and `units` only by the median over
     bands beyond TIMES_UP or TIMES_DOWN.
     """
     expected = typical(sample.level).expected(sample.bands)
-    known = np.isfinite(quantiles[2]) & np.isfinite(expected)
+    # the cirrus band is dark or cloudy whatever the units are
+    known = np.isfinite(quantiles[2]) & (expected > DARKEST)
     if not known.any():
         return []
     times = np.maximum(quantiles[2, known], 1e-9) / expected[known]
