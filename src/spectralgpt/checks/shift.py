@@ -180,8 +180,8 @@ def clear_shift(product: Complex[np.ndarray, "frequency half"], shape: tuple[int
         product / np.sqrt(np.maximum(size, 1e-12 * size.max())), shape
     )
     near = np.roll(correlation, (REACH, REACH), (0, 1))[: 2 * REACH + 1, : 2 * REACH + 1]
-    row, column = np.unravel_index(int(near.argmax()), near.shape)
+    row, column = divmod(int(near.argmax()), near.shape[1])
     peak, spread = near[row, column], correlation.std()
     if peak < CLEAR * spread or ((row, column) != (REACH, REACH) and peak < OVER_ZERO * near[REACH, REACH]):
         return None
-    return Shift(int(row) - REACH, int(column) - REACH)
+    return Shift(row - REACH, column - REACH)
