@@ -10,7 +10,7 @@ from real_rasters import real
 from spectralgpt.bands import sensor
 from spectralgpt.checks import check, flags_of
 from spectralgpt.checks.flags import listed
-from spectralgpt.checks.shift import Shift, clear_shift, notes_on_dates, shifted
+from spectralgpt.checks.shift import PixelShift, clear_shift, notes_on_dates, shifted
 from spectralgpt.checks.suspicions import suspicions
 from spectralgpt.checks.units import likeliest, notes_on_fractions
 from spectralgpt.errors import RasterError
@@ -235,7 +235,7 @@ def test_copies_of_two_bands_are_two_groups_in_one_line():
 def test_a_shift_is_measured(moved):
     texture = np.random.default_rng(0).normal(size=(96, 128))
     one, other = (np.fft.rfft2(each) for each in (texture, np.roll(texture, moved, (0, 1))))
-    assert clear_shift(other * np.conj(one), texture.shape) == Shift(*moved)
+    assert clear_shift(other * np.conj(one), texture.shape) == PixelShift(*moved)
     noise = np.fft.rfft2(np.random.default_rng(1).normal(size=(96, 128)))
     assert clear_shift(noise * np.conj(one), texture.shape) is None
 

@@ -25,7 +25,7 @@ FEW, FEW_SUSPECTED, FEW_REFUSED = 3, 10.0, 20.0
 """Number of bands below which the two numbers after it take the place of the limits above: a single band, like near
 infrared over water, is dark more easily."""
 
-DARKEST = 0.01
+TOO_DARK = 0.01
 """Usual reflectance below which a band says nothing about units."""
 
 LIKELY = {
@@ -60,7 +60,7 @@ def suspected_units(sample: PixelSample, quantiles: Float[np.ndarray, "quantile 
     """
     expected = typical(sample.level).expected(sample.bands)
     # the cirrus band is dark or cloudy whatever the units are
-    known = np.isfinite(quantiles[2]) & (expected > DARKEST)
+    known = np.isfinite(quantiles[2]) & (expected > TOO_DARK)
     if not known.any():
         return []
     times = np.maximum(quantiles[2, known], 1e-9) / expected[known]
