@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spectralgpt.checks.flags import Flag
+from spectralgpt.checks.flags import NAMED, Flag
 from spectralgpt.checks.pixel_sample import TOO_FEW_PIXELS, PixelSample
 from spectralgpt.errors import argument
 
@@ -32,12 +32,14 @@ def undeclared_fill(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
         return sample, []
     filled = equal & np.isin(first, found[often])
     scale, offset = pairs.pop()
-    stored = [f"{round((float(value) - offset) / scale, 4):.10g}" for value in found[often][np.argsort(-counts[often])]]
-    names = ", ".join(stored[:6])
+    digits = 7 if np.isinf(sample.top[alike]).any() else 12
+    stored = [(value - offset) / scale for value in found[often][np.argsort(-counts[often])].astype(np.float64)]
+    texts = [f"{value if digits == 7 else round(value):.{digits}g}" for value in stored[:NAMED]]
+    names = ", ".join(texts)
     flag = Flag(
         "fill",
         (),
         f"found the stored value {names} in all bands of {filled.mean():.1%} of the pixels; expected data, or nodata "
-        f"that the file declares. If these pixels hold no data, give {argument('nodata', ','.join(stored[:6]))}",
+        f"that the file declares. If these pixels hold no data, give {argument('nodata', ','.join(texts))}",
     )
     return sample.without(np.broadcast_to(filled[:, None], sample.values.shape)), [flag]

@@ -26,10 +26,10 @@ def look(raster: Raster) -> tuple[PixelSample, float | None]:
     # dates are read together: fewer windows for many dates
     windows = list(sample(height, width, max(2, round(LOOKS_ALONG / np.sqrt(len(raster.days))))))
     kept = _kept(len(windows), len(raster.days) * len(raster.bands))
-    seen = [_Seen(raster, window, len(windows), number in kept) for number, window in enumerate(windows)]
+    seen = [_LookedAt(raster, window, len(windows), number in kept) for number, window in enumerate(windows)]
     pixels = sum(window.height * window.width for window in windows) * len(raster.days)
     if not any(each.counts.any() for each in seen):
-        rest: Iterator[_Seen] = (_Seen(raster, window, 1, False) for window in everything(height, width))
+        rest: Iterator[_LookedAt] = (_LookedAt(raster, window, 1, False) for window in everything(height, width))
         seen = [next((each for each in rest if each.counts.any()), seen[0])]
     cloudy = [(each.cloudy, each.window.height * each.window.width) for each in seen if each.cloudy is not None]
     dtypes = [np.dtype(layer.dtype) for layer in raster.layers[0]]
@@ -79,7 +79,7 @@ def _kept(windows: int, values: int) -> set[int]:
     return {windows * number // count + windows // (2 * count) for number in range(count)}
 
 
-class _Seen:
+class _LookedAt:
     """What is kept of a window: the thinned and perhaps the whole reflectance, the number of valid pixels per band,
     and the share of cloudy ones."""
 

@@ -21,7 +21,10 @@ CIRRUS_BAND = 1360.0, 1390.0
 VISIBLE = 700.0
 """nm; some band below it is dark in every clean scene, as water and vegetation are."""
 
-WRAPPED, WRAPPED_PIXELS, DARK_BESIDE = 64_000, 3, 0.5
+BRIGHTEST = 1.7
+"""Reflectance that hardly any surface exceeds."""
+
+WRAPPED, WRAPPED_PIXELS, DARK_PIXEL = 64_000, 3, 0.5
 """A number from the first up to the largest of 16 bits, where other bands of the pixel are below the last reflectance,
 was below zero; a few pixels are enough."""
 
@@ -97,12 +100,13 @@ def _lifted(sample: PixelSample, date: int) -> bool:
 def wrapped(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
     """The sample without numbers of 16 bits that wrapped below zero, and a flag on them."""
     bits = np.isclose((sample.top - sample.offset) / sample.scale, np.iinfo(np.uint16).max)
+    bits &= sample.top > BRIGHTEST  # where large numbers may be reflectance, they are no sign
     if not bits.any() or len(sample.bands) < 2:
         return sample, []
     stored = sample.stored()
     high = (stored >= WRAPPED) & (stored < np.iinfo(np.uint16).max - 0.5) & bits[:, None]
     # at 65535 a sensor is saturated, in bright places; what wrapped is among dark values
-    dark = (sample.values < DARK_BESIDE).sum(axis=1, keepdims=True) > (~np.isnan(sample.values)).sum(
+    dark = (sample.values < DARK_PIXEL).sum(axis=1, keepdims=True) > (~np.isnan(sample.values)).sum(
         axis=1, keepdims=True
     ) / 3
     high |= bits[:, None] & (stored > np.iinfo(np.uint16).max - 0.5) & high.any()

@@ -11,35 +11,38 @@ from spectralgpt.checks.offset import CIRRUS_BAND
 from spectralgpt.checks.pixel_sample import PixelSample
 from spectralgpt.errors import first_few
 
-SHIFTED = 1.5
-"""Pixels of the coarser band from which on two bands do not lie on one another."""
+MISPLACED, MISPLACED_ACROSS = 1.5, 4.0
+"""Pixels of the coarser band from which on two bands do not lie on one another; pixels of the image where they belong
+to different parts of the spectrum: over forests, near infrared is bright beside the shadows that the others show."""
+
+SPECTRAL_PARTS = 690.0, 1300.0
+"""nm, between visible, near infrared and shortwave infrared."""
 
 REACH = 12
 """Largest shift that is looked for, in pixels of the image along either axis."""
 
-CLEAR, OVER_ZERO = 8.0, 1.5
+CLEAR, OVER_ZERO = 9.0, 1.5
 """A shift is clear where its correlation is the first times the spread of all shifts, and the second times that of no
 shift. (In clean images no shift at all is mostly at 20 to 60 times.)"""
 
-SMALLEST_SIDE, FEWEST_VALID = 32, 0.5
+LEAST_SIDE, FEWEST_VALID = 32, 0.5
 """Side in pixels and share of usable pixels below which a window shows no shift."""
 
 COARSE, MOST_BANDS = 3.0, 16
 """Bands with pixels the first times the finest are left out, and of very many bands only so many are compared."""
 
 CLOUD = 0.2
-"""Reflectance in every visible band above which a pixel may be cloud: being high up, it is seen elsewhere by each
-band."""
+"""Reflectance in every visible band above which a pixel may be cloud, which each band sees elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
+class PixelShift:
     """How far a band lies from another, in pixels of the image."""
 
     rows: int
     columns: int
 
-    def near(self, other: "Shift") -> bool:
+    def near(self, other: "PixelShift") -> bool:
         return max(abs(self.rows - other.rows), abs(self.columns - other.columns)) <= 1
 
     def __str__(self) -> str:
@@ -52,8 +55,8 @@ def shifted(sample: PixelSample) -> list[Flag]:
     A neighbour one further must agree, as chance does not repeat itself. Without the cirrus band and coarse ones.
     """
     bands = _compared(sample)
-    seen = _Seen(sample, [(0, band) for band in bands])
-    found: dict[tuple[int, int], Shift] = {}
+    seen = _Edges(sample, [(0, band) for band in bands])
+    found: dict[tuple[int, int], PixelShift] = {}
     for at, (one, other) in enumerate(pairwise(bands)):
         shift = seen.shift(at, at + 1, _limit(sample, one, other))
         others = [(at - 1, at + 1)] if at > 0 else []
@@ -70,8 +73,8 @@ def shifted(sample: PixelSample) -> list[Flag]:
         Flag(
             "shift",
             names,
-            f"found {listed(names)} not on the pixels of the other bands ({first_few(pairs, 3)}); expected less than "
-            f"{SHIFTED} pixels. Make the bands again from the product, all on one grid",
+            f"found {listed(names)} not on the pixels of the other bands ({first_few(pairs, 3)}); expected one place. "
+            "Make the bands again from the product, all on one grid",
         )
     ]
 
@@ -85,7 +88,7 @@ def notes_on_dates(sample: PixelSample) -> tuple[str, ...]:
     band = min(bands, key=lambda each: abs(sample.bands[each].wavelength - 665))
     # enough to see it, however long the series is
     chosen = list(range(dates))[:: -(-dates // 6)]
-    seen = _Seen(sample, [(date, band) for date in chosen])
+    seen = _Edges(sample, [(date, band) for date in chosen])
     limit = _limit(sample, band, band)
     found = {date: seen.shift(0, at, limit) for at, date in enumerate(chosen) if at}
     off = [f"date {date + 1} lies {shift} from date 1" for date, shift in found.items() if shift is not None]
@@ -107,22 +110,24 @@ def _compared(sample: PixelSample) -> list[int]:
 
 
 def _limit(sample: PixelSample, one: int, other: int) -> float:
-    """SHIFTED in pixels of the image."""
+    """From how many pixels of the image on two bands are shifted."""
+    parts = {int(np.searchsorted(SPECTRAL_PARTS, sample.bands[band].wavelength)) for band in (one, other)}
     coarser = max(sample.bands[one].gsd, sample.bands[other].gsd)
     ratio = coarser / sample.gsd
-    return SHIFTED * max(1.0, float(ratio) if np.isfinite(ratio) else 1.0)
+    limit = MISPLACED * max(1.0, float(ratio) if np.isfinite(ratio) else 1.0)
+    return limit if len(parts) == 1 else max(limit, MISPLACED_ACROSS)
 
 
-def _agrees(seen: "_Seen", one: int, other: int, shift: Shift) -> bool:
+def _agrees(seen: "_Edges", one: int, other: int, shift: PixelShift) -> bool:
     again = seen.shift(one, other, 1.0)
     return again is not None and again.near(shift)
 
 
-class _Seen:
+class _Edges:
     """The edges in each (date, band) of each window, as spectra, made once."""
 
     def __init__(self, sample: PixelSample, layers: list[tuple[int, int]]):
-        windows = [window for window in sample.windows if min(window.shape[2:]) >= SMALLEST_SIDE]
+        windows = [window for window in sample.windows if min(window.shape[2:]) >= LEAST_SIDE]
         visible = [band for band in _compared(sample) if sample.bands[band].wavelength < 700]
         self.shapes = [(window.shape[2], window.shape[3]) for window in windows]
         self.spectra = [
@@ -130,7 +135,7 @@ class _Seen:
             for window in windows
         ]
 
-    def shift(self, one: int, other: int, limit: float) -> Shift | None:
+    def shift(self, one: int, other: int, limit: float) -> PixelShift | None:
         """How far a layer lies from another where over half of the windows agree on more than `limit` pixels."""
         shifts, windows = [], 0
         for spectra, shape in zip(self.spectra, self.shapes, strict=True):
@@ -143,7 +148,7 @@ class _Seen:
                 shifts.append(found)
         if not shifts:
             return None
-        middle = Shift(int(np.median([s.rows for s in shifts])), int(np.median([s.columns for s in shifts])))
+        middle = PixelShift(int(np.median([s.rows for s in shifts])), int(np.median([s.columns for s in shifts])))
         return middle if 2 * sum(each.near(middle) for each in shifts) > windows else None
 
 
@@ -166,7 +171,7 @@ def _spectrum(image: np.ndarray, usable: np.ndarray) -> Complex[np.ndarray, "fre
     return np.asarray(np.fft.rfft2(edges * taper))
 
 
-def clear_shift(product: Complex[np.ndarray, "frequency half"], shape: tuple[int, int]) -> Shift | None:
+def clear_shift(product: Complex[np.ndarray, "frequency half"], shape: tuple[int, int]) -> PixelShift | None:
     """The shift, perhaps 0, that a cross spectrum shows clearly. Half whitened: noise counts in full otherwise."""
     size = np.abs(product)
     if not size.max() > 0:
@@ -176,7 +181,7 @@ def clear_shift(product: Complex[np.ndarray, "frequency half"], shape: tuple[int
     )
     near = np.roll(correlation, (REACH, REACH), (0, 1))[: 2 * REACH + 1, : 2 * REACH + 1]
     row, column = divmod(int(near.argmax()), near.shape[1])
-    peak, unmoved = near[row, column], near[REACH, REACH]
-    if peak < CLEAR * correlation.std() or ((row, column) != (REACH, REACH) and peak < OVER_ZERO * unmoved):
+    peak, spread = near[row, column], correlation.std()
+    if peak < CLEAR * spread or ((row, column) != (REACH, REACH) and peak < OVER_ZERO * near[REACH, REACH]):
         return None
-    return Shift(row - REACH, column - REACH)
+    return PixelShift(row - REACH, column - REACH)

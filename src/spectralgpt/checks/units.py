@@ -25,6 +25,9 @@ FEW, FEW_SUSPECTED, FEW_REFUSED = 3, 10.0, 20.0
 """Number of bands below which the two numbers after it take the place of the limits above: a single band, like near
 infrared over water, is dark more easily."""
 
+TOO_DARK = 0.01
+"""Usual reflectance below which a band says nothing about units."""
+
 LIKELY = {
     "10 times reflectance": 10.0,
     "percent": 100.0,
@@ -56,7 +59,8 @@ def suspected_units(sample: PixelSample, quantiles: Float[np.ndarray, "quantile 
     bands beyond TIMES_UP or TIMES_DOWN.
     """
     expected = typical(sample.level).expected(sample.bands)
-    known = np.isfinite(quantiles[2]) & np.isfinite(expected)
+    # the cirrus band is dark or cloudy whatever the units are
+    known = np.isfinite(quantiles[2]) & (expected > TOO_DARK)
     if not known.any():
         return []
     times = np.maximum(quantiles[2, known], 1e-9) / expected[known]
