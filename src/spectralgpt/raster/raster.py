@@ -91,8 +91,9 @@ class Raster:
     @property
     def paths(self) -> tuple[str, ...]:
         """The files, each once, in order; last those of cloud layers, if clouds are excluded."""
-        clouds = [layer.path for layer in self.clouds if layer is not None and self.without_clouds]
-        return tuple(dict.fromkeys([*(layer.path for layers in self.layers for layer in layers), *clouds]))
+        clouds = [each for layer in self.clouds if layer is not None and self.without_clouds for each in layer.every()]
+        bands = [each for layers in self.layers for layer in layers for each in layer.front_to_back()]
+        return tuple(dict.fromkeys([*(each.path for each in bands), *(each.path for each in clouds)]))
 
     def __repr__(self) -> str:
         """In a few words: the fields hold a CRS per layer, of thousands of characters."""
@@ -126,12 +127,11 @@ class Raster:
         values = np.empty(shape, self.dtype)
         valid: np.ndarray | None = None
         for date, layers in enumerate(self.layers):
-            for bands, together in _bands_by_file(layers):
-                true = self._read(together, bands, wanted, values[date])
-                if true is not None:
-                    if valid is None:
-                        valid = np.ones(shape, bool)
-                    valid[date, bands] = true
+            true = self._date(layers, wanted, values[date])
+            if true is not None:
+                if valid is None:
+                    valid = np.ones(shape, bool)
+                valid[date] = true
         for hidden in (self.cloudy(wanted) if self.without_clouds else None, self._outside(wanted)):
             if hidden is not None and hidden.any():
                 clear = np.broadcast_to(~hidden[:, None], shape)
@@ -159,7 +159,10 @@ class Raster:
         found = np.zeros((len(self.layers), *wanted.shape), bool)
         for here, layer in zip(found, self.clouds, strict=True):
             if layer is not None:
-                self._place(layer.grid, wanted, partial(self._clouds, layer), here[None])
+                for each in layer.every():
+                    cloudy = np.zeros((1, *wanted.shape), bool)
+                    self._place(each.grid, wanted, partial(self._clouds, each), cloudy)
+                    here |= cloudy[0]
         return found
 
     def _inside(self, window: Window | None) -> Window:
@@ -169,6 +172,29 @@ class Raster:
 
     def _outside(self, window: Window) -> Bool[np.ndarray, "1 row column"] | None:
         return None if self.area is None else ~self.area.mask(window)[None]
+
+    def _date(
+        self, layers: tuple[Layer, ...], window: Window, values: Shaped[np.ndarray, "band row column"]
+    ) -> Bool[np.ndarray, "band row column"] | None:
+        """Put the bands of a date into `values`, those behind where the layers in front are not valid; returns which
+        are valid."""
+        valid: np.ndarray | None = None
+        for bands, together in _bands_by_file(layers):
+            true = self._read(together, bands, window, values)
+            if true is not None:
+                if valid is None:
+                    valid = np.ones(values.shape, bool)
+                valid[bands] = true
+        behind = tuple(layer.behind for layer in layers if layer.behind is not None)
+        if valid is None or not behind or valid.all():
+            return valid
+        assert len(behind) == len(layers), "all bands of a date have a layer behind them, or none"
+        second = np.empty_like(values)
+        true = self._date(behind, window, second)
+        shown = ~valid if true is None else true & ~valid
+        np.copyto(values, second, where=shown)
+        valid |= shown
+        return valid
 
     def _read(
         self, layers: list[Layer], bands: list[int], window: Window, values: Shaped[np.ndarray, "band row column"]

@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from spectralgpt.products.acquisition import acquisition_day
+from spectralgpt.products.acquisition import acquisition
 from spectralgpt.products.format import Format
 from spectralgpt.products.header import band_in, read_header
 from spectralgpt.products.product import Product
@@ -18,8 +18,8 @@ def read(path: str, expected: int | None) -> Product | None:
     bands = header.bands
     if len(bands) == 1 and bands[0].name is None:
         bands = (replace(bands[0], name=band_in(Path(path).stem)),)
-    day = acquisition_day(path, [header.tags], [Path(path).name])
-    return Product(bands, day=day, tags=header.tags, warnings=header.warnings)
+    taken = acquisition(path, [header.tags], [Path(path).name])
+    return Product(bands, day=taken.day, tags=header.tags, warnings=(*header.warnings, *taken.notes))
 
 
 FORMAT = Format(
