@@ -7,6 +7,7 @@ from pathlib import Path
 from spectralgpt.products.acquisition import acquisition
 from spectralgpt.products.format import Format
 from spectralgpt.products.header import band_in, read_header
+from spectralgpt.products.own_map import refuse_own_map
 from spectralgpt.products.product import Product
 
 
@@ -15,6 +16,7 @@ def read(path: str, expected: int | None) -> Product | None:
     if os.path.isdir(path):
         return None
     header = read_header(path, expected)
+    refuse_own_map(header)
     bands = header.bands
     if len(bands) == 1 and bands[0].name is None:
         bands = (replace(bands[0], name=band_in(Path(path).stem)),)
