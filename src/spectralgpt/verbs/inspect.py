@@ -138,7 +138,7 @@ def inspect(
     progress: ShowProgress = silent,
     **options: Unpack[InspectionOptions],
 ) -> Inspected:
-    """Describe an image, a map, weights or shards, and check whether an image is plausible.
+    """Describe an image, map, weights or shards, and check if an image is plausible.
 
     For an image: sensor, level, bands, units, dates, grid, statistics per band, anything suspicious, and which of the
     model's bands it feeds. For weights: kind, size, bands, units, parameters, fingerprint. For shards: samples, their
