@@ -1,5 +1,6 @@
 """From images to shards: nothing lost or stored twice, whatever stops it; one bad file does not affect others."""
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -9,6 +10,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,8 @@ from hypothesis import strategies as st
 from made_rasters import NAMES, land, write
 
 from made_folders import contents, files_of, killed_run, scene
-from spectralgpt.data.chips import PADDED_SIDES, Reading, corners, padded_side
+from spectralgpt.data.chips import PADDED_SIDES, Reading, corners, in_no_chip, padded_side
+from spectralgpt.data.manifest import read_manifest
 from spectralgpt.data.sharding import shard
 from spectralgpt.data.shards import open_shards
 from spectralgpt.data.verification import verify_shards
@@ -47,18 +50,72 @@ def whole(images, tmp_path_factory) -> Path:
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(8, 128))
-def test_chips_cover_every_pixel_and_no_more(height, width, chip):
+def test_chips_cover_all_but_thin_edges(height, width, chip):
     side = padded_side(height, width, chip)
     assert side == chip or (side in PADDED_SIDES and max(height, width) <= side < chip)
     assert all(smaller < max(height, width) for smaller in PADDED_SIDES if smaller < side)
     found = list(corners(height, width, side))
-    assert len(found) == len(set(found)) == -(-height // side) * -(-width // side)
+    rows, columns = in_no_chip(height, width, side)
+    assert rows * 8 < side
+    assert columns * 8 < side
+    assert len(found) == len(set(found)) == -(-(height - rows) // side) * -(-(width - columns) // side)
     covered = np.zeros((height, width), bool)
     for row, column in found:
         assert 0 <= row <= max(0, height - side)
         assert 0 <= column <= max(0, width - side)
         covered[row : row + side, column : column + side] = True
-    assert covered.all()
+    assert covered[: height - rows, : width - columns].all()
+    assert covered.sum() == (height - rows) * (width - columns)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "chips"),
+    [(131, 129, 1), (128, 128, 1), (143, 143, 1), (144, 128, 2), (256, 270, 4), (200, 131, 2), (40, 300, 3)],
+)
+def test_no_chip_is_nearly_another(height, width, chips):
+    """131 x 129 pixels were four chips that shared 97 %; 144 has the eighth of 128 that is enough."""
+    found = list(corners(height, width, 128))
+    assert len(found) == chips
+    starts = sorted({row for row, _ in found})
+    assert all(later - earlier >= 16 for earlier, later in itertools.pairwise(starts))
+
+
+def test_suspected_images_are_listed(tmp_path):
+    """A constant band, a band twice, and a good image."""
+    good = land(64, 64)
+    constant, twice = good.copy(), good.copy()
+    constant[3], twice[5] = 1234, twice[4]
+    (tmp_path / "in").mkdir()
+    for name, values in (("good", good), ("constant", constant), ("twice", twice)):
+        write(tmp_path / "in" / f"{name}.tif", values, names=NAMES)
+    for workers in (1, 2):
+        out = tmp_path / f"out{workers}"
+        report = shard([tmp_path / "in"], out, READING, workers=workers)
+        manifest = read_manifest(out)
+        assert manifest == report.manifest
+        found = {(each.image, each.kind) for each in manifest.suspected}
+        assert {kind for _, kind in found} >= {"constant", "duplicate"}
+        assert {Path(image).stem for image, kind in found if kind == "constant"} == {"constant"}
+        assert manifest.suspected_images()["constant"] == 1
+        assert any("constant.tif" in warning for warning in report.warnings)
+        again = shard([tmp_path / "in"], out, READING, workers=1)
+        assert again.manifest.suspected == manifest.suspected
+
+
+def test_a_manifest_without_suspicions_is_read(whole, tmp_path):
+    """As earlier versions wrote it."""
+    content = json.loads((whole / "manifest.json").read_text())
+    del content["suspected"]
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    assert read_manifest(tmp_path).suspected == ()
+
+
+def test_thin_edges_are_said(tmp_path):
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in" / "odd.tif", land(131, 129), names=NAMES)
+    report = shard([tmp_path / "in"], tmp_path / "out", replace(READING, chip=128), workers=1)
+    assert report.added == 1
+    assert any("in no chip (3 and 1 pixels, less than 1/8" in warning for warning in report.warnings)
 
 
 def test_shards_do_not_depend_on_the_number_of_workers(images, whole, tmp_path):

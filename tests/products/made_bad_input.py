@@ -990,7 +990,9 @@ def no_date_to_choose(folder: Path) -> Call:
 
 @refused("dates", "2020-05-01 more than once", embeds=True)
 def two_images_of_one_day(folder: Path) -> Call:
-    return Call([image(folder, name="a_2020-05-01.tif"), image(folder, name="b_2020-05-01.tif")])
+    """Neither lies on the other's grid; on one grid they would be one date."""
+    smaller = scene()[:, :40]
+    return Call([image(folder, name="a_2020-05-01.tif"), image(folder, smaller, name="b_2020-05-01.tif")])
 
 
 AREAS: dict[str, tuple[str, str]] = {

@@ -9,7 +9,7 @@ from real_rasters import BOTH, IMAGES, SHARED
 
 from spectralgpt.days import UNKNOWN, day_of, iso_date
 from spectralgpt.errors import RasterError
-from spectralgpt.products.acquisition import acquisition_day, day_in_name, day_in_tags
+from spectralgpt.products.acquisition import acquisition, acquisition_in_name, day_in_name, day_in_tags
 from spectralgpt.raster.tags import DATE_TAG
 
 
@@ -22,7 +22,7 @@ from spectralgpt.raster.tags import DATE_TAG
         ("2020_05_01.tif", "2020-05-01"),
         ("20200501", "2020-05-01"),
         ("20230231_20230301", "2023-03-01"),  # there is no 31st of February
-        ("1999123.tif", ""),
+        ("1999123.tif", "1999-05-03"),  # a day of the year
         ("2020-0501.tif", ""),
         ("tile_120200501.tif", ""),
         ("scene.tif", ""),
@@ -82,7 +82,7 @@ JULY = [(DATE_TAG, "2019-07-08")]
     ],
 )
 def test_tags_tell_before_the_images_name_before_its_files(path, tags, names, day):
-    assert iso_date(acquisition_day(path, tags, names)) == day
+    assert iso_date(acquisition(path, tags, names).day) == day
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_tags_tell_before_the_images_name_before_its_files(path, tags, names, da
 )
 def test_files_of_several_days_are_no_image(tags, names):
     with pytest.raises(RasterError, match=r"^scene: found files of 2019-07-08 and 2019-07-09; expected one date"):
-        acquisition_day("scene", tags, names)
+        acquisition("scene", tags, names)
 
 
 @pytest.mark.parametrize(
@@ -122,3 +122,44 @@ def test_days_and_dates_are_one_to_one(date):
 def test_what_is_no_date_is_said(text):
     with pytest.raises(RasterError, match=r"scene.tif: found '.*' for a date; expected one like 2020-05-01"):
         day_of(text, "scene.tif")
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "says"),
+    [
+        ("HLS.S30.T32UQD.2020123T102031.v2.0.tif", "2020-05-02", "2020123 is read as day 123 of 2020"),
+        ("MOD09A1.A2021001.h18v04.061.tif", "2021-01-01", "day 001 of 2021"),
+        ("LC80440342016040LGN00.tif", "2016-02-09", "2016040"),
+        ("scene_2020_366.tif", "2020-12-31", "day 366 of 2020"),
+        ("scene_2019_366.tif", "", "2019 is a year and no date"),
+        ("mosaic_20200101_20200131.tif", "2020-01-16", "20200101_20200131 is a span of days; its middle, 2020-01-16"),
+        ("mosaic_2020-01-01_2020-01-31.tif", "2020-01-16", "span"),
+        ("2020-06-01_to_2020-06-03_median.tif", "2020-06-02", "span"),
+        ("composite_2020.tif", "", "2020 is a year and no date; the day is unknown"),
+        ("2019.tif", "", "2019 is a year"),
+    ],
+)
+def test_what_a_name_says_besides_a_plain_date(name, day, says):
+    found = acquisition_in_name(name)
+    assert iso_date(found.day) == day
+    assert len(found.notes) == 1
+    assert says in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("LC08_L1TP_029040_20160720_20170222_01_T1", "2016-07-20"),  # the second is the day of processing
+        ("green_patch_51_3_by_7_LC08_L1TP_064014_20160420_20170223_01_T1.TIF", "2016-04-20"),
+        ("S2A_MSIL1C_20210908T042701_N0301_R133_T46RER_20210908T070248.SAFE", "2021-09-08"),
+        ("20200101T101010_20200131T101010.tif", "2020-01-01"),
+        ("tile_2048_256.tif", ""),  # row and column
+        ("0f2000123e.tif", ""),
+        ("20201231x.tif", "2020-12-31"),
+        ("Forest_2001b.tif", ""),
+        ("tile_9999_12.tif", ""),
+    ],
+)
+def test_names_that_need_no_note(name, day):
+    found = acquisition_in_name(name)
+    assert (iso_date(found.day), found.notes) == (day, ())

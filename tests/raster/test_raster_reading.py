@@ -243,8 +243,8 @@ def test_several_paths_are_dates_in_time_order(tmp_path):
         assert raster.shape == (3, 3, 6, 7)
         assert np.array_equal(raster.read().values, np.stack([values, values + 1, values + 2]))
         assert raster.read().days.tolist() == list(raster.days)
-    with open_raster(f"{tagged}@2001-01-01") as raster:
-        assert raster.dates == ("2001-01-01",), "what one says wins over the metadata"
+    with open_raster(f"{tagged}@2021-01-01") as raster:
+        assert raster.dates == ("2021-01-01",), "what one says wins over the metadata"
 
 
 def test_bands_of_a_date_are_matched_by_name(tmp_path):
@@ -331,7 +331,7 @@ def test_pixels_have_the_fields_of_an_array(scene):
     ("second", "says"),
     [
         ({"name": "b.tif"}, r"b.tif: found no date in its metadata or name; expected one for each of 2 images.*@2020"),
-        ({"name": "x_2019-01-01.tif"}, "found the date 2019-01-01 more than once"),
+        ({"name": "x_2019-01-01.tif", "transform": Affine(10, 0, 10, 0, -10, 0)}, "the date 2019-01-01 more than once"),
         ({"name": "2020-01-01.tif", "names": ["B02", "B03", "B04"]}, r"found other bands.*only here: .*B4; only there"),
         ({"name": "2020-01-01.tif", "transform": Affine(10, 0, 0, 0, -10, 0)}, "does not overlap"),
         ({"name": "2020-01-01.tif", "crs": None, "transform": Affine.identity()}, "no georeference in one of them"),

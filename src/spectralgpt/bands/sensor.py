@@ -16,7 +16,8 @@ class Sensor:
     were not measured, None if the products have none. names_files: whether names of bands in a file may point to this
     sensor; otherwise it is chosen by its name, by metadata or by the name of the file only. zero_padded: whether its
     products write B02. product: regular expression, searched in names of files and folders in any case. aliases: pairs
-    of another name, as `spelled` gives it, and the name of the band. examples: names of real products.
+    of another name, as `spelled` gives it, and the name of the band. examples: names of real products. launched: the
+    day of the first satellite's launch since 1970-01-01, None if it is not known.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Sensor:
     product: str | None = None
     aliases: tuple[tuple[str, str], ...] = ()
     examples: tuple[str, ...] = ()
+    launched: int | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

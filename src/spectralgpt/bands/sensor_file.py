@@ -15,7 +15,8 @@ from typing import Any
 from spectralgpt.bands.band import Band, canonical
 from spectralgpt.bands.sensor import Sensor, spelled
 from spectralgpt.bands.wavelengths import LONGEST, SHORTEST, bands_at
-from spectralgpt.errors import BandError, OptionError
+from spectralgpt.days import day_of
+from spectralgpt.errors import BandError, OptionError, RasterError
 from spectralgpt.plain import from_plain
 
 ROUNDING = 0.011
@@ -73,7 +74,8 @@ class SensorTable:
     scale, offset: reflectance = stored x scale + offset; without them the stored numbers are no reflectance unless
     metadata say so. nodata: the value of pixels that were not measured. names_files: false: names of bands in a file
     never point to this sensor. zero_padded: true: its products write B02. product: regular expression, searched in
-    names of files and folders. examples: names of real products. measured: true: centres and widths were measured on
+    names of files and folders. examples: names of real products. launched: the date on which the first satellite was
+    launched, like "2015-06-23"; no image is older. measured: true: centres and widths were measured on
     the responses, so that they agree with the edges only roughly.
 
     OptionError, beginning with the key, for values that do not fit each other.
@@ -89,6 +91,7 @@ class SensorTable:
     zero_padded: bool = False
     product: str | None = None
     examples: tuple[str, ...] = ()
+    launched: str | None = None
     measured: bool = False
     bands: tuple[BandTable, ...] | None = None
     wavelengths: tuple[float | int, ...] | None = None
@@ -129,6 +132,12 @@ class SensorTable:
             # files of floats mark what was not measured by nan
             if value is not None and not math.isfinite(value) and not (key == "nodata" and math.isnan(value)):
                 raise OptionError(f"{key}: found {value:g}", "a finite number")
+
+        if self.launched is not None:
+            try:
+                day_of(self.launched, "launched")
+            except RasterError as error:
+                raise OptionError(error.found, error.expected) from None
 
     def _check_product(self) -> None:
         try:
@@ -182,6 +191,7 @@ def _sensor(name: str, table: SensorTable, where: str, known: Callable[[str], Se
         product=table.product,
         aliases=_unambiguous(bands, aliases),
         examples=table.examples,
+        launched=None if table.launched is None else day_of(table.launched, "launched"),
     )
 
 

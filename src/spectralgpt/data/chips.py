@@ -15,7 +15,7 @@ from spectralgpt.bands import Band
 from spectralgpt.checks import check
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.layout import Layout, wavelength_order
-from spectralgpt.data.manifest import Failure
+from spectralgpt.data.manifest import Failure, Suspected
 from spectralgpt.data.statistics import totals
 from spectralgpt.data.table import Chip
 from spectralgpt.days import UNKNOWN, iso_date
@@ -33,6 +33,10 @@ MOST_CHIPS, MOST_BYTES = 32, 8_000_000
 
 MOST_SAMPLE_BYTES = 2**31
 """Bytes of a sample from which on Arrow cannot hold it in one cell."""
+
+LEAST_NEW = 8
+"""A last chip is cut where at least 1 / 8 of its side is in no other: one of 128 pixels beside 3 new ones would be
+nearly the same as its neighbour."""
 
 CELL = 0.1
 """Degrees: images with their centres in one cell are one place."""
@@ -80,7 +84,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The result of a part. left_out: number of chips with too few valid pixels."""
+    """The result of a part. left_out: number of chips with too few valid pixels. suspected: what the check of the image
+    found."""
 
     image: str
     layout: Layout | None = None
@@ -88,6 +93,7 @@ class Cut:
     left_out: int = 0
     failures: tuple[Failure, ...] = ()
     warnings: tuple[str, ...] = ()
+    suspected: tuple[Suspected, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +120,23 @@ def padded_side(height: int, width: int, chip: int) -> int:
 
 
 def corners(height: int, width: int, side: int) -> Iterator[tuple[int, int]]:
-    """First row and column of ceil(height / side) x ceil(width / side) chips, the last flush with the end."""
-    for row in range(-(-height // side)):
-        for column in range(-(-width // side)):
+    """First row and column of the chips: side by side from the first pixel, and a last one flush with the end where at
+    least an eighth of its side is new; fewer pixels at the end are in no chip."""
+    for row in range(_along(height, side)):
+        for column in range(_along(width, side)):
             yield max(0, min(row * side, height - side)), max(0, min(column * side, width - side))
+
+
+def _along(length: int, side: int) -> int:
+    """The number of chips along a side of an image."""
+    whole, rest = divmod(length, side)
+    return max(1, whole + (rest * LEAST_NEW >= side))
+
+
+def in_no_chip(height: int, width: int, side: int) -> tuple[int, int]:
+    """The rows and columns at the end of an image that are in no chip."""
+    rows, columns = (length - side * _along(length, side) for length in (height, width))
+    return max(0, rows), max(0, columns)
 
 
 def place_of(text: str) -> int:
@@ -129,14 +148,32 @@ def look(image: ImageSource, reading: Reading, known: Known) -> Looked:
     """Open an image, check it, and read its first part. Its errors are returned as failures."""
     failures: list[Failure] = []
     warnings: list[str] = []
+    suspected: list[Suspected] = []
     parts: list[Part] = []
     try:
-        parts = _parts(image, _series(image, reading, failures, warnings), reading, known)
+        several = _series(image, reading, failures, warnings, suspected)
+        parts = _parts(image, several, reading, known)
+        warnings += _left_at_edges(several, reading.chip)
     except InputError as error:
         failures.append(Failure(image.sources[0], str(error), image.name))
     first = read_part(parts[0]) if parts else Cut(image.name)
     rest = () if first.failures else tuple(parts[1:])
-    return Looked(replace(first, failures=(*failures, *first.failures), warnings=tuple(warnings)), rest)
+    failed = (*failures, *first.failures)
+    return Looked(replace(first, failures=failed, warnings=tuple(warnings), suspected=tuple(suspected)), rest)
+
+
+def _left_at_edges(several: Sequence[Series], chip: int) -> list[str]:
+    """A note on the pixels of an image that are in no chip."""
+    notes = []
+    for series in several:
+        height, width = _opened(series).grid.shape
+        rows, columns = in_no_chip(height, width, padded_side(height, width, chip))
+        if rows or columns:
+            notes.append(
+                f"{series.files[0]}: the last rows or columns are in no chip ({rows} and {columns} pixels, less than "
+                f"1/{LEAST_NEW} of a chip)"
+            )
+    return notes
 
 
 def read_part(part: Part) -> Cut:
@@ -196,12 +233,20 @@ def _parts(image: ImageSource, several: Sequence[Series], reading: Reading, know
     return parts
 
 
-def _series(image: ImageSource, reading: Reading, failures: list[Failure], warnings: list[str]) -> list[Series]:
+def _series(
+    image: ImageSource,
+    reading: Reading,
+    failures: list[Failure],
+    warnings: list[str],
+    suspected: list[Suspected],
+) -> list[Series]:
     """The rasters of an image, checked; a date of a stack that does not open or fit becomes a failure."""
     bands, clouds = image.bands or reading.bands, image.clouds or reading.clouds
     if not image.stack:
         series = Series((image.opened(0),), bands, clouds, reading.gsd, image.sources[0], reading.nodata)
-        warnings += check(_opened(series), reading.trust).warnings
+        verdict = check(_opened(series), reading.trust)
+        warnings += verdict.warnings
+        suspected += [Suspected(series.source, flag.kind, flag.text, image.name) for flag in verdict.flags]
         return [series]
     masks = (clouds or "").split(",")
     masks = masks if len(masks) == len(image.paths) else [clouds or ""] * len(image.paths)
@@ -210,13 +255,14 @@ def _series(image: ImageSource, reading: Reading, failures: list[Failure], warni
         series = Series((image.opened(index),), bands, mask or None, reading.gsd, image.sources[index], reading.nodata)
         try:
             with _open(series) as raster:
-                noticed = check(raster, reading.trust).warnings
+                verdict = check(raster, reading.trust)
                 day = _day(image, index, raster, opened)
         except InputError as error:
             failures.append(Failure(series.source, str(error), image.name))
         else:
             opened[day] = series, (frozenset(raster.bands), raster.grid.shape)
-            warnings += noticed
+            warnings += verdict.warnings
+            suspected += [Suspected(series.source, flag.kind, flag.text, image.name) for flag in verdict.flags]
     fitting = _fitting(opened, image, failures)
     return [
         _together(fitting[start : start + reading.most_dates]) for start in range(0, len(fitting), reading.most_dates)
@@ -243,8 +289,14 @@ def _fitting(
 
 
 def _day(image: ImageSource, index: int, raster: Raster, others: Container[int]) -> int:
-    (day,) = raster.days
     path = image.opened(index)
+    if len(raster.days) > 1:
+        raise RasterError(
+            f"{path}: found {len(raster.days)} dates in one file among the dates of a place",
+            "files of one date",
+            "Give the file alone, as an image of its own",
+        )
+    (day,) = raster.days
     if day == UNKNOWN and len(image.paths) > 1:
         raise RasterError(
             f"{path}: found no date in its metadata or name",

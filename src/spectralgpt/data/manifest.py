@@ -1,6 +1,7 @@
 """manifest.json of a folder of shards: what it holds, and what could not be stored."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +35,22 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspected:
+    """What the check suspects of an image that was stored, or of a date of one. kind: as of a Flag."""
+
+    source: str
+    kind: str
+    reason: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What a folder of shards holds.
 
     statistics: of each band that has a valid pixel. skipped: images without a chip of enough valid pixels. roots: pairs
-    of the name of a source's folder, as `source` has it, and its path. ValueError for a shard of an unlisted layout.
+    of the name of a source's folder, as `source` has it, and its path. suspected: of images that were stored.
+    ValueError for a shard of an unlisted layout.
     """
 
     layouts: tuple[Layout, ...] = ()
@@ -47,6 +59,7 @@ class Manifest:
     failed: tuple[Failure, ...] = ()
     skipped: tuple[str, ...] = ()
     roots: tuple[tuple[str, str], ...] = ()
+    suspected: tuple[Suspected, ...] = ()
 
     def __post_init__(self) -> None:
         if any(not 0 <= shard.layout < len(self.layouts) for shard in self.shards):
@@ -65,7 +78,12 @@ class Manifest:
         found = content.pop("format", None), content.pop("version", None)
         if found != (FORMAT, VERSION):
             raise ValueError(f"format {found[0]!r}, version {found[1]!r}")
+        content.setdefault("suspected", [])  # earlier versions noted none
         return from_plain(cls, content, complete=True)
+
+    def suspected_images(self) -> dict[str, int]:
+        """The number of images per kind of suspicion, the most frequent first."""
+        return dict(Counter(kind for kind, _ in {(each.kind, each.image) for each in self.suspected}).most_common())
 
 
 def read_manifest(folder: Path) -> Manifest:

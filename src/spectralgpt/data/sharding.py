@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from spectralgpt.data.chips import PADDED_SIDES, Cut, Known, Reading, look, read_part
 from spectralgpt.data.image_source import ImageSource
-from spectralgpt.data.manifest import NAME, Failure, Manifest, read_manifest
+from spectralgpt.data.manifest import NAME, Failure, Manifest, Suspected, read_manifest
 from spectralgpt.data.sources import find_images
 from spectralgpt.data.writing import ShardsWriter
 from spectralgpt.errors import RasterError
@@ -112,6 +112,9 @@ class ShardingOutcome:
         self.failed: dict[str, list[Failure]] = {}
         for failure in manifest.failed:
             self.failed.setdefault(failure.image, []).append(failure)
+        self.suspected: dict[str, list[Suspected]] = {}
+        for each in manifest.suspected:
+            self.suspected.setdefault(each.image, []).append(each)
         self._chips: dict[str, int] = {}
 
     def store(self, cut: Cut, writer: ShardsWriter) -> None:
@@ -126,6 +129,8 @@ class ShardingOutcome:
         self._chips[cut.image] += len(cut.chips)
         self.added, self.left_out = self.added + len(cut.chips), self.left_out + cut.left_out
         self.warnings += cut.warnings
+        if cut.suspected:
+            self.suspected[cut.image] = list(cut.suspected)
         for failure in cut.failures:
             self.first_failure = self.first_failure or failure
             known = self.failed.setdefault(cut.image, [])
@@ -144,7 +149,8 @@ class ShardingOutcome:
     def noted_in(self, manifest: Manifest) -> Manifest:
         """The manifest with the images that failed or were skipped."""
         failed = tuple(failure for failures in self.failed.values() for failure in failures)
-        return replace(manifest, failed=failed, skipped=tuple(self.skipped))
+        suspected = tuple(each for of_image in self.suspected.values() for each in of_image)
+        return replace(manifest, failed=failed, skipped=tuple(self.skipped), suspected=suspected)
 
     def report(self, manifest: Manifest, images: int, known: int) -> ShardingReport:
         return ShardingReport(

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from spectralgpt.days import EPOCH, UNKNOWN, day_in_text, iso_date
+from spectralgpt.bands import Sensor
+from spectralgpt.days import EPOCH, UNKNOWN, DateInText, dates_in_text, day_in_text, day_of, iso_date, today
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.tags import DATE_TAG
 
@@ -29,6 +31,24 @@ ORBITS = {
 """One orbit of each satellite and when it crossed the equator on the day side; 143 orbits take 10 days (ESA)."""
 
 
+SPAN = re.compile(r"[-_/]{1,2}|_to_|-to-")
+"""What stands between the two dates of a span."""
+
+ACQUIRED_AND_PROCESSED = re.compile(r"L[COTEM]\d\d_\w{4}_\d{6}_\d{8}_\d{8}")
+"""Names of Landsat products, with two dates that are no span."""
+
+YEAR = re.compile(r"(?<![0-9A-Za-z])(?:19[7-9]|20\d)\d(?![0-9A-Za-z])")
+"""A year that stands alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """The day of an image, -1 unknown, and what a user should know about how its name was understood."""
+
+    day: int
+    notes: tuple[str, ...] = ()
+
+
 def day_in_tags(tags: Mapping[str, str]) -> int:
     """The day that a file's tags state, -1 without one."""
     for key in DATE_TAGS:
@@ -39,26 +59,81 @@ def day_in_tags(tags: Mapping[str, str]) -> int:
 
 
 def day_in_name(name: str) -> int:
-    """The first date in a file's name (products name the acquisition before the processing), -1 without one."""
+    """The day in a file's name, as `acquisition_in_name`."""
+    return acquisition_in_name(name).day
+
+
+def acquisition_in_name(name: str) -> Acquisition:
+    """The first date in a file's name, as products name the acquisition before the processing.
+
+    A span (20200101_20200131) gives its middle day, with a note; so does a day of a year (2020123). A year alone gives
+    a note only. Of several dates, those in the future are passed over.
+    """
     orbit = ORBIT.search(name)
     if orbit and orbit[1] in ORBITS:
         number, when = ORBITS[orbit[1]]
-        return (when + timedelta(days=(int(orbit[2]) - number) * 10 / 143)).date().toordinal() - EPOCH.toordinal()
-    return day_in_text(name)
+        return Acquisition(
+            (when + timedelta(days=(int(orbit[2]) - number) * 10 / 143)).date().toordinal() - EPOCH.toordinal()
+        )
+    found = dates_in_text(name)
+    if not found:
+        year = YEAR.search(name)
+        known = year is not None and int(year[0]) <= int(iso_date(today())[:4])
+        note = f"{name}: {year[0]} is a year and no date; the day is unknown" if year is not None and known else ""
+        return Acquisition(UNKNOWN, (note,) if note else ())
+    first = next((each for each in found if each.day <= today()), found[0])
+    last = end_of_span(name, found, first)
+    if last is not None:
+        middle = (first.day + last.day) // 2
+        span = name[first.start : last.end]
+        return Acquisition(middle, (f"{name}: {span} is a span of days; its middle, {iso_date(middle)}, is the date",))
+    if first.of_year:
+        written = name[first.start : first.end]
+        return Acquisition(
+            first.day, (f"{name}: {written} is read as day {written[-3:]} of {written[:4]}, {iso_date(first.day)}",)
+        )
+    return Acquisition(first.day)
 
 
-def acquisition_day(path: str, tags: Sequence[Sequence[tuple[str, str]]], names: Sequence[str]) -> int:
+def end_of_span(name: str, found: Sequence[DateInText], first: DateInText) -> DateInText | None:
+    """The date that ends a span of days which begins with `first`; None where no span does."""
+    after = found[found.index(first) + 1 :]
+    if not after or after[0].day <= first.day or ACQUIRED_AND_PROCESSED.search(name):
+        return None
+    # a time of day follows the dates of an acquisition and its processing
+    timed = re.match(r"T?\d", name[after[0].end :])
+    return after[0] if SPAN.fullmatch(name[first.end : after[0].start]) and not timed else None
+
+
+def acquisition(path: str, tags: Sequence[Sequence[tuple[str, str]]], names: Sequence[str]) -> Acquisition:
     """The day of an image: from the tags of its files, else from its own name, else from the names of its files.
 
-    -1 without a date. RasterError for several dates.
+    RasterError for several dates.
     """
     tagged = {day_in_tags(dict(each)) for each in tags} - {UNKNOWN}
-    in_name = day_in_name(Path(path).name)
-    named = {in_name} if in_name != UNKNOWN else {day_in_name(name) for name in names} - {UNKNOWN}
-    for days in (tagged, named):
-        if len(days) == 1:
-            return next(iter(days))
-        if days:
+    own = acquisition_in_name(Path(path).name)
+    others = [] if own.day != UNKNOWN else [acquisition_in_name(name) for name in names]
+    dated = {each.day: each for each in (own, *others) if each.day != UNKNOWN}
+    for days in (tagged, set() if tagged else set(dated)):
+        if len(days) > 1:
             dates = " and ".join(map(iso_date, sorted(days)))
             raise RasterError(f"{path}: found files of {dates}", "one date per folder", "Keep each in its own folder")
-    return UNKNOWN
+    if tagged:
+        return Acquisition(tagged.pop())
+    if dated:
+        return next(iter(dated.values()))
+    return Acquisition(UNKNOWN, next((each.notes for each in (own, *others) if each.notes), ()))
+
+
+def refuse_impossible_day(path: str, day: int, sensor: Sensor) -> None:
+    """RasterError for a day in the future, or before the sensor was launched."""
+    first = UNKNOWN if sensor.launched is None else sensor.launched
+    if day == UNKNOWN or first <= day <= today() + 1:  # tomorrow: clocks differ
+        return
+    why = "lies in the future" if day > today() else f"is before the launch of {sensor.name} ({iso_date(first)})"
+    raise RasterError(
+        f"{path}: found the date {iso_date(day)}, which {why}",
+        f"a date from {iso_date(first) or '1970-01-02'} to today",
+        f"Give its date, like {path}@{iso_date(max(first, day_of('2020-05-01', path)))}"
+        + ("" if first == UNKNOWN else ", or choose the sensor that took it"),
+    )

@@ -11,6 +11,8 @@ import numpy as np
 from spectralgpt.bands import Evidence, Identity, choice_count, identify, is_list, is_sensor, sensor_in_name
 from spectralgpt.days import day_of
 from spectralgpt.errors import BandError, RasterError, first_few
+from spectralgpt.products.acquisition import refuse_impossible_day
+from spectralgpt.products.dated_bands import products_by_date
 from spectralgpt.products.format import cloud_options, read_product
 from spectralgpt.products.layers import with_layers_of_bands
 from spectralgpt.products.nodata import GivenNodata
@@ -38,14 +40,29 @@ class Image:
     warnings: tuple[str, ...]
 
 
-def open_image(source: str, choice: str | None, nodata: GivenNodata) -> Image:
-    """The image at a path, or at `PATH@DATE`. choice: the argument `bands`. nodata: the argument `nodata`.
+def open_images(source: str, choice: str | None, nodata: GivenNodata) -> list[Image]:
+    """The image at a path, or at `PATH@DATE`; of a file of several dates, one image per date, in order.
 
-    Without a list of bands, panchromatic and thermal bands are left out. BandError for bands that cannot be identified;
-    RasterError for files that are missing or that do not fit together.
+    choice: the argument `bands`. nodata: the argument `nodata`. Without a list of bands, panchromatic and thermal bands
+    are left out. BandError for bands that cannot be identified; RasterError for files that are missing or that do not
+    fit together, and for a date given to a file of several.
     """
     path, day = path_and_date(source)
-    product = with_layers_of_bands(read_product(path, choice_count(choice)))
+    read = read_product(path, choice_count(choice))
+    products = tuple(map(with_layers_of_bands, products_by_date(path, read)))
+    if day is not None:
+        if len(products) > 1:
+            raise RasterError(
+                f"{source}: found one date for a file of {len(products)}",
+                "a file of one date",
+                "Leave the date out; choose some of the dates of a file with the argument `dates`",
+            )
+        products = (replace(products[0], day=day),)
+    return [_image(path, product, choice, nodata) for product in products]
+
+
+def _image(path: str, product: Product, choice: str | None, nodata: GivenNodata) -> Image:
+    """The image of a product of one date."""
     if choice is None and product.sensor is not None and not is_sensor(product.sensor):
         raise BandError(
             f"{path}: found a product of {product.sensor}",
@@ -54,6 +71,7 @@ def open_image(source: str, choice: str | None, nodata: GivenNodata) -> Image:
             ("bands", "mine.toml"),
         )
     identity = identify(_evidence(path, product), choice)
+    refuse_impossible_day(path, product.day, identity.sensor)
     if choice is None or not is_list(choice):
         _refuse_missing(path, product, identity)
         identity, left_out = _reflective(identity)
@@ -61,13 +79,12 @@ def open_image(source: str, choice: str | None, nodata: GivenNodata) -> Image:
         left_out = ()
     chosen = [product.bands[index] for index in identity.indices]
     grid = _finest(path, [band.grid for band in chosen])
-    taken = product.day if day is None else day
     layers, units = layers_of(path, product.bands, identity, grid, nodata)
     return Image(
         source=path,
         layers=layers,
         grid=grid,
-        day=taken,
+        day=product.day,
         identity=identity,
         clouds=product.clouds,
         other_clouds=product.other_clouds,
@@ -77,7 +94,7 @@ def open_image(source: str, choice: str | None, nodata: GivenNodata) -> Image:
             *product.warnings,
             *identity.warnings,
             *nodata.warnings(path, layers),
-            *offset_notes(path, chosen, layers, identity, taken),
+            *offset_notes(path, chosen, layers, identity, product.day),
         ),
     )
 

@@ -7,10 +7,10 @@ from datetime import date
 
 from spectralgpt.errors import RasterError
 from spectralgpt.plain import as_text
-from spectralgpt.products.image import open_image
+from spectralgpt.products.image import open_images
 from spectralgpt.products.masking import with_clouds
 from spectralgpt.products.nodata import given_nodata
-from spectralgpt.products.stacking import of_dates, refuse_elsewhere, refuse_other_bands, sorted_by_date, stacked
+from spectralgpt.products.stacking import in_order_of_time, of_dates, refuse_elsewhere, refuse_other_bands, stacked
 from spectralgpt.raster.area import read_area
 from spectralgpt.raster.raster import Raster
 
@@ -32,13 +32,15 @@ def open_raster(
     bands: a sensor, or its TOML file, that defines the band names in the file (bands without names are taken in the
     sensor's order); a list like B02,B03 or landsat8-toa:B2,B3; or wavelengths in nm, as a list or a text file. dates:
     the ones to keep, a list like 2020-05-01,2020-06-10. The date of an image is given as `PATH@2020-05-01`, or comes
-    from its metadata, or from its file name; several images are sorted by date. The grid is that of the earliest image,
-    in a folder or product that of the finest band; other grids are read by georeference. gsd: pixel size of the grid in
-    metres on the ground; coarser than a band, it averages. aoi: a GeoJSON file; the grid is cropped to it, and pixels
-    outside are not valid. clouds: scl, qa or fmask for the product's own layer, or a raster (one per date, separated by
-    commas) that is not 0 in clouds; pixels in clouds are not valid. nodata: stored value of pixels without data, in
-    addition to what the file declares, or several like 0,-9999; none ignores what the file declares (none,-9999
-    replaces it). Masks and alpha bands count in any case. Every list is a text with commas or a list.
+    from its metadata, or from its file name; the names of a file's bands may hold several dates (B02_20200501). Several
+    images are sorted by date; two of one day on one grid become one date: the first where it is valid, else the second.
+    The grid is that of the earliest image, in a folder or product that of the finest band; other grids are read by
+    georeference. gsd: pixel size of the grid in metres on the ground; coarser than a band, it averages. aoi: a GeoJSON
+    file; the grid is cropped to it, and pixels outside are not valid. clouds: scl, qa or fmask for the product's own
+    layer, or a raster (one per date, separated by commas) that is not 0 in clouds; pixels in clouds are not valid.
+    nodata: stored value of pixels without data, in addition to what the file declares, or several like 0,-9999; none
+    ignores what the file declares (none,-9999 replaces it). Masks and alpha bands count in any
+    case. Every list is a text with commas or a list.
 
     BandError when bands are unnamed, unknown, repeated, or could be of several sensors; OptionError when an option does
     not fit the image; RasterError for anything else that is wrong with a file.
@@ -47,10 +49,10 @@ def open_raster(
     if not sources:
         raise RasterError("found no image", "at least one path")
     given = given_nodata(as_text(nodata))
-    images = [open_image(os.fspath(each), as_text(bands), given) for each in sources]
+    images = [image for each in sources for image in open_images(os.fspath(each), as_text(bands), given)]
     if clouds is not None:
         images = with_clouds(images, os.fspath(as_text(clouds)))
-    images = sorted_by_date(images)
+    images = in_order_of_time(images)
     if dates is not None:
         images = of_dates(images, str(as_text(dates)))
     refuse_other_bands(images)

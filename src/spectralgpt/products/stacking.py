@@ -1,8 +1,8 @@
 """Images of one place as the dates of one raster."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,26 +16,56 @@ from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.resample import places
 
 
-def sorted_by_date(images: list[Image]) -> list[Image]:
-    """The images sorted by date. RasterError when one of several has no date, or two have the same."""
+def in_order_of_time(images: list[Image]) -> list[Image]:
+    """The images sorted by date; two of one day, on one grid and with the same bands, become one.
+
+    Dates of one file without days stay in its order. RasterError when one of several has no date, or two of one day do
+    not lie on one another.
+    """
     if len(images) == 1:
         return images
+    of_one_file = len({image.source for image in images}) == 1
     for image in images:
-        if image.day == UNKNOWN:
+        if image.day == UNKNOWN and not of_one_file:
             raise RasterError(
                 f"{image.source}: found no date in its metadata or name",
                 f"one for each of {len(images)} images",
                 f"Give it, like {image.source}@2020-05-01",
             )
-    repeated = [day for day, times in Counter(image.day for image in images).items() if times > 1]
-    if repeated:
-        same = [image.source for image in images if image.day == repeated[0]]
+    if all(image.day == UNKNOWN for image in images):
+        return images
+    by_day: dict[int, Image] = {}
+    for image in images:
+        by_day[image.day] = in_front_of(by_day[image.day], image) if image.day in by_day else image
+    return [by_day[day] for day in sorted(by_day)]
+
+
+def in_front_of(first: Image, other: Image) -> Image:
+    """Two images of one day as one: pixels of the first where they are valid, else of the other, like two granules of
+    a tile, each half filled. A pixel is cloudy where either shows clouds. RasterError for other bands or another grid,
+    and for an image given twice."""
+    same_bands = set(first.identity.bands) == set(other.identity.bands)
+    if first.source == other.source or not same_bands or not first.grid.coincides(other.grid):
         raise RasterError(
-            f"{' and '.join(same)}: found the date {iso_date(repeated[0])} more than once",
-            "images of different days",
-            f"Give the dates, like {same[0]}@2020-05-01",
+            f"{first.source} and {other.source}: found the date {iso_date(first.day)} more than once",
+            "images of different days, or two of one day with the same bands on one grid",
+            f"Give the dates, like {first.source}@2020-05-01",
         )
-    return sorted(images, key=lambda image: image.day)
+    note = (
+        f"{first.source} and {other.source} are of one day, {iso_date(first.day)}: pixels of the first where they are "
+        "valid, else of the second"
+    )
+    clouds = first.clouds
+    if first.clouds is not None and other.clouds is not None:
+        clouds = first.clouds.before(other.clouds)
+    return replace(
+        first,
+        layers=tuple(map(Layer.before, first.layers, _in_order_of(first, other))),
+        clouds=clouds or other.clouds,
+        facts=(*first.facts, *other.facts),
+        warnings=(*first.warnings, *other.warnings, note),
+        identity=replace(first.identity, conflicts=(*first.identity.conflicts, *other.identity.conflicts)),
+    )
 
 
 def of_dates(images: list[Image], dates: str) -> list[Image]:
@@ -65,12 +95,17 @@ def refuse_other_bands(images: Sequence[Image]) -> None:
     )
     known = is_sensor(first.identity.sensor.name)
     raise RasterError(
-        f"{other.source}: found other bands than in {first.source} (only here: {listed(other, two - one)}; only "
-        f"there: {listed(first, one - two)})",
+        f"{_called(other, first)}: found other bands than in {_called(first, other)} (only here: "
+        f"{listed(other, two - one)}; only there: {listed(first, one - two)})",
         "the same bands on all dates",
         "Choose the bands that all dates have:" if common else "Give dates of one sensor with the same bands",
         *([("bands", f"{first.identity.sensor.name}:{common}" if known else common)] if common else []),
     )
+
+
+def _called(image: Image, other: Image) -> str:
+    """The source of an image, with its date where another is in the same file."""
+    return f"{image.source}, {iso_date(image.day) or 'one date'}" if image.source == other.source else image.source
 
 
 def refuse_elsewhere(first: Image, other: Image) -> None:
@@ -99,12 +134,15 @@ def stacked(images: Sequence[Image], masked: bool) -> Raster:
     """
     first = images[0]
     layers = tuple(_in_order_of(first, image) for image in images)
-    every = [layer for of_date in layers for layer in of_date]
+    every = [each for of_date in layers for layer in of_date for each in layer.front_to_back()]
     dtype = np.result_type(*(layer.dtype for layer in every))
     nodata: float | None = every[0].nodata
     scale, offset = ([getattr(layer, name) for layer in layers[0]] for name in ("scale", "offset"))
     if any(
-        [(layer.scale, layer.offset) for layer in of_date] != [*zip(scale, offset, strict=True)] for of_date in layers
+        (each.scale, each.offset) != units
+        for of_date in layers
+        for layer, units in zip(of_date, zip(scale, offset, strict=True), strict=True)
+        for each in layer.front_to_back()
     ):
         dtype, nodata = np.result_type(dtype, np.float32), math.nan
         scale, offset = [1.0] * len(scale), [0.0] * len(offset)

@@ -1,6 +1,7 @@
 """Cloud layers, and which of their values mean cloud."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Optional
 
 import numpy as np
 from jaxtyping import Bool, Shaped
@@ -14,6 +15,7 @@ class CloudLayer:
 
     name: as in `clouds`: scl, qa or fmask; mask for a user's own file. cloudy: (mask, value) pairs; a pixel is cloudy
     where stored & mask == value for one of them or, without pairs, where stored is not 0. Nodata and NaN are not.
+    behind: the layer of another product of the same day; a pixel is cloudy where either shows clouds.
     """
 
     name: str
@@ -21,6 +23,15 @@ class CloudLayer:
     index: int
     grid: Grid
     cloudy: tuple[tuple[int, int], ...]
+    behind: Optional["CloudLayer"] = None
+
+    def every(self) -> tuple["CloudLayer", ...]:
+        """This layer and those behind it."""
+        return self, *(() if self.behind is None else self.behind.every())
+
+    def before(self, last: "CloudLayer") -> "CloudLayer":
+        """This layer with another behind the last of its own."""
+        return replace(self, behind=last if self.behind is None else self.behind.before(last))
 
 
 def layer_says_cloudy(

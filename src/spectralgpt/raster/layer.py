@@ -1,6 +1,7 @@
 """One band of one date, as it lies in a file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Optional
 
 from spectralgpt.bands import Band
 from spectralgpt.raster.fill import FillRule
@@ -14,7 +15,8 @@ class Layer:
     index: in the file, from 1. nodata: the stored value of pixels that were not measured. masked: whether the file
     also has a mask of this band. alpha: index of the file's alpha band, 0 without one; its zeros are not valid.
     more_nodata: further stored values of pixels that were not measured, given by the user. fill: which pixels are not
-    valid although no metadata say so; None without such a rule.
+    valid although no metadata say so; None without such a rule. behind: the same band of the same day in another file,
+    which shows where this one is not valid.
     """
 
     path: str
@@ -29,3 +31,12 @@ class Layer:
     alpha: int
     more_nodata: tuple[float, ...] = ()
     fill: FillRule | None = None
+    behind: Optional["Layer"] = None
+
+    def front_to_back(self) -> tuple["Layer", ...]:
+        """This layer and those behind it."""
+        return self, *(() if self.behind is None else self.behind.front_to_back())
+
+    def before(self, last: "Layer") -> "Layer":
+        """This layer with another behind the last of its own."""
+        return replace(self, behind=last if self.behind is None else self.behind.before(last))

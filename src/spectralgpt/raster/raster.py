@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, groupby
+from itertools import chain
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +19,7 @@ from spectralgpt.days import iso_date
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.area import Area
 from spectralgpt.raster.clouds import CloudLayer, layer_says_cloudy
+from spectralgpt.raster.file_bands import FileBands, bands_by_file
 from spectralgpt.raster.fill import FillRule, any_of, filled
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS, Handles
@@ -70,10 +71,10 @@ class Raster:
     given_nodata: str = ""
     other_level: str = ""
     _handles: Handles = field(default_factory=Handles, repr=False, compare=False)
-    _files: tuple[tuple["FileBands", ...], ...] = field(init=False, repr=False, compare=False)
+    _files: tuple[tuple[FileBands, ...], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_files", tuple(map(_by_file, self.layers)))
+        object.__setattr__(self, "_files", tuple(map(bands_by_file, self.layers)))
 
     @property
     def bands(self) -> tuple[Band, ...]:
@@ -97,8 +98,9 @@ class Raster:
     @property
     def paths(self) -> tuple[str, ...]:
         """The files, each once, in order; last those of cloud layers, if clouds are excluded."""
-        clouds = [layer.path for layer in self.clouds if layer is not None and self.without_clouds]
-        return tuple(dict.fromkeys([*(layer.path for layers in self.layers for layer in layers), *clouds]))
+        clouds = [each for layer in self.clouds if layer is not None and self.without_clouds for each in layer.every()]
+        bands = [each for layers in self.layers for layer in layers for each in layer.front_to_back()]
+        return tuple(dict.fromkeys([*(each.path for each in bands), *(each.path for each in clouds)]))
 
     def __repr__(self) -> str:
         """In a few words: the fields hold a CRS per layer, of thousands of characters."""
@@ -132,13 +134,12 @@ class Raster:
         shape = (*self.shape[:2], *wanted.shape)
         values = np.empty(shape, self.dtype)
         valid: np.ndarray | None = None
-        for date, files in enumerate(self._files):
-            for file in files:
-                true = self._read(file, wanted, values[date])
-                if true is not None:
-                    if valid is None:
-                        valid = np.ones(shape, bool)
-                    valid[date, file.bands] = true
+        for date, layers in enumerate(self.layers):
+            true = self._date(layers, self._files[date], wanted, values[date])
+            if true is not None:
+                if valid is None:
+                    valid = np.ones(shape, bool)
+                valid[date] = true
         for hidden in (self.cloudy(wanted) if self.without_clouds else None, self._outside(wanted)):
             if hidden is not None and hidden.any():
                 clear = np.broadcast_to(~hidden[:, None], shape)
@@ -166,7 +167,10 @@ class Raster:
         found = np.zeros((len(self.layers), *wanted.shape), bool)
         for here, layer in zip(found, self.clouds, strict=True):
             if layer is not None:
-                self._place(layer.grid, wanted, partial(self._clouds, layer), here[None])
+                for each in layer.every():
+                    cloudy = np.zeros((1, *wanted.shape), bool)
+                    self._place(each.grid, wanted, partial(self._clouds, each), cloudy)
+                    here |= cloudy[0]
         return found
 
     def _inside(self, window: Window | None) -> Window:
@@ -177,8 +181,36 @@ class Raster:
     def _outside(self, window: Window) -> Bool[np.ndarray, "1 row column"] | None:
         return None if self.area is None else ~self.area.mask(window)[None]
 
+    def _date(
+        self,
+        layers: tuple[Layer, ...],
+        files: Sequence[FileBands],
+        window: Window,
+        values: Shaped[np.ndarray, "band row column"],
+    ) -> Bool[np.ndarray, "band row column"] | None:
+        """Put the bands of a date into `values`, those behind where the layers in front are not valid; returns which
+        are valid. files: the layers by file."""
+        valid: np.ndarray | None = None
+        for file in files:
+            true = self._read(file, window, values)
+            if true is not None and file.are_all(len(layers)):
+                valid = true
+            elif true is not None:
+                valid = np.ones(values.shape, bool) if valid is None else valid
+                valid[file.bands] = true
+        behind = tuple(layer.behind for layer in layers if layer.behind is not None)
+        if valid is None or not behind or valid.all():
+            return valid
+        assert len(behind) == len(layers), "all bands of a date have a layer behind them, or none"
+        second = np.empty_like(values)
+        true = self._date(behind, bands_by_file(behind), window, second)
+        shown = ~valid if true is None else true & ~valid
+        np.copyto(values, second, where=shown)
+        valid |= shown
+        return valid
+
     def _read(
-        self, file: "FileBands", window: Window, values: Shaped[np.ndarray, "band row column"]
+        self, file: FileBands, window: Window, values: Shaped[np.ndarray, "band row column"]
     ) -> Bool[np.ndarray, "readband row column"] | None:
         """Put the bands of one file into a date's values; returns which are valid."""
         bands, layers = file.bands, file.layers
@@ -217,7 +249,7 @@ class Raster:
         return valid
 
     def _stored(
-        self, file: "FileBands", window: Window, out: Shaped[np.ndarray, "band row column"]
+        self, file: FileBands, window: Window, out: Shaped[np.ndarray, "band row column"]
     ) -> Bool[np.ndarray, "band row column"] | None:
         """Read bands of one file on its own grid, together, into `out`; returns which values are valid."""
         layers, indexes = file.layers, file.indexes
@@ -241,7 +273,7 @@ class Raster:
     def _filled(
         self,
         rule: FillRule,
-        file: "FileBands",
+        file: FileBands,
         numbers: list[int],
         window: Window,
         out: Shaped[np.ndarray, "band row column"],
@@ -341,47 +373,3 @@ def _strips(window: Window, pixels_under: float) -> Iterator[Window]:
     height = max(1, int(STRIP_PIXELS / pixels_under / window.width))
     for row in range(window.row, window.end_row, height):
         yield Window(row, window.column, min(height, window.end_row - row), window.width)
-
-
-@dataclass(frozen=True, slots=True)
-class FileBands:
-    """Bands of a date that lie in one file, as reading several at once costs little more than one.
-
-    bands: in the raster, and layers: of these. indexes: in the file, from 1. nodata: per turn, of each band. rules: by
-    which bands of these, counted from 0, are fill.
-    """
-
-    bands: list[int]
-    layers: list[Layer]
-    indexes: list[int]
-    nodata: tuple[tuple[float | None, ...], ...]
-    rules: tuple[tuple[FillRule, list[int]], ...]
-
-    @property
-    def path(self) -> str:
-        return self.layers[0].path
-
-    @property
-    def are_adjacent(self) -> bool:
-        """Whether the bands follow one another in the raster, too."""
-        return self.bands == list(range(self.bands[0], self.bands[0] + len(self.bands)))
-
-    @classmethod
-    def of(cls, bands: list[int], layers: list[Layer]) -> "FileBands":
-        turns = 1 + max(len(layer.more_nodata) for layer in layers)
-        every = [(layer.nodata, *layer.more_nodata, *[None] * turns)[:turns] for layer in layers]
-        rules = dict.fromkeys(layer.fill for layer in layers if layer.fill is not None)
-        return cls(
-            bands=bands,
-            layers=layers,
-            indexes=[layer.index for layer in layers],
-            nodata=tuple(zip(*every, strict=True)),
-            rules=tuple((rule, [i for i, layer in enumerate(layers) if layer.fill == rule]) for rule in rules),
-        )
-
-
-def _by_file(layers: tuple[Layer, ...]) -> tuple[FileBands, ...]:
-    """The bands of each file together."""
-    by_file = sorted(range(len(layers)), key=lambda band: (layers[band].path, band))
-    groups = [list(bands) for _, bands in groupby(by_file, key=lambda band: layers[band].path)]
-    return tuple(FileBands.of(bands, [layers[band] for band in bands]) for bands in groups)

@@ -15,6 +15,7 @@ from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window
+from spectralgpt.raster.tags import CLASSES_TAG
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.picture import component_picture
 from spectralgpt.scenes.plan import Plan
@@ -32,8 +33,6 @@ from spectralgpt.tasks import Answers
 from spectralgpt.weights import PretrainedModel
 
 INT8_NODATA = -128
-CLASSES_TAG = "SPECTRALGPT_CLASSES"
-"""The classes of a map, as JSON: a list of name and colour, by value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

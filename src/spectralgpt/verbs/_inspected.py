@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Inspected(ABC):
-    """What the sources are: InspectedWeights, InspectedShards or InspectedImage."""
+    """What the sources are: InspectedImage, InspectedMap, InspectedWeights or InspectedShards."""
 
     @abstractmethod
     def lines(self) -> list[str]:

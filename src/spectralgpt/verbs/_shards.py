@@ -13,7 +13,7 @@ from jaxtyping import Float32, Int64
 
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._inspected import Inspected
-from spectralgpt.verbs.shard import NotStored, StoredSamples
+from spectralgpt.verbs.shard import NotStored, StoredSamples, suspected_kinds
 
 if TYPE_CHECKING:
     from spectralgpt.data.layout import Layout
@@ -50,6 +50,7 @@ class InspectedShards(Inspected):
     dates that are known. gsd: the smallest and the largest, metres, nan if none is known. placed: fraction of the
     samples with a known position. places: their number; all samples of a place are trained on, or all are held back.
     failed: images, or dates of them, that could not be stored. skipped: images without a chip of enough valid pixels.
+    suspected: the number of images per kind of suspicion.
     """
 
     source: Path
@@ -65,6 +66,7 @@ class InspectedShards(Inspected):
     table: tuple[ShardBandStatistics, ...]
     failed: tuple[NotStored, ...]
     skipped: tuple[str, ...]
+    suspected: dict[str, int]
     fingerprint: str
     picture: Path | None
 
@@ -87,6 +89,11 @@ class InspectedShards(Inspected):
             *([f"picture     {self.picture}"] if self.picture else []),
             *_failures(self.failed),
             *_skipped(self.skipped),
+            *(
+                [f"suspected   {suspected_kinds(self.suspected)}; manifest.json has the reasons"]
+                if self.suspected
+                else []
+            ),
             f"fingerprint {self.fingerprint}",
         ]
 
@@ -146,6 +153,7 @@ def inspect_shards(
         table=_statistics(manifest),
         failed=tuple(NotStored(each.source, _alone(each.reason, each.source)) for each in manifest.failed),
         skipped=manifest.skipped,
+        suspected=manifest.suspected_images(),
         fingerprint=shards.fingerprint,
         picture=picture,
     )

@@ -147,11 +147,12 @@ def inspect(
     progress: ShowProgress = silent,
     **options: Unpack[InspectionOptions],
 ) -> Inspected:
-    """Describe an image, weights or shards, and check whether an image is plausible.
+    """Describe an image, map, weights or shards, and check if an image is plausible.
 
     For an image: sensor, level, bands, units, dates, grid, statistics per band, anything suspicious, and which of the
     model's bands it feeds. For weights: kind, size, bands, units, parameters, fingerprint. For shards: samples, their
-    bands, dates, places and sizes, statistics per band, failures, fingerprint.
+    bands, dates, places and sizes, statistics per band, failures, fingerprint. For a map that `embed` made: weights,
+    places, values, what it is for.
 
     Args:
         sources: An image, a product, or a folder of single-band files; several are dates of the same place, and
@@ -182,6 +183,13 @@ def inspect(
         check_target(target, "file")
     if len(several) == 1 and are_shards(several[0]):
         return inspect_shards(several[0], target, options["overwrite"], progress)
+    from spectralgpt.products.own_map import own_map
+
+    found = own_map(os.fspath(several[0])) if len(several) == 1 else None
+    if found is not None:
+        from spectralgpt.verbs._inspected_map import inspect_map
+
+        return inspect_map(found, picture)
     return _opened(sources, weights, target, options, progress)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -46,7 +46,8 @@ class Sharded:
 
     samples, shards, bytes, layouts: of the whole folder, including earlier runs. added: samples of this run. images:
     found in the sources; known: those that an earlier run stored. left_out: chips with too few valid pixels. skipped:
-    images without a chip of enough valid pixels. verified: shards with a correct checksum.
+    images without a chip of enough valid pixels. suspected: the number of stored images per kind of suspicion, with
+    the reasons in manifest.json. verified: shards with a correct checksum.
     """
 
     folder: Path
@@ -62,6 +63,7 @@ class Sharded:
     skipped: tuple[str, ...]
     verified: int
     seconds: float
+    suspected: dict[str, int]
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -78,6 +80,8 @@ class Sharded:
             lines.append(f"added {counted(self.added, 'sample')}; {images}, {self.known} of them stored before")
         if self.left_out:
             lines.append(f"left out: {counted(self.left_out, 'chip')} with too few valid pixels")
+        if self.suspected:
+            lines.append(f"suspected: {suspected_kinds(self.suspected)}; manifest.json has the reason for each")
         if self.verified:
             lines.append(f"verified: {shards}")
         if self.failed:
@@ -209,6 +213,7 @@ def _result(folder: Path, report: "ShardingReport", verified: int, seconds: floa
         skipped=manifest.skipped,
         verified=verified,
         seconds=seconds,
+        suspected=manifest.suspected_images(),
         warnings=grouped(report.warnings),
     )
 
@@ -225,6 +230,11 @@ def _layouts(manifest: "Manifest") -> tuple[StoredSamples, ...]:
         )
         for index, layout in enumerate(manifest.layouts)
     )
+
+
+def suspected_kinds(images: Mapping[str, int]) -> str:
+    """`constant (3 images), duplicate (1 image)`."""
+    return ", ".join(f"{kind} ({counted(number, 'image')})" for kind, number in images.items())
 
 
 def grouped(messages: Sequence[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 from spectralgpt.bands import only_count
 from spectralgpt.days import DATE_IN_TEXT, UNKNOWN, day_of
 from spectralgpt.errors import RasterError
-from spectralgpt.products.acquisition import acquisition_day
+from spectralgpt.products.acquisition import Acquisition, acquisition
 from spectralgpt.products.format import Format
 from spectralgpt.products.header import read_header
 from spectralgpt.products.product import Product, StoredBand
@@ -105,13 +105,18 @@ def read(path: str, expected: int | None) -> Product | None:
     bands = tuple(
         _completed(header, band, number) for number, band in enumerate(file.bands) if _is_good(header, number)
     )
-    day = header.day if header.day != UNKNOWN else acquisition_day(data, [file.tags], [Path(data).name])
+    stated = header.day != UNKNOWN
+    taken = Acquisition(header.day) if stated else acquisition(data, [file.tags], [Path(data).name])
     return Product(
         bands,
-        day=day,
+        day=taken.day,
         tags=file.tags,
         facts=header.facts,
-        warnings=(*(f"{data}: {warning}" for warning in (*header.warnings, *warnings)), *file.warnings),
+        warnings=(
+            *(f"{data}: {warning}" for warning in (*header.warnings, *warnings)),
+            *file.warnings,
+            *taken.notes,
+        ),
     )
 
 

@@ -4,9 +4,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from spectralgpt.products.acquisition import acquisition_day
+from spectralgpt.products.acquisition import acquisition
 from spectralgpt.products.format import CloudCode, Format
 from spectralgpt.products.header import band_in, read_header
+from spectralgpt.products.own_map import refuse_own_map
 from spectralgpt.products.product import Product
 
 
@@ -15,11 +16,12 @@ def read(path: str, expected: int | None) -> Product | None:
     if os.path.isdir(path):
         return None
     header = read_header(path, expected)
+    refuse_own_map(header)
     bands = header.bands
     if len(bands) == 1 and bands[0].name is None:
         bands = (replace(bands[0], name=band_in(Path(path).stem)),)
-    day = acquisition_day(path, [header.tags], [Path(path).name])
-    return Product(bands, day=day, tags=header.tags, warnings=header.warnings)
+    taken = acquisition(path, [header.tags], [Path(path).name])
+    return Product(bands, day=taken.day, tags=header.tags, warnings=(*header.warnings, *taken.notes))
 
 
 QA60 = ((1 << 10, 1 << 10), (1 << 11, 1 << 11))

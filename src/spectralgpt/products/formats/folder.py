@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spectralgpt.bands import is_alias, only_count
 from spectralgpt.errors import InputError, RasterError
-from spectralgpt.products.acquisition import acquisition_day
+from spectralgpt.products.acquisition import acquisition
 from spectralgpt.products.format import CloudCode, Format, all_formats, band_suffixes, cloud_codes
 from spectralgpt.products.formats.stac.beside import completed_by_item
 from spectralgpt.products.header import Header, band_in, read_header
@@ -50,15 +50,17 @@ def read(path: str, expected: int | None) -> Product | None:
             "single-band files named after their bands, like scene_B02.tif",
             "Give one file, or rename them",
         )
+    taken = acquisition(path, [header.tags for header in headers], [Path(header.path).name for header in headers])
     product = Product(
         bands=tuple(bands),
-        day=acquisition_day(path, [header.tags for header in headers], [Path(header.path).name for header in headers]),
+        day=taken.day,
         clouds=clouds[0] if clouds else None,
         other_clouds=tuple(clouds[1:]),
         tags=tuple(sorted(set.intersection(*(set(header.tags) for header in headers)))),
         warnings=(
             *((f"{path}: left out {', '.join(left_out)}",) if left_out else ()),
             *(warning for header in headers for warning in header.warnings),
+            *taken.notes,
         ),
     )
     return completed_by_item(product, path)

@@ -18,7 +18,7 @@ import numpy as np
 from spectralgpt.bands import canonical
 from spectralgpt.days import UNKNOWN
 from spectralgpt.errors import RasterError
-from spectralgpt.products.acquisition import day_in_name, day_in_tags
+from spectralgpt.products.acquisition import Acquisition, acquisition_in_name, day_in_name, day_in_tags
 from spectralgpt.products.added import Added
 from spectralgpt.products.format import Format
 from spectralgpt.products.header import Header, band_in, read_header
@@ -63,13 +63,16 @@ def read(path: str, expected: int | None) -> Product | None:
     headers: dict[str, Header] = {}
     header = _read(path, expected, (), headers)
     own = day_in_tags(dict(header.tags))
-    day = own if own != UNKNOWN else day_in_name(Path(path).name)
+    taken = Acquisition(own) if own != UNKNOWN else acquisition_in_name(Path(path).name)
+    day = taken.day
     warnings = header.warnings
     if day == UNKNOWN:
         days = {_day(each) for each in headers.values()} - {UNKNOWN}
         day = days.pop() if len(days) == 1 else UNKNOWN
         if days and day == UNKNOWN:
             warnings = (*warnings, f"{path}: its sources have {len(days)} dates; the image gets none")
+    if day == taken.day:
+        warnings = (*warnings, *taken.notes)
     return Product(header.bands, day=day, tags=header.tags, warnings=tuple(dict.fromkeys(warnings)))
 
 

@@ -1,0 +1,137 @@
+"""Dates in the names of a file's bands: one file of several dates becomes one product per date."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from spectralgpt.bands import is_alias
+from spectralgpt.days import UNKNOWN, dates_in_text, iso_date
+from spectralgpt.errors import RasterError, first_few
+from spectralgpt.products.acquisition import acquisition_in_name
+from spectralgpt.products.product import Product
+
+COUNTED_NAME = (
+    re.compile(r"(?P<band>.*\S),\s*date\s+(?P<count>\d{1,3})", re.IGNORECASE),  # our own results of unknown dates
+    re.compile(r"(?P<band>.*[^\W_])[_.](?P<count>\d{1,3})"),
+    re.compile(r"(?P<count>\d{1,3})_(?P<band>.*[^\W_])"),  # Earth Engine's toBands
+)
+"""A band's name and the number of a date: `B02, date 1`, B02_1, 0_B2."""
+
+TIME_AFTER = re.compile(r"^T?\d{4,6}Z?(?![0-9A-Za-z])")
+"""The time that follows a date: 20200101T102031."""
+
+TILE_BEFORE = re.compile(r"^T\d\d[A-Z]{3}_")
+"""Sentinel-2's tile, in the names that Earth Engine's toBands gives: 20200101T102031_20200101T102055_T32UQD_B2."""
+
+SEPARATORS = " ,;_.-()[]:"
+
+
+@dataclass(frozen=True, slots=True)
+class DatedBand:
+    """index: of a band in its product. band: its name without the date. when: its day, or the number of its date."""
+
+    index: int
+    band: str
+    when: int
+    note: str = ""
+
+
+def products_by_date(path: str, product: Product) -> tuple[Product, ...]:
+    """One product per date, in order, where the names of the bands hold dates; else the product as it is.
+
+    Dates that are only counted (B02_1, B02_2) have unknown days. Bands without a date that are not a sensor's are left
+    out. RasterError for a band of a sensor without a date among dated ones, or twice on one date.
+    """
+    names = [band.name for band in product.bands]
+    dated = _with_days(names)
+    counted = [] if dated else _counted(names)
+    if not dated and not counted:
+        return (product,)
+    every = dated or counted
+    left_out = _left_out(path, names, every)
+    _refuse_repeated(path, every, bool(dated))
+    whens = sorted({each.when for each in every})
+    notes = (*product.warnings, *left_out, *dict.fromkeys(f"{path}: {each.note}" for each in every if each.note))
+    if counted:
+        first, last = names[counted[0].index], names[counted[-1].index]
+        notes = (
+            *notes,
+            f"{path}: the names of its bands count {len(whens)} dates ({first} to {last}), read in this order; their "
+            "days are unknown",
+        )
+    listed = first_few([iso_date(when) for when in whens], 6) if dated else ""
+    fact = (f"date{'s' if len(whens) > 1 else ''} {listed} from the names of the bands of {path}",) if dated else ()
+    return tuple(
+        replace(
+            product,
+            bands=tuple(replace(product.bands[each.index], name=each.band) for each in every if each.when == when),
+            day=when if dated else UNKNOWN,
+            facts=(*product.facts, *fact),
+            warnings=notes,
+        )
+        for when in whens
+    )
+
+
+def _with_days(names: Sequence[str | None]) -> list[DatedBand]:
+    """The bands with a date in their name; none unless one of them is a sensor's band."""
+    found = [each for index, name in enumerate(names) if name and (each := _with_day(index, name))]
+    return found if any(is_alias(each.band) for each in found) else []
+
+
+def _with_day(index: int, name: str) -> DatedBand | None:
+    dates = dates_in_text(name)
+    taken = acquisition_in_name(name)
+    if not dates or taken.day == UNKNOWN:
+        return None
+    before = name[: dates[0].start].strip(SEPARATORS)
+    after = TILE_BEFORE.sub("", TIME_AFTER.sub("", name[dates[-1].end :]).strip(SEPARATORS))
+    band = next((part for part in (after, before) if is_alias(part)), "_".join(filter(None, (before, after))))
+    return DatedBand(index, band, taken.day, *taken.notes) if band else None
+
+
+def _counted(names: Sequence[str | None]) -> list[DatedBand]:
+    """The bands, where each name is a sensor's band and the number of a date, and all bands have the same two or more
+    numbers, from 0 or 1 on. SWIR_1 and Band_1 are names, and not dates of a band."""
+    for pattern in COUNTED_NAME:
+        matches = [pattern.fullmatch((name or "").strip()) for name in names]
+        found = [DatedBand(index, m["band"], int(m["count"])) for index, m in enumerate(matches) if m]
+        if len(found) < len(names) or any(is_alias(name) for name in names if name and "," not in name):
+            continue
+        counts = {each.band: set[int]() for each in found}
+        for each in found:
+            counts[each.band].add(each.when)
+        sets = list(counts.values())
+        consecutive = sorted(sets[0]) == list(range(min(sets[0]), min(sets[0]) + len(sets[0])))
+        if (
+            all(map(is_alias, counts))
+            and all(each == sets[0] for each in sets)
+            and len(sets[0]) >= 2
+            and min(sets[0]) <= 1
+            and consecutive
+        ):
+            return found
+    return []
+
+
+def _left_out(path: str, names: Sequence[str | None], dated: Sequence[DatedBand]) -> tuple[str, ...]:
+    """A note on the bands without a date. RasterError when one of them is a sensor's."""
+    indices = {each.index for each in dated}
+    rest = [name or f"number {index + 1}" for index, name in enumerate(names) if index not in indices]
+    undated = [name for name in rest if is_alias(name)]
+    if undated:
+        raise RasterError(
+            f"{path}: found bands without a date ({first_few(undated, 6)}) among bands with one "
+            f"({names[dated[0].index]})",
+            "a date in the name of each band, or in none",
+        )
+    return (f"{path}: left out {first_few(rest, 6)}, without a date among bands with one",) if rest else ()
+
+
+def _refuse_repeated(path: str, every: Sequence[DatedBand], days: bool) -> None:
+    seen: dict[tuple[str, int], int] = {}
+    for each in every:
+        if (each.band, each.when) in seen:
+            when = iso_date(each.when) if days else f"date {each.when}"
+            raise RasterError(f"{path}: found the band {each.band} of {when} more than once", "each band once per date")
+        seen[each.band, each.when] = each.index
