@@ -75,7 +75,7 @@ def declared_sensor(evidence: Evidence) -> Sensor | None:
 def reads(each: Sensor, names: Sequence[str]) -> tuple[object, ...]:
     """How a sensor reads these names: scale, offset, and the band of the released model that each feeds."""
     model = sensor("spectralgpt-12").bands
-    return each.scale, each.offset, tuple(fed(band, model) for band in map(each.band, names))
+    return each.scale, each.offset, fed(tuple(map(each.band, names)), model)
 
 
 def sensor_in_name(name: str) -> str | None:

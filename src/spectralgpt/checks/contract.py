@@ -78,7 +78,8 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
         raise RasterError(found, "", "To continue anyway, give", ("trust_input", True))
     seen = (*(() if declared else notes_on_fractions(sample)), *notes_on_dates(sample))
     notes = tuple(f"{source}: {note}" for note in seen)
-    warnings = (*raster.warnings, *notes, *(flag.text if flag in conflicts else f"{source}: {flag.text}" for flag in flags))
+    suspected = (flag.text if flag in conflicts else f"{source}: {flag.text}" for flag in flags)
+    warnings = (*raster.warnings, *notes, *suspected)
     return Verdict(
         text="; ".join(("valid pixels found", *raster.facts, *warnings)),
         warnings=warnings,

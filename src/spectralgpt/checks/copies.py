@@ -21,8 +21,10 @@ def duplicates(sample: PixelSample) -> list[Flag]:
     if not groups:
         return []
     which = [" and ".join(sample.names[band] for band in group[:NAMED]) for group in groups]
-    more = [f"{text} and {len(group) - NAMED} more" if len(group) > NAMED else text
-            for text, group in zip(which, groups, strict=True)]
+    more = [
+        f"{text} and {len(group) - NAMED} more" if len(group) > NAMED else text
+        for text, group in zip(which, groups, strict=True)
+    ]
     return [
         Flag(
             "duplicate",

@@ -21,7 +21,7 @@ CIRRUS_BAND = 1360.0, 1390.0
 VISIBLE = 700.0
 """nm; some band below it is dark in every clean scene, as water and vegetation are."""
 
-WRAPPED, WRAPPED_PIXELS, DARK = 64_000, 3, 0.5
+WRAPPED, WRAPPED_PIXELS, DARK_BESIDE = 64_000, 3, 0.5
 """A number from the first up to the largest of 16 bits, where other bands of the pixel are below the last reflectance,
 was below zero; a few pixels are enough."""
 
@@ -102,7 +102,9 @@ def wrapped(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
     stored = sample.stored()
     high = (stored >= WRAPPED) & (stored < np.iinfo(np.uint16).max - 0.5) & bits[:, None]
     # at 65535 a sensor is saturated, in bright places; what wrapped is among dark values
-    dark = (sample.values < DARK).sum(axis=1, keepdims=True) > (~np.isnan(sample.values)).sum(axis=1, keepdims=True) / 3
+    dark = (sample.values < DARK_BESIDE).sum(axis=1, keepdims=True) > (~np.isnan(sample.values)).sum(
+        axis=1, keepdims=True
+    ) / 3
     high |= bits[:, None] & (stored > np.iinfo(np.uint16).max - 0.5) & high.any()
     high &= dark
     bands = [name for name, found in zip(sample.names, high.any(axis=(0, 2)), strict=True) if found]

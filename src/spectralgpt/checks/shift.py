@@ -1,6 +1,7 @@
 """Whether the bands of an image lie on one another: phase correlation of the edges in bands next to one another."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Complex, Float
@@ -27,7 +28,8 @@ COARSE, MOST_BANDS = 3.0, 16
 """Bands with pixels the first times the finest are left out, and of very many bands only so many are compared."""
 
 CLOUD = 0.2
-"""Reflectance in every visible band above which a pixel may be cloud: it is high up, and seen elsewhere by each band."""
+"""Reflectance in every visible band above which a pixel may be cloud: being high up, it is seen elsewhere by each
+band."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def shifted(sample: PixelSample) -> list[Flag]:
     bands = _compared(sample)
     seen = _Seen(sample, [(0, band) for band in bands])
     found: dict[tuple[int, int], Shift] = {}
-    for at, (one, other) in enumerate(zip(bands, bands[1:], strict=False)):
+    for at, (one, other) in enumerate(pairwise(bands)):
         shift = seen.shift(at, at + 1, _limit(sample, one, other))
         others = [(at - 1, at + 1)] if at > 0 else []
         others += [(at, at + 2)] if at + 2 < len(bands) else []
@@ -173,8 +175,8 @@ def clear_shift(product: Complex[np.ndarray, "frequency half"], shape: tuple[int
         product / np.sqrt(np.maximum(size, 1e-12 * size.max())), shape
     )
     near = np.roll(correlation, (REACH, REACH), (0, 1))[: 2 * REACH + 1, : 2 * REACH + 1]
-    row, column = np.unravel_index(int(near.argmax()), near.shape)
-    peak, spread = near[row, column], correlation.std()
-    if peak < CLEAR * spread or (row, column) != (REACH, REACH) and peak < OVER_ZERO * near[REACH, REACH]:
+    row, column = divmod(int(near.argmax()), near.shape[1])
+    peak, unmoved = near[row, column], near[REACH, REACH]
+    if peak < CLEAR * correlation.std() or ((row, column) != (REACH, REACH) and peak < OVER_ZERO * unmoved):
         return None
-    return Shift(int(row) - REACH, int(column) - REACH)
+    return Shift(row - REACH, column - REACH)

@@ -49,9 +49,7 @@ class Likeliest:
     scale: float
 
 
-def suspected_units(
-    sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"], declared: bool
-) -> list[Flag]:
+def suspected_units(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"], declared: bool) -> list[Flag]:
     """A flag when the 98 % quantiles are far from usual: `units`, which is refused, or `scale`, which is not.
 
     declared: whether metadata state scale and offset; then there is no `scale`, and `units` only by the median over

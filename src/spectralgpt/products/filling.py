@@ -5,13 +5,10 @@ from dataclasses import replace
 from itertools import groupby
 
 from spectralgpt.bands import Band, Identity
-from spectralgpt.bands.evidence import canonical_names
+from spectralgpt.bands.naming import written_names
 from spectralgpt.products.product import StoredBand
 from spectralgpt.raster.fill import FEWEST_TO_DECIDE, FillRule, fill_marks
 from spectralgpt.raster.layer import Layer
-
-THERMAL_FROM = 3000.0
-"""nm. Above it, a band measures the heat that the ground emits."""
 
 
 def with_fill_rules(layers: tuple[Layer, ...], stored: Sequence[StoredBand], identity: Identity) -> tuple[Layer, ...]:
@@ -20,7 +17,9 @@ def with_fill_rules(layers: tuple[Layer, ...], stored: Sequence[StoredBand], ide
     stored: all bands of the image, also those that are not read. Three or more reflective bands of one scale, type and
     grid decide together; fewer never do.
     """
-    reflective = [index for index, band in enumerate(_bands(stored, identity)) if _is_reflective(band, identity)]
+    reflective = [
+        index for index, band in enumerate(_bands(stored, identity)) if band is not None and _is_reflective(band)
+    ]
     rules: dict[int, FillRule] = {}
     groups: dict[tuple[object, ...], list[int]] = {}
     for index in reflective:
@@ -36,7 +35,7 @@ def _bands(stored: Sequence[StoredBand], identity: Identity) -> list[Band | None
     """Of each stored band: the band that it was identified as, else that of its name in the same sensor; None for a
     name that the sensor does not have."""
     read = dict(zip(identity.indices, identity.bands, strict=True))
-    names = canonical_names([band.name for band in stored])
+    names = [each.name for each in written_names([band.name for band in stored])]
     known = identity.sensor
     return [
         read.get(index) or (known.band(name) if name is not None and known.knows(name) else None)
@@ -44,10 +43,8 @@ def _bands(stored: Sequence[StoredBand], identity: Identity) -> list[Band | None
     ]
 
 
-def _is_reflective(band: Band | None, identity: Identity) -> bool:
-    known = identity.sensor
-    pan = known.band("pan") if known.knows("pan") else None
-    return band is not None and band.wavelength <= THERMAL_FROM and band != pan
+def _is_reflective(band: Band) -> bool:
+    return not (band.is_thermal or band.is_panchromatic)
 
 
 def _rule(group: list[StoredBand]) -> FillRule:

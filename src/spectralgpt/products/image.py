@@ -11,7 +11,6 @@ import numpy as np
 from spectralgpt.bands import Evidence, Identity, choice_count, identify, is_list, is_sensor, sensor_in_name
 from spectralgpt.days import day_of
 from spectralgpt.errors import BandError, RasterError, first_few
-from spectralgpt.products.filling import THERMAL_FROM
 from spectralgpt.products.format import cloud_options, read_product
 from spectralgpt.products.layers import with_layers_of_bands
 from spectralgpt.products.nodata import GivenNodata
@@ -111,10 +110,9 @@ def _reflective(identity: Identity) -> tuple[Identity, tuple[str, ...]]:
     A panchromatic band is twice as fine as the others and would set the grid for all; thermal bands hold no
     reflectance. No model takes either.
     """
-    known = identity.sensor
-    pan = known.band("pan") if known.knows("pan") else None
+    pan = [band for band in identity.bands if band.is_panchromatic]
     thermal = [band for band in identity.bands if band.is_thermal]
-    kept = [index for index, band in enumerate(identity.bands) if band != pan and band not in thermal]
+    kept = [index for index, band in enumerate(identity.bands) if band not in pan and band not in thermal]
     if not kept or len(kept) == len(identity.bands):
         return identity, ()
     left_out = [
@@ -123,7 +121,7 @@ def _reflective(identity: Identity) -> tuple[Identity, tuple[str, ...]]:
             if thermal
             else []
         ),
-        *([f"panchromatic band ({pan.name})"] if pan is not None and pan in identity.bands else []),
+        *([f"panchromatic band ({', '.join(band.name for band in pan)})"] if pan else []),
     ]
     bands = tuple(identity.bands[index] for index in kept)
     indices = tuple(identity.indices[index] for index in kept)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
+from spectralgpt.plain import as_text
 from spectralgpt.verbs._options import ImageOptions, PathLike, Paths, PrecisionChoice, ReadingOptions, SceneOptions
 
 if TYPE_CHECKING:
@@ -94,8 +95,8 @@ def files_of(
     """What a command reads: its sources, the files in its options, and `more`. read: files of the opened images."""
     from spectralgpt.products import source_files
 
-    chosen = [each for each in (options["bands"], *more) if each is not None]
-    clouds = [] if options["clouds"] is None else os.fspath(options["clouds"]).split(",")
+    chosen: list[PathLike] = [each for each in (as_text(options["bands"]), *more) if each is not None]
+    clouds = [] if options["clouds"] is None else os.fspath(as_text(options["clouds"])).split(",")
     return source_files([*listed(sources), *chosen, *clouds], read)
 
 
@@ -110,10 +111,10 @@ def opened_image(sources: Paths, options: ImageOptions) -> "Raster":
 
     return open_raster(
         sources,
-        bands=options["bands"],
-        dates=options["dates"],
+        bands=as_text(options["bands"]),
+        dates=as_text(options["dates"]),
         gsd=options["gsd"],
         aoi=options["aoi"],
-        clouds=options["clouds"],
-        nodata=options["nodata"],
+        clouds=as_text(options["clouds"]),
+        nodata=as_text(options["nodata"]),
     )
