@@ -182,7 +182,12 @@ def test_the_valid_share_of_each_place(dtype, per, weights, tmp_path, spectralgp
     expected[1, 2], expected[1, 4], expected[3, 3] = 0, 75, 1
     np.testing.assert_array_equal(share, expected)
     np.testing.assert_array_equal(there, expected > 0)
-    for least, wanted in (("0.5", expected > 37), ("0.75", expected >= 75), ("0.375", expected > 1), ("1", share == 100)):
+    for least, wanted in (
+        ("0.5", expected > 37),
+        ("0.75", expected >= 75),
+        ("0.375", expected > 1),
+        ("1", share == 100),
+    ):
         ended = spectralgpt("embed", *paths, target, *options, "--min-valid", least)
         assert ended.code == 0, ended.err
         with rasterio.open(target) as map_, rasterio.open(tmp_path / "out.valid.tif") as dataset:
