@@ -155,8 +155,8 @@ def test_pixels_of_a_given_value_have_no_data(weights, tmp_path, spectralgpt):
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
 @pytest.mark.parametrize("per", ["all", "date"])
 def test_the_valid_share_of_each_place(dtype, per, weights, tmp_path, spectralgpt):
-    """A scene of 59 columns: the last place has 3 of 8. In one patch half of the pixels of one of two dates is missing, in
-    one a single pixel is there, and in one nothing."""
+    """A scene of 59 columns: the last place has 3 of 8. In one patch half of one of two dates is missing, in one
+    a single pixel is there, and in one nothing."""
     paths = []
     for date in ("2019-01-05", "2020-05-01"):
         values = land(48, 59, len(paths))
