@@ -54,7 +54,7 @@ class AnswerMaker:
 
     int8: float answers become codes from -127 to 127 with a scale per band (its largest magnitude / 127) and nodata
     -128. picture: draw the first three principal components of float answers. names: of the map's bands. least_valid:
-    the valid share is stored as a band of its own, after the others, and places with a smaller one have none; None: it is
+    the valid share is stored as a band of its own, after the others, and places with less have none; None: it is
     not kept. The other fields are those of `map_scene`.
     """
 
