@@ -150,3 +150,52 @@ def test_pixels_of_a_given_value_have_no_data(weights, tmp_path, spectralgpt):
     wrong = spectralgpt("embed", plain, tmp_path / "wrong.tif", "--weights", weights, "--nodata", "fill")
     assert (wrong.code, "--nodata fill; expected stored values like 0 or 0,-9999, or none" in wrong.err) == (2, True)
     assert not (tmp_path / "wrong.tif").exists()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+@pytest.mark.parametrize("per", ["all", "date"])
+def test_the_valid_share_of_each_place(dtype, per, weights, tmp_path, spectralgpt):
+    """A scene of 59 columns: the last place has 3 of 8. In one patch half of one of two dates is missing, in one
+    a single pixel is there, and in one nothing."""
+    paths = []
+    for date in ("2019-01-05", "2020-05-01"):
+        values = land(48, 59, len(paths))
+        values[:, 8:16, 16:24] = 0
+        values[:, 24:32, 24:32] = 0
+        values[:, 27, 27] = 900
+        if paths:
+            values[:, 8:12, 32:40] = 0
+        paths.append(write(tmp_path / f"{date}.tif", values, names=NAMES, nodata=0))
+    target = tmp_path / "out.tif"
+    options = ("--weights", weights, "--per", per, "--dtype", dtype, "--overlap", "0.5", "--json")
+    ended = spectralgpt("embed", *paths, target, *options)
+    assert ended.code == 0, ended.err
+    assert ended.json["valid"] == str(tmp_path / "out.valid.tif")
+    with rasterio.open(ended.json["valid"]) as dataset, rasterio.open(target) as map_:
+        assert (dataset.transform, dataset.crs, dataset.shape) == (map_.transform, map_.crs, map_.shape)
+        assert (dataset.count, dataset.dtypes[0], dataset.nodata) == (1, "uint8", None)
+        assert dataset.tags()["SPECTRALGPT_WEIGHTS"] == ended.json["fingerprint"]
+        share, there = dataset.read(1), map_.read_masks(1) > 0
+        assert map_.count == ended.json["values"]
+    expected = np.full((6, 8), 100)
+    expected[:, 7] = 37
+    expected[1, 2], expected[1, 4], expected[3, 3] = 0, 75, 1
+    np.testing.assert_array_equal(share, expected)
+    np.testing.assert_array_equal(there, expected > 0)
+    for least, wanted in (
+        ("0.5", expected > 37),
+        ("0.75", expected >= 75),
+        ("0.375", expected > 1),
+        ("1", share == 100),
+    ):
+        ended = spectralgpt("embed", *paths, target, *options, "--min-valid", least)
+        assert ended.code == 0, ended.err
+        with rasterio.open(target) as map_, rasterio.open(tmp_path / "out.valid.tif") as dataset:
+            np.testing.assert_array_equal(map_.read_masks(1) > 0, wanted)
+            np.testing.assert_array_equal(dataset.read(1), expected)
+    before = target.read_bytes()
+    for wrong in ("1.5", "-0.1"):
+        ended = spectralgpt("embed", *paths, target, *options, f"--min-valid={wrong}")
+        assert ended.code == 2
+    assert target.read_bytes() == before
+    assert not list(tmp_path.glob("*.partial"))

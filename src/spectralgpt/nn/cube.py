@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int32, Shaped
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from spectralgpt.bands import Alignment, Band, BandSet, align
 from spectralgpt.errors import RasterError
 from spectralgpt.nn.filling import filled_patches
 from spectralgpt.nn.normalization import Normalization, Scaling
+from spectralgpt.nn.patches import pad
 from spectralgpt.nn.pipeline import fixed_scaling, normalized, reflectance
 from spectralgpt.nn.stored_images import Feeding, StoredImages
 
@@ -70,6 +72,11 @@ class Cube:
         """The values padded to whole patches, as models take them: what is not valid is filled from the valid pixels
         of its own patch (`filled_patches`)."""
         return filled_patches(self.values, self.valid, self.bands, patch, self.scaling.fill)
+
+    def valid_share(self, patch: int) -> Float[Tensor, "batch row column"]:
+        """The valid share of each place, over all pixels of its patch, bands and dates; beyond the image none is."""
+        known = pad(self.all_valid(), patch, 0.0).float()
+        return F.avg_pool2d(known.flatten(1, 2), patch).mean(dim=1)
 
     def reflectance(self) -> Float[Tensor, "batch date band height width"]:
         """The values in reflectance; NaN where not valid."""

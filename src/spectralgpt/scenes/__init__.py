@@ -7,7 +7,7 @@ whatever its task (`embed_scene` is one), `tiled` the same in memory, and `recon
 what is left visible.
 """
 
-from spectralgpt.scenes.answers import AnswerMaker, MapSummary, SceneMap, map_scene
+from spectralgpt.scenes.answers import AnswerMaker, MapSummary, SceneMap, map_scene, share_target
 from spectralgpt.scenes.blend import Blender
 from spectralgpt.scenes.embeddings import SceneEmbeddings, embed_scene
 from spectralgpt.scenes.in_memory import tiled
@@ -38,6 +38,7 @@ __all__ = [
     "plan_scene",
     "reconstruct_scene",
     "run_scene",
+    "share_target",
     "taper",
     "tiled",
 ]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Shaped, UInt8
@@ -20,7 +20,7 @@ from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.picture import component_picture
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance
-from spectralgpt.scenes.run import run_scene
+from spectralgpt.scenes.run import SecondRaster, run_scene
 from spectralgpt.scenes.windows import (
     Answering,
     WindowBatch,
@@ -33,6 +33,10 @@ from spectralgpt.tasks import Answers
 from spectralgpt.weights import PretrainedModel
 
 INT8_NODATA = -128
+
+
+ROUNDING = 1e-6
+"""What rounding and blending change of a share at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +52,9 @@ class AnswerMaker:
     """The maker of a map.
 
     int8: float answers become codes from -127 to 127 with a scale per band (its largest magnitude / 127) and nodata
-    -128. picture: draw the first three principal components of float answers. names: of the map's bands. The other
-    fields are those of `map_scene`.
+    -128. picture: draw the first three principal components of float answers. names: of the map's bands. least_valid:
+    the valid share is stored as a band of its own, after the others, and places with less have none; None: it is
+    not kept. The other fields are those of `map_scene`.
     """
 
     raster: Raster
@@ -59,6 +64,7 @@ class AnswerMaker:
     tags: Mapping[str, str]
     int8: bool = False
     picture: bool = False
+    least_valid: float | int | None = None
 
     @property
     def answers(self) -> Answers:
@@ -70,7 +76,7 @@ class AnswerMaker:
 
     @property
     def bands(self) -> int:
-        return len(self.names)
+        return len(self.names) + (self.least_valid is not None)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -85,12 +91,17 @@ class AnswerMaker:
         return self.answering.of(pixels)
 
     def stored(self, piece: Piece[WindowBatch]) -> Shaped[np.ndarray, "band row column"]:
-        return self.answers.stored(piece.values, piece.valid)
+        if self.least_valid is None:
+            return self.answers.stored(piece.values, piece.valid)
+        share = piece.values[-1:]
+        enough = share >= self.least_valid - ROUNDING
+        vectors = self.answers.stored(piece.values[:-1], piece.valid[:-1] & enough)
+        return np.concatenate([vectors, share.astype(vectors.dtype)])
 
     def notes(self, piece: Piece[WindowBatch], stored: Shaped[np.ndarray, "band row column"]) -> Notes:
         if not self.int8:
             return {}
-        return {"largest": np.nanmax(np.abs(stored), axis=(1, 2), initial=0.0).tolist()}
+        return {"largest": np.nanmax(np.abs(self._mapped(stored)), axis=(1, 2), initial=0.0).tolist()}
 
     def joined(self, notes: Iterable[Notes]) -> Notes:
         if not self.int8:
@@ -101,7 +112,7 @@ class AnswerMaker:
     def merged(self, notes: Iterable[Notes], rows: Sequence[NDArray[Any]]) -> MapSummary:
         return MapSummary(
             self._largest(notes) if self.int8 else None,
-            component_picture(rows, self.plan.output_shape) if self.picture else None,
+            component_picture(_MappedRows(rows, len(self.names)), self.plan.output_shape) if self.picture else None,
         )
 
     def profile(self, summary: MapSummary) -> Profile:
@@ -109,7 +120,7 @@ class AnswerMaker:
         places = self.plan.reduce > 1
         return Profile(
             grid=self.grid,
-            count=self.bands,
+            count=len(self.names),
             dtype="int8" if self.int8 else self.dtype.name,
             nodata=INT8_NODATA if self.int8 else self.answers.nodata,
             descriptions=self.names,
@@ -122,6 +133,7 @@ class AnswerMaker:
         )
 
     def encoded(self, stored: NDArray[Any], profile: Profile) -> NDArray[Any]:
+        stored = self._mapped(stored)
         if not self.int8:
             return stored
         scale = np.array(profile.scale, np.float32)[:, None]
@@ -132,10 +144,46 @@ class AnswerMaker:
         return codes
 
     def _largest(self, notes: Iterable[Notes]) -> Float32[np.ndarray, " band"]:
-        largest = np.zeros(self.bands, np.float32)
+        largest = np.zeros(len(self.names), np.float32)
         for each in notes:
             largest = np.fmax(largest, np.array(each["largest"], np.float32))
         return largest
+
+    def _mapped(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """The map's bands, without the share."""
+        return stored[: len(self.names)]
+
+    def share_profile(self) -> Profile:
+        """The layout of the raster of shares: percent, on the map's grid."""
+        return Profile(
+            grid=self.grid, count=1, dtype="uint8", descriptions=("valid share, percent",), tags=self.tags, block=128
+        )
+
+
+def percent(stored: NDArray[Any]) -> NDArray[np.uint8]:
+    """The share, the last stored band, in whole percent, rounded down; at least 1 where something is valid."""
+    share = stored[-1:]
+    return np.where(share > 0, np.maximum(1, np.floor(100 * share + 100 * ROUNDING)), 0).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _MappedRows(Sequence[NDArray[Any]]):
+    """Block rows with their first `bands` bands only, read when accessed."""
+
+    rows: Sequence[NDArray[Any]]
+    bands: int
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> "_MappedRows": ...
+    def __getitem__(self, index: int | slice) -> "NDArray[Any] | _MappedRows":
+        if isinstance(index, slice):
+            return _MappedRows(self.rows[index], self.bands)
+        return self.rows[index][: self.bands]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,6 +209,7 @@ def map_scene(
     verb: Mapping[str, object],
     dtype: Literal["int8"] | None = None,
     picture: bool = False,
+    least_valid: float | int | None = None,
     own: bool = False,
     overlap: float = 0.25,
     batch: int = 8,
@@ -171,7 +220,9 @@ def map_scene(
     """Write the map of the model's answers.
 
     verb: its name and parameters, for the tags. dtype: int8 stores float answers as codes with a scale per band;
-    default: the answers' own type. picture: draw their first three principal components. mark: of the command, which
+    default: the answers' own type. picture: draw their first three principal components. least_valid: the
+    valid share of a place below which it has no answer; shares are then written beside the map (`share_target`); for
+    float answers, one per place. mark: of the command, which
     may replace the map unasked. Raises InputError for what the user can fix: bands, too many dates, an unwritable
     target.
     """
@@ -183,12 +234,21 @@ def map_scene(
     )
     maker = AnswerMaker(
         raster=raster,
-        answering=Answering(model, answers, alignment, scaling, max(raster.grid.shape), own, precision),
+        answering=Answering(
+            model, answers, alignment, scaling, max(raster.grid.shape), own, precision, share=least_valid is not None
+        ),
         names=answers.names(alignment.bandset, raster.dates),
         plan=plan,
         tags=provenance.tags,
         int8=dtype == "int8",
         picture=picture,
+        least_valid=least_valid,
     )
-    summary = run_scene(plan, maker, target, provenance.journal, progress=progress)
-    return SceneMap(provenance.fingerprint, alignment, *plan.output_shape, maker.bands, summary.picture)
+    second = None if least_valid is None else SecondRaster(share_target(target), maker.share_profile(), percent)
+    summary = run_scene(plan, maker, target, provenance.journal, second=second, progress=progress)
+    return SceneMap(provenance.fingerprint, alignment, *plan.output_shape, len(maker.names), summary.picture)
+
+
+def share_target(target: Path) -> Path:
+    """The raster of valid shares beside a map: `map.valid.tif` beside `map.tif`."""
+    return target.with_suffix(".valid.tif")

@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 
 from spectralgpt.bands import Alignment
 from spectralgpt.checks import Verdict
+from spectralgpt.errors import OptionError, argument
 from spectralgpt.nn import Precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Raster, ResultMark
@@ -38,6 +39,7 @@ def embed_scene(
     verdict: Verdict,
     per: Literal["all", "group", "date"] = "all",
     dtype: Literal["float32", "int8"] = "float32",
+    min_valid: float | int = 0,
     own: bool = False,
     overlap: float = 0.25,
     batch: int = 8,
@@ -48,19 +50,24 @@ def embed_scene(
     """Write the map: the features of each place, averaged over its present groups and dates.
 
     per: group or date keeps a vector for each of them, stacked as bands. dtype: float32 with nodata NaN, or int8 with a
-    scale per band (largest magnitude / 127) and nodata -128. GSD is the scene's times the patch. The picture shows the
-    first three principal components; above about a million places, every second or third place, and so on. Raises
+    scale per band (largest magnitude / 127) and nodata -128. min_valid: the valid share below which a place has no
+    vector; all shares are written beside the map, as `share_target` names it. GSD is the scene's times the patch. The
+    picture shows the first three principal components; above about a million places, every second or third place, and
+    so on. Raises OptionError for a share that is not from 0 to 1, and
     InputError for what the user can fix: bands, too many dates, an unwritable target.
     """
+    if not 0 <= min_valid <= 1:
+        raise OptionError(argument("min_valid", min_valid), "a share from 0 to 1")
     result = map_scene(
         raster,
         model,
         Embeddings.of(model, per),
         target,
         verdict=verdict,
-        verb={"verb": "embed", "per": per, "dtype": dtype},
+        verb={"verb": "embed", "per": per, "dtype": dtype, **({"min_valid": min_valid} if min_valid else {})},
         dtype="int8" if dtype == "int8" else None,
         picture=True,
+        least_valid=min_valid,
         own=own,
         overlap=overlap,
         batch=batch,

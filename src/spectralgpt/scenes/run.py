@@ -1,6 +1,8 @@
 """A scene, window by window, into one GeoTIFF: in bounded memory, and never a partial TARGET."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,30 @@ from spectralgpt.scenes.maker import Maker, Notes, P, Piece, S
 from spectralgpt.scenes.plan import Plan
 
 
+@dataclass(frozen=True, slots=True)
+class SecondRaster:
+    """A raster beside TARGET from the same block rows. encoded: its values of a stored block row, in the layout's bands
+    and type."""
+
+    target: Path
+    profile: Profile
+    encoded: Callable[[NDArray[Any]], NDArray[Any]]
+
+
 def run_scene(
-    plan: Plan, maker: Maker[P, S], target: Path, journal: Mapping[str, object], *, progress: Progress = silent
+    plan: Plan,
+    maker: Maker[P, S],
+    target: Path,
+    journal: Mapping[str, object],
+    *,
+    second: SecondRaster | None = None,
+    progress: Progress = silent,
 ) -> S:
     """Write TARGET: every window is read, computed, blended, stored with its notes, and finally encoded.
 
     Returns the maker's summary of the scene. journal: what the result depends on in addition to the plan (inputs,
-    fingerprint of the weights, parameters), as JSON values; kept in plan.json. progress: stages "windows", "writing".
+    fingerprint of the weights, parameters), as JSON values; kept in plan.json. second: written together with TARGET,
+    and renamed just before it, so that no TARGET is without it. progress: stages "windows", "writing".
 
     Memory depends on the window and group, and on the scene's width by the rows that two rows of windows share and a
     block row of TARGET, but not on the scene's height. TARGET is tested for writing before anything is read. Until it
@@ -40,7 +59,7 @@ def run_scene(
     try:
         partial.start()
         _make_rows(plan, maker, partial, progress)
-        summary = _write(plan, maker, target, partial, progress)
+        summary = _write(plan, maker, target, second, partial, progress)
     except InputError:
         partial.remove()
         raise
@@ -88,8 +107,10 @@ def _pieces(maker: Maker[P, S], blender: Blender, pixels: P, count: int) -> Iter
         yield Piece(window, blended, known, pixels, index)
 
 
-def _write(plan: Plan, maker: Maker[P, S], target: Path, partial: Journal, progress: Progress) -> S:
-    """All block rows of the journal into TARGET, which is replaced at the end."""
+def _write(
+    plan: Plan, maker: Maker[P, S], target: Path, second: SecondRaster | None, partial: Journal, progress: Progress
+) -> S:
+    """All block rows of the journal into TARGET and the second raster, which are replaced at the end."""
     assert partial.done == len(plan.rows), "a block row is written before it is made"
     rows = partial.rows()
     summary = maker.merged(partial.notes(), rows)
@@ -97,11 +118,17 @@ def _write(plan: Plan, maker: Maker[P, S], target: Path, partial: Journal, progr
     _check_grid(profile.grid, plan)
     total = len(plan.rows)
     progress("writing", 0, total)
-    with CogWriter(target, profile, partial.writing()) as writer:
+    with ExitStack() as open_writers:
+        writer = open_writers.enter_context(CogWriter(target, profile, partial.writing()))
+        # the last one entered is renamed first
+        other = second and open_writers.enter_context(CogWriter(second.target, second.profile, partial.writing()))
         for index, (start, _) in enumerate(plan.block_rows):
-            values = maker.encoded(rows[index], profile)
+            stored = rows[index]
+            values = maker.encoded(stored, profile)
             _check_encoded(values, profile)
             writer.write(start, values)
+            if second and other:
+                other.write(start, second.encoded(stored))
             progress("writing", index + 1, total)
     return summary
 

@@ -88,6 +88,7 @@ class Answering:
     """How a model answers for the windows of an image.
 
     image_side: the longer side of the image, pixels. scaling: by the extremes of the whole image (`scene_scaling`).
+    share: add the valid share of each place (Cube.valid_share) as a last channel, for answers of one per place.
     """
 
     model: PretrainedModel
@@ -97,6 +98,7 @@ class Answering:
     image_side: int
     own: bool
     precision: Precision
+    share: bool = False
 
     def of(
         self, pixels: WindowBatch
@@ -107,4 +109,8 @@ class Answering:
                 pixels, own=self.own, alignment=self.alignment, image_side=self.image_side, scaling=self.scaling
             )
             values, valid = self.answers.answer(self.model, cube)
+            if self.share:
+                values = torch.cat([values.float(), cube.valid_share(self.model.config.patch)[:, None]], dim=1)
+                if valid.shape[1] > 1:
+                    valid = torch.cat([valid, valid.any(dim=1, keepdim=True)], dim=1)
         return values.float().cpu().numpy(), valid.cpu().numpy()

@@ -1,7 +1,7 @@
 """What every verb does with a scene before it computes: refuse what cannot work, then open everything."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,8 +58,11 @@ def opened_scene(
     target: PathLike,
     options: SceneOptions,
     kind: Literal["pretraining"] | None = None,
+    *,
+    beside: Sequence[Path] = (),
 ) -> Iterator[OpenedScene]:
     """The scene and the model, opened. verb: that asks. kind: what the weights must be for, None for anything.
+    beside: other rasters that are written with the target.
 
     Raises InputError before anything is written.
     """
@@ -73,6 +76,8 @@ def opened_scene(
     check_scene_target(target)
     picture = target.with_suffix(".png")
     check_target(picture, "file")
+    for each in beside:
+        check_target(each)
     computing = Computing(
         own=options["bands_as"] == "own",
         overlap=options["overlap"],
@@ -82,7 +87,7 @@ def opened_scene(
     with opened_image(sources, options) as raster:
         mark = mark_of(verb, sources, raster)
         files = files_of(sources, options, (options["weights"], options["aoi"]), raster.paths)
-        check_replacing((target, picture), mark, files, overwrite=options["overwrite"], raster=raster)
+        check_replacing((target, picture, *beside), mark, files, overwrite=options["overwrite"], raster=raster)
         model = load_model(options["weights"], options["device"], kind)
         yield OpenedScene(raster, model, check(raster, options["trust_input"]), target, picture, mark, computing)
 

@@ -20,13 +20,13 @@ from spectralgpt.verbs._options import (
 )
 from spectralgpt.verbs._scene import opened_scene
 
-OF_MAPS = ("per", "dtype", "overlap", "aoi", "dates")
+OF_MAPS = ("per", "dtype", "min_valid", "overlap", "aoi", "dates")
 """Options that mean nothing for a table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded(EmbeddedImages):
-    """Where the map and its picture are, and what they hold.
+    """Where the map, its picture and the raster of valid shares (percent) are, and what they hold.
 
     rows, columns: places of the map; values: per place. bands: `model band <- bands of the image`. dropped: bands of
     the image that were not used; missing: bands of the model that the image does not have.
@@ -34,6 +34,7 @@ class Embedded(EmbeddedImages):
 
     target: Path
     picture: Path
+    valid: Path
     rows: int
     columns: int
     values: int
@@ -50,6 +51,7 @@ class Embedded(EmbeddedImages):
         return (
             f"{self.target}: {self.rows} x {self.columns} places, {self.values} values each ({self.seconds:.1f} s)\n"
             f"{self.picture}: the first three principal components\n"
+            f"{self.valid}: the valid share of each place in percent\n"
             f"bands: {', '.join(self.bands)}{dropped}{missing}\nweights: {self.fingerprint[:16]}"
         )
 
@@ -61,14 +63,16 @@ def embed(
     *,
     per: Literal["all", "group", "date"] = "all",
     dtype: Literal["float32", "int8"] = "float32",
+    min_valid: float = 0.0,
     progress: ShowProgress = silent,
     **options: Unpack[SceneOptions],
 ) -> EmbeddedImages:
     """Turn a scene into a map of embeddings, with one pixel per 8 x 8 pixels.
 
     TARGET is a GeoTIFF with one band per value. A picture of the first three principal components is written next to
-    it. With a name that ends in .parquet or .csv, TARGET is a table with one embedding per image; SOURCE may then also
-    be a folder of images, or a CSV table with the column path.
+    it, and the valid share of each place in percent (TARGET.valid.tif). With a name that ends in .parquet or .csv,
+    TARGET is a table with one embedding per image; SOURCE may then also be a folder of images, or a CSV table with the
+    column path.
 
     Args:
         sources: An image, a product, or a folder of single-band files; several are dates of the same place, for a table
@@ -76,6 +80,7 @@ def embed(
         target: The GeoTIFF to write (.tif), or the table (.parquet, .csv).
         per: Average over band groups and dates (all), or stack one vector per band group (group) or per date (date).
         dtype: Type of the stored values; int8 takes a quarter of the space and has one scale per band.
+        min_valid: Leave out places with a smaller valid share, from 0 to 1.
 
     Example:
         spectralgpt embed demo-output/part.tif vectors.tif --weights demo-output/weights
@@ -87,14 +92,17 @@ def embed(
     if is_table(Path(target)):
         if isinstance(sources, ImageInPython):
             raise OptionError(f"{target}: found a table as the target of one image", "a GeoTIFF (.tif)")
-        _refuse_options_of_maps({"per": per, "dtype": dtype, **options})
+        _refuse_options_of_maps({"per": per, "dtype": dtype, "min_valid": min_valid, **options})
         return embed_table(sources, Path(target), options, progress)
 
     from spectralgpt.report import save_picture
-    from spectralgpt.scenes import embed_scene
+    from spectralgpt.scenes import embed_scene, share_target
 
+    if not 0 <= min_valid <= 1:
+        raise OptionError(argument("min_valid", min_valid), "a share from 0 to 1")
     start = time.perf_counter()
-    with opened_scene("embed", sources, target, options) as scene:
+    shares = share_target(Path(target))
+    with opened_scene("embed", sources, target, options, beside=[shares]) as scene:
         result = embed_scene(
             scene.raster,
             scene.model,
@@ -102,6 +110,7 @@ def embed(
             verdict=scene.verdict,
             per=per,
             dtype=dtype,
+            min_valid=min_valid,
             mark=scene.mark,
             progress=progress,
             **scene.computing,
@@ -110,6 +119,7 @@ def embed(
     return Embedded(
         target=scene.target,
         picture=scene.picture,
+        valid=shares,
         rows=result.rows,
         columns=result.columns,
         values=result.values,
