@@ -12,12 +12,13 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 from spectralgpt import recipes
-from spectralgpt.bands import Sensor, sensors
+from spectralgpt.bands import BandSet, Sensor, align, sensor, sensors
 from spectralgpt.data import datasets
 from spectralgpt.products import all_formats
 from spectralgpt.training import Recipe, Stage
 
 DOCS = Path(__file__).parent
+MODEL = BandSet.native(sensor("spectralgpt-12").bands)
 MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -40,14 +41,24 @@ def documented(package: ModuleType) -> Iterator[tuple[str, list[str]]]:
         yield module.name, [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
 
 
-def sensor_row(sensor: Sensor) -> Iterator[str]:
-    yield f"`{sensor.name}`"
-    yield sensor.title
-    yield sensor.level
-    yield "by metadata" if sensor.scale is None else f"{sensor.scale:g}"
-    yield "" if sensor.offset is None else f"{sensor.offset:g}"
-    yield ", ".join(f"{gsd:g}" for gsd in sorted({band.gsd for band in sensor.bands}))
-    yield ", ".join(f"{band.name}\N{NO-BREAK SPACE}{band.wavelength:.0f}" for band in sensor.bands)
+def sensor_row(known: Sensor) -> Iterator[str]:
+    yield f"`{known.name}`"
+    yield known.title
+    yield known.level
+    yield "by metadata" if known.scale is None else f"{known.scale:g}"
+    yield "" if known.offset is None else f"{known.offset:g}"
+    yield ", ".join(f"{gsd:g}" for gsd in sorted({band.gsd for band in known.bands}))
+    yield ", ".join(f"{band.name}\N{NO-BREAK SPACE}{band.wavelength:.0f}" for band in known.bands)
+
+
+def feeding_row(known: Sensor) -> Iterator[str]:
+    fed = align(known.bands, MODEL)
+    by = {
+        to.name: ", ".join(known.names[at] for at in feeding)
+        for to, feeding in zip(fed.bandset.bands, fed.feeding, strict=True)
+    }
+    yield f"`{known.name}`"
+    yield from (by.get(name, "") for name in MODEL.names)
 
 
 def recipe_row(name: str, about: str, recipe: Recipe) -> Iterator[str]:
@@ -82,6 +93,7 @@ TABLES = {
         ("sensor", "what", "level", "scale", "offset", "GSD (m)", "bands with their wavelengths (nm)"),
         map(sensor_row, sensors()),
     ),
+    "feeding": table(("sensor", *MODEL.names), map(feeding_row, sensors())),
     "formats": table(("format", "what it reads"), ((f"`{each.name}`", each.title) for each in all_formats())),
     "recipes": table(
         ("recipe", "what it is", "model", "stages", "expects in `--data`"),

@@ -7,9 +7,10 @@ of these `| None`; `float | int` is read as a float.
 
 import dataclasses
 import json
+import os
 import types
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -26,6 +27,13 @@ TYPE = "type"
 
 LONGEST_SHOWN = 80
 """Characters of a wrong value in a message."""
+
+
+def as_text(given: Any) -> Any:
+    """A list as the text that stands for it on the command line, `["B02", "B03"]` as `B02,B03`; all else as it is."""
+    if isinstance(given, str | os.PathLike | Mapping) or not isinstance(given, Iterable):
+        return given
+    return ",".join(f"{each:.10g}" if isinstance(each, float) else str(each) for each in given)
 
 
 class Family(ABC):

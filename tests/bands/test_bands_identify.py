@@ -107,15 +107,15 @@ def test_the_order_of_a_file_decides_nothing(names, count):
     [
         (["B02", "B2"], None, "scene.tif: found the band name 'B2' more than once"),
         (["B02", "B2"], "s2-l1c", "more than once"),
-        ([None] * 4, None, r"scene.tif: found 4 bands without names; expected names like B02.*bands='B02,B03"),
+        ([None] * 4, None, r"found 4 bands without names; expected names like B02.*List .*bands='planetscope-4'"),
         ([None], None, r"1 band without a name"),
-        ([None] * 13, None, r"order of the file: bands='eurosat' or bands='hls-s30' or bands='s2-l1c' or bands='B02"),
+        ([None] * 13, None, r"choose their sensor: bands='s2-l1c' or bands='eurosat' or bands='hls-s30'$"),
         ([None, "B02"], None, r"without a name \(number 1\) among named ones.*bands='B2'"),
         ([None, "B02"], "s2-l1c", r"without a name \(number 1\)"),
-        (["B02", "SCL"], None, r"found band names 'SCL', which no sensor has.*Choose the bands to read: bands='B2'"),
+        (["B02", "VV"], None, r"found band names 'VV', which no sensor has.*\(NEW=OLD renames one\): bands='B2'"),
         (["red", "green"], None, r"the bands red, green could be those of s2-l2a, .* or \d+ more, which differ"),
         (["B2", "B3", "B4"], None, r"could be those of s2-l2a, .*Choose their sensor, like bands='s2-l2a'"),
-        (["B05", "B06"], None, r"could be those of s2-l2a or hls-l30 or s2-l1c, which differ"),
+        (["B05", "B06"], None, r"could be those of s2-l2a or s2-l1c or hls-l30, which differ"),
         (["B8", "nir"], "s2-l2a", r"B8 and nir are the same band of s2-l2a"),
         (["nir", "B5"], "landsat8-c2l2", r"nir and B5 are the same band of landsat8-c2l2"),
         ([None] * 2, "s2-l2a:B08,nir", r"B8 and nir are the same band of s2-l2a"),
@@ -131,7 +131,7 @@ def test_the_order_of_a_file_decides_nothing(names, count):
         ([None] * 2, "s2-l9x:B2,B3", r"s2-l9x.*Did you mean"),
         (["B02", "B10"], "s2-l2a", r"'B10', which s2-l2a does not have.*or only bands that it has: bands='s2-l2a:B2'"),
         ([None] * 3, "eurosat", r"found 3 bands without names; expected the 13 of eurosat"),
-        ([None] * 12, "eurosat", r"many bands, or .*: bands='s2-l2a' or bands='spectralgpt-12' or bands='B02"),
+        ([None] * 12, "eurosat", r"many bands: bands='s2-l2a' or bands='spectralgpt-12'$"),
         ([None] * 3, "B02,B03", r"found 3 bands without names; expected 2, as in bands='B02,B03'"),
         (["B02", "B04"], "B03,B05,B04", r"found no B3 and no B5 for bands='B03,B05,B04'; expected some of: B2, B4"),
         (["B02"], "B02,b2", r"bands='B02,b2': found the band name 'B2' more than once"),
@@ -172,7 +172,7 @@ def test_one_padded_name_is_enough(names, random):
         answer = identify(written, None, "scene.tif").sensor.name
     except BandError as error:
         answer = str(error)
-    assert answer == "s2-l2a" or "could be those of s2-l2a or hls-l30 or s2-l1c" in answer
+    assert answer == "s2-l2a" or "could be those of s2-l2a or s2-l1c or hls-l30" in answer
     assert identify(["B02"], "landsat8-toa", "scene.tif").bands == (sensor("landsat8-toa").band("B2"),)
 
 
@@ -189,7 +189,7 @@ def test_names_that_only_sentinel_2_has_need_no_zero(names):
         (["B2", "B3", "B4"], "s2-l2a"),
         (["B10"], "s2-l1c"),
         (["red", "nir"], "s2-l2a"),
-        (["Band 1", "Band 2", "Band 3"], "s2-l2a"),
+        (["Band 2", "Band 3", "Band 4"], "s2-l2a"),
     ],
 )
 def test_candidates_are_listed_and_are_sensors_that_name_files(names, first):

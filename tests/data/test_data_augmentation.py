@@ -514,6 +514,23 @@ def test_centred_are_the_pixels_themselves(kind):
     assert_same(cube, centred(square, 24, NATIVE, STANDARD, trained_side=24), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", NORMALIZATIONS)
+@pytest.mark.parametrize(("patch", "gone"), [(8, 4), (8, 7), (12, 8)])
+def test_training_fills_partly_missing_patches_as_model_cube_does(kind, patch, gone):
+    """In every patch `gone` rows are missing in all bands, in some a band is missing, and in one everything is."""
+    samples = made_samples(holes=True)
+    assert samples.valid is not None
+    samples.valid[..., [row for row in range(32) if (row - 4) % patch < gone], :] = False
+    samples.valid[:, 0, 1:3, 4:16] = False
+    samples.valid[:, 1, :, 4 : 4 + patch, 4 : 4 + patch] = False
+    cube = centred(samples, 24, NATIVE, NORMALIZATIONS[kind], trained_side=24)
+    for i in range(len(samples)):
+        whole = make_cube(OneImage(samples, i), NATIVE, NORMALIZATIONS[kind], 24).cut(slice(4, 28), slice(4, 28))
+        found = cube.part(slice(i, i + 1)).in_patches(patch)
+        torch.testing.assert_close(found, whole.in_patches(patch), atol=1e-5, rtol=1e-5)
+        assert not torch.allclose(found, cube.part(slice(i, i + 1)).filled()), "the fill matters here"
+
+
 def test_two_sigma_is_for_large_images():
     samples = made_samples()
     kinds = [augmented(samples, Augmentation(8), NATIVE, MIN_MAX, trained_side=side).scaling.kind for side in (15, 16)]

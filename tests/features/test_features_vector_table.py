@@ -10,10 +10,11 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from spectralgpt.errors import TargetError
-from spectralgpt.features.vector_table import ROWS_TOGETHER, VectorRow, check_table_target, write_vectors
+from spectralgpt.features.vector_table import ROWS_TOGETHER, VectorRow, is_own_csv, write_vectors
 from spectralgpt.raster import Grid, footprint
 
 COMMON = {"fingerprint": "0d57", "rules": 1}
+TAGS = {"SPECTRALGPT_VERB": "embed"}
 
 
 def rows(count, values=3):
@@ -28,7 +29,7 @@ def rows(count, values=3):
 @pytest.mark.parametrize("count", [1, 5, ROWS_TOGETHER + 1])
 def test_parquet_comes_back(tmp_path, count):
     target, written = tmp_path / "out.parquet", rows(count)
-    assert write_vectors(target, iter(written), 3, COMMON, "a mark") == count
+    assert write_vectors(target, iter(written), 3, COMMON, TAGS) == count
     table = pq.read_table(target)
     assert table["path"].to_pylist() == [row.path for row in written]
     assert table["geometry"].to_pylist() == [row.footprint and row.footprint.wkb for row in written]
@@ -40,7 +41,7 @@ def test_parquet_comes_back(tmp_path, count):
 
 
 def test_geoparquet_metadata(tmp_path):
-    write_vectors(tmp_path / "out.parquet", rows(4), 3, COMMON, "a mark")
+    write_vectors(tmp_path / "out.parquet", rows(4), 3, COMMON, TAGS)
     geo = json.loads(pq.read_schema(tmp_path / "out.parquet").metadata[b"geo"])
     assert geo["version"] == "1.1.0"
     assert geo["primary_column"] == "geometry"
@@ -49,7 +50,7 @@ def test_geoparquet_metadata(tmp_path):
 
 def test_csv_has_a_column_per_value(tmp_path):
     written = rows(3)
-    write_vectors(tmp_path / "out.csv", written, 3, COMMON, "a mark")
+    write_vectors(tmp_path / "out.csv", written, 3, COMMON, TAGS)
     with open(tmp_path / "out.csv", newline="") as file:
         found = list(csv.DictReader(file))
     assert list(found[0]) == ["path", "geometry", "date", "valid_share", "fingerprint", "rules", "e0", "e1", "e2"]
@@ -59,17 +60,24 @@ def test_csv_has_a_column_per_value(tmp_path):
     assert found[0]["geometry"] == ""
 
 
-@pytest.mark.parametrize("ending", ["parquet", "csv"])
-def test_only_an_earlier_result_is_replaced(tmp_path, ending):
-    target = tmp_path / f"out.{ending}"
-    check_table_target(target, "a mark", ["image 0.tif"])
+def test_a_csv_is_recognized_by_its_columns_and_paths(tmp_path):
+    target, images = tmp_path / "out.csv", [f"image {index}.tif" for index in range(3)]
+    assert not is_own_csv(target, images)
     target.write_text("mine")
-    with pytest.raises(TargetError, match="not the result of an earlier run"):
-        check_table_target(target, "a mark", ["image 0.tif"])
-    write_vectors(target, rows(2), 3, COMMON, "a mark")
-    check_table_target(target, "a mark", ["image 0.tif"])
-    with pytest.raises(TargetError, match="not the result"):
-        check_table_target(target, "another mark", ["another.tif"])
+    assert not is_own_csv(target, images)
+    write_vectors(target, rows(3), 3, COMMON, TAGS)
+    assert is_own_csv(target, images)
+    assert not is_own_csv(target, images[:2])
+    assert not is_own_csv(target, images[1:])
+    lines = target.read_text().splitlines()
+    for changed in (
+        [f"{line},wood" if index else f"{line},label" for index, line in enumerate(lines)],
+        [*lines, lines[-1].replace("image 2", "another")],
+        lines[:1],
+        [lines[0].replace("rules", "rule"), *lines[1:]],
+    ):
+        target.write_text("\n".join(changed) + "\n")
+        assert not is_own_csv(target, images)
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path):
@@ -78,7 +86,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_vectors(tmp_path / "out.parquet", failing(), 3, COMMON, "a mark")
+        write_vectors(tmp_path / "out.parquet", failing(), 3, COMMON, TAGS)
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(TargetError, match="does not exist"):
-        check_table_target(tmp_path / "nowhere" / "out.csv", "a mark", [])
+    with pytest.raises(TargetError, match="cannot be written"):
+        write_vectors(tmp_path / "nowhere" / "out.csv", rows(2), 3, COMMON, TAGS)

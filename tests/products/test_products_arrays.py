@@ -4,6 +4,7 @@ import importlib.util
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,9 @@ from spectralgpt.bands import sensor
 from spectralgpt.errors import BandError, RasterError
 from spectralgpt.products import as_pixels
 from spectralgpt.raster import Grid
+
+made_pixels = partial(as_pixels, trust_input=True)
+"""Values that are made up: they are not checked."""
 
 ROWS, COLUMNS = 4, 5
 CENTRES = {"x": 435735.0 + 10 * np.arange(COLUMNS), "y": 4179455.0 - 10 * np.arange(ROWS)}
@@ -134,7 +138,7 @@ def rio(library: SimpleNamespace, values: np.ndarray | None = None, **how: Any) 
 
 
 def test_odc_stac_s_dataset_tells_everything(library):
-    pixels = as_pixels(odc(library))
+    pixels = made_pixels(odc(library))
     expected = two_dates()
     assert pixels.bands == tuple(sensor("s2-l2a").band(name) for name in ("B2", "B3", "B4"))
     assert pixels.valid.sum() == expected.size - 1
@@ -149,14 +153,14 @@ def test_odc_stac_s_dataset_tells_everything(library):
 def test_only_the_chosen_bands_are_computed_and_at_once():
     made = odc(SimpleNamespace(array=lambda v, d, c, a: Array(v, d, {k: Array(np.asarray(t), at, {}, o)
                for k, (at, t, o) in c.items()}, a), dataset=Dataset))  # fmt: skip
-    pixels = as_pixels(made, bands="B04,B02")
+    pixels = made_pixels(made, bands="B04,B02")
     assert made.computed == [["B04", "B02"]]
     assert [band.name for band in pixels.bands] == ["B4", "B2"]
     assert np.array_equal(pixels.values, two_dates()[:, [2, 0]])
 
 
 def test_rioxarray_s_array_tells_everything(library):
-    pixels = as_pixels(rio(library))
+    pixels = made_pixels(rio(library))
     assert [band.identity for band in pixels.bands] == [("s2-l2a", "B2"), ("s2-l2a", "B3"), ("s2-l2a", "B4")]
     assert np.array_equal(pixels.values[0], distinct(3, ROWS, COLUMNS))
     assert set(pixels.scale) == {1e-4}, "1 and 0 is what rioxarray writes of a file that does not tell"
@@ -167,7 +171,7 @@ def test_rioxarray_s_array_tells_everything(library):
 def test_dimensions_come_in_any_order(library, dims):
     coords = labels(band=(("band",), ["B02", "B03", "B04"], {})) | TIMES
     order = [("time", "band", "y", "x").index(dim) for dim in dims]
-    pixels = as_pixels(library.array(two_dates().transpose(order), dims, coords))
+    pixels = made_pixels(library.array(two_dates().transpose(order), dims, coords))
     assert np.array_equal(pixels.values, two_dates())
     assert pixels.days.tolist() == [18383, -1]
     assert pixels.grid.coincides(GRID)
@@ -177,7 +181,7 @@ def test_rows_that_run_north_stay_so_and_lie_right(library):
     coords = labels() | {"y": (("y",), CENTRES["y"][::-1], {})}
     values = distinct(1, ROWS, COLUMNS)
     array = library.array(values[0, ::-1], ("y", "x"), coords, name="B02")
-    pixels = as_pixels(array)
+    pixels = made_pixels(array)
     assert pixels.grid.transform == Affine(10, 0, 435730, 0, 10, 4179420)
     assert np.array_equal(pixels.values[0], values[:, ::-1])
 
@@ -188,7 +192,7 @@ def test_latitudes_and_longitudes_are_wgs_84(library):
         "longitude": (("longitude",), 10 + 1e-3 * np.arange(COLUMNS), {}),
         "time": ((), np.datetime64("2020-05-01", "ns"), {}),
     }
-    pixels = as_pixels(library.array(distinct(1, ROWS, COLUMNS)[0], ("latitude", "longitude"), coords), bands="B02")
+    pixels = made_pixels(library.array(distinct(1, ROWS, COLUMNS)[0], ("latitude", "longitude"), coords), bands="B02")
     assert CRS.from_wkt(pixels.grid.crs).to_epsg() == 4326
     assert pixels.grid.transform.almost_equals(Affine(1e-3, 0, 9.9995, 0, -1e-3, 40.0005), 1e-9)
     assert pixels.days.tolist() == [18383]
@@ -201,7 +205,7 @@ def test_the_axis_attribute_tells_what_a_dimension_is(library):
         "when": (("when",), np.array(["2020-05-01", "2020-05-02"], "datetime64[ns]"), {"axis": "T"}),
     }
     values = two_dates()[:, 0].transpose(2, 1, 0)
-    pixels = as_pixels(library.array(values, ("along", "up", "when"), coords, {"crs": UTM}), bands="B02")
+    pixels = made_pixels(library.array(values, ("along", "up", "when"), coords, {"crs": UTM}), bands="B02")
     assert np.array_equal(pixels.values[:, 0], two_dates()[:, 0])
     assert pixels.days.tolist() == [18383, 18384]
     assert pixels.grid.coincides(GRID)
@@ -219,13 +223,13 @@ def test_the_axis_attribute_tells_what_a_dimension_is(library):
 )
 def test_where_the_crs_may_stand(library, mapping, attrs):
     coords = labels(False, spatial_ref=((), *mapping))
-    assert as_pixels(library.array(distinct(1, 4, 5)[0], ("y", "x"), coords, attrs), bands="B02").grid.coincides(GRID)
+    assert made_pixels(library.array(distinct(1, 4, 5)[0], ("y", "x"), coords, attrs), bands="B02").grid.coincides(GRID)
 
 
 def test_the_grid_mapping_may_have_another_name_and_stand_in_the_encoding(library):
     coords = labels(False, utm=((), 0, {"crs_wkt": GRID.crs}))
     array = library.array(distinct(1, 4, 5)[0], ("y", "x"), coords, {}, {"grid_mapping": "utm: x y"})
-    assert as_pixels(array, bands="B02").grid.coincides(GRID)
+    assert made_pixels(array, bands="B02").grid.coincides(GRID)
 
 
 def test_corners_for_coordinates_are_known_by_the_transform(library):
@@ -233,13 +237,13 @@ def test_corners_for_coordinates_are_known_by_the_transform(library):
     coords = labels(False) | {"x": (("x",), CENTRES["x"] - 5, {}), "y": (("y",), CENTRES["y"] + 5, {})}
     attrs = {"crs": UTM, "transform": tuple(PLACE)[:6]}
     made = library.array(distinct(1, 4, 5)[0], ("y", "x"), coords | {"epsg": ((), 32618, {})}, attrs)
-    assert as_pixels(made, bands="B02").grid.coincides(GRID)
+    assert made_pixels(made, bands="B02").grid.coincides(GRID)
 
 
 def test_a_cut_out_lies_where_its_coordinates_say(library):
     """GeoTransform still describes the whole image."""
     coords = labels() | {"x": (("x",), CENTRES["x"][2:3], {}), "y": (("y",), CENTRES["y"][1:3], {})}
-    pixels = as_pixels(library.array(distinct(1, 2, 1)[0], ("y", "x"), coords), bands="B02")
+    pixels = made_pixels(library.array(distinct(1, 2, 1)[0], ("y", "x"), coords), bands="B02")
     assert pixels.grid.transform == Affine(10, 0, 435750, 0, -10, 4179450)
 
 
@@ -248,21 +252,21 @@ def test_one_pixel_has_the_resolution_that_is_told(library):
         "x": (("x",), CENTRES["x"][:1], {"resolution": 10.0, "crs": UTM}),
         "y": (("y",), CENTRES["y"][:1], {"resolution": -10.0, "crs": UTM}),
     }
-    pixels = as_pixels(library.array(distinct(1, 1, 1)[0], ("y", "x"), coords), bands="B02")
+    pixels = made_pixels(library.array(distinct(1, 1, 1)[0], ("y", "x"), coords), bands="B02")
     assert pixels.grid == replace(GRID, height=1, width=1)
 
 
 def test_without_coordinates_the_geotransform_counts(library):
     mapping = {"spatial_ref": ((), 0, {"crs_wkt": GRID.crs, "GeoTransform": "435730 8 6 4179460 6 -8"})}
     array = library.array(distinct(1, 4, 5)[0], ("y", "x"), mapping)
-    assert as_pixels(array, bands="B02").grid.transform == Affine(8, 6, 435730, 6, -8, 4179460)
+    assert made_pixels(array, bands="B02").grid.transform == Affine(8, 6, 435730, 6, -8, 4179460)
     array = library.array(distinct(1, 4, 5)[0], ("y", "x"), {})
-    assert not as_pixels(array, bands="B02").grid.is_placed
+    assert not made_pixels(array, bands="B02").grid.is_placed
 
 
 def test_northings_in_single_precision_are_regular(library):
     coords = labels() | {"y": (("y",), (4179456.3 - 10 * np.arange(400)).astype("float32"), {})}
-    pixels = as_pixels(library.array(distinct(1, 400, COLUMNS)[0], ("y", "x"), coords), bands="B02")
+    pixels = made_pixels(library.array(distinct(1, 400, COLUMNS)[0], ("y", "x"), coords), bands="B02")
     assert pixels.grid.transform.e == pytest.approx(-10, abs=1e-3)
 
 
@@ -270,7 +274,7 @@ PACKED = {"scale_factor": 2e-5, "add_offset": -0.2}
 
 
 def test_attributes_are_what_is_still_to_be_done(library):
-    pixels = as_pixels(rio(library, attrs=PACKED))
+    pixels = made_pixels(rio(library, attrs=PACKED))
     assert (set(pixels.scale), set(pixels.offset)) == ({2e-5}, {-0.2})
     assert pixels.reflectance()[0] == pytest.approx(distinct(3, ROWS, COLUMNS) * 2e-5 - 0.2, abs=1e-6)
 
@@ -279,7 +283,7 @@ def test_encoding_is_what_xarray_has_done(library):
     values = distinct(3, ROWS, COLUMNS) * 2e-5 - 0.2
     values[0, 0, 0] = np.nan
     made = rio(library, values, encoding=PACKED | {"_FillValue": 0, "dtype": "uint16"})
-    pixels = as_pixels(made)
+    pixels = made_pixels(made)
     assert (set(pixels.scale), set(pixels.offset)) == ({1.0}, {0.0})
     assert (~pixels.valid).sum() == 1
 
@@ -289,7 +293,7 @@ def test_each_band_has_its_own_scale(library):
         library,
         attrs={"scales": (1e-4, 2e-4, 1e-4), "offsets": (0.0, 0.0, -0.1), "add_offset": None, "scale_factor": None},
     )
-    pixels = as_pixels(made, bands="B04,B03")
+    pixels = made_pixels(made, bands="B04,B03")
     assert (pixels.scale.tolist(), pixels.offset.tolist()) == ([1e-4, 2e-4], [-0.1, 0.0])
 
 
@@ -297,23 +301,23 @@ def test_numbers_masked_but_not_scaled_are_still_to_be_scaled(library):
     """As rioxarray's masked=True gives them."""
     values = distinct(3, ROWS, COLUMNS, "uint16").astype("float32")
     values[1, 0, 0] = np.nan
-    pixels = as_pixels(rio(library, values, attrs=PACKED, encoding={"_FillValue": 0.0}))
+    pixels = made_pixels(rio(library, values, attrs=PACKED, encoding={"_FillValue": 0.0}))
     assert (set(pixels.scale), set(pixels.offset)) == ({2e-5}, {-0.2})
 
 
 def test_reflectance_is_not_scaled_twice(library):
     made = rio(library, distinct(3, ROWS, COLUMNS, "float32"), attrs={"scale_factor": 1e-4})
     with pytest.raises(RasterError, match=r"floats that are reflectance.*scale and offset for them.*scale=1, offset=0"):
-        as_pixels(made)
-    assert set(as_pixels(made, scale=1, offset=0).scale) == {1}
+        made_pixels(made)
+    assert set(made_pixels(made, scale=1, offset=0).scale) == {1}
 
 
 def test_whole_numbers_with_a_scale_in_the_encoding_are_unclear(library):
     made = rio(library, encoding=PACKED)
     with pytest.raises(RasterError, match=r"integers with a scale of 2e-05 and an offset of -0\.2 in their encoding"):
-        as_pixels(made)
-    assert set(as_pixels(made, scale=1e-4).scale) == {1e-4}
-    assert set(as_pixels(rio(library, attrs=PACKED, encoding=PACKED)).scale) == {2e-5}
+        made_pixels(made)
+    assert set(made_pixels(made, scale=1e-4).scale) == {1e-4}
+    assert set(made_pixels(rio(library, attrs=PACKED, encoding=PACKED)).scale) == {2e-5}
 
 
 @pytest.mark.parametrize(
@@ -333,23 +337,23 @@ def test_what_was_not_measured(library, attrs, excluded):
     values = distinct(3, ROWS, COLUMNS)
     expected = ~np.isin(values, list(excluded))
     assert (~expected).any() == bool(len(excluded))
-    pixels = as_pixels(rio(library, attrs=attrs))
+    pixels = made_pixels(rio(library, attrs=attrs))
     assert np.array_equal(np.ones(values.shape, bool) if pixels.valid is None else pixels.valid[0], expected)
 
 
 def test_a_valid_range_is_in_the_file_s_units_though_values_are_decoded(library):
     values = np.full((3, ROWS, COLUMNS), 0.3, "float32")
     values[:, 0, 0], values[:, 0, 1] = 1.7, -0.15
-    pixels = as_pixels(rio(library, values, attrs={"valid_range": [10000, 65000]}, encoding=PACKED))
+    pixels = made_pixels(rio(library, values, attrs={"valid_range": [10000, 65000]}, encoding=PACKED))
     assert pixels.valid[0, :, 0, :3].tolist() == [[False, False, True]] * 3
 
 
 def test_without_nodata_the_sensor_s_counts_in_whole_numbers(library):
     values = distinct(3, ROWS, COLUMNS)
     values[1, 2, 3] = 0
-    assert (~as_pixels(rio(library, values)).valid).sum() == 1
-    assert as_pixels(rio(library, values), nodata=7).valid is None, "what is said wins"
-    assert as_pixels(values, bands="B02,B03,B04").valid is None, "a bare array is no product"
+    assert (~made_pixels(rio(library, values)).valid).sum() == 1
+    assert made_pixels(rio(library, values), nodata=7).valid is None, "what is said wins"
+    assert made_pixels(values, bands="B02,B03,B04").valid is None, "a bare array is no product"
 
 
 def test_what_is_given_wins(library):
@@ -357,7 +361,7 @@ def test_what_is_given_wins(library):
     grid = Grid(None, Affine.scale(3), ROWS, COLUMNS)
     valid = np.ones((ROWS, COLUMNS), bool)
     valid[1, 1] = False
-    pixels = as_pixels(
+    pixels = made_pixels(
         made, bands="s2-l1c", gsd=7, valid=valid, scale=1e-4, offset=-0.1, dates=["2021-01-01"], nodata=-1, grid=grid
     )
     assert pixels.bands[0].sensor == "s2-l1c"
@@ -368,11 +372,11 @@ def test_what_is_given_wins(library):
 
 def test_bands_themselves_are_found_by_their_names(library):
     bands = tuple(sensor("s2-l1c").band(name) for name in ("B4", "B2"))
-    pixels = as_pixels(rio(library), bands=bands)
+    pixels = made_pixels(rio(library), bands=bands)
     assert pixels.bands == bands
     assert np.array_equal(pixels.values[0], distinct(3, ROWS, COLUMNS)[[2, 0]])
     with pytest.raises(BandError, match="found no B8 among"):
-        as_pixels(rio(library), bands=[sensor("s2-l1c").band("B8")])
+        made_pixels(rio(library), bands=[sensor("s2-l1c").band("B8")])
 
 
 def test_numbered_variables_have_no_names_but_long_ones(library):
@@ -383,13 +387,13 @@ def test_numbered_variables_have_no_names_but_long_ones(library):
         arrays = [library.array(values[i], ("y", "x"), coords, attributes[i]) for i in range(2)]
         return library.dataset({"band_1": arrays[0], "band_2": arrays[1]})
 
-    assert [band.name for band in as_pixels(made("B08", "B02")).bands] == ["B8", "B2"]
+    assert [band.name for band in made_pixels(made("B08", "B02")).bands] == ["B8", "B2"]
     with pytest.raises(BandError, match="2 bands without names"):
-        as_pixels(made(None, None))
+        made_pixels(made(None, None))
 
 
 def test_a_dataset_of_one_variable_may_hold_all_bands(library):
-    pixels = as_pixels(library.dataset({"band_data": rio(library)}))
+    pixels = made_pixels(library.dataset({"band_data": rio(library)}))
     assert [band.name for band in pixels.bands] == ["B2", "B3", "B4"]
     assert pixels.grid.coincides(GRID)
 
@@ -397,13 +401,13 @@ def test_a_dataset_of_one_variable_may_hold_all_bands(library):
 def test_a_grid_mapping_may_be_a_variable(library):
     crs = library.array(np.int64(0), (), {}, {"crs_wkt": GRID.crs})
     one = library.array(distinct(1, 4, 5)[0], ("y", "x"), labels(False), {"grid_mapping": "utm"})
-    assert as_pixels(library.dataset({"utm": crs, "B02": one})).grid.coincides(GRID)
+    assert made_pixels(library.dataset({"utm": crs, "B02": one})).grid.coincides(GRID)
 
 
 def test_wavelengths_along_the_bands_are_enough(library):
     coords = labels(wavelength=(("band",), [0.49, 0.56, 0.665], {"units": "micrometers"}))
     values = distinct(3, ROWS, COLUMNS, "float32")
-    pixels = as_pixels(library.array(values, ("band", "y", "x"), coords))
+    pixels = made_pixels(library.array(values, ("band", "y", "x"), coords))
     assert [band.wavelength for band in pixels.bands] == pytest.approx([490, 560, 665])
 
 
@@ -422,8 +426,8 @@ def test_wavelengths_along_the_bands_are_enough(library):
 def test_coordinates_that_cannot_be_are_said(library, change, says):
     made = library.array(distinct(1, ROWS, COLUMNS)[0], ("y", "x"), labels() | change, name="B02")
     with pytest.raises(RasterError, match=says):
-        as_pixels(made)
-    assert as_pixels(made, grid=GRID, dates=[None]).grid is GRID, "not asked where the user says"
+        made_pixels(made)
+    assert made_pixels(made, grid=GRID, dates=[None]).grid is GRID, "not asked where the user says"
 
 
 @pytest.mark.parametrize(
@@ -437,16 +441,16 @@ def test_coordinates_that_cannot_be_are_said(library, change, says):
 )
 def test_attributes_that_cannot_be_are_said(library, attrs, says):
     with pytest.raises(RasterError, match=says):
-        as_pixels(rio(library, attrs=attrs))
+        made_pixels(rio(library, attrs=attrs))
 
 
 def test_dimensions_that_are_unknown_are_said(library):
     with pytest.raises(RasterError, match="dimensions height, y, x; expected y and x"):
-        as_pixels(library.array(distinct(2, 4, 5), ("height", "y", "x"), labels()), bands="B02,B03")
+        made_pixels(library.array(distinct(2, 4, 5), ("height", "y", "x"), labels()), bands="B02,B03")
     with pytest.raises(RasterError, match="dimensions band, y; expected"):
-        as_pixels(library.array(distinct(1, 2, 4)[0], ("band", "y"), {}), bands="B02,B03")
+        made_pixels(library.array(distinct(1, 2, 4)[0], ("band", "y"), {}), bands="B02,B03")
     with pytest.raises(RasterError, match="Dataset of a, none with rows and columns"):
-        as_pixels(library.dataset({"a": library.array(np.zeros(4), ("y",), {})}))
+        made_pixels(library.dataset({"a": library.array(np.zeros(4), ("y",), {})}))
 
 
 def test_variables_of_other_dimensions_are_said(library):
@@ -456,26 +460,26 @@ def test_variables_of_other_dimensions_are_said(library):
         "B03": library.array(distinct(1, 4, 5)[0], ("y", "x"), coords),
     }
     with pytest.raises(RasterError, match="variables of the dimensions time, y, x and, as B03, y, x"):
-        as_pixels(library.dataset(made))
-    assert as_pixels(library.dataset(made), bands="B03").shape == (1, 1, 4, 5)
+        made_pixels(library.dataset(made))
+    assert made_pixels(library.dataset(made), bands="B03").shape == (1, 1, 4, 5)
 
 
 def test_values_that_are_no_numbers_are_said(library):
     with pytest.raises(RasterError, match="complex64"):
-        as_pixels(rio(library, np.zeros((3, ROWS, COLUMNS), np.complex64)))
+        made_pixels(rio(library, np.zeros((3, ROWS, COLUMNS), np.complex64)))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "float16", "bfloat16", "float32", "float64"])
 def test_tensors(dtype):
     values = torch.arange(3 * 4 * 5).reshape(3, 4, 5).to(getattr(torch, dtype)).clamp(max=100)
-    pixels = as_pixels(values, bands="s2-l2a:B2,B3,B4", scale=1e-4)
+    pixels = made_pixels(values, bands="s2-l2a:B2,B3,B4", scale=1e-4)
     assert pixels.values.dtype == ("float32" if dtype == "bfloat16" else dtype)
     assert pixels.values[0].tolist() == values.tolist()
 
 
 def test_tensors_may_need_gradients_and_have_dates():
     values = torch.rand(2, 3, 4, 5, requires_grad=True)
-    pixels = as_pixels(values * 1, bands="B02,B03,B04", dates=["2020-01-01", None])
+    pixels = made_pixels(values * 1, bands="B02,B03,B04", dates=["2020-01-01", None])
     assert pixels.shape == (2, 3, 4, 5)
     assert set(pixels.scale) == {1.0}
 
@@ -483,7 +487,7 @@ def test_tensors_may_need_gradients_and_have_dates():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_tensors_of_a_gpu():
     values = torch.rand(3, 4, 5, device="cuda")
-    assert np.array_equal(as_pixels(values, bands="B02,B03,B04").values[0], values.cpu().numpy())
+    assert np.array_equal(made_pixels(values, bands="B02,B03,B04").values[0], values.cpu().numpy())
 
 
 @pytest.mark.parametrize(
@@ -491,15 +495,15 @@ def test_tensors_of_a_gpu():
 )
 def test_what_is_no_array_of_numbers_is_said(values):
     with pytest.raises(RasterError, match="found"):
-        as_pixels(values, bands="B02,B03,B04")
+        made_pixels(values, bands="B02,B03,B04")
 
 
 def test_a_masked_array_s_mask_counts():
     values = np.ma.masked_equal(distinct(3, 4, 5), 1003)
-    pixels = as_pixels(values, bands="B02,B03,B04")
+    pixels = made_pixels(values, bands="B02,B03,B04")
     assert (~pixels.valid).sum() == (distinct(3, 4, 5) == 1003).sum() > 0
     assert not isinstance(pixels.values, np.ma.MaskedArray)
-    assert np.array_equal(as_pixels(values, bands="s2-l2a:B2,B3,B4").valid[0], ~np.ma.getmaskarray(values))
+    assert np.array_equal(made_pixels(values, bands="s2-l2a:B2,B3,B4").valid[0], ~np.ma.getmaskarray(values))
 
 
 IMAGE = torch.from_numpy(distinct(3, ROWS, COLUMNS).astype("float32"))
@@ -516,17 +520,17 @@ BOX = SimpleNamespace(minx=435730.0, maxx=435780.0, miny=4179420.0, maxy=4179460
     ],
 )
 def test_torchgeo_s_samples(placing):
-    pixels = as_pixels({"image": IMAGE, "mask": torch.zeros(4, 5), "label": 3} | placing, bands="B02,B03,B04")
+    pixels = made_pixels({"image": IMAGE, "mask": torch.zeros(4, 5), "label": 3} | placing, bands="B02,B03,B04")
     assert np.array_equal(pixels.values[0], IMAGE.numpy())
     assert pixels.grid.coincides(GRID)
     assert set(pixels.scale) == {1e-4}
 
 
 def test_a_sample_that_does_not_tell_where_it_is():
-    pixels = as_pixels({"image": IMAGE.expand(2, 3, 4, 5)}, bands="B02,B03,B04")
+    pixels = made_pixels({"image": IMAGE.expand(2, 3, 4, 5)}, bands="B02,B03,B04")
     assert pixels.shape == (2, 3, 4, 5)
     assert not pixels.grid.is_placed
-    assert not as_pixels(
+    assert not made_pixels(
         {"image": IMAGE, "bbox": SimpleNamespace(**vars(BOX) | {"maxx": 0.0})}, bands="B02,B03,B04"
     ).grid.is_placed
 
@@ -545,17 +549,17 @@ def test_a_sample_that_does_not_tell_where_it_is():
 )
 def test_samples_that_do_not_fit_are_said(sample, says):
     with pytest.raises(RasterError, match=says):
-        as_pixels(sample, bands="B02,B03,B04")
+        made_pixels(sample, bands="B02,B03,B04")
 
 
 def test_numbers_that_are_no_reflectance_need_a_scale():
     values = distinct(7, 4, 5)
-    with pytest.raises(RasterError, match=r"digital numbers of landsat5-l1.*scale and offset"):
-        as_pixels(values, bands="landsat5-l1")
-    with pytest.raises(RasterError, match="digital numbers of landsat5-l1"):
-        as_pixels(values[:1], bands=sensor("landsat5-l1").bands[:1])
-    assert set(as_pixels(values, bands="landsat5-l1", scale=1e-3).scale) == {1e-3}
-    assert set(as_pixels(distinct(7, 4, 5, "float32"), bands="landsat5-l1").scale) == {1.0}
+    with pytest.raises(RasterError, match=r"digital numbers .uint16. of landsat5-l1.*scale and offset"):
+        made_pixels(values, bands="landsat5-l1")
+    with pytest.raises(RasterError, match="digital numbers .uint16. of landsat5-l1"):
+        made_pixels(values[:1], bands=sensor("landsat5-l1").bands[:1])
+    assert set(made_pixels(values, bands="landsat5-l1", scale=1e-3).scale) == {1e-3}
+    assert set(made_pixels(distinct(7, 4, 5, "float32"), bands="landsat5-l1").scale) == {1.0}
 
 
 def test_neither_xarray_nor_torch_is_imported():
@@ -588,7 +592,7 @@ def test_a_file_through_rioxarray_is_as_through_us(tmp_path, how):
         scales=[1e-4, 2e-4, 1e-4],
         offsets=[0, -0.1, 0],
     )
-    ours, theirs = open_raster(path).read(), as_pixels(rioxarray.open_rasterio(path, **how))
+    ours, theirs = open_raster(path).read(), made_pixels(rioxarray.open_rasterio(path, **how))
     assert ours.bands == theirs.bands
     assert np.array_equal(ours.valid, theirs.valid)
     assert theirs.grid.coincides(ours.grid)

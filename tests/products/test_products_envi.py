@@ -150,7 +150,7 @@ def test_bad_bands_are_left_out(tmp_path):
     ("lines", "names"),
     [
         (["band names = {B02, B03}"], ["B02", "B03"]),
-        (["band names = {", " Band 1,", " Band 2}"], [None, None]),  # that is the position alone
+        (["band names = {", " Band 1,", " Band 2}"], ["Band 1", "Band 2"]),  # which only count: `identify` decides
         (["band names = {Band 1, Band 2}", "wavelength = {490, 560}"], ["490 nm", "560 nm"]),
         (["band names = {R, R}", "wavelength = {0.49, 0.56}"], ["490 nm", "560 nm"]),
         (["wavelength = {1, 2}", "wavelength units = Index"], [None, None]),

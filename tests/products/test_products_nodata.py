@@ -11,14 +11,14 @@ from spectralgpt.errors import InputError, OptionError
 from spectralgpt.products import open_raster
 
 NAMES = ["B02", "B03", "B04", "B08"]
-ZEROS, FILL = np.s_[1, 20:30], np.s_[:, :10]
+ZEROS, FILL, TWO = np.s_[1, 20:30], np.s_[:, :10], np.s_[:2, 50:]
 
 
 @pytest.fixture
 def scene(tmp_path) -> Path:
-    """Declares 0, which is in one band; -9999 is in all of them."""
+    """Declares 0, which is in one band; -9999 is in all of them, and -1 in two."""
     values = distinct(4, 64, 48, "int16")
-    values[FILL], values[ZEROS] = -9999, 0
+    values[FILL], values[ZEROS], values[TWO] = -9999, 0, -1
     return write(tmp_path / "scene.tif", values, names=NAMES, nodata=0)
 
 
@@ -38,15 +38,16 @@ def where(*places: tuple) -> np.ndarray:
 @pytest.mark.parametrize(
     ("nodata", "places", "declared"),
     [
-        (None, [ZEROS], 0),
-        ("-9999", [ZEROS, FILL], 0),
-        (-9999, [ZEROS, FILL], 0),
-        (-9999.0, [ZEROS, FILL], 0),
-        ("0, -9999", [ZEROS, FILL], 0),
+        (None, [ZEROS, FILL], 0),
+        ("-1", [ZEROS, FILL, TWO], 0),
+        (-1, [ZEROS, FILL, TWO], 0),
+        (-1.0, [ZEROS, FILL, TWO], 0),
+        ("0, -1", [ZEROS, FILL, TWO], 0),
         ("none", [], None),
         ("None,-9999", [FILL], -9999),
-        ("nan", [ZEROS], 0),
-        ("1e5,0.5", [ZEROS], 0),  # cannot occur
+        ("None,-1", [TWO], -1),
+        ("nan", [ZEROS, FILL], 0),
+        ("1e5,0.5", [ZEROS, FILL], 0),  # cannot occur
     ],
 )
 def test_given_values_count_beside_the_declared_one(scene, nodata, places, declared):
@@ -94,8 +95,8 @@ def test_fill_in_floats_decides_neither_units_nor_verdict(tmp_path):
 
 
 def test_means_leave_the_given_values_out(scene):
-    """At 20 m, pixels are means of the valid ones: -9999 is in none."""
-    with open_raster(scene, gsd=20, nodata="-9999") as raster:
+    """At 20 m, pixels are means of the valid ones: -1 is in none."""
+    with open_raster(scene, gsd=20, nodata="-1") as raster:
         pixels = raster.read()
     assert (pixels.values[pixels.valid] > 0).all()
     with open_raster(scene, gsd=20) as raster:

@@ -277,7 +277,7 @@ def test_only_an_earlier_result_is_replaced(folder, tmp_path, computed):
     mine.write_text("path,geometry,date,valid_share\nelsewhere.tif,,,1\n")
     table.write_text("path\nscenes/scene_2020-05-01.tif\n")
     for sources, target, words in (
-        (folder, mine, "not the result of an earlier run"),
+        (folder, mine, "no result of spectralgpt"),
         (table, table, "is one of the sources"),
         (folder, tmp_path / "nowhere" / "out.csv", "does not exist"),
     ):

@@ -4,7 +4,7 @@ sensors, and needs no torch."""
 from spectralgpt.bands.align import Alignment, align
 from spectralgpt.bands.band import NUMBERED, Band, canonical
 from spectralgpt.bands.bandset import BandSet, Group
-from spectralgpt.bands.candidates import is_alias, sensor_in_name
+from spectralgpt.bands.candidates import sensor_in_name
 from spectralgpt.bands.catalogue import (
     from_wavelengths,
     is_sensor,
@@ -16,6 +16,7 @@ from spectralgpt.bands.catalogue import (
 from spectralgpt.bands.choice import choice_count, is_list
 from spectralgpt.bands.evidence import Evidence, Identity
 from spectralgpt.bands.identify import bands_of, identify
+from spectralgpt.bands.naming import is_alias, is_auxiliary, only_count
 from spectralgpt.bands.sensor import Sensor
 
 __all__ = [
@@ -34,8 +35,10 @@ __all__ = [
     "from_wavelengths",
     "identify",
     "is_alias",
+    "is_auxiliary",
     "is_list",
     "is_sensor",
+    "only_count",
     "read_sensor",
     "read_wavelengths",
     "sensor",

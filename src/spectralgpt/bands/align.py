@@ -1,7 +1,7 @@
 """How the bands of a file become the bands of a model."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,9 @@ from jaxtyping import Float
 from spectralgpt.bands.band import Band
 from spectralgpt.bands.bandset import BandSet
 from spectralgpt.errors import BandError
+
+WIDEST_FEEDING = 4.0
+"""Widest file band that feeds a model band, in FWHM of the model band: a wider one measures something else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,25 +46,24 @@ class Alignment:
 def align(bands: Sequence[Band], model: BandSet, own: bool = False) -> Alignment:
     """The plan that takes these bands, in the order of the file, to the model.
 
-    A file band feeds the nearest model band with a centre within half the FWHM of the model band (tie: the shorter);
-    several file bands of one model band are averaged with weights exp(-4 ln 2 (d wavelength)^2 / FWHM^2). All others
-    are dropped. own: all bands of the file instead, in groups of their own. Permuting the bands of the file permutes
-    the columns of the matrix and changes nothing else.
+    `fed` says which band feeds which; several file bands of one model band are averaged with weights
+    exp(-4 ln 2 (d wavelength)^2 / FWHM^2), FWHM that of the model band. All others are dropped. own: all bands of the
+    file instead, in groups of their own. Permuting the bands of the file permutes the columns of the matrix and
+    changes nothing else.
 
     BandError, naming `bands_as`, if the model recognizes none of the bands.
     """
     if own:
         return _own(bands, model.slots)
     weights = np.zeros((len(model), len(bands)))
-    for column, band in enumerate(bands):
-        row = fed(band, model.bands)
+    for column, row in enumerate(fed(bands, model.bands)):
         if row is not None:
-            weights[row, column] = _weight(band, model.bands[row])
+            weights[row, column] = _weight(bands[column], model.bands[row])
     there = np.flatnonzero(weights.any(axis=1))
     if not len(there):
         raise BandError(
             f"found the bands {_listed(bands)}, none of which the model recognizes",
-            f"some of: {_listed(model.bands)}, each within half its width",
+            f"bands near some of these, and at most {WIDEST_FEEDING:g} times as wide: {_listed(model.bands)}",
             "To use all bands, in groups of their own:",
             ("bands_as", "own"),
         )
@@ -83,11 +85,41 @@ def _own(bands: Sequence[Band], slots: int) -> Alignment:
     return Alignment(bandset, matrix, tuple(f"{name} <- {name}" for name in bandset.names), (), (), ())
 
 
-def fed(band: Band, model: Sequence[Band]) -> int | None:
-    """The index of the model band that this file band feeds; None if there is none."""
-    distances = ((abs(band.wavelength - each.wavelength), each.wavelength, row) for row, each in enumerate(model))
-    reaching = [(far, wavelength, row) for far, wavelength, row in distances if far <= model[row].fwhm / 2]
-    return min(reaching)[2] if reaching else None
+def fed(bands: Sequence[Band], model: Sequence[Band]) -> tuple[int | None, ...]:
+    """For each band of a file the index of the model band that it feeds; None if there is none.
+
+    First, a file band feeds the nearest model band with a centre at most half the model band's FWHM away. Then a model
+    band that nothing feeds may be fed by bands that are left over and wider than it, if the intervals touch: the
+    distance of the centres is at most the mean of both FWHM; each feeds the nearest such band. No band feeds one less
+    than a quarter as wide; panchromatic bands and those outside 400 to 2500 nm feed none. Tie: the shorter.
+    """
+    usable = [each.in_solar_range and not each.is_panchromatic for each in bands]
+    first = [
+        _nearest(band, model, range(len(model)), lambda to: to.fwhm / 2) if use else None
+        for band, use in zip(bands, usable, strict=True)
+    ]
+    unfed = [row for row in range(len(model)) if row not in first]
+    return tuple(
+        row if row is not None or not use else _nearest_narrower(band, model, unfed)
+        for band, row, use in zip(bands, first, usable, strict=True)
+    )
+
+
+def _nearest_narrower(band: Band, model: Sequence[Band], rows: Sequence[int]) -> int | None:
+    """The row of the nearest model band that is narrower than a band and touches its interval."""
+    narrower = [row for row in rows if model[row].fwhm < band.fwhm]
+    return _nearest(band, model, narrower, lambda to: (to.fwhm + band.fwhm) / 2)
+
+
+def _nearest(band: Band, model: Sequence[Band], rows: Sequence[int], reach: Callable[[Band], float]) -> int | None:
+    """The row, among these, of the nearest model band within reach and at least a quarter as wide."""
+    near = [
+        (abs(band.wavelength - model[row].wavelength), model[row].wavelength, row)
+        for row in rows
+        if band.fwhm <= WIDEST_FEEDING * model[row].fwhm
+    ]
+    reached = [each for each in near if each[0] <= reach(model[each[2]])]
+    return min(reached)[2] if reached else None
 
 
 def _weight(band: Band, model: Band) -> float:

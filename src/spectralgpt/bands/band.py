@@ -5,6 +5,15 @@ from dataclasses import dataclass
 
 WAVELENGTH_LAST = re.compile(r"(?<=\S)\s+\(?\d+(?:\.\d+)?\s*(?:nm|um|µm)\)?\s*$", re.IGNORECASE)
 
+THERMAL_FROM = 3000.0
+"""nm. Above it, a band measures the heat that the ground emits."""
+
+SOLAR_RANGE = (400.0, 2500.0)
+"""nm. Within it, bands measure reflected sunlight that a model knows."""
+
+GREEN_TO_RED = (560.0, 650.0)
+"""nm. A band that covers this is panchromatic."""
+
 NUMBERED = re.compile(r"B(?:AND)?[ _]?0*([1-9]\d*)(A?)", re.IGNORECASE)
 
 
@@ -29,9 +38,25 @@ class Band:
             object.__setattr__(self, name, float(getattr(self, name)))
 
     @property
+    def is_thermal(self) -> bool:
+        """Whether it measures the heat that the ground emits."""
+        return self.wavelength > THERMAL_FROM
+
+    @property
     def identity(self) -> tuple[str, str]:
         """Sensor and name."""
         return self.sensor, self.name
+
+    @property
+    def in_solar_range(self) -> bool:
+        """Whether the centre is at 400 to 2500 nm."""
+        return SOLAR_RANGE[0] <= self.wavelength <= SOLAR_RANGE[1]
+
+    @property
+    def is_panchromatic(self) -> bool:
+        """Whether it covers both green and red, 560 to 650 nm."""
+        half = self.fwhm / 2
+        return self.wavelength - half <= GREEN_TO_RED[0] and self.wavelength + half >= GREEN_TO_RED[1]
 
 
 def canonical(name: str) -> str:

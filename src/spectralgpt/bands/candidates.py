@@ -13,8 +13,10 @@ from spectralgpt.bands.evidence import (
     quoted,
     refuse_unnamed,
 )
+from spectralgpt.bands.fitting import fits_grid, rank
+from spectralgpt.bands.naming import COULD_COUNT, could_count, written_names
 from spectralgpt.bands.sensor import Sensor
-from spectralgpt.errors import BandError, counted, did_you_mean
+from spectralgpt.errors import Advice, BandError, counted, did_you_mean
 
 USUAL = ("s2-l2a", "s2-l1c")
 """The sensors that are taken, in this order, where the names fit several that give them the same meaning."""
@@ -24,6 +26,13 @@ MOST_LISTED = 6
 
 PADDED = re.compile(r"\s*B(?:AND)?[ _]?0\d", re.IGNORECASE)
 """A zero-padded name, like B02."""
+
+AS_COUNTED = {
+    12: ("s2-l2a", "B1,B2,B3,B4,B5,B6,B7,B8,B8A=B9,B9=B10,B11,B12"),
+}
+"""What to choose where B1 ... Bn turn out to count the bands of Sentinel-2: the sensor, and the names of its bands."""
+
+IN_FILE = "Describe its bands in a sensor file (name, wavelength, fwhm and gsd of each, scale and offset):"
 
 
 def identify_alone(found: tuple[str | None, ...], evidence: Evidence) -> Identity:
@@ -40,19 +49,21 @@ def identify_alone(found: tuple[str | None, ...], evidence: Evidence) -> Identit
         return Identity(bands_named(declared, names, evidence.source), everything, declared)
     naming = tuple(each for each in sensors() if each.names_files and _may_write(each, evidence.names))
     candidates = [each for each in naming if complete and all(map(each.knows, names))]
+    candidates = _as_in_words(candidates, evidence)
     if evidence.wavelengths:
         candidates = [each for each in candidates if _agrees(each, names, evidence.wavelengths)]
         if not candidates:
             own = from_wavelengths(evidence.wavelengths, evidence.fwhms or None)
             return Identity(own.bands, everything, own)
     if not names:
-        _refuse_nameless(len(found), evidence.source)
+        _refuse_nameless(evidence)
     refuse_unnamed(found, evidence.source)
     if not candidates:
-        _refuse_unknown(names, naming, evidence.source)
-    chosen, warnings = _chosen(candidates, names, evidence.source)
+        _refuse_unknown(names, naming, evidence)
+    chosen, warnings = _chosen(candidates, names, evidence)
     bands = bands_named(chosen, names, evidence.source)
-    return Identity(bands, everything, chosen, warnings, _contradicted(names, chosen, evidence))
+    conflicts = _contradicted(names, chosen, evidence)
+    return Identity(bands, everything, chosen, (*warnings, *_maybe_counted(found, evidence)), conflicts)
 
 
 def declared_sensor(evidence: Evidence) -> Sensor | None:
@@ -64,7 +75,7 @@ def declared_sensor(evidence: Evidence) -> Sensor | None:
 def reads(each: Sensor, names: Sequence[str]) -> tuple[object, ...]:
     """How a sensor reads these names: scale, offset, and the band of the released model that each feeds."""
     model = sensor("spectralgpt-12").bands
-    return each.scale, each.offset, tuple(fed(band, model) for band in map(each.band, names))
+    return each.scale, each.offset, fed(tuple(map(each.band, names)), model)
 
 
 def sensor_in_name(name: str) -> str | None:
@@ -73,9 +84,28 @@ def sensor_in_name(name: str) -> str | None:
     return claiming[0] if len(claiming) == 1 else None
 
 
-def is_alias(name: str) -> bool:
-    """Whether any sensor has a band with this name or alias."""
-    return any(each.knows(name) for each in sensors())
+def ranked(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidence) -> list[Sensor]:
+    """The candidates, first those that fit the file best; of equals, the usual ones. names: of bands, all if empty."""
+    usual = [each for name in USUAL for each in candidates if each.name == name]
+    together = list(dict.fromkeys([*usual, *candidates]))
+    return sorted(together, key=lambda each: rank(each, names, evidence))
+
+
+def sensors_of_count(count: int, evidence: Evidence) -> tuple[Advice, ...]:
+    """Advice to choose a sensor with this many bands and the file's pixel size.
+
+    Resampled images have other sizes: from COULD_COUNT bands on, where few sensors have that many, any size will do.
+    """
+    counting = [each for each in sensors() if len(each.bands) == count]
+    fitting = [each for each in counting if fits_grid(each, (), evidence.gsd)]
+    if count >= COULD_COUNT and not fitting:
+        fitting = counting
+    return tuple(("bands", each.name) for each in ranked(fitting, (), evidence))
+
+
+def without_thermal(each: Sensor, names: Sequence[str]) -> list[str]:
+    """The names that a sensor has for bands that measure reflected light."""
+    return [name for name in names if each.knows(name) and not each.band(name).is_thermal]
 
 
 def _may_write(each: Sensor, names: Sequence[str | None]) -> bool:
@@ -87,30 +117,47 @@ def _agrees(each: Sensor, names: Sequence[str], wavelengths: Sequence[float]) ->
     return all(agrees(band, given) for band, given in zip(map(each.band, names), wavelengths, strict=True))
 
 
-def _chosen(candidates: Sequence[Sensor], names: Sequence[str], source: str) -> tuple[Sensor, tuple[str, ...]]:
+def _as_in_words(candidates: Sequence[Sensor], evidence: Evidence) -> list[Sensor]:
+    """The candidates that have the same band for a number and the word beside it, as in `Band 4 (Red)`."""
+    both = [(each.name, each.word) for each in written_names(evidence.names) if each.name and each.word]
+    return [
+        each
+        for each in candidates
+        if all(each.knows(word) and each.band(name) == each.band(word) for name, word in both)
+    ]
+
+
+def _chosen(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidence) -> tuple[Sensor, tuple[str, ...]]:
     """The usual one of several candidates, with a warning. BandError if they give the names different meanings."""
     usual = [each for name in USUAL for each in candidates if each.name == name]
     chosen = usual[0] if usual else candidates[0]
     if len({reads(each, names) for each in candidates}) > 1:
-        raise BandError(
-            f"{source}: the bands {', '.join(names)} could be those of {_some(candidates, chosen)}, which differ in "
-            "wavelengths, scale or offset",
-            "",
-            "Choose their sensor, like",
-            ("bands", chosen.name),
-        )
+        _refuse_ambiguous(candidates, names, evidence)
     if len(candidates) == 1:
         return chosen, ()
-    others = dict.fromkeys(each.name for each in (*usual, *candidates) if each is not chosen)
+    others = list(dict.fromkeys(each.name for each in (*usual, *candidates) if each is not chosen))
     return chosen, (
-        f"{source}: the band names do not show the level; read as {chosen.name}. If it is {' or '.join(others)}, "
-        f"choose it, like bands={next(iter(others))!r}",
+        f"{evidence.source}: the band names do not show the level; read as {chosen.name}. If it is "
+        f"{' or '.join(others)}, choose it, like bands={others[0]!r}",
     )
 
 
-def _some(candidates: Sequence[Sensor], chosen: Sensor) -> str:
-    """The names of the candidates, the usual one first; only some of many."""
-    names = [chosen.name, *(each.name for each in candidates if each is not chosen)]
+def _refuse_ambiguous(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidence) -> None:
+    likeliest = ranked(candidates, names, evidence)
+    fitting = [each for each in likeliest if fits_grid(each, names, evidence.gsd)] or likeliest
+    sizes = f" for pixels of {evidence.gsd:.3g} m" if len(fitting) < len(likeliest) else ""
+    raise BandError(
+        f"{evidence.source}: the bands {', '.join(names)} could be those of {_some(likeliest)}, which differ in "
+        "wavelengths, scale or offset",
+        "",
+        f"Choose their sensor,{sizes} like",
+        *(("bands", each.name) for each in fitting),
+    )
+
+
+def _some(candidates: Sequence[Sensor]) -> str:
+    """The names of the candidates in their order; only some of many."""
+    names = [each.name for each in candidates]
     if len(names) <= MOST_LISTED:
         return " or ".join(names)
     return f"{', '.join(names[:MOST_LISTED])} or {len(names) - MOST_LISTED} more"
@@ -128,25 +175,52 @@ def _contradicted(names: Sequence[str], chosen: Sensor, evidence: Evidence) -> t
     )
 
 
-def _refuse_nameless(count: int, source: str) -> None:
-    fitting = [("bands", each.name) for each in sensors() if len(each.bands) == count]
-    choose = "Choose their sensor, or list" if fitting else "List"
+def _maybe_counted(found: Sequence[str | None], evidence: Evidence) -> tuple[str, ...]:
+    """A note where B1 ... Bn may also be a count; no file says so."""
+    if not could_count(found) or evidence.metadata is not None or evidence.wavelengths:
+        return ()
+    what = f"{evidence.source}: B1 to B{len(found)} are read as names, but could also only count the bands"
+    counted_as = AS_COUNTED.get(len(found))
+    if counted_as is None:
+        return (f"{what}. If they do, rename them",)
+    name, renamed = counted_as
+    return (f"{what}. If they do and this is {name}, choose bands={f'{name}:{renamed}'!r}",)
+
+
+def _refuse_nameless(evidence: Evidence) -> None:
+    count = len(evidence.names)
+    counting = any(evidence.names)
+    fitting = sensors_of_count(count, evidence)
+    listing = "list the names of its bands in the order of the file, separated by commas"
     raise BandError(
-        f"{source}: found {counted(count, 'band')} without {'a name' if count == 1 else 'names'}",
+        f"{evidence.source}: found {counted(count, 'band')} without {'a name' if count == 1 else 'names'}"
+        + (f" ({_first_and_last(evidence.names)} only count them)" if counting else ""),
         "names like B02, as bands are never matched by position",
-        f"{choose} the names in the order of the file:",
+        f"{listing.capitalize()}, or choose their sensor:" if fitting else listing.capitalize(),
         *fitting,
-        ("bands", "B02,B03,..."),
     )
 
 
-def _refuse_unknown(names: Sequence[str], naming: Sequence[Sensor], source: str) -> None:
-    closest = max(naming, key=lambda each: (sum(map(each.knows, names)), each.name in USUAL))
+def _first_and_last(names: Sequence[str | None]) -> str:
+    return quoted(names[:1] if len(names) == 1 else (names[0], names[-1])).replace(", ", " to ")
+
+
+def _refuse_unknown(names: Sequence[str], naming: Sequence[Sensor], evidence: Evidence) -> None:
+    by_known = sorted(naming, key=lambda each: (-sum(map(each.knows, names)), each.name not in USUAL))
+    closest = by_known[0]
     unknown = [name for name in names if not closest.knows(name)]
-    known = [name for name in names if closest.knows(name)]
+    # without an unknown name, numbers and the words beside them contradict each other
+    known = without_thermal(closest, names) if unknown else []
+    unknown = unknown or [str(name) for name in evidence.names]
+    near = did_you_mean(unknown[0], closest.names)
     raise BandError(
-        f"{source}: found band names {quoted(unknown)}, which no sensor has together with the others",
+        f"{evidence.source}: found band names {quoted(unknown[:MOST_LISTED])}, which no sensor has together with the "
+        "others",
         f"names of one sensor, such as {closest.name}: {', '.join(closest.names)}",
-        f"{did_you_mean(unknown[0], closest.names)} Choose the bands to read:".lstrip(),
-        ("bands", ",".join(known) if known else "B02,B03,B04"),
+        (
+            f"{near} Choose the bands to read (NEW=OLD renames one):"
+            if known
+            else f"{near} Rename them (NEW=OLD for each, separated by commas), or d{IN_FILE[1:]}"
+        ).lstrip(),
+        ("bands", ",".join(known) if known else "mine.toml"),
     )

@@ -1,16 +1,13 @@
 """What a file says about its bands, what follows from it, and checks of names."""
 
-import re
+import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from spectralgpt.bands.band import Band, canonical
+from spectralgpt.bands.band import Band
 from spectralgpt.bands.sensor import Sensor
 from spectralgpt.errors import BandError
-
-NUMBER_FIRST = re.compile(r"(?:S[RT]_)?B\d+A?\s+\S", re.IGNORECASE)
-"""The number of a band and a remark, like B1 blue."""
 
 AGREE = 15.0
 """nm. A wavelength declared by a file may differ by this from the sensor's, or by half the band's width: lists are
@@ -22,7 +19,8 @@ class Evidence:
     """What a file says about its bands.
 
     names: as written, None for a band without one. source: for messages. metadata: name of the sensor that its metadata
-    or its own name state. wavelengths, fwhms: of each band in nm, or empty.
+    or its own name state. wavelengths, fwhms: of each band in nm, or empty. gsd: metres of its pixels on the ground,
+    nan if unknown. dtype: of the stored values, None if unknown. is_scaled: whether the file states scale and offset.
     """
 
     names: tuple[str | None, ...]
@@ -30,6 +28,18 @@ class Evidence:
     metadata: str | None = None
     wavelengths: tuple[float, ...] = ()
     fwhms: tuple[float, ...] = ()
+    gsd: float = math.nan
+    dtype: str | None = None
+    is_scaled: bool = False
+
+    def part(self, indices: Sequence[int], names: Sequence[str | None] | None = None) -> "Evidence":
+        """What the file says about some of its bands. names: other names for these."""
+        return replace(
+            self,
+            names=tuple(self.names[index] for index in indices) if names is None else tuple(names),
+            wavelengths=tuple(self.wavelengths[index] for index in indices) if self.wavelengths else (),
+            fwhms=tuple(self.fwhms[index] for index in indices) if self.fwhms else (),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +54,6 @@ class Identity:
     sensor: Sensor
     warnings: tuple[str, ...] = field(default=())
     conflicts: tuple[str, ...] = field(default=())
-
-
-def canonical_names(names: Sequence[str | None]) -> tuple[str | None, ...]:
-    """The canonical names; of `B1 blue` and `SR_B1 coastal` the first word, unless two bands would have the same."""
-    whole = [canonical(name) if name and name.strip() else None for name in names]
-    short = [canonical(name.split()[0]) if name and NUMBER_FIRST.match(name) else name for name in whole]
-    return tuple(one if short.count(one) == 1 else other for one, other in zip(short, whole, strict=True))
 
 
 def bands_named(sensor: Sensor, names: Sequence[str], source: str) -> tuple[Band, ...]:

@@ -5,21 +5,33 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from spectralgpt.bands.band import Band, canonical
-from spectralgpt.bands.candidates import declared_sensor, identify_alone, is_alias, reads
-from spectralgpt.bands.catalogue import sensor, sensors
+from spectralgpt.bands.candidates import (
+    AS_COUNTED,
+    IN_FILE,
+    MOST_LISTED,
+    declared_sensor,
+    identify_alone,
+    ranked,
+    reads,
+    sensors_of_count,
+    without_thermal,
+)
+from spectralgpt.bands.catalogue import is_sensor, sensor, sensors
 from spectralgpt.bands.choice import chosen_sensor
 from spectralgpt.bands.evidence import (
     Evidence,
     Identity,
     agrees,
     bands_named,
-    canonical_names,
     quoted,
     refuse_repeated,
     refuse_unnamed,
 )
+from spectralgpt.bands.fitting import can_open, fits_grid
+from spectralgpt.bands.naming import could_count, is_alias, is_auxiliary, notes_on, written_names
+from spectralgpt.bands.renaming import renamed
 from spectralgpt.bands.sensor import Sensor
-from spectralgpt.errors import BandError, argument, counted, did_you_mean
+from spectralgpt.errors import Advice, BandError, argument, counted, did_you_mean, first_few
 
 
 def identify(evidence: Evidence, choice: str | None) -> Identity:
@@ -27,23 +39,24 @@ def identify(evidence: Evidence, choice: str | None) -> Identity:
 
     choice: None: metadata, else names, else wavelengths decide. A sensor, or a TOML file that describes one: the names
     are those of this sensor; a file without names is read in the order of the sensor, if the count fits. A list like
-    `B02,B03`, or `landsat8-toa:B2,B3`: the names of a file without names, or what to take from a file with names.
-    Wavelengths in nm, as a list or a text file: of all bands of the file, in its order.
+    `B02,B03`, or `landsat8-toa:B2,B3`: the names of a file without names, or what to take from a file with names;
+    `B02=blue_1` renames a band. Wavelengths in nm, as a list or a text file: of all bands of the file, in its order.
+
+    Names that only count, like Band 1, Band 2, are no names. Auxiliary layers beside bands (SCL, NDVI) are left out
+    with a warning, as is the suffix of B2_median.
 
     BandError for a repeated, unknown or missing name, for a count that does not fit, and if the sensors that have all
     the names would feed different bands of the model or differ in scale or offset. Where all give them the same
-    meaning, Level-2A is taken with a warning; B10 is in Level-1C only.
+    meaning, Level-2A is taken with a warning; B10 is in Level-1C only. Its advice has been tried on this evidence.
     """
-    found = canonical_names(evidence.names)
-    refuse_repeated([name for name in found if name], evidence.source)
-    if choice is None:
-        return identify_alone(found, evidence)
-    chosen = chosen_sensor(choice)
-    if chosen is not None and chosen.name == "wavelengths":
-        return _by_position(found, chosen, evidence)
-    if chosen is not None:
-        return _of_sensor(found, chosen, choice, evidence)
-    return _listed(found, choice, evidence)
+    try:
+        return _identified(evidence, choice)
+    except BandError as error:
+        if not error.advice:
+            raise
+        working = _working(error.advice, evidence)
+        advice = working or (("bands", "mine.toml"),)
+        raise type(error)(error.found, error.expected, error.do if working else IN_FILE, *advice) from None
 
 
 def bands_of(choice: str | Sequence[Band], count: int, source: str) -> tuple[tuple[Band, ...], Sensor | None]:
@@ -62,6 +75,74 @@ def bands_of(choice: str | Sequence[Band], count: int, source: str) -> tuple[tup
     return bands, None
 
 
+def _identified(evidence: Evidence, choice: str | None) -> Identity:
+    """As `identify`, with advice as it comes to mind."""
+    known, wanted = renamed(evidence, choice)
+    written = written_names(known.names)
+    found = tuple(each.name for each in written)
+    if could_count(found) and not any(all(map(each.knows, filter(None, found))) for each in sensors()):
+        found = (None,) * len(found)  # B1 ... B13
+    chosen = None if wanted is None else chosen_sensor(wanted)
+    notes = () if chosen is not None and chosen.name == "wavelengths" else notes_on(written, known.source)
+    if wanted is not None and chosen is None:
+        refuse_repeated([name for name in found if name], known.source)
+        identity = _listed(found, wanted, known)
+    elif chosen is not None and chosen.name == "wavelengths":
+        identity = _by_position(found, chosen, known)
+    else:
+        identity = _without_auxiliary(found, chosen, wanted, known)
+    return replace(identity, warnings=(*identity.warnings, *notes))
+
+
+def _without_auxiliary(
+    found: tuple[str | None, ...], chosen: Sensor | None, called: str | None, evidence: Evidence
+) -> Identity:
+    """The bands of a file by a sensor, or alone, without auxiliary layers that stand beside bands."""
+    beside = [
+        index
+        for index, name in enumerate(found)
+        if name and is_auxiliary(name) and not (chosen is not None and chosen.knows(name))
+    ]
+    kept = [index for index in range(len(found)) if index not in beside]
+    if not kept:
+        beside, kept = [], list(range(len(found)))
+    names, part = tuple(found[index] for index in kept), evidence.part(kept)
+    refuse_repeated([name for name in names if name], evidence.source)
+    identity = identify_alone(names, part) if chosen is None else _of_sensor(names, chosen, called or "", part)
+    if not beside:
+        return identity
+    listed = first_few([str(evidence.names[index]) for index in beside], MOST_LISTED)
+    return replace(
+        identity,
+        indices=tuple(kept[index] for index in identity.indices),
+        warnings=(*identity.warnings, f"{evidence.source}: left out {listed}: masks, quality or indices, no bands"),
+    )
+
+
+def _working(advice: Sequence[Advice], evidence: Evidence) -> tuple[Advice, ...]:
+    """The advice that identifies the bands; a list of names that several sensors have, with each sensor before it."""
+    working: list[Advice] = []
+    for name, value in advice:
+        text = str(value)
+        if name != "bands" or text.endswith(".toml") or _works(text, evidence):
+            working.append((name, value))
+        elif not is_sensor(text) and ":" not in text:
+            words = [canonical(word) for word in text.split(",")]
+            knowing = [each for each in sensors() if each.names_files and all(map(each.knows, words))]
+            fitting = [each for each in knowing if fits_grid(each, words, evidence.gsd)] or knowing
+            options = [f"{each.name}:{text}" for each in ranked(fitting, words, evidence)]
+            working += [("bands", option) for option in options if _works(option, evidence)]
+    return tuple(dict.fromkeys(working))[:MOST_LISTED]
+
+
+def _works(choice: str, evidence: Evidence) -> bool:
+    try:
+        identity = _identified(evidence, choice)
+    except BandError:
+        return False
+    return not identity.conflicts and can_open(identity.sensor, evidence)
+
+
 def _by_position(found: tuple[str | None, ...], chosen: Sensor, evidence: Evidence) -> Identity:
     """The user gave a wavelength for each band of the file."""
     if len(found) != len(chosen.bands):
@@ -78,33 +159,65 @@ def _of_sensor(found: tuple[str | None, ...], chosen: Sensor, called: str, evide
     everything = tuple(range(len(found)))
     if all(name is None for name in found):
         if len(found) != len(chosen.bands):
-            _refuse_count(len(found), chosen, evidence.source)
+            _refuse_count(chosen, evidence)
         return Identity(chosen.bands, everything, chosen, (), _contradicted(chosen, chosen.bands, evidence))
     refuse_unnamed(found, evidence.source)
     names = tuple(name for name in found if name)
     unknown = [name for name in names if not chosen.knows(name)]
     if unknown:
-        known = [name for name in names if chosen.knows(name)]
-        choose = "Choose the sensor of these bands" + (", or only bands that it has:" if known else "")
-        raise BandError(
-            f"{evidence.source}: found band names {quoted(unknown)}, which {chosen.name} does not have",
-            f"some of: {', '.join(chosen.names)}",
-            f"{did_you_mean(unknown[0], chosen.names)} {choose}".lstrip(),
-            *([("bands", f"{called}:{','.join(known)}")] if known else []),
-        )
+        _refuse_lacking(names, unknown, chosen, called, evidence)
     bands = bands_named(chosen, names, evidence.source)
-    return Identity(bands, everything, chosen, (), _contradicted(chosen, bands, evidence))
+    warnings = _on_another_grid(names, chosen, evidence)
+    return Identity(bands, everything, chosen, warnings, _contradicted(chosen, bands, evidence))
 
 
-def _refuse_count(count: int, chosen: Sensor, source: str) -> None:
-    fitting = [("bands", each.name) for each in sensors() if len(each.bands) == count]
-    choose = "Choose a sensor with that many bands, or list" if fitting else "List"
+def _refuse_lacking(
+    names: Sequence[str], unknown: Sequence[str], chosen: Sensor, called: str, evidence: Evidence
+) -> None:
+    known = without_thermal(chosen, names)
+    choose = "Choose the sensor of these bands" + (", or only bands that it has:" if known else "")
+    advice = f"{called}:{','.join(known)}"
+    sensor_counted, renames = AS_COUNTED.get(len(names), ("", ""))
+    if could_count(names) and chosen.name == sensor_counted:
+        choose, advice = "If the names only count the bands, rename them:", f"{called}:{renames}"
     raise BandError(
-        f"{source}: found {counted(count, 'band')} without names",
+        f"{evidence.source}: found band names {quoted(unknown[:MOST_LISTED])}, which {chosen.name} does not have",
+        f"some of: {', '.join(chosen.names)}",
+        f"{did_you_mean(unknown[0], chosen.names)} {choose}".lstrip(),
+        *([("bands", advice)] if known else []),
+    )
+
+
+def _on_another_grid(names: Sequence[str], chosen: Sensor, evidence: Evidence) -> tuple[str, ...]:
+    """A warning where the pixels are not the chosen sensor's, but those of others that read the names differently."""
+    if evidence.metadata == chosen.name or fits_grid(chosen, names, evidence.gsd):
+        return ()
+    others = [
+        each
+        for each in sensors()
+        if each.names_files
+        and all(map(each.knows, names))
+        and fits_grid(each, names, evidence.gsd)
+        and reads(each, names) != reads(chosen, names)
+    ]
+    if not others:
+        return ()
+    listed = first_few([each.name for each in ranked(others, names, evidence)], MOST_LISTED)
+    return (
+        f"{evidence.source}: found pixels of {evidence.gsd:.3g} m, which {chosen.name} does not have; unless the image "
+        f"was resampled, its bands may be those of {listed}, which read the names differently",
+    )
+
+
+def _refuse_count(chosen: Sensor, evidence: Evidence) -> None:
+    count = len(evidence.names)
+    fitting = sensors_of_count(count, evidence)
+    listing = "list the names in the order of the file, separated by commas"
+    raise BandError(
+        f"{evidence.source}: found {counted(count, 'band')} without names",
         f"the {len(chosen.bands)} of {chosen.name} ({', '.join(chosen.names)})",
-        f"{choose} the names in the order of the file:",
+        f"{listing.capitalize()}, or choose a sensor with that many bands:" if fitting else listing.capitalize(),
         *fitting,
-        ("bands", "B02,B03,..."),
     )
 
 
@@ -153,7 +266,9 @@ def _naming(words: tuple[str, ...], chosen: Sensor | None, choice: str, evidence
             f"{len(names)}, as in {given}",
             "Name all bands of the file, in its order",
         )
-    named = Evidence(words, given if chosen is None else evidence.source, evidence.metadata)
+    named = replace(
+        evidence, names=words, source=given if chosen is None else evidence.source, wavelengths=(), fwhms=()
+    )
     return (
         identify_alone(names, named) if chosen is None else _of_sensor(names, chosen, choice.partition(":")[0], named)
     )
@@ -169,12 +284,7 @@ def _selected(
         for index, name in enumerate(found)
         if name and (name in wanted or (chosen.knows(name) if chosen else is_alias(name)))
     ]
-    part = replace(
-        evidence,
-        names=tuple(evidence.names[index] for index in kept),
-        wavelengths=tuple(evidence.wavelengths[index] for index in kept) if evidence.wavelengths else (),
-        fwhms=tuple(evidence.fwhms[index] for index in kept) if evidence.fwhms else (),
-    )
+    part = evidence.part(kept)
     names = tuple(found[index] for index in kept)
     identity = identify_alone(names, part) if chosen is None else _of_sensor(names, chosen, called, part)
     return replace(

@@ -37,6 +37,11 @@ class Sensor:
     def names(self) -> tuple[str, ...]:
         return tuple(band.name for band in self.bands)
 
+    @property
+    def is_scaled(self) -> bool:
+        """Whether its stored numbers become reflectance without metadata."""
+        return self.scale is not None and self.offset is not None
+
     def knows(self, name: str) -> bool:
         """Whether a band has this name or alias."""
         return self._find(name) is not None
@@ -64,9 +69,10 @@ class Sensor:
 
 @lru_cache(maxsize=8192)
 def spelled(name: str) -> str:
-    """The spelling in which names are compared: `canonical` in lower case, `red-edge` like `Red Edge`, `458.90 nm` like
-    `458.9_nm`.
+    """The spelling in which names are compared: `canonical` in lower case, `red-edge` like `Red Edge`, `SWIR_1` like
+    `swir1`, `458.90 nm` like `458.9_nm`.
     """
     word = canonical(name)
     measured = re.fullmatch(r"(\d+(?:\.\d*)?)\s*nm", word, re.IGNORECASE)
-    return re.sub(r"[\s_-]+", "_", f"{float(measured[1]):.10g} nm" if measured else word).casefold()
+    one = re.sub(r"[ _-]+", "_", f"{float(measured[1]):.10g} nm" if measured else word).casefold()
+    return re.sub(r"(?<=[^\W\d_])_(?=[^\W_])", "", one)

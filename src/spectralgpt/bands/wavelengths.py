@@ -20,6 +20,9 @@ MICROMETRES = 20
 LONE_FWHM = 10.0
 """FWHM (nm) of a band without neighbours: that of most imaging spectrometers."""
 
+GUESSED_WIDEST = 0.05
+"""A guessed FWHM is at most this share of the wavelength: the gap between the bands of a camera is not their width."""
+
 
 def bands_at(
     sensor: str, wavelengths: Sequence[float | int], fwhm: Sequence[float | int] | None = None
@@ -68,12 +71,16 @@ def widths(centres: Sequence[float]) -> list[float]:
     """Likely FWHM (nm) of bands at these wavelengths: half the distance between the two neighbours.
 
     Neighbours are those by wavelength, whatever the order, as overlapping detectors step back; a repeated wavelength
-    counts once. At the ends it is the distance to the only neighbour; 10 nm for a single band.
+    counts once. At the ends it is the distance to the only neighbour; 10 nm for a single band. At most 5 % of the
+    wavelength.
     """
     each = sorted(set(centres))
     steps = [after - before for before, after in itertools.pairwise(each)] or [LONE_FWHM]
     around = zip([steps[0], *steps], [*steps, steps[-1]], strict=True)
-    of = {centre: (before + after) / 2 for centre, (before, after) in zip(each, around, strict=False)}
+    of = {
+        centre: min((before + after) / 2, GUESSED_WIDEST * centre)
+        for centre, (before, after) in zip(each, around, strict=False)
+    }
     return [of[centre] for centre in centres]
 
 

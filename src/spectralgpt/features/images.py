@@ -228,6 +228,5 @@ def _check_lengths(data: LabelledSet, rows: Sequence[Float32[np.ndarray, " value
                 f"{data.source}: {data.samples[0].name} has a vector of {len(rows[0])} values, "
                 f"{data.samples[index].name} one of {len(row)}",
                 "images with the same bands",
-                "Choose bands that all of them have with",
-                ("bands", "B02,B03,..."),
+                "List the bands that all of them have in the argument `bands`",
             )

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,8 +22,11 @@ from spectralgpt.raster import Footprint
 TABLE_SUFFIXES = (".parquet", ".csv")
 """Endings of a table of vectors."""
 
-TABLE_MARK = b"spectralgpt"
-"""Key of a Parquet table's mark in its metadata."""
+CSV_COMMON = {"fingerprint": "", "rules": ""}
+"""Columns of a table of `embed` with one value for all rows."""
+
+LONGEST_ROW = 2**20
+"""Bytes of a row of CSV at most: vectors have some hundred values."""
 
 ROWS_TOGETHER = 1024
 """Rows of a row group: a reader of a few rows reads no more than these."""
@@ -45,34 +49,37 @@ def is_table(target: Path) -> bool:
     return target.suffix.lower() in TABLE_SUFFIXES
 
 
-def check_table_target(target: Path, mark: str, paths: Container[str]) -> None:
-    """TargetError where the target could not be written, or is a file that this command did not write before.
+def is_own_csv(target: Path, paths: Container[str]) -> bool:
+    """Whether a file is a CSV table of vectors of these images, as CSV has no place for a mark: by its columns, and by
+    the paths in its first and its last row."""
+    try:
+        with open(target, "rb") as file:
+            first = list(csv.reader([file.readline().decode(), file.readline().decode()]))
+            file.seek(max(0, os.path.getsize(target) - LONGEST_ROW))
+            last = next(csv.reader([file.read().decode(errors="replace").splitlines()[-1]]))
+    except (OSError, UnicodeDecodeError, csv.Error, IndexError, StopIteration):
+        return False
+    if len(first) < 2 or not first[1] or not last:
+        return False
+    header = first[0]
+    ours = _columns(len(header) - len(_columns(0, CSV_COMMON)), CSV_COMMON)
+    return header == ours and first[1][0] in paths and last[0] in paths
 
-    mark: what a table of the same command and sources says of itself. paths: of the images; by the first one in it a
-    CSV, which has no place for a mark, is recognized.
-    """
-    if target.is_dir():
-        raise TargetError(f"{target}: is a folder", do="Give the name of a file inside it")
-    if not target.parent.is_dir():
-        raise TargetError(f"{target}: the folder {target.parent} does not exist", do="Create it first")
-    if target.exists() and not _is_ours(target, mark, paths):
-        raise TargetError(
-            f"{target}: exists, and is not the result of an earlier run of this command on the same sources",
-            do="Choose another name, or remove it first",
-        )
 
-
-def write_vectors(target: Path, rows: Iterable[VectorRow], values: int, common: Mapping[str, Any], mark: str) -> int:
+def write_vectors(
+    target: Path, rows: Iterable[VectorRow], values: int, common: Mapping[str, Any], tags: Mapping[str, str]
+) -> int:
     """Write the table by atomic write and return the number of rows.
 
-    values: per vector. common: columns with one value for all rows, like the fingerprint. mark: stored with a Parquet
-    table. Parquet has the outline as the geometry of GeoParquet 1.1.0 (WKB, OGC:CRS84) and the vector as one list
-    column; CSV has the outline as WKT and a column per value. TargetError when the disk refuses.
+    values: per vector. common: columns with one value for all rows, like the fingerprint. tags: the metadata of a
+    Parquet table; CSV has no place for them. Parquet has the outline as the geometry of GeoParquet 1.1.0 (WKB,
+    OGC:CRS84) and the vector as one list column; CSV has the outline as WKT and a column per value. TargetError when
+    the disk refuses.
     """
     kind = _Parquet if target.suffix.lower() == ".parquet" else _Csv
     count = 0
     try:
-        with atomic_write(target) as file, closing(kind(file, values, common, mark)) as writer:
+        with atomic_write(target) as file, closing(kind(file, values, common, tags)) as writer:
             for together in _batches(rows):
                 writer.rows(together)
                 count += len(together)
@@ -97,7 +104,7 @@ def _batches(rows: Iterable[VectorRow]) -> Iterator[list[VectorRow]]:
 class _Parquet:
     """GeoParquet 1.1.0, without a bounding-box column."""
 
-    def __init__(self, file: BinaryIO, values: int, common: Mapping[str, Any], mark: str):
+    def __init__(self, file: BinaryIO, values: int, common: Mapping[str, Any], tags: Mapping[str, str]):
         fields = [
             pa.field("path", pa.string()),
             pa.field("geometry", pa.binary()),
@@ -111,7 +118,7 @@ class _Parquet:
         # which is known only then. No crs: longitude and latitude, OGC:CRS84.
         geometry = {"encoding": "WKB", "geometry_types": ["Polygon"]}
         geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}}
-        self._schema = pa.schema(fields, metadata={TABLE_MARK: mark, b"geo": json.dumps(geo)})
+        self._schema = pa.schema(fields, metadata={**tags, "geo": json.dumps(geo)})
         self._writer = pq.ParquetWriter(file, self._schema, compression="zstd")
 
     def rows(self, rows: Sequence[VectorRow]) -> None:
@@ -131,7 +138,7 @@ class _Parquet:
 
 
 class _Csv:
-    def __init__(self, file: BinaryIO, values: int, common: Mapping[str, Any], mark: str):
+    def __init__(self, file: BinaryIO, values: int, common: Mapping[str, Any], tags: Mapping[str, str]):
         self._file, self._common = file, common
         self._write([_columns(values, common)])
 
@@ -163,15 +170,3 @@ def _columns(values: int, common: Mapping[str, Any]) -> list[str]:
 
 def _lists(vectors: Float32[np.ndarray, "row value"]) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float32()), vectors.shape[1])
-
-
-def _is_ours(target: Path, mark: str, paths: Container[str]) -> bool:
-    try:
-        if target.suffix.lower() == ".parquet":
-            return (pq.read_schema(target).metadata or {}).get(TABLE_MARK) == mark.encode()
-        with open(target, newline="", encoding="utf-8") as file:
-            reader = csv.reader(file)
-            header, row = next(reader, []), next(reader, [])
-    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException):
-        return False
-    return header[:4] == _columns(0, {}) and bool(row) and row[0] in paths

@@ -197,7 +197,7 @@ class Backbone(nn.Module):
 
     def _tokens(self, cube: Cube) -> Float[Tensor, "batch token value"]:
         patch = self.config.patch
-        return to_tokens(to_slots_of_groups(pad(cube.filled(), patch, cube.scaling.fill), cube.bands), patch)
+        return to_tokens(to_slots_of_groups(cube.in_patches(patch), cube.bands), patch)
 
     def _present(self, cube: Cube) -> Bool[Tensor, "batch token"] | None:
         """Which tokens have a valid pixel; None: all. Padding makes no token absent: each patch at the border contains

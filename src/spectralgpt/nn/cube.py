@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spectralgpt.bands import Alignment, Band, BandSet, align
 from spectralgpt.errors import RasterError
+from spectralgpt.nn.filling import filled_patches
 from spectralgpt.nn.normalization import Normalization, Scaling
 from spectralgpt.nn.pipeline import fixed_scaling, normalized, reflectance
 from spectralgpt.nn.stored_images import Feeding, StoredImages
@@ -62,8 +63,13 @@ class Cube:
         return n, t, b, h, w
 
     def filled(self) -> Float[Tensor, "batch date band height width"]:
-        """The values, with the fill where not valid."""
+        """The values, with a constant where not valid, to be shown or compared; models take `in_patches`."""
         return self.values if self.valid is None else torch.where(self.valid, self.values, self.scaling.fill)
+
+    def in_patches(self, patch: int) -> Float[Tensor, "batch date band rows columns"]:
+        """The values padded to whole patches, as models take them: what is not valid is filled from the valid pixels
+        of its own patch (`filled_patches`)."""
+        return filled_patches(self.values, self.valid, self.bands, patch, self.scaling.fill)
 
     def reflectance(self) -> Float[Tensor, "batch date band height width"]:
         """The values in reflectance; NaN where not valid."""

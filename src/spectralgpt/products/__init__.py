@@ -13,17 +13,22 @@ from spectralgpt.products.format import (
     looks_like_image,
 )
 from spectralgpt.products.opening import open_raster
+from spectralgpt.products.source_files import SourceFiles, source_files
+from spectralgpt.products.targets import check_replacing
 
 __all__ = [
     "CloudCode",
     "Format",
+    "SourceFiles",
     "all_formats",
     "archive_suffixes",
     "as_pixels",
+    "check_replacing",
     "cloud_options",
     "format_of_file",
     "image_suffixes",
     "is_product_folder",
     "looks_like_image",
     "open_raster",
+    "source_files",
 ]

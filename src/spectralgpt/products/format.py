@@ -45,8 +45,9 @@ class Format:
     gives for a file, or None. suffixes: endings (lower case) of its images in folders. archives: endings of
     archives that may hold its products. named: further endings of paths that a user may give as an image. claims:
     whether a file is its image, where the ending does not decide. claims_folder: whether a folder with these file
-    names is one product. owns_neighbours: whether images beside its file belong to it. single: whether its files
-    may be the bands of a folder. clouds: the cloud layers of its products.
+    names is one product. named_files: the files that one of its files names and that are read with it, like the
+    sources of a VRT; none for other files. owns_neighbours: whether images beside its file belong to it. single:
+    whether its files may be the bands of a folder. clouds: the cloud layers of its products.
     """
 
     title: str
@@ -57,6 +58,7 @@ class Format:
     named: tuple[str, ...] = ()
     claims: Callable[[str], bool] | None = None
     claims_folder: Callable[[str, Sequence[str]], bool] = _no_folder
+    named_files: Callable[[str], Iterable[str]] | None = None
     owns_neighbours: bool = False
     single: bool = True
     clouds: tuple[CloudCode, ...] = ()

@@ -15,6 +15,7 @@ from rasterio.transform import from_gcps
 
 from spectralgpt.bands import NUMBERED, canonical
 from spectralgpt.errors import RasterError
+from spectralgpt.products.added import added_in_name, added_in_tags
 from spectralgpt.products.product import StoredBand
 from spectralgpt.products.tiff import end_of_tags
 from spectralgpt.raster.grid import Grid, applied
@@ -84,9 +85,9 @@ def single_band(path: str) -> tuple[StoredBand, Header]:
 
 
 def band_in(stem: str) -> str | None:
-    """The band in a file's name: its last part of the form B02 or B8A, as it is written there."""
+    """The band in a file's name: its last part of the form B02 or B8A, in capitals, as a lower-case b only counts."""
     parts = [part for part in re.split(r"[^0-9A-Za-z]+", stem) if BAND_IN_NAME.fullmatch(part)]
-    return parts[-1] if parts else None
+    return parts[-1].upper() if parts else None
 
 
 def number_in(text: str | None, what: str, default: float, source: str) -> float:
@@ -162,6 +163,7 @@ def _stored_bands(path: str, dataset: DatasetReader, bands: list[int], grid: Gri
     alpha = [i + 1 for i in range(dataset.count) if i not in bands]
     # GDAL reports 1 and 0 for a file that states neither
     stated = any(dataset.scales[i] != 1 or dataset.offsets[i] != 0 for i in bands)
+    tags, in_name = dataset.tags(), added_in_name(path)
     return tuple(
         StoredBand(
             path=os.path.abspath(path) if os.path.exists(path) else path,
@@ -175,6 +177,7 @@ def _stored_bands(path: str, dataset: DatasetReader, bands: list[int], grid: Gri
             masked=_has_mask(dataset.mask_flag_enums[i]),
             alpha=alpha[0] if alpha else 0,
             wavelength=_wavelength(dataset, i),
+            added=added_in_tags(tags, dataset.tags(i + 1), dataset.descriptions[i]) or in_name,
         )
         for i in bands
     )

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from spectralgpt.bands import Evidence, Identity, choice_count, identify, is_list, is_sensor, sensor_in_name
 from spectralgpt.days import day_of
 from spectralgpt.errors import BandError, RasterError, first_few
 from spectralgpt.products.format import cloud_options, read_product
+from spectralgpt.products.layers import with_layers_of_bands
 from spectralgpt.products.nodata import GivenNodata
 from spectralgpt.products.product import Product
-from spectralgpt.products.units import layers_of
+from spectralgpt.products.units import layers_of, offset_notes
 from spectralgpt.raster.clouds import CloudLayer
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.layer import Layer
 from spectralgpt.raster.tags import SENSOR_TAG
-
-THERMAL_FROM = 3000.0
-"""nm. Above it, a band measures the heat that the ground emits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ def open_image(source: str, choice: str | None, nodata: GivenNodata) -> Image:
     RasterError for files that are missing or that do not fit together.
     """
     path, day = path_and_date(source)
-    product = read_product(path, choice_count(choice))
+    product = with_layers_of_bands(read_product(path, choice_count(choice)))
     if choice is None and product.sensor is not None and not is_sensor(product.sensor):
         raise BandError(
             f"{path}: found a product of {product.sensor}",
             "one of the known sensors",
-            "Describe its bands in a sensor file:",
+            "Describe its bands in a sensor file (name, wavelength, fwhm and gsd of each, scale and offset):",
             ("bands", "mine.toml"),
         )
     identity = identify(_evidence(path, product), choice)
@@ -61,18 +61,24 @@ def open_image(source: str, choice: str | None, nodata: GivenNodata) -> Image:
         left_out = ()
     chosen = [product.bands[index] for index in identity.indices]
     grid = _finest(path, [band.grid for band in chosen])
-    layers, units = layers_of(path, chosen, identity, grid, nodata)
+    taken = product.day if day is None else day
+    layers, units = layers_of(path, product.bands, identity, grid, nodata)
     return Image(
         source=path,
         layers=layers,
         grid=grid,
-        day=product.day if day is None else day,
+        day=taken,
         identity=identity,
         clouds=product.clouds,
         other_clouds=product.other_clouds,
         tags=product.tags,
         facts=(*product.facts, *units, *left_out),
-        warnings=(*product.warnings, *identity.warnings, *nodata.warnings(path, layers)),
+        warnings=(
+            *product.warnings,
+            *identity.warnings,
+            *nodata.warnings(path, layers),
+            *offset_notes(path, chosen, layers, identity, taken),
+        ),
     )
 
 
@@ -92,6 +98,9 @@ def _evidence(path: str, product: Product) -> Evidence:
         metadata=metadata,
         wavelengths=tuple(wavelengths) if len(wavelengths) == count else (),
         fwhms=tuple(fwhms) if len(fwhms) == count else (),
+        gsd=min((band.grid.gsd for band in product.bands if math.isfinite(band.grid.gsd)), default=math.nan),
+        dtype=np.result_type(*(band.dtype for band in product.bands)).name if count else None,
+        is_scaled=count > 0 and all(band.scale is not None for band in product.bands),
     )
 
 
@@ -101,10 +110,9 @@ def _reflective(identity: Identity) -> tuple[Identity, tuple[str, ...]]:
     A panchromatic band is twice as fine as the others and would set the grid for all; thermal bands hold no
     reflectance. No model takes either.
     """
-    known = identity.sensor
-    pan = known.band("pan") if known.knows("pan") else None
-    thermal = [band for band in identity.bands if band.wavelength > THERMAL_FROM]
-    kept = [index for index, band in enumerate(identity.bands) if band != pan and band not in thermal]
+    pan = [band for band in identity.bands if band.is_panchromatic]
+    thermal = [band for band in identity.bands if band.is_thermal]
+    kept = [index for index, band in enumerate(identity.bands) if band not in pan and band not in thermal]
     if not kept or len(kept) == len(identity.bands):
         return identity, ()
     left_out = [
@@ -113,7 +121,7 @@ def _reflective(identity: Identity) -> tuple[Identity, tuple[str, ...]]:
             if thermal
             else []
         ),
-        *([f"panchromatic band ({pan.name})"] if pan is not None and pan in identity.bands else []),
+        *([f"panchromatic band ({', '.join(band.name for band in pan)})"] if pan else []),
     ]
     bands = tuple(identity.bands[index] for index in kept)
     indices = tuple(identity.indices[index] for index in kept)
@@ -125,7 +133,7 @@ def _refuse_missing(path: str, product: Product, identity: Identity) -> None:
     missing = [(name, file) for name, file in product.missing if name not in cloud_options()]
     if missing:
         listed = first_few([f"{name} ({file})" for name, file in missing], 4)
-        present = ",".join(band.name for band in identity.bands)
+        present = ",".join(band.name for band in _reflective(identity)[0].bands)
         raise RasterError(
             f"{path}: the metadata list files that are missing: {listed}",
             "",

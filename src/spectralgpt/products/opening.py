@@ -3,8 +3,10 @@
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 from spectralgpt.errors import RasterError
+from spectralgpt.plain import as_text
 from spectralgpt.products.image import open_image
 from spectralgpt.products.masking import with_clouds
 from spectralgpt.products.nodata import given_nodata
@@ -18,12 +20,12 @@ StrPath = str | os.PathLike[str]
 def open_raster(
     source: StrPath | Sequence[StrPath],
     *,
-    bands: str | None = None,
-    dates: str | None = None,
+    bands: str | Sequence[str | float | int] | None = None,
+    dates: str | date | Sequence[str | date] | None = None,
     gsd: float | int | None = None,
     aoi: StrPath | None = None,
-    clouds: StrPath | None = None,
-    nodata: str | float | int | None = None,
+    clouds: StrPath | Sequence[StrPath] | None = None,
+    nodata: str | float | int | Sequence[str | float | int] | None = None,
 ) -> Raster:
     """Open an image: a file, a product, a folder of single-band files, or several of these as the dates of one place.
 
@@ -36,7 +38,7 @@ def open_raster(
     outside are not valid. clouds: scl, qa or fmask for the product's own layer, or a raster (one per date, separated by
     commas) that is not 0 in clouds; pixels in clouds are not valid. nodata: stored value of pixels without data, in
     addition to what the file declares, or several like 0,-9999; none ignores what the file declares (none,-9999
-    replaces it). Masks and alpha bands count in any case.
+    replaces it). Masks and alpha bands count in any case. Every list is a text with commas or a list.
 
     BandError when bands are unnamed, unknown, repeated, or could be of several sensors; OptionError when an option does
     not fit the image; RasterError for anything else that is wrong with a file.
@@ -44,15 +46,15 @@ def open_raster(
     sources = [source] if isinstance(source, str | os.PathLike) else list(source)
     if not sources:
         raise RasterError("found no image", "at least one path")
-    given = given_nodata(nodata)
-    images = [open_image(os.fspath(each), bands, given) for each in sources]
+    given = given_nodata(as_text(nodata))
+    images = [open_image(os.fspath(each), as_text(bands), given) for each in sources]
     if clouds is not None:
-        images = with_clouds(images, os.fspath(clouds))
+        images = with_clouds(images, os.fspath(as_text(clouds)))
     images = sorted_by_date(images)
     if dates is not None:
-        images = of_dates(images, dates)
+        images = of_dates(images, str(as_text(dates)))
+    refuse_other_bands(images)
     for image in images[1:]:
-        refuse_other_bands(images[0], image)
         refuse_elsewhere(images[0], image)
     raster = stacked(images, masked=clouds is not None)
     if given.text:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spectralgpt.days import UNKNOWN
+from spectralgpt.products.added import Added
 from spectralgpt.raster.clouds import CloudLayer
 from spectralgpt.raster.grid import Grid
 
@@ -14,7 +15,8 @@ class StoredBand:
     path: what GDAL opens, absolute for a file. index: in the file, from 1. name: as the product writes it, None without
     one. scale, offset: reflectance = stored x scale + offset, None where neither file nor metadata state them. nodata:
     the stored value of pixels that were not measured. masked: whether the file also has a mask for this band. alpha:
-    index of the file's alpha band, 0 without one. wavelength, fwhm: nm, None where not stated.
+    index of the file's alpha band, 0 without one. wavelength, fwhm: nm, None where not stated. added: what tags or
+    names state about the 1000 that Sentinel-2's products add; it counts where no offset is stated.
     """
 
     path: str
@@ -29,6 +31,7 @@ class StoredBand:
     alpha: int = 0
     wavelength: float | None = None
     fwhm: float | None = None
+    added: Added | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spectralgpt.bands import Band
+from spectralgpt.bands import Band, is_sensor
 from spectralgpt.days import UNKNOWN, day_of, iso_date
 from spectralgpt.errors import RasterError, argument
 from spectralgpt.products.image import Image
@@ -49,21 +49,28 @@ def of_dates(images: list[Image], dates: str) -> list[Image]:
     return [image for image in images if image.day in wanted]
 
 
-def refuse_other_bands(first: Image, other: Image) -> None:
-    """RasterError when a date has other bands than the first."""
+def refuse_other_bands(images: Sequence[Image]) -> None:
+    """RasterError, with the bands that all have, when a date has other bands than the first."""
+    first = images[0]
+    other = next((image for image in images if set(image.identity.bands) != set(first.identity.bands)), None)
+    if other is None:
+        return
     one, two = (set(image.identity.bands) for image in (first, other))
-    if one != two:
 
-        def listed(image: Image, bands: set[Band]) -> str:
-            return ", ".join(f"{band.sensor} {band.name}" for band in image.identity.bands if band in bands) or "none"
+    def listed(image: Image, bands: set[Band]) -> str:
+        return ", ".join(f"{band.sensor} {band.name}" for band in image.identity.bands if band in bands) or "none"
 
-        raise RasterError(
-            f"{other.source}: found other bands than in {first.source} (only here: {listed(other, two - one)}; only "
-            f"there: {listed(first, one - two)})",
-            "the same bands on all dates",
-            "Choose bands that all dates have, like",
-            ("bands", "B02,B03,..."),
-        )
+    common = ",".join(
+        band.name for band in first.identity.bands if all(band in image.identity.bands for image in images)
+    )
+    known = is_sensor(first.identity.sensor.name)
+    raise RasterError(
+        f"{other.source}: found other bands than in {first.source} (only here: {listed(other, two - one)}; only "
+        f"there: {listed(first, one - two)})",
+        "the same bands on all dates",
+        "Choose the bands that all dates have:" if common else "Give dates of one sensor with the same bands",
+        *([("bands", f"{first.identity.sensor.name}:{common}" if known else common)] if common else []),
+    )
 
 
 def refuse_elsewhere(first: Image, other: Image) -> None:

@@ -8,9 +8,12 @@ import numpy as np
 from jaxtyping import Shaped
 
 from spectralgpt.bands import Band, Identity
+from spectralgpt.bands.fitting import DARK
 from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN
-from spectralgpt.errors import RasterError
+from spectralgpt.errors import RasterError, argument, first_few
+from spectralgpt.products.added import SENTINEL_2, offset_facts, possible
+from spectralgpt.products.filling import with_fill_rules
 from spectralgpt.products.nodata import GivenNodata
 from spectralgpt.products.product import StoredBand
 from spectralgpt.raster.grid import Grid
@@ -19,22 +22,22 @@ from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.sampling import everything, sample
 
-DARK = 0.1
-"""Types that cannot reach this reflectance do not follow the sensor's convention: bytes are not reflectance x 10000."""
-
 
 def layers_of(
-    path: str, chosen: Sequence[StoredBand], identity: Identity, grid: Grid, nodata: GivenNodata
+    path: str, stored: Sequence[StoredBand], identity: Identity, grid: Grid, nodata: GivenNodata
 ) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
-    """The bands with scale and offset, and one line on where these come from.
+    """The bands that are read, with scale and offset, and one line on where these come from. stored: all bands.
 
-    They are the file's own, else 1 and 0 for reflectance in floats, else the sensor's. RasterError for digital numbers
-    without any of these.
+    Scale and offset are the file's own, else 1 and 0 for reflectance in floats, else the sensor's. RasterError for
+    digital numbers without any of these.
     """
+    chosen = [stored[index] for index in identity.indices]
     layers = tuple(
-        nodata.applied(_layer(stored, band, identity)) for stored, band in zip(chosen, identity.bands, strict=True)
+        nodata.applied(_layer(one, band, identity)) for one, band in zip(chosen, identity.bands, strict=True)
     )
-    unstated = [index for index, stored in enumerate(chosen) if stored.scale is None and stored.offset is None]
+    if nodata.declared:
+        layers = with_fill_rules(layers, stored, identity)
+    unstated = [index for index, one in enumerate(chosen) if one.scale is None and one.offset is None]
     if not unstated:
         return layers, (f"scale and offset from the metadata of {path}",)
     floats = tuple(layers[index] for index in unstated if np.dtype(layers[index].dtype).kind == "f")
@@ -46,14 +49,43 @@ def layers_of(
         raise RasterError(
             f"{path}: found digital numbers ({layers[unstated[0]].dtype}) of {known.name} without scale and offset",
             "reflectance, or metadata that declare how the numbers become reflectance",
-            "Give the product's folder with its metadata, or a sensor file with scale and offset:",
+            "Give the product's folder with its metadata, or describe its bands in a sensor file (name, wavelength, "
+            "fwhm and gsd of each, scale and offset):",
             ("bands", "mine.toml"),
         )
+    every = [(index, chosen[index].added) for index in unstated if known.name in SENTINEL_2]
+    added = {index: each for index, each in every if each is not None}
+    offsets = {index: added[index].offset(known.scale) if index in added else known.offset for index in unstated}
     scaled = tuple(
-        replace(layer, scale=known.scale, offset=known.offset) if index in unstated else layer
+        replace(layer, scale=known.scale, offset=offsets[index]) if index in unstated else layer
         for index, layer in enumerate(layers)
     )
-    return scaled, (f"scale {known.scale:g} and offset {known.offset:g} by the convention of {known.name}",)
+    if not added:
+        return scaled, (f"scale {known.scale:g} and offset {known.offset:g} by the convention of {known.name}",)
+    names = [band.name for band in identity.bands]
+    others = [names[index] for index in unstated if index not in added]
+    return scaled, (
+        f"scale {known.scale:g} by the convention of {known.name}",
+        *offset_facts([(names[index], each) for index, each in added.items()], known.scale),
+        *([f"offset {known.offset:g} of {first_few(others, 6)} by the convention of {known.name}"] if others else []),
+    )
+
+
+def offset_notes(
+    path: str, chosen: Sequence[StoredBand], layers: Sequence[Layer], identity: Identity, day: int
+) -> tuple[str, ...]:
+    """What a user should know where nothing states whether Sentinel-2's values include 1000, or metadata disagree."""
+    if identity.sensor.name not in SENTINEL_2:
+        return ()
+    pairs = [(stored, layer) for stored, layer in zip(chosen, layers, strict=True) if layer.offset == 0]
+    if any(stored.offset is None and stored.added is None and layer.scale != 1 for stored, layer in pairs):
+        return possible(path, day, f"a sensor file with offset = -0.1, {argument('bands', 'mine.toml')}")
+    ignored = [stored.added for stored, _ in pairs if stored.offset is not None and stored.added is not None]
+    return tuple(
+        f"{path}: read without offset, as it declares a scale and none, although {added.number:g} was added by "
+        f"{added.source}"
+        for added in [each for each in ignored if each.number][:1]
+    )
 
 
 def _layer(stored: StoredBand, band: Band, identity: Identity) -> Layer:

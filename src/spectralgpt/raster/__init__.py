@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from spectralgpt.raster.footprint import Footprint, footprint
 from spectralgpt.raster.grid import Grid
+from spectralgpt.raster.marks import ResultMark, without_mark
 from spectralgpt.raster.one_date import OneDate
 from spectralgpt.raster.overview import overview
 from spectralgpt.raster.pixels import Pixels
@@ -11,7 +12,7 @@ from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.readable import Readable
 from spectralgpt.raster.tags import DATE_TAG, SENSOR_TAG
 from spectralgpt.raster.window import Window
-from spectralgpt.raster.writing import CogWriter, Profile, check_target, refuse_overwriting, write_raster
+from spectralgpt.raster.writing import CogWriter, Profile, check_target, write_raster
 
 __all__ = [
     "DATE_TAG",
@@ -24,11 +25,12 @@ __all__ = [
     "Profile",
     "Raster",
     "Readable",
+    "ResultMark",
     "Window",
     "check_target",
     "footprint",
     "overview",
-    "refuse_overwriting",
+    "without_mark",
     "write_raster",
 ]
 

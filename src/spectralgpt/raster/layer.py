@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spectralgpt.bands import Band
+from spectralgpt.raster.fill import FillRule
 from spectralgpt.raster.grid import Grid
 
 
@@ -12,7 +13,8 @@ class Layer:
 
     index: in the file, from 1. nodata: the stored value of pixels that were not measured. masked: whether the file
     also has a mask of this band. alpha: index of the file's alpha band, 0 without one; its zeros are not valid.
-    more_nodata: further stored values of pixels that were not measured, given by the user.
+    more_nodata: further stored values of pixels that were not measured, given by the user. fill: which pixels are not
+    valid although no metadata say so; None without such a rule.
     """
 
     path: str
@@ -26,3 +28,4 @@ class Layer:
     masked: bool
     alpha: int
     more_nodata: tuple[float, ...] = ()
+    fill: FillRule | None = None

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -86,15 +87,17 @@ def measured(
     values: Shaped[np.ndarray, "date band row column"], nodata: Sequence[float | int | None]
 ) -> Bool[np.ndarray, "date band row column"] | None:
     """Where a value is finite, below LARGEST_MEASURED, and not its band's nodata; None where all are."""
+    marks = _marks(tuple(nodata), values.dtype)
+    if _are_measured(values, marks):
+        return None
     true: np.ndarray | None = None
     if values.dtype.kind == "f":
         true = np.isfinite(values) if values.dtype.itemsize < 4 else np.abs(values) < LARGEST_MEASURED
-    marks = [_stored(marked, values.dtype) for marked in nodata]
     if marks and marks[0] is not None and all(stored == marks[0] for stored in marks):
         here = values != marks[0]  # the usual case, in one pass
         if not here.all():
             true = here if true is None else true & here
-        marks = []
+        marks = ()
     for band, stored in enumerate(marks):
         if stored is None:
             continue
@@ -104,6 +107,27 @@ def measured(
                 true = np.ones(values.shape, bool)
             true[:, band] &= here
     return None if true is None or true.all() else true
+
+
+def _are_measured(values: Shaped[np.ndarray, "date band row column"], marks: tuple[Any, ...]) -> bool:
+    """Whether the range of the values alone shows that all are measured, which is the usual case: no pass over an array
+    is faster than its smallest value. False where it does not show it, and with NaN."""
+    known = [mark for mark in marks if mark is not None]
+    floats = values.dtype.kind == "f"
+    if not (values.size and (known or floats)):
+        return not floats or not values.size
+    low = values.min()
+    if not floats and all(mark < low for mark in known):
+        return True
+    high = values.max()
+    # as Python's numbers: a half float cannot hold the limit
+    within = not floats or -LARGEST_MEASURED < float(low) <= float(high) < LARGEST_MEASURED
+    return within and all(mark < low or mark > high for mark in known)
+
+
+@lru_cache(maxsize=256)
+def _marks(nodata: tuple[float | int | None, ...], dtype: np.dtype[Any]) -> tuple[Any, ...]:
+    return tuple(_stored(marked, dtype) for marked in nodata)
 
 
 def _stored(nodata: float | int | None, dtype: np.dtype[Any]) -> Any:

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from itertools import groupby
+from functools import partial
+from itertools import chain, groupby
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +19,7 @@ from spectralgpt.days import iso_date
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.area import Area
 from spectralgpt.raster.clouds import CloudLayer, layer_says_cloudy
+from spectralgpt.raster.fill import FillRule, any_of, filled
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS, Handles
 from spectralgpt.raster.layer import Layer
@@ -68,6 +69,10 @@ class Raster:
     conflicts: tuple[str, ...] = ()
     given_nodata: str = ""
     _handles: Handles = field(default_factory=Handles, repr=False, compare=False)
+    _files: tuple[tuple["FileBands", ...], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_files", tuple(map(_by_file, self.layers)))
 
     @property
     def bands(self) -> tuple[Band, ...]:
@@ -118,20 +123,21 @@ class Raster:
 
         A file on another grid is read by georeference: a coarser pixel is the mean of the valid pixels under it, valid
         if one is; any other is interpolated bilinearly, valid if the nearest is. Not valid are pixels that no file
-        covers, NaN, infinity, nodata, what a mask or alpha band excludes, clouds, and pixels outside the area.
+        covers, NaN, infinity, nodata, fill (the layers' rules), what a mask or alpha band excludes, clouds, and pixels
+        outside the area.
         ValueError when the window leaves the grid; RasterError, naming the file, when it cannot be read.
         """
         wanted = self._inside(window)
         shape = (*self.shape[:2], *wanted.shape)
         values = np.empty(shape, self.dtype)
         valid: np.ndarray | None = None
-        for date, layers in enumerate(self.layers):
-            for bands, together in _bands_by_file(layers):
-                true = self._read(together, bands, wanted, values[date])
+        for date, files in enumerate(self._files):
+            for file in files:
+                true = self._read(file, wanted, values[date])
                 if true is not None:
                     if valid is None:
                         valid = np.ones(shape, bool)
-                    valid[date, bands] = true
+                    valid[date, file.bands] = true
         for hidden in (self.cloudy(wanted) if self.without_clouds else None, self._outside(wanted)):
             if hidden is not None and hidden.any():
                 clear = np.broadcast_to(~hidden[:, None], shape)
@@ -171,12 +177,13 @@ class Raster:
         return None if self.area is None else ~self.area.mask(window)[None]
 
     def _read(
-        self, layers: list[Layer], bands: list[int], window: Window, values: Shaped[np.ndarray, "band row column"]
+        self, file: "FileBands", window: Window, values: Shaped[np.ndarray, "band row column"]
     ) -> Bool[np.ndarray, "readband row column"] | None:
         """Put the bands of one file into a date's values; returns which are valid."""
-        stored = partial(self._stored, layers)
+        bands, layers = file.bands, file.layers
+        stored = partial(self._stored, file)
         count, dtype = len(layers), np.dtype(layers[0].dtype)
-        as_they_are = dtype == self.dtype and bands == list(range(bands[0], bands[0] + count))
+        as_they_are = dtype == self.dtype and file.are_adjacent
         if as_they_are and not any(map(self._is_converted, bands, layers)):
             return self._place(layers[0].grid, window, stored, values[bands[0] : bands[0] + count])
         read = np.empty((count, *window.shape), dtype)
@@ -209,22 +216,50 @@ class Raster:
         return valid
 
     def _stored(
-        self, layers: list[Layer], window: Window, out: Shaped[np.ndarray, "band row column"]
+        self, file: "FileBands", window: Window, out: Shaped[np.ndarray, "band row column"]
     ) -> Bool[np.ndarray, "band row column"] | None:
         """Read bands of one file on its own grid, together, into `out`; returns which values are valid."""
-        indexes = [layer.index for layer in layers]
+        layers, indexes = file.layers, file.indexes
         with self._reading(layers[0].path, window) as (dataset, where):
             dataset.read(indexes, window=where, out=out)
             mask = dataset.read_masks(indexes, window=where) if any(layer.masked for layer in layers) else None
             alpha = dataset.read(layers[0].alpha, window=where) if layers[0].alpha else None
-        true = measured(out[None], [layer.nodata for layer in layers])
-        for number in range(max(len(layer.more_nodata) for layer in layers)):
-            more = [layer.more_nodata[number] if number < len(layer.more_nodata) else None for layer in layers]
-            true = combined(true, measured(out[None], more))
+        true = None
+        for nodata in file.nodata:
+            true = combined(true, measured(out[None], nodata))
+        for rule, numbers in file.rules:
+            fill = any_of(self._filled(rule, file, numbers, window, out))
+            if fill is not None:
+                true = np.ones((1, *out.shape), bool) if true is None else true
+                true[0, numbers] &= ~fill
         for opaque in (mask, alpha):
             if opaque is not None:
                 true = combined(true, np.broadcast_to(opaque > 0, out.shape)[None])
         return None if true is None else true[0]
+
+    def _filled(
+        self,
+        rule: FillRule,
+        file: "FileBands",
+        numbers: list[int],
+        window: Window,
+        out: Shaped[np.ndarray, "band row column"],
+    ) -> list[Bool[np.ndarray, "row column"] | None]:
+        """Per mark of a rule, where the window of a file is fill. numbers: the bands in `out` that the rule is about;
+        its other bands are read where all of these may be fill."""
+        known = {(file.path, file.indexes[number]) for number in numbers}
+        return filled(chain((out[number] for number in numbers), self._others(rule, known, window)), rule.marks)
+
+    def _others(
+        self, rule: FillRule, known: set[tuple[str, int]], window: Window
+    ) -> Iterator[Shaped[np.ndarray, "row column"]]:
+        """The bands of a rule but those that are known, file by file as they are needed."""
+        for path, indexes in rule.bands:
+            wanted = [index for index in indexes if (path, index) not in known]
+            if wanted:
+                with self._reading(path, window) as (dataset, where):
+                    values = dataset.read(wanted, window=where)
+                yield from values
 
     def _clouds(
         self, layer: CloudLayer, window: Window, out: Bool[np.ndarray, "1 row column"]
@@ -307,9 +342,45 @@ def _strips(window: Window, pixels_under: float) -> Iterator[Window]:
         yield Window(row, window.column, min(height, window.end_row - row), window.width)
 
 
-@lru_cache(maxsize=64)
-def _bands_by_file(layers: tuple[Layer, ...]) -> list[tuple[list[int], list[Layer]]]:
-    """The bands of each file together, as reading several at once costs little more than one."""
+@dataclass(frozen=True, slots=True)
+class FileBands:
+    """Bands of a date that lie in one file, as reading several at once costs little more than one.
+
+    bands: in the raster, and layers: of these. indexes: in the file, from 1. nodata: per turn, of each band. rules: by
+    which bands of these, counted from 0, are fill.
+    """
+
+    bands: list[int]
+    layers: list[Layer]
+    indexes: list[int]
+    nodata: tuple[tuple[float | None, ...], ...]
+    rules: tuple[tuple[FillRule, list[int]], ...]
+
+    @property
+    def path(self) -> str:
+        return self.layers[0].path
+
+    @property
+    def are_adjacent(self) -> bool:
+        """Whether the bands follow one another in the raster, too."""
+        return self.bands == list(range(self.bands[0], self.bands[0] + len(self.bands)))
+
+    @classmethod
+    def of(cls, bands: list[int], layers: list[Layer]) -> "FileBands":
+        turns = 1 + max(len(layer.more_nodata) for layer in layers)
+        every = [(layer.nodata, *layer.more_nodata, *[None] * turns)[:turns] for layer in layers]
+        rules = dict.fromkeys(layer.fill for layer in layers if layer.fill is not None)
+        return cls(
+            bands=bands,
+            layers=layers,
+            indexes=[layer.index for layer in layers],
+            nodata=tuple(zip(*every, strict=True)),
+            rules=tuple((rule, [i for i, layer in enumerate(layers) if layer.fill == rule]) for rule in rules),
+        )
+
+
+def _by_file(layers: tuple[Layer, ...]) -> tuple[FileBands, ...]:
+    """The bands of each file together."""
     by_file = sorted(range(len(layers)), key=lambda band: (layers[band].path, band))
     groups = [list(bands) for _, bands in groupby(by_file, key=lambda band: layers[band].path)]
-    return [(bands, [layers[band] for band in bands]) for bands in groups]
+    return tuple(FileBands.of(bands, [layers[band] for band in bands]) for bands in groups)

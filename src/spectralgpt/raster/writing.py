@@ -3,10 +3,9 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -82,13 +81,6 @@ def check_target(path: str | os.PathLike[str], kind: Literal["raster", "file"] =
             f"{target}: {folder} cannot be written to ({error.strerror or error})",
             do="Choose another folder, or change its permissions",
         ) from error
-
-
-def refuse_overwriting(sources: Iterable[str], targets: Iterable[Path]) -> None:
-    """TargetError where a target is one of the sources, under any name."""
-    for source, target in product(sources, targets):
-        if os.path.exists(source) and target.exists() and os.path.samefile(source, target):
-            raise TargetError(f"{target}: is one of the sources", do="Choose another target")
 
 
 class CogWriter:

@@ -1,6 +1,6 @@
 """The figure of an image: three band combinations, and its mean spectrum."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +26,13 @@ def save_inspection(
     names: Sequence[str],
     wavelengths: Sequence[float],
     title: str,
+    text: Mapping[str, str] | None = None,
 ) -> None:
     """Save the figure. values: reflectance, NaN where not valid. wavelengths: nm, in any order.
 
     True colour, false colour (NIR, red, green) and SWIR (SWIR at 2200 nm, NIR, red), each stretched from 2 % to 98 %; a
-    panel without its bands says which are missing. The spectrum is the mean, over the range from 2 % to 98 %.
+    panel without its bands says which are missing. The spectrum is the mean, over the range from 2 % to 98 %. text: of
+    the PNG's text chunks.
     """
     figure = Figure(figsize=(17, 5.2), layout="constrained")
     figure.suptitle(title)
@@ -38,7 +40,7 @@ def save_inspection(
     for each, (called, colours) in zip(axes, COMBINATIONS.items(), strict=False):
         _draw_colours(each, called, colours, values, names, wavelengths)
     _draw_spectrum(axes[3], values, wavelengths)
-    save_figure(path, figure)
+    save_figure(path, figure, text)
 
 
 def nearest_band(wavelengths: Sequence[float], wanted: tuple[str, float, float]) -> int | None:

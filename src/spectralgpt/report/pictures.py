@@ -1,7 +1,7 @@
 """Arrays as PNG pictures, and figures; each is an atomic write."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +17,22 @@ Stretch = tuple[Float32[np.ndarray, " colour"], Float32[np.ndarray, " colour"]]
 """Per colour, the reflectance shown as black and the reflectance shown as white."""
 
 
-def save_picture(path: Path, picture: UInt8[np.ndarray, "row column channel"]) -> None:
-    """Save the picture as PNG, with pixels repeated so that a small picture is large enough to see."""
+def save_picture(
+    path: Path, picture: UInt8[np.ndarray, "row column channel"], text: Mapping[str, str] | None = None
+) -> None:
+    """Save the picture as PNG, with pixels repeated so that a small picture is large enough to see. text: of the PNG's
+    text chunks, by keyword."""
     times = max(1, SMALLEST_SIDE // max(picture.shape[:2]))
     partial = _partial(path)
-    imsave(partial, np.ascontiguousarray(picture.repeat(times, axis=0).repeat(times, axis=1)), format="png")
+    large = np.ascontiguousarray(picture.repeat(times, axis=0).repeat(times, axis=1))
+    imsave(partial, large, format="png", metadata=dict(text or {}))
     os.replace(partial, path)
 
 
-def save_figure(path: Path, figure: Figure) -> None:
-    """Save the figure as PNG, in an atomic write."""
+def save_figure(path: Path, figure: Figure, text: Mapping[str, str] | None = None) -> None:
+    """Save the figure as PNG, in an atomic write. text: as in `save_picture`."""
     partial = _partial(path)
-    figure.savefig(partial, format="png", dpi=110)
+    figure.savefig(partial, format="png", dpi=110, metadata=dict(text or {}))
     os.replace(partial, path)
 
 

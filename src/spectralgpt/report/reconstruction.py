@@ -1,6 +1,6 @@
 """The figure of a reconstruction: input, what the model saw, reconstruction, error, and spectra of a few places."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +27,14 @@ def save_reconstruction(
     wavelengths: Sequence[float],
     title: str,
     patch: int = 8,
+    text: Mapping[str, str] | None = None,
 ) -> None:
     """Save the figure.
 
     truth, rebuilt: reflectance, NaN where not valid. wavelengths: nm, ascending. In true colour or the nearest bands;
     where none of those was hidden, input and reconstruction are in up to three hidden bands, the longest as red. Both
     have the same stretch, 2 % to 98 % of the truth. In the picture of what the model saw, a place is grey where at
-    least one of its three colours was hidden.
+    least one of its three colours was hidden. text: of the PNG's text chunks.
     """
     colours, shown = natural(wavelengths), shown_bands(wavelengths, hidden)
     places = _places(truth, hidden, patch)
@@ -71,7 +72,7 @@ def save_reconstruction(
             places,
             patch,
         )
-    save_figure(path, figure)
+    save_figure(path, figure, text)
 
 
 def shown_bands(wavelengths: Sequence[float], hidden: Bool[np.ndarray, "band row column"]) -> list[int]:

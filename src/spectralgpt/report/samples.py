@@ -1,6 +1,6 @@
 """The figure of a data set: some of its samples, and a map of all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +26,13 @@ def save_samples(
     titles: Sequence[str],
     positions: Float32[np.ndarray, "sample 2"],
     title: str,
+    text: Mapping[str, str] | None = None,
 ) -> None:
     """Save the figure: the first 24 samples, six in a row, and a map below.
 
     samples: reflectance [band, row, column], NaN where not valid; they may differ in bands and size. wavelengths: nm,
     one list per sample. In true colour or the nearest bands, each stretched from 2 % to 98 %. positions: longitude and
-    latitude of all samples of the data set, degrees, NaN where unknown.
+    latitude of all samples of the data set, degrees, NaN where unknown. text: of the PNG's text chunks.
     """
     rows = -(-min(len(samples), MOST_SAMPLES) // ACROSS)
     heights = 2.5 * max(rows, 1), 4.5
@@ -44,7 +45,7 @@ def save_samples(
     for axes, sample, nm, words in zip(cells, samples, wavelengths, titles, strict=False):
         _draw_sample(axes, sample, nm, words)
     draw_places(below.subplots(), positions)
-    save_figure(path, figure)
+    save_figure(path, figure, text)
 
 
 def _draw_sample(axes: Axes, sample: Image, wavelengths: Sequence[float], title: str) -> None:

@@ -14,7 +14,7 @@ from spectralgpt.bands import Alignment
 from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import Grid, Profile, Raster, Window
+from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.picture import component_picture
 from spectralgpt.scenes.plan import Plan
@@ -166,19 +166,21 @@ def map_scene(
     overlap: float = 0.25,
     batch: int = 8,
     precision: Precision = "auto",
+    mark: ResultMark | None = None,
     progress: Progress = silent,
 ) -> SceneMap:
     """Write the map of the model's answers.
 
     verb: its name and parameters, for the tags. dtype: int8 stores float answers as codes with a scale per band;
-    default: the answers' own type. picture: draw their first three principal components. Raises InputError for what the
-    user can fix: bands, too many dates, an unwritable target.
+    default: the answers' own type. picture: draw their first three principal components. mark: of the command, which
+    may replace the map unasked. Raises InputError for what the user can fix: bands, too many dates, an unwritable
+    target.
     """
     alignment = scene_alignment(raster, model, own)
     plan = windows_plan(raster, model, alignment, overlap=overlap, batch=batch, reduce=answers.reduce)
     scaling = scene_scaling(raster, model, alignment, own)
     provenance = scene_provenance(
-        raster, model, verdict, alignment, plan, own=own, overlap=overlap, precision=precision, verb=verb
+        raster, model, verdict, alignment, plan, own=own, overlap=overlap, precision=precision, verb=verb, mark=mark
     )
     maker = AnswerMaker(
         raster=raster,

@@ -11,7 +11,7 @@ from spectralgpt.bands import Alignment
 from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import Raster
+from spectralgpt.raster import Raster, ResultMark
 from spectralgpt.scenes.answers import map_scene
 from spectralgpt.tasks import Embeddings
 from spectralgpt.weights import PretrainedModel
@@ -42,6 +42,7 @@ def embed_scene(
     overlap: float = 0.25,
     batch: int = 8,
     precision: Precision = "auto",
+    mark: ResultMark | None = None,
     progress: Progress = silent,
 ) -> SceneEmbeddings:
     """Write the map: the features of each place, averaged over its present groups and dates.
@@ -64,6 +65,7 @@ def embed_scene(
         overlap=overlap,
         batch=batch,
         precision=precision,
+        mark=mark,
         progress=progress,
     )
     assert result.picture is not None, "a picture was requested"

@@ -10,7 +10,7 @@ import torch
 from spectralgpt.bands import Alignment
 from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision, resolved_precision
-from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Raster
+from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Raster, ResultMark
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.version import RULES, __version__
 from spectralgpt.weights import PretrainedModel
@@ -36,8 +36,12 @@ def scene_provenance(
     overlap: float,
     precision: Precision,
     verb: Mapping[str, object],
+    mark: ResultMark | None,
 ) -> Provenance:
-    """Weights, versions, verdict, sensor, dates, and parameters: those of the verb and those of every scene."""
+    """Weights, versions, verdict, sensor, dates, and parameters: those of the verb and those of every scene.
+
+    mark: what lets the same command replace the result, None where no command wrote it.
+    """
     fingerprint = model.fingerprint()
     parameters = {
         **verb,
@@ -59,7 +63,8 @@ def scene_provenance(
         "rules": RULES,
         "parameters": parameters,
     }
-    return Provenance(fingerprint, _tags(raster, fingerprint, parameters, verdict), journal)
+    tags = {**({} if mark is None else mark.tags), **_tags(raster, fingerprint, parameters, verdict)}
+    return Provenance(fingerprint, tags, journal)
 
 
 def _tags(raster: Raster, fingerprint: str, parameters: Mapping[str, object], verdict: Verdict) -> dict[str, str]:

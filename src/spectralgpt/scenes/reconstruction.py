@@ -16,7 +16,7 @@ from spectralgpt.checks import Verdict
 from spectralgpt.metrics import ErrorSums
 from spectralgpt.nn import Hide, PixelsLike, Precision, aligned_reflectance, computing_in, hidden_tokens
 from spectralgpt.progress import Progress, silent
-from spectralgpt.raster import Grid, Profile, Raster, Window
+from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window, without_mark
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance
@@ -70,6 +70,7 @@ def reconstruct_scene(
     overlap: float = 0.25,
     batch: int = 8,
     precision: Precision = "auto",
+    mark: ResultMark | None = None,
     progress: Progress = silent,
 ) -> SceneReconstruction:
     """Write the scene with its hidden parts rebuilt: the input where visible, the prediction where hidden.
@@ -84,7 +85,7 @@ def reconstruct_scene(
     wanted = Hide.parse(hide, alignment.bandset, raster.days)
     verb = {"verb": "reconstruct", "hide": hide, "seed": seed}
     provenance = scene_provenance(
-        raster, model, verdict, alignment, plan, own=own, overlap=overlap, precision=precision, verb=verb
+        raster, model, verdict, alignment, plan, own=own, overlap=overlap, precision=precision, verb=verb, mark=mark
     )
     maker = ReconstructionMaker(
         raster=raster,
@@ -96,7 +97,7 @@ def reconstruct_scene(
         own=own,
         precision=precision,
         kept_as=StoredAs.of(raster, alignment),
-        tags={**raster.tags, **provenance.tags},
+        tags={**without_mark(raster.tags), **provenance.tags},
     )
     summary = run_scene(plan, maker, target, provenance.journal, progress=progress)
     error, spread = summary.sums.by_band(alignment.bandset.names, wanted.bands)

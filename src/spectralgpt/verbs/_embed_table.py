@@ -1,6 +1,5 @@
 """Many images in, one table out, with a row per image: the part of `embed` that writes tables."""
 
-import hashlib
 import os
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from spectralgpt.interruption import Interruption
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._embedded import EmbeddedImages
 from spectralgpt.verbs._options import Paths, SceneOptions
+from spectralgpt.verbs._scene import files_of, mark_of
 from spectralgpt.verbs._table_images import TableImage, images_of
 from spectralgpt.verbs.shard import FAILURES_SHOWN, grouped, kind_of_message
 
@@ -85,8 +85,9 @@ class EmbeddedTable(EmbeddedImages):
 def embed_table(sources: Paths, target: Path, options: SceneOptions, progress: Progress) -> EmbeddedTable:
     """Write a row per image. What can be refused is refused before anything is computed; images that cannot be used
     are left out. InputError where no image can be used."""
-    from spectralgpt.features.vector_table import check_table_target, write_vectors
-    from spectralgpt.raster import check_target, refuse_overwriting
+    from spectralgpt.features.vector_table import is_own_csv, write_vectors
+    from spectralgpt.products import check_replacing
+    from spectralgpt.raster import check_target
     from spectralgpt.version import RULES
     from spectralgpt.weights import load_model
 
@@ -94,11 +95,11 @@ def embed_table(sources: Paths, target: Path, options: SceneOptions, progress: P
     check_target(target, "file")
     given = [os.fspath(each) for each in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
     images = images_of(given, progress)
-    ending = target.suffix
-    refuse_overwriting([*given, *(path for each in images for path in each.paths if path.endswith(ending))], (target,))
-    of_sources = hashlib.sha256("\n".join(given).encode(errors="surrogateescape")).hexdigest()
-    mark = f"embed {of_sources}"
-    check_table_target(target, mark, {each.path for each in images})
+    mark = mark_of("embed", given)
+    read = [path for each in images for path in (*each.paths, *([each.clouds] if each.clouds else []))]
+    files = files_of(given, options, (options["weights"],), read)
+    recognized = [target] if is_own_csv(target, {each.path for each in images}) else []
+    check_replacing([target], mark, files, overwrite=options["overwrite"], recognized=recognized)
     model = load_model(options["weights"], options["device"])
     fingerprint = model.fingerprint()
     run = _TableRun(images, model, options)
@@ -107,7 +108,8 @@ def embed_table(sources: Paths, target: Path, options: SceneOptions, progress: P
         if first is None:
             raise run.nothing()
         values = len(first.vector)
-        count = write_vectors(target, chain([first], rows), values, {"fingerprint": fingerprint, "rules": RULES}, mark)
+        common = {"fingerprint": fingerprint, "rules": RULES}
+        count = write_vectors(target, chain([first], rows), values, common, mark.tags)
     return EmbeddedTable(
         target=target,
         images=count,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from spectralgpt.plain import as_text
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._options import LabelledObject, LabelOptions, PathLike, ProbeOptions
 
@@ -85,22 +86,22 @@ def label_reading(options: LabelOptions) -> "LabelReading":
     from spectralgpt.data.labels import LabelReading
     from spectralgpt.products.nodata import given_nodata
 
-    given_nodata(options["nodata"])  # refused here, once, and not for each image
+    given_nodata(as_text(options["nodata"]))  # refused here, once, and not for each image
 
     def path(name: str) -> str | None:
-        given = options[name]  # type: ignore[literal-required]
+        given = as_text(options[name])  # type: ignore[literal-required]
         return None if given is None else os.fspath(given)
 
     return LabelReading(
         masks=path("masks"),
         after=path("after"),
         classes=path("classes"),
-        ignore=_codes(options["ignore"]),
+        ignore=_codes(as_text(options["ignore"])),
         label=options["label"],
         variant=options["variant"],
-        bands=options["bands"],
+        bands=as_text(options["bands"]),
         gsd=options["gsd"],
-        nodata=options["nodata"],
+        nodata=as_text(options["nodata"]),
         clouds=path("clouds"),
         trust_input=options["trust_input"],
     )

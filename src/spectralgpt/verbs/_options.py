@@ -73,6 +73,15 @@ class LabelledObject(Protocol):
     def read(self, index: int) -> Any: ...
 
 
+@runtime_checkable
+class ListInPython(Protocol):
+    """A list in Python, in place of a text with commas: `["B02", "B03"]` is `B02,B03`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
 LabelledData = Annotated[
     PathLike | LabelledObject,
     Option(
@@ -99,7 +108,7 @@ class ReadingOptions(TypedDict, total=False):
     """How an image is read."""
 
     bands: Annotated[
-        str | None,
+        str | ListInPython | None,
         Option(
             "Sensor of the bands (s2-l2a, or a TOML file of your own), list of bands (B02,B03 or landsat8-toa:B2,B3), "
             "or wavelengths in nm; default: as the file declares."
@@ -110,14 +119,14 @@ class ReadingOptions(TypedDict, total=False):
         Option("Pixel size on the ground in metres (default: the image's own); a coarser size averages pixels."),
     ]
     clouds: Annotated[
-        PathLike | None,
+        PathLike | ListInPython | None,
         Option(
             "Mask out clouds with the product's own layer, like scl, qa or fmask, or with a raster that is non-zero in "
             "clouds."
         ),
     ]
     nodata: Annotated[
-        str | float | None,
+        str | float | ListInPython | None,
         Option(
             "Stored value of pixels without data, in addition to what the file declares, or several (0,-9999); none: "
             "ignore what it declares."
@@ -138,14 +147,15 @@ class LabelOptions(ReadingOptions, total=False):
     after: Annotated[PathLike | None, Option("Folder of the later images, where DATA holds the earlier ones of pairs.")]
     label: Annotated[str | None, Option("Column of a table that holds the label; default: by its name.")]
     classes: Annotated[
-        PathLike | None,
+        PathLike | ListInPython | None,
         Option(
             "TOML file with the names and colours of the classes, or names like water,forest; default: as the files "
             "say, else as they occur."
         ),
     ]
     ignore: Annotated[
-        str | None, Option("Values of masks that mean no label, like 255 or 0,255; such pixels are never counted.")
+        str | ListInPython | None,
+        Option("Values of masks that mean no label, like 255 or 0,255; such pixels are never counted."),
     ]
     variant: Annotated[str | None, Option("Which classes of a known data set: 19 or 43 of BigEarthNet.")]
 
@@ -153,7 +163,7 @@ class LabelOptions(ReadingOptions, total=False):
 class ImageOptions(ReadingOptions, total=False):
     """How the dates of one place are read."""
 
-    dates: Annotated[str | None, Option("Use only these dates, like 2020-05-01,2020-06-10.")]
+    dates: Annotated[str | ListInPython | None, Option("Use only these dates, like 2020-05-01,2020-06-10.")]
     aoi: Annotated[PathLike | None, Option("GeoJSON file of the area of interest; the rest is left out.")]
 
 
@@ -184,7 +194,20 @@ class DeviceOption(TypedDict, total=False):
     device: Annotated[str, Option("cpu, cuda, or auto (a GPU if there is one).", "auto")]
 
 
-class SceneOptions(WeightsOption, ImageOptions, ComputingOptions, DeviceOption, total=False):
+class OverwriteOption(TypedDict, total=False):
+    """What may be replaced."""
+
+    overwrite: Annotated[
+        bool,
+        Option(
+            "Replace a file that another command or program wrote; without it, only a result of this verb from the "
+            "same sources is replaced. Sources are never replaced.",
+            False,
+        ),
+    ]
+
+
+class SceneOptions(WeightsOption, ImageOptions, ComputingOptions, DeviceOption, OverwriteOption, total=False):
     """Everything that a verb needs to map a scene."""
 
 

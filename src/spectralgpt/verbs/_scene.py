@@ -1,16 +1,19 @@
 """What every verb does with a scene before it computes: refuse what cannot work, then open everything."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from spectralgpt.verbs._options import ImageOptions, PathLike, Paths, PrecisionChoice, SceneOptions
+from spectralgpt.plain import as_text
+from spectralgpt.verbs._options import ImageOptions, PathLike, Paths, PrecisionChoice, ReadingOptions, SceneOptions
 
 if TYPE_CHECKING:
     from spectralgpt.checks import Verdict
-    from spectralgpt.raster import Raster
+    from spectralgpt.products import SourceFiles
+    from spectralgpt.raster import Raster, ResultMark
     from spectralgpt.weights import PretrainedModel
 
 
@@ -25,26 +28,33 @@ class Computing(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class OpenedScene:
-    """A scene and a model; target and its picture can be written and are none of the sources."""
+    """A scene and a model; target and its picture can be written, and may be replaced where they exist. mark: for both
+    of them."""
 
     raster: "Raster"
     model: "PretrainedModel"
     verdict: "Verdict"
     target: Path
     picture: Path
+    mark: "ResultMark"
     computing: Computing
 
 
 @contextmanager
 def opened_scene(
-    sources: Paths, target: PathLike, options: SceneOptions, kind: Literal["pretraining"] | None = None
+    verb: str,
+    sources: Paths,
+    target: PathLike,
+    options: SceneOptions,
+    kind: Literal["pretraining"] | None = None,
 ) -> Iterator[OpenedScene]:
-    """The scene and the model, opened. kind: what the weights must be for, None for anything.
+    """The scene and the model, opened. verb: that asks. kind: what the weights must be for, None for anything.
 
     Raises InputError before anything is written.
     """
     from spectralgpt.checks import check
-    from spectralgpt.raster import check_target, refuse_overwriting
+    from spectralgpt.products import check_replacing
+    from spectralgpt.raster import check_target
     from spectralgpt.scenes import check_scene_target
     from spectralgpt.weights import load_model
 
@@ -52,7 +62,7 @@ def opened_scene(
     check_scene_target(target)
     picture = target.with_suffix(".png")
     check_target(picture, "file")
-    model = load_model(options["weights"], options["device"], kind)
+    mark = mark_of(verb, sources)
     computing = Computing(
         own=options["bands_as"] == "own",
         overlap=options["overlap"],
@@ -60,8 +70,34 @@ def opened_scene(
         precision=options["precision"],
     )
     with opened_image(sources, options) as raster:
-        refuse_overwriting(raster.paths, (target, picture))
-        yield OpenedScene(raster, model, check(raster, options["trust_input"]), target, picture, computing)
+        files = files_of(sources, options, (options["weights"], options["aoi"]), raster.paths)
+        check_replacing((target, picture), mark, files, overwrite=options["overwrite"], raster=raster)
+        model = load_model(options["weights"], options["device"], kind)
+        yield OpenedScene(raster, model, check(raster, options["trust_input"]), target, picture, mark, computing)
+
+
+def mark_of(verb: str, sources: Paths) -> "ResultMark":
+    """The mark of the results of a verb from these sources."""
+    from spectralgpt.products.image import path_and_date
+    from spectralgpt.raster import ResultMark
+
+    return ResultMark.of(verb, [path_and_date(os.fspath(each))[0] for each in listed(sources)])
+
+
+def files_of(
+    sources: Paths, options: ReadingOptions, more: Iterable[PathLike | None] = (), read: Iterable[str] = ()
+) -> "SourceFiles":
+    """What a command reads: its sources, the files in its options, and `more`. read: files of the opened images."""
+    from spectralgpt.products import source_files
+
+    chosen: list[PathLike] = [each for each in (as_text(options["bands"]), *more) if each is not None]
+    clouds = [] if options["clouds"] is None else os.fspath(as_text(options["clouds"])).split(",")
+    return source_files([*listed(sources), *chosen, *clouds], read)
+
+
+def listed(sources: Paths) -> list[PathLike]:
+    """One source or several, as a list."""
+    return [sources] if isinstance(sources, str | os.PathLike) else list(sources)
 
 
 def opened_image(sources: Paths, options: ImageOptions) -> "Raster":
@@ -70,10 +106,10 @@ def opened_image(sources: Paths, options: ImageOptions) -> "Raster":
 
     return open_raster(
         sources,
-        bands=options["bands"],
-        dates=options["dates"],
+        bands=as_text(options["bands"]),
+        dates=as_text(options["dates"]),
         gsd=options["gsd"],
         aoi=options["aoi"],
-        clouds=options["clouds"],
-        nodata=options["nodata"],
+        clouds=as_text(options["clouds"]),
+        nodata=as_text(options["nodata"]),
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spectralgpt.data.layout import Layout
     from spectralgpt.data.manifest import Manifest
     from spectralgpt.data.shards import Shards
+    from spectralgpt.raster import ResultMark
 
 REASONS_SHOWN = 4
 """Reasons of failures that are shown in full."""
@@ -104,17 +105,23 @@ def are_shards(source: str | os.PathLike[str]) -> bool:
     return ours or (os.path.isdir(folder) and any(folder.glob("shard-*.arrow")))
 
 
-def inspect_shards(source: str | os.PathLike[str], picture: Path | None, progress: Progress) -> InspectedShards:
-    """What the folder contains. picture: the PNG to write, if any. DataError for a damaged folder."""
+def inspect_shards(
+    source: str | os.PathLike[str], picture: Path | None, overwrite: bool, progress: Progress
+) -> InspectedShards:
+    """What the folder contains. picture: the PNG to write, if any. overwrite: also over a file of another command.
+    DataError for a damaged folder."""
     from spectralgpt.data.shards import open_shards
-    from spectralgpt.raster import refuse_overwriting
+    from spectralgpt.products import check_replacing, source_files
+    from spectralgpt.raster import ResultMark
 
     progress("opening", 0, 3)
     shards = open_shards(source)
     manifest, layouts = shards.manifest, range(len(shards.layouts))
+    mark = ResultMark.of("inspect", [source])
     if picture is not None:
         files = ("manifest.json", *dict.fromkeys(entry.file for entry in manifest.shards))
-        refuse_overwriting([os.path.join(source, name) for name in files], (picture,))
+        read = source_files([os.path.join(source, name) for name in files])
+        check_replacing((picture,), mark, read, overwrite=overwrite)
     progress("looking at the samples", 1, 3)
     positions = np.concatenate([np.zeros((0, 2), np.float32), *map(shards.positions, layouts)])
     places = np.unique(np.concatenate([np.zeros(0, np.uint64), *map(shards.places, layouts)]))
@@ -123,7 +130,7 @@ def inspect_shards(source: str | os.PathLike[str], picture: Path | None, progres
     known, metres = days[days >= 0], gsd[~np.isnan(gsd)]
     if picture is not None:
         progress("drawing", 2, 3)
-        _draw(shards, positions, picture)
+        _draw(shards, positions, picture, mark)
     progress("looking at the samples", 3, 3)
     return InspectedShards(
         source=Path(source),
@@ -192,7 +199,7 @@ def _described(layout: StoredSamples) -> str:
     return f"{layout.samples:,} of {layout.sensor}, {dates}, {layout.side} px, {layout.dtype}: {names}"
 
 
-def _draw(shards: "Shards", positions: Float32[np.ndarray, "sample 2"], target: Path) -> None:
+def _draw(shards: "Shards", positions: Float32[np.ndarray, "sample 2"], target: Path, mark: "ResultMark") -> None:
     """Draws the first date of each sample."""
     from spectralgpt.report import save_samples
     from spectralgpt.report.samples import MOST_SAMPLES
@@ -210,7 +217,7 @@ def _draw(shards: "Shards", positions: Float32[np.ndarray, "sample 2"], target: 
             wavelengths.append([float(band.wavelength) for band in shared.bands])
             titles.append(_title(shared, int(samples.days[index, 0]), float(samples.gsd[index])))
     title = f"{shards.folder.resolve().name}: {sum(shards.counts):,} samples"
-    save_samples(target, images, wavelengths, titles, positions, title)
+    save_samples(target, images, wavelengths, titles, positions, title, mark.tags)
 
 
 def _title(layout: "Layout", day: int, gsd: float) -> str:

@@ -5,6 +5,7 @@ from collections.abc import ItemsView, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spectralgpt.plain import as_text
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._options import ReadingOptions
 
@@ -31,10 +32,10 @@ class TableImage:
         dates = self.dates or ("",) * len(self.paths)
         return open_raster(
             [f"{path}@{date}" if date else path for path, date in zip(self.paths, dates, strict=True)],
-            bands=self.bands or options["bands"],
-            clouds=self.clouds or options["clouds"],
+            bands=self.bands or as_text(options["bands"]),
+            clouds=self.clouds or as_text(options["clouds"]),
             gsd=options["gsd"],
-            nodata=options["nodata"],
+            nodata=as_text(options["nodata"]),
         )
 
 

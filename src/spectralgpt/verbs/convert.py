@@ -97,8 +97,8 @@ def convert(
 
 def _check(source: PathLike, target: Path, image: int | None) -> None:
     """InputError for what cannot work, before anything is read."""
-    from spectralgpt.errors import OptionError, argument
-    from spectralgpt.raster import check_target, refuse_overwriting
+    from spectralgpt.errors import OptionError, TargetError, argument
+    from spectralgpt.raster import check_target
     from spectralgpt.weights import check_weights_target
 
     if image is not None and image < 1:
@@ -107,7 +107,8 @@ def _check(source: PathLike, target: Path, image: int | None) -> None:
         check_target(target, "file")
     else:
         check_weights_target(target)
-    refuse_overwriting([os.fspath(source)], [target])
+    if os.path.exists(source) and os.path.exists(target) and os.path.samefile(source, target):
+        raise TargetError(f"{target}: is one of the sources", do="Choose another target")
 
 
 def _resized(model: "PretrainedModel", image: int | None) -> tuple["PretrainedModel", tuple[str, ...]]:

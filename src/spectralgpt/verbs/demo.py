@@ -97,9 +97,9 @@ def demo(
     folder, records = _trained(source, Path(target), seconds, seed, progress)
     save_loss_curve(folder / "training.png", records, ("token", "spectral"), "demo: training the tiny model")
     part, weights = folder / "part.tif", folder / "weights"
-    rebuilt = reconstruct(part, folder / "rebuilt.tif", weights=weights, seed=seed, progress=progress)
-    reconstruct(part, folder / "swir.tif", hide="B11,B12", weights=weights, progress=progress)
-    embed(source, folder / "embeddings.tif", weights=weights, progress=progress)
+    rebuilt = reconstruct(part, folder / "rebuilt.tif", weights=weights, seed=seed, overwrite=True, progress=progress)
+    reconstruct(part, folder / "swir.tif", hide="B11,B12", weights=weights, overwrite=True, progress=progress)
+    embed(source, folder / "embeddings.tif", weights=weights, overwrite=True, progress=progress)
     return Demonstrated(
         scene=source,
         folder=folder,

@@ -85,7 +85,7 @@ def embed(
     from spectralgpt.scenes import embed_scene
 
     start = time.perf_counter()
-    with opened_scene(sources, target, options) as scene:
+    with opened_scene("embed", sources, target, options) as scene:
         result = embed_scene(
             scene.raster,
             scene.model,
@@ -93,10 +93,11 @@ def embed(
             verdict=scene.verdict,
             per=per,
             dtype=dtype,
+            mark=scene.mark,
             progress=progress,
             **scene.computing,
         )
-    save_picture(scene.picture, result.picture)
+    save_picture(scene.picture, result.picture, scene.mark.tags)
     return Embedded(
         target=scene.target,
         picture=scene.picture,

@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 from spectralgpt.progress import Progress, silent
 from spectralgpt.verbs._inspected import Inspected
-from spectralgpt.verbs._options import ImageOptions, KindOption, PathLike, Paths, ShowProgress, with_shared_options
-from spectralgpt.verbs._scene import opened_image
+from spectralgpt.verbs._options import (
+    ImageOptions,
+    KindOption,
+    OverwriteOption,
+    PathLike,
+    Paths,
+    ShowProgress,
+    with_shared_options,
+)
+from spectralgpt.verbs._scene import files_of, mark_of, opened_image
 
 if TYPE_CHECKING:
     from spectralgpt.bands import BandSet
     from spectralgpt.checks import BandRow, Flag, Verdict
-    from spectralgpt.raster import Raster
+    from spectralgpt.raster import Raster, ResultMark
 
 NOTES_SHOWN = 4
 """Facts or notes that are shown in full."""
@@ -125,7 +133,7 @@ class InspectedImage(Inspected):
         ]
 
 
-class InspectionOptions(ImageOptions, KindOption, total=False):
+class InspectionOptions(ImageOptions, KindOption, OverwriteOption, total=False):
     """How an image is read, or what weights are for."""
 
 
@@ -169,7 +177,7 @@ def inspect(
     if target is not None:
         check_target(target, "file")
     if len(several) == 1 and are_shards(several[0]):
-        return inspect_shards(several[0], target, progress)
+        return inspect_shards(several[0], target, options["overwrite"], progress)
     return _opened(several, weights, target, options, progress)
 
 
@@ -177,21 +185,24 @@ def _opened(
     sources: Sequence[PathLike],
     weights: PathLike | None,
     picture: Path | None,
-    options: ImageOptions,
+    options: InspectionOptions,
     progress: Progress,
 ) -> InspectedImage:
     from spectralgpt.checks import check
-    from spectralgpt.raster import refuse_overwriting
+    from spectralgpt.products import check_replacing
 
     progress("opening", 0, 3)
     with opened_image(sources, options) as raster:
+        mark = mark_of("inspect", sources)
+        if picture is not None:
+            files = files_of(sources, options, (weights, options["aoi"]), raster.paths)
+            check_replacing((picture,), mark, files, overwrite=options["overwrite"], raster=raster)
         model = _model_bands(weights)
         progress("looking at the image", 1, 3)
         verdict = check(raster, trust=True)
         progress("looking at the image", 2, 3)
         if picture is not None:
-            refuse_overwriting(raster.paths, (picture,))
-            _draw(raster, picture)
+            _draw(raster, picture, mark)
         progress("looking at the image", 3, 3)
         return _image(raster, verdict, model, picture)
 
@@ -330,7 +341,7 @@ def _rows(table: tuple["BandRow", ...]) -> list[str]:
     ]
 
 
-def _draw(raster: "Raster", target: Path) -> None:
+def _draw(raster: "Raster", target: Path, mark: "ResultMark") -> None:
     from spectralgpt.raster import overview
     from spectralgpt.report import save_inspection
 
@@ -342,4 +353,5 @@ def _draw(raster: "Raster", target: Path) -> None:
         [band.name for band in raster.bands],
         [float(band.wavelength) for band in raster.bands],
         f"{name}, {raster.sensor.name}" + (f", {date}" if date else ""),
+        mark.tags,
     )

@@ -82,7 +82,7 @@ def reconstruct(
     from spectralgpt.weights import SpectralGPT
 
     start = time.perf_counter()
-    with opened_scene(sources, target, options, "pretraining") as scene:
+    with opened_scene("reconstruct", sources, target, options, "pretraining") as scene:
         assert isinstance(scene.model, SpectralGPT), "weights for pretraining are of this class"
         result = reconstruct_scene(
             scene.raster,
@@ -91,6 +91,7 @@ def reconstruct(
             verdict=scene.verdict,
             hide=str(hide),
             seed=options["seed"],
+            mark=scene.mark,
             progress=progress,
             **scene.computing,
         )
@@ -121,6 +122,7 @@ def _draw(scene: OpenedScene, result: "SceneReconstruction", what: str) -> None:
         [band.wavelength for band in sample.bands.bands],
         f"{scene.target.name}, {what} ({result.hidden:.0%} of the pixels), weights {result.fingerprint[:12]}",
         scene.model.config.patch,
+        scene.mark.tags,
     )
 
 

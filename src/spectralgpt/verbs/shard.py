@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from spectralgpt.errors import counted
+from spectralgpt.plain import as_text
 from spectralgpt.progress import silent
 from spectralgpt.verbs._options import PathLike, Paths, ReadingOptions, ShowProgress, with_shared_options
 
@@ -147,8 +148,9 @@ def shard(
     _check("shard_size", shard_size, 0.001, 100_000, "MB")
     _check("workers", 1 if workers is None else workers, 1, 1000, "processes")
     if given:
-        masks = None if options["clouds"] is None else os.fspath(options["clouds"])
-        image_options = (options["bands"], masks, options["gsd"], options["trust_input"], options["nodata"])
+        bands, clouds, nodata = (as_text(options[name]) for name in ("bands", "clouds", "nodata"))
+        masks = None if clouds is None else os.fspath(clouds)
+        image_options = (bands, masks, options["gsd"], options["trust_input"], nodata)
         report = shard_images(
             given,
             out,

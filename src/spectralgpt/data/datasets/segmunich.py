@@ -93,7 +93,7 @@ def open_tile(image: ImageSource) -> Readable:
     bands = image.bands or SEGMUNICH_BANDS
     if page_shape(path) is None:
         return open_raster(path, bands=bands)
-    return as_pixels(np.moveaxis(read_pages(path), 2, 0), bands=bands, gsd=SEGMUNICH_GSD)
+    return as_pixels(np.moveaxis(read_pages(path), 2, 0), bands=bands, gsd=SEGMUNICH_GSD, trust_input=True)
 
 
 def _parts(folder: str) -> Iterator[tuple[str, str, str]]:

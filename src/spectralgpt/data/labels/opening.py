@@ -28,8 +28,7 @@ FEWER_BANDS = Fault(
     "image",
     "with fewer bands than the others",
     "the same bands in all",
-    "Choose common ones with",
-    (("bands", "B02,B03,..."),),
+    "List the bands that all have in the argument `bands`",
 )
 EMPTY_PART = Fault("part", "without a labelled sample", "labels in every part")
 

@@ -15,8 +15,7 @@ OTHER_BANDS = Fault(
     "pair",
     "of images with different bands",
     "the same bands in both",
-    "Choose common ones with",
-    (("bands", "B02,B03,..."),),
+    "List the bands that all have in the argument `bands`",
 )
 OTHER_SIZE = Fault(
     "pair", "of images of different sizes without georeference", "one size, or a CRS and transform in both"

@@ -11,6 +11,7 @@ from spectralgpt.data.labels.pairs import paired_pixels
 from spectralgpt.errors import DataError
 from spectralgpt.products import as_pixels
 from spectralgpt.products.arrays.description import as_numpy
+from spectralgpt.products.arrays.pixels import Bands
 from spectralgpt.raster import Pixels
 from spectralgpt.tasks import TargetKind
 
@@ -29,15 +30,16 @@ def target_of(sample: Any, name: str) -> TargetKind:
     return "classes" if as_numpy(sample["label"]).size > 1 else "class"
 
 
-def pixels_of(sample: Mapping[str, Any], bands: str | None, gsd: float | int | None) -> Pixels:
-    """The image of a sample; of a pair with two dates, in the order given."""
+def pixels_of(sample: Mapping[str, Any], bands: Bands | None, gsd: float | int | None) -> Pixels:
+    """The image of a sample; of a pair with two dates, in the order given. Its set checks it, once for all samples."""
     if "image1" in sample:
         placed = {key: value for key, value in sample.items() if key in ("crs", "transform", "bbox", "bounds")}
         before, after = (
-            as_pixels({**placed, "image": sample[key]}, bands=bands, gsd=gsd) for key in ("image1", "image2")
+            as_pixels({**placed, "image": sample[key]}, bands=bands, gsd=gsd, trust_input=True)
+            for key in ("image1", "image2")
         )
         return paired_pixels(before, after)  # fmt: skip
-    return as_pixels(sample, bands=bands, gsd=gsd)
+    return as_pixels(sample, bands=bands, gsd=gsd, trust_input=True)
 
 
 def labels_of(sample: Mapping[str, Any], target: TargetKind) -> tuple[int, ...]:

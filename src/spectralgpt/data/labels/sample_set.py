@@ -18,6 +18,7 @@ from spectralgpt.data.labels.sample_check import suspected
 from spectralgpt.data.labels.sample_form import labels_of, pixels_of, stored_mask, target_of
 from spectralgpt.days import iso_date
 from spectralgpt.errors import DataError, InputError, counted
+from spectralgpt.products.arrays.pixels import Bands
 from spectralgpt.progress import Progress, silent
 from spectralgpt.tasks import Class, TargetKind
 
@@ -68,7 +69,7 @@ class SampleSet:
         dataset: SampleSource,
         target: TargetKind | None = None,
         *,
-        bands: str | None = None,
+        bands: Bands | None = None,
         classes: Sequence[str | Class] | None = None,
         gsd: float | int | None = None,
         ignore: Sequence[int] = (),

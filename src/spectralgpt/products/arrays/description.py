@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int32, Shaped
 
 from spectralgpt.errors import RasterError
+from spectralgpt.products.added import Added
 from spectralgpt.raster.grid import Grid
 
 
@@ -32,7 +33,8 @@ class DescribedArray:
 
     load: the bands of these indices, from 0, as (date, band, row, column), computed together. grid, days: functions, as
     they raise a RasterError for contradictory metadata, which does not matter where the user gives both. of_products:
-    whether the nodata of the sensor's products applies.
+    whether the nodata of the sensor's products applies. added: what its attributes and coordinates state about the 1000
+    of Sentinel-2's products.
     """
 
     load: Callable[[Sequence[int]], Shaped[np.ndarray, "date band row column"]]
@@ -43,6 +45,7 @@ class DescribedArray:
     wavelengths: tuple[float, ...] = ()
     valid: Bool[np.ndarray, "..."] | None = None
     of_products: bool = False
+    added: Added | None = None
 
 
 def as_numpy(values: Any) -> Shaped[np.ndarray, "..."]:

@@ -10,9 +10,11 @@ from jaxtyping import Int32, Shaped
 from spectralgpt.bands import canonical, is_alias
 from spectralgpt.days import UNKNOWN, day_of
 from spectralgpt.errors import RasterError
+from spectralgpt.products.added import BASELINE_TAGS, Added, added_in_tags
 from spectralgpt.products.arrays.description import DescribedArray, Packing, as_numpy, listed, numbers_of
 from spectralgpt.products.arrays.dimensions import AXES, BAND_AXIS, COLUMN_AXIS, DATE_AXIS, ROW_AXIS, roles_of
 from spectralgpt.products.arrays.places import grid_of
+from spectralgpt.products.formats.stac.offset import APPLIED, BASELINES
 
 NANOMETRES_IN_UNIT = {"nm": 1.0, "um": 1000.0, "µm": 1000.0, "m": 1e9}
 """Nanometres in the units of wavelengths."""
@@ -56,6 +58,7 @@ def of_dataset(dataset: Any) -> DescribedArray:
         grid=lambda: grid_of(first, labels, dict(dataset.attrs)),
         days=lambda: _days(first, labels),
         of_products=True,
+        added=_added([dict(dataset.attrs), *(each.attrs for each in spatial.values())], labels),
     )
 
 
@@ -86,6 +89,7 @@ def of_data_array(array: Any, labels: Mapping[Any, Any], more: Mapping[Any, Any]
         days=lambda: _days(array, labels),
         wavelengths=_wavelengths(labels, roles.get(BAND_AXIS)),
         of_products=True,
+        added=_added([array.attrs, more or {}], labels),
     )
 
 
@@ -166,6 +170,23 @@ def _scaling(stated: Mapping[Any, Any], band: int, count: int) -> tuple[float, f
     if not (math.isfinite(scale) and math.isfinite(offset)) or scale == 0:
         raise RasterError(f"found a scale of {scale:g} and an offset of {offset:g}", "a scale other than 0")
     return None if (scale, offset) == (1, 0) else (scale, offset)
+
+
+def _added(attributes: Sequence[Mapping[Any, Any]], labels: Mapping[Any, Any]) -> Added | None:
+    """From attributes, which have a file's tags, or coordinates, which have an item's properties; None where dates or
+    bands differ."""
+    found = []
+    for attrs in attributes:
+        found.append(added_in_tags({str(key): str(value) for key, value in attrs.items()}, {}, None))
+    for key in (*APPLIED, *BASELINES[:2]):
+        if key in labels and len(each := set(map(str, np.ravel(labels[key].values)))) == 1:
+            text = each.pop()
+            if key in BASELINES:
+                found.append(added_in_tags({BASELINE_TAGS[0]: text}, {}, None))
+            elif text == "True":
+                return Added(0.0, f"the coordinate {key}")
+    stated = {each.number: each for each in found if each is not None}
+    return stated.popitem()[1] if len(stated) == 1 else None
 
 
 def _days(array: Any, labels: Mapping[Any, Any]) -> Int32[np.ndarray, " date"] | None:

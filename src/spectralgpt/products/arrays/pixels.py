@@ -1,7 +1,9 @@
 """Pixels from arrays, as `open_raster(...).read()` gives them from files."""
 
 import math
+import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -10,29 +12,44 @@ from affine import Affine
 from jaxtyping import Bool, Int32, Shaped
 
 from spectralgpt.bands import Band, Evidence, Sensor, bands_of, canonical, identify, sensors
+from spectralgpt.bands.fitting import DARK
+from spectralgpt.checks import flags_of
+from spectralgpt.checks.contract import REFUSED
 from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN, day_of
-from spectralgpt.errors import BandError, RasterError
+from spectralgpt.errors import BandError, RasterError, argument
+from spectralgpt.plain import as_text
+from spectralgpt.products.added import SENTINEL_2, Added, possible
 from spectralgpt.products.arrays.description import DescribedArray, Packing
 from spectralgpt.products.arrays.opening import describe
+from spectralgpt.products.nodata import given_nodata
+from spectralgpt.raster.fill import FEWEST_TO_DECIDE, any_of, fill_marks, filled
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.pixels import Pixels, combined, measured
 
 TINY = 0.01
 """A smaller scale would reduce reflectance to nothing: it is meant for digital numbers."""
 
+Bands = str | Sequence[str | float | int | Band]
+"""How bands are given: a text, a list of names or of wavelengths in nm, or the bands themselves."""
+
+Nodata = str | float | int | Sequence[str | float | int]
+
+Dates = str | date | Sequence[str | date | np.datetime64 | None]
+
 
 def as_pixels(
     values: Any,
     *,
-    bands: str | Sequence[Band] | None = None,
+    bands: Bands | None = None,
     gsd: float | int | None = None,
     valid: Bool[np.ndarray, "..."] | None = None,
     scale: float | int | Sequence[float | int] | None = None,
     offset: float | int | Sequence[float | int] | None = None,
-    dates: Sequence[str | date | None] | None = None,
-    nodata: float | int | None = None,
+    dates: Dates | None = None,
+    nodata: Nodata | None = None,
     grid: Grid | None = None,
+    trust_input: bool = False,
 ) -> Pixels:
     """Pixels from an array (band, row, column) or (date, band, row, column) of NumPy, torch or xarray.
 
@@ -40,14 +57,52 @@ def as_pixels(
     offset and nodata by the conventions of CF, rioxarray and odc-stac; a TorchGeo sample gives its `image`, and its
     grid where it has one. The arguments take precedence.
 
-    bands: a sensor's name (all its bands in file order, or those that the array names), a list like `B02,B03`, or
-    the bands themselves; not needed where the array names them. gsd: metres, default the grid's. valid: of the shape
-    (date, band, row, column), or of its last axes. scale, offset: one number, or one per band; default what the array
-    states, else the sensor's convention, but 1 and 0 for floats with a 98 % quantile below 2. dates: ISO dates or
-    None. NaN, infinity and nodata are not valid. Rows that run north stay so, with a positive step in the grid.
+    bands: a sensor's name (all its bands in file order, or those that the array names), names or wavelengths in nm (as
+    a list, or a text like `B02,B03`), or the bands themselves; not needed where the array names them. gsd: metres,
+    default the grid's. valid: of the shape (date, band, row, column), or of its last axes. scale, offset: one number,
+    or one per band; default what the array states, else the sensor's convention, but 1 and 0 for floats with a 98 %
+    quantile below 2. dates: ISO dates, None for an unknown one. NaN, infinity and nodata (one value or several) are not
+    valid. Rows that run north stay so, with a positive step in the grid.
 
-    BandError when the bands do not fit the array, RasterError when anything else does not.
+    The values are checked as those of files are, with a UserWarning for each suspicion. trust_input: they are not
+    checked.
+
+    BandError when the bands do not fit the array, RasterError when anything else does not, for several dates without
+    days, and for values that are not reflectance.
     """
+    described = _described(values, bands, gsd, valid, scale, offset, dates, nodata, grid)
+    texts = [*described.notes]
+    if not trust_input:
+        _refuse_undated(described.pixels, dates)
+        texts += suspicions_of(described)
+    for text in texts:
+        warnings.warn(text, UserWarning, stacklevel=2)
+    return described.pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UncheckedPixels:
+    """Pixels before the check. level: of their sensor, empty if unknown. declared: whether the array or the user states
+    how they become reflectance. notes: what a user should know about how they were understood."""
+
+    pixels: Pixels
+    level: str
+    declared: bool
+    notes: tuple[str, ...] = ()
+
+
+def _described(
+    values: Any,
+    bands: Bands | None,
+    gsd: float | int | None,
+    valid: Bool[np.ndarray, "..."] | None,
+    scale: float | int | Sequence[float | int] | None,
+    offset: float | int | Sequence[float | int] | None,
+    dates: Dates | None,
+    nodata: Nodata | None,
+    grid: Grid | None,
+) -> UncheckedPixels:
+    """What `as_pixels` gives, with what the check has to know."""
     array = describe(values)
     identified, indices, named = _identified(array, bands)
     stacked = array.load(indices)
@@ -56,22 +111,51 @@ def as_pixels(
     if valid is not None:
         usable = combined(usable, _broadcast(valid, stacked.shape))
     if scale is None and offset is None:
-        scales, offsets = _stated_scaling(identified, named, stacked, usable, packings)
+        scales, offsets = _stated_scaling(identified, named, stacked, usable, packings, array.added)
     else:
         scales = [1.0] * len(identified) if scale is None else _per_band(scale, len(identified), "scale")
         offsets = [0.0] * len(identified) if offset is None else _per_band(offset, len(identified), "offset")
     stated_days = array.days() if dates is None else None
+    days = _given_days(dates, stacked.shape[0]) if stated_days is None else stated_days
+    undecided = array.added is None and _is_by_convention(identified, named, scales, offsets, packings)
+    notes = possible("the array", int(days.max()), argument("offset", -0.1)) if offset is None and undecided else ()
     place = _grid(array, grid, stacked.shape[2:])
-    return Pixels(
+    pixels = Pixels(
         values=stacked,
         valid=usable,
         scale=np.array(scales, np.float64),
         offset=np.array(offsets, np.float64),
         bands=identified,
         grid=place,
-        days=_given_days(dates, stacked.shape[0]) if stated_days is None else stated_days,
+        days=days,
         gsd=float(gsd) if gsd is not None else place.gsd,
     )
+    declared = scale is not None or offset is not None or all(packing.scaling is not None for packing in packings)
+    known = named or next((each for each in sensors() if each.name == identified[0].sensor), None)
+    return UncheckedPixels(pixels, known.level if known else "", declared, notes)
+
+
+def suspicions_of(described: UncheckedPixels) -> list[str]:
+    """The flags of an array, as texts. RasterError for those at which every verb stops, and without a valid pixel."""
+    pixels = described.pixels
+    if pixels.valid is not None and not pixels.valid.any():
+        raise RasterError("the array: found no valid pixel: all are nodata, NaN or masked", do="Give one with data")
+    flags = flags_of(pixels, described.level, described.declared)
+    refused = [flag for flag in flags if flag.kind in REFUSED]
+    if refused:
+        raise RasterError(f"the array: {refused[0].text}", "", "To continue anyway, give", ("trust_input", True))
+    return [f"the array: {flag.text}" for flag in flags]
+
+
+def _refuse_undated(pixels: Pixels, dates: Dates | None) -> None:
+    """RasterError for several dates without days. An unknown day that the user states is accepted."""
+    if dates is None and len(pixels.days) > 1 and (pixels.days == UNKNOWN).any():
+        raise RasterError(
+            f"the array: found {len(pixels.days)} dates without days",
+            "a day for each of several dates",
+            "Give the dates, or None for each that is unknown, like",
+            ("dates", ["2020-05-01", None]),
+        )
 
 
 def _broadcast(valid: Bool[np.ndarray, "..."], shape: tuple[int, ...]) -> Bool[np.ndarray, "date band row column"]:
@@ -91,26 +175,27 @@ def _grid(array: DescribedArray, given: Grid | None, shape: tuple[int, ...]) -> 
     return grid
 
 
-def _identified(
-    array: DescribedArray, choice: str | Sequence[Band] | None
-) -> tuple[tuple[Band, ...], tuple[int, ...], Sensor | None]:
+def _identified(array: DescribedArray, choice: Bands | None) -> tuple[tuple[Band, ...], tuple[int, ...], Sensor | None]:
     """The bands, their indices in the array, and the sensor that sets the conventions; None where `choice` is bands."""
-    if choice is None or isinstance(choice, str):
-        identity = identify(Evidence(array.names, "the array", wavelengths=array.wavelengths), choice)
+    given = () if choice is None or isinstance(choice, str) else tuple(choice)
+    chosen = tuple(each for each in given if isinstance(each, Band))
+    if not chosen or len(chosen) < len(given):
+        text = as_text(choice)
+        identity = identify(Evidence(array.names, "the array", wavelengths=array.wavelengths), text)
         if identity.conflicts:
             raise BandError(identity.conflicts[0])
         return identity.bands, identity.indices, identity.sensor
-    given, names = tuple(choice), [name and canonical(name) for name in array.names]
+    names = [name and canonical(name) for name in array.names]
     if not any(names):
-        return bands_of(given, len(names), "the array")[0], tuple(range(len(names))), None
-    missing = [band.name for band in given if band.name not in names]
+        return bands_of(chosen, len(names), "the array")[0], tuple(range(len(names))), None
+    missing = [band.name for band in chosen if band.name not in names]
     if missing:
         raise BandError(
             f"the array: found no {' and no '.join(missing)} among {', '.join(map(str, names))}",
             "all bands that are given",
             "Rename the array's bands, as bands with names are never matched by position",
         )
-    return bands_of(given, len(given), "the array")[0], tuple(names.index(band.name) for band in given), None
+    return bands_of(chosen, len(chosen), "the array")[0], tuple(names.index(band.name) for band in chosen), None
 
 
 def _stated_valid(
@@ -118,12 +203,13 @@ def _stated_valid(
     indices: Sequence[int],
     stacked: Shaped[np.ndarray, "date band row column"],
     packings: Sequence[Packing],
-    nodata: float | int | None,
+    nodata: Nodata | None,
     named: Sensor | None,
 ) -> Bool[np.ndarray, "date band row column"] | None:
     """Valid by nodata (the given, else the array's, else, for xarray's integers, the sensor's), range and mask."""
+    given = given_nodata(as_text(nodata))
     marks: list[tuple[float | int | None, ...]] = [
-        (nodata,) if nodata is not None else packing.nodata for packing in packings
+        given.values if nodata is not None else packing.nodata for packing in packings
     ]
     if array.of_products and stacked.dtype.kind in "iu" and named is not None:
         marks = [of_band or (named.nodata,) for of_band in marks]
@@ -135,6 +221,10 @@ def _stated_valid(
             within = np.ones(stacked.shape, bool)
             within[:, band] = (stacked[:, band] >= packing.lowest) & (stacked[:, band] <= packing.highest)
             valid = combined(valid, within)
+    if stacked.shape[1] >= FEWEST_TO_DECIDE:
+        declared = any(mark is not None for of_band in marks for mark in of_band)
+        fill = any_of(filled(np.moveaxis(stacked, 1, 0), fill_marks(stacked.dtype, declared)))
+        valid = valid if fill is None else combined(valid, np.broadcast_to(~fill[:, None], stacked.shape))
     return valid if array.valid is None else combined(valid, array.valid[:, list(indices)])
 
 
@@ -144,6 +234,7 @@ def _stated_scaling(
     stacked: Shaped[np.ndarray, "date band row column"],
     valid: Bool[np.ndarray, "date band row column"] | None,
     packings: Sequence[Packing],
+    added: Added | None,
 ) -> tuple[list[float], list[float]]:
     """Scale and offset per band, as the array states them, else by convention."""
     for packing in packings:
@@ -170,7 +261,27 @@ def _stated_scaling(
         usual = convention([bands[band] for band in unstated], named, *part)
         for band, usual_scale, usual_offset in zip(unstated, *usual, strict=True):
             scales[band], offsets[band] = usual_scale, usual_offset
+            if added is not None and usual_scale != 1 and _is_of_sentinel_2(bands[band], named):
+                offsets[band] = added.offset(usual_scale)
     return scales, offsets
+
+
+def _is_of_sentinel_2(band: Band, named: Sensor | None) -> bool:
+    return (named.name if named else band.sensor) in SENTINEL_2
+
+
+def _is_by_convention(
+    bands: Sequence[Band],
+    named: Sensor | None,
+    scales: Sequence[float],
+    offsets: Sequence[float],
+    packings: Sequence[Packing],
+) -> bool:
+    """Whether a band of Sentinel-2 is read as digital numbers without an offset that is stated."""
+    return any(
+        _is_of_sentinel_2(band, named) and scale != 1 and offset == 0 and packing.scaling is None
+        for band, scale, offset, packing in zip(bands, scales, offsets, packings, strict=True)
+    )
 
 
 def _only(
@@ -195,9 +306,11 @@ def convention(
     for band in bands:
         of_band = named or known.get(band.sensor)
         scale, offset = (of_band.scale, of_band.offset) if of_band else (1.0, 0.0)
-        if scale is None or offset is None:
+        brightest = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else math.inf
+        # bytes are not reflectance x 10000; without a known sensor they are reflectance themselves
+        if scale is None or offset is None or (of_band is not None and brightest * scale < DARK):
             raise RasterError(
-                f"found digital numbers of {band.sensor} {band.name}",
+                f"found digital numbers ({values.dtype}) of {band.sensor} {band.name}",
                 "scale and offset from a product's metadata, or floats that are reflectance (below 2)",
                 "Give the arguments scale and offset",
             )
@@ -213,9 +326,11 @@ def _per_band(given: float | int | Sequence[float | int], count: int, what: str)
     return [float(number) for number in np.broadcast_to(numbers, count)]
 
 
-def _given_days(dates: Sequence[str | date | None] | None, count: int) -> Int32[np.ndarray, " date"]:
+def _given_days(dates: Dates | None, count: int) -> Int32[np.ndarray, " date"]:
     if dates is None:
         return np.full(count, UNKNOWN, np.int32)
+    if isinstance(dates, str | date):
+        dates = str(dates).split(",")
     if len(dates) != count:
         raise RasterError(f"found {len(dates)} dates for {count} images", "one per image")
     return np.array([UNKNOWN if day is None else day_of(str(day), "dates") for day in dates], np.int32)

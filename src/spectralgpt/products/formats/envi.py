@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spectralgpt.bands import only_count
 from spectralgpt.days import DATE_IN_TEXT, UNKNOWN, day_of
 from spectralgpt.errors import RasterError
 from spectralgpt.products.acquisition import acquisition_day
@@ -205,7 +206,8 @@ def read_header_text(text: str, source: str) -> EnviHeader:
         dtype=dtype,
         skipped=_whole(fields, "header offset", source),
         compressed=_whole(fields, "file compression", source) != 0,
-        names=() if _only_count(names) else names,
+        # without the bad bands, what is left of a count would look like names
+        names=() if only_count(names) and (wavelengths or bbl) else names,
         wavelengths=tuple(unit * wavelength for wavelength in wavelengths) if unit else (),
         fwhms=tuple(unit * fwhm for fwhm in fwhms) if unit else (),
         scales=scales,
@@ -258,11 +260,6 @@ def _numbers(fields: dict[str, str], key: str, source: str) -> tuple[float, ...]
 def _check_count(key: str, values: Sequence[object], bands: int, source: str) -> None:
     if values and len(values) != bands:
         raise RasterError(f"{source}: found {len(values)} values of {key!r}", f"one for each of {bands} bands")
-
-
-def _only_count(names: Sequence[str]) -> bool:
-    """Whether names only count, as Band 1, Band 2, ..., which ENVI writes into any file."""
-    return all(re.fullmatch(rf"(?:band|b)[ _]?0*{i}", name, re.IGNORECASE) for i, name in enumerate(names, 1))
 
 
 def _unit(fields: dict[str, str], wavelengths: tuple[float, ...], source: str) -> tuple[float | None, tuple[str, ...]]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from spectralgpt.products.acquisition import acquisition_day
-from spectralgpt.products.format import Format
+from spectralgpt.products.format import CloudCode, Format
 from spectralgpt.products.header import band_in, read_header
 from spectralgpt.products.product import Product
 
@@ -22,10 +22,14 @@ def read(path: str, expected: int | None) -> Product | None:
     return Product(bands, day=day, tags=header.tags, warnings=header.warnings)
 
 
+QA60 = ((1 << 10, 1 << 10), (1 << 11, 1 << 11))
+"""Opaque clouds and cirrus in the band of Google Earth Engine."""
+
 FORMAT = Format(
     title="GeoTIFF, JPEG 2000, and any other file that GDAL opens as one grid of bands",
     priority=100,  # last: it takes any file
     read=read,
     suffixes=(".tif", ".tiff", ".jp2", ".img", ".bsq", ".bil", ".bip"),
     named=(".png",),
+    clouds=(CloudCode("qa", "qa60", QA60),),
 )

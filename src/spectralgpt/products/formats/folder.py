@@ -1,29 +1,27 @@
 """A folder of single-band files as one image; each file has its own grid."""
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from spectralgpt.bands import is_alias
+from spectralgpt.bands import is_alias, only_count
 from spectralgpt.errors import InputError, RasterError
 from spectralgpt.products.acquisition import acquisition_day
 from spectralgpt.products.format import CloudCode, Format, all_formats, band_suffixes, cloud_codes
+from spectralgpt.products.formats.stac.beside import completed_by_item
 from spectralgpt.products.header import Header, band_in, read_header
 from spectralgpt.products.product import Product, StoredBand
 from spectralgpt.raster.clouds import CloudLayer
 from spectralgpt.raster.handles import open_dataset
-
-ONLY_COUNTS = re.compile(r"(band|layer|channel)[ _]?0*1|1", re.IGNORECASE)
-"""A description of the only band of a file that does not name it."""
 
 
 def read(path: str, expected: int | None) -> Product | None:
     """The images directly in a folder that have one band with a name, from its description, else the file's name.
 
     Others are left out with a warning; a broken file named after a band is refused. A file named like a product's cloud
-    layer (SCL, QA_PIXEL, Fmask) is one. RasterError when no band is left.
+    layer (SCL, QA_PIXEL, Fmask) is one. A STAC item beside them completes what they state. RasterError when no band is
+    left.
     """
     if not os.path.isdir(path):
         return None
@@ -52,7 +50,7 @@ def read(path: str, expected: int | None) -> Product | None:
             "single-band files named after their bands, like scene_B02.tif",
             "Give one file, or rename them",
         )
-    return Product(
+    product = Product(
         bands=tuple(bands),
         day=acquisition_day(path, [header.tags for header in headers], [Path(header.path).name for header in headers]),
         clouds=clouds[0] if clouds else None,
@@ -63,6 +61,7 @@ def read(path: str, expected: int | None) -> Product | None:
             *(warning for header in headers for warning in header.warnings),
         ),
     )
+    return completed_by_item(product, path)
 
 
 def _files(path: str) -> list[Path]:
@@ -87,7 +86,7 @@ def _may_be_band(file: Path) -> bool:
 
 def _name_of(band: StoredBand) -> str | None:
     """The name in a file's description, unless it only counts: GDAL and ENVI write Band 1 into any file."""
-    return None if band.name is None or ONLY_COUNTS.fullmatch(band.name.strip()) else band.name
+    return None if only_count([band.name]) else band.name
 
 
 def _named_after_band(file: Path) -> str | None:

@@ -19,6 +19,7 @@ from spectralgpt.bands import canonical
 from spectralgpt.days import UNKNOWN
 from spectralgpt.errors import RasterError
 from spectralgpt.products.acquisition import day_in_name, day_in_tags
+from spectralgpt.products.added import Added
 from spectralgpt.products.format import Format
 from spectralgpt.products.header import Header, band_in, read_header
 from spectralgpt.products.product import Product, StoredBand
@@ -126,6 +127,14 @@ def parse(path: str) -> ElementTree.Element:
     return root
 
 
+def named_files(path: str) -> Iterator[str]:
+    """The files that a VRT names: of its bands, masks and overviews."""
+    if path.lower().endswith(".vrt"):
+        root = parse(path)
+        for element in (*root.iter("SourceFilename"), *root.iter("SourceDataset")):
+            yield _located(element, path)
+
+
 def _located(element: ElementTree.Element, path: str) -> str:
     """The path in a SourceFilename or SourceDataset."""
     name = (element.text or "").strip()
@@ -229,7 +238,16 @@ def _completed(
         nodata=_nodata(band, sources, stored, where, warnings),
         wavelength=band.wavelength or stored[0].wavelength,
         fwhm=band.fwhm or stored[0].fwhm,
+        added=_added(band, stored, where),
     )
+
+
+def _added(band: StoredBand, stored: Sequence[StoredBand], where: str) -> Added | None:
+    """What was added to the values of all sources; None where one does not say, unless the VRT does."""
+    numbers = {one.added.number for one in stored if one.added is not None}
+    if len(numbers) > 1:
+        _common(numbers, "numbers added to their values (Sentinel-2 before and after baseline 04.00)", where)
+    return band.added or (stored[0].added if all(one.added is not None for one in stored) else None)
 
 
 def _common(found: set[T], what: str, where: str) -> T:
@@ -305,5 +323,6 @@ FORMAT = Format(
     priority=70,
     read=read,
     suffixes=(".vrt",),
+    named_files=named_files,
     single=False,  # a VRT beside bands is mostly built from them
 )

@@ -1,10 +1,11 @@
 """A STAC item in a local JSON file: the files of its assets, as the item describes them. Only local files are read."""
 
+import json
 import math
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -139,11 +140,12 @@ def _completed(asset: Asset, header: Header, by_rule: bool, path: str) -> list[S
             f"{where}: found {len(header.bands)} bands in the file", f"{len(asset.bands)}, as in the item"
         )
     return [
-        _completed_band(stated, band, by_rule, where) for stated, band in zip(asset.bands, header.bands, strict=True)
+        completed_band(stated, band, by_rule, where) for stated, band in zip(asset.bands, header.bands, strict=True)
     ]
 
 
-def _completed_band(stated: AssetBand, band: StoredBand, by_rule: bool, where: str) -> StoredBand:
+def completed_band(stated: AssetBand, band: StoredBand, by_rule: bool, where: str) -> StoredBand:
+    """A band of a file, completed from the item. RasterError where both state something and differ."""
     if stated.dtype is not None and _is_float(stated.dtype) != _is_float(band.dtype):
         raise RasterError(
             f"{where}: found {band.dtype} in the file and {stated.dtype} in the item",
@@ -277,7 +279,7 @@ def _cloud_layer(assets: Sequence[Asset], folder: str) -> CloudLayer | None:
     return min(layers, key=lambda layer: layer.grid.pixel_area, default=None)
 
 
-def _is_item(path: str) -> bool:
+def is_item(path: str) -> bool:
     """Whether a JSON file contains `stac_version` near its start."""
     if not path.lower().endswith((".json", ".geojson")):
         return False
@@ -288,12 +290,28 @@ def _is_item(path: str) -> bool:
         return False
 
 
+def named_files(path: str) -> Iterator[str]:
+    """The local files of all assets of an item."""
+    if not is_item(path):
+        return
+    try:
+        assets = json.loads(Path(path).read_bytes()).get("assets", {})
+        hrefs = [asset["href"] for asset in assets.values()]
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return  # reported where it is opened
+    for href in hrefs:
+        local = _local(href, os.path.dirname(os.path.abspath(path))) if isinstance(href, str) else None
+        if local is not None:
+            yield local
+
+
 FORMAT = Format(
     title="STAC items (JSON) with local files",
     priority=50,
     read=read,
     named=(".json", ".geojson"),
-    claims=_is_item,
+    claims=is_item,
+    named_files=named_files,
     owns_neighbours=True,
     single=False,
 )

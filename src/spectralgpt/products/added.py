@@ -1,0 +1,149 @@
+"""What was added to the stored values of Sentinel-2's bands, as tags and names of files state it.
+
+Since processing baseline 04.00, in use from 2022-01-25 on, ESA adds 1000, so that no stored value is below 0. Many
+providers subtract it again.
+"""
+
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from spectralgpt.bands import canonical
+from spectralgpt.days import EPOCH, UNKNOWN, day_in_text, iso_date
+from spectralgpt.errors import first_few
+
+ADDED = 1000.0
+"""In stored units; -ADDED x scale is the offset."""
+
+SINCE = (date(2022, 1, 25) - EPOCH).days
+"""The first day of acquisitions to which it is added; older ones have it where they were processed again."""
+
+FIRST_BASELINE = 4.0
+
+SENTINEL_2 = ("s2-l1c", "s2-l2a", "eurosat", "spectralgpt-12")
+"""Sensors with values as in ESA's products."""
+
+ANCESTORS = 5
+"""Folders above a file that may be an ESA product: GRANULE/<tile>/IMG_DATA/R10m/ and the product itself."""
+
+ADD_OFFSET_TAG = re.compile(r"(?:BOA|RADIO)_ADD_OFFSET(?:_VALUES_LIST|_(?P<band>B\d+A?))?", re.IGNORECASE)
+"""Tags with the offset in stored units, as ESA's metadata and GDAL call it, for all bands or, with a name, for one."""
+
+BASELINE_TAGS = ("PROCESSING_BASELINE", "S2:PROCESSING_BASELINE")
+
+NAMED_TAGS = ("PRODUCT_URI", "PRODUCT_ID")
+"""Tags with the name of ESA's product."""
+
+IN_NAME = re.compile(r"(?<![A-Za-z0-9])N(0\d)(\d\d)(?![A-Za-z0-9])")
+"""A baseline in a name: N0400. N9999 marks products that users made themselves, and says nothing."""
+
+OF_SENTINEL_2 = re.compile(r"(?<![A-Za-z0-9])(?:S2[A-D]|T\d\d[A-Z]{3}|MSIL(?:1C|2A))(?![A-Za-z0-9])")
+"""A part of the name of a product, or of a tile: N0400 elsewhere may be a latitude."""
+
+PRODUCT_NAME = re.compile(r"S2[A-D]_MSIL(?:1C|2A)_\d{8}T\d{6}_N\d{4}_.*", re.IGNORECASE)
+
+IMAGE_NAME = re.compile(r"T\d\d[A-Z]{3}_(\d{8})T\d{6}_B(?:\d\d|8A)(?:_[126]0m)?\.(?:jp2|tiff?)", re.IGNORECASE)
+"""The name of a band's image in ESA's products since 2016: T32UQD_20220301T101021_B02_10m.jp2."""
+
+HARMONIZED = re.compile(r"(?<![a-z])(?<!not.)(?<!non.)(?<!un)harmoni[sz]ed", re.IGNORECASE)
+"""The word of providers that have subtracted it, like COPERNICUS/S2_SR_HARMONIZED."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What was added to the stored values of a band, and what states that, in words. number: in stored units."""
+
+    number: float
+    source: str
+
+    def offset(self, scale: float) -> float:
+        """The offset in reflectance."""
+        return -self.number * scale if self.number else 0.0
+
+
+def added_in_tags(tags: Mapping[str, str], of_band: Mapping[str, str], band: str | None) -> Added | None:
+    """What the tags of a band, else of its file, state: the offset itself, else the baseline. None for other text."""
+    found = _stated(of_band, band) or _stated(tags, band)
+    if found is not None:
+        return found
+    stated = {key.upper(): text for key, text in tags.items()}
+    for key in BASELINE_TAGS:
+        if match := re.fullmatch(r"N?(\d\d)\.?(\d\d)", stated.get(key, "").strip()):
+            return _of_baseline(match[1], match[2], f"the tag {key}")
+    for key in NAMED_TAGS:
+        if match := IN_NAME.search(stated.get(key, "")):
+            return _of_baseline(match[1], match[2], f"the tag {key}")
+    return None
+
+
+def added_in_name(path: str) -> Added | None:
+    """What the name of a file, or of folders around it, states: harmonized, a baseline, or ESA's name with a date."""
+    *folders, name = os.path.abspath(path).split(os.sep)[-ANCESTORS - 1 :]
+    for near in (name, *folders[-1:]):
+        if word := HARMONIZED.search(near):
+            return Added(0.0, f"{word[0]!r} in the name {near}")
+    for near in (name, *folders[-1:], *filter(PRODUCT_NAME.fullmatch, reversed(folders))):
+        match = IN_NAME.search(near)
+        if match and OF_SENTINEL_2.search(near):
+            return _of_baseline(match[1], match[2], f"the name {near}")
+    image = IMAGE_NAME.fullmatch(name)
+    if image and day_in_text(image[1]) >= SINCE:
+        return Added(ADDED, f"the name {name}, as ESA's products have it since 2022-01-25")
+    return None
+
+
+def possible(path: str, day: int, advice: str) -> tuple[str, ...]:
+    """A note where the day alone makes it possible that the values include it; empty for other days. advice: how to
+    state the offset."""
+    if day == UNKNOWN or day < SINCE:
+        return ()
+    return (
+        f"{path}: {iso_date(day)} is after 2022-01-25, so the values may include the +1000 of Sentinel-2's baseline "
+        f"04.00; read with offset 0, as nothing states it. The provider's metadata decide; if it is included, give "
+        f"{advice}",
+    )
+
+
+def _stated(tags: Mapping[str, str], band: str | None) -> Added | None:
+    """From the tags with the offset itself: that of the band, else the one for all bands."""
+    found = [(match, tags[match[0]]) for match in map(ADD_OFFSET_TAG.fullmatch, tags) if match]
+    of_all = [(match[0], text) for match, text in found if not match["band"]]
+    named = [(match[0], text) for match, text in found if match["band"]]
+    own = [(key, text) for key, text in named if band and canonical(key.rsplit("_", 1)[1]) == canonical(band)]
+    same = named if len({text for _, text in named}) == 1 else []
+    for key, text in own or of_all or same:
+        number = _number(text)
+        if number is not None:
+            return Added(-number, f"the tag {key}")
+    return None
+
+
+def _number(text: str) -> float | None:
+    """The number in a tag, or the one that a list repeats; None for other text."""
+    try:
+        numbers = {float(part) for part in re.split(r"[\s,;]+", text.strip(" []()"))}
+    except ValueError:
+        return None
+    return numbers.pop() if len(numbers) == 1 and all(map(math.isfinite, numbers)) else None
+
+
+def _of_baseline(major: str, minor: str, where: str) -> Added:
+    is_added = float(f"{major}.{minor}") >= FIRST_BASELINE
+    return Added(ADDED if is_added else 0.0, f"baseline {major}.{minor} in {where}")
+
+
+def offset_facts(of_bands: Sequence[tuple[str, Added]], scale: float) -> tuple[str, ...]:
+    """One line per offset, with the first tag or name that states it. of_bands: names of bands and what was added."""
+    groups: dict[float, list[tuple[str, Added]]] = {}
+    for name, added in of_bands:
+        groups.setdefault(added.offset(scale), []).append((name, added))
+    return tuple(
+        f"offset {offset:g}{_which(group, of_bands)} from {group[0][1].source}" for offset, group in groups.items()
+    )
+
+
+def _which(group: Sequence[tuple[str, Added]], everything: Sequence[tuple[str, Added]]) -> str:
+    return "" if len(group) == len(everything) else f" of {first_few([name for name, _ in group], 6)}"

@@ -1,0 +1,94 @@
+"""Which existing files a result may replace: the same for every verb that writes."""
+
+import os
+from collections.abc import Container, Iterable, Mapping
+from pathlib import Path
+
+from spectralgpt.bands import canonical
+from spectralgpt.errors import InputError, TargetError
+from spectralgpt.products.format import read_product
+from spectralgpt.products.source_files import SourceFiles
+from spectralgpt.products.stacking import overlap
+from spectralgpt.raster.marks import VERSION_TAG, ResultMark, tags_of
+from spectralgpt.raster.raster import Raster
+
+NEW_FILE = "the name of a new file"
+
+
+def check_replacing(
+    targets: Iterable[Path],
+    mark: ResultMark,
+    sources: SourceFiles,
+    *,
+    overwrite: bool,
+    raster: Raster | None = None,
+    recognized: Container[Path] = (),
+) -> None:
+    """TargetError where a target exists and must not be replaced. Called before anything is computed.
+
+    Without `overwrite`, only a result with this very mark is replaced (or one that is `recognized` without a mark).
+    With it, anything but a file that the sources read, and but an image that is no result of ours and lies on the
+    place of the sources with their bands: most likely it is the next of several dates, and the target was forgotten.
+    raster: the opened sources, if they are one place.
+    """
+    for target in targets:
+        if os.path.lexists(target):
+            _check(target, mark, sources, overwrite, raster, target in recognized)
+
+
+def _check(
+    target: Path, mark: ResultMark, sources: SourceFiles, overwrite: bool, raster: Raster | None, recognized: bool
+) -> None:
+    if os.path.exists(target) and (reader := sources.reader_of(target)) is not None:
+        raise _source(target, f" ({reader} reads it)" if reader else "")
+    tags = tags_of(target)
+    folder = sources.folder_of(target)
+    if folder is not None and VERSION_TAG not in tags:
+        raise _source(target, f" (it lies in {folder})")
+    if recognized or ResultMark.among(tags) == mark:
+        return
+    if raster is not None and VERSION_TAG not in tags and _could_be_a_date(target, raster):
+        raise TargetError(
+            f"{target}: found an image of the same place and with the same bands as the sources",
+            NEW_FILE,
+            "If it is one of the dates, add the file to write as the last argument",
+        )
+    if not overwrite:
+        raise TargetError(
+            f"{target}: exists, and is {_described(tags, mark)}",
+            f"{NEW_FILE}, or a result of the same command",
+            "To replace it:",
+            ("overwrite", True),
+        )
+
+
+def _source(target: Path, why: str) -> TargetError:
+    return TargetError(f"{target}: is one of the sources{why}", do="Choose another target")
+
+
+def _described(tags: Mapping[str, str], mark: ResultMark) -> str:
+    """What an existing file is, that this command did not write."""
+    found = ResultMark.among(tags)
+    if found is None:
+        return "of a version without marks" if VERSION_TAG in tags else "no result of spectralgpt"
+    return "a result of other sources" if found.verb == mark.verb else f"a result of `{found.verb}`"
+
+
+def _could_be_a_date(target: Path, raster: Raster) -> bool:
+    """Whether a file could be another date of the raster: it overlaps it, and has the bands of it or of its files."""
+    names = _names(str(target))
+    if names is None:
+        return False
+    first = raster.layers[0]
+    wanted = [sorted(band.name for band in raster.bands)]
+    wanted += [found for path in dict.fromkeys(layer.path for layer in first) if (found := _names(path)) is not None]
+    return names in wanted and overlap(read_product(os.path.abspath(target)).bands[0].grid, first[0].grid)
+
+
+def _names(path: str) -> list[str] | None:
+    """The names of a file's bands, sorted, empty ones for bands without; None for what is no image."""
+    try:
+        bands = read_product(os.path.abspath(path) if os.path.exists(path) else path).bands
+    except InputError:
+        return None
+    return sorted(canonical(band.name) if band.name else "" for band in bands) or None
