@@ -24,7 +24,7 @@ VISIBLE = 700.0
 BRIGHTEST = 1.7
 """Reflectance that hardly any surface exceeds."""
 
-WRAPPED, WRAPPED_PIXELS, DARK_PIXEL = 64_000, 3, 0.5
+WRAPPED, WRAPPED_PIXELS, DARK_BESIDE = 64_000, 3, 0.5
 """A number from the first up to the largest of 16 bits, where other bands of the pixel are below the last reflectance,
 was below zero; a few pixels are enough."""
 
@@ -106,7 +106,7 @@ def wrapped(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
     stored = sample.stored()
     high = (stored >= WRAPPED) & (stored < np.iinfo(np.uint16).max - 0.5) & bits[:, None]
     # at 65535 a sensor is saturated, in bright places; what wrapped is among dark values
-    dark = (sample.values < DARK_PIXEL).sum(axis=1, keepdims=True) > (~np.isnan(sample.values)).sum(
+    dark = (sample.values < DARK_BESIDE).sum(axis=1, keepdims=True) > (~np.isnan(sample.values)).sum(
         axis=1, keepdims=True
     ) / 3
     high |= bits[:, None] & (stored > np.iinfo(np.uint16).max - 0.5) & high.any()
