@@ -167,6 +167,7 @@ naip: B2=blue B3=green B8=nir
 planetscope-4: B2=blue B3=green B8=nir
 planetscope-4r: B2=blue B3=green B4=red B8A=nir
 planetscope-8: B1=coastal_blue B2=blue B3=green B4=red B5=rededge B8A=nir
+planetscope-8-dn: B1=coastal_blue B2=blue B3=green B4=red B5=rededge B8A=nir
 rapideye: B2=blue B3=green B4=red B5=rededge B8=nir
 s2-l1c: B1=B1 B2=B2 B3=B3 B4=B4 B5=B5 B6=B6 B7=B7 B8=B8 B8A=B8A B9=B9 B11=B11 B12=B12
 s2-l2a: B1=B1 B2=B2 B3=B3 B4=B4 B5=B5 B6=B6 B7=B7 B8=B8 B8A=B8A B9=B9 B11=B11 B12=B12

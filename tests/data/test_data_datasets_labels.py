@@ -223,7 +223,7 @@ def fmow(tmp_path) -> Path:
         rows = table.read_text() if table.exists() else "category,location_id,image_id,timestamp\n"
         for number in numbers:
             write(place / f"{category}_{location}_{number}.tif", land(40, 50, number))
-            rows += f"{category},{location},{number},201{number}-05-01T10:00:00Z\n"
+            rows += f"{category},{location},{number},201{number + 6}-05-01T10:00:00Z\n"
         table.write_text(rows)
     return folder
 
@@ -235,14 +235,14 @@ def test_fmow_has_a_sample_per_image_and_a_group_per_location(fmow):
     assert len(FMOW_CLASSES) == 62
     found = by_name(labels)
     first, second = (found[f"train/airport/airport_3/airport_3_{number}.tif"] for number in (0, 2))
-    assert (first.labels, first.split, first.date, second.date) == (("airport",), "train", "2010-05-01", "2012-05-01")
+    assert (first.labels, first.split, first.date, second.date) == (("airport",), "train", "2016-05-01", "2018-05-01")
     assert first.group == second.group
     dams = [sample for sample in labels.samples if sample.labels == ("dam",)]
     assert {sample.split for sample in dams} == {"train", "test"}
     assert len({sample.group for sample in dams}) == 2  # numbers of locations begin anew in each split
     raster = opened(first.image)
     np.testing.assert_array_equal(raster.read().values[0], land(40, 50, 0))
-    assert raster.dates == ("2010-05-01",)
+    assert raster.dates == ("2016-05-01",)
 
 
 def test_half_of_fmow_says_what_is_missing(fmow):

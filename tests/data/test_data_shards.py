@@ -38,15 +38,15 @@ def holey(rows: int, columns: int, seed: int = 0) -> np.ndarray:
 def images(tmp_path_factory) -> Path:
     """Odd sizes, holes, floats with NaN, signed integers, an image smaller than a chip, two dates of one place."""
     folder = tmp_path_factory.mktemp("images")
-    write(folder / "odd.tif", holey(130, 97), names=NAMES, nodata=0)
+    write(folder / "odd.tif", holey(140, 97), names=NAMES, nodata=0)
     write(folder / "small.tif", holey(33, 20, 1), names=NAMES, nodata=0)
-    floats = (land(70, 64, 2) / 1e4).astype(np.float32)
+    floats = (land(74, 64, 2) / 1e4).astype(np.float32)
     floats[:, 5:9] = np.nan
     write(folder / "floats.tif", floats, names=NAMES)
     write(folder / "signed.tif", land(64, 64, 3).astype(np.int16), names=NAMES, crs=None, transform=None)
     (folder / "dates").mkdir()
     for day, seed in (("2020-03-04", 4), ("2020-05-06", 5)):
-        write(folder / "dates" / f"a_{day}.tif", holey(80, 66, seed), names=NAMES, nodata=0)
+        write(folder / "dates" / f"a_{day}.tif", holey(80, 74, seed), names=NAMES, nodata=0)
     return folder
 
 

@@ -84,6 +84,8 @@ def test_nan_infinity_nodata_and_what_is_given_as_invalid_are_not_valid(values, 
     expected = np.isfinite(values) & own_mask
     if nodata == -9999.0:
         expected &= values != np.float32(-9999)
+    for fill in (0, -9999, -32768):  # in all three bands at once
+        expected &= ~(values == np.float32(fill)).all(axis=1, keepdims=True)
     pixels = made_pixels(values, bands=THREE, valid=own_mask, nodata=nodata, scale=1)
     assert np.array_equal(np.ones(values.shape, bool) if pixels.valid is None else pixels.valid, expected)
     assert (pixels.valid is None) is bool(expected.all())

@@ -29,7 +29,7 @@ def made(tmp_path_factory) -> Path:
     images = folder / "images"
     (images / "place").mkdir(parents=True)
     for seed, date in enumerate(("2020-05-01", "2021-06-10")):
-        values = land(70, 64, seed)
+        values = land(74, 64, seed)
         values[HOLE] = 0
         write(images / "place" / f"scene_{date}.tif", values, names=NAMES, nodata=0.0)
     (images / "lost").mkdir()
@@ -69,13 +69,13 @@ def test_all_of_it_in_json(made, spectralgpt):
 def test_statistics_are_those_of_the_valid_pixels(made):
     report = inspect(made)
     assert [row.wavelength for row in report.table] == sorted(row.wavelength for row in report.table)
-    scenes = [land(70, 64, seed) for seed in (0, 1)]
+    scenes = [land(74, 64, seed) for seed in (0, 1)]
     for each in scenes:
         each[HOLE] = 0
     for row in report.table:
         values = [each[NAMES.index(row.name)] for each in scenes]
         # the second chip is flush with the end: it has rows of the first once more
-        stored = [part[part > 0] for each in values for part in (each[:64], each[6:])]
+        stored = [part[part > 0] for each in values for part in (each[:64], each[10:])]
         if row.name in (names := ("B2", "B3", "B4", "B10")):
             stored.append(land(30, 20, 2, 4)[names.index(row.name)].ravel())
         pixels = np.concatenate(stored) * 1e-4
@@ -124,9 +124,9 @@ def test_the_picture_shows_samples_as_they_are(made, tmp_path, monkeypatch):
     np.testing.assert_allclose(lost, land(30, 20, 2, 4) * 1e-4, rtol=1e-6)
     assert title == "s2-l1c\ndate unknown, GSD unknown"
     stacked = [(each, title) for each, title in zip(drawn["samples"], drawn["titles"], strict=True) if len(each) == 13]
-    scene = land(70, 64, 0) * 1e-4
+    scene = land(74, 64, 0) * 1e-4
     scene[HOLE] = np.nan
-    for (sample, title), cut in zip(stacked, (np.s_[:, :64], np.s_[:, 6:]), strict=True):
+    for (sample, title), cut in zip(stacked, (np.s_[:, :64], np.s_[:, 10:]), strict=True):
         np.testing.assert_allclose(sample, scene[cut], rtol=1e-6)
         assert title == "s2-l1c\n2020-05-01 (1 of 2), 10 m"
     assert np.isnan(drawn["positions"]).sum() == 2

@@ -35,7 +35,7 @@ def test_one_is_shown(name, spectralgpt):
 def test_one_in_words(spectralgpt):
     text = spectralgpt("sensors", "S2-L2A").out
     assert "reflectance = stored x 0.0001 + 0; nodata 0" in text
-    assert "B8A      864.7     20.5       20  nir08, narrow_nir" in text
+    assert "B8A      864.7     20.5       20  nir08, narrownir, nirnarrow" in text
     assert "source: ESA" in text
     assert "reflectance = stored x 2.75e-05 - 0.2" in str(sg.sensors("landsat8-c2l2"))
     assert "scale and offset by the metadata of a product" in str(sg.sensors("naip"))

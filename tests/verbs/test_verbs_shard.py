@@ -19,7 +19,7 @@ def images(tmp_path) -> Path:
     for number in range(3):
         path = tmp_path / "images" / f"{number}.tif"
         path.parent.mkdir(exist_ok=True)
-        write(path, land(70, 60, number), names=NAMES)
+        write(path, land(74, 60, number), names=NAMES)
     return tmp_path / "images"
 
 
@@ -131,7 +131,7 @@ def test_options_reach_the_reading(images, tmp_path):
     assert (layout.bands, layout.side) == (("B2", "B3"), 64)
     samples = open_shards(tmp_path / "out").read(0, np.array([0]))
     assert samples.gsd[0] == pytest.approx(20, rel=0.01)
-    assert samples.extent.tolist() == [[35, 30]]
+    assert samples.extent.tolist() == [[37, 30]]
     values = np.full((13, 40, 40), 1, np.uint16)  # a reflectance of 0.0001 is none
     write(tmp_path / "dark.tif", values, names=NAMES)
     assert package.shard(tmp_path / "dark.tif", out=tmp_path / "dark", trust_input=True, workers=1).samples == 1

@@ -32,7 +32,7 @@ AS_COUNTED = {
 }
 """What to choose where B1 ... Bn turn out to count the bands of Sentinel-2: the sensor, and the names of its bands."""
 
-IN_FILE = "Describe its bands in a sensor file (name, wavelength, fwhm and gsd of each, scale and offset):"
+IN_A_SENSOR_FILE = "Describe its bands in a sensor file (name, wavelength, fwhm and gsd of each, scale and offset):"
 
 
 def identify_alone(found: tuple[str | None, ...], evidence: Evidence) -> Identity:
@@ -227,7 +227,7 @@ def _refuse_unknown(names: Sequence[str], naming: Sequence[Sensor], evidence: Ev
         (
             f"{near} Choose the bands to read (NEW=OLD renames one):"
             if known
-            else f"{near} Rename them (NEW=OLD for each, separated by commas), or d{IN_FILE[1:]}"
+            else f"{near} Rename them (NEW=OLD for each, separated by commas), or d{IN_A_SENSOR_FILE[1:]}"
         ).lstrip(),
         ("bands", ",".join(known) if known else "mine.toml"),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from spectralgpt.bands.band import Band, canonical
 from spectralgpt.bands.candidates import (
     AS_COUNTED,
-    IN_FILE,
+    IN_A_SENSOR_FILE,
     MOST_LISTED,
     declared_sensor,
     identify_alone,
@@ -56,7 +56,7 @@ def identify(evidence: Evidence, choice: str | None) -> Identity:
             raise
         working = _working(error.advice, evidence)
         advice = working or (("bands", "mine.toml"),)
-        raise type(error)(error.found, error.expected, error.do if working else IN_FILE, *advice) from None
+        raise type(error)(error.found, error.expected, error.do if working else IN_A_SENSOR_FILE, *advice) from None
 
 
 def bands_of(choice: str | Sequence[Band], count: int, source: str) -> tuple[tuple[Band, ...], Sensor | None]:

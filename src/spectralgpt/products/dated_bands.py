@@ -96,7 +96,8 @@ def _counted(names: Sequence[str | None]) -> list[DatedBand]:
     for pattern in COUNTED_NAME:
         matches = [pattern.fullmatch((name or "").strip()) for name in names]
         found = [DatedBand(index, m["band"], int(m["count"])) for index, m in enumerate(matches) if m]
-        if len(found) < len(names) or any(is_alias(name) for name in names if name and "," not in name):
+        plain = [name for name in names if name and "," not in name]
+        if len(found) < len(names) or (plain and all(map(is_alias, plain))):
             continue
         counts = {each.band: set[int]() for each in found}
         for each in found:

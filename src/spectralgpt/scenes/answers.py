@@ -35,7 +35,7 @@ from spectralgpt.weights import PretrainedModel
 INT8_NODATA = -128
 
 
-ROUNDING = 1e-6
+SHARE_ROUNDING = 1e-6
 """What rounding and blending change of a share at most."""
 
 
@@ -94,7 +94,7 @@ class AnswerMaker:
         if self.least_valid is None:
             return self.answers.stored(piece.values, piece.valid)
         share = piece.values[-1:]
-        enough = share >= self.least_valid - ROUNDING
+        enough = share >= self.least_valid - SHARE_ROUNDING
         vectors = self.answers.stored(piece.values[:-1], piece.valid[:-1] & enough)
         return np.concatenate([vectors, share.astype(vectors.dtype)])
 
@@ -163,7 +163,7 @@ class AnswerMaker:
 def percent(stored: NDArray[Any]) -> NDArray[np.uint8]:
     """The share, the last stored band, in whole percent, rounded down; at least 1 where something is valid."""
     share = stored[-1:]
-    return np.where(share > 0, np.maximum(1, np.floor(100 * share + 100 * ROUNDING)), 0).astype(np.uint8)
+    return np.where(share > 0, np.maximum(1, np.floor(100 * share + 100 * SHARE_ROUNDING)), 0).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
