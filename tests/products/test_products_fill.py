@@ -91,3 +91,16 @@ def test_an_image_of_nothing_else_is_refused_as_empty(tmp_path, dtype, fill):
 def test_zero_is_measured_where_integers_declare_another_value(tmp_path):
     assert not invalid(scene(tmp_path / "a.tif", "int16", 0, nodata=-1)).any()
     assert np.array_equal(invalid(scene(tmp_path / "b.tif", "float32", 0, nodata=-1)), edge())
+
+
+@pytest.mark.parametrize(("dtype", "fill"), KINDS)
+def test_it_is_counted_and_said(tmp_path, dtype, fill):
+    path = scene(tmp_path / "a.tif", dtype, fill)
+    with open_raster(path, bands="s2-l2a") as raster:
+        notes = [note for note in check(raster, trust=True).notes if "in all bands" in note]
+        share = edge(1)[0].mean()
+    (note,) = notes
+    assert f"{share:.2%} of the sampled pixels are {fill:g} in all bands" in note
+    assert "nodata='none'" in note
+    with open_raster(path, bands="s2-l2a", nodata="none") as raster:
+        assert not [each for each in check(raster, trust=True).notes if "in all bands" in each]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from spectralgpt.checks.fill import undeclared_fill
+from spectralgpt.checks.fill import notes_on_fill, undeclared_fill
 from spectralgpt.checks.flags import Flag
 from spectralgpt.checks.look import look, sample_of
 from spectralgpt.checks.pixel_sample import PixelSample
@@ -65,7 +65,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     sample, clouds = look(raster)
     if not sample.valid.any():
         raise RasterError(
-            f"{source}: found no valid pixel: all are nodata, NaN or masked", do="Give an image with data"
+            f"{source}: found no valid pixel: all are nodata, fill, NaN or masked", do="Give an image with data"
         )
     stated = [fact for fact in raster.facts if "offset" in fact or "scale" in fact]
     fixed = tuple(fact for fact in stated if not any(words in fact for words in BY_CONVENTION))
@@ -76,7 +76,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     if refused and not trust:
         found = refused[0].text if refused[0] in conflicts else f"{source}: {refused[0].text}"
         raise RasterError(found, "", "To continue anyway, give", ("trust_input", True))
-    seen = (*(() if declared else notes_on_fractions(sample)), *notes_on_dates(sample))
+    seen = (*notes_on_fill(sample), *(() if declared else notes_on_fractions(sample)), *notes_on_dates(sample))
     notes = tuple(f"{source}: {note}" for note in seen)
     warnings = (
         *raster.warnings,

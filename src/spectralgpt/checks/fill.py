@@ -16,6 +16,8 @@ FILL_BANDS = 3
 def undeclared_fill(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
     """The sample without pixels that hold one value in all bands, in many places, outside 0 to 1 reflectance; and a
     flag that names the values as they are stored. In reflective bands of one scale and offset only."""
+    if not sample.judges_fill:
+        return sample, []
     alike = sample.reflective
     pairs = {(scale, offset) for scale, offset in zip(sample.scale[alike], sample.offset[alike], strict=True)}
     if alike.sum() < FILL_BANDS or len(pairs) != 1:
@@ -43,3 +45,12 @@ def undeclared_fill(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
         f"that the file declares. If these pixels hold no data, give {argument('nodata', ','.join(texts))}",
     )
     return sample.without(np.broadcast_to(filled[:, None], sample.values.shape)), [flag]
+
+
+def notes_on_fill(sample: PixelSample) -> list[str]:
+    """Notes on pixels that are not valid because all bands hold a usual fill value there that no metadata declare."""
+    return [
+        f"{max(share, 1e-4):.2%} of the sampled pixels are {value:g} in all bands, which is taken for fill although no "
+        f"metadata declare it; read as not valid. If it was measured, give {argument('nodata', 'none')}"
+        for value, share in sample.filled
+    ]

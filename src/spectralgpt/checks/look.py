@@ -1,6 +1,6 @@
 """A look at an image: pixels from all over it, and a few whole windows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float32
@@ -46,6 +46,8 @@ def look(raster: Raster) -> tuple[PixelSample, float | None]:
             windows=tuple(each.whole for each in seen if each.whole is not None),
             gsd=float(raster.gsd),
             other=(sensor(raster.other_level).level, raster.other_level) if raster.other_level else None,
+            filled=_shares(seen, pixels),
+            judges_fill="none" not in raster.given_nodata,
         ),
         sum(share * size for share, size in cloudy) / sum(size for _, size in cloudy) if cloudy else None,
     )
@@ -92,6 +94,24 @@ class _LookedAt:
         everywhere = np.full(len(raster.bands), pixels.values[:, 0].size)
         self.counts = everywhere if pixels.valid is None else pixels.valid.sum(axis=(0, 2, 3))
         self.cloudy = None if cloudy is None else float(cloudy.mean())
+        self.filled = _filled(raster, pixels)
+
+
+def _filled(raster: Raster, pixels: Pixels) -> dict[float, int]:
+    """How many pixels are not valid and hold a value in all bands that is fill although no metadata declare it."""
+    layers = [layer for of_date in raster.layers for layer in of_date]
+    declared = {value for layer in layers for value in (layer.nodata, *layer.more_nodata)}
+    marks = {float(mark) for layer in layers if layer.fill for mark in layer.fill.marks} - declared
+    if pixels.valid is None or not marks:
+        return {}
+    absent = ~pixels.valid.any(axis=1)
+    return {mark: int((absent & (pixels.values == mark).all(axis=1)).sum()) for mark in sorted(marks)}
+
+
+def _shares(seen: Sequence["_LookedAt"], pixels: int) -> tuple[tuple[float, float], ...]:
+    """Each value that is fill in some of the windows, and its share of the pixels of all."""
+    marks = dict.fromkeys(mark for each in seen for mark, count in each.filled.items() if count)
+    return tuple((mark, sum(each.filled.get(mark, 0) for each in seen) / pixels) for mark in marks)
 
 
 def _thinned(pixels: Pixels, windows: int) -> Float32[np.ndarray, "date band pixel"]:

@@ -23,7 +23,8 @@ class PixelSample:
     largest number of the stored type in reflectance, infinite for floats. valid: share of valid pixels per band. scale,
     offset: reflectance = stored x scale + offset. windows: some whole windows. gsd: metres on the ground of their
     pixels, nan unknown. other: level and name of the sensor that it may be as well, where band names do not show the
-    level.
+    level. filled: values as stored that are fill although no metadata say so, and the share of the pixels that hold
+    them in all bands. judges_fill: whether further such values are looked for.
     """
 
     bands: tuple[Band, ...]
@@ -36,6 +37,8 @@ class PixelSample:
     windows: Windows = ()
     gsd: float = float("nan")
     other: tuple[str, str] | None = None
+    filled: tuple[tuple[float, float], ...] = ()
+    judges_fill: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
