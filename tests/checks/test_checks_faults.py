@@ -164,6 +164,30 @@ def test_saturated_clouds_did_not_wrap(tmp_path):
         assert "offset" not in [flag.kind for flag in check(raster).flags]
 
 
+# order
+
+
+@pytest.mark.parametrize(
+    ("of", "order"),
+    [
+        (TOA, {"B2": "B8", "B8": "B2"}),
+        (SURFACE, {"B3": "B11", "B11": "B3"}),
+        (TOA, {"B4": "B8A", "B8A": "B12", "B12": "B4"}),
+    ],
+)
+def test_advice_on_wrong_names_puts_them_right(tmp_path, of, order):
+    path = image(tmp_path / "a.tif", usual(of=of) * 1e4, "uint16", [order.get(name, name) for name in of.names])
+    with open_raster(path, bands=of.name) as raster:
+        (flag,) = check(raster).flags
+    assert flag.kind == "order"
+    assert set(flag.bands) == set(order)
+    given = re.search(r"bands='([^']*)'", flag.text)[1]
+    with open_raster(path, bands=given) as raster:
+        assert check(raster).flags == ()
+        names = dict(zip(raster.bands, range(len(raster.bands)), strict=True))
+        assert [band.name for band in names] == list(of.names)
+
+
 # fill
 
 

@@ -3,9 +3,11 @@
 import numpy as np
 from jaxtyping import Float
 
+from spectralgpt.bands import is_sensor
 from spectralgpt.checks.flags import NAMED, Flag
 from spectralgpt.checks.pixel_sample import TOO_FEW_PIXELS, PixelSample
 from spectralgpt.checks.typical import likeliest_order, typical
+from spectralgpt.errors import argument
 
 GAIN, USUAL_ODDNESS = 10.0, 2.5
 """The order is suspected when the squared distance of an image's spectra falls by the first in another order of its
@@ -37,8 +39,8 @@ def suspected_order(sample: PixelSample, quantiles: Float[np.ndarray, "quantile 
             Flag(
                 "order",
                 tuple(sorted((found for found, _ in moved), key=sample.names.index)),
-                f"found bands with names that seem wrong ({pairs}); expected spectra as on Earth. Check their "
-                "order, and name them, like bands='s2-l2a' or bands='B02,B03,B04'",
+                f"found bands with names that seem wrong ({pairs}); expected spectra as on Earth. Check their order; "
+                f"if the names are wrong, {_renaming(sample, moved)}",
             )
         ]
     if as_named > ODD:
@@ -51,3 +53,12 @@ def suspected_order(sample: PixelSample, quantiles: Float[np.ndarray, "quantile 
             )
         ]
     return []
+
+
+def _renaming(sample: PixelSample, moved: list[tuple[str, str]]) -> str:
+    """What to do about names that are wrong. moved: pairs of a name, and of the name that its values look like."""
+    of = {band.sensor for band in sample.bands}
+    if len(of) > 1 or not is_sensor(*of):
+        return "correct them in the file"
+    pairs = ",".join(f"{real}={found}" for found, real in moved)
+    return f"give {argument('bands', f'{of.pop()}:{pairs}')}"
