@@ -1,5 +1,6 @@
 """What is checked before work starts: whether an image contains what it claims to contain."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spectralgpt.checks.fill import notes_on_fill, undeclared_fill
@@ -72,10 +73,8 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     conflicts = tuple(Flag("conflict", (), conflict) for conflict in raster.conflicts)
     declared = bool(stated) and len(fixed) == len(stated)
     flags = (*conflicts, *suspicions(sample, declared))
-    refused = [flag for flag in flags if flag.kind in REFUSED]
-    if refused and not trust:
-        found = refused[0].text if refused[0] in conflicts else f"{source}: {refused[0].text}"
-        raise RasterError(found, "", "To continue anyway, give", ("trust_input", True))
+    if not trust:
+        refuse_flags(flags, source)
     seen = (*notes_on_fill(sample), *(() if declared else notes_on_fractions(sample)), *notes_on_dates(sample))
     notes = tuple(f"{source}: {note}" for note in seen)
     warnings = (
@@ -94,6 +93,15 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
         notes=notes,
         clouds=clouds,
     )
+
+
+def refuse_flags(flags: Sequence[Flag], source: str) -> None:
+    """RasterError for a flag at which every verb stops unless the user trusts the input. source: for messages."""
+    refused = [flag for flag in flags if flag.kind in REFUSED]
+    if refused:
+        # a conflict names its source itself
+        found = refused[0].text if refused[0].kind == "conflict" else f"{source}: {refused[0].text}"
+        raise RasterError(found, "", "To continue anyway, give", ("trust_input", True))
 
 
 def flags_of(pixels: Pixels, level: str, declared: bool) -> tuple[Flag, ...]:

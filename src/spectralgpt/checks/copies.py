@@ -20,17 +20,13 @@ def duplicates(sample: PixelSample) -> list[Flag]:
     groups = _groups(values)
     if not groups:
         return []
-    which = [" and ".join(sample.names[band] for band in group[:NAMED]) for group in groups]
-    more = [
-        f"{text} and {len(group) - NAMED} more" if len(group) > NAMED else text
-        for text, group in zip(which, groups, strict=True)
-    ]
+    which = [first_few([sample.names[band] for band in group], NAMED, " and ") for group in groups]
     return [
         Flag(
             "duplicate",
             tuple(sample.names[band] for band in sorted(band for group in groups for band in group)),
-            f"found the same image in {first_few(more, 3, '; in ')}; expected different bands. Check the file's "
-            f"bands, or leave out all but one",
+            f"found the same image in {first_few(which, 3, '; in ')}; expected different bands. Check the file's "
+            "bands, or leave out all but one",
         )
     ]
 

@@ -5,12 +5,10 @@ import numpy as np
 from spectralgpt.checks.flags import NAMED, Flag
 from spectralgpt.checks.pixel_sample import TOO_FEW_PIXELS, PixelSample
 from spectralgpt.errors import argument
+from spectralgpt.raster.fill import FEWEST_TO_DECIDE
 
 FILL_SHARE = 0.005
 """A value equal in all bands of a pixel, in more than this share of the pixels, is fill unless it is reflectance."""
-
-FILL_BANDS = 3
-"""Number of bands from which on equal values mean something."""
 
 
 def undeclared_fill(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
@@ -20,7 +18,7 @@ def undeclared_fill(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
         return sample, []
     alike = sample.reflective
     pairs = {(scale, offset) for scale, offset in zip(sample.scale[alike], sample.offset[alike], strict=True)}
-    if alike.sum() < FILL_BANDS or len(pairs) != 1:
+    if alike.sum() < FEWEST_TO_DECIDE or len(pairs) != 1:
         return sample, []
     values = sample.values[:, alike]
     first = values[:, 0]

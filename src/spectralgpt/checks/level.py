@@ -35,7 +35,7 @@ def how_much_odder(
 
     Twice the difference of the logarithms of both densities: with the usual distance alone the wider table would win.
     """
-    both = [(one.same(bands)[band], other.same(bands)[band]) for band in range(len(bands))]
+    both = list(zip(one.same(bands), other.same(bands), strict=True))
     used = [band for band, (here, there) in enumerate(both) if here is not None and there is not None]
     if len(used) < 3:
         return None

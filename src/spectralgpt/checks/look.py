@@ -25,11 +25,11 @@ def look(raster: Raster) -> tuple[PixelSample, float | None]:
     height, width = raster.grid.shape
     # dates are read together: fewer windows for many dates
     windows = list(sample(height, width, max(2, round(LOOKS_ALONG / np.sqrt(len(raster.days))))))
-    kept = _kept(len(windows), len(raster.days) * len(raster.bands))
-    seen = [_LookedAt(raster, window, len(windows), number in kept) for number, window in enumerate(windows)]
+    kept, marks = _kept(len(windows), len(raster.days) * len(raster.bands)), _undeclared_marks(raster)
+    seen = [_LookedAt(raster, window, len(windows), number in kept, marks) for number, window in enumerate(windows)]
     pixels = sum(window.height * window.width for window in windows) * len(raster.days)
     if not any(each.counts.any() for each in seen):
-        rest: Iterator[_LookedAt] = (_LookedAt(raster, window, 1, False) for window in everything(height, width))
+        rest: Iterator[_LookedAt] = (_LookedAt(raster, window, 1, False, marks) for window in everything(height, width))
         seen = [next((each for each in rest if each.counts.any()), seen[0])]
     cloudy = [(each.cloudy, each.window.height * each.window.width) for each in seen if each.cloudy is not None]
     dtypes = [np.dtype(layer.dtype) for layer in raster.layers[0]]
@@ -85,7 +85,7 @@ class _LookedAt:
     """What is kept of a window: the thinned and perhaps the whole reflectance, the number of valid pixels per band,
     and the share of cloudy ones."""
 
-    def __init__(self, raster: Raster, window: Window, windows: int, whole: bool):
+    def __init__(self, raster: Raster, window: Window, windows: int, whole: bool, marks: Sequence[float]):
         pixels = raster.read(window)
         cloudy = raster.cloudy(window)
         self.window = window
@@ -94,18 +94,22 @@ class _LookedAt:
         everywhere = np.full(len(raster.bands), pixels.values[:, 0].size)
         self.counts = everywhere if pixels.valid is None else pixels.valid.sum(axis=(0, 2, 3))
         self.cloudy = None if cloudy is None else float(cloudy.mean())
-        self.filled = _filled(raster, pixels)
+        self.filled = _filled(pixels, marks)
 
 
-def _filled(raster: Raster, pixels: Pixels) -> dict[float, int]:
-    """How many pixels are not valid and hold a value in all bands that is fill although no metadata declare it."""
+def _undeclared_marks(raster: Raster) -> list[float]:
+    """The values that are fill by the rules of an image's layers, although no metadata declare them."""
     layers = [layer for of_date in raster.layers for layer in of_date]
     declared = {value for layer in layers for value in (layer.nodata, *layer.more_nodata)}
-    marks = {float(mark) for layer in layers if layer.fill for mark in layer.fill.marks} - declared
+    return sorted({float(mark) for layer in layers if layer.fill for mark in layer.fill.marks} - declared)
+
+
+def _filled(pixels: Pixels, marks: Sequence[float]) -> dict[float, int]:
+    """How many pixels are not valid and hold one of these values in all bands."""
     if pixels.valid is None or not marks:
         return {}
     absent = ~pixels.valid.any(axis=1)
-    return {mark: int((absent & (pixels.values == mark).all(axis=1)).sum()) for mark in sorted(marks)}
+    return {mark: int((absent & (pixels.values == mark).all(axis=1)).sum()) for mark in marks}
 
 
 def _shares(seen: Sequence["_LookedAt"], pixels: int) -> tuple[tuple[float, float], ...]:

@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from spectralgpt.bands import Band
-from spectralgpt.checks.typical import LONGEST_REFLECTED, SHORTEST_REFLECTED
 
 TOO_FEW_PIXELS = 16
 """Number of pixels below which nothing is concluded."""
@@ -47,7 +46,7 @@ class PixelSample:
     @property
     def reflective(self) -> Bool[np.ndarray, " band"]:
         """Which bands measure reflected sunlight."""
-        return np.array([SHORTEST_REFLECTED <= band.wavelength <= LONGEST_REFLECTED for band in self.bands])
+        return np.array([band.in_solar_range for band in self.bands])
 
     def measured(self, band: int) -> Float32[np.ndarray, " value"]:
         """The valid values of a band in all dates."""

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from spectralgpt.checks.flags import Flag, listed
-from spectralgpt.checks.offset import CIRRUS_BAND
+from spectralgpt.checks.offset import CIRRUS_BAND, VISIBLE
 from spectralgpt.checks.pixel_sample import PixelSample
 from spectralgpt.errors import first_few
 
@@ -128,7 +128,7 @@ class _Edges:
 
     def __init__(self, sample: PixelSample, layers: list[tuple[int, int]]):
         windows = [window for window in sample.windows if min(window.shape[2:]) >= LEAST_SIDE]
-        visible = [band for band in _compared(sample) if sample.bands[band].wavelength < 700]
+        visible = [band for band in _compared(sample) if sample.bands[band].wavelength < VISIBLE]
         self.shapes = [(window.shape[2], window.shape[3]) for window in windows]
         self.spectra = [
             [_spectrum(window[date, band], _usable(window[date], band, visible)) for date, band in layers]

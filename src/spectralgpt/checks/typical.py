@@ -18,9 +18,6 @@ SPREAD = 0.1
 ALIKE = 0.06
 """Difference of ln wavelength up to which a band counts as one of Sentinel-2's: 858 nm as 865, 805 nm as 783."""
 
-SHORTEST_REFLECTED, LONGEST_REFLECTED = 400.0, 2500.0
-"""Wavelengths (nm) of bands that measure reflected sunlight."""
-
 WATER_VAPOUR, CIRRUS_CENTRE = 945.1, 1373.5
 """Bands (nm) in which the atmosphere is dark; no other band is compared with them."""
 
@@ -52,7 +49,7 @@ class Typical:
         found: np.ndarray = np.interp(np.log(wavelengths), np.log(self.wavelength[~dark]), self.q98[~dark])
         for centre, value in zip(self.wavelength[dark], self.q98[dark], strict=True):
             found[np.abs(np.log(wavelengths / centre)) < ALIKE / 2] = value
-        found[(wavelengths < SHORTEST_REFLECTED) | (wavelengths > LONGEST_REFLECTED)] = np.nan
+        found[[not band.in_solar_range for band in bands]] = np.nan
         return found
 
     def same(self, bands: Sequence[Band]) -> list[int | None]:
@@ -71,15 +68,17 @@ class Typical:
         """How odd an image is with its bands in each of these orders: the mean squared Mahalanobis distance of its
         spectra, per band; about 1 where nothing is odd. columns: the index here of each band of the image.
         """
-        chosen = np.ix_(columns, columns)
-        inverse = np.linalg.inv(self.covariance[chosen] + SPREAD**2 * np.eye(len(columns)))
+        inverse = np.linalg.inv(self._covariance_of(columns))
         off = (np.log(np.maximum(spectra, 0) + self.darkest)[:, orders] - self.mean[columns]).astype(np.float64)
         return np.asarray(((off @ inverse) * off).sum(axis=-1).mean(axis=0) / len(columns))
 
     def volume(self, columns: Sequence[int]) -> float:
         """The logarithm of the determinant of the covariance of these bands, per band: how wide the table is."""
-        chosen = np.ix_(columns, columns)
-        return float(np.linalg.slogdet(self.covariance[chosen] + SPREAD**2 * np.eye(len(columns)))[1] / len(columns))
+        return float(np.linalg.slogdet(self._covariance_of(columns))[1] / len(columns))
+
+    def _covariance_of(self, columns: Sequence[int]) -> Float[np.ndarray, "_ _"]:
+        """The covariance of these bands, with what other sensors and places add."""
+        return self.covariance[np.ix_(columns, columns)] + SPREAD**2 * np.eye(len(columns))
 
 
 @cache

@@ -64,10 +64,10 @@ def suspected_units(sample: PixelSample, quantiles: Float[np.ndarray, "quantile 
     if not known.any():
         return []
     times = np.maximum(quantiles[2, known], 1e-9) / expected[known]
-    kind = _declared(times) if declared else _by_convention(times)
+    middle = math.exp(float(np.median(np.log(times))))
+    kind = _declared(middle) if declared else _by_convention(middle, times)
     if kind is None:
         return []
-    middle = math.exp(float(np.median(np.log(times))))
     direction = f"{middle:.3g} times too bright" if middle > 1 else f"{1 / middle:.3g} times too dark"
     return [
         Flag(
@@ -79,13 +79,12 @@ def suspected_units(sample: PixelSample, quantiles: Float[np.ndarray, "quantile 
     ]
 
 
-def _declared(times: Float[np.ndarray, " band"]) -> FlagKind | None:
-    median = math.exp(float(np.median(np.log(times))))
+def _declared(median: float) -> FlagKind | None:
     return None if 1 / TIMES_DOWN <= median <= TIMES_UP else "units"
 
 
-def _by_convention(times: Float[np.ndarray, " band"]) -> FlagKind | None:
-    median, largest = math.exp(float(np.median(np.log(times)))), float(times.max())
+def _by_convention(median: float, times: Float[np.ndarray, " band"]) -> FlagKind | None:
+    largest = float(times.max())
     few = len(times) < FEW
     refused = FEW_REFUSED if few else REFUSED_TIMES
     up, down = (FEW_SUSPECTED, FEW_SUSPECTED) if few else (SUSPECTED_UP, SUSPECTED_DOWN)

@@ -15,7 +15,7 @@ from spectralgpt.bands import Band
 from spectralgpt.checks import check
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.layout import Layout, wavelength_order
-from spectralgpt.data.manifest import Failure, Suspected
+from spectralgpt.data.manifest import Failure, Suspected, suspected_of
 from spectralgpt.data.statistics import totals
 from spectralgpt.data.table import Chip
 from spectralgpt.days import UNKNOWN, iso_date
@@ -246,7 +246,7 @@ def _series(
         series = Series((image.opened(0),), bands, clouds, reading.gsd, image.sources[0], reading.nodata)
         verdict = check(_opened(series), reading.trust)
         warnings += verdict.warnings
-        suspected += [Suspected(series.source, flag.kind, flag.text, image.name) for flag in verdict.flags]
+        suspected += suspected_of(verdict.flags, series.source, image.name)
         return [series]
     masks = (clouds or "").split(",")
     masks = masks if len(masks) == len(image.paths) else [clouds or ""] * len(image.paths)
@@ -262,7 +262,7 @@ def _series(
         else:
             opened[day] = series, (frozenset(raster.bands), raster.grid.shape)
             warnings += verdict.warnings
-            suspected += [Suspected(series.source, flag.kind, flag.text, image.name) for flag in verdict.flags]
+            suspected += suspected_of(verdict.flags, series.source, image.name)
     fitting = _fitting(opened, image, failures)
     return [
         _together(fitting[start : start + reading.most_dates]) for start in range(0, len(fitting), reading.most_dates)

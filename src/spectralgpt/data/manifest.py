@@ -2,9 +2,11 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from spectralgpt.checks import Flag
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.statistics import BandTotals
 from spectralgpt.disk import atomic_write
@@ -42,6 +44,11 @@ class Suspected:
     kind: str
     reason: str
     image: str
+
+
+def suspected_of(flags: Iterable[Flag], source: str, image: str) -> list[Suspected]:
+    """What the flags of an image, or of a date of one, suspect."""
+    return [Suspected(source, flag.kind, flag.text, image) for flag in flags]
 
 
 @dataclass(frozen=True, slots=True)

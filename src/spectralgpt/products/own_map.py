@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 from spectralgpt.errors import InputError, RasterError, counted
 from spectralgpt.products.header import Header, read_header
-from spectralgpt.raster.tags import CLASSES_TAG
-
-SUFFIXES = (".tif", ".tiff")
+from spectralgpt.raster.tags import CLASSES_TAG, PARAMETERS_TAG, RULES_TAG, WEIGHTS_TAG
+from spectralgpt.raster.writing import TIFF_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class OwnMap:
 
 def own_map(path: str) -> OwnMap | None:
     """The map in a file; None for anything else, also for a file that cannot be opened."""
-    if not path.lower().endswith(SUFFIXES) or not os.path.isfile(path):
+    if not path.lower().endswith(TIFF_SUFFIXES) or not os.path.isfile(path):
         return None
     try:
         header = read_header(path)
@@ -54,13 +53,13 @@ def own_map(path: str) -> OwnMap | None:
 def map_in(header: Header) -> OwnMap | None:
     """The map that the tags of a file state; None for other files, and for images that this package made."""
     tags = dict(header.tags)
-    parameters = _parsed(tags.get("SPECTRALGPT_PARAMETERS", ""), dict)
+    parameters = _parsed(tags.get(PARAMETERS_TAG, ""), dict)
     classes = _parsed(tags.get(CLASSES_TAG, ""), list)
-    weights = tags.get("SPECTRALGPT_WEIGHTS")
+    weights = tags.get(WEIGHTS_TAG)
     embeds = parameters is not None and parameters.get("verb") == "embed"
     if weights is None or not (embeds or classes):
         return None
-    rules = tags.get("SPECTRALGPT_RULES", "1")  # versions before the number went by the first
+    rules = tags.get(RULES_TAG, "1")  # versions before the number went by the first
     return OwnMap(
         kind="classes" if classes else "embeddings",
         header=header,

@@ -1,16 +1,18 @@
 """Which existing files a result may replace: the same for every verb that writes."""
 
 import os
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from spectralgpt.bands import canonical
 from spectralgpt.errors import InputError, TargetError
 from spectralgpt.products.format import read_product
+from spectralgpt.products.product import StoredBand
 from spectralgpt.products.source_files import SourceFiles
 from spectralgpt.products.stacking import overlap
-from spectralgpt.raster.marks import VERSION_TAG, ResultMark, tags_of
+from spectralgpt.raster.marks import ResultMark, tags_of
 from spectralgpt.raster.raster import Raster
+from spectralgpt.raster.tags import VERSION_TAG
 
 NEW_FILE = "the name of a new file"
 
@@ -76,19 +78,23 @@ def _described(tags: Mapping[str, str], mark: ResultMark) -> str:
 
 def _could_be_a_date(target: Path, raster: Raster) -> bool:
     """Whether a file could be another date of the raster: it overlaps it, and has the bands of it or of its files."""
-    names = _names(str(target))
-    if names is None:
+    bands = _bands(str(target))
+    if not bands:
         return False
     first = raster.layers[0]
     wanted = [sorted(band.name for band in raster.bands)]
-    wanted += [found for path in dict.fromkeys(layer.path for layer in first) if (found := _names(path)) is not None]
-    return names in wanted and overlap(read_product(os.path.abspath(target)).bands[0].grid, first[0].grid)
+    wanted += [_names(_bands(path)) for path in dict.fromkeys(layer.path for layer in first)]
+    return _names(bands) in wanted and overlap(bands[0].grid, first[0].grid)
 
 
-def _names(path: str) -> list[str] | None:
-    """The names of a file's bands, sorted, empty ones for bands without; None for what is no image."""
+def _bands(path: str) -> Sequence[StoredBand]:
+    """The bands of a file, none for what is no image."""
     try:
-        bands = read_product(os.path.abspath(path) if os.path.exists(path) else path).bands
+        return read_product(os.path.abspath(path) if os.path.exists(path) else path).bands
     except InputError:
-        return None
-    return sorted(canonical(band.name) if band.name else "" for band in bands) or None
+        return ()
+
+
+def _names(bands: Sequence[StoredBand]) -> list[str]:
+    """The names of bands, sorted, empty ones for bands without."""
+    return sorted(canonical(band.name) if band.name else "" for band in bands)

@@ -1,6 +1,7 @@
 """The bands of a raster by file, as reading several bands of a file at once costs little more than one."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 from spectralgpt.raster.fill import FillRule
@@ -48,6 +49,7 @@ class FileBands:
         )
 
 
+@lru_cache(maxsize=64)
 def bands_by_file(layers: tuple[Layer, ...]) -> tuple[FileBands, ...]:
     """The bands of each file together."""
     by_file = sorted(range(len(layers)), key=lambda band: (layers[band].path, band))

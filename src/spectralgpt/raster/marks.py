@@ -8,10 +8,8 @@ from pathlib import Path
 
 from spectralgpt.errors import InputError
 from spectralgpt.raster.handles import open_dataset
+from spectralgpt.raster.tags import VERSION_TAG
 from spectralgpt.version import __version__
-
-VERSION_TAG = "SPECTRALGPT_VERSION"
-"""Which version of the package wrote a file; also in results of versions that had no marks."""
 
 VERB_TAG, SOURCES_TAG = "SPECTRALGPT_VERB", "SPECTRALGPT_SOURCES"
 

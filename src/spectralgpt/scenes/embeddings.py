@@ -56,8 +56,7 @@ def embed_scene(
     so on. Raises OptionError for a share that is not from 0 to 1, and
     InputError for what the user can fix: bands, too many dates, an unwritable target.
     """
-    if not 0 <= min_valid <= 1:
-        raise OptionError(argument("min_valid", min_valid), "a share from 0 to 1")
+    check_min_valid(min_valid)
     result = map_scene(
         raster,
         model,
@@ -79,3 +78,9 @@ def embed_scene(
     return SceneEmbeddings(
         result.fingerprint, result.alignment, result.rows, result.columns, result.bands, result.picture
     )
+
+
+def check_min_valid(min_valid: float | int) -> None:
+    """OptionError for a share that is not from 0 to 1."""
+    if not 0 <= min_valid <= 1:
+        raise OptionError(argument("min_valid", min_valid), "a share from 0 to 1")

@@ -11,6 +11,7 @@ from spectralgpt.bands import Alignment
 from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision, resolved_precision
 from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Raster, ResultMark
+from spectralgpt.raster.tags import DATES_TAG, INPUT_TAG, PARAMETERS_TAG, RULES_TAG, VERSION_TAG, WEIGHTS_TAG
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.version import RULES, __version__
 from spectralgpt.weights import PretrainedModel
@@ -69,14 +70,14 @@ def scene_provenance(
 
 def _tags(raster: Raster, fingerprint: str, parameters: Mapping[str, object], verdict: Verdict) -> dict[str, str]:
     tags = {
-        "SPECTRALGPT_VERSION": f"spectralgpt {__version__}, torch {torch.__version__}",
-        "SPECTRALGPT_WEIGHTS": fingerprint,
-        "SPECTRALGPT_RULES": str(RULES),
-        "SPECTRALGPT_PARAMETERS": json.dumps(parameters, sort_keys=True),
-        "SPECTRALGPT_INPUT": verdict.text,
+        VERSION_TAG: f"spectralgpt {__version__}, torch {torch.__version__}",
+        WEIGHTS_TAG: fingerprint,
+        RULES_TAG: str(RULES),
+        PARAMETERS_TAG: json.dumps(parameters, sort_keys=True),
+        INPUT_TAG: verdict.text,
         SENSOR_TAG: raster.sensor.name,
     }
     dates = [date for date in raster.dates if date]
     if dates:
-        tags[DATE_TAG if len(dates) == 1 else "SPECTRALGPT_DATES"] = ",".join(dates)
+        tags[DATE_TAG if len(dates) == 1 else DATES_TAG] = ",".join(dates)
     return tags

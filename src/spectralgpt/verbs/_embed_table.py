@@ -15,7 +15,7 @@ from spectralgpt.interruption import Interruption
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._embedded import EmbeddedImages
 from spectralgpt.verbs._options import Paths, SceneOptions
-from spectralgpt.verbs._scene import files_of, mark_of
+from spectralgpt.verbs._scene import files_of, listed, mark_of
 from spectralgpt.verbs._table_images import TableImage, images_of
 from spectralgpt.verbs.shard import FAILURES_SHOWN, grouped, kind_of_message
 
@@ -93,7 +93,7 @@ def embed_table(sources: Paths, target: Path, options: SceneOptions, progress: P
 
     start = time.perf_counter()
     check_target(target, "file")
-    given = [os.fspath(each) for each in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
+    given = [os.fspath(each) for each in listed(sources)]
     images = images_of(given, progress)
     mark = mark_of("embed", given)
     read = [path for each in images for path in (*each.paths, *([each.clouds] if each.clouds else []))]

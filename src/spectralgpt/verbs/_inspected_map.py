@@ -85,6 +85,7 @@ class InspectedMap(Inspected):
 def inspect_map(found: "OwnMap", picture: PathLike | None) -> InspectedMap:
     """What the map is. RasterError where it cannot be read; OptionError for a picture, as it is no image."""
     from spectralgpt.errors import OptionError, argument
+    from spectralgpt.raster.tags import DATE_TAG, DATES_TAG, INPUT_TAG, SENSOR_TAG, VERSION_TAG
 
     if picture is not None:
         raise OptionError(
@@ -95,7 +96,7 @@ def inspect_map(found: "OwnMap", picture: PathLike | None) -> InspectedMap:
     header, tags, parameters = found.header, found.tags, found.parameters
     grid, first = header.bands[0].grid, header.bands[0]
     valid, counts = _counted(header.path, len(found.classes))
-    dates = tags.get("SPECTRALGPT_DATES") or tags.get("ACQUISITION_DATE", "")
+    dates = tags.get(DATES_TAG) or tags.get(DATE_TAG, "")
     old = () if found.rules == RULES else (_other_rules(found.rules),)
     return InspectedMap(
         source=Path(header.path),
@@ -108,7 +109,7 @@ def inspect_map(found: "OwnMap", picture: PathLike | None) -> InspectedMap:
         values=len(header.bands),
         stored=first.dtype,
         nodata=None if first.nodata is None else float(first.nodata),
-        sensor=tags.get("SPECTRALGPT_SENSOR", "unknown"),
+        sensor=tags.get(SENSOR_TAG, "unknown"),
         bands=tuple(map(str, parameters.get("bands") or ())),
         dates=tuple(filter(None, dates.split(","))),
         classes=dict(zip(found.classes, counts, strict=True)),
@@ -116,8 +117,8 @@ def inspect_map(found: "OwnMap", picture: PathLike | None) -> InspectedMap:
         transform=tuple(map(float, tuple(grid.transform)[:6])),
         gsd=float(grid.gsd),
         valid=valid,
-        made_with=tags.get("SPECTRALGPT_VERSION", "an unknown version"),
-        input=tags.get("SPECTRALGPT_INPUT", ""),
+        made_with=tags.get(VERSION_TAG, "an unknown version"),
+        input=tags.get(INPUT_TAG, ""),
         purpose=PURPOSES[found.kind],
         notes=old,
     )

@@ -97,9 +97,9 @@ def embed(
 
     from spectralgpt.report import save_picture
     from spectralgpt.scenes import embed_scene, share_target
+    from spectralgpt.scenes.embeddings import check_min_valid
 
-    if not 0 <= min_valid <= 1:
-        raise OptionError(argument("min_valid", min_valid), "a share from 0 to 1")
+    check_min_valid(min_valid)
     start = time.perf_counter()
     shares = share_target(Path(target))
     with opened_scene("embed", sources, target, options, beside=[shares]) as scene:

@@ -19,7 +19,7 @@ from spectralgpt.verbs._options import (
     ShowProgress,
     with_shared_options,
 )
-from spectralgpt.verbs._scene import files_of, mark_of, opened_image
+from spectralgpt.verbs._scene import files_of, listed, mark_of, opened_image
 
 if TYPE_CHECKING:
     from spectralgpt.bands import BandSet
@@ -168,10 +168,7 @@ def inspect(
         spectralgpt inspect demo-output/weights
         spectralgpt inspect shards
     """
-    if isinstance(sources, ImageInPython):
-        several: Sequence[PathLike] = ()
-    else:
-        several = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    several = listed(sources)
     if len(several) == 1 and _are_weights(os.fspath(several[0])):
         return _weights(several[0], options["kind"], progress)
     _refuse_kind(several, options["kind"])

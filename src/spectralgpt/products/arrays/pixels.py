@@ -14,7 +14,7 @@ from jaxtyping import Bool, Int32, Shaped
 from spectralgpt.bands import Band, Evidence, Sensor, bands_of, canonical, identify, sensors
 from spectralgpt.bands.fitting import DARK
 from spectralgpt.checks import flags_of
-from spectralgpt.checks.contract import REFUSED
+from spectralgpt.checks.contract import refuse_flags
 from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN, day_of
 from spectralgpt.errors import BandError, RasterError, argument
@@ -141,9 +141,7 @@ def suspicions_of(described: UncheckedPixels) -> list[str]:
     if pixels.valid is not None and not pixels.valid.any():
         raise RasterError("the array: found no valid pixel: all are nodata, NaN or masked", do="Give one with data")
     flags = flags_of(pixels, described.level, described.declared)
-    refused = [flag for flag in flags if flag.kind in REFUSED]
-    if refused:
-        raise RasterError(f"the array: {refused[0].text}", "", "To continue anyway, give", ("trust_input", True))
+    refuse_flags(flags, "the array")
     return [f"the array: {flag.text}" for flag in flags]
 
 
