@@ -15,9 +15,12 @@ EPOCH = date(1970, 1, 1)
 DATE_IN_TEXT = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
 """A date in a name or tag: 2020-05-01, 2020_05_01 or 20200501."""
 
-DAY_OF_YEAR_IN_TEXT = re.compile(r"(?:(?<![0-9a-z])|(?<=L[COTEM]\d\d{6}))((?:19|20)\d\d)([-_]?)([0-3]\d\d)(?![0-9a-z])")
-"""A day of a year in a name: 2020123 (HLS, MODIS, the older names of Landsat scenes) or 2020_123. No small letter
-touches it: 2000123 in 0f2000123e is part of a hash."""
+LIKE_A_DATE = re.compile(r"(?<!\d)(?:19|20)\d\d([-_]?)\d\d\1\d\d(?!\d)")
+"""Digits written like a date, whether or not the calendar has it."""
+
+DAY_OF_YEAR_IN_TEXT = re.compile(r"(?:(?<![0-9a-z])|(?<=L[COTEM]\d\d{6}))((?:19|20)\d\d)(\d\d\d)(?![0-9a-z])")
+"""A day of a year in a name: 2020123 (HLS, MODIS, the older names of Landsat scenes). Two numbers, like 1984_256, are
+a tile's row and column. No small letter touches it: 2000123 in 0f2000123e is part of a hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,17 @@ def dates_in_text(text: str) -> list[DateInText]:
     return list(_calendar_dates(text)) or list(_days_of_year(text))
 
 
+def impossible_date_in_text(text: str) -> str:
+    """The first digits that are written like a date and are none, like 20200230; where the text has no date, also days
+    of a year, like 2020367. Empty without any."""
+    like = (found[0] for found in LIKE_A_DATE.finditer(text))
+    wrong = next((each for each in like if not any(_calendar_dates(each))), "")
+    if wrong or any(_calendar_dates(text)):
+        return wrong
+    of_year = (found[1] + found[2] for found in DAY_OF_YEAR_IN_TEXT.finditer(text))
+    return next((each for each in of_year if not any(_days_of_year(each))), "")
+
+
 def day_in_text(text: str) -> int:
     """The day of the first date in a text like 2020-05-01, -1 without one."""
     return next((found.day for found in _calendar_dates(text)), UNKNOWN)
@@ -68,9 +82,9 @@ def _calendar_dates(text: str) -> Iterator[DateInText]:
 
 
 def _days_of_year(text: str) -> Iterator[DateInText]:
-    """Days of a year until today: numbers like 2048_256 count rows and columns."""
+    """Days of a year until today."""
     for found in DAY_OF_YEAR_IN_TEXT.finditer(text):
-        of_year = int(found[3])
+        of_year = int(found[2])
         when = date(int(found[1]), 1, 1) + timedelta(days=of_year - 1)
         day = (when - EPOCH).days
         if of_year and when.year == int(found[1]) and 0 <= day <= today():

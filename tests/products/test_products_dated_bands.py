@@ -141,6 +141,79 @@ def test_dates_in_a_file_that_cannot_be(tmp_path, names, says):
         open_raster(path, bands="s2-l2a")
 
 
+IMPOSSIBLE = {
+    "no 30th of February": ["B02_20200101", "B03_20200101", "B02_20200230", "B03_20200230"],
+    "no 13th month, before the band": ["20200101_B02", "20200101_B03", "20201301_B02", "20201301_B03"],
+    "no day 367": ["B02_2020001", "B03_2020001", "B02_2020367", "B03_2020367"],
+    "our own results": ["B02, 2020-01-01", "B03, 2020-01-01", "B02, 2020-06-31", "B03, 2020-06-31"],
+    "Earth Engine": [
+        f"{day}T102031_{day}T102055_T32UQD_{band}" for day in ("20200101", "20201232") for band in ("B2", "B3")
+    ],
+    "the end of a span": ["B02_20200101", "B03_20200101", "B02_20200601_20200631", "B03_20200601_20200631"],
+    "in the future": ["B02_20200101", "B03_20200101", "B02_20500101", "B03_20500101"],
+    "a day of a year in the future": ["B02_2020001", "B03_2020001", "B02_2050001", "B03_2050001"],
+    "before the launch": ["B02_20200101", "B03_20200101", "B02_20100101", "B03_20100101"],
+    "one band alone": ["B02_20200101", "B03_20200101", "B04_20200230"],
+}
+
+
+@pytest.mark.parametrize("names", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+@pytest.mark.parametrize("suffix", [".tif", ".vrt"])
+def test_impossible_dates_among_others_are_refused_and_the_advice_works(tmp_path, names, suffix):
+    path = written(tmp_path / f"stack{suffix}", values(len(names)), names)
+    with pytest.raises(RasterError, match=f"^{path}: found ") as error:
+        open_raster(path, bands="s2-l2a")
+    ((name, value),) = error.value.advice
+    with open_raster(path, bands="s2-l2a", **{name: value}) as raster:
+        assert raster.dates == ("2020-01-01",)
+        assert np.array_equal(raster.read().values[0], values(4)[:2])
+
+
+def test_the_message_names_the_bands_and_the_date(tmp_path):
+    path = write(tmp_path / "stack.tif", values(4), names=IMPOSSIBLE["no 30th of February"])
+    with pytest.raises(RasterError) as error:
+        open_raster(path, bands="s2-l2a")
+    assert str(error.value) == (
+        f"{path}: found 20200230, which is no date, in the names of its bands (B02_20200230, B03_20200230); expected "
+        "days of the calendar until today. Choose the other dates: dates='2020-01-01'"
+    )
+
+
+def test_advice_holds_the_dates_of_all_sources(tmp_path):
+    stack = write(tmp_path / "stack.tif", values(4), names=IMPOSSIBLE["in the future"])
+    later = write(tmp_path / "later_20210101.tif", values(2), names=["B02", "B03"])
+    with pytest.raises(RasterError, match="2050-01-01, which lies in the future") as error:
+        open_raster([stack, later], bands="s2-l2a")
+    assert error.value.advice == (("dates", "2020-01-01,2021-01-01"),)
+    with open_raster([stack, later], bands="s2-l2a", dates="2020-01-01,2021-01-01") as raster:
+        assert raster.dates == ("2020-01-01", "2021-01-01")
+
+
+@pytest.mark.parametrize("choice", ["B02,B03", "s2-l2a:B3", "blue=B02,B03"])
+def test_bands_with_possible_dates_can_be_chosen(tmp_path, choice):
+    path = write(tmp_path / "stack.tif", values(3), names=IMPOSSIBLE["one band alone"])
+    with open_raster(path, bands=choice) as raster:
+        assert raster.dates == ("2020-01-01",)
+    with pytest.raises(RasterError, match="found 20200230, which is no date"):
+        open_raster(path, bands="B02,B04")
+
+
+@pytest.mark.parametrize("date", ["20200230", "2020-13-01", "2020367"])
+def test_the_only_date_of_a_file_is_impossible(tmp_path, date):
+    path = write(tmp_path / "stack.tif", values(2), names=[f"B02_{date}", f"B03_{date}"])
+    with pytest.raises(RasterError, match=f"found {date}, which is no date.*Give its date, like {path}@2020-05-01"):
+        open_raster(path, bands="s2-l2a")
+    with open_raster(f"{path}@2020-05-01", bands="s2-l2a") as raster:
+        assert raster.dates == ("2020-05-01",)
+        assert [band.name for band in raster.bands] == ["B2", "B3"]
+
+
+def test_numbers_beside_other_names_are_no_dates(tmp_path):
+    path = write(tmp_path / "stack.tif", values(3), names=["B02", "B03", "height_20209999"])
+    with open_raster(path, bands="s2-l2a:B02,B03") as raster:
+        assert raster.dates == ("",)
+
+
 def test_a_file_of_several_dates_takes_no_date(tmp_path):
     path = write(tmp_path / "stack.tif", values(4), names=DATED["time first"])
     with pytest.raises(RasterError, match="found one date for a file of 2"):

@@ -7,7 +7,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from spectralgpt.bands import Sensor
-from spectralgpt.days import EPOCH, UNKNOWN, DateInText, dates_in_text, day_in_text, day_of, iso_date, today
+from spectralgpt.days import (
+    EPOCH,
+    UNKNOWN,
+    DateInText,
+    dates_in_text,
+    day_in_text,
+    day_of,
+    impossible_date_in_text,
+    iso_date,
+    today,
+)
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.tags import DATE_TAG
 
@@ -66,8 +76,8 @@ def day_in_name(name: str) -> int:
 def acquisition_in_name(name: str) -> Acquisition:
     """The first date in a file's name, as products name the acquisition before the processing.
 
-    A span (20200101_20200131) gives its middle day, with a note; so does a day of a year (2020123). A year alone gives
-    a note only. Of several dates, those in the future are passed over.
+    A span (20200101_20200131) gives its middle day, with a note; so does a day of a year (2020123). A year alone, and
+    digits like a date that is none (20200230), give a note only. Of several dates, those in the future are passed over.
     """
     orbit = ORBIT.search(name)
     if orbit and orbit[1] in ORBITS:
@@ -77,6 +87,8 @@ def acquisition_in_name(name: str) -> Acquisition:
         )
     found = dates_in_text(name)
     if not found:
+        if wrong := impossible_date_in_text(name):
+            return Acquisition(UNKNOWN, (f"{name}: {wrong} is no date; the day is unknown",))
         year = YEAR.search(name)
         known = year is not None and int(year[0]) <= int(iso_date(today())[:4])
         note = f"{name}: {year[0]} is a year and no date; the day is unknown" if year is not None and known else ""
@@ -125,15 +137,27 @@ def acquisition(path: str, tags: Sequence[Sequence[tuple[str, str]]], names: Seq
     return Acquisition(UNKNOWN, next((each.notes for each in (own, *others) if each.notes), ()))
 
 
-def refuse_impossible_day(path: str, day: int, sensor: Sensor) -> None:
-    """RasterError for a day in the future, or before the sensor was launched."""
+def is_possible(day: int, sensor: Sensor) -> bool:
+    """Whether a day lies neither in the future nor before the launch of the sensor, or is unknown."""
     first = UNKNOWN if sensor.launched is None else sensor.launched
-    if day == UNKNOWN or first <= day <= today() + 1:  # tomorrow: clocks differ
+    return day == UNKNOWN or first <= day <= today() + 1  # tomorrow: clocks differ
+
+
+def refuse_impossible_day(
+    path: str, day: int, sensor: Sensor, is_one_of_several: bool, possible: Sequence[int]
+) -> None:
+    """RasterError for an impossible day. is_one_of_several: whether the file has other dates. possible: all days that
+    are left without such."""
+    if is_possible(day, sensor):
         return
+    first = UNKNOWN if sensor.launched is None else sensor.launched
     why = "lies in the future" if day > today() else f"is before the launch of {sensor.name} ({iso_date(first)})"
+    found, span = f"{path}: found the date {iso_date(day)}, which {why}", f"{iso_date(first) or '1970-01-02'} to today"
+    if is_one_of_several and possible:
+        days = ",".join(map(iso_date, possible))
+        raise RasterError(found, f"dates from {span}", "Choose the others:", ("dates", days))
+    give = f"Give its date, like {path}@{iso_date(max(first, day_of('2020-05-01', path)))}"
+    do = "Correct the names of its bands" if is_one_of_several else give
     raise RasterError(
-        f"{path}: found the date {iso_date(day)}, which {why}",
-        f"a date from {iso_date(first) or '1970-01-02'} to today",
-        f"Give its date, like {path}@{iso_date(max(first, day_of('2020-05-01', path)))}"
-        + ("" if first == UNKNOWN else ", or choose the sensor that took it"),
+        found, f"a date from {span}", do + ("" if first == UNKNOWN else ", or choose the sensor that took it")
     )

@@ -4,8 +4,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from spectralgpt.bands import is_alias
-from spectralgpt.days import UNKNOWN, dates_in_text, iso_date
+from spectralgpt.bands import canonical, is_alias, is_list
+from spectralgpt.days import (
+    DAY_OF_YEAR_IN_TEXT,
+    LIKE_A_DATE,
+    UNKNOWN,
+    dates_in_text,
+    impossible_date_in_text,
+    iso_date,
+)
 from spectralgpt.errors import RasterError, first_few
 from spectralgpt.products.acquisition import acquisition_in_name
 from spectralgpt.products.product import Product
@@ -28,22 +35,28 @@ SEPARATORS = " ,;_.-()[]:"
 
 @dataclass(frozen=True, slots=True)
 class DatedBand:
-    """index: of a band in its product. band: its name without the date. when: its day, or the number of its date."""
+    """index: of a band in its product. band: its name without the date. when: its day, or the number of its date; of an
+    impossible date, -1. impossible: that date, as it is written."""
 
     index: int
     band: str
     when: int
     note: str = ""
+    impossible: str = ""
 
 
-def products_by_date(path: str, product: Product) -> tuple[Product, ...]:
+def products_by_date(
+    path: str, product: Product, choice: str | None = None, are_chosen: bool = False, is_given: bool = False
+) -> tuple[Product, ...]:
     """One product per date, in order, where the names of the bands hold dates; else the product as it is.
 
     Dates that are only counted (B02_1, B02_2) have unknown days. Bands without a date that are not a sensor's are left
-    out. RasterError for a band of a sensor without a date among dated ones, or twice on one date.
+    out. RasterError for a band of a sensor without a date among dated ones, or twice on one date, and for an impossible
+    date (20200230), unless a list in `choice` has none of its bands or the user chooses among the dates (are_chosen) or
+    gives the only one (is_given).
     """
     names = [band.name for band in product.bands]
-    dated = _with_days(names)
+    dated = _possible(path, names, choice, are_chosen, is_given)
     counted = [] if dated else _counted(names)
     if not dated and not counted:
         return (product,)
@@ -59,8 +72,8 @@ def products_by_date(path: str, product: Product) -> tuple[Product, ...]:
             f"{path}: the names of its bands count {len(whens)} dates ({first} to {last}), read in this order; their "
             "days are unknown",
         )
-    listed = first_few([iso_date(when) for when in whens], 6) if dated else ""
-    fact = (f"date{'s' if len(whens) > 1 else ''} {listed} from the names of the bands of {path}",) if dated else ()
+    listed = first_few(list(filter(None, map(iso_date, whens))), 6) if dated else ""
+    fact = (f"date{'s' if len(whens) > 1 else ''} {listed} from the names of the bands of {path}",) if listed else ()
     return tuple(
         replace(
             product,
@@ -73,21 +86,55 @@ def products_by_date(path: str, product: Product) -> tuple[Product, ...]:
     )
 
 
-def _with_days(names: Sequence[str | None]) -> list[DatedBand]:
-    """The bands with a date in their name; none unless one of them is a sensor's band."""
-    found = [each for index, name in enumerate(names) if name and (each := _with_day(index, name))]
-    return found if any(is_alias(each.band) for each in found) else []
+def _possible(
+    path: str, names: Sequence[str | None], choice: str | None, are_chosen: bool, is_given: bool
+) -> list[DatedBand]:
+    """The bands with a date that can be, as `products_by_date` says. RasterError for the others."""
+    every = [each for index, name in enumerate(names) if name and (each := _with_day(index, name))]
+    dated = [each for each in every if not each.impossible]
+    wrong = [each for each in every if each.impossible and is_alias(each.band)]
+    if not any(is_alias(each.band) for each in dated):
+        dated = []
+    texts = list(dict.fromkeys(each.impossible for each in wrong))
+    if is_given and not dated and len(texts) == 1:
+        return wrong
+    if not wrong or (dated and (are_chosen or _is_list_without(wrong, choice))):
+        return dated
+    days = ",".join(map(iso_date, sorted({each.when for each in dated})))
+    alone = f"Give its date, like {path}@2020-05-01" if len(texts) == 1 else "Correct the names of its bands"
+    raise RasterError(
+        f"{path}: found {first_few(texts, 6)}, which is no date, in the names of its bands "
+        f"({first_few([str(names[each.index]) for each in wrong], 6)})",
+        "days of the calendar until today",
+        "Choose the other dates:" if days else alone,
+        *([("dates", days)] if days else []),
+    )
+
+
+def _is_list_without(wrong: Sequence[DatedBand], choice: str | None) -> bool:
+    """Whether the user chose a list of bands that has none of these."""
+    if choice is None or not is_list(choice):
+        return False
+    listed = set(map(canonical, re.split("[,:=]", choice)))
+    return not any(canonical(each.band) in listed for each in wrong)
 
 
 def _with_day(index: int, name: str) -> DatedBand | None:
+    if wrong := impossible_date_in_text(name):
+        like = list(LIKE_A_DATE.finditer(name)) or list(DAY_OF_YEAR_IN_TEXT.finditer(name))
+        return DatedBand(index, _named(name[: like[0].start()], name[like[-1].end() :]), UNKNOWN, impossible=wrong)
     dates = dates_in_text(name)
     taken = acquisition_in_name(name)
     if not dates or taken.day == UNKNOWN:
         return None
-    before = name[: dates[0].start].strip(SEPARATORS)
-    after = TILE_BEFORE.sub("", TIME_AFTER.sub("", name[dates[-1].end :]).strip(SEPARATORS))
-    band = next((part for part in (after, before) if is_alias(part)), "_".join(filter(None, (before, after))))
+    band = _named(name[: dates[0].start], name[dates[-1].end :])
     return DatedBand(index, band, taken.day, *taken.notes) if band else None
+
+
+def _named(before: str, after: str) -> str:
+    """The name of a band in what stands before and after its date."""
+    before, after = before.strip(SEPARATORS), TILE_BEFORE.sub("", TIME_AFTER.sub("", after).strip(SEPARATORS))
+    return next((part for part in (after, before) if is_alias(part)), "_".join(filter(None, (before, after))))
 
 
 def _counted(names: Sequence[str | None]) -> list[DatedBand]:
@@ -116,9 +163,10 @@ def _counted(names: Sequence[str | None]) -> list[DatedBand]:
 
 
 def _left_out(path: str, names: Sequence[str | None], dated: Sequence[DatedBand]) -> tuple[str, ...]:
-    """A note on the bands without a date. RasterError when one of them is a sensor's."""
+    """Notes on the bands without a date that can be. RasterError when one of them is a sensor's."""
     indices = {each.index for each in dated}
     rest = [name or f"number {index + 1}" for index, name in enumerate(names) if index not in indices]
+    wrong, rest = _parted(rest)
     undated = [name for name in rest if is_alias(name)]
     if undated:
         raise RasterError(
@@ -126,7 +174,16 @@ def _left_out(path: str, names: Sequence[str | None], dated: Sequence[DatedBand]
             f"({names[dated[0].index]})",
             "a date in the name of each band, or in none",
         )
-    return (f"{path}: left out {first_few(rest, 6)}, without a date among bands with one",) if rest else ()
+    return (
+        *([f"{path}: left out {first_few(rest, 6)}, without a date among bands with one"] if rest else []),
+        *([f"{path}: left out {first_few(wrong, 6)}, with a date that cannot be"] if wrong else []),
+    )
+
+
+def _parted(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names with an impossible date, and the others."""
+    wrong = [name for name in names if impossible_date_in_text(name)]
+    return wrong, [name for name in names if name not in wrong]
 
 
 def _refuse_repeated(path: str, every: Sequence[DatedBand], days: bool) -> None:

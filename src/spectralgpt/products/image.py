@@ -11,7 +11,6 @@ import numpy as np
 from spectralgpt.bands import Evidence, Identity, choice_count, identify, is_list, is_sensor, sensor_in_name
 from spectralgpt.days import day_of
 from spectralgpt.errors import BandError, RasterError, first_few
-from spectralgpt.products.acquisition import refuse_impossible_day
 from spectralgpt.products.dated_bands import products_by_date
 from spectralgpt.products.format import cloud_options, read_product
 from spectralgpt.products.layers import with_layers_of_bands
@@ -40,16 +39,18 @@ class Image:
     warnings: tuple[str, ...]
 
 
-def open_images(source: str, choice: str | None, nodata: GivenNodata) -> list[Image]:
+def open_images(source: str, choice: str | None, nodata: GivenNodata, are_chosen: bool = False) -> list[Image]:
     """The image at a path, or at `PATH@DATE`; of a file of several dates, one image per date, in order.
 
-    choice: the argument `bands`. nodata: the argument `nodata`. Without a list of bands, panchromatic and thermal bands
-    are left out. BandError for bands that cannot be identified; RasterError for files that are missing or that do not
+    choice: the argument `bands`. nodata: the argument `nodata`. are_chosen: whether the user chooses among the dates;
+    then bands with impossible dates are left out. Without a list of bands, panchromatic and thermal bands are left out.
+    BandError for bands that cannot be identified; RasterError for files that are missing or that do not
     fit together, and for a date given to a file of several.
     """
     path, day = path_and_date(source)
     read = read_product(path, choice_count(choice))
-    products = tuple(map(with_layers_of_bands, products_by_date(path, read)))
+    dated = products_by_date(path, read, choice, are_chosen, day is not None)
+    products = tuple(map(with_layers_of_bands, dated))
     if day is not None:
         if len(products) > 1:
             raise RasterError(
@@ -71,7 +72,6 @@ def _image(path: str, product: Product, choice: str | None, nodata: GivenNodata)
             ("bands", "mine.toml"),
         )
     identity = identify(_evidence(path, product), choice)
-    refuse_impossible_day(path, product.day, identity.sensor)
     if choice is None or not is_list(choice):
         _refuse_missing(path, product, identity)
         identity, left_out = _reflective(identity)

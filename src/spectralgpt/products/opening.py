@@ -10,7 +10,14 @@ from spectralgpt.plain import as_text
 from spectralgpt.products.image import open_images
 from spectralgpt.products.masking import with_clouds
 from spectralgpt.products.nodata import given_nodata
-from spectralgpt.products.stacking import in_order_of_time, of_dates, refuse_elsewhere, refuse_other_bands, stacked
+from spectralgpt.products.stacking import (
+    in_order_of_time,
+    of_dates,
+    refuse_elsewhere,
+    refuse_impossible_days,
+    refuse_other_bands,
+    stacked,
+)
 from spectralgpt.raster.area import read_area
 from spectralgpt.raster.raster import Raster
 
@@ -49,12 +56,14 @@ def open_raster(
     if not sources:
         raise RasterError("found no image", "at least one path")
     given = given_nodata(as_text(nodata))
-    images = [image for each in sources for image in open_images(os.fspath(each), as_text(bands), given)]
+    choice, are_chosen = as_text(bands), dates is not None
+    images = [image for each in sources for image in open_images(os.fspath(each), choice, given, are_chosen)]
     if clouds is not None:
         images = with_clouds(images, os.fspath(as_text(clouds)))
     images = in_order_of_time(images)
     if dates is not None:
         images = of_dates(images, str(as_text(dates)))
+    refuse_impossible_days(images)
     refuse_other_bands(images)
     for image in images[1:]:
         refuse_elsewhere(images[0], image)

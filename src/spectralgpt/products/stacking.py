@@ -1,6 +1,7 @@
 """Images of one place as the dates of one raster."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import numpy as np
 from spectralgpt.bands import Band, is_sensor
 from spectralgpt.days import UNKNOWN, day_of, iso_date
 from spectralgpt.errors import RasterError, argument
+from spectralgpt.products.acquisition import is_possible, refuse_impossible_day
 from spectralgpt.products.image import Image
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.layer import Layer
@@ -77,6 +79,14 @@ def of_dates(images: list[Image], dates: str) -> list[Image]:
         known = ", ".join(iso_date(day) or "an unknown date" for day in sorted(present))
         raise RasterError(f"{argument('dates', dates)}: found no image of {missing}", f"some of: {known}")
     return [image for image in images if image.day in wanted]
+
+
+def refuse_impossible_days(images: Sequence[Image]) -> None:
+    """RasterError for a date in the future, or before the launch of its sensor."""
+    times = Counter(image.source for image in images)
+    possible = [image.day for image in images if image.day != UNKNOWN and is_possible(image.day, image.identity.sensor)]
+    for image in images:
+        refuse_impossible_day(image.source, image.day, image.identity.sensor, times[image.source] > 1, possible)
 
 
 def refuse_other_bands(images: Sequence[Image]) -> None:
