@@ -117,11 +117,11 @@ def test_an_opened_granule(tmp_path):
     assert np.array_equal(pixels.values[0], distinct(3, 6, 5, "int16")[:2])
 
 
-def test_several_granules_in_a_folder_are_refused(tmp_path):
+def test_granules_of_other_tiles_in_a_folder_are_refused(tmp_path):
     granule(tmp_path)
-    granule(tmp_path, L30.replace("2020123", "2020139"))
+    granule(tmp_path, L30.replace("15RTP", "15RTQ"))
     with pytest.raises(
-        RasterError, match=r"layers of 2 granules \(HLS\.L30\.T15RTP\.2020123\S+, HLS\.L30\.T15RTP\.2020139"
+        RasterError, match=r"layers of 2 granules \(HLS\.L30\.T15RTP\.2020123\S+, HLS\.L30\.T15RTQ\.2020123"
     ):
         hls.read(str(tmp_path), None)
 

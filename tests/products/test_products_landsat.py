@@ -263,7 +263,7 @@ def test_espa_without_metadata_is_known_by_the_scenes_name(tmp_path):
     ("files", "text", "says"),
     [
         (("a_sr_band2.tif",), None, "without the scene's XML or MTL file"),
-        (("a_sr_band2.tif", "b_sr_band3.tif"), None, "files of 2 scenes"),
+        (("a_sr_band2.tif", "b_sr_band3.tif"), None, "without the scene's XML or MTL file"),
         (("LT05_x_sr_band2.tif",), "<espa_metadata/>", "found  ; expected TM"),
         (("LT05_x_sr_band2.tif",), "<espa_metadata>", "is not valid XML"),
         (("LT05_x_sr_band2.tif",), "LANDSAT_8 OLI_TIRS", "landsat5 in the files' names and landsat8 in LT05_x.xml"),

@@ -40,19 +40,20 @@ def any_named(name: re.Pattern[str]) -> Callable[[str, Sequence[str]], bool]:
 class Format:
     """A file format: how it is read, and what the rest of the package needs to know about it.
 
-    title: what it reads, for people. priority: formats are tried in this order, lowest first; each has its own. read:
-    the Product at a path, or None for another format; its second argument is the number of bands that the user
-    gives for a file, or None. suffixes: endings (lower case) of its images in folders. archives: endings of
-    archives that may hold its products. named: further endings of paths that a user may give as an image. claims:
-    whether a file is its image, where the ending does not decide. claims_folder: whether a folder with these file
-    names is one product. named_files: the files that one of its files names and that are read with it, like the
-    sources of a VRT; none for other files. owns_neighbours: whether images beside its file belong to it. single:
-    whether its files may be the bands of a folder. clouds: the cloud layers of its products.
+    title: what it reads, for people. priority: formats are tried in this order, lowest first; each has its own.
+    read: the Product at a path, one per date of a folder of several, or None for another format; its second
+    argument is the number of bands that the user gives for a file, or None. suffixes: endings (lower case) of its
+    images in folders. archives: endings of archives that may hold its products. named: further endings of paths
+    that a user may give as an image. claims: whether a file is its image, where the ending does not decide.
+    claims_folder: whether a folder with these file names is one product. named_files: the files that one of its
+    files names and that are read with it, like the sources of a VRT; none for other files. owns_neighbours: whether
+    images beside its file belong to it. single: whether its files may be the bands of a folder. clouds: the cloud
+    layers of its products.
     """
 
     title: str
     priority: int
-    read: Callable[[str, int | None], Product | None]
+    read: Callable[[str, int | None], Product | tuple[Product, ...] | None]
     suffixes: tuple[str, ...] = ()
     archives: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
@@ -95,12 +96,13 @@ def _formats_in(folders: tuple[str, ...]) -> tuple[Format, ...]:
     return tuple(found[priority] for priority in sorted(found))
 
 
-def read_product(path: str, expected: int | None = None) -> Product:
-    """The Product at a path, by the first format that recognizes it. RasterError when none does, or it is broken."""
+def read_products(path: str, expected: int | None = None) -> tuple[Product, ...]:
+    """The Product at a path, or one per date, by the first format that recognizes it. RasterError when none does, or it
+    is broken."""
     for one in all_formats():
-        product = one.read(path, expected)
-        if product is not None:
-            return product
+        found = one.read(path, expected)
+        if found is not None:
+            return (found,) if isinstance(found, Product) else found
     raise RasterError(f"{path}: no format recognizes it", do="Give an image")
 
 

@@ -12,7 +12,7 @@ from spectralgpt.bands import Evidence, Identity, choice_count, identify, is_lis
 from spectralgpt.days import day_of
 from spectralgpt.errors import BandError, RasterError, first_few
 from spectralgpt.products.dated_bands import products_by_date
-from spectralgpt.products.format import cloud_options, read_product
+from spectralgpt.products.format import cloud_options, read_products
 from spectralgpt.products.layers import with_layers_of_bands
 from spectralgpt.products.nodata import GivenNodata
 from spectralgpt.products.product import Product
@@ -40,23 +40,24 @@ class Image:
 
 
 def open_images(source: str, choice: str | None, nodata: GivenNodata, are_chosen: bool = False) -> list[Image]:
-    """The image at a path, or at `PATH@DATE`; of a file of several dates, one image per date, in order.
+    """The image at a path, or at `PATH@DATE`; of a file or folder of several dates, one image per date, in order.
 
     choice: the argument `bands`. nodata: the argument `nodata`. are_chosen: whether the user chooses among the dates;
     then bands with impossible dates are left out. Without a list of bands, panchromatic and thermal bands are left out.
     BandError for bands that cannot be identified; RasterError for files that are missing or that do not
-    fit together, and for a date given to a file of several.
+    fit together, and for a date given to several.
     """
     path, day = path_and_date(source)
-    read = read_product(path, choice_count(choice))
-    dated = products_by_date(path, read, choice, are_chosen, day is not None)
+    dated = read_products(path, choice_count(choice))
+    if len(dated) == 1:
+        dated = products_by_date(path, dated[0], choice, are_chosen, day is not None)
     products = tuple(map(with_layers_of_bands, dated))
     if day is not None:
         if len(products) > 1:
             raise RasterError(
-                f"{source}: found one date for a file of {len(products)}",
-                "a file of one date",
-                "Leave the date out; choose some of the dates of a file with the argument `dates`",
+                f"{source}: found one date for a {'folder' if os.path.isdir(path) else 'file'} of {len(products)}",
+                "one of one date",
+                "Leave the date out; choose some of the dates with the argument `dates`",
             )
         products = (replace(products[0], day=day),)
     return [_image(path, product, choice, nodata) for product in products]

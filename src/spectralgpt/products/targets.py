@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spectralgpt.bands import canonical
 from spectralgpt.errors import InputError, TargetError
-from spectralgpt.products.format import read_product
+from spectralgpt.products.format import read_products
 from spectralgpt.products.product import StoredBand
 from spectralgpt.products.source_files import SourceFiles
 from spectralgpt.products.stacking import overlap
@@ -90,7 +90,7 @@ def _could_be_a_date(target: Path, raster: Raster) -> bool:
 def _bands(path: str) -> Sequence[StoredBand]:
     """The bands of a file, none for what is no image."""
     try:
-        return read_product(os.path.abspath(path) if os.path.exists(path) else path).bands
+        return read_products(os.path.abspath(path) if os.path.exists(path) else path)[0].bands
     except InputError:
         return ()
 

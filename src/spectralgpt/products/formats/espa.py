@@ -50,10 +50,12 @@ class EspaMetadata:
     files: dict[tuple[str, int], tuple[str, float, float, float]] = field(default_factory=dict)
 
 
-def read(path: str, expected: int | None) -> Product | None:
-    """The Product of a folder or archive with files of these names; surface reflectance is preferred.
+def read(path: str, expected: int | None) -> Product | tuple[Product, ...] | None:
+    """The Product of a folder or archive with files of these names, one per scene in order of time; surface reflectance
+    is preferred.
 
-    RasterError for files of several scenes, metadata of another scene, or no metadata that give the sensor.
+    RasterError for scenes of several sensors or of one day, metadata of another scene, or no metadata that give the
+    sensor.
     """
     archive = open_archive(path)
     names = archive.names(1) if archive else ()
@@ -61,13 +63,33 @@ def read(path: str, expected: int | None) -> Product | None:
     if archive is None or not matches:
         return None
     scenes = sorted({match[1] for match in matches})
-    if len(scenes) > 1:
+    if len(scenes) == 1:
+        return _scene(path, archive, names, scenes[0], matches)
+    products = [
+        _scene(
+            path,
+            archive,
+            tuple(name for name in names if name.startswith((f"{scene}_", f"{scene}."))),
+            scene,
+            [match for match in matches if match[1] == scene],
+        )
+        for scene in scenes
+    ]
+    days = {product.day for product in products}
+    if len({product.sensor for product in products}) > 1 or len(days) < len(products) or UNKNOWN in days:
         raise RasterError(
             f"{path}: found files of {len(scenes)} scenes ({', '.join(scenes[:4])})",
-            "one scene",
+            "one scene, or several of one sensor on different days",
             "Keep each in its own folder",
         )
-    metadata = _metadata(path, archive, names, scenes[0])
+    return tuple(sorted(products, key=lambda product: product.day))
+
+
+def _scene(
+    path: str, archive: Archive, names: tuple[str, ...], scene: str, matches: Sequence[re.Match[str]]
+) -> Product:
+    """The Product of a scene. names: of its files; matches: of those with bands."""
+    metadata = _metadata(path, archive, names, scene)
     present = {(match[2].lower(), int(match[3])): archive.gdal_path(match[0]) for match in matches}
     kinds = {kind for kind, _ in present}
     kind = "sr" if "sr" in kinds else "toa"

@@ -20,7 +20,7 @@ from spectralgpt.products.product import Product, StoredBand
 from spectralgpt.raster.clouds import CloudLayer
 
 LAYER = re.compile(
-    r"(?P<granule>HLS\.(?P<product>[LS]30)\.T\d{2}[A-Z]{3}\.(?P<year>\d{4})(?P<day>\d{3})(T\d{6})?\.v(?P<version>\d)\.\d)"
+    r"(?P<granule>HLS\.(?P<product>[LS]30)\.(?P<tile>T\d{2}[A-Z]{3})\.(?P<year>\d{4})(?P<day>\d{3})(T\d{6})?\.v(?P<version>\d)\.\d)"
     r"\.(?P<layer>\w+)\.tiff?",
     re.IGNORECASE,
 )
@@ -43,10 +43,11 @@ KEPT_TAGS = ("LANDSAT_PRODUCT_ID", "PRODUCT_URI", "SENSING_TIME", "SPACECRAFT_NA
 """Tags of the last band's file that the product keeps."""
 
 
-def read(path: str, expected: int | None) -> Product | None:
-    """The Product of a folder or archive that holds a granule's files; layers of angles are left out.
+def read(path: str, expected: int | None) -> Product | tuple[Product, ...] | None:
+    """The Product of a folder or archive that holds a granule's files, one per date for several granules of one tile;
+    layers of angles are left out.
 
-    RasterError for files of several granules, or without a band that holds reflectance.
+    RasterError for files of other granules, or without a band that holds reflectance.
     """
     archive = open_archive(path)
     # an archive may hold the granule's folder
@@ -54,21 +55,34 @@ def read(path: str, expected: int | None) -> Product | None:
     layers = {name: match for name in names if (match := LAYER.fullmatch(os.path.basename(name)))}
     if archive is None or not layers:
         return None
-    granules = sorted({match["granule"] for match in layers.values()})
-    if len(granules) > 1:
+    granules = sorted({match["granule"]: match for match in layers.values()}.items())
+    kinds = {(match["product"].upper(), match["tile"].upper()) for _, match in granules}
+    if len(kinds) > 1 or len({match["year"] + match["day"] for _, match in granules}) < len(granules):
         raise RasterError(
-            f"{path}: found layers of {len(granules)} granules ({', '.join(granules[:4])})",
-            "one granule, which is one date of one tile",
+            f"{path}: found layers of {len(granules)} granules ({', '.join(name for name, _ in granules[:4])})",
+            "one granule, or several of one tile and product on different days",
             "Keep each in its own folder",
         )
-    any_layer = next(iter(layers.values()))
-    product, version = any_layer["product"].upper(), int(any_layer["version"])
-    found = {match["layer"].upper(): archive.gdal_path(name) for name, match in layers.items()}
-    day = _day(granules[0], int(any_layer["year"]), int(any_layer["day"]))
+    files = {
+        granule: {
+            match["layer"].upper(): archive.gdal_path(name)
+            for name, match in layers.items()
+            if match["granule"] == granule
+        }
+        for granule, _ in granules
+    }
+    products = [_granule(path, match, files[granule]) for granule, match in granules]
+    return tuple(sorted(products, key=lambda product: product.day)) if len(products) > 1 else products[0]
+
+
+def _granule(path: str, any_layer: re.Match[str], found: Mapping[str, str]) -> Product:
+    """The Product of a granule. found: its layers and their files."""
+    granule, product, version = any_layer["granule"], any_layer["product"].upper(), int(any_layer["version"])
+    day = _day(granule, int(any_layer["year"]), int(any_layer["day"]))
     read_bands = [_band(name, found[name], day) for name in BANDS[product] if name in found]
     if not read_bands:
         raise RasterError(
-            f"{path}: found {', '.join(sorted(found))} of {granules[0]}",
+            f"{path}: found {', '.join(sorted(found))} of {granule}",
             f"at least one reflectance band ({', '.join(BANDS[product])})",
         )
     bands = tuple(band for band, _ in read_bands)
@@ -80,7 +94,7 @@ def read(path: str, expected: int | None) -> Product | None:
         sensor=f"hls-{product.lower()}",
         day=day,
         clouds=_clouds(found["FMASK"], version) if "FMASK" in found else None,
-        tags=(("HLS_GRANULE", granules[0]), *((key, tags[key]) for key in KEPT_TAGS if key in tags)),
+        tags=(("HLS_GRANULE", granule), *((key, tags[key]) for key in KEPT_TAGS if key in tags)),
         facts=(
             f"surface reflectance, adjusted to nadir view: {'; '.join(units)}",
             *(

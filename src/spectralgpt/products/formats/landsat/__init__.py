@@ -12,7 +12,7 @@ from dataclasses import replace
 from spectralgpt.errors import RasterError
 from spectralgpt.products.archive import Archive, open_archive
 from spectralgpt.products.format import CloudCode, Format, any_named
-from spectralgpt.products.formats.landsat.mtl import MTL_NAME, RESCALING, THERMAL, Mtl, agreed_mtl, check_name
+from spectralgpt.products.formats.landsat.mtl import MTL_NAME, RESCALING, THERMAL, Mtl, agreed_mtls, check_name
 from spectralgpt.products.formats.landsat.units import reflectance, sun_elevation
 from spectralgpt.products.header import Header, single_band
 from spectralgpt.products.product import Product, StoredBand
@@ -34,8 +34,9 @@ KEPT_KEYS = ("LANDSAT_PRODUCT_ID", "LANDSAT_SCENE_ID", "PROCESSING_LEVEL", "SPAC
 """Keys of the MTL file that the product keeps as tags."""
 
 
-def read(path: str, expected: int | None) -> Product | None:
-    """The Product of a folder or archive that holds an MTL file, or of an MTL file's own path."""
+def read(path: str, expected: int | None) -> Product | tuple[Product, ...] | None:
+    """The Product of a folder or archive that holds an MTL file, or of an MTL file's own path; one per date for several
+    products of one kind of sensor and level."""
     if os.path.isfile(path) and MTL_NAME.match(os.path.basename(path)):
         archive: Archive | None = Archive(os.path.dirname(os.path.abspath(path)), "folder")
         found = [os.path.basename(path)]
@@ -46,8 +47,10 @@ def read(path: str, expected: int | None) -> Product | None:
         found = [name for name in names if MTL_NAME.match(os.path.basename(name))]
     if archive is None or not found:
         return None
-    mtl = agreed_mtl(path, archive, found)
-    return _product(path, archive, os.path.dirname(found[0]), mtl)
+    products = tuple(
+        _product(path, archive, os.path.dirname(name), mtl) for name, mtl in agreed_mtls(path, archive, found)
+    )
+    return products if len(products) > 1 else products[0]
 
 
 def _product(path: str, archive: Archive, inside: str, mtl: Mtl) -> Product:

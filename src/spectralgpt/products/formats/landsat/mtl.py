@@ -188,15 +188,26 @@ def _check_file(mtl: Mtl, key: str, number: int, name: str) -> None:
         )
 
 
-def agreed_mtl(path: str, archive: Archive, names: list[str]) -> Mtl:
-    """The MTL of a product, which may have several syntaxes. RasterError when these differ, or are of two products."""
-    products = sorted({MTL_NAME.sub(r"\1", name) for name in names})
-    if len(products) > 1:
+def agreed_mtls(path: str, archive: Archive, names: list[str]) -> list[tuple[str, Mtl]]:
+    """A file's name and the MTL of each product, in order of time. RasterError for several that are not the dates of
+    one kind of sensor and level."""
+    products: dict[str, list[str]] = {}
+    for name in names:
+        products.setdefault(MTL_NAME.sub(r"\1", name), []).append(name)
+    found = [(files[0], _agreed(path, archive, files)) for files in products.values()]
+    kinds = {(mtl.family, mtl.level) for _, mtl in found} if len(found) > 1 else set()
+    days = {mtl.day for _, mtl in found}
+    if len(found) > 1 and (len(kinds) > 1 or len(days) < len(found) or UNKNOWN in days):
         raise RasterError(
-            f"{path}: found the metadata of {len(products)} products ({', '.join(products[:4])})",
-            "one product",
+            f"{path}: found the metadata of {len(found)} products ({', '.join(sorted(products)[:4])})",
+            "one product, or the dates of one sensor and level",
             "Keep each in its own folder",
         )
+    return sorted(found, key=lambda each: each[1].day)
+
+
+def _agreed(path: str, archive: Archive, names: list[str]) -> Mtl:
+    """The MTL of a product, which may have several syntaxes. RasterError when these differ."""
     first, *others = (read_mtl(archive.text(name), os.path.join(archive.path, name)) for name in names)
     for other in others:
         for group, values in first.groups.items():

@@ -18,15 +18,34 @@ from spectralgpt.products.formats.stac.item import Item, read_item
 from spectralgpt.products.product import Product, StoredBand
 
 
+def completed_by_its_item(product: Product, folder: str) -> Product:
+    """The product of one of several dates in a folder, completed by the only item that lists one of its files."""
+    files = {os.path.basename(band.path) for band in product.bands}
+    items = {path: _read(path) for path in _items(folder)}
+    listing = [path for path, item in items.items() if item is not None and files & _files_of(item)]
+    return _completed_product(product, folder, listing) if len(listing) == 1 else product
+
+
 def completed_by_item(product: Product, folder: str) -> Product:
     """The product of a folder, with scale, offset, nodata, sensor and day of the item in it.
 
     Several items, a broken one, and one of other bands are left out with a warning. RasterError where the item and a
     file state different things.
     """
-    paths = sorted(str(path) for path in Path(folder).iterdir() if is_item(str(path)))
-    if not paths:
-        return product
+    paths = _items(folder)
+    return _completed_product(product, folder, paths) if paths else product
+
+
+def _items(folder: str) -> list[str]:
+    return sorted(str(path) for path in Path(folder).iterdir() if is_item(str(path)))
+
+
+def _files_of(item: Item) -> set[str]:
+    """The names of the files that an item lists."""
+    return {PurePosixPath(unquote(urlsplit(asset.href).path)).name for asset in item.assets}
+
+
+def _completed_product(product: Product, folder: str, paths: Sequence[str]) -> Product:
     item = _read(paths[0]) if len(paths) == 1 else None
     stated = [None if item is None else _stated_of(band, item) for band in product.bands]
     if item is None or not any(stated):
