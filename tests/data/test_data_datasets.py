@@ -8,8 +8,8 @@ from made_rasters import land, write
 from real_rasters import BOTH, IMAGES, SHARED
 
 from made_folders import bands_of, scene
-from spectralgpt.data.chips import Reading
 from spectralgpt.data.datasets import read_dataset
+from spectralgpt.data.series import Reading
 from spectralgpt.data.sharding import shard
 from spectralgpt.data.shards import open_shards
 from spectralgpt.errors import RasterError

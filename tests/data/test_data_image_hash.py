@@ -9,9 +9,9 @@ from made_rasters import NAMES, land, write
 from real_rasters import real_all
 
 from spectralgpt.data import sample_hashes as of_samples
-from spectralgpt.data.chips import Reading
 from spectralgpt.data.image_hash import date_hashes, image_hash
 from spectralgpt.data.sample_hashes import sample_hashes
+from spectralgpt.data.series import Reading
 from spectralgpt.data.sharding import shard
 from spectralgpt.data.shards import open_shards
 from spectralgpt.products import open_raster

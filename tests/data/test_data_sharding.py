@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from made_rasters import NAMES, land, write
 
 from made_folders import contents, files_of, killed_run, scene
-from spectralgpt.data.chips import PADDED_SIDES, Reading, corners, in_no_chip, padded_side
+from spectralgpt.data.chips import PADDED_SIDES, corners, in_no_chip, padded_side
 from spectralgpt.data.manifest import read_manifest
+from spectralgpt.data.series import Reading
 from spectralgpt.data.sharding import shard
 from spectralgpt.data.shards import open_shards
 from spectralgpt.data.verification import verify_shards

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from made_rasters import NAMES, land, write
 
-from spectralgpt.data.chips import Reading
+from spectralgpt.data.series import Reading
 from spectralgpt.data.sharding import shard
 from spectralgpt.data.shards import Shards, open_shards
 from spectralgpt.data.statistics import KNEE

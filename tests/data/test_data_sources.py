@@ -8,7 +8,7 @@ import pytest
 from made_rasters import NAMES, distinct, land, write
 
 from made_folders import bands_of, contents, scene
-from spectralgpt.data.chips import Reading
+from spectralgpt.data.series import Reading
 from spectralgpt.data.sharding import shard
 from spectralgpt.data.shards import open_shards
 from spectralgpt.data.sources import find_images
@@ -102,7 +102,7 @@ def test_a_stack_is_one_sample_of_all_its_dates(tmp_path):
     write(tmp_path / "in" / "place" / "a_2020-05-01.tif", land(40, 50)[1:], names=NAMES[1:])
     far = {"transform": None, "crs": None}
     write(tmp_path / "in" / "place" / "u_2020-06-01.tif", land(30, 50), names=NAMES, **far)
-    write(tmp_path / "in" / "place" / "v_2020-02-01.tif", land(40, 50), names=NAMES)
+    write(tmp_path / "in" / "place" / "v_2020-02-01.tif", land(32, 50), names=NAMES)
     write(tmp_path / "in" / "place" / "w.tif", land(40, 50), names=NAMES)
     report = shard([tmp_path / "in"], tmp_path / "out", READING, stack=True, workers=1)
     shards = open_shards(tmp_path / "out")
@@ -111,7 +111,7 @@ def test_a_stack_is_one_sample_of_all_its_dates(tmp_path):
     for index, seed in enumerate((1, 2, 0)):
         np.testing.assert_array_equal(samples.values[0, index, :, :40, :50], land(40, 50, seed))
     reasons = {failure.source.rsplit("/", 1)[1][0]: failure.reason for failure in report.manifest.failed}
-    assert list(reasons) == ["s", "v", "w", "a", "u"]
+    assert list(reasons) == ["s", "w", "v", "a", "u"]
     assert str(bad) in reasons["s"]
     assert "other bands" in reasons["a"]
     assert "no georeference" in reasons["u"]
@@ -119,6 +119,66 @@ def test_a_stack_is_one_sample_of_all_its_dates(tmp_path):
     assert "no date" in reasons["w"]
     assert shard([tmp_path / "in"], tmp_path / "out", READING, stack=True, workers=1).known == 1
     assert len(open_shards(tmp_path / "out").manifest.failed) == 5  # stored images are not checked again
+
+
+@pytest.mark.parametrize(
+    ("dtype", "nodata", "declared"), [("uint16", 0, True), ("int16", -9999, True), ("float32", -1.0, False)]
+)
+def test_two_half_filled_images_of_one_day_are_one_date(tmp_path, dtype, nodata, declared):
+    whole = land(40, 50).astype(dtype)
+    left, right = whole.copy(), whole + np.asarray(1000, dtype)
+    left[..., 30:], right[..., :20] = nodata, nodata
+    folder = tmp_path / "in"
+    folder.mkdir()
+    how = {"names": NAMES, "nodata": nodata if declared else None}
+    write(folder / "a_2020-02-01.tif", left, **how)
+    write(folder / "b_2020-02-01.tif", right, **how)
+    write(folder / "c_2020-01-01.tif", whole, **how)
+    reading = Reading(64, 0.1, 12, nodata=None if declared else nodata)
+    report = shard([folder], tmp_path / "out", reading, stack=True, workers=1)
+    shards = open_shards(tmp_path / "out")
+    assert (report.added, report.manifest.failed, shards.layouts[0].dates) == (1, (), 2)
+    sample = shards.read(0, np.array([0]))
+    expected = whole.copy()
+    expected[..., 30:] = right[..., 30:]
+    np.testing.assert_array_equal(sample.values[0, 0, :, :40, :50], whole)
+    np.testing.assert_array_equal(sample.values[0, 1, :, :40, :50], expected)
+    assert sample.valid is None or sample.valid[0, :, :, :40, :50].all()
+    assert sum("are of one day, 2020-02-01" in warning for warning in report.warnings) == 1
+    assert shard([folder], tmp_path / "out", reading, stack=True, workers=1).known == 1
+
+
+def test_three_images_of_one_day_each_with_its_own_mask(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    parts = []
+    for index in range(3):
+        values = np.zeros((13, 40, 48), np.uint16)
+        values[..., 16 * index : 16 * index + 16] = land(40, 48)[..., 16 * index : 16 * index + 16]
+        write(folder / f"{index}.tif", values, names=NAMES, nodata=0)
+        cloud = np.zeros((1, 40, 48), np.uint8)
+        cloud[0, index, 16 * index] = 1
+        write(folder / f"cloud_{index}.tif", cloud)
+        parts.append(f"{index}.tif,p,2020-02-01,cloud_{index}.tif")
+    (folder / "images.csv").write_text("path,place,date,clouds\n" + "\n".join(parts))
+    report = shard([folder / "images.csv"], tmp_path / "out", READING, workers=1)
+    shards = open_shards(tmp_path / "out")
+    assert (report.added, report.manifest.failed, shards.layouts[0].dates) == (1, (), 1)
+    sample = shards.read(0, np.array([0]))
+    assert (~sample.valid[0, 0, 3, :40, :48]).nonzero().tolist() == [[0, 0], [1, 16], [2, 32]]
+
+
+def test_a_folder_of_single_bands_of_two_dates_is_one_sample(tmp_path):
+    values = land(40, 50)
+    for day, add in (("2020-01-01", 0), ("2020-02-01", 100)):
+        for name in ("B02", "B03", "B10"):
+            (tmp_path / "in").mkdir(exist_ok=True)
+            write(tmp_path / "in" / f"{day}_{name}.tif", values[int(name[1:]) - 1][None] + np.uint16(add))
+    report = shard([tmp_path / "in"], tmp_path / "out", READING, workers=1)
+    shards = open_shards(tmp_path / "out")
+    assert (report.added, shards.layouts[0].dates) == (1, 2)
+    sample = shards.read(0, np.array([0])).values[0]
+    np.testing.assert_array_equal(sample[1, 0, :40, :50], values[1] + 100)
 
 
 def test_a_long_series_is_cut_into_runs(tmp_path):

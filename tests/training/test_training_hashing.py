@@ -13,8 +13,8 @@ from made_rasters import NAMES, land, write
 
 from made_runs import made_recipe, made_shards, weights_of
 from spectralgpt.data import open_shards, split
-from spectralgpt.data.chips import Reading
 from spectralgpt.data.sample_hashes import sample_hashes
+from spectralgpt.data.series import Reading
 from spectralgpt.data.sharding import shard
 from spectralgpt.evaluation.leaks import seen_share
 from spectralgpt.products import open_raster

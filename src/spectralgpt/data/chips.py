@@ -2,25 +2,20 @@
 
 import hashlib
 import math
-from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from rasterio.crs import CRS
 from rasterio.warp import transform as to_crs
 
-from spectralgpt.bands import Band
-from spectralgpt.checks import check
 from spectralgpt.data.image_source import ImageSource
-from spectralgpt.data.layout import Layout, wavelength_order
-from spectralgpt.data.manifest import Failure, Suspected, suspected_of
+from spectralgpt.data.layout import Layout
+from spectralgpt.data.manifest import Failure, Suspected
+from spectralgpt.data.series import CheckedSeries, Reading, Series, opened, series_of
 from spectralgpt.data.statistics import totals
 from spectralgpt.data.table import Chip
-from spectralgpt.days import UNKNOWN, iso_date
-from spectralgpt.errors import InputError, OptionError, RasterError
-from spectralgpt.products import cloud_options, open_raster
+from spectralgpt.errors import InputError, OptionError
 from spectralgpt.raster import Grid, Pixels, Raster, Window
 from spectralgpt.raster.grid import applied
 from spectralgpt.raster.handles import GDAL_ERRORS
@@ -40,32 +35,6 @@ nearly the same as its neighbour."""
 
 CELL = 0.1
 """Degrees: images with their centres in one cell are one place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How images are read and cut: the user's options."""
-
-    chip: int
-    least_valid: float
-    most_dates: int
-    bands: str | None = None
-    clouds: str | None = None
-    gsd: float | int | None = None
-    trust: bool = False
-    nodata: str | float | int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One raster of an image: consecutive dates. files: what open_raster opens. source: the first date's name."""
-
-    files: tuple[str, ...]
-    bands: str | None
-    clouds: str | None
-    gsd: float | int | None
-    source: str
-    nodata: str | float | int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +77,6 @@ Known = frozenset[tuple[str, int, int, int]]
 """Chips of an image that are already stored: source, row, column, side."""
 
 
-DateKind = tuple[frozenset[Band], tuple[int, int]]
-"""Bands, rows and columns of a date."""
-
-
 def padded_side(height: int, width: int, chip: int) -> int:
     """The side of an image's chips: the chip's or, for an image smaller than that, the smallest of 32, 64, 96 and 128
     that holds it."""
@@ -146,34 +111,41 @@ def place_of(text: str) -> int:
 
 def look(image: ImageSource, reading: Reading, known: Known) -> Looked:
     """Open an image, check it, and read its first part. Its errors are returned as failures."""
-    failures: list[Failure] = []
-    warnings: list[str] = []
-    suspected: list[Suspected] = []
+    read = CheckedSeries()
     parts: list[Part] = []
+    notes: tuple[str, ...] = ()
+    failed: tuple[Failure, ...] = ()
     try:
-        several = _series(image, reading, failures, warnings, suspected)
-        parts = _parts(image, several, reading, known)
-        warnings += _left_at_edges(several, reading.chip)
+        read = series_of(image, reading)
+        parts = _parts(image, read.several, reading, known)
+        notes = _left_at_edges(read.several, reading.chip)
     except InputError as error:
-        failures.append(Failure(image.sources[0], str(error), image.name))
+        failed = (Failure(image.sources[0], str(error), image.name),)
     first = read_part(parts[0]) if parts else Cut(image.name)
     rest = () if first.failures else tuple(parts[1:])
-    failed = (*failures, *first.failures)
-    return Looked(replace(first, failures=failed, warnings=tuple(warnings), suspected=tuple(suspected)), rest)
+    return Looked(
+        replace(
+            first,
+            failures=(*read.failures, *failed, *first.failures),
+            warnings=(*read.warnings, *notes),
+            suspected=read.suspected,
+        ),
+        rest,
+    )
 
 
-def _left_at_edges(several: Sequence[Series], chip: int) -> list[str]:
+def _left_at_edges(several: Sequence[Series], chip: int) -> tuple[str, ...]:
     """A note on the pixels of an image that are in no chip."""
     notes = []
     for series in several:
-        height, width = _opened(series).grid.shape
+        height, width = opened(series).grid.shape
         rows, columns = in_no_chip(height, width, padded_side(height, width, chip))
         if rows or columns:
             notes.append(
                 f"{series.files[0]}: the last rows or columns are in no chip ({rows} and {columns} pixels, less than "
                 f"1/{LEAST_NEW} of a chip)"
             )
-    return notes
+    return tuple(notes)
 
 
 def read_part(part: Part) -> Cut:
@@ -182,7 +154,7 @@ def read_part(part: Part) -> Cut:
     left_out = 0
     layout: Layout | None = None
     try:
-        raster = _opened(part.series)
+        raster = opened(part.series)
         layout = _layout(raster, part.side)
         height, width = raster.grid.shape
         for row, column in part.corners:
@@ -200,14 +172,14 @@ def read_part(part: Part) -> Cut:
 
 def _parts(image: ImageSource, several: Sequence[Series], reading: Reading, known: Known) -> list[Part]:
     """The chips that are not stored yet, in parts."""
-    grids = [_opened(series).grid for series in several]
+    grids = [opened(series).grid for series in several]
     sides = [padded_side(*grid.shape, reading.chip) for grid in grids]
     cut = [list(corners(*grid.shape, side)) for grid, side in zip(grids, sides, strict=True)]
     chips = sum(map(len, cut))
     place = _place(image, grids[0]) if grids else 0
     parts = []
     for series, side, places in zip(several, sides, cut, strict=True):
-        layout = _layout(_opened(series), side)
+        layout = _layout(opened(series), side)
         if layout.bytes >= MOST_SAMPLE_BYTES:
             raise OptionError(
                 f"{series.files[0]}: found chips of {layout.bytes / 1e9:.1f} GB ({layout.dates} dates, "
@@ -231,114 +203,6 @@ def _parts(image: ImageSource, several: Sequence[Series], reading: Reading, know
             for start in range(0, len(left), many)
         ]
     return parts
-
-
-def _series(
-    image: ImageSource,
-    reading: Reading,
-    failures: list[Failure],
-    warnings: list[str],
-    suspected: list[Suspected],
-) -> list[Series]:
-    """The rasters of an image, checked; a date of a stack that does not open or fit becomes a failure."""
-    bands, clouds = image.bands or reading.bands, image.clouds or reading.clouds
-    if not image.stack:
-        series = Series((image.opened(0),), bands, clouds, reading.gsd, image.sources[0], reading.nodata)
-        verdict = check(_opened(series), reading.trust)
-        warnings += verdict.warnings
-        suspected += suspected_of(verdict.flags, series.source, image.name)
-        return [series]
-    masks = (clouds or "").split(",")
-    masks = masks if len(masks) == len(image.paths) else [clouds or ""] * len(image.paths)
-    opened: dict[int, tuple[Series, DateKind]] = {}
-    for index, mask in enumerate(masks):
-        series = Series((image.opened(index),), bands, mask or None, reading.gsd, image.sources[index], reading.nodata)
-        try:
-            with _open(series) as raster:
-                verdict = check(raster, reading.trust)
-                day = _day(image, index, raster, opened)
-        except InputError as error:
-            failures.append(Failure(series.source, str(error), image.name))
-        else:
-            opened[day] = series, (frozenset(raster.bands), raster.grid.shape)
-            warnings += verdict.warnings
-            suspected += suspected_of(verdict.flags, series.source, image.name)
-    fitting = _fitting(opened, image, failures)
-    return [
-        _together(fitting[start : start + reading.most_dates]) for start in range(0, len(fitting), reading.most_dates)
-    ]
-
-
-def _fitting(
-    opened: Mapping[int, tuple[Series, DateKind]], image: ImageSource, failures: list[Failure]
-) -> list[Series]:
-    """The dates in order of time, without those that do not fit the most frequent kind."""
-    if not opened:
-        return []
-    most = Counter(kind for _, kind in opened.values()).most_common(1)[0][0]
-    first = next(series for series, kind in opened.values() if kind == most)
-    fitting = []
-    for _, (series, kind) in sorted(opened.items()):
-        try:
-            if kind != most:
-                _open(_together([first, series]))  # refuses other bands, and another place
-            fitting.append(series)
-        except InputError as error:
-            failures.append(Failure(series.source, str(error), image.name))
-    return fitting
-
-
-def _day(image: ImageSource, index: int, raster: Raster, others: Container[int]) -> int:
-    path = image.opened(index)
-    if len(raster.days) > 1:
-        raise RasterError(
-            f"{path}: found {len(raster.days)} dates in one file among the dates of a place",
-            "files of one date",
-            "Give the file alone, as an image of its own",
-        )
-    (day,) = raster.days
-    if day == UNKNOWN and len(image.paths) > 1:
-        raise RasterError(
-            f"{path}: found no date in its metadata or name",
-            "a date, as its place has several images",
-            "Give it in the column `date` of a table",
-        )
-    if day in others:
-        raise RasterError(
-            f"{path}: found the date {iso_date(day)}, which another image of its place also has",
-            "a different date for each image",
-        )
-    return int(day)
-
-
-def _together(several: Sequence[Series]) -> Series:
-    """Dates of one place, each with its own cloud mask, or all with the product's own layer."""
-    first, masks = several[0], [series.clouds or "" for series in several]
-    clouds = masks[0] if masks[0].lower() in ("", *cloud_options()) else ",".join(masks)
-    return replace(first, files=tuple(series.files[0] for series in several), clouds=clouds or None)
-
-
-def _open(series: Series) -> Raster:
-    return by_wavelength(
-        open_raster(series.files, bands=series.bands, clouds=series.clouds, gsd=series.gsd, nodata=series.nodata)
-    )
-
-
-def by_wavelength(raster: Raster) -> Raster:
-    """The raster with its bands in order of wavelength: files that differ only in their order have one layout."""
-    order = wavelength_order(raster.bands)
-    return replace(
-        raster,
-        layers=tuple(tuple(of_date[index] for index in order) for of_date in raster.layers),
-        scale=tuple(raster.scale[index] for index in order),
-        offset=tuple(raster.offset[index] for index in order),
-    )
-
-
-@lru_cache(maxsize=2)
-def _opened(series: Series) -> Raster:
-    """The raster of the series being read: a worker gets its parts one after another."""
-    return _open(series)
 
 
 def _layout(raster: Raster, side: int) -> Layout:

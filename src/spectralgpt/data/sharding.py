@@ -17,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spectralgpt.data.chips import PADDED_SIDES, Cut, Known, Reading, look, read_part
+from spectralgpt.data.chips import PADDED_SIDES, Cut, Known, look, read_part
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.manifest import NAME, Failure, Manifest, Suspected, read_manifest
+from spectralgpt.data.series import Reading
 from spectralgpt.data.sources import find_images
 from spectralgpt.data.writing import ShardsWriter
 from spectralgpt.errors import RasterError

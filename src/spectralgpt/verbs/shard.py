@@ -135,8 +135,8 @@ def shard(
     """
     import time
 
-    from spectralgpt.data.chips import Reading
     from spectralgpt.data.manifest import read_manifest
+    from spectralgpt.data.series import Reading
     from spectralgpt.data.sharding import MEGABYTE, ShardingReport
     from spectralgpt.data.sharding import shard as shard_images
     from spectralgpt.data.verification import verify_shards
