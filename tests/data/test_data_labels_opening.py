@@ -206,6 +206,48 @@ def test_bands_of_a_data_set_that_opens_its_images_itself_are_selected(tmp_path)
     assert "bands='landsat8-toa': the data set reads its images itself" in refused(labels, bands="landsat8-toa")
 
 
+RENAMED = [
+    ("s2-l2a", ["a_1", "a_2", "a_3"], "B2=a_1,B3=a_2,B8=a_3", ["B2", "B3", "B8"], [0, 1, 2]),  # as the file calls them
+    ("s2-l2a", ["B02", "B03", "B08"], "B4=B08,B02", ["B4", "B2"], [2, 0]),
+    ("B2,B8A,B8", None, "B4=B8", ["B2", "B8A", "B4"], [0, 1, 2]),  # of a file without names, as the row calls them
+    ("s2-l2a:B2,B3,B8", None, "s2-l2a:B4=B8,B2", ["B4", "B2"], [2, 0]),
+    ("", ["a_1", "a_2", "a_3"], "s2-l2a:B2=a_1,B3=a_2,B8=a_3", ["B2", "B3", "B8"], [0, 1, 2]),
+]
+
+
+@pytest.mark.parametrize(("own", "names", "given", "bands", "indices"), RENAMED)
+def test_renamed_bands_of_a_table(tmp_path, own, names, given, bands, indices):
+    for index in range(2):
+        write(tmp_path / f"{index}.tif", land(SIDE, SIDE, index, 3), names=names)
+    rows = table(tmp_path / "rows.csv", f'image,label,bands\n0.tif,a,"{own}"\n1.tif,b,"{own}"\n')
+    image = opened(rows, bands=given, trust_input=True).data.read(1).image
+    assert [(band.sensor, band.name) for band in image.bands] == [("s2-l2a", name) for name in bands]
+    assert np.array_equal(image.read().values[0], land(SIDE, SIDE, 1, 3)[indices])
+
+
+@pytest.mark.parametrize(
+    ("given", "bands", "indices"),
+    [
+        ("B4=B3,B3=B4", NAMES, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
+        ("B8=B8A,B8A=B8,B2", ["B8", "B8A", "B2"], [8, 7, 1]),
+        ("s2-l1c:B9=b10,B10=b9,B1", ["B9", "B10", "B1"], [10, 9, 0]),
+    ],
+)
+def test_renamed_bands_of_a_data_set_that_opens_its_images_itself(tmp_path, given, bands, indices):
+    def opening(source: ImageSource):
+        return made_pixels(land(8, 8, int(source.name)), bands="s2-l1c", gsd=10)
+
+    samples = tuple(FileSample(name, ImageSource(name, (name,)), labels=(name,)) for name in ("0", "1"))
+    labels = FileLabels(str(tmp_path), "class", samples, open=opening)
+    image = open_labels(labels, LabelReading(bands=given, trust_input=True)).data.read(1).image
+    if len(bands) == 13:
+        bands = [*bands[:2], "B4", "B3", *bands[4:]]
+    assert [band.name for band in image.bands] == list(bands)
+    assert np.array_equal(image.read().values[0], land(8, 8, 1)[indices])
+    assert "found no 'B77' for bands='s2-l1c:B2=B77'" in refused(labels, bands="B2=B77")
+    assert "the images have bands of s2-l1c" in refused(labels, bands="landsat8-toa:B2=B3")
+
+
 def test_masks_with_codes_of_their_own(tmp_path):
     samples = []
     for index, codes in enumerate(((1, 2), (0, 255))):
