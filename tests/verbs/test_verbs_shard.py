@@ -186,3 +186,38 @@ def test_pixels_of_a_given_value_are_not_valid(spectralgpt, tmp_path):
     assert samples.valid[..., 24:, :].all()
     assert not samples.valid[..., :24, :].any()
     assert (samples.values >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        (None, "-9999", "stored without nodata; expected"),
+        ("0", None, "stored with --nodata 0; expected"),
+        ("0", "0,-9999", "repeat --nodata 0"),
+        ("none,-1", "-1", "repeat --nodata none,-1"),
+    ],
+)
+def test_other_nodata_on_stored_images_is_refused(spectralgpt, images, tmp_path, first, second, says):
+    def run(nodata, *sources):
+        given = () if nodata is None else (f"--nodata={nodata}",)
+        how = ("--out", tmp_path / "out", "--chip", "64", "--workers", "1")
+        return spectralgpt("shard", *(sources or (images,)), *how, *given)
+
+    assert run(first).code == 0
+    before = (tmp_path / "out" / "manifest.json").read_text()
+    ended = run(second)
+    assert ended.code == 2
+    assert says in " ".join(ended.err.split()), ended.err
+    assert (tmp_path / "out" / "manifest.json").read_text() == before
+    assert run(first).code == 0
+    other = tmp_path / "others"
+    other.mkdir()
+    write(other / "3.tif", land(74, 60, 3), names=NAMES)
+    assert run(second, other).code == 0, "other images may have other fill"
+    assert run(first).code == 0
+
+
+@pytest.mark.parametrize("again", ["-9999,0", " 0, -9999.0", [0, -9999]])
+def test_the_same_nodata_in_another_spelling_is_the_same(images, tmp_path, again):
+    package.shard(images, out=tmp_path / "out", chip=64, workers=1, nodata="0,-9999")
+    assert package.shard(images, out=tmp_path / "out", chip=64, workers=1, nodata=again).known == 3

@@ -56,7 +56,8 @@ class Manifest:
     """What a folder of shards holds.
 
     statistics: of each band that has a valid pixel. skipped: images without a chip of enough valid pixels. roots: pairs
-    of the name of a source's folder, as `source` has it, and its path. suspected: of images that were stored.
+    of the name of a source's folder, as `source` has it, and its path. suspected: of images that were stored. nodata:
+    the argument of each run, each once, empty where it was not given.
     ValueError for a shard of an unlisted layout.
     """
 
@@ -67,6 +68,7 @@ class Manifest:
     skipped: tuple[str, ...] = ()
     roots: tuple[tuple[str, str], ...] = ()
     suspected: tuple[Suspected, ...] = ()
+    nodata: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if any(not 0 <= shard.layout < len(self.layouts) for shard in self.shards):
@@ -86,6 +88,7 @@ class Manifest:
         if found != (FORMAT, VERSION):
             raise ValueError(f"format {found[0]!r}, version {found[1]!r}")
         content.setdefault("suspected", [])  # earlier versions noted none
+        content.setdefault("nodata", [""] if content.get("shards") else [])  # and had no such argument
         return from_plain(cls, content, complete=True)
 
     def suspected_images(self) -> dict[str, int]:

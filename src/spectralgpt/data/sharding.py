@@ -23,8 +23,9 @@ from spectralgpt.data.manifest import NAME, Failure, Manifest, Suspected, read_m
 from spectralgpt.data.series import Reading
 from spectralgpt.data.sources import find_images
 from spectralgpt.data.writing import ShardsWriter
-from spectralgpt.errors import RasterError
+from spectralgpt.errors import DataError, RasterError, argument
 from spectralgpt.interruption import Interruption
+from spectralgpt.products.nodata import given_nodata
 from spectralgpt.progress import Progress, silent
 
 MEGABYTE = 1_000_000
@@ -70,18 +71,22 @@ def shard(
     strict: the first file that cannot be stored ends the run. progress: stages "finding images" and "sharding", in
     images.
 
-    Images already stored stay as they are, whatever the options are now; those that failed are tried again. Graceful
+    Images already stored stay as they are, and those that failed are tried again; with another `nodata` than before the
+    images would disagree, and the run is refused. Graceful
     shutdown: an interrupt (SIGINT, SIGTERM) finishes the open shards, then raises KeyboardInterrupt. Workers import the
     script that calls this, so the call must stand below `if __name__ == "__main__"`.
 
-    RasterError when there is no image, and in strict mode; TargetError and DataError as ShardsWriter.
+    RasterError when there is no image, and in strict mode; DataError for another `nodata`; TargetError and DataError as
+    ShardsWriter.
     """
     folder = Path(out)
     roots = dict(read_manifest(folder).roots) if (folder / NAME).exists() else {}
     found = find_images(sources, stack, roots, progress)
     with ShardsWriter(folder, size) as writer, Interruption() as interruption:
-        writer.update(replace(writer.manifest, roots=tuple(found.roots.items())))
         stored = _stored(writer, reading.chip)
+        is_resumed = any(image.name in stored.whole or image.name in stored.parts for image in found.images)
+        nodata = _nodata_of_runs(folder, writer.manifest.nodata, reading.nodata, is_resumed)
+        writer.update(replace(writer.manifest, roots=tuple(found.roots.items()), nodata=nodata))
         left = [image for image in found.images if image.name not in stored.whole]
         known = len(found.images) - len(left)
         outcome = ShardingOutcome(writer.manifest)
@@ -100,6 +105,33 @@ def shard(
     if interruption.asked:
         raise KeyboardInterrupt
     return outcome.report(writer.manifest, len(found.images), known)
+
+
+def _nodata_of_runs(
+    folder: Path, before: tuple[str, ...], nodata: str | float | int | None, is_resumed: bool
+) -> tuple[str, ...]:
+    """The argument of all runs, with this one. DataError for a new value where images are resumed. With which of several
+    values an image was stored is not noted, so any of them goes on."""
+    given = _in_one_spelling(nodata)
+    if given in before:
+        return before
+    if is_resumed and before:
+        values = [value for value in before if value]
+        raise DataError(
+            f"{folder}: found images that were stored {'with ' + argument('nodata', values[0]) if values else 'without nodata'}",
+            "the same in all runs on these images",
+            "Shard them into another folder, or repeat"
+            if values
+            else "Shard them into another folder, or leave it out",
+            *[("nodata", value) for value in values],
+        )
+    return (*before, given)
+
+
+def _in_one_spelling(nodata: str | float | int | None) -> str:
+    """The argument in the same text for the same meaning: `none,-9999,0`."""
+    given = given_nodata(nodata)
+    return ",".join([*([] if given.declared else ["none"]), *(f"{value:.17g}" for value in sorted(given.values))])
 
 
 class ShardingOutcome:
