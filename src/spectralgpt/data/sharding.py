@@ -110,15 +110,16 @@ def shard(
 def _nodata_of_runs(
     folder: Path, before: tuple[str, ...], nodata: str | float | int | None, is_resumed: bool
 ) -> tuple[str, ...]:
-    """The argument of all runs, with this one. DataError for a new value where images are resumed. With which of several
-    values an image was stored is not noted, so any of them goes on."""
+    """The argument of all runs, with this one. DataError for a new value where images are resumed. With which of
+    several values an image was stored is not noted, so any of them goes on."""
     given = _in_one_spelling(nodata)
     if given in before:
         return before
     if is_resumed and before:
         values = [value for value in before if value]
+        how = f"with {argument('nodata', values[0])}" if values else "without nodata"
         raise DataError(
-            f"{folder}: found images that were stored {'with ' + argument('nodata', values[0]) if values else 'without nodata'}",
+            f"{folder}: found images that were stored {how}",
             "the same in all runs on these images",
             "Shard them into another folder, or repeat"
             if values
