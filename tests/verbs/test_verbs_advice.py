@@ -47,7 +47,8 @@ def image(folder: Path, names: list[str | None], name: str = "scene.tif", **how:
 
 @dataclass(frozen=True)
 class Bad:
-    """A file whose message gives advice. says: part of it. names: of its bands. never: what advice must not say."""
+    """A file whose message gives advice. says: part of it. names: of its bands. never: what advice must not say.
+    not_first: what it must not begin with, as pixels of another size may have been resampled."""
 
     says: str
     names: tuple[str | None, ...]
@@ -55,6 +56,7 @@ class Bad:
     transform: Affine = PLACE
     dtype: str = "uint16"
     never: tuple[str, ...] = ()
+    not_first: tuple[str, ...] = ()
     file: str = "scene.tif"
 
 
@@ -72,7 +74,13 @@ BAD = [
     Bad("only count them", counting("B", 13)),
     Bad("B10", counting("B", 12), "s2-l2a"),
     Bad("could be those of", ("B2", "B3", "B4", "B5"), transform=COARSE, never=("s2-l2a", "s2-l1c")),
-    Bad("could be those of", ("B2", "B3", "B4", "B5", "B6", "B7"), transform=COARSE, dtype="int16", never=("s2-l2a",)),
+    Bad(
+        "could be those of",
+        ("B2", "B3", "B4", "B5", "B6", "B7"),
+        transform=COARSE,
+        dtype="int16",
+        not_first=("s2-l2a",),
+    ),
     Bad("could be those of", ("B05", "B06"), transform=COARSE),
     Bad("could be those of", ("blue", "green", "red", "nir"), transform=FINE, never=("s2-l2a", "naip")),
     Bad("could be those of", ("red", "green", "blue"), dtype="uint8"),
@@ -99,6 +107,7 @@ def test_advice_of_a_refused_file_opens_it(bad, tmp_path):
     assert bad.says in str(refused)
     assert "..." not in str(refused)
     assert refused.advice or "List the names" in refused.do
+    assert not (refused.advice and refused.advice[0][1] in bad.not_first)
     for name, value in refused.advice:
         assert not any(word in str(value) for word in bad.never), value
         follow(lambda **more: open_raster(path, **more), name, value, tmp_path, list(bad.names), bad.dtype == "uint8")
