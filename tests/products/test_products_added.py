@@ -44,7 +44,7 @@ def is_noted(raster: Raster) -> bool:
         (L1C, "uint16", {"RADIO_ADD_OFFSET": "-1000.0"}, -0.1),
         (L2A, "int16", {"BOA_ADD_OFFSET": "-500"}, -0.05),  # the tag's own value
         (L2A, "uint16", {"BOA_ADD_OFFSET": "0"}, 0.0),
-        (L2A, "uint16", {"BOA_ADD_OFFSET_VALUES_LIST": "-1000 -1000 -1000"}, -0.1),
+        (L2A, "uint16", {"BOA_ADD_OFFSET_VALUES_LIST": " ".join(["-1000"] * 12)}, -0.1),
         (L2A, "uint16", {"PROCESSING_BASELINE": "05.10"}, -0.1),
         (L1C, "uint16", {"PROCESSING_BASELINE": "03.01"}, 0.0),
         (L2A, "float32", {"BOA_ADD_OFFSET": "-1000"}, -0.1),  # digital numbers in floats
