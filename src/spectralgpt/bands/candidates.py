@@ -22,6 +22,9 @@ from spectralgpt.errors import Advice, BandError, counted, did_you_mean, first_f
 USUAL = ("s2-l2a", "s2-l1c")
 """The sensors that are taken, in this order, where the names fit several that give them the same meaning."""
 
+LEVEL_OPEN = "the band names do not show the level"
+"""What the note on an open level says; it is left out where a check says more."""
+
 MOST_LISTED = 6
 """Most candidates that a message lists."""
 
@@ -139,7 +142,7 @@ def _chosen(candidates: Sequence[Sensor], names: Sequence[str], evidence: Eviden
         return chosen, ()
     others = list(dict.fromkeys(each.name for each in (*usual, *candidates) if each is not chosen))
     return chosen, (
-        f"{evidence.source}: the band names do not show the level; read as {chosen.name}. If it is "
+        f"{evidence.source}: {LEVEL_OPEN}; read as {chosen.name}. If it is "
         f"{' or '.join(others)}, choose it, like bands={others[0]!r}",
     )
 
