@@ -317,8 +317,13 @@ def _contradicted(chosen: Sensor, bands: Sequence[Band], evidence: Evidence) -> 
 
 
 def _same(declared: Sensor, chosen: Sensor, bands: Sequence[Band]) -> bool:
-    """Whether a sensor has the same bands in another file order, as eurosat has those of s2-l1c."""
+    """Whether a sensor has the same bands in another file order, as eurosat has those of s2-l1c, or a user's own sensor
+    file has them with another scale and offset."""
     names = [band.name for band in bands]
+    if not is_sensor(chosen.name):
+        return all(
+            declared.knows(band.name) and declared.band(band.name).wavelength == band.wavelength for band in bands
+        )
     return (
         all(map(declared.knows, names))
         and reads(declared, names) == reads(chosen, names)

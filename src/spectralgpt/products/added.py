@@ -139,7 +139,7 @@ def possible(path: str, day: int, advice: str) -> tuple[str, ...]:
         return ()
     return (
         f"{path}: {iso_date(day)} is after 2022-01-25, so the values may include the +1000 of Sentinel-2's baseline "
-        f"04.00; read with offset 0, as nothing states it. The provider's metadata decide; if it is included, give "
+        f"04.00; read with offset 0, as nothing states it. The provider's metadata decide; if it is included, "
         f"{advice}",
     )
 
