@@ -80,6 +80,8 @@ def _candidates(evidence: Evidence) -> Mapping[Sensor, Mapping[int, Band]]:
         counting = (each for each in sensors() if len(each.bands) == len(names))
         return {each: dict(enumerate(each.bands)) for each in counting}
     kept = {index: name for index, name in enumerate(names) if name and not is_auxiliary(name)}
+    if not kept:
+        return {}
     knowing = (each for each in sensors() if each.names_files and all(map(each.knows, kept.values())))
     return {each: {index: each.band(name) for index, name in kept.items()} for each in knowing}
 
