@@ -114,7 +114,7 @@ def test_the_order_of_a_file_decides_nothing(names, count):
         ([None, "B02"], "s2-l1c", r"without a name \(number 1\)"),
         (["B02", "VV"], None, r"found band names 'VV', which no sensor has.*\(NEW=OLD renames one\): bands='B2'"),
         (["red", "green"], None, r"the bands red, green could be those of s2-l2a, .* or \d+ more, which differ"),
-        (["B2", "B3", "B4"], None, r"could be those of s2-l2a, .*Choose their sensor, like bands='s2-l2a'"),
+        (["B2", "B3", "B4"], None, r"could be those of s2-l2a, .*the likeliest first: bands='s2-l2a'"),
         (["B05", "B06"], None, r"could be those of s2-l2a or s2-l1c or hls-l30, which differ"),
         (["B8", "nir"], "s2-l2a", r"B8 and nir are the same band of s2-l2a"),
         (["nir", "B5"], "landsat8-c2l2", r"nir and B5 are the same band of landsat8-c2l2"),

@@ -1,5 +1,6 @@
 """The level that values look like, where band names do not show it."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ from made_rasters import write
 from real_rasters import real
 
 from spectralgpt.bands import sensor
-from spectralgpt.checks import check
+from spectralgpt.checks import check, flags_of
 from spectralgpt.checks.level import MARGIN, how_much_odder, looks_like_other_level
 from spectralgpt.checks.typical import typical
 from spectralgpt.products import open_raster
+from spectralgpt.verbs.inspect import inspect
 
 TWELVE = sensor("s2-l2a").bands
 NAMES = [band.name for band in TWELVE]
@@ -81,3 +83,46 @@ def test_a_level_that_is_given_is_not_open(tmp_path, choice, is_open):
     path = write(tmp_path / "stack.tif", np.full((12, 8, 8), 900, np.uint16), names=NAMES)
     with open_raster(path, bands=choice) as raster:
         assert raster.other_level == ("s2-l1c" if is_open else "")
+
+
+@pytest.mark.parametrize(
+    "name", ["s2_pairs/38D_378R_2_3/38D_378R_2_3_S2L1C.tif", "s2_l1c_scenes/copernicusfm_nz_T60HWB_2020-10-02.tif"]
+)
+@pytest.mark.parametrize("how", ["choice", "name", "array"])
+def test_a_level_that_was_given_is_compared_and_the_order_is_not_blamed(tmp_path, name, how):
+    file = "S2A_MSIL2A_20200301T101021_N0214_R022_T32UQD_20200301T140000.tif" if how == "name" else "stack.tif"
+    path = without_b10(real(name), tmp_path / file, "uint16")
+    with open_raster(path, **({"bands": "s2-l2a"} if how == "choice" else {})) as raster:
+        assert raster.sensor.name == "s2-l2a"
+        found = flags_of(raster.read(), "L2A", False) if how == "array" else check(raster, trust=True).flags
+    (text,) = [flag.text for flag in found if flag.kind == "level"]
+    assert "look like Level-1C rather than Level-2A" in text
+    assert "bands='s2-l1c'" in text
+    assert "order" not in [flag.kind for flag in found]
+
+
+@pytest.mark.parametrize("place", ["38D_378R_2_3", "637U_59R_1_3", "282D_485L_3_3"])
+def test_surface_reflectance_read_as_top_of_atmosphere(place):
+    found = flags(real(f"s2_pairs/{place}/{place}_S2L2A.tif"), bands="s2-l1c")
+    assert "look like Level-2A rather than Level-1C" in found["level"]
+    assert "order" not in found
+
+
+def test_bands_that_the_other_level_lacks_leave_no_choice():
+    assert "level" not in flags(real("s2_pairs/38D_378R_2_3/38D_378R_2_3_S2L1C.tif"))
+
+
+@pytest.mark.parametrize(
+    "name", ["s2_pairs/38D_378R_2_3/38D_378R_2_3_S2L1C.tif", "s2_pairs/637U_59R_1_3/637U_59R_1_3_S2L1C.tif"]
+)
+def test_the_level_is_said_once(tmp_path, name):
+    path = without_b10(real(name), tmp_path / "stack.tif", "uint16")
+    shown = "\n".join(inspect(path).lines())
+    assert len(re.findall("do not show", shown)) == 1
+    with open_raster(path) as raster:
+        assert sum("do not show" in warning for warning in check(raster, trust=True).warnings) == 1
+
+
+def test_without_a_flag_the_note_stays():
+    place = "38D_378R_2_3"
+    assert any("do not show the level" in each for each in inspect(real(f"s2_pairs/{place}/{place}_S2L2A.tif")).notes)

@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from made_rasters import PLACE, land, write
 
 from spectralgpt.bands import sensor
+from spectralgpt.checks import check
+from spectralgpt.checks.typical import typical
 from spectralgpt.errors import InputError
 from spectralgpt.products import open_raster
 from spectralgpt.verbs.inspect import inspect
@@ -47,7 +50,8 @@ def image(folder: Path, names: list[str | None], name: str = "scene.tif", **how:
 
 @dataclass(frozen=True)
 class Bad:
-    """A file whose message gives advice. says: part of it. names: of its bands. never: what advice must not say."""
+    """A file whose message gives advice. says: part of it. names: of its bands. never: what advice must not say.
+    not_first: what it must not begin with, as pixels of another size may have been resampled."""
 
     says: str
     names: tuple[str | None, ...]
@@ -55,6 +59,7 @@ class Bad:
     transform: Affine = PLACE
     dtype: str = "uint16"
     never: tuple[str, ...] = ()
+    not_first: tuple[str, ...] = ()
     file: str = "scene.tif"
 
 
@@ -72,7 +77,13 @@ BAD = [
     Bad("only count them", counting("B", 13)),
     Bad("B10", counting("B", 12), "s2-l2a"),
     Bad("could be those of", ("B2", "B3", "B4", "B5"), transform=COARSE, never=("s2-l2a", "s2-l1c")),
-    Bad("could be those of", ("B2", "B3", "B4", "B5", "B6", "B7"), transform=COARSE, dtype="int16", never=("s2-l2a",)),
+    Bad(
+        "could be those of",
+        ("B2", "B3", "B4", "B5", "B6", "B7"),
+        transform=COARSE,
+        dtype="int16",
+        not_first=("s2-l2a",),
+    ),
     Bad("could be those of", ("B05", "B06"), transform=COARSE),
     Bad("could be those of", ("blue", "green", "red", "nir"), transform=FINE, never=("s2-l2a", "naip")),
     Bad("could be those of", ("red", "green", "blue"), dtype="uint8"),
@@ -99,6 +110,7 @@ def test_advice_of_a_refused_file_opens_it(bad, tmp_path):
     assert bad.says in str(refused)
     assert "..." not in str(refused)
     assert refused.advice or "List the names" in refused.do
+    assert not (refused.advice and refused.advice[0][1] in bad.not_first)
     for name, value in refused.advice:
         assert not any(word in str(value) for word in bad.never), value
         follow(lambda **more: open_raster(path, **more), name, value, tmp_path, list(bad.names), bad.dtype == "uint8")
@@ -175,3 +187,72 @@ def follow(
         value = sensor_file(folder, [each or f"x{index}" for index, each in enumerate(names)], scale)
     with call(**{name: value}) as raster:
         assert np.isfinite(raster.read().reflectance()).all()
+
+
+def stored(names: list[str], scale: float, offset: float = 0.0, seed: int = 0, level: str = "L2A") -> np.ndarray:
+    """Usual reflectance of a level as it is stored with a scale and an offset; some pixels are dark."""
+    table = typical(level)
+    places = [int(np.argmin(np.abs(table.wavelength - sensor("s2-l1c").band(name).wavelength))) for name in names]
+    rng = np.random.default_rng(seed)
+    light = rng.multivariate_normal(table.mean, table.covariance / 2 + 0.002 * np.eye(len(table.mean)), (64, 64))
+    light[:6] -= 2.0 if level == "L2A" else 0.0  # water
+    values = np.maximum(np.exp(light[..., places]) - table.darkest, 1e-4)
+    return (np.moveaxis(values, -1, 0) + offset) / scale
+
+
+TWELVE = list(sensor("s2-l2a").names)
+FOUR = ["B2", "B3", "B4", "B8"]
+
+FLAGGED = [
+    ("scale", TWELVE, "uint16", 1e-4 / 4, 0.0, {}),
+    ("units", TWELVE, "float32", 0.01, 0.0, {}),
+    ("units", FOUR, "float32", 1 / 255, 0.0, {}),
+    ("units", TWELVE, "uint16", 1e-4 / 12, 0.0, {"file": "S2A_MSIL2A_20200301T101021_N0214_R022_T32UQD_x.tif"}),
+    ("scale", TWELVE, "float32", 10.0, 0.0, {}),
+    ("offset", TWELVE, "uint16", 1e-4, 0.1, {}),
+    ("offset", FOUR, "uint16", 1e-4, 0.1, {}),
+    ("offset", TWELVE, "int16", 1e-4, -0.1, {"tags": {"BOA_ADD_OFFSET": "0"}}),
+    ("offset", TWELVE, "int16", 1e-4, 0.0, {"tags": {"BOA_ADD_OFFSET": "-1000"}}),
+    ("offset", TWELVE, "float32", 1.0, 0.1, {}),
+    ("offset", TWELVE, "uint16", 1e-4, 0.0, {"scales": [1e-4] * 12, "offsets": [-0.1] * 12}),
+    ("order", TWELVE, "uint16", 1e-4, 0.0, {"written": [*TWELVE[:3], "B8", *TWELVE[4:7], "B4", *TWELVE[8:]]}),
+    ("order", TWELVE, "float32", 1.0, 0.0, {"written": TWELVE[::-1]}),
+    ("level", TWELVE, "uint16", 1e-4, 0.0, {"level": "L1C"}),
+    ("level", TWELVE, "float32", 1.0, 0.0, {"level": "L1C"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "names", "dtype", "scale", "offset", "how"), FLAGGED)
+def test_advice_of_flags_and_notes_followed_to_the_letter_works(tmp_path, kind, names, dtype, scale, offset, how):
+    level, file = how.get("level", "L2A"), how.get("file", "scene.tif")
+    values = stored(names, scale, offset, level=level)
+    values = values.astype(dtype) if dtype == "float32" else np.clip(values, np.iinfo(dtype).min, 60000).astype(dtype)
+    more = {key: how[key] for key in ("tags", "scales", "offsets") if key in how}
+    path = write(tmp_path / file, values, names=how.get("written", names), **more)
+    choice = "s2-l2a" if kind != "level" else None
+    with open_raster(path, bands=choice) as raster:
+        texts = {flag.kind: flag.text for flag in check(raster, trust=True).flags}
+    assert kind in texts, texts
+    followed = as_written(texts[kind], path, tmp_path)
+    with open_raster(path, **({"bands": choice} | followed if choice else followed)) as raster:
+        left = {flag.kind for flag in check(raster, trust=True).flags}
+        assert not raster.conflicts
+    assert kind not in left
+
+
+def as_written(text: str, path: Path, folder: Path) -> dict[str, str]:
+    """Do what a flag or note says: write these lines, run this command, and return the argument that it gives."""
+    edit = re.search(r"`gdal_edit.py -scale (\S+) -offset (\S+) FILE`", text)
+    if edit:  # not installed with rasterio, which writes the same tags
+        with rasterio.open(path, "r+") as dataset:
+            dataset.scales = [float(edit[1])] * dataset.count
+            dataset.offsets = [float(edit[2])] * dataset.count
+        return {}
+    lines = re.findall(r"`(\w+ = [^`]+)`", text)
+    (value,) = re.findall(r"bands=('[^']*')", text)
+    given = str(ast.literal_eval(value))
+    assert (given == "mine.toml") == bool(lines), "a sensor file comes with its lines"
+    if lines:
+        (folder / given).write_text("\n".join(lines))
+        given = str(folder / given)
+    return {"bands": given}

@@ -1,5 +1,6 @@
 """Which sensors the bands of a file can be of, from its metadata, its names and its wavelengths alone."""
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -13,13 +14,16 @@ from spectralgpt.bands.evidence import (
     quoted,
     refuse_unnamed,
 )
-from spectralgpt.bands.fitting import fits_grid, rank
+from spectralgpt.bands.fitting import could_be_resampled, rank
 from spectralgpt.bands.naming import COULD_COUNT, could_count, written_names
 from spectralgpt.bands.sensor import Sensor
-from spectralgpt.errors import Advice, BandError, counted, did_you_mean
+from spectralgpt.errors import Advice, BandError, counted, did_you_mean, first_few
 
 USUAL = ("s2-l2a", "s2-l1c")
 """The sensors that are taken, in this order, where the names fit several that give them the same meaning."""
+
+LEVEL_OPEN = "the band names do not show the level"
+"""What the note on an open level says; it is left out where a check says more."""
 
 MOST_LISTED = 6
 """Most candidates that a message lists."""
@@ -95,10 +99,10 @@ def ranked(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidenc
 def sensors_of_count(count: int, evidence: Evidence) -> tuple[Advice, ...]:
     """Advice to choose a sensor with this many bands and the file's pixel size.
 
-    Resampled images have other sizes: from COULD_COUNT bands on, where few sensors have that many, any size will do.
+    From COULD_COUNT bands on, where few sensors have that many, any size will do.
     """
     counting = [each for each in sensors() if len(each.bands) == count]
-    fitting = [each for each in counting if fits_grid(each, (), evidence.gsd)]
+    fitting = [each for each in counting if could_be_resampled(each, (), evidence.gsd)]
     if count >= COULD_COUNT and not fitting:
         fitting = counting
     return tuple(("bands", each.name) for each in ranked(fitting, (), evidence))
@@ -138,7 +142,7 @@ def _chosen(candidates: Sequence[Sensor], names: Sequence[str], evidence: Eviden
         return chosen, ()
     others = list(dict.fromkeys(each.name for each in (*usual, *candidates) if each is not chosen))
     return chosen, (
-        f"{evidence.source}: the band names do not show the level; read as {chosen.name}. If it is "
+        f"{evidence.source}: {LEVEL_OPEN}; read as {chosen.name}. If it is "
         f"{' or '.join(others)}, choose it, like bands={others[0]!r}",
     )
 
@@ -151,15 +155,20 @@ def _other_level(candidates: Sequence[Sensor], chosen: Sensor) -> str:
 
 def _refuse_ambiguous(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidence) -> None:
     likeliest = ranked(candidates, names, evidence)
-    fitting = [each for each in likeliest if fits_grid(each, names, evidence.gsd)] or likeliest
-    sizes = f" for pixels of {evidence.gsd:.3g} m" if len(fitting) < len(likeliest) else ""
+    fitting = [each for each in likeliest if could_be_resampled(each, names, evidence.gsd)] or likeliest
     raise BandError(
         f"{evidence.source}: the bands {', '.join(names)} could be those of {_some(likeliest)}, which differ in "
         "wavelengths, scale or offset",
         "",
-        f"Choose their sensor,{sizes} like",
+        f"Choose their sensor; by {_judged_by(evidence)} the likeliest first:",
         *(("bands", each.name) for each in fitting),
     )
+
+
+def _judged_by(evidence: Evidence) -> str:
+    """What the order of the candidates depends on."""
+    size = [f"pixels of {evidence.gsd:.3g} m"] if math.isfinite(evidence.gsd) else []
+    return first_few(["file name", *size, "type", *(["values"] if evidence.odder else [])], 4)
 
 
 def _some(candidates: Sequence[Sensor]) -> str:

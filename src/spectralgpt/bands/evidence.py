@@ -21,6 +21,8 @@ class Evidence:
     names: as written, None for a band without one. source: for messages. metadata: name of the sensor that its metadata
     or its own name state. wavelengths, fwhms: of each band in nm, or empty. gsd: metres of its pixels on the ground,
     nan if unknown. dtype: of the stored values, None if unknown. is_scaled: whether the file states scale and offset.
+    odder: pairs of a sensor's name and how much odder its pixels would be by this sensor than by the likeliest, per
+    band; only of sensors that were compared.
     """
 
     names: tuple[str | None, ...]
@@ -31,6 +33,7 @@ class Evidence:
     gsd: float = math.nan
     dtype: str | None = None
     is_scaled: bool = False
+    odder: tuple[tuple[str, float], ...] = ()
 
     def part(self, indices: Sequence[int], names: Sequence[str | None] | None = None) -> "Evidence":
         """What the file says about some of its bands. names: other names for these."""

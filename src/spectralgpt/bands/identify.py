@@ -27,7 +27,7 @@ from spectralgpt.bands.evidence import (
     refuse_repeated,
     refuse_unnamed,
 )
-from spectralgpt.bands.fitting import can_open, fits_grid
+from spectralgpt.bands.fitting import can_open, could_be_resampled, fits_grid
 from spectralgpt.bands.naming import could_count, is_alias, is_auxiliary, notes_on, written_names
 from spectralgpt.bands.renaming import renamed
 from spectralgpt.bands.sensor import Sensor
@@ -129,7 +129,7 @@ def _working(advice: Sequence[Advice], evidence: Evidence) -> tuple[Advice, ...]
         elif not is_sensor(text) and ":" not in text:
             words = [canonical(word) for word in text.split(",")]
             knowing = [each for each in sensors() if each.names_files and all(map(each.knows, words))]
-            fitting = [each for each in knowing if fits_grid(each, words, evidence.gsd)] or knowing
+            fitting = [each for each in knowing if could_be_resampled(each, words, evidence.gsd)] or knowing
             options = [f"{each.name}:{text}" for each in ranked(fitting, words, evidence)]
             working += [("bands", option) for option in options if _works(option, evidence)]
     return tuple(dict.fromkeys(working))[:MOST_LISTED]
@@ -317,8 +317,13 @@ def _contradicted(chosen: Sensor, bands: Sequence[Band], evidence: Evidence) -> 
 
 
 def _same(declared: Sensor, chosen: Sensor, bands: Sequence[Band]) -> bool:
-    """Whether a sensor has the same bands in another file order, as eurosat has those of s2-l1c."""
+    """Whether a sensor has the same bands in another file order, as eurosat has those of s2-l1c, or a user's own sensor
+    file has them with another scale and offset."""
     names = [band.name for band in bands]
+    if not is_sensor(chosen.name):
+        return all(
+            declared.knows(band.name) and declared.band(band.name).wavelength == band.wavelength for band in bands
+        )
     return (
         all(map(declared.knows, names))
         and reads(declared, names) == reads(chosen, names)

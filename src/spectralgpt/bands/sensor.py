@@ -17,7 +17,8 @@ class Sensor:
     sensor; otherwise it is chosen by its name, by metadata or by the name of the file only. zero_padded: whether its
     products write B02. product: regular expression, searched in names of files and folders in any case. aliases: pairs
     of another name, as `spelled` gives it, and the name of the band. examples: names of real products. launched: the
-    day of the first satellite's launch since 1970-01-01, None if it is not known.
+    day of the first satellite's launch since 1970-01-01, None if it is not known. words: regular expression of words
+    for its satellites in names of files, like L8; such a word is a hint, and decides nothing.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Sensor:
     aliases: tuple[tuple[str, str], ...] = ()
     examples: tuple[str, ...] = ()
     launched: int | None = None
+    words: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,6 +64,12 @@ class Sensor:
     def claims(self, name: str) -> bool:
         """Whether a file or folder of this name is one of its products."""
         return self.product is not None and re.search(self.product, name, re.IGNORECASE) is not None
+
+    def is_spoken_of(self, name: str) -> bool:
+        """Whether the name of a file or folder has a word for its satellites: landsat8_lake.tif, L8_2017-08-15.tif."""
+        words = self.words or re.escape(self.name.split("-")[0])
+        spoken = re.search(rf"(?<![a-z0-9])(?:{words})(?![a-z0-9])", name, re.IGNORECASE)
+        return spoken is not None or self.claims(name)
 
     def _find(self, name: str) -> Band | None:
         wanted = spelled(name)

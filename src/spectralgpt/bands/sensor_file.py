@@ -74,7 +74,8 @@ class SensorTable:
     scale, offset: reflectance = stored x scale + offset; without them the stored numbers are no reflectance unless
     metadata say so. nodata: the value of pixels that were not measured. names_files: false: names of bands in a file
     never point to this sensor. zero_padded: true: its products write B02. product: regular expression, searched in
-    names of files and folders. examples: names of real products. launched: the date on which the first satellite was
+    names of files and folders. words: regular expression of words for its satellites in names of files, as whole words;
+    only a hint. examples: names of real products. launched: the date on which the first satellite was
     launched, like "2015-06-23"; no image is older. measured: true: centres and widths were measured on
     the responses, so that they agree with the edges only roughly.
 
@@ -90,6 +91,7 @@ class SensorTable:
     names_files: bool = True
     zero_padded: bool = False
     product: str | None = None
+    words: str | None = None
     examples: tuple[str, ...] = ()
     launched: str | None = None
     measured: bool = False
@@ -140,10 +142,11 @@ class SensorTable:
                 raise OptionError(error.found, error.expected) from None
 
     def _check_product(self) -> None:
-        try:
-            pattern = re.compile(self.product or "(?!)", re.IGNORECASE)
-        except re.error as error:
-            raise OptionError(f"product: found {self.product!r} ({error})", "a regular expression") from None
+        for key in ("words", "product"):
+            try:
+                pattern = re.compile(getattr(self, key) or "(?!)", re.IGNORECASE)
+            except re.error as error:
+                raise OptionError(f"{key}: found {getattr(self, key)!r} ({error})", "a regular expression") from None
         for example in self.examples:
             if not pattern.search(example):
                 raise OptionError(f"examples: found {example!r}", "names that `product` matches")
@@ -192,6 +195,7 @@ def _sensor(name: str, table: SensorTable, where: str, known: Callable[[str], Se
         aliases=_unambiguous(bands, aliases),
         examples=table.examples,
         launched=None if table.launched is None else day_of(table.launched, "launched"),
+        words=table.words,
     )
 
 

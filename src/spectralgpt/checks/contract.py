@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from spectralgpt.checks.fill import notes_on_fill, undeclared_fill
 from spectralgpt.checks.flags import Flag
+from spectralgpt.checks.level import without_level_note
 from spectralgpt.checks.look import look, sample_of
 from spectralgpt.checks.pixel_sample import PixelSample
 from spectralgpt.checks.shift import notes_on_dates
@@ -78,7 +79,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     seen = (*notes_on_fill(sample), *(() if declared else notes_on_fractions(sample)), *notes_on_dates(sample))
     notes = tuple(f"{source}: {note}" for note in seen)
     warnings = (
-        *raster.warnings,
+        *without_level_note(raster.warnings, flags),
         *notes,
         *(flag.text if flag in conflicts else f"{source}: {flag.text}" for flag in flags),
     )

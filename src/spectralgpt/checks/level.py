@@ -1,4 +1,4 @@
-"""Whether an image looks like reflectance at the top of the atmosphere or at the surface, where its names do not say.
+"""Whether an image looks like reflectance at the top of the atmosphere or at the surface.
 
 It advises: air scatters blue light, so that at the top of the atmosphere no place is dark in blue. Over haze, snow and
 clouds both levels look alike, and nothing is said.
@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from spectralgpt.bands import Band
+from spectralgpt.bands import Band, sensor
+from spectralgpt.bands.candidates import LEVEL_OPEN, USUAL
 from spectralgpt.checks.flags import Flag
 from spectralgpt.checks.pixel_sample import PixelSample
 from spectralgpt.checks.typical import Typical, typical
@@ -20,12 +21,32 @@ MARGIN = 1.0
 
 
 def suspected_level(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"]) -> list[Flag]:
-    """A flag when the level is open and the spectra fit the other one better."""
-    if sample.other is None:
+    """A flag when the spectra fit the other level better, whether the level is open or was given."""
+    other = other_level(sample)
+    if other is None:
         return []
-    level, name = sample.other
+    level, name = other
     odder = looks_like_other_level(sample.bands, quantiles, sample.level, level)
-    return [] if odder is None else [Flag("level", (), level_advice(sample.level, level, name, odder))]
+    is_open = sample.other is not None
+    return [] if odder is None else [Flag("level", (), level_advice(sample.level, level, name, odder, is_open))]
+
+
+def other_level(sample: PixelSample) -> tuple[str, str] | None:
+    """The other level, and the sensor with it: where the level is open, or for Sentinel-2's bands that both have."""
+    if sample.other is not None:
+        return sample.other
+    levels = {name: sensor(name).level for name in USUAL}
+    others = [name for name, level in levels.items() if level != sample.level]
+    if sample.level not in levels.values() or not {band.sensor for band in sample.bands} <= levels.keys():
+        return None
+    return next(((levels[name], name) for name in others if all(map(sensor(name).knows, sample.names))), None)
+
+
+def without_level_note(warnings: Sequence[str], flags: Sequence[Flag]) -> tuple[str, ...]:
+    """The warnings without the note on an open level, where a flag says more about it."""
+    if not any(flag.kind == "level" for flag in flags):
+        return tuple(warnings)
+    return tuple(warning for warning in warnings if LEVEL_OPEN not in warning)
 
 
 def how_much_odder(
@@ -60,12 +81,14 @@ def looks_like_other_level(
     return found if found is not None and found > MARGIN else None
 
 
-def level_advice(level: str, other: str, sensor_of_other: str, odder: float) -> str:
-    """What is suspected, in words, and what to do. odder: as `looks_like_other_level`."""
+def level_advice(level: str, other: str, sensor_of_other: str, odder: float, is_open: bool) -> str:
+    """What is suspected, in words, and what to do. odder: as `looks_like_other_level`. is_open: whether the level is
+    only a guess by the band names."""
     names = {"L1C": "Level-1C", "L2A": "Level-2A"}
     here, there = names.get(level, level), names.get(other, other)
+    why = "which band names do not show" if is_open else "as which it is read by its name, metadata or your choice"
     return (
-        f"found values that look like {there} rather than {here} (odder by {odder:.1f} per band as {here}, more than "
-        f"{MARGIN:g}), and band names that do not show the level; the product's name or metadata decide. If it is "
+        f"found values that look like {there} rather than {here}, {why} (odder by {odder:.1f} per band as {here}, more "
+        f"than {MARGIN:g}). How it was made decides: MSIL1C or MSIL2A in the product's name, or its provider. If it is "
         f"{there}, give {argument('bands', sensor_of_other)}"
     )

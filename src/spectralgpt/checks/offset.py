@@ -4,6 +4,7 @@ import numpy as np
 
 from spectralgpt.checks.flags import Flag, listed
 from spectralgpt.checks.pixel_sample import TOO_FEW_PIXELS, PixelSample
+from spectralgpt.checks.remedy import remedy
 from spectralgpt.checks.typical import typical
 
 OFFSET = 0.1
@@ -35,10 +36,10 @@ def suspected_offset(sample: PixelSample, declared: bool) -> list[Flag]:
     Also where metadata state an offset, as they may be wrong; but one that they state other than 0 is not left in.
     """
     stated = declared and bool((sample.offset != 0).any())
-    return [*_subtracted(sample), *([] if stated else _left_in(sample))]
+    return [*_subtracted(sample, declared), *([] if stated else _left_in(sample, declared))]
 
 
-def _subtracted(sample: PixelSample) -> list[Flag]:
+def _subtracted(sample: PixelSample, declared: bool) -> list[Flag]:
     values = sample.values[:, sample.reflective]
     known = ~np.isnan(values)
     below = (values < NEGATIVE).sum() / max(known.sum(), 1)
@@ -46,22 +47,24 @@ def _subtracted(sample: PixelSample) -> list[Flag]:
         return []
     offsets = sample.offset[sample.reflective]
     if (offsets < 0).any():
-        how = f"an offset of {offsets.min():g} was applied to values from which it had already been subtracted"
+        right, how = (
+            0.0,
+            f"an offset of {offsets.min():g} was applied to values from which it had already been subtracted",
+        )
     else:
-        how = "an offset was subtracted that was not in the values"
+        right, how = OFFSET, "an offset was subtracted that was not in the values"
     scale = float(np.median(sample.scale[sample.reflective]))
     return [
         Flag(
             "offset",
             (),
             f"found {below:.0%} of the reflectance below {NEGATIVE}; expected hardly any. Perhaps {how}: compare with "
-            f"the product, and describe the values in a sensor file with scale = {scale:g} and the right offset, "
-            "bands='mine.toml'",
+            f"the product. If so, {remedy(sample, scale, right, declared)}",
         )
     ]
 
 
-def _left_in(sample: PixelSample) -> list[Flag]:
+def _left_in(sample: PixelSample, declared: bool) -> list[Flag]:
     reference = typical(sample.level)
     sentinel2 = all(
         here is not None and abs(band.wavelength - reference.wavelength[here]) < 1.5
@@ -70,6 +73,7 @@ def _left_in(sample: PixelSample) -> list[Flag]:
     lifted = [date for date in range(len(sample.values)) if sentinel2 and _lifted(sample, date)]
     if not lifted:
         return []
+    scale = float(np.median(sample.scale[sample.reflective]))
     which = "" if len(lifted) == len(sample.values) else f" in {len(lifted)} of {len(sample.values)} dates"
     return [
         Flag(
@@ -77,7 +81,7 @@ def _left_in(sample: PixelSample) -> list[Flag]:
             (),
             f"found no value below {OFFSET} in any band{which}, as if the +1000 of Sentinel-2 products since "
             "baseline 04.00 were still included; expected dark pixels near 0 in some band. If so, give the product "
-            f"with its metadata, or a sensor file with offset = -{OFFSET}, bands='mine.toml'",
+            f"with its metadata, or {remedy(sample, scale, -OFFSET, declared)}",
         )
     ]
 

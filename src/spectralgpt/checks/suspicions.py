@@ -9,7 +9,7 @@ from dataclasses import replace
 from spectralgpt.checks.copies import duplicates
 from spectralgpt.checks.fill import undeclared_fill
 from spectralgpt.checks.flags import Flag
-from spectralgpt.checks.level import suspected_level
+from spectralgpt.checks.level import other_level, suspected_level
 from spectralgpt.checks.offset import suspected_offset, wrapped
 from spectralgpt.checks.order import suspected_order
 from spectralgpt.checks.pixel_sample import PixelSample
@@ -27,7 +27,8 @@ def suspicions(sample: PixelSample, declared: bool) -> tuple[Flag, ...]:
     if not found:  # with wrong units or offset every band is odd
         found += suspected_level(sample, quantiles)
         # bands of the other level are odd, but in their order
-        seen_as = replace(sample, level=sample.other[0]) if found and sample.other else sample
+        other = other_level(sample)
+        seen_as = replace(sample, level=other[0]) if found and other else sample
         found += suspected_order(seen_as, quantiles)
     spoilt = [*constant(sample), *duplicates(sample), *saturated(sample), *absent(sample)]
     return (*fill, *below_zero, *found, *shifted(sample), *spoilt)

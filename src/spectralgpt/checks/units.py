@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from spectralgpt.checks.flags import Flag, FlagKind
 from spectralgpt.checks.pixel_sample import PixelSample
+from spectralgpt.checks.remedy import remedy
 from spectralgpt.checks.typical import typical
 
 TIMES_UP, TIMES_DOWN = 20, 200
@@ -74,7 +75,7 @@ def suspected_units(sample: PixelSample, quantiles: Float[np.ndarray, "quantile 
             kind,
             (),
             f"found values with a 98 % quantile of typically {np.median(quantiles[2, known]):.3g}, {direction}; "
-            f"expected reflectance, about {np.median(expected[known]):.2g}. {_advice(sample, middle)}",
+            f"expected reflectance, about {np.median(expected[known]):.2g}. {_advice(sample, middle, declared)}",
         )
     ]
 
@@ -101,19 +102,10 @@ def likeliest(scale: float, times: float) -> Likeliest:
     return Likeliest(name, 1 / others[name])
 
 
-def _advice(sample: PixelSample, times: float) -> str:
+def _advice(sample: PixelSample, times: float, declared: bool) -> str:
     """What the numbers look like, and what to do if they are that; both hold for every image."""
-    scale = float(np.median(sample.scale[sample.reflective]))
-    likely = likeliest(scale, times)
-    if scale == 1:  # a float below 2 is read as reflectance, whatever a sensor file says
-        return (
-            f"They look like {likely.name}: if so, multiply them by {likely.scale:g} before, or let the file declare "
-            f"the scale {likely.scale:g}"
-        )
-    return (
-        f"They look like {likely.name}: if so, give a sensor file with scale = {likely.scale:g} and offset = 0, "
-        "bands='mine.toml'"
-    )
+    likely = likeliest(float(np.median(sample.scale[sample.reflective])), times)
+    return f"They look like {likely.name}: if so, {remedy(sample, likely.scale, 0.0, declared)}"
 
 
 def notes_on_fractions(sample: PixelSample) -> tuple[str, ...]:

@@ -32,6 +32,9 @@ ANCESTORS = 5
 ADD_OFFSET_TAG = re.compile(r"(?:BOA|RADIO)_ADD_OFFSET(?:_VALUES_LIST|_(?P<band>B\d+A?))?", re.IGNORECASE)
 """Tags with the offset in stored units, as ESA's metadata and GDAL call it, for all bands or, with a name, for one."""
 
+ESA_BANDS = 12, 13
+"""Lists of ESA's metadata have a value for every band of the product, also where a file has some of them."""
+
 BASELINE_TAGS = ("PROCESSING_BASELINE", "S2:PROCESSING_BASELINE")
 
 NAMED_TAGS = ("PRODUCT_URI", "PRODUCT_ID")
@@ -64,9 +67,14 @@ class Added:
         return -self.number * scale if self.number else 0.0
 
 
-def added_in_tags(tags: Mapping[str, str], of_band: Mapping[str, str], band: str | None) -> Added | None:
-    """What the tags of a band, else of its file, state: the offset itself, else the baseline. None for other text."""
-    found = _stated(of_band, band) or _stated(tags, band)
+def added_in_tags(
+    tags: Mapping[str, str], of_band: Mapping[str, str], band: str | None, bands: int | None = None
+) -> Added | None:
+    """What the tags of a band, else of its file, state: the offset itself, else the baseline. None for other text.
+
+    bands: number of bands in the file, None if unknown: a list of values must have one for each of them.
+    """
+    found = _stated(of_band, band, 1) or _stated(tags, band, bands)
     if found is not None:
         return found
     stated = {key.upper(): text for key, text in tags.items()}
@@ -77,6 +85,35 @@ def added_in_tags(tags: Mapping[str, str], of_band: Mapping[str, str], band: str
         if match := IN_NAME.search(stated.get(key, "")):
             return _of_baseline(match[1], match[2], f"the tag {key}")
     return None
+
+
+def notes_on_unusable(path: str, tags: Mapping[str, str], of_bands: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    """A note on tags with an offset that cannot be used. of_bands: the tags of each band of the file."""
+    count = len(of_bands)
+    every = [(key, text, count) for key, text in tags.items()]
+    every += [(key, text, 1) for each in of_bands for key, text in each.items()]
+    bad = dict.fromkeys(
+        f"{key} = {text!r}"
+        for key, text, most in every
+        if ADD_OFFSET_TAG.fullmatch(key) and _number(text, most) is None
+    )
+    if not bad:
+        return ()
+    listed = f", or that number {count} times, once per band" if count > 1 else ""
+    return (
+        f"{path}: found {first_few(list(bad), 6)}; expected one number, like -1000{listed}. Not used: correct the tag, "
+        f"like `rio edit-info --tag {next(iter(bad)).split(' ')[0]}=-1000 FILE`, or let the file declare scale and "
+        "offset",
+    )
+
+
+def note_on_floats(path: str, added: Added) -> str:
+    """Where values are reflectance in floats and something states that 1000 was added to the stored ones."""
+    return (
+        f"{path}: read as reflectance in floats, without offset, although {added.number:g} was added by {added.source}."
+        f" If no band is darker than {added.number * 1e-4:g}, it is still in them: let the file declare it, like "
+        f"`gdal_edit.py -scale 1 -offset {-added.number * 1e-4:g} FILE`"
+    )
 
 
 def added_in_name(path: str) -> Added | None:
@@ -102,12 +139,12 @@ def possible(path: str, day: int, advice: str) -> tuple[str, ...]:
         return ()
     return (
         f"{path}: {iso_date(day)} is after 2022-01-25, so the values may include the +1000 of Sentinel-2's baseline "
-        f"04.00; read with offset 0, as nothing states it. The provider's metadata decide; if it is included, give "
+        f"04.00; read with offset 0, as nothing states it. The provider's metadata decide; if it is included, "
         f"{advice}",
     )
 
 
-def _stated(tags: Mapping[str, str], band: str | None) -> Added | None:
+def _stated(tags: Mapping[str, str], band: str | None, bands: int | None) -> Added | None:
     """From the tags with the offset itself: that of the band, else the one for all bands."""
     found = [(match, tags[match[0]]) for match in map(ADD_OFFSET_TAG.fullmatch, tags) if match]
     of_all = [(match[0], text) for match, text in found if not match["band"]]
@@ -115,19 +152,21 @@ def _stated(tags: Mapping[str, str], band: str | None) -> Added | None:
     own = [(key, text) for key, text in named if band and canonical(key.rsplit("_", 1)[1]) == canonical(band)]
     same = named if len({text for _, text in named}) == 1 else []
     for key, text in own or of_all or same:
-        number = _number(text)
+        number = _number(text, bands)
         if number is not None:
             return Added(-number, f"the tag {key}")
     return None
 
 
-def _number(text: str) -> float | None:
-    """The number in a tag, or the one that a list repeats; None for other text."""
+def _number(text: str, bands: int | None) -> float | None:
+    """The number in a tag, or the one that a list repeats; None for other text, and for a list that has neither one
+    value per band of the file nor one per band of ESA's products."""
     try:
-        numbers = {float(part) for part in re.split(r"[\s,;]+", text.strip(" []()"))}
+        numbers = [float(part) for part in re.split(r"[\s,;]+", text.strip(" []()"))]
     except ValueError:
         return None
-    return numbers.pop() if len(numbers) == 1 and all(map(math.isfinite, numbers)) else None
+    fits = bands is None or len(numbers) in (1, bands) or (bands > 1 and len(numbers) in ESA_BANDS)
+    return numbers[0] if fits and len(set(numbers)) == 1 and math.isfinite(numbers[0]) else None
 
 
 def _of_baseline(major: str, minor: str, where: str) -> Added:

@@ -15,7 +15,7 @@ from rasterio.transform import from_gcps
 
 from spectralgpt.bands import NUMBERED, canonical
 from spectralgpt.errors import RasterError
-from spectralgpt.products.added import added_in_name, added_in_tags
+from spectralgpt.products.added import added_in_name, added_in_tags, notes_on_unusable
 from spectralgpt.products.product import StoredBand
 from spectralgpt.products.tiff import end_of_tags
 from spectralgpt.raster.grid import Grid, applied
@@ -117,7 +117,7 @@ def _header(path: str, dataset: DatasetReader, expected: int | None) -> Header:
         bands=_stored_bands(path, dataset, bands, grid),
         # the transform says where pixels lie: GDAL has accounted for AREA_OR_POINT
         tags=tuple(sorted((k, v) for k, v in dataset.tags().items() if k != "AREA_OR_POINT")),
-        warnings=warnings,
+        warnings=(*warnings, *notes_on_unusable(path, dataset.tags(), [dataset.tags(i + 1) for i in bands])),
     )
 
 
@@ -177,7 +177,7 @@ def _stored_bands(path: str, dataset: DatasetReader, bands: list[int], grid: Gri
             masked=_has_mask(dataset.mask_flag_enums[i]),
             alpha=alpha[0] if alpha else 0,
             wavelength=_wavelength(dataset, i),
-            added=added_in_tags(tags, dataset.tags(i + 1), dataset.descriptions[i]) or in_name,
+            added=added_in_tags(tags, dataset.tags(i + 1), dataset.descriptions[i], len(bands)) or in_name,
         )
         for i in bands
     )

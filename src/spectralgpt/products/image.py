@@ -14,6 +14,7 @@ from spectralgpt.errors import BandError, RasterError, first_few
 from spectralgpt.products.dated_bands import products_by_date
 from spectralgpt.products.format import cloud_options, read_products
 from spectralgpt.products.layers import with_layers_of_bands
+from spectralgpt.products.likeliest_sensor import with_oddness
 from spectralgpt.products.nodata import GivenNodata
 from spectralgpt.products.product import Product
 from spectralgpt.products.units import layers_of, offset_notes
@@ -72,7 +73,7 @@ def _image(path: str, product: Product, choice: str | None, nodata: GivenNodata)
             "Describe its bands in a sensor file (name, wavelength, fwhm and gsd of each, scale and offset):",
             ("bands", "mine.toml"),
         )
-    identity = identify(_evidence(path, product), choice)
+    identity = _identified(path, product, choice)
     if choice is None or not is_list(choice):
         _refuse_missing(path, product, identity)
         identity, left_out = _reflective(identity)
@@ -98,6 +99,18 @@ def _image(path: str, product: Product, choice: str | None, nodata: GivenNodata)
             *offset_notes(path, chosen, layers, identity, product.day),
         ),
     )
+
+
+def _identified(path: str, product: Product, choice: str | None) -> Identity:
+    """The bands of a product. Where they stay open, its pixels are looked at, for the likeliest to be advised first."""
+    evidence = _evidence(path, product)
+    try:
+        return identify(evidence, choice)
+    except BandError as error:
+        looked = with_oddness(evidence, product.bands) if error.advice else evidence
+        if looked is evidence:
+            raise
+    return identify(looked, choice)
 
 
 def _evidence(path: str, product: Product) -> Evidence:

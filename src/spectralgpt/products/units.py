@@ -9,10 +9,11 @@ from jaxtyping import Shaped
 
 from spectralgpt.bands import Band, Identity
 from spectralgpt.bands.fitting import DARK
+from spectralgpt.bands.own_sensor import in_own_sensor
 from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN
-from spectralgpt.errors import RasterError, argument, first_few
-from spectralgpt.products.added import SENTINEL_2, offset_facts, possible
+from spectralgpt.errors import RasterError, first_few
+from spectralgpt.products.added import SENTINEL_2, note_on_floats, offset_facts, possible
 from spectralgpt.products.filling import with_fill_rules
 from spectralgpt.products.nodata import GivenNodata
 from spectralgpt.products.product import StoredBand
@@ -79,7 +80,10 @@ def offset_notes(
         return ()
     pairs = [(stored, layer) for stored, layer in zip(chosen, layers, strict=True) if layer.offset == 0]
     if any(stored.offset is None and stored.added is None and layer.scale != 1 for stored, layer in pairs):
-        return possible(path, day, f"a sensor file with offset = -0.1, {argument('bands', 'mine.toml')}")
+        return possible(path, day, in_own_sensor(identity.sensor.name, identity.sensor.scale or 1e-4, -0.1))
+    floats = [stored.added for stored, layer in pairs if stored.offset is None and stored.added and layer.scale == 1]
+    if any(each.number for each in floats):
+        return (note_on_floats(path, next(each for each in floats if each.number)),)
     ignored = [stored.added for stored, _ in pairs if stored.offset is not None and stored.added is not None]
     return tuple(
         f"{path}: read without offset, as it declares a scale and none, although {added.number:g} was added by "

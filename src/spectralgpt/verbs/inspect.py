@@ -278,6 +278,7 @@ def _model_bands(weights: PathLike | None) -> "BandSet":
 
 def _image(raster: "Raster", verdict: "Verdict", model: "BandSet", picture: Path | None) -> InspectedImage:
     from spectralgpt.bands import align
+    from spectralgpt.checks.level import without_level_note
     from spectralgpt.errors import BandError
 
     try:
@@ -311,7 +312,7 @@ def _image(raster: "Raster", verdict: "Verdict", model: "BandSet", picture: Path
         missing=missing,
         read_from=verdict.read_from,
         fixed=verdict.fixed,
-        notes=(*raster.warnings, *verdict.notes),
+        notes=(*without_level_note(raster.warnings, verdict.flags), *verdict.notes),
         picture=picture,
     )
 

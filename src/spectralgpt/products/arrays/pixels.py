@@ -118,7 +118,11 @@ def _described(
     stated_days = array.days() if dates is None else None
     days = _given_days(dates, stacked.shape[0]) if stated_days is None else stated_days
     undecided = array.added is None and _is_by_convention(identified, named, scales, offsets, packings)
-    notes = possible("the array", int(days.max()), argument("offset", -0.1)) if offset is None and undecided else ()
+    notes = (
+        possible("the array", int(days.max()), f"give {argument('offset', -0.1)}")
+        if offset is None and undecided
+        else ()
+    )
     place = _grid(array, grid, stacked.shape[2:])
     pixels = Pixels(
         values=stacked,

@@ -1,0 +1,80 @@
+"""The pixels of a file with names that several sensors have put the likeliest sensor first."""
+
+import numpy as np
+import pytest
+import rasterio
+from made_rasters import write
+from real_rasters import real
+
+from spectralgpt.checks.typical import typical
+from spectralgpt.errors import BandError
+from spectralgpt.products import open_raster
+
+L8 = ("B2", "B3", "B4", "B5", "B6", "B7")
+
+
+def advised(path) -> list[str]:
+    with pytest.raises(BandError) as caught:
+        open_raster(path)
+    assert "likeliest first" in caught.value.do
+    return [str(value) for _, value in caught.value.advice]
+
+
+def lake(wavelengths, level: str, scale: float, offset: float, seed: int = 0) -> np.ndarray:
+    """Stored values of an image with usual spectra at these wavelengths."""
+    table = typical(level)
+    places = [int(np.argmin(np.abs(table.wavelength - each))) for each in wavelengths]
+    light = np.random.default_rng(seed).normal(0, 0.2, (1, 40, 44))
+    reflectance = np.exp(table.mean[places][:, None, None] + light) - table.darkest
+    return (reflectance - offset) / scale
+
+
+AT_L8 = (482, 561, 655, 865, 1609, 2201)
+AT_S2 = (493, 560, 665, 704, 740, 783)
+AT_L5 = (571, 661, 838, 1677)
+
+
+@pytest.mark.parametrize(
+    ("names", "wavelengths", "dtype", "scale", "offset", "first"),
+    [
+        (L8, AT_L8, "uint16", 1e-4, 0.0, ("landsat8", "hls-l30")),
+        (L8, AT_L8, "uint16", 2.75e-5, -0.2, ("landsat8-c2l2",)),
+        (L8, AT_L8, "float32", 1.0, 0.0, ("landsat8", "hls-l30")),
+        (L8, AT_S2, "uint16", 1e-4, 0.0, ("s2-", "hls-s30")),
+        (L8, AT_S2, "float32", 1.0, 0.0, ("s2-", "hls-s30")),
+        (L8[:4], AT_L5, "int16", 1e-4, 0.0, ("landsat5", "landsat7")),
+    ],
+)
+@pytest.mark.parametrize("gsd", [10.0, 30.0])
+def test_pixels_show_the_sensor(tmp_path, names, wavelengths, dtype, scale, offset, first, gsd):
+    transform = rasterio.Affine(gsd, 0, 435730, 0, -gsd, 4179460)
+    values = lake(wavelengths, "L2A", scale, offset).astype(dtype)
+    found = advised(write(tmp_path / "scene.tif", values, names=list(names), transform=transform))
+    assert found[0].startswith(first), found
+
+
+@pytest.mark.parametrize("date", ["2017-08-15"])
+def test_a_landsat_8_export_at_10_m(shared, tmp_path, date):
+    source = shared / f"data/landsat/wc_be_a_L8/wc_be_a_L8_{date}.tif"
+    found = advised(source)
+    assert found[0].startswith("landsat8")
+    assert {"landsat8-c1sr", "hls-l30"} < set(found)
+    unnamed = tmp_path / "scene.tif"
+    unnamed.write_bytes(source.read_bytes())
+    found = advised(unnamed)
+    assert not found[0].startswith("s2")
+    assert found[-1] == "s2-l1c", "thermal B11 is no short-wave infrared"
+
+
+def test_a_real_sentinel_2_image_under_names_that_landsat_has(tmp_path):
+    with rasterio.open(real("s2_pairs/38D_378R_2_3/38D_378R_2_3_S2L2A.tif")) as dataset:
+        names = [(name or "").replace("B0", "B") for name in dataset.descriptions]
+        values = dataset.read()[[names.index(name) for name in L8]]
+    found = advised(write(tmp_path / "scene.tif", values, names=list(L8)))
+    assert found[0].startswith("s2")
+
+
+@pytest.mark.parametrize("value", [0, -9999])
+def test_without_a_valid_pixel_the_rest_decides(tmp_path, value):
+    values = np.full((6, 8, 8), value, np.int16)
+    assert "s2-l2a" in advised(write(tmp_path / "scene.tif", values, names=list(L8), nodata=value))
