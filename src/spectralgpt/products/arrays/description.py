@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int32, Shaped
 
 from spectralgpt.errors import RasterError
 from spectralgpt.products.added import Added
+from spectralgpt.products.arrays.axes import ragged
 from spectralgpt.raster.grid import Grid
 
 
@@ -54,9 +55,11 @@ def as_numpy(values: Any) -> Shaped[np.ndarray, "..."]:
         if hasattr(values, "detach"):
             tensor = values.detach().cpu()
             return np.asarray((tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy())
+        if isinstance(values, list | tuple) and any(isinstance(each, np.ma.MaskedArray) for each in values):
+            return np.ma.stack(values)  # NumPy's own array of a list forgets the masks
         return np.asanyarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise RasterError(f"found {type(values).__name__} ({error})", "an array of numbers") from None
+        raise ragged(values, error) from None
 
 
 def numbers_of(attributes: Mapping[Any, Any], key: str, index: int | None = None) -> list[float]:
