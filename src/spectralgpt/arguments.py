@@ -40,7 +40,7 @@ EXPECTED = {
     "offset": "a number, or a list with one per band",
     "picture": "a path to write, ending in .png",
     "scale": "a number, or a list with one per band",
-    "target": "a path to write",
+    "target": "a path of a file or folder to write",
     "weights": "a path or a name of weights",
 }
 """What arguments of a meaning of their own take; others are described by their type."""
@@ -139,7 +139,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _as_python(value: Any) -> Any:
-    """A scalar of NumPy or torch as a number or text, an array or what an iterator gives, as a list; all else as it is."""
+    """A scalar of NumPy or torch as a number or text; an array of one axis, or an iterator, as a list; else the same."""
     shape = getattr(value, "shape", None)
     if shape == () and hasattr(value, "item"):
         plain = value.item()

@@ -11,6 +11,7 @@ from spectralgpt.bands.candidates import (
     MOST_LISTED,
     declared_sensor,
     identify_alone,
+    names_of_count,
     ranked,
     reads,
     sensors_of_count,
@@ -212,11 +213,15 @@ def _on_another_grid(names: Sequence[str], chosen: Sensor, evidence: Evidence) -
 def _refuse_count(chosen: Sensor, evidence: Evidence) -> None:
     count = len(evidence.names)
     fitting = sensors_of_count(count, evidence)
+    example = names_of_count(count, evidence)
     listing = "list the names in the order of the file, separated by commas"
     raise BandError(
         f"{evidence.source}: found {counted(count, 'band')} without names",
         f"the {len(chosen.bands)} of {chosen.name} ({', '.join(chosen.names)})",
-        f"{listing.capitalize()}, or choose a sensor with that many bands:" if fitting else listing.capitalize(),
+        f"{listing.capitalize()}, {'or choose a sensor with that many bands' if fitting else 'like'}:"
+        if example
+        else listing.capitalize(),
+        *example,
         *fitting,
     )
 

@@ -29,7 +29,7 @@ from typing import (
 )
 
 from spectralgpt.arguments import ListInPython, taken
-from spectralgpt.errors import OptionError, check_choice, did_you_mean
+from spectralgpt.errors import InputError, OptionError, check_choice, did_you_mean
 from spectralgpt.progress import Announce, Progress
 
 FORMER_NAMES = {"date": "dates"}
@@ -266,7 +266,13 @@ def with_shared_options(verb: Function) -> Function:
         values = [_taken(*each) for each in zip(signature.parameters.values(), arguments, strict=False)]
         values += arguments[len(values) :]
         given = {name: _taken(signature.parameters[name], value) for name, value in given.items()}
-        return verb(*values, **{**defaults, **given})
+        try:
+            return verb(*values, **{**defaults, **given})
+        except InputError as error:
+            own = error.within(signature.parameters)
+            if own is error:
+                raise
+            raise own from None
 
     plain = [one.replace(annotation=_plain(one.annotation)) for one in signature.parameters.values()]
     call.__signature__ = signature.replace(parameters=plain)  # type: ignore[attr-defined]
