@@ -139,7 +139,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _as_python(value: Any) -> Any:
-    """A scalar of NumPy or torch as a number or text; an array of one axis, or an iterator, as a list; else the same."""
+    """A scalar of NumPy or torch as a number or text; an array of one axis or an iterator as a list; else the same."""
     shape = getattr(value, "shape", None)
     if shape == () and hasattr(value, "item"):
         plain = value.item()

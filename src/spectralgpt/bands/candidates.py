@@ -1,5 +1,6 @@
 """Which sensors the bands of a file can be of, from its metadata, its names and its wavelengths alone."""
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ from spectralgpt.bands.evidence import (
     quoted,
     refuse_unnamed,
 )
-from spectralgpt.bands.fitting import fits_grid, rank
+from spectralgpt.bands.fitting import can_open, fits_grid, rank
 from spectralgpt.bands.naming import COULD_COUNT, could_count, written_names
 from spectralgpt.bands.sensor import Sensor
 from spectralgpt.errors import Advice, BandError, counted, did_you_mean
@@ -110,10 +111,11 @@ def sensors_of_count(count: int, evidence: Evidence) -> tuple[Advice, ...]:
 def names_of_count(count: int, evidence: Evidence) -> tuple[Advice, ...]:
     """Advice with as many names as an example of a list: of the likeliest sensor, its bands of the file's pixel size
     where there are enough; empty where no sensor has as many."""
-    writing = [each for each in sensors() if each.names_files and fits_grid(each, (), evidence.gsd)]
-    for each in ranked(writing, (), evidence):
+    writing = ranked([each for each in sensors() if each.names_files and can_open(each, evidence)], (), evidence)
+    for each in sorted(writing, key=lambda each: not fits_grid(each, (), evidence.gsd)):
         bands = [band for band in each.bands if not band.is_thermal and not band.is_panchromatic]
-        near = [band for band in bands if fits_grid(each, (band.name,), evidence.gsd)]
+        size = evidence.gsd if math.isfinite(evidence.gsd) else min((band.gsd for band in bands), default=evidence.gsd)
+        near = [band for band in bands if fits_grid(each, (band.name,), size)]
         names = [band.name for band in (near if len(near) >= count else bands)[:count]]
         if len(names) == count:
             written = [SINGLE_DIGIT.sub(r"B0\1", name) for name in names] if each.zero_padded else names
@@ -218,17 +220,17 @@ def _refuse_nameless(evidence: Evidence) -> None:
     count = len(evidence.names)
     counting = any(evidence.names)
     fitting = sensors_of_count(count, evidence)
-    example = names_of_count(count, evidence)
+    example = () if fitting and count >= COULD_COUNT else names_of_count(count, evidence)
     listing = "list the names of its bands in the order of the file, separated by commas"
     raise BandError(
         f"{evidence.source}: found {counted(count, 'band')} without {'a name' if count == 1 else 'names'}"
         + (f" ({_first_and_last(evidence.names)} only count them)" if counting else ""),
         "names like B02, as bands are never matched by position",
         f"{listing.capitalize()}, {'or choose their sensor' if fitting else 'like'}:"
-        if example
+        if fitting or example
         else listing.capitalize(),
+        *fitting[: MOST_LISTED - 1],
         *example,
-        *fitting,
     )
 
 

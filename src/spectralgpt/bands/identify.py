@@ -29,7 +29,7 @@ from spectralgpt.bands.evidence import (
     refuse_unnamed,
 )
 from spectralgpt.bands.fitting import can_open, fits_grid
-from spectralgpt.bands.naming import could_count, is_alias, is_auxiliary, notes_on, written_names
+from spectralgpt.bands.naming import COULD_COUNT, could_count, is_alias, is_auxiliary, notes_on, written_names
 from spectralgpt.bands.renaming import renamed
 from spectralgpt.bands.sensor import Sensor
 from spectralgpt.errors import Advice, BandError, argument, counted, did_you_mean, first_few
@@ -213,16 +213,16 @@ def _on_another_grid(names: Sequence[str], chosen: Sensor, evidence: Evidence) -
 def _refuse_count(chosen: Sensor, evidence: Evidence) -> None:
     count = len(evidence.names)
     fitting = sensors_of_count(count, evidence)
-    example = names_of_count(count, evidence)
+    example = () if fitting and count >= COULD_COUNT else names_of_count(count, evidence)
     listing = "list the names in the order of the file, separated by commas"
     raise BandError(
         f"{evidence.source}: found {counted(count, 'band')} without names",
         f"the {len(chosen.bands)} of {chosen.name} ({', '.join(chosen.names)})",
         f"{listing.capitalize()}, {'or choose a sensor with that many bands' if fitting else 'like'}:"
-        if example
+        if fitting or example
         else listing.capitalize(),
+        *fitting[: MOST_LISTED - 1],
         *example,
-        *fitting,
     )
 
 
