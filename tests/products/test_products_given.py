@@ -100,3 +100,11 @@ def refusal(call) -> InputError:
     with pytest.raises(InputError) as caught:
         call()
     return caught.value
+
+
+@pytest.mark.parametrize(("gsd", "said"), [(30, "pixels of 30 m"), (3, "pixels of 3 m"), (10, "pixels of 10 m")])
+def test_the_pixel_size_chooses_the_advice(array, gsd, said):
+    refused = refusal(lambda: as_pixels(array, bands=["B2", "B3", "B4"], gsd=gsd))
+    listed = [str(value) for _, value in refused.advice]
+    assert said in str(refused) or gsd == 3, str(refused)
+    assert any(value.startswith("s2") for value in listed) == (gsd == 10) or gsd == 3, str(refused)

@@ -55,7 +55,7 @@ def identify(evidence: Evidence, choice: str | None) -> Identity:
     except BandError as error:
         if not error.advice:
             raise
-        working = _working(error.advice, evidence)
+        working = _working(error.advice, evidence, choice)
         advice = working or (("bands", "mine.toml"),)
         raise type(error)(error.found, error.expected, error.do if working else IN_A_SENSOR_FILE, *advice) from None
 
@@ -120,13 +120,15 @@ def _without_auxiliary(
     )
 
 
-def _working(advice: Sequence[Advice], evidence: Evidence) -> tuple[Advice, ...]:
+def _working(advice: Sequence[Advice], evidence: Evidence, choice: str | None) -> tuple[Advice, ...]:
     """The advice that identifies the bands; a list of names that several sensors have, with each sensor before it."""
     working: list[Advice] = []
     for name, value in advice:
         text = str(value)
         if name != "bands" or text.endswith(".toml") or _works(text, evidence):
             working.append((name, value))
+        elif is_sensor(text) and choice and _works(f"{text}:{choice}", evidence):
+            working.append((name, f"{text}:{choice}"))  # a list of names that several sensors have
         elif not is_sensor(text) and ":" not in text:
             words = [canonical(word) for word in text.split(",")]
             knowing = [each for each in sensors() if each.names_files and all(map(each.knows, words))]

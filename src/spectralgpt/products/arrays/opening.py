@@ -48,7 +48,7 @@ def _of_array(values: Any, named: int | None) -> DescribedArray:
         return stacked if [*indices] == [*range(count)] else stacked[:, list(indices)]
 
     valid = None if mask is np.ma.nomask else np.broadcast_to(~mask, stacked.shape)
-    return DescribedArray(load, (None,) * count, (Packing(),) * count, valid=valid)
+    return DescribedArray(load, (None,) * count, (Packing(),) * count, valid=valid, dtype=stacked.dtype.name)
 
 
 def _of_sample(sample: Mapping[Any, Any], named: int | None) -> DescribedArray:

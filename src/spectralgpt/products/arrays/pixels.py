@@ -104,7 +104,7 @@ def _described(
 ) -> UncheckedPixels:
     """What `as_pixels` gives, with what the check has to know."""
     array = describe(values, _count_of(bands))
-    identified, indices, named = _identified(array, bands)
+    identified, indices, named = _identified(array, bands, _size_of(array, gsd, grid), scale is not None)
     stacked = array.load(indices)
     packings = [array.packings[index] for index in indices]
     usable = _stated_valid(array, indices, stacked, packings, nodata, named)
@@ -171,13 +171,28 @@ def _grid(array: DescribedArray, given: Grid | None, shape: tuple[int, ...]) -> 
     return grid
 
 
-def _identified(array: DescribedArray, choice: Bands | None) -> tuple[tuple[Band, ...], tuple[int, ...], Sensor | None]:
-    """The bands, their indices in the array, and the sensor that sets the conventions; None where `choice` is bands."""
+def _size_of(array: DescribedArray, gsd: float | int | None, grid: Grid | None) -> float:
+    """Metres of a pixel on the ground, by the arguments, else by the array; nan if unknown."""
+    if gsd is not None:
+        return float(gsd)
+    place = grid or array.grid()
+    return math.nan if place is None else place.gsd
+
+
+def _identified(
+    array: DescribedArray, choice: Bands | None, gsd: float, is_scaled: bool
+) -> tuple[tuple[Band, ...], tuple[int, ...], Sensor | None]:
+    """The bands, their indices in the array, and the sensor that sets the conventions, None where `choice` is bands.
+    gsd: metres, nan unknown. is_scaled: whether the user states the scale."""
     given = () if choice is None or isinstance(choice, str) else tuple(choice)
     chosen = tuple(each for each in given if isinstance(each, Band))
     if not chosen or len(chosen) < len(given):
         text = as_text(choice)
-        identity = identify(Evidence(array.names, "the array", wavelengths=array.wavelengths), text)
+        scaled = is_scaled or all(packing.scaling is not None for packing in array.packings)
+        evidence = Evidence(
+            array.names, "the array", wavelengths=array.wavelengths, gsd=gsd, dtype=array.dtype, is_scaled=scaled
+        )
+        identity = identify(evidence, text)
         if identity.conflicts:
             raise BandError(identity.conflicts[0])
         return identity.bands, identity.indices, identity.sensor
