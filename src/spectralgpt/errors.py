@@ -12,10 +12,14 @@ A message says what was found, what was expected, and what to do. Arguments are 
 the command line shows them as its options, `--bands s2-l2a`.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 CHECK_DISK = "Check its permissions and the free disk space"
 """What to do where the disk refuses a write."""
+
+NAMED_ARGUMENT = re.compile(r"argument `(\w+)`")
+"""An argument that a sentence names, as in: choose some with the argument `dates`."""
 
 Advice = tuple[str, object]
 """An argument and the value to give it, like ("bands", "s2-l2a")."""
@@ -49,6 +53,14 @@ class InputError(Exception):
     def about(self, subject: str) -> "InputError":
         """The same error with what it is about, like a path, before it."""
         return type(self)(f"{subject}: {self.found}", self.expected, self.do, *self.advice)
+
+    def within(self, names: Iterable[str]) -> "InputError":
+        """The same error without advice on arguments that the caller does not have. names: of its arguments."""
+        known = set(names)
+        advice = tuple(pair for pair in self.advice if pair[0] in known)
+        parts = [part for part in self.do.split("; ") if known.issuperset(NAMED_ARGUMENT.findall(part))]
+        do = "" if self.advice and not advice else "; ".join(parts)
+        return self if (do, advice) == (self.do, self.advice) else type(self)(self.found, self.expected, do, *advice)
 
 
 def argument(name: str, value: object) -> str:

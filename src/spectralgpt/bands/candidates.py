@@ -14,7 +14,7 @@ from spectralgpt.bands.evidence import (
     quoted,
     refuse_unnamed,
 )
-from spectralgpt.bands.fitting import could_be_resampled, rank
+from spectralgpt.bands.fitting import can_open, could_be_resampled, fits_grid, rank
 from spectralgpt.bands.naming import COULD_COUNT, could_count, written_names
 from spectralgpt.bands.sensor import Sensor
 from spectralgpt.errors import Advice, BandError, counted, did_you_mean, first_few
@@ -30,6 +30,9 @@ MOST_LISTED = 6
 
 PADDED = re.compile(r"\s*B(?:AND)?[ _]?0\d", re.IGNORECASE)
 """A zero-padded name, like B02."""
+
+SINGLE_DIGIT = re.compile(r"^B(\d)$")
+"""A name that some sensors pad with a zero."""
 
 AS_COUNTED = {
     12: ("s2-l2a", "B1,B2,B3,B4,B5,B6,B7,B8,B8A=B9,B9=B10,B11,B12"),
@@ -106,6 +109,24 @@ def sensors_of_count(count: int, evidence: Evidence) -> tuple[Advice, ...]:
     if count >= COULD_COUNT and not fitting:
         fitting = counting
     return tuple(("bands", each.name) for each in ranked(fitting, (), evidence))
+
+
+def names_of_count(count: int, evidence: Evidence) -> tuple[Advice, ...]:
+    """Advice with as many names as an example of a list: of the likeliest sensor, its bands of the file's pixel size
+    where there are enough; empty where no sensor has as many."""
+    writing = ranked([each for each in sensors() if each.names_files and can_open(each, evidence)], (), evidence)
+    for each in sorted(writing, key=lambda each: not fits_grid(each, (), evidence.gsd)):
+        bands = [band for band in each.bands if not band.is_thermal and not band.is_panchromatic]
+        size = evidence.gsd if math.isfinite(evidence.gsd) else min((band.gsd for band in bands), default=evidence.gsd)
+        near = [band for band in bands if fits_grid(each, (band.name,), size)]
+        names = [band.name for band in (near if len(near) >= count else bands)[:count]]
+        if len(names) == count:
+            written = [SINGLE_DIGIT.sub(r"B0\1", name) for name in names] if each.zero_padded else names
+            knowing = [one for one in sensors() if one.names_files and _may_write(one, written)]
+            meanings = {reads(one, names) for one in knowing if all(map(one.knows, names))}
+            listed = ",".join(written)
+            return (("bands", listed if len(meanings) == 1 else f"{each.name}:{listed}"),)
+    return ()
 
 
 def without_thermal(each: Sensor, names: Sequence[str]) -> list[str]:
@@ -207,13 +228,17 @@ def _refuse_nameless(evidence: Evidence) -> None:
     count = len(evidence.names)
     counting = any(evidence.names)
     fitting = sensors_of_count(count, evidence)
+    example = () if fitting and count >= COULD_COUNT else names_of_count(count, evidence)
     listing = "list the names of its bands in the order of the file, separated by commas"
     raise BandError(
         f"{evidence.source}: found {counted(count, 'band')} without {'a name' if count == 1 else 'names'}"
         + (f" ({_first_and_last(evidence.names)} only count them)" if counting else ""),
         "names like B02, as bands are never matched by position",
-        f"{listing.capitalize()}, or choose their sensor:" if fitting else listing.capitalize(),
-        *fitting,
+        f"{listing.capitalize()}, {'or choose their sensor' if fitting else 'like'}:"
+        if fitting or example
+        else listing.capitalize(),
+        *fitting[: MOST_LISTED - 1],
+        *example,
     )
 
 

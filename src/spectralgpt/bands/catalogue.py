@@ -4,6 +4,7 @@ import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from spectralgpt.errors import BandError, did_you_mean
 
 SENSORS = Path(__file__).parent / "sensors"
 """Each TOML file in it is a sensor, named after the file."""
+
+MOST_SIMILAR = 5
+"""Most names that a message offers in place of an unknown one."""
 
 LIST_OF_WAVELENGTHS = "wavelengths"
 """Name of the sensor of bands that are known by their wavelengths only."""
@@ -52,8 +56,11 @@ def sensor(name: str) -> Sensor:
     known = {each.name: each for each in sensors()}
     found = known.get(name.strip().lower())
     if found is None:
+        near = get_close_matches(name.strip().lower(), tuple(known), n=MOST_SIMILAR, cutoff=0.4)
         raise BandError(
-            f"unknown sensor {name!r}", f"one of: {', '.join(known)}", did_you_mean(name.lower(), tuple(known))
+            f"unknown sensor {name!r}",
+            f"{'one like ' if near else 'one of '}{', '.join(near) if near else f'{len(known)} known sensors'}",
+            f"{did_you_mean(name.lower(), tuple(known))} `spectralgpt sensors` lists all of them".lstrip(),
         )
     return found
 

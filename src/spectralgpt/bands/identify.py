@@ -11,6 +11,7 @@ from spectralgpt.bands.candidates import (
     MOST_LISTED,
     declared_sensor,
     identify_alone,
+    names_of_count,
     ranked,
     reads,
     sensors_of_count,
@@ -28,7 +29,7 @@ from spectralgpt.bands.evidence import (
     refuse_unnamed,
 )
 from spectralgpt.bands.fitting import can_open, could_be_resampled, fits_grid
-from spectralgpt.bands.naming import could_count, is_alias, is_auxiliary, notes_on, written_names
+from spectralgpt.bands.naming import COULD_COUNT, could_count, is_alias, is_auxiliary, notes_on, written_names
 from spectralgpt.bands.renaming import renamed
 from spectralgpt.bands.sensor import Sensor
 from spectralgpt.errors import Advice, BandError, argument, counted, did_you_mean, first_few
@@ -54,7 +55,7 @@ def identify(evidence: Evidence, choice: str | None) -> Identity:
     except BandError as error:
         if not error.advice:
             raise
-        working = _working(error.advice, evidence)
+        working = _working(error.advice, evidence, choice)
         advice = working or (("bands", "mine.toml"),)
         raise type(error)(error.found, error.expected, error.do if working else IN_A_SENSOR_FILE, *advice) from None
 
@@ -119,13 +120,15 @@ def _without_auxiliary(
     )
 
 
-def _working(advice: Sequence[Advice], evidence: Evidence) -> tuple[Advice, ...]:
+def _working(advice: Sequence[Advice], evidence: Evidence, choice: str | None) -> tuple[Advice, ...]:
     """The advice that identifies the bands; a list of names that several sensors have, with each sensor before it."""
     working: list[Advice] = []
     for name, value in advice:
         text = str(value)
         if name != "bands" or text.endswith(".toml") or _works(text, evidence):
             working.append((name, value))
+        elif is_sensor(text) and choice and _works(f"{text}:{choice}", evidence):
+            working.append((name, f"{text}:{choice}"))  # a list of names that several sensors have
         elif not is_sensor(text) and ":" not in text:
             words = [canonical(word) for word in text.split(",")]
             knowing = [each for each in sensors() if each.names_files and all(map(each.knows, words))]
@@ -212,12 +215,16 @@ def _on_another_grid(names: Sequence[str], chosen: Sensor, evidence: Evidence) -
 def _refuse_count(chosen: Sensor, evidence: Evidence) -> None:
     count = len(evidence.names)
     fitting = sensors_of_count(count, evidence)
+    example = () if fitting and count >= COULD_COUNT else names_of_count(count, evidence)
     listing = "list the names in the order of the file, separated by commas"
     raise BandError(
         f"{evidence.source}: found {counted(count, 'band')} without names",
         f"the {len(chosen.bands)} of {chosen.name} ({', '.join(chosen.names)})",
-        f"{listing.capitalize()}, or choose a sensor with that many bands:" if fitting else listing.capitalize(),
-        *fitting,
+        f"{listing.capitalize()}, {'or choose a sensor with that many bands' if fitting else 'like'}:"
+        if fitting or example
+        else listing.capitalize(),
+        *fitting[: MOST_LISTED - 1],
+        *example,
     )
 
 

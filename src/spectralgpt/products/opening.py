@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
+from spectralgpt.arguments import checked
 from spectralgpt.errors import RasterError
 from spectralgpt.plain import as_text
 from spectralgpt.products.image import open_images
@@ -24,6 +25,7 @@ from spectralgpt.raster.raster import Raster
 StrPath = str | os.PathLike[str]
 
 
+@checked
 def open_raster(
     source: StrPath | Sequence[StrPath],
     *,

@@ -28,7 +28,8 @@ from typing import (
     runtime_checkable,
 )
 
-from spectralgpt.errors import check_choice, did_you_mean
+from spectralgpt.arguments import ListInPython, taken
+from spectralgpt.errors import InputError, OptionError, check_choice, did_you_mean
 from spectralgpt.progress import Announce, Progress
 
 FORMER_NAMES = {"date": "dates"}
@@ -85,15 +86,6 @@ class LabelledObject(Protocol):
     def samples(self) -> Sequence[Any]: ...
 
     def read(self, index: int) -> Any: ...
-
-
-@runtime_checkable
-class ListInPython(Protocol):
-    """A list in Python, in place of a text with commas: `["B02", "B03"]` is `B02,B03`."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Any: ...
 
 
 LabelledData = Annotated[
@@ -254,7 +246,7 @@ def with_shared_options(verb: Function) -> Function:
     """The verb with flat keywords: its `**options` receive every shared option, given or by default.
 
     An option by its former name works with a DeprecationWarning. TypeError for an unknown one, with the nearest name;
-    OptionError for a value that is none of an option's choices.
+    OptionError for a value of another type, or that is none of an option's choices.
     """
     signature = _flat_signature(verb)
     keywords = {one.name: one for one in signature.parameters.values() if one.kind is one.KEYWORD_ONLY}
@@ -269,15 +261,38 @@ def with_shared_options(verb: Function) -> Function:
             if name not in signature.parameters:
                 near = did_you_mean(name, signature.parameters)
                 raise TypeError(f"{verb.__name__}() got an unexpected keyword argument {name!r}. {near}".rstrip())
-            if name in choices:
+            if name in choices and isinstance(given[name], str):
                 check_choice(name, given[name], choices[name])
-        return verb(*arguments, **{**defaults, **given})
+        values = [_taken(*each) for each in zip(signature.parameters.values(), arguments, strict=False)]
+        values += arguments[len(values) :]
+        given = {name: _taken(signature.parameters[name], value) for name, value in given.items()}
+        try:
+            return verb(*values, **{**defaults, **given})
+        except InputError as error:
+            own = error.within(signature.parameters)
+            if own is error:
+                raise
+            raise own from None
 
     plain = [one.replace(annotation=_plain(one.annotation)) for one in signature.parameters.values()]
     call.__signature__ = signature.replace(parameters=plain)  # type: ignore[attr-defined]
     call.__annotations__ = {one.name: one.annotation for one in plain} | {"return": signature.return_annotation}
     call.__doc__ = _flat_docstring(verb.__doc__ or "", signature)
     return cast(Function, call)
+
+
+def _taken(one: inspect.Parameter, value: Any) -> Any:
+    """A value as the verb takes it. OptionError for another type; for an array in place of an image, it names
+    as_pixels."""
+    if ImageInPython not in get_args(_plain(one.annotation)):
+        return taken(one.name, value, one.annotation)
+    try:
+        return taken(one.name, value, one.annotation)
+    except OptionError as error:
+        do = "Make Pixels of an array with spectralgpt.as_pixels(array, bands=...)"
+        if isinstance(value, list | tuple) and any(isinstance(each, ImageInPython) for each in value):
+            do = "Give one at a time; dates of one place in one array become one image with spectralgpt.as_pixels"
+        raise OptionError(error.found, "paths, Pixels or a Raster", do) from None
 
 
 def _flat_signature(verb: Callable[..., Any]) -> inspect.Signature:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spectralgpt.arguments import checked
+
 if TYPE_CHECKING:
     from spectralgpt.bands import Sensor
 
@@ -90,6 +92,7 @@ class DescribedSensors:
         return "\n".join(f"{row[0]:<{name}}  {row[1]:<{level}}  {row[2]:>5}  {row[3]}" for row in rows)
 
 
+@checked
 def sensors(name: str | None = None) -> DescribedSensors:
     """List the known sensors, or show the bands of one.
 

@@ -13,6 +13,7 @@ from huggingface_hub import ModelHubMixin, snapshot_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 from torch import Tensor
 
+from spectralgpt.arguments import checked
 from spectralgpt.bands import Alignment
 from spectralgpt.errors import InputError, OptionError, TargetError, WeightsError, argument
 from spectralgpt.nn import (
@@ -62,6 +63,7 @@ Model = TypeVar("Model", bound="PretrainedModel")
 class PretrainedModel(DescribedModel, ModelHubMixin):
     """A model that is loaded and saved; the public models add what belongs to their task."""
 
+    @checked
     def cube(
         self,
         pixels: object,
@@ -81,6 +83,8 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
         these bands with the model's, if already known; `own` is then ignored.
         Raises BandError when the model recognizes none of the bands, RasterError for anything but pixels.
         """
+        if image_side is not None and image_side < 1:
+            raise OptionError(argument("image_side", image_side), "the longer side of the image in pixels, 1 or more")
         first, *others = (
             make_cube(
                 each,

@@ -136,7 +136,7 @@ def _check_heads(widths: tuple[int, int], heads: tuple[int, int], source: str) -
         raise WeightsError(
             f"{source}: found widths {widths[0]} and {widths[1]}, for which no tensor shows the number of heads",
             "768, 1024 or 1280 with a decoder of 512",
-            "Give heads and decoder_heads",
+            "Load it in Python with from_released, which takes the number of heads of encoder and decoder",
         )
     if widths[0] % heads[0] or widths[1] % heads[1]:
         raise WeightsError(

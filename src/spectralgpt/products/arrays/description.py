@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int32, Shaped
 
 from spectralgpt.errors import RasterError
 from spectralgpt.products.added import Added
+from spectralgpt.products.arrays.axes import ragged
 from spectralgpt.raster.grid import Grid
 
 
@@ -34,7 +35,7 @@ class DescribedArray:
     load: the bands of these indices, from 0, as (date, band, row, column), computed together. grid, days: functions, as
     they raise a RasterError for contradictory metadata, which does not matter where the user gives both. of_products:
     whether the nodata of the sensor's products applies. added: what its attributes and coordinates state about the 1000
-    of Sentinel-2's products.
+    of Sentinel-2's products. dtype: of the stored values.
     """
 
     load: Callable[[Sequence[int]], Shaped[np.ndarray, "date band row column"]]
@@ -46,6 +47,7 @@ class DescribedArray:
     valid: Bool[np.ndarray, "..."] | None = None
     of_products: bool = False
     added: Added | None = None
+    dtype: str | None = None
 
 
 def as_numpy(values: Any) -> Shaped[np.ndarray, "..."]:
@@ -54,9 +56,11 @@ def as_numpy(values: Any) -> Shaped[np.ndarray, "..."]:
         if hasattr(values, "detach"):
             tensor = values.detach().cpu()
             return np.asarray((tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy())
+        if isinstance(values, list | tuple) and any(isinstance(each, np.ma.MaskedArray) for each in values):
+            return np.ma.stack(values)  # NumPy's own array of a list forgets the masks
         return np.asanyarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise RasterError(f"found {type(values).__name__} ({error})", "an array of numbers") from None
+        raise ragged(values, error) from None
 
 
 def numbers_of(attributes: Mapping[Any, Any], key: str, index: int | None = None) -> list[float]:

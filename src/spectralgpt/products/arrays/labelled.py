@@ -58,6 +58,7 @@ def of_dataset(dataset: Any) -> DescribedArray:
         grid=lambda: grid_of(first, labels, dict(dataset.attrs)),
         days=lambda: _days(first, labels),
         of_products=True,
+        dtype=str(first.dtype),
         added=_added([dict(dataset.attrs), *(each.attrs for each in spatial.values())], labels),
     )
 
@@ -89,6 +90,7 @@ def of_data_array(array: Any, labels: Mapping[Any, Any], more: Mapping[Any, Any]
         days=lambda: _days(array, labels),
         wavelengths=_wavelengths(labels, roles.get(BAND_AXIS)),
         of_products=True,
+        dtype=str(array.dtype),
         added=_added([array.attrs, more or {}], labels),
     )
 

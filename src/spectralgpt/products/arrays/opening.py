@@ -12,16 +12,18 @@ from affine import Affine
 from jaxtyping import Shaped
 
 from spectralgpt.errors import RasterError
+from spectralgpt.products.arrays.axes import refuse_form, refuse_misplaced_bands
 from spectralgpt.products.arrays.description import DescribedArray, Packing, as_numpy
 from spectralgpt.products.arrays.labelled import of_data_array, of_dataset
 from spectralgpt.products.arrays.places import affine_of, wkt_of
 from spectralgpt.raster.grid import Grid
 
 
-def describe(values: Any) -> DescribedArray:
+def describe(values: Any, count: int | None = None) -> DescribedArray:
     """An xarray DataArray or Dataset, a TorchGeo sample, a tensor or another array, with its metadata.
 
-    A tensor or array is (band, row, column) or (date, band, row, column). RasterError for anything else, and for
+    A tensor or array is (band, row, column) or (date, band, row, column). count: of the bands that the user names,
+    None if unknown. BandError where another axis has as many. RasterError for anything else, and for
     contradictory metadata.
     """
     if hasattr(values, "data_vars"):
@@ -29,17 +31,15 @@ def describe(values: Any) -> DescribedArray:
     if hasattr(values, "dims") and hasattr(values, "coords"):
         return of_data_array(values, dict(values.coords))
     if isinstance(values, Mapping):
-        return _of_sample(values)
-    return _of_array(values)
+        return _of_sample(values, count)
+    return _of_array(values, count)
 
 
-def _of_array(values: Any) -> DescribedArray:
+def _of_array(values: Any, named: int | None) -> DescribedArray:
+    """named: how many bands the user names."""
     array = as_numpy(values)
-    if array.ndim not in (3, 4) or 0 in array.shape or array.dtype.kind not in "iuf":
-        raise RasterError(
-            f"found an array of {array.dtype} and shape {array.shape}",
-            "real numbers as (band, row, column) or (date, band, row, column), and no empty dimension",
-        )
+    refuse_form(values, array, named)
+    refuse_misplaced_bands(array.shape, named, is_tensor=hasattr(values, "detach"))
     mask = np.ma.getmask(array)
     stacked = np.ma.getdata(array) if array.ndim == 4 else np.ma.getdata(array)[None]
     count = int(stacked.shape[1])
@@ -48,17 +48,17 @@ def _of_array(values: Any) -> DescribedArray:
         return stacked if [*indices] == [*range(count)] else stacked[:, list(indices)]
 
     valid = None if mask is np.ma.nomask else np.broadcast_to(~mask, stacked.shape)
-    return DescribedArray(load, (None,) * count, (Packing(),) * count, valid=valid)
+    return DescribedArray(load, (None,) * count, (Packing(),) * count, valid=valid, dtype=stacked.dtype.name)
 
 
-def _of_sample(sample: Mapping[Any, Any]) -> DescribedArray:
+def _of_sample(sample: Mapping[Any, Any], named: int | None) -> DescribedArray:
     """A sample of TorchGeo: `image`, and depending on its version `crs`, `transform`, and `bbox` or `bounds`."""
     if "image" not in sample:
         raise RasterError(f"found a mapping of {', '.join(map(str, sample)) or 'nothing'}", "a sample with `image`")
     placing = {key: sample.get(key) for key in ("crs", "transform", "bbox", "bounds")}
     if any(isinstance(each, list) or getattr(each, "ndim", 1) > 1 for each in placing.values()):
         raise RasterError("found a batch of samples", "one sample", "Split it, and give one sample at a time")
-    image = _of_array(sample["image"])
+    image = _of_array(sample["image"], named)
     return replace(image, grid=lambda: _grid_of_sample(placing, *image.load([0]).shape[2:]))
 
 

@@ -4,23 +4,24 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
 from affine import Affine
-from jaxtyping import Bool, Int32, Shaped
+from jaxtyping import Bool, Shaped
 
-from spectralgpt.bands import Band, Evidence, Sensor, bands_of, canonical, identify, sensors
+from spectralgpt.arguments import checked
+from spectralgpt.bands import Band, Evidence, Sensor, bands_of, canonical, choice_count, identify, sensors
 from spectralgpt.bands.fitting import DARK
 from spectralgpt.checks import flags_of
 from spectralgpt.checks.contract import refuse_flags
 from spectralgpt.checks.typical import looks_like_reflectance
-from spectralgpt.days import UNKNOWN, day_of
+from spectralgpt.days import UNKNOWN
 from spectralgpt.errors import BandError, RasterError, argument
 from spectralgpt.plain import as_text
 from spectralgpt.products.added import SENTINEL_2, Added, possible
 from spectralgpt.products.arrays.description import DescribedArray, Packing
+from spectralgpt.products.arrays.given import Dates, given_days, given_gsd, given_valid, numbers_per_band
 from spectralgpt.products.arrays.opening import describe
 from spectralgpt.products.nodata import given_nodata
 from spectralgpt.raster.fill import FEWEST_TO_DECIDE, any_of, fill_marks, filled
@@ -35,15 +36,14 @@ Bands = str | Sequence[str | float | int | Band]
 
 Nodata = str | float | int | Sequence[str | float | int]
 
-Dates = str | date | Sequence[str | date | np.datetime64 | None]
 
-
+@checked
 def as_pixels(
     values: Any,
     *,
     bands: Bands | None = None,
     gsd: float | int | None = None,
-    valid: Bool[np.ndarray, "..."] | None = None,
+    valid: Any = None,
     scale: float | int | Sequence[float | int] | None = None,
     offset: float | int | Sequence[float | int] | None = None,
     dates: Dates | None = None,
@@ -76,7 +76,7 @@ def as_pixels(
         _refuse_undated(described.pixels, dates)
         texts += suspicions_of(described)
     for text in texts:
-        warnings.warn(text, UserWarning, stacklevel=2)
+        warnings.warn(text, UserWarning, stacklevel=3)  # of the caller, above `checked`
     return described.pixels
 
 
@@ -95,7 +95,7 @@ def _described(
     values: Any,
     bands: Bands | None,
     gsd: float | int | None,
-    valid: Bool[np.ndarray, "..."] | None,
+    valid: Any,
     scale: float | int | Sequence[float | int] | None,
     offset: float | int | Sequence[float | int] | None,
     dates: Dates | None,
@@ -103,20 +103,20 @@ def _described(
     grid: Grid | None,
 ) -> UncheckedPixels:
     """What `as_pixels` gives, with what the check has to know."""
-    array = describe(values)
-    identified, indices, named = _identified(array, bands)
+    array = describe(values, _count_of(bands))
+    identified, indices, named = _identified(array, bands, _size_of(array, gsd, grid), scale is not None)
     stacked = array.load(indices)
     packings = [array.packings[index] for index in indices]
     usable = _stated_valid(array, indices, stacked, packings, nodata, named)
     if valid is not None:
-        usable = combined(usable, _broadcast(valid, stacked.shape))
+        usable = combined(usable, given_valid(valid, stacked.shape))
     if scale is None and offset is None:
         scales, offsets = _stated_scaling(identified, named, stacked, usable, packings, array.added)
     else:
-        scales = [1.0] * len(identified) if scale is None else _per_band(scale, len(identified), "scale")
-        offsets = [0.0] * len(identified) if offset is None else _per_band(offset, len(identified), "offset")
+        scales = [1.0] * len(identified) if scale is None else numbers_per_band(scale, len(identified), "scale")
+        offsets = [0.0] * len(identified) if offset is None else numbers_per_band(offset, len(identified), "offset")
     stated_days = array.days() if dates is None else None
-    days = _given_days(dates, stacked.shape[0]) if stated_days is None else stated_days
+    days = given_days(dates, stacked.shape[0]) if stated_days is None else stated_days
     undecided = array.added is None and _is_by_convention(identified, named, scales, offsets, packings)
     notes = (
         possible("the array", int(days.max()), f"give {argument('offset', -0.1)}")
@@ -132,11 +132,18 @@ def _described(
         bands=identified,
         grid=place,
         days=days,
-        gsd=float(gsd) if gsd is not None else place.gsd,
+        gsd=place.gsd if gsd is None else given_gsd(gsd),
     )
     declared = scale is not None or offset is not None or all(packing.scaling is not None for packing in packings)
     known = named or next((each for each in sensors() if each.name == identified[0].sensor), None)
     return UncheckedPixels(pixels, known.level if known else "", declared, notes)
+
+
+def _count_of(choice: Bands | None) -> int | None:
+    """How many bands a choice names, None where it selects from what the array names."""
+    if choice is None or isinstance(choice, str):
+        return choice_count(choice)
+    return len(choice) or None
 
 
 def suspicions_of(described: UncheckedPixels) -> list[str]:
@@ -160,15 +167,6 @@ def _refuse_undated(pixels: Pixels, dates: Dates | None) -> None:
         )
 
 
-def _broadcast(valid: Bool[np.ndarray, "..."], shape: tuple[int, ...]) -> Bool[np.ndarray, "date band row column"]:
-    try:
-        return np.broadcast_to(valid, shape)
-    except ValueError:
-        raise RasterError(
-            f"found `valid` of shape {valid.shape}", f"{shape}, the shape of the values, or its last axes"
-        ) from None
-
-
 def _grid(array: DescribedArray, given: Grid | None, shape: tuple[int, ...]) -> Grid:
     """The given grid, else the array's, else one without georeference. RasterError when the shape is another."""
     grid = given or array.grid() or Grid(None, Affine.identity(), *shape)
@@ -177,13 +175,28 @@ def _grid(array: DescribedArray, given: Grid | None, shape: tuple[int, ...]) -> 
     return grid
 
 
-def _identified(array: DescribedArray, choice: Bands | None) -> tuple[tuple[Band, ...], tuple[int, ...], Sensor | None]:
-    """The bands, their indices in the array, and the sensor that sets the conventions; None where `choice` is bands."""
+def _size_of(array: DescribedArray, gsd: float | int | None, grid: Grid | None) -> float:
+    """Metres of a pixel on the ground, by the arguments, else by the array; nan if unknown."""
+    if gsd is not None:
+        return float(gsd)
+    place = grid or array.grid()
+    return math.nan if place is None else place.gsd
+
+
+def _identified(
+    array: DescribedArray, choice: Bands | None, gsd: float, is_scaled: bool
+) -> tuple[tuple[Band, ...], tuple[int, ...], Sensor | None]:
+    """The bands, their indices in the array, and the sensor that sets the conventions, None where `choice` is bands.
+    gsd: metres, nan unknown. is_scaled: whether the user states the scale."""
     given = () if choice is None or isinstance(choice, str) else tuple(choice)
     chosen = tuple(each for each in given if isinstance(each, Band))
     if not chosen or len(chosen) < len(given):
         text = as_text(choice)
-        identity = identify(Evidence(array.names, "the array", wavelengths=array.wavelengths), text)
+        scaled = is_scaled or all(packing.scaling is not None for packing in array.packings)
+        evidence = Evidence(
+            array.names, "the array", wavelengths=array.wavelengths, gsd=gsd, dtype=array.dtype, is_scaled=scaled
+        )
+        identity = identify(evidence, text)
         if identity.conflicts:
             raise BandError(identity.conflicts[0])
         return identity.bands, identity.indices, identity.sensor
@@ -319,20 +332,3 @@ def convention(
         scales.append(scale)
         offsets.append(offset)
     return scales, offsets
-
-
-def _per_band(given: float | int | Sequence[float | int], count: int, what: str) -> list[float]:
-    numbers = np.asarray(given, np.float64)
-    if numbers.shape not in ((), (1,), (count,)):
-        raise RasterError(f"found {numbers.size} values of {what}", f"one, or {count}: one per band")
-    return [float(number) for number in np.broadcast_to(numbers, count)]
-
-
-def _given_days(dates: Dates | None, count: int) -> Int32[np.ndarray, " date"]:
-    if dates is None:
-        return np.full(count, UNKNOWN, np.int32)
-    if isinstance(dates, str | date):
-        dates = str(dates).split(",")
-    if len(dates) != count:
-        raise RasterError(f"found {len(dates)} dates for {count} images", "one per image")
-    return np.array([UNKNOWN if day is None else day_of(str(day), "dates") for day in dates], np.int32)
