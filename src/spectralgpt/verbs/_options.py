@@ -104,6 +104,7 @@ LabelledData = Annotated[
 ]
 ShowProgress = Annotated[Progress, Option("Function that is called as progress(stage, done, total).")]
 Announced = Annotated[Announce, Option("Function that is called with the report on the labels, before anything else.")]
+Replacing = Annotated[Announce, Option("Function that is called with what overwrite lets the result replace, before.")]
 
 
 class WeightsOption(TypedDict, total=False):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
-from spectralgpt.progress import Progress, silent
+from spectralgpt.progress import Announce, Progress, silent, unheard
 from spectralgpt.verbs._inspected import STATEMENTS_SHOWN, Inspected, date_line, line_per_text
 from spectralgpt.verbs._options import (
     ImageInPython,
@@ -16,6 +16,7 @@ from spectralgpt.verbs._options import (
     OverwriteOption,
     PathLike,
     Paths,
+    Replacing,
     ShowProgress,
     with_shared_options,
 )
@@ -167,6 +168,7 @@ def inspect(
     *,
     weights: PathLike | None = None,
     picture: PathLike | None = None,
+    announce: Replacing = unheard,
     progress: ShowProgress = silent,
     **options: Unpack[InspectionOptions],
 ) -> Inspected:
@@ -202,11 +204,11 @@ def inspect(
     if target is not None:
         check_target(target, "file")
     if len(several) == 1 and are_shards(several[0]):
-        return inspect_shards(several[0], target, options["overwrite"], progress)
+        return inspect_shards(several[0], target, options["overwrite"], announce, progress)
     from spectralgpt.products.own_map import OwnMapError
 
     try:
-        return _opened(sources, weights, target, options, progress)
+        return _opened(sources, weights, target, options, announce, progress)
     except OwnMapError as error:
         if error.map is None or len(several) > 1:
             raise
@@ -220,6 +222,7 @@ def _opened(
     weights: PathLike | None,
     picture: Path | None,
     options: InspectionOptions,
+    announce: Announce,
     progress: Progress,
 ) -> InspectedImage:
     from spectralgpt.checks import check
@@ -230,7 +233,8 @@ def _opened(
         mark = mark_of("inspect", sources, raster)
         if picture is not None:
             files = files_of(sources, options, (weights, options["aoi"]), raster.paths)
-            check_replacing((picture,), mark, files, overwrite=options["overwrite"], raster=raster)
+            for line in check_replacing((picture,), mark, files, overwrite=options["overwrite"], raster=raster):
+                announce(line)
         model = _model_bands(weights)
         progress("looking at the image", 1, 3)
         verdict = check(raster, trust=True)
