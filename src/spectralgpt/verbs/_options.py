@@ -239,6 +239,10 @@ class ProbeOptions(WeightsOption, LabelOptions, EncodingOptions, SeedOption, Dev
     apart: Annotated[float, Option("Images nearer than this, in km, count as one place.", 1.0)]
 
 
+class JudgingOptions(ProbeOptions, OverwriteOption, total=False):
+    """Everything that a verb needs to judge labelled images and to keep the report."""
+
+
 class KindOption(TypedDict, total=False):
     """What a checkpoint is for that does not declare it."""
 
