@@ -20,7 +20,7 @@ REPORT_METRICS = "metrics.json"
 REPORT_PAGE = "report.html"
 FORMAT = "spectralgpt report"
 VERSION = 1
-MARK = "mark"
+REPORT_MARK = "mark"
 """The key of the mark of the command that wrote a report."""
 
 PARTIAL_REPORT = ".partial"
@@ -51,7 +51,7 @@ def write_report(
     text = html_page(page)
     contents = {"format": FORMAT, "version": VERSION, **_plain(measured(page)), **_plain(metrics)}
     if mark is not None:
-        contents[MARK] = dict(mark)
+        contents[REPORT_MARK] = dict(mark)
     numbers = json.dumps(contents, indent=1, allow_nan=False) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def check_report_target(
 def _of_another_command(folder: Path, mark: Mapping[str, str], overwrite: bool) -> tuple[str, ...]:
     """A line where the report is replaced although another command wrote it; TargetError where it must not be."""
     try:
-        found = json.loads((folder / REPORT_METRICS).read_bytes()).get(MARK)
+        found = json.loads((folder / REPORT_METRICS).read_bytes()).get(REPORT_MARK)
     except FileNotFoundError:  # killed between the two files
         return ()
     same = [name for name in mark if not name.endswith("VERSION")]
