@@ -153,3 +153,59 @@ def test_a_kind_that_a_folder_is_not(weights, tmp_path, spectralgpt):
         assert ended.code == 2
         assert "found weights for pretraining; expected weights for change" in ended.err
     assert listing(tmp_path) == []
+
+
+def another(path, kind):
+    """Something else at the target."""
+    if kind == "text":
+        path.write_text("my notes")
+    elif kind == "checkpoint":
+        torch.save({"epoch": 3}, path)
+    else:
+        torch.manual_seed(1)
+        keys = golden.load_json("official_keys.json")["models"]["change/vit_base_patch16"]["keys"]
+        shallow = {name: shape for name, shape in keys.items() if not re.match(r"blocks\.(?!0\.)", name)}
+        torch.save({name: torch.randn(shape) for name, shape in shallow.items()}, path)
+
+
+@pytest.mark.parametrize("kind", ["text", "checkpoint", "weights"])
+def test_another_checkpoint_is_replaced_only_with_overwrite(kind, tmp_path, spectralgpt):
+    another(tmp_path / "a.pth", "weights")
+    target = tmp_path / "out.pth"
+    command = ("convert", tmp_path / "a.pth", target)
+    assert spectralgpt(*command).code == 0
+    again = spectralgpt(*command)
+    assert (again.code, again.err) == (0, ""), "the same command twice"
+    if kind == "weights":
+        assert spectralgpt("convert", tmp_path / "a.pth", tmp_path / "w", "--image", "256").code == 0
+        assert spectralgpt("convert", tmp_path / "w", target, "--overwrite").code == 0
+    else:
+        another(target, kind)
+    before = target.read_bytes()
+    ended = spectralgpt(*command)
+    assert ended.code == 2
+    assert ended.err.endswith("To replace it: --overwrite\n")
+    assert target.read_bytes() == before
+    ended = spectralgpt(*command, "--overwrite")
+    assert ended.code == 0, ended.err
+    assert ended.err.startswith(f"replaces {target}, which is not the same weights")
+    for name in ("a.pth", "link.pth"):
+        if name == "link.pth":
+            (tmp_path / name).symlink_to(tmp_path / "a.pth")
+        assert "one of the sources" in spectralgpt("convert", tmp_path / "a.pth", tmp_path / name, "--overwrite").err
+
+
+def test_another_folder_of_weights_is_replaced_only_with_overwrite(weights, tmp_path, spectralgpt):
+    target = tmp_path / "w"
+    command = ("convert", weights, target)
+    for _ in range(2):
+        assert spectralgpt(*command).code == 0
+    changed = (*command, "--image", "64")
+    before = {path.name: path.read_bytes() for path in target.iterdir()}
+    ended = spectralgpt(*changed)
+    assert ended.code == 2
+    assert ended.err.endswith("To replace it: --overwrite\n")
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == before
+    ended = spectralgpt(*changed, "--overwrite")
+    assert ended.code == 0, ended.err
+    assert f"replaces {target}, which is" in ended.err

@@ -183,8 +183,11 @@ def test_a_foreign_file_is_replaced_only_with_overwrite(make, ending, folder, we
     command = ("embed", image, target, "--weights", weights)
     text = refused(spectralgpt, folder, "exists, and is no result of spectralgpt", *command)
     assert text.endswith("To replace it: --overwrite\n")
-    done(spectralgpt, *command, "--overwrite")
-    done(spectralgpt, *command)
+    said = done(spectralgpt, *command, "--overwrite").err
+    assert f"replaces {target.with_suffix(ending)}, which is no result of spectralgpt" in said
+    assert ("an image of" in said) == (make in (foreign_tif, foreign_elsewhere))
+    assert "replaces" not in done(spectralgpt, *command, "--overwrite").err
+    assert "replaces" not in done(spectralgpt, *command).err
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".csv"])

@@ -18,6 +18,9 @@ from spectralgpt.raster.raster import Raster
 BY_CONVENTION = ("by the convention of", "reflectance in floats")
 """Words by which facts mark a scale and offset that no metadata declare."""
 
+VALID_FOUND = "valid pixels found"
+"""What the text of every verdict begins with."""
+
 REFUSED = ("conflict", "units")
 """Kinds of flags at which every verb stops unless the user trusts the input."""
 
@@ -41,9 +44,10 @@ class BandRow:
 class Verdict:
     """The result of a check.
 
-    text: one line for the tags of a result. warnings: from opening, notes and flags, one by one. read_from: what was
-    read from where. fixed: those of these facts that state a scale or offset from metadata, not by convention. valid,
-    clouds: shares of pixels; clouds None without a cloud layer. notes: what the values show that is no fault.
+    text: for the tags of a result, one statement per line. warnings: from opening, notes and flags, one by one.
+    read_from: what was read from where. fixed: those of these facts that state a scale or offset from metadata, not by
+    convention. valid, clouds: shares of pixels; clouds None without a cloud layer. notes: what the values show that is
+    no fault.
     """
 
     text: str
@@ -76,7 +80,9 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     flags = (*conflicts, *suspicions(sample, declared))
     if not trust:
         refuse_flags(flags, source)
-    seen = (*notes_on_fill(sample), *(() if declared else notes_on_fractions(sample)), *notes_on_dates(sample))
+    # numbers in another unit have fractions for another reason
+    whole = declared or any(flag.kind == "units" for flag in flags)
+    seen = (*notes_on_fill(sample), *(() if whole else notes_on_fractions(sample)), *notes_on_dates(sample))
     notes = tuple(f"{source}: {note}" for note in seen)
     warnings = (
         *without_level_note(raster.warnings, flags),
@@ -84,7 +90,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
         *(flag.text if flag in conflicts else f"{source}: {flag.text}" for flag in flags),
     )
     return Verdict(
-        text="; ".join(("valid pixels found", *raster.facts, *warnings)),
+        text="\n".join((VALID_FOUND, *raster.facts, *warnings)),
         warnings=warnings,
         read_from=raster.facts,
         fixed=fixed,

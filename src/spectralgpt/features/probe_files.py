@@ -58,6 +58,18 @@ def is_probe(folder: Path) -> bool:
     return (folder / DESCRIPTION).is_file()
 
 
+def is_foreign(folder: Path) -> bool:
+    """Whether a folder holds a file with the name of a description that is none."""
+    path = folder / DESCRIPTION
+    if not path.exists():
+        return False
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return True
+    return not isinstance(plain, dict) or plain.get("format") != PROBE_FORMAT
+
+
 def write_probe(folder: Path, description: ProbeDescription, numbers: Mapping[str, np.ndarray]) -> None:
     """Write both files, each by atomic write, into a folder that exists. TargetError when the disk refuses."""
     # ascontiguousarray would turn a single number into an array of one

@@ -16,6 +16,7 @@ from spectralgpt.products.format import cloud_options, read_products
 from spectralgpt.products.layers import with_layers_of_bands
 from spectralgpt.products.likeliest_sensor import with_oddness
 from spectralgpt.products.nodata import GivenNodata
+from spectralgpt.products.own_result import own_result, reconstruction_note, with_open_level
 from spectralgpt.products.product import Product
 from spectralgpt.products.units import layers_of, offset_notes
 from spectralgpt.raster.clouds import CloudLayer
@@ -74,6 +75,9 @@ def _image(path: str, product: Product, choice: str | None, nodata: GivenNodata)
             ("bands", "mine.toml"),
         )
     identity = _identified(path, product, choice)
+    result = own_result(dict(product.tags))
+    if choice is None or is_list(choice):
+        identity = with_open_level(identity, result, path)
     if choice is None or not is_list(choice):
         _refuse_missing(path, product, identity)
         identity, left_out = _reflective(identity)
@@ -91,8 +95,9 @@ def _image(path: str, product: Product, choice: str | None, nodata: GivenNodata)
         clouds=product.clouds,
         other_clouds=product.other_clouds,
         tags=product.tags,
-        facts=(*product.facts, *units, *left_out),
+        facts=(*product.facts, *(units if result is None else result.facts(units)), *left_out),
         warnings=(
+            *reconstruction_note(path, result),
             *product.warnings,
             *identity.warnings,
             *nodata.warnings(path, layers),

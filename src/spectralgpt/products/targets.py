@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from spectralgpt.bands import canonical
-from spectralgpt.errors import InputError, TargetError
+from spectralgpt.errors import InputError, TargetError, counted
 from spectralgpt.products.format import read_products
 from spectralgpt.products.product import StoredBand
 from spectralgpt.products.source_files import SourceFiles
@@ -25,22 +25,24 @@ def check_replacing(
     overwrite: bool,
     raster: Raster | None = None,
     recognized: Container[Path] = (),
-) -> None:
-    """TargetError where a target exists and must not be replaced. Called before anything is computed.
+) -> tuple[str, ...]:
+    """A line for each existing file that only `overwrite` lets the results replace.
 
-    Without `overwrite`, only a result with this very mark is replaced (or one that is `recognized` without a mark).
-    With it, anything but a file that the sources read, and but an image that is no result of ours and lies on the
-    place of the sources with their bands: most likely it is the next of several dates, and the target was forgotten.
-    raster: the opened sources, if they are one place.
+    TargetError where a target exists and must not be replaced. Called before anything is computed. Without `overwrite`,
+    only a result with this very mark is replaced (or one that is `recognized` without a mark). With it, anything but a
+    file that the sources read, and but an image that is no result of ours and lies on the place of the sources with
+    their bands: most likely it is the next of several dates, and the target was forgotten. raster: the opened sources,
+    if they are one place.
     """
-    for target in targets:
-        if os.path.lexists(target):
-            _check(target, mark, sources, overwrite, raster, target in recognized)
+    existing = [target for target in targets if os.path.lexists(target)]
+    found = [_replaced(each, mark, sources, overwrite, raster, each in recognized) for each in existing]
+    return tuple(filter(None, found))
 
 
-def _check(
+def _replaced(
     target: Path, mark: ResultMark, sources: SourceFiles, overwrite: bool, raster: Raster | None, recognized: bool
-) -> None:
+) -> str:
+    """What is replaced although this command did not write it, in words; empty where it did."""
     if os.path.exists(target) and (reader := sources.reader_of(target)) is not None:
         raise _source(target, f" ({reader} reads it)" if reader else "")
     tags = tags_of(target)
@@ -48,7 +50,7 @@ def _check(
     if folder is not None and VERSION_TAG not in tags:
         raise _source(target, f" (it lies in {folder})")
     if recognized or ResultMark.among(tags) == mark:
-        return
+        return ""
     if raster is not None and VERSION_TAG not in tags and _could_be_a_date(target, raster):
         raise TargetError(
             f"{target}: found an image of the same place and with the same bands as the sources",
@@ -57,20 +59,25 @@ def _check(
         )
     if not overwrite:
         raise TargetError(
-            f"{target}: exists, and is {_described(tags, mark)}",
+            f"{target}: exists, and is {_described(target, tags, mark)}",
             f"{NEW_FILE}, or a result of the same command",
             "To replace it:",
             ("overwrite", True),
         )
+    bands = _bands(str(target)) if VERSION_TAG not in tags else ()
+    image = f", an image of {counted(len(bands), 'band')}" if bands and target.suffix.lower() != ".png" else ""
+    return f"replaces {target}, which is {_described(target, tags, mark)}{image}"
 
 
 def _source(target: Path, why: str) -> TargetError:
     return TargetError(f"{target}: is one of the sources{why}", do="Choose another target")
 
 
-def _described(tags: Mapping[str, str], mark: ResultMark) -> str:
+def _described(target: Path, tags: Mapping[str, str], mark: ResultMark) -> str:
     """What an existing file is, that this command did not write."""
     found = ResultMark.among(tags)
+    if os.path.isdir(target) or target.suffix.lower() == ".pth":
+        return "not the same weights"  # they have no room for a mark
     if found is None:
         return "of a version without marks" if VERSION_TAG in tags else "no result of spectralgpt"
     return "a result of other sources" if found.verb == mark.verb else f"a result of `{found.verb}`"

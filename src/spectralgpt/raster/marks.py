@@ -8,10 +8,13 @@ from pathlib import Path
 
 from spectralgpt.errors import InputError
 from spectralgpt.raster.handles import open_dataset
-from spectralgpt.raster.tags import VERSION_TAG
+from spectralgpt.raster.tags import DATES_TAG, OPEN_LEVEL_TAG, VERSION_TAG
 from spectralgpt.version import __version__
 
 VERB_TAG, SOURCES_TAG = "SPECTRALGPT_VERB", "SPECTRALGPT_SOURCES"
+
+NOT_INHERITED = (VERSION_TAG, VERB_TAG, SOURCES_TAG, OPEN_LEVEL_TAG, DATES_TAG)
+"""Tags of a result that say nothing of a result made from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class ResultMark:
 
 def without_mark(tags: Mapping[str, str]) -> dict[str, str]:
     """Tags of an image that a result may inherit."""
-    return {name: text for name, text in tags.items() if name not in (VERSION_TAG, VERB_TAG, SOURCES_TAG)}
+    return {name: text for name, text in tags.items() if name not in NOT_INHERITED}
 
 
 def tags_of(path: Path) -> Mapping[str, str]:

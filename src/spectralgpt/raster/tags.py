@@ -10,7 +10,16 @@ WEIGHTS_TAG, RULES_TAG, PARAMETERS_TAG = "SPECTRALGPT_WEIGHTS", "SPECTRALGPT_RUL
 """The fingerprint of the weights, the number of the rules, and the parameters of the verb, as JSON."""
 
 INPUT_TAG, DATES_TAG = "SPECTRALGPT_INPUT", "SPECTRALGPT_DATES"
-"""The verdict on the image; the ISO dates of an image of several, with commas."""
+"""The verdict on the image, one statement per line; the dates of an image of several (ISO or UNKNOWN_DATE), with
+commas."""
+
+UNKNOWN_DATE = "unknown"
+
+OPEN_LEVEL_TAG = "SPECTRALGPT_OPEN_LEVEL"
+"""The sensor of another level that the bands of the image could be of; no tag where the level is known."""
+
+VALID_SHARE = "valid share, percent"
+"""The name of the only band of a raster of valid shares."""
 
 CLASSES_TAG = "SPECTRALGPT_CLASSES"
 """The classes of a map, as JSON: a list of name and colour, by value."""

@@ -29,12 +29,18 @@ Stage = tuple[str, float | int, float | int]
 """Name, first and last step."""
 
 
-def save_loss_curve(path: Path, records: Sequence[Mapping[str, Any]], losses: Sequence[str], title: str) -> None:
+def save_loss_curve(
+    path: Path,
+    records: Sequence[Mapping[str, Any]],
+    losses: Sequence[str],
+    title: str,
+    text: Mapping[str, str] | None = None,
+) -> None:
     """Losses over steps, on a logarithmic axis unless one is below 0; a loss of 0 is a gap on it.
 
     records: of a training log, in order, each with `step`; a loss may be missing in some. All losses with the prefix
     `val_` are drawn as well, dashed, in the colour of the same loss in training. Where records have a `stage` (a name
-    or a number), it is printed above the curves, with a line where it changes.
+    or a number), it is printed above the curves, with a line where it changes. text: of the PNG's text chunks.
     """
     validation = dict.fromkeys(name for each in records for name in each if name.startswith(VALIDATION))
     colours = {name: f"C{index % 10}" for index, name in enumerate((*losses, *validation))}
@@ -54,7 +60,7 @@ def save_loss_curve(path: Path, records: Sequence[Mapping[str, Any]], losses: Se
         _draw_stages(axes, stages)
     if curves:
         axes.legend()
-    save_figure(path, figure)
+    save_figure(path, figure, text)
 
 
 def _curve(records: Sequence[Mapping[str, Any]], name: str) -> Curve:

@@ -15,7 +15,7 @@ from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window
-from spectralgpt.raster.tags import CLASSES_TAG
+from spectralgpt.raster.tags import CLASSES_TAG, VALID_SHARE
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.picture import component_picture
 from spectralgpt.scenes.plan import Plan
@@ -155,9 +155,7 @@ class AnswerMaker:
 
     def share_profile(self) -> Profile:
         """The layout of the raster of shares: percent, on the map's grid."""
-        return Profile(
-            grid=self.grid, count=1, dtype="uint8", descriptions=("valid share, percent",), tags=self.tags, block=128
-        )
+        return Profile(grid=self.grid, count=1, dtype="uint8", descriptions=(VALID_SHARE,), tags=self.tags, block=128)
 
 
 def percent(stored: NDArray[Any]) -> NDArray[np.uint8]:

@@ -11,7 +11,16 @@ from spectralgpt.bands import Alignment
 from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision, resolved_precision
 from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Raster, ResultMark
-from spectralgpt.raster.tags import DATES_TAG, INPUT_TAG, PARAMETERS_TAG, RULES_TAG, VERSION_TAG, WEIGHTS_TAG
+from spectralgpt.raster.tags import (
+    DATES_TAG,
+    INPUT_TAG,
+    OPEN_LEVEL_TAG,
+    PARAMETERS_TAG,
+    RULES_TAG,
+    UNKNOWN_DATE,
+    VERSION_TAG,
+    WEIGHTS_TAG,
+)
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.version import RULES, __version__
 from spectralgpt.weights import PretrainedModel
@@ -77,7 +86,10 @@ def _tags(raster: Raster, fingerprint: str, parameters: Mapping[str, object], ve
         INPUT_TAG: verdict.text,
         SENSOR_TAG: raster.sensor.name,
     }
-    dates = [date for date in raster.dates if date]
-    if dates:
-        tags[DATE_TAG if len(dates) == 1 else DATES_TAG] = ",".join(dates)
+    if raster.other_level:
+        tags[OPEN_LEVEL_TAG] = raster.other_level
+    if len(raster.dates) > 1:
+        tags[DATES_TAG] = ",".join(date or UNKNOWN_DATE for date in raster.dates)
+    elif raster.dates[0]:
+        tags[DATE_TAG] = raster.dates[0]
     return tags

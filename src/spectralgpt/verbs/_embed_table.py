@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from spectralgpt.errors import InputError, RasterError, counted
 from spectralgpt.interruption import Interruption
-from spectralgpt.progress import Progress
+from spectralgpt.progress import Announce, Progress
 from spectralgpt.verbs._embedded import EmbeddedImages
 from spectralgpt.verbs._options import Paths, SceneOptions
 from spectralgpt.verbs._scene import files_of, listed, mark_of
@@ -82,7 +82,9 @@ class EmbeddedTable(EmbeddedImages):
         return "\n".join([*lines, f"weights: {self.fingerprint[:16]}; rules: {self.rules}"])
 
 
-def embed_table(sources: Paths, target: Path, options: SceneOptions, progress: Progress) -> EmbeddedTable:
+def embed_table(
+    sources: Paths, target: Path, options: SceneOptions, announce: Announce, progress: Progress
+) -> EmbeddedTable:
     """Write a row per image. What can be refused is refused before anything is computed; images that cannot be used
     are left out. InputError where no image can be used."""
     from spectralgpt.features.vector_table import is_own_csv, write_vectors
@@ -99,7 +101,8 @@ def embed_table(sources: Paths, target: Path, options: SceneOptions, progress: P
     read = [path for each in images for path in (*each.paths, *([each.clouds] if each.clouds else []))]
     files = files_of(given, options, (options["weights"],), read)
     recognized = [target] if is_own_csv(target, {each.path for each in images}) else []
-    check_replacing([target], mark, files, overwrite=options["overwrite"], recognized=recognized)
+    for line in check_replacing([target], mark, files, overwrite=options["overwrite"], recognized=recognized):
+        announce(line)
     model = load_model(options["weights"], options["device"])
     fingerprint = model.fingerprint()
     run = _TableRun(images, model, options)

@@ -1,15 +1,18 @@
-"""What a map of embeddings or classes is: the part of `inspect` that is about our own maps."""
+"""What a map of embeddings, classes or valid shares is: the part of `inspect` that is about our own maps."""
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from spectralgpt.verbs._inspected import Inspected
+from spectralgpt.verbs._inspected import STATEMENTS_SHOWN, Inspected, date_line, line_per_text
 from spectralgpt.verbs._options import PathLike
 from spectralgpt.version import RULES
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from spectralgpt.products.own_map import OwnMap
 
 MOST_SAMPLED = 512
@@ -20,18 +23,24 @@ PURPOSES = {
         "similarity search, clustering and classifiers of places; it is not an image, so no verb takes it for one"
     ),
     "classes": "maps and statistics of classes; it is not an image, so no verb takes it for one",
+    "valid shares": (
+        "leaving out places of few valid pixels: their vectors rest on these alone; `embed` also does so, if a "
+        "least share is given"
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class InspectedMap(Inspected):
-    """What a map of embeddings or of classes is.
+    """What a map of embeddings, of classes, or of valid shares is.
 
-    weights: the fingerprint of the weights that made it. rules: the number of the rules by which. verb: that made it.
-    per: what each vector is of: all, or each group or date. places: rows and columns. values: per place. stored: type
-    of the values. bands: of the image that it was made from; sensor, dates: of that image. classes: by value, each
-    with its share of the valid pixels. transform, gsd: of the places. valid: share of the places with a value.
-    made_with: versions. input: the verdict on the image. purpose: what it is for.
+    kind: one of these. weights: the fingerprint of the weights that made it. rules: the number of the rules by which.
+    verb: that made it. per: what each vector is of: all, or each group or date. places: rows and columns. values: per
+    place. stored: type of the values. bands: of the image that it was made from; sensor, dates: of that image;
+    open_level: the sensor of another level that its bands could be of, empty if none. classes: by value, each with its
+    share of the valid pixels. shares: of a map of valid shares, the fraction of its places that are valid in all
+    pixels, in some, and in none. transform, gsd: of the places. valid: share of the places with a value. made_with:
+    versions. input: what was read from where, and suspected, of the image. purpose: what it is for.
     """
 
     source: Path
@@ -45,47 +54,57 @@ class InspectedMap(Inspected):
     stored: str
     nodata: float | None
     sensor: str
+    open_level: str
     bands: tuple[str, ...]
     dates: tuple[str, ...]
     classes: dict[str, float]
+    shares: dict[str, float]
     crs: str | None
     transform: tuple[float, ...]
     gsd: float
     valid: float
     made_with: str
-    input: str
+    input: tuple[str, ...]
     purpose: str
     notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         rows, columns = self.places
-        per = "" if self.per in ("", "all") else f" ({self.values} values: one vector per {self.per}, stacked)"
-        embeds = self.kind == "embeddings"
-        what = f"embeddings, {self.values} values per place{per}" if embeds else f"{len(self.classes)} classes"
+        level = f" ({self.open_level} is possible, as the level was open)" if self.open_level else ""
         nodata = "" if self.nodata is None else f", nodata {self.nodata:g}"
         return [
             str(self.source),
-            f"map        {what}",
+            f"map        {self._what()}",
             f"weights    {self.weights}",
             f"rules      {self.rules}",
             f"made by    {self.verb or 'unknown'}; {self.made_with}",
-            f"from       {self.sensor}: {', '.join(self.bands)}; dates {', '.join(self.dates) or 'unknown'}",
-            f"grid       {rows} x {columns} {'places' if embeds else 'pixels'}, {self.crs or 'no CRS'}, transform "
-            f"({', '.join(f'{number:.10g}' for number in self.transform)})",
+            f"from       {self.sensor}: {', '.join(self.bands)}{level}",
+            date_line(self.dates),
+            f"grid       {rows} x {columns} {'pixels' if self.kind == 'classes' else 'places'}, "
+            f"{self.crs or 'no CRS'}, transform ({', '.join(f'{number:.10g}' for number in self.transform)})",
             f"GSD        {f'{self.gsd:.2f} m on the ground' if self.gsd == self.gsd else 'unknown'}",
             f"stored     {self.stored}{nodata}",
-            f"valid      {self.valid:.1%}",
+            *(f"share      {share:.1%} of the places: {which}" for which, share in self.shares.items()),
+            *([] if self.shares else [f"valid      {self.valid:.1%}"]),
             *(f"class      {name}: {share:.1%}" for name, share in self.classes.items()),
-            *([f"input      {self.input}"] if self.input else []),
+            *line_per_text("input", self.input, STATEMENTS_SHOWN),
             f"for        {self.purpose}",
             *(f"note       {note}" for note in self.notes),
         ]
+
+    def _what(self) -> str:
+        if self.kind == "classes":
+            return f"{len(self.classes)} classes"
+        if self.kind == "valid shares":
+            of = _map_of_shares(self.source)
+            return f"valid share of each place {of}, in percent: 100 where all pixels of all bands and dates are valid"
+        per = "" if self.per in ("", "all") else f" ({self.values} values: one vector per {self.per}, stacked)"
+        return f"embeddings, {self.values} values per place{per}"
 
 
 def inspect_map(found: "OwnMap", picture: PathLike | None) -> InspectedMap:
     """What the map is. RasterError where it cannot be read; OptionError for a picture, as it is no image."""
     from spectralgpt.errors import OptionError, argument
-    from spectralgpt.raster.tags import DATE_TAG, DATES_TAG, INPUT_TAG, SENSOR_TAG, VERSION_TAG
 
     if picture is not None:
         raise OptionError(
@@ -93,32 +112,36 @@ def inspect_map(found: "OwnMap", picture: PathLike | None) -> InspectedMap:
             "an image or shards",
             "The picture of a map of embeddings lies beside it",
         )
-    header, tags, parameters = found.header, found.tags, found.parameters
+    header, result = found.header, found.result
     grid, first = header.bands[0].grid, header.bands[0]
-    valid, counts = _counted(header.path, len(found.classes))
-    dates = tags.get(DATES_TAG) or tags.get(DATE_TAG, "")
-    old = () if found.rules == RULES else (_other_rules(found.rules),)
+    values, valid = _sampled(header.path)
+    shares = _shares(values) if found.kind == "valid shares" else {}
+    old = () if result.rules == RULES or shares else (_other_rules(result.rules),)
     return InspectedMap(
         source=Path(header.path),
         kind=found.kind,
-        weights=found.weights,
-        rules=found.rules,
-        verb=str(parameters.get("verb", "")),
-        per=str(parameters.get("per", "")),
+        weights=result.weights,
+        rules=result.rules,
+        verb=result.verb,
+        per=str(result.parameters.get("per", "")),
         places=grid.shape,
         values=len(header.bands),
         stored=first.dtype,
         nodata=None if first.nodata is None else float(first.nodata),
-        sensor=tags.get(SENSOR_TAG, "unknown"),
-        bands=tuple(map(str, parameters.get("bands") or ())),
-        dates=tuple(filter(None, dates.split(","))),
-        classes=dict(zip(found.classes, counts, strict=True)),
+        sensor=result.sensor,
+        open_level=result.open_level,
+        bands=tuple(map(str, result.parameters.get("bands") or ())),
+        dates=result.dates,
+        classes={name: float((values[valid] == value).mean()) for value, name in enumerate(found.classes)}
+        if valid.any()
+        else dict.fromkeys(found.classes, 0.0),
+        shares=shares,
         crs=grid.crs_name,
         transform=tuple(map(float, tuple(grid.transform)[:6])),
         gsd=float(grid.gsd),
-        valid=valid,
-        made_with=tags.get(VERSION_TAG, "an unknown version"),
-        input=tags.get(INPUT_TAG, ""),
+        valid=float(valid.mean()),
+        made_with=result.version,
+        input=result.input,
         purpose=PURPOSES[found.kind],
         notes=old,
     )
@@ -128,8 +151,20 @@ def _other_rules(rules: int) -> str:
     return f"made by rules {rules}; this version makes vectors by rules {RULES}, which do not compare with them"
 
 
-def _counted(path: str, classes: int) -> tuple[float, list[float]]:
-    """The share of valid pixels, and of each class among them."""
+def _map_of_shares(path: Path) -> str:
+    """Whose shares a raster has: of the map beside it, whose name it continues."""
+    beside = path.with_name(path.name.replace(".valid.", "."))
+    return f"of {beside.name}" if beside != path and beside.exists() else "of a map of embeddings"
+
+
+def _shares(percent: "NDArray[Any]") -> dict[str, float]:
+    """The fractions of places by their valid share."""
+    complete, empty = float((percent >= 100).mean()), float((percent == 0).mean())
+    return {"all pixels valid": complete, "some pixels valid": 1 - complete - empty, "no pixel valid": empty}
+
+
+def _sampled(path: str) -> "tuple[NDArray[Any], NDArray[np.bool_]]":
+    """The first band at MOST_SAMPLED or fewer rows and columns, and where it is valid."""
     import numpy as np
 
     from spectralgpt.errors import RasterError
@@ -141,9 +176,6 @@ def _counted(path: str, classes: int) -> tuple[float, list[float]]:
             values, nodata = dataset.read(1, out_shape=shape), dataset.nodatavals[0]
         except GDAL_ERRORS as error:
             raise RasterError(f"{path}: cannot be read ({error})", do="It may be damaged: make it again") from error
-    valid = np.ones(shape, bool) if nodata is None else values != nodata
     if values.dtype.kind == "f" and (nodata is None or math.isnan(nodata)):
-        valid = ~np.isnan(values)
-    known = values[valid]
-    shares = [float((known == value).mean()) if known.size else 0.0 for value in range(classes)]
-    return float(valid.mean()), shares
+        return values, ~np.isnan(values)
+    return values, np.ones(shape, bool) if nodata is None else values != nodata

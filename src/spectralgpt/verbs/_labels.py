@@ -11,6 +11,7 @@ from spectralgpt.verbs._options import LabelledObject, LabelOptions, PathLike, P
 
 if TYPE_CHECKING:
     from spectralgpt.data.labels import ClassList, LabelledSet, LabelReading
+    from spectralgpt.raster import ResultMark
     from spectralgpt.tasks import TargetKind
 
 IMAGE_TARGETS: tuple["TargetKind", ...] = ("class", "classes")
@@ -28,6 +29,16 @@ class Labels:
     def text(self) -> str:
         """The reports, one after the other."""
         return "\n\n".join(self.reports)
+
+
+def mark_of_labels(verb: str, data: Sequence[PathLike | LabelledObject | None]) -> "ResultMark":
+    """The mark of a report on labelled images. Labels made in Python count by what they say they are."""
+    from spectralgpt.raster import ResultMark
+
+    given = [each for each in data if each is not None]
+    return ResultMark.of(
+        verb, [each if isinstance(each, str | os.PathLike) else str(getattr(each, "source", "")) for each in given]
+    )
 
 
 def opened_parts(

@@ -96,6 +96,7 @@ LabelledData = Annotated[
 ]
 ShowProgress = Annotated[Progress, Option("Function that is called as progress(stage, done, total).")]
 Announced = Annotated[Announce, Option("Function that is called with the report on the labels, before anything else.")]
+Replacing = Annotated[Announce, Option("Function that is called with what overwrite lets the result replace, before.")]
 
 
 class WeightsOption(TypedDict, total=False):
@@ -228,6 +229,10 @@ class ProbeOptions(WeightsOption, LabelOptions, EncodingOptions, SeedOption, Dev
     """Everything that a verb needs to judge labelled images."""
 
     apart: Annotated[float, Option("Images nearer than this, in km, count as one place.", 1.0)]
+
+
+class JudgingOptions(ProbeOptions, OverwriteOption, total=False):
+    """Everything that a verb needs to judge labelled images and to keep the report."""
 
 
 class KindOption(TypedDict, total=False):

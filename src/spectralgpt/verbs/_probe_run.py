@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spectralgpt.features.encoder import ReadOutName
     from spectralgpt.features.makers import ImageMaker
     from spectralgpt.nn import Precision
+    from spectralgpt.raster import ResultMark
     from spectralgpt.weights import PretrainedModel
 
 PROBE_FILES = ("probe.json", "probe.safetensors")
@@ -266,7 +267,7 @@ def _vectors(run: ProbeRun, maker: "ImageMaker") -> "np.ndarray":
 # -- the read-out that is kept ----------------------------------------------------------------------------------------
 
 
-def keep(folder: Path, run: ProbeRun, findings: Findings) -> None:
+def keep(folder: Path, run: ProbeRun, findings: Findings, mark: "ResultMark", overwrite: bool) -> None:
     """Write the report, and the probe beside it."""
     from spectralgpt.features import Probe
     from spectralgpt.report.evaluation import write_report
@@ -312,6 +313,8 @@ def keep(folder: Path, run: ProbeRun, findings: Findings) -> None:
             labels=run.labels.text,
         ),
         PROBE_FILES,
+        mark=mark.tags,
+        overwrite=overwrite,
     )
     probe.save(folder)
 

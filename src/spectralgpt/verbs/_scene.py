@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from spectralgpt.plain import as_text
+from spectralgpt.progress import Announce, unheard
 from spectralgpt.verbs._options import (
     ImageInPython,
     ImageOptions,
@@ -60,9 +61,10 @@ def opened_scene(
     kind: Literal["pretraining"] | None = None,
     *,
     beside: Sequence[Path] = (),
+    announce: Announce = unheard,
 ) -> Iterator[OpenedScene]:
     """The scene and the model, opened. verb: that asks. kind: what the weights must be for, None for anything.
-    beside: other rasters that are written with the target.
+    beside: other rasters that are written with the target. announce: is told what `overwrite` lets them replace.
 
     Raises InputError before anything is written.
     """
@@ -87,7 +89,9 @@ def opened_scene(
     with opened_image(sources, options) as raster:
         mark = mark_of(verb, sources, raster)
         files = files_of(sources, options, (options["weights"], options["aoi"]), raster.paths)
-        check_replacing((target, picture, *beside), mark, files, overwrite=options["overwrite"], raster=raster)
+        written = (target, picture, *beside)
+        for line in check_replacing(written, mark, files, overwrite=options["overwrite"], raster=raster):
+            announce(line)
         model = load_model(options["weights"], options["device"], kind)
         yield OpenedScene(raster, model, check(raster, options["trust_input"]), target, picture, mark, computing)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from spectralgpt.progress import Progress
+from spectralgpt.progress import Announce, Progress
 from spectralgpt.verbs._inspected import Inspected
 from spectralgpt.verbs.shard import NotStored, StoredSamples, suspected_kinds
 
@@ -113,7 +113,7 @@ def are_shards(source: str | os.PathLike[str]) -> bool:
 
 
 def inspect_shards(
-    source: str | os.PathLike[str], picture: Path | None, overwrite: bool, progress: Progress
+    source: str | os.PathLike[str], picture: Path | None, overwrite: bool, announce: Announce, progress: Progress
 ) -> InspectedShards:
     """What the folder contains. picture: the PNG to write, if any. overwrite: also over a file of another command.
     DataError for a damaged folder."""
@@ -128,7 +128,8 @@ def inspect_shards(
     if picture is not None:
         files = ("manifest.json", *dict.fromkeys(entry.file for entry in manifest.shards))
         read = source_files([os.path.join(source, name) for name in files])
-        check_replacing((picture,), mark, read, overwrite=overwrite)
+        for line in check_replacing((picture,), mark, read, overwrite=overwrite):
+            announce(line)
     progress("looking at the samples", 1, 3)
     positions = np.concatenate([np.zeros((0, 2), np.float32), *map(shards.positions, layouts)])
     places = np.unique(np.concatenate([np.zeros(0, np.uint64), *map(shards.places, layouts)]))

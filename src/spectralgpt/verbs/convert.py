@@ -5,8 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from spectralgpt.progress import silent
-from spectralgpt.verbs._options import KindOption, PathLike, ShowProgress, with_shared_options
+from spectralgpt.progress import silent, unheard
+from spectralgpt.verbs._options import (
+    KindOption,
+    OverwriteOption,
+    PathLike,
+    Replacing,
+    ShowProgress,
+    with_shared_options,
+)
 
 if TYPE_CHECKING:
     from spectralgpt.weights import Description, PretrainedModel
@@ -44,24 +51,31 @@ class Converted:
         )
 
 
+class ConvertOptions(KindOption, OverwriteOption, total=False):
+    """What a checkpoint is for, and what may be replaced."""
+
+
 @with_shared_options
 def convert(
     source: PathLike,
     target: PathLike,
     *,
     image: int | None = None,
+    announce: Replacing = unheard,
     progress: ShowProgress = silent,
-    **options: Unpack[KindOption],
+    **options: Unpack[ConvertOptions],
 ) -> Converted:
     """Convert a released checkpoint to a weights folder, or back.
 
     Converts models for pretraining, classification, segmentation and change detection. A TARGET that ends in .pth is
-    written in the released format, any other as a weights folder.
+    written in the released format, any other as a weights folder. What exists is replaced unasked only if it holds the
+    very same weights.
 
     Args:
         source: A released checkpoint (.pth), a weights folder, or a model on the Hugging Face hub (owner/name).
         target: A folder, or a file that ends in .pth.
         image: Side in pixels of the images that the model will see; position tables are interpolated to it.
+        overwrite: Replace a file, or a folder of weights, that holds something else. The source is never replaced.
 
     Example:
         spectralgpt convert SpectralGPT.pth weights/
@@ -76,6 +90,8 @@ def convert(
     progress("reading weights", 0, 2)
     model, resized = _resized(open_weights(source, options["kind"]), image)
     found = describe(model)
+    for line in _replaced(source, target, found.fingerprint, options):
+        announce(line)
     progress("writing weights", 1, 2)
     _write(model, target, found, os.fspath(source))
     progress("writing weights", 2, 2)
@@ -113,6 +129,29 @@ def _check(source: PathLike, target: Path, image: int | None) -> None:
         check_weights_target(target)
     if os.path.exists(source) and os.path.exists(target) and os.path.samefile(source, target):
         raise TargetError(f"{target}: is one of the sources", do="Choose another target")
+
+
+def _replaced(source: PathLike, target: Path, fingerprint: str, options: ConvertOptions) -> tuple[str, ...]:
+    """What is replaced, in words. TargetError for what must not be: neither format has room for a mark, so the weights
+    themselves say whether the same command wrote them."""
+    from spectralgpt.errors import InputError
+    from spectralgpt.products import check_replacing, source_files
+    from spectralgpt.verbs._scene import mark_of
+    from spectralgpt.weights import open_weights
+
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return ()
+    try:
+        is_same = open_weights(target, options["kind"]).fingerprint() == fingerprint
+    except InputError:
+        is_same = False
+    return check_replacing(
+        [target],
+        mark_of("convert", source),
+        source_files([source]),
+        overwrite=options["overwrite"],
+        recognized=[target] if is_same else [],
+    )
 
 
 def _resized(model: "PretrainedModel", image: int | None) -> tuple["PretrainedModel", tuple[str, ...]]:

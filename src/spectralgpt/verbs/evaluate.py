@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 from spectralgpt.progress import Progress, silent, unheard
 from spectralgpt.verbs._options import (
     Announced,
+    JudgingOptions,
     LabelledData,
     PathLike,
     ProbeOptions,
@@ -17,6 +18,7 @@ from spectralgpt.verbs._options import (
 
 if TYPE_CHECKING:
     from spectralgpt.data.labels import LabelledSet
+    from spectralgpt.raster import ResultMark
     from spectralgpt.verbs._answering import Answerer
     from spectralgpt.verbs._judged_page import Findings
     from spectralgpt.verbs._labels import Labels
@@ -76,7 +78,7 @@ def evaluate(
     encoder: PathLike | None = None,
     announce: Announced = unheard,
     progress: ShowProgress = silent,
-    **options: Unpack[ProbeOptions],
+    **options: Unpack[JudgingOptions],
 ) -> Evaluated:
     """Score weights with a head, or a probe, on labelled images.
 
@@ -98,13 +100,15 @@ def evaluate(
 
     from spectralgpt.report.evaluation import check_report_target
     from spectralgpt.verbs._answering import opened_answerer
-    from spectralgpt.verbs._labels import check_apart, opened_parts
+    from spectralgpt.verbs._labels import check_apart, mark_of_labels, opened_parts
 
     start = time.perf_counter()
     folder = None if out is None else Path(out)
+    mark = mark_of_labels("evaluate", (data,))
     if folder is not None:
-        check_report_target(folder)
         _check_no_probe(folder)
+        for line in check_report_target(folder, mark=mark.tags, overwrite=options["overwrite"]):
+            announce(line)
     check_apart(options["apart"])
     answerer = opened_answerer(options, encoder)
     labels = opened_parts([("", data)], options, progress, answerer.known_classes)
@@ -112,7 +116,7 @@ def evaluate(
     chosen, name = _part(labels.data, part)
     findings, seen = _findings(answerer, labels, chosen, options, progress)
     if folder is not None:
-        _write(folder, answerer, findings, labels, name, seen)
+        _write(folder, answerer, findings, labels, name, seen, mark, options["overwrite"])
     return _result(answerer, findings, labels, name, seen, folder, time.perf_counter() - start)
 
 
@@ -208,7 +212,16 @@ def _findings(
     ), seen
 
 
-def _write(folder: Path, answerer: "Answerer", findings: "Findings", labels: "Labels", part: str, seen: int) -> None:
+def _write(
+    folder: Path,
+    answerer: "Answerer",
+    findings: "Findings",
+    labels: "Labels",
+    part: str,
+    seen: int,
+    mark: "ResultMark",
+    overwrite: bool,
+) -> None:
     from dataclasses import replace
 
     from spectralgpt.report.evaluation import write_report
@@ -229,6 +242,8 @@ def _write(folder: Path, answerer: "Answerer", findings: "Findings", labels: "La
         folder,
         page,
         metrics_of(findings, weights={"fingerprint": fingerprint}, seen_in_pretraining=seen, labels=labels.text),
+        mark=mark.tags,
+        overwrite=overwrite,
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
-from spectralgpt.progress import Progress, silent
-from spectralgpt.verbs._inspected import Inspected
+from spectralgpt.progress import Announce, Progress, silent, unheard
+from spectralgpt.verbs._inspected import STATEMENTS_SHOWN, Inspected, date_line, line_per_text
 from spectralgpt.verbs._options import (
     ImageInPython,
     ImageOptions,
@@ -16,6 +16,7 @@ from spectralgpt.verbs._options import (
     OverwriteOption,
     PathLike,
     Paths,
+    Replacing,
     ShowProgress,
     with_shared_options,
 )
@@ -61,6 +62,27 @@ class InspectedWeights(Inspected):
 
 
 @dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """How a reconstruction was made. hidden: a share, bands or dates. input: what was read from where, and suspected,
+    of the image that it was made from."""
+
+    weights: str
+    rules: int
+    hidden: str
+    made_with: str
+    input: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        return [
+            f"result     a reconstruction: what was hidden ({self.hidden}) is predicted, the rest is the input",
+            f"weights    {self.weights}",
+            f"rules      {self.rules}",
+            f"made by    reconstruct; {self.made_with}",
+            *line_per_text("input", self.input, STATEMENTS_SHOWN),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class InspectedImage(Inspected):
     """What an image is.
 
@@ -70,13 +92,15 @@ class InspectedImage(Inspected):
     clouds. table: statistics per band, in reflectance. flags: what is suspected. feeds: `model band <- bands of the
     file`. dropped: bands of the file that the model does not use; missing: bands of the model that the file does not
     have. read_from: where each piece of metadata was read; fixed: what was corrected in them. notes: warnings from
-    opening.
+    opening. open_level: the sensor of another level that the bands could be of, empty if none. rebuilt: how
+    `reconstruct` made it, if it did.
     """
 
     source: tuple[Path, ...]
     sensor: str
     title: str
     level: str
+    open_level: str
     bands: tuple[str, ...]
     wavelengths: tuple[float, ...]
     stored: str
@@ -99,11 +123,10 @@ class InspectedImage(Inspected):
     fixed: tuple[str, ...]
     notes: tuple[str, ...]
     picture: Path | None
+    rebuilt: Rebuilt | None = None
 
     def lines(self) -> list[str]:
         rows, columns = self.size
-        known = [date for date in self.dates if date]
-        dates = f"{len(known)}, {known[0]} to {known[-1]}" if len(known) > 1 else "".join(known) or "unknown"
         clouds = "" if self.clouds is None else f", cloudy {self.clouds:.1%}"
         folders = list(dict.fromkeys(str(path.parent) for path in self.source))
         files = (
@@ -113,14 +136,15 @@ class InspectedImage(Inspected):
         feeds = ", ".join(arrow.split(" ")[0] if _same_name(arrow) else arrow for arrow in self.feeds)
         return [
             files,
+            *([] if self.rebuilt is None else self.rebuilt.lines()),
             f"sensor     {self.sensor}: {self.title}" + (f"; level {self.level}" if self.level else ""),
             f"units      {_units(self)}",
-            f"date{'s' if len(known) > 1 else ' '}      {dates}",
+            date_line(self.dates),
             f"grid       {rows} x {columns} pixels, {self.crs or 'no CRS'}, transform "
             f"({', '.join(f'{number:.10g}' for number in self.transform)})",
             f"GSD        {f'{self.gsd:.2f} m on the ground' if self.gsd == self.gsd else 'unknown'}",
             f"valid      {self.valid:.1%}{clouds}",
-            *_few("read", self.read_from),
+            *line_per_text("read", self.read_from, NOTES_SHOWN),
             "",
             *_rows(self.table),
             "",
@@ -128,7 +152,7 @@ class InspectedImage(Inspected):
             *([f"left out   {', '.join(self.dropped)}"] if self.dropped else []),
             *([f"missing    {', '.join(self.missing)}, which the model also uses"] if self.missing else []),
             *([f"picture    {self.picture}"] if self.picture else []),
-            *_few("note", self.notes),
+            *line_per_text("note", self.notes, NOTES_SHOWN),
             *(f"suspected  {flag.kind}: {flag.text}" for flag in self.flags),
             *([] if self.flags else ["verdict    nothing suspicious"]),
         ]
@@ -144,6 +168,7 @@ def inspect(
     *,
     weights: PathLike | None = None,
     picture: PathLike | None = None,
+    announce: Replacing = unheard,
     progress: ShowProgress = silent,
     **options: Unpack[InspectionOptions],
 ) -> Inspected:
@@ -152,7 +177,7 @@ def inspect(
     For an image: sensor, level, bands, units, dates, grid, statistics per band, anything suspicious, and which of the
     model's bands it feeds. For weights: kind, size, bands, units, parameters, fingerprint. For shards: samples, their
     bands, dates, places and sizes, statistics per band, failures, fingerprint. For a map that `embed` made: weights,
-    places, values, what it is for.
+    places, values, what it is for; a reconstruction says that it is one, and by which weights.
 
     Args:
         sources: An image, a product, or a folder of single-band files; several are dates of the same place, and
@@ -179,15 +204,17 @@ def inspect(
     if target is not None:
         check_target(target, "file")
     if len(several) == 1 and are_shards(several[0]):
-        return inspect_shards(several[0], target, options["overwrite"], progress)
-    from spectralgpt.products.own_map import own_map
+        return inspect_shards(several[0], target, options["overwrite"], announce, progress)
+    from spectralgpt.products.own_map import OwnMapError
 
-    found = own_map(os.fspath(several[0])) if len(several) == 1 else None
-    if found is not None:
+    try:
+        return _opened(sources, weights, target, options, announce, progress)
+    except OwnMapError as error:
+        if error.map is None or len(several) > 1:
+            raise
         from spectralgpt.verbs._inspected_map import inspect_map
 
-        return inspect_map(found, picture)
-    return _opened(sources, weights, target, options, progress)
+        return inspect_map(error.map, picture)
 
 
 def _opened(
@@ -195,6 +222,7 @@ def _opened(
     weights: PathLike | None,
     picture: Path | None,
     options: InspectionOptions,
+    announce: Announce,
     progress: Progress,
 ) -> InspectedImage:
     from spectralgpt.checks import check
@@ -205,7 +233,8 @@ def _opened(
         mark = mark_of("inspect", sources, raster)
         if picture is not None:
             files = files_of(sources, options, (weights, options["aoi"]), raster.paths)
-            check_replacing((picture,), mark, files, overwrite=options["overwrite"], raster=raster)
+            for line in check_replacing((picture,), mark, files, overwrite=options["overwrite"], raster=raster):
+                announce(line)
         model = _model_bands(weights)
         progress("looking at the image", 1, 3)
         verdict = check(raster, trust=True)
@@ -280,7 +309,10 @@ def _image(raster: "Raster", verdict: "Verdict", model: "BandSet", picture: Path
     from spectralgpt.bands import align
     from spectralgpt.checks.level import without_level_note
     from spectralgpt.errors import BandError
+    from spectralgpt.products.own_result import own_result, reconstruction_note
 
+    result = own_result(raster.tags)
+    said = {note for path in raster.paths for note in reconstruction_note(path, result)}  # by the lines of the result
     try:
         plan = align(raster.bands, model)
         feeds, dropped, missing = (*plan.taken, *plan.merged), plan.dropped, plan.missing
@@ -292,6 +324,7 @@ def _image(raster: "Raster", verdict: "Verdict", model: "BandSet", picture: Path
         sensor=raster.sensor.name,
         title=raster.sensor.title,
         level=raster.sensor.level,
+        open_level=raster.other_level,
         bands=tuple(band.name for band in raster.bands),
         wavelengths=tuple(float(band.wavelength) for band in raster.bands),
         stored=raster.dtype.name,
@@ -312,21 +345,20 @@ def _image(raster: "Raster", verdict: "Verdict", model: "BandSet", picture: Path
         missing=missing,
         read_from=verdict.read_from,
         fixed=verdict.fixed,
-        notes=(*without_level_note(raster.warnings, verdict.flags), *verdict.notes),
+        notes=(
+            *(note for note in without_level_note(raster.warnings, verdict.flags) if note not in said),
+            *verdict.notes,
+        ),
         picture=picture,
+        rebuilt=None
+        if result is None or not result.is_reconstruction
+        else Rebuilt(result.weights, result.rules, result.hidden, result.version, result.input),
     )
 
 
 def _same_name(arrow: str) -> bool:
     model, file = arrow.split(" <- ", 1)
     return model == file
-
-
-def _few(word: str, texts: tuple[str, ...]) -> list[str]:
-    """One line per text; of many, as for a long series of dates, only the first."""
-    left = len(texts) - NOTES_SHOWN
-    more = [f"{word:<10} and {left} more like these"] if left > 0 else []
-    return [*(f"{word:<10} {each}" for each in texts[:NOTES_SHOWN]), *more]
 
 
 def _units(image: InspectedImage) -> str:

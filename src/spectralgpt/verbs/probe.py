@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal, Unpack
 from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._options import (
     Announced,
+    JudgingOptions,
     LabelledData,
     LabelledObject,
     PathLike,
-    ProbeOptions,
     ShowProgress,
     with_shared_options,
 )
@@ -112,7 +112,7 @@ def probe(
     folds: int = 5,
     announce: Announced = unheard,
     progress: ShowProgress = silent,
-    **options: Unpack[ProbeOptions],
+    **options: Unpack[JudgingOptions],
 ) -> Probed:
     """Judge a model's frozen features by labelled images, and keep the read-out.
 
@@ -142,15 +142,18 @@ def probe(
     import time
 
     from spectralgpt.report.evaluation import check_report_target
-    from spectralgpt.verbs._labels import IMAGE_TARGETS, check_apart, opened_parts
+    from spectralgpt.verbs._labels import IMAGE_TARGETS, check_apart, mark_of_labels, opened_parts
     from spectralgpt.verbs._probe_run import PROBE_FILES, findings_of, keep, probe_run
     from spectralgpt.verbs._probing import trial_of
     from spectralgpt.weights import load_model
 
     start = time.perf_counter()
     folder = None if out is None else Path(out)
+    mark = mark_of_labels("probe", (data, val, test))
     if folder is not None:
-        check_report_target(folder, PROBE_FILES)
+        for line in check_report_target(folder, PROBE_FILES, mark=mark.tags, overwrite=options["overwrite"]):
+            announce(line)
+        _check_probe(folder, options["overwrite"])
     numbers = _shots(shots)
     _check_counts(repeats, folds)
     check_apart(options["apart"])
@@ -169,8 +172,22 @@ def probe(
     run = probe_run(labels, model, method, read_out, options, progress)
     findings = findings_of(run, trial, baselines=baselines, shots=numbers)
     if folder is not None:
-        keep(folder, run, findings)
+        keep(folder, run, findings, mark, options["overwrite"])
     return _result(run, findings, folder, time.perf_counter() - start)
+
+
+def _check_probe(folder: Path, overwrite: bool) -> None:
+    """TargetError for a file of another program that has the name of a probe's description."""
+    from spectralgpt.errors import TargetError
+    from spectralgpt.features.probe_files import DESCRIPTION, is_foreign
+
+    if is_foreign(folder) and not overwrite:
+        raise TargetError(
+            f"{folder}: found another {DESCRIPTION}",
+            "a new folder, or one that `probe` wrote",
+            "Choose another folder, or replace it:",
+            ("overwrite", True),
+        )
 
 
 def _check_val(data: "LabelledSet", given: bool) -> None:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from spectralgpt.progress import silent
+from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._options import (
+    Replacing,
     SceneOptions,
     SceneSources,
     SceneTarget,
@@ -62,6 +63,7 @@ def reconstruct(
     target: SceneTarget,
     *,
     hide: str | float = 0.75,
+    announce: Replacing = unheard,
     progress: ShowProgress = silent,
     **options: Unpack[ReconstructionOptions],
 ) -> Reconstructed:
@@ -82,7 +84,7 @@ def reconstruct(
     from spectralgpt.weights import SpectralGPT
 
     start = time.perf_counter()
-    with opened_scene("reconstruct", sources, target, options, "pretraining") as scene:
+    with opened_scene("reconstruct", sources, target, options, "pretraining", announce=announce) as scene:
         assert isinstance(scene.model, SpectralGPT), "weights for pretraining are of this class"
         result = reconstruct_scene(
             scene.raster,

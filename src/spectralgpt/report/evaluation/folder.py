@@ -20,12 +20,22 @@ REPORT_METRICS = "metrics.json"
 REPORT_PAGE = "report.html"
 FORMAT = "spectralgpt report"
 VERSION = 1
+REPORT_MARK = "mark"
+"""The key of the mark of the command that wrote a report."""
 
 PARTIAL_REPORT = ".partial"
 """Ending of a file that a killed run may have left."""
 
 
-def write_report(folder: Path, page: EvaluationPage, metrics: Mapping[str, Any], beside: Collection[str] = ()) -> None:
+def write_report(
+    folder: Path,
+    page: EvaluationPage,
+    metrics: Mapping[str, Any],
+    beside: Collection[str] = (),
+    *,
+    mark: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+) -> None:
     """Write `report.html` and then `metrics.json`, each in an atomic write, into the folder, which is made if missing.
 
     `metrics.json` is one object, with null where a number is not defined. Its keys: `format` ("spectralgpt report")
@@ -34,12 +44,14 @@ def write_report(folder: Path, page: EvaluationPage, metrics: Mapping[str, Any],
     which replace the page's where they have the same name. metrics: of texts, numbers, arrays, dataclasses, paths and
     None, in lists and mappings.
 
-    beside: as for `check_report_target`, which refuses the folder here too. Raises TargetError also where the disk
-    refuses.
+    beside, mark, overwrite: as for `check_report_target`, which refuses the folder here too; the mark is written as
+    `mark`. Raises TargetError also where the disk refuses.
     """
-    check_report_target(folder, beside)
+    check_report_target(folder, beside, mark=mark, overwrite=overwrite)
     text = html_page(page)
     contents = {"format": FORMAT, "version": VERSION, **_plain(measured(page)), **_plain(metrics)}
+    if mark is not None:
+        contents[REPORT_MARK] = dict(mark)
     numbers = json.dumps(contents, indent=1, allow_nan=False) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,10 +62,15 @@ def write_report(folder: Path, page: EvaluationPage, metrics: Mapping[str, Any],
         raise TargetError(f"{folder}: cannot be written to ({error.strerror})", do=CHECK_DISK) from error
 
 
-def check_report_target(folder: Path, beside: Collection[str] = ()) -> None:
-    """TargetError unless the folder is new, is empty, or holds an earlier report, which will be replaced.
+def check_report_target(
+    folder: Path, beside: Collection[str] = (), *, mark: Mapping[str, str] | None = None, overwrite: bool = False
+) -> tuple[str, ...]:
+    """A line for each existing file that only `overwrite` lets a report replace.
 
-    beside: names in the folder that the caller writes itself, like a saved probe; they alone do not make it another's.
+    TargetError unless the folder is new, is empty, or holds an earlier report, which will be replaced. beside: names in
+    the folder that the caller writes itself, like a saved probe; they alone do not make it another's. mark: of the
+    command; an earlier report with another one or none, and files of others with our names, are replaced only with
+    `overwrite`. None: any report of ours is replaced.
     """
     new = "a new folder, an empty one, or an earlier report"
     try:
@@ -61,7 +78,7 @@ def check_report_target(folder: Path, beside: Collection[str] = ()) -> None:
             if folder.exists() or folder.is_symlink():
                 raise TargetError(f"{folder}: found a file", "a folder", "Choose another name")
             _check_parent(folder)
-            return
+            return ()
         names = sorted(each.name for each in folder.iterdir())
         if not os.access(folder, os.W_OK | os.X_OK):
             raise TargetError(f"{folder}: cannot be written to", do=CHECK_DISK)
@@ -69,12 +86,37 @@ def check_report_target(folder: Path, beside: Collection[str] = ()) -> None:
         foreign = [name for name in own if not _ours(folder / name)]
     except OSError as error:
         raise TargetError(f"{folder}: cannot be read ({error.strerror})", do=CHECK_DISK) from error
-    if foreign:
-        raise TargetError(f"{folder}: found another {' and another '.join(foreign)}", new, "Choose another folder")
+    if foreign and not overwrite:
+        choose = "Choose another folder" if mark is None else "Choose another folder, or replace it:"
+        advice = () if mark is None else (("overwrite", True),)
+        raise TargetError(f"{folder}: found another {' and another '.join(foreign)}", new, choose, *advice)
     left = {f"{name}{PARTIAL_REPORT}" for name in (REPORT_METRICS, REPORT_PAGE)}
     others = [name for name in names if name not in {*beside, *left} and not name.startswith(".")]
     if others and not own:
         raise TargetError(f"{folder}: found {first_few(others, 3)}", new, "Choose another folder")
+    lines = tuple(f"replaces {folder / name}, which is no report of spectralgpt" for name in foreign)
+    if mark is None or not own or foreign:
+        return lines
+    return _of_another_command(folder, mark, overwrite)
+
+
+def _of_another_command(folder: Path, mark: Mapping[str, str], overwrite: bool) -> tuple[str, ...]:
+    """A line where the report is replaced although another command wrote it; TargetError where it must not be."""
+    try:
+        found = json.loads((folder / REPORT_METRICS).read_bytes()).get(REPORT_MARK)
+    except FileNotFoundError:  # killed between the two files
+        return ()
+    same = [name for name in mark if not name.endswith("VERSION")]
+    if isinstance(found, dict) and all(found.get(name) == mark[name] for name in same):
+        return ()
+    if not overwrite:
+        raise TargetError(
+            f"{folder}: holds a report of another command or on other data",
+            "a new folder, or the report of the same command",
+            "To replace it:",
+            ("overwrite", True),
+        )
+    return (f"replaces the report in {folder}, which is of another command or on other data",)
 
 
 def _check_parent(folder: Path) -> None:
