@@ -8,6 +8,7 @@ from spectralgpt.checks.flags import Flag
 from spectralgpt.checks.look import look, sample_of
 from spectralgpt.checks.pixel_sample import PixelSample
 from spectralgpt.checks.shift import notes_on_dates
+from spectralgpt.checks.spoilt import notes_on_clipped
 from spectralgpt.checks.suspicions import suspicions
 from spectralgpt.checks.units import notes_on_fractions
 from spectralgpt.errors import RasterError
@@ -72,10 +73,16 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     fixed = tuple(fact for fact in stated if not any(words in fact for words in BY_CONVENTION))
     conflicts = tuple(Flag("conflict", (), conflict) for conflict in raster.conflicts)
     declared = bool(stated) and len(fixed) == len(stated)
-    flags = (*conflicts, *suspicions(sample, declared))
+    measured, fill = undeclared_fill(sample)
+    flags = (*conflicts, *fill, *suspicions(measured, declared))
     if not trust:
         refuse_flags(flags, source)
-    seen = (*notes_on_fill(sample), *(() if declared else notes_on_fractions(sample)), *notes_on_dates(sample))
+    seen = (
+        *notes_on_fill(sample),
+        *notes_on_clipped(measured),
+        *(() if declared else notes_on_fractions(sample)),
+        *notes_on_dates(sample),
+    )
     notes = tuple(f"{source}: {note}" for note in seen)
     warnings = (
         *raster.warnings,
@@ -88,7 +95,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
         read_from=raster.facts,
         fixed=fixed,
         flags=flags,
-        table=_table(sample, flags),
+        table=_table(measured, flags),
         valid=float(sample.valid.mean()),
         notes=notes,
         clouds=clouds,
@@ -107,11 +114,12 @@ def refuse_flags(flags: Sequence[Flag], source: str) -> None:
 def flags_of(pixels: Pixels, level: str, declared: bool) -> tuple[Flag, ...]:
     """What is suspected of pixels in memory. level: of the sensor. declared: whether metadata state how stored values
     become reflectance."""
-    return suspicions(sample_of(pixels, level), declared)
+    measured, fill = undeclared_fill(sample_of(pixels, level))
+    return (*fill, *suspicions(measured, declared))
 
 
 def _table(sample: PixelSample, flags: tuple[Flag, ...]) -> tuple[BandRow, ...]:
-    quantiles = undeclared_fill(sample)[0].quantiles()
+    quantiles = sample.quantiles()
     return tuple(
         BandRow(
             name=band.name,
