@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from input_check import images_of
 from rasterio.errors import NotGeoreferencedWarning
-from real_images import FAMILIES, Family
+from real_images import FAMILIES
 
 from spectralgpt.checks import check
 from spectralgpt.errors import InputError

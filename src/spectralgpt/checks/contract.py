@@ -10,7 +10,7 @@ from spectralgpt.checks.pixel_sample import PixelSample
 from spectralgpt.checks.shift import notes_on_dates
 from spectralgpt.checks.spoilt import notes_on_clipped
 from spectralgpt.checks.suspicions import suspicions
-from spectralgpt.checks.units import notes_on_fractions
+from spectralgpt.checks.units import notes_on_fractions, notes_on_white
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
@@ -69,10 +69,8 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
         raise RasterError(
             f"{source}: found no valid pixel: all are nodata, fill, NaN or masked", do="Give an image with data"
         )
-    stated = [fact for fact in raster.facts if "offset" in fact or "scale" in fact]
-    fixed = tuple(fact for fact in stated if not any(words in fact for words in BY_CONVENTION))
+    declared, fixed = stated_by_metadata(raster.facts)
     conflicts = tuple(Flag("conflict", (), conflict) for conflict in raster.conflicts)
-    declared = bool(stated) and len(fixed) == len(stated)
     measured, fill = undeclared_fill(sample)
     flags = (*conflicts, *fill, *suspicions(measured, declared))
     if not trust:
@@ -80,6 +78,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     seen = (
         *notes_on_fill(sample),
         *notes_on_clipped(measured),
+        *notes_on_white(measured, declared),
         *(() if declared else notes_on_fractions(sample)),
         *notes_on_dates(sample),
     )
@@ -100,6 +99,13 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
         notes=notes,
         clouds=clouds,
     )
+
+
+def stated_by_metadata(facts: Sequence[str]) -> tuple[bool, tuple[str, ...]]:
+    """Whether metadata state all of scale and offset; and the facts by which they do."""
+    stated = [fact for fact in facts if "offset" in fact or "scale" in fact]
+    fixed = tuple(fact for fact in stated if not any(words in fact for words in BY_CONVENTION))
+    return bool(stated) and len(fixed) == len(stated), fixed
 
 
 def refuse_flags(flags: Sequence[Flag], source: str) -> None:

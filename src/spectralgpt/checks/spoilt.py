@@ -14,7 +14,7 @@ ABSENT = 0.1
 """Share of valid pixels below which a band is as good as missing."""
 
 LAST_BEFORE_ZERO, DARK = 0.001, 0.02
-"""Reflectance: values of a band that is clipped at 0 come down to the first; there its neighbours are below the second."""
+"""Reflectance: a band that is clipped at 0 has values down to the first; its neighbours are below the second there."""
 
 
 def constant(sample: PixelSample) -> list[Flag]:
@@ -82,8 +82,8 @@ def absent(sample: PixelSample) -> list[Flag]:
         Flag(
             "absent",
             tuple(found),
-            f"found {listed(tuple(found))} valid in {max(found.values()):.1%} of the pixels or less; expected an image. "
-            "Check nodata, or choose another date",
+            f"found {listed(tuple(found))} valid in {max(found.values()):.1%} of the pixels or less; expected an "
+            "image. Check nodata, or choose another date",
         )
     ]
 
