@@ -119,8 +119,9 @@ def report(before: dict[str, Outcome], after: dict[str, Outcome]) -> str:
     ]
     for family, names in families.items():
         lines.append(f"| {family} | {len(names)} | {' | '.join(columns(before, after, names))} |")
-    lines += ["", "Refused or flagged for another reason than before:", ""]
-    return "\n".join([*lines, *worse(before, after)])
+    lines += ["", "Refused or flagged, and not or for another reason before:", "", *worse(before, after)]
+    lines += ["", "Noted, and not before (the first image of each family):", "", *noted(before, after, families)]
+    return "\n".join(lines)
 
 
 def columns(before: dict[str, Outcome], after: dict[str, Outcome], names: list[str]) -> list[str]:
@@ -135,6 +136,22 @@ def changed(before: str, after: str) -> str:
     return after if before == after else f"{before} > {after}"
 
 
+def noted(before: dict[str, Outcome], after: dict[str, Outcome], families: dict[str, list[str]]) -> list[str]:
+    lines = []
+    for family, names in families.items():
+        new = [name for name in names if after[name]["outcome"] == "noted" != before[name]["outcome"]]
+        if new:
+            lines.append(
+                f"- {family}, {len(new)} images: `{new[0].split(': ')[-1]}`: {short(after[new[0]]['said'][-1])}"
+            )
+    return lines
+
+
+def short(said: str) -> str:
+    """A message without the path that it begins with."""
+    return said.replace("\n", " ").split(": ", 1)[-1][:250]
+
+
 def worse(before: dict[str, Outcome], after: dict[str, Outcome]) -> list[str]:
     """A line per file that is refused or flagged and was not, or is flagged of another kind."""
     lines = []
@@ -142,8 +159,7 @@ def worse(before: dict[str, Outcome], after: dict[str, Outcome]) -> list[str]:
         was = before[name]
         if now["outcome"] == "refused" != was["outcome"] or set(now["kinds"]) - set(was["kinds"]):
             what = ", ".join(now["kinds"]) or "refused"
-            said = now["said"][-1].replace("\n", " ").split(": ", 1)[-1][:200]
-            lines.append(f"- `{name}`, {was['outcome']} before: {what}: {said}")
+            lines.append(f"- `{name}`, {was['outcome']} before: {what}: {short(now['said'][-1])}")
     return lines
 
 

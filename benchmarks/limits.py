@@ -1,7 +1,8 @@
 """Limits of the input check, each set on all data sets but one and judged on that one.
 
-A limit is the most sensitive of its candidates that flags at most 2 in 1000 right images of the other data sets. The
-order of bands is judged by typical spectra that were computed without the data set, too (benchmarks/level.py).
+A limit is one step less sensitive than the first of its candidates that flags at most 2 in 1000 right images of the
+other data sets. The order of bands is judged by typical spectra that were computed without the data set, too
+(benchmarks/level.py).
 """
 
 import importlib
@@ -14,6 +15,7 @@ from typing import Any
 
 import level
 import numpy as np
+from jaxtyping import Float
 from typical_reflectance import TABLES
 
 from spectralgpt.bands import sensor
@@ -36,6 +38,9 @@ Found = dict[str, tuple[bool, ...]]
 """Per limit, whether an image is flagged with each of its candidates."""
 
 
+Quantiles = Float[np.ndarray, "quantile band"]
+
+
 @dataclass(frozen=True)
 class Limit:
     """A limit of the check.
@@ -48,14 +53,18 @@ class Limit:
     constant: str
     candidates: tuple[float, ...]
     faults: tuple[str, ...]
-    judge: Callable[[PixelSample, bool], bool]
+    judge: Callable[[PixelSample, Quantiles, bool], bool]
     others: tuple[tuple[str, float], ...] = ()
 
-    def found(self, sample: PixelSample, declared: bool) -> tuple[bool, ...]:
-        flagged = []
+    def found(self, sample: PixelSample, quantiles: Quantiles, declared: bool) -> tuple[bool, ...]:
+        flagged: list[bool] = []
         for candidate in self.candidates:
+            # what a more sensitive one does not find, this one does not either
+            if flagged and not flagged[-1]:
+                flagged.append(False)
+                continue
             with changed({self.constant: candidate} | dict(self.others)):
-                flagged.append(self.judge(sample, declared))
+                flagged.append(self.judge(sample, quantiles, declared))
         return tuple(flagged)
 
 
@@ -71,39 +80,31 @@ def changed(values: dict[str, Any]) -> Iterator[None]:
         yield
 
 
-def odd_units(sample: PixelSample, declared: bool) -> bool:
-    return bool(suspected_units(sample, sample.quantiles(), declared))
-
-
-def odd_order(sample: PixelSample, declared: bool) -> bool:
-    quantiles = sample.quantiles()
+def odd_order(sample: PixelSample, quantiles: Quantiles, declared: bool) -> bool:
     if suspected_level(sample, quantiles) and sample.other:
         sample = replace(sample, level=sample.other[0])
     return bool(suspected_order(sample, quantiles))
 
 
-def odd_offset(sample: PixelSample, declared: bool) -> bool:
+def odd_units(sample: PixelSample, quantiles: Quantiles, declared: bool) -> bool:
+    return bool(suspected_units(sample, quantiles, declared))
+
+
+def odd_offset(sample: PixelSample, quantiles: Quantiles, declared: bool) -> bool:
     return bool(suspected_offset(sample, declared))
 
 
-NEVER = 1e9
+def odd_places(sample: PixelSample, quantiles: Quantiles, declared: bool) -> bool:
+    return bool(shifted(sample))
+
+
+BRIGHT = ("times 10", "stretched to 16 bits")
+DARK = ("a tenth", "percent", "times 1000", "0 to 255")  # floats above 2 are read with the scale 1e-4
 EXCHANGED = ("two bands exchanged", "reversed")
 SHIFTS = ("a band 2 pixels off", "a band 6 pixels off")
 LIMITS = {
-    "too bright": Limit(
-        "units.SUSPECTED_UP",
-        (2.0, 2.5, 3.2, 4.0, 5.0, 6.3, 8.0),
-        ("percent", "times 10", "times 1000", "0 to 255", "stretched to 16 bits"),
-        odd_units,
-        (("units.SUSPECTED_DOWN", NEVER),),
-    ),
-    "too dark": Limit(
-        "units.SUSPECTED_DOWN",
-        (1.25, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0),
-        ("a tenth",),
-        odd_units,
-        (("units.SUSPECTED_UP", NEVER),),
-    ),
+    "too bright": Limit("units.SUSPECTED_UP", (2.0, 2.5, 3.2, 4.0, 5.0, 6.3, 8.0), BRIGHT, odd_units),
+    "too dark": Limit("units.SUSPECTED_DOWN", (1.25, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0), DARK, odd_units),
     "1000 left in": Limit(
         "offset.EDGE",
         (0.16, 0.08, 0.04, 0.02, 0.01, 0.005),
@@ -119,22 +120,18 @@ LIMITS = {
         (("offset.EDGE", -1.0),),
     ),
     "wrapped": Limit(
-        "offset.WRAPPED_PIXELS", (1, 3, 10, 30), ("wrapped below zero",), lambda s, d: bool(wrapped(s)[1])
+        "offset.WRAPPED_PIXELS", (1, 2, 3, 5, 10, 20), ("wrapped below zero",), lambda s, q, d: bool(wrapped(s)[1])
     ),
     "fill": Limit(
         "fill.FILL_SHARE",
         (0.00125, 0.0025, 0.005, 0.01, 0.02),
         ("undeclared fill",),
-        lambda s, d: bool(undeclared_fill(s)[1]),
+        lambda s, q, d: bool(undeclared_fill(s)[1]),
     ),
-    "order": Limit("order.GAIN", (4.0, 5.0, 6.3, 8.0, 10.0, 12.5, 16.0), EXCHANGED, odd_order, (("order.ODD", NEVER),)),
-    "odd spectra": Limit(
-        "order.ODD", (3.2, 4.0, 5.0, 6.3, 8.0, 10.0, 12.5), EXCHANGED, odd_order, (("order.GAIN", NEVER),)
-    ),
-    "shift: pixels": Limit(
-        "shift.MISPLACED_ACROSS", (1.5, 2.0, 3.0, 4.0, 5.0, 6.0), SHIFTS, lambda s, d: bool(shifted(s))
-    ),
-    "shift: clearness": Limit("shift.CLEAR", (6.0, 7.5, 9.0, 11.0, 14.0), SHIFTS, lambda s, d: bool(shifted(s))),
+    "order": Limit("order.GAIN", (4.0, 5.0, 6.3, 8.0, 10.0, 12.5, 16.0), EXCHANGED, odd_order),
+    "spectra like none": Limit("order.ODD", (3.2, 4.0, 5.0, 6.3, 8.0, 10.0, 12.5), EXCHANGED, odd_order),
+    "shift, pixels": Limit("shift.MISPLACED_ACROSS", (1.5, 2.0, 3.0, 4.0, 5.0, 6.0), SHIFTS, odd_places),
+    "shift, clearness": Limit("shift.CLEAR", (6.0, 7.5, 9.0, 11.0, 14.0), SHIFTS, odd_places),
 }
 
 
@@ -177,11 +174,12 @@ class LeftOut:
         with_fill, _ = look(raster)
         declared, _ = stated_by_metadata(raster.facts)
         sample = undeclared_fill(with_fill)[0]
+        quantiles = sample.quantiles()
         found: Found = {}
         with changed({"order.typical": self.typical_without(data_set)}):
             for name, limit in LIMITS.items():
                 if not fault or fault in limit.faults:
-                    found[name] = limit.found(with_fill if name == "fill" else sample, declared)
+                    found[name] = limit.found(with_fill if name == "fill" else sample, quantiles, declared)
         return Judged(data_set, fault, found)
 
 
@@ -207,7 +205,7 @@ def judged_by_others(judged: list[Judged]) -> dict[str, Any]:
             right = [
                 found for (of, fault), founds in flagged.items() if of != data_set and not fault for found in founds
             ]
-            chosen = first_allowed(np.array(right))
+            chosen = with_margin(np.array(right))
             here, faulty = flagged[data_set, False], flagged[data_set, True]
             of_sets[data_set] = {
                 "limit": limit.candidates[chosen],
@@ -218,10 +216,10 @@ def judged_by_others(judged: list[Judged]) -> dict[str, Any]:
     return result
 
 
-def first_allowed(flagged: np.ndarray) -> int:
-    """The first candidate (column) that flags few enough images (rows); the last one if none does."""
+def with_margin(flagged: np.ndarray) -> int:
+    """The candidate (column) after the first that flags few enough images (rows), as a margin."""
     allowed = np.flatnonzero(flagged.mean(axis=0) <= FALSE_ALARMS)
-    return int(allowed[0]) if allowed.size else flagged.shape[1] - 1
+    return min(int(allowed[0]) + 1 if allowed.size else flagged.shape[1], flagged.shape[1] - 1)
 
 
 def summary(result: dict[str, Any]) -> str:
