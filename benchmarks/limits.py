@@ -135,6 +135,15 @@ LIMITS = {
 }
 
 
+SAME_SET = {
+    "scenes_l1c": "L1C scenes",
+    "pairs_l1c_offset": "TerraMesh L1C",
+    "clouds_landsat7": "cloud shadow chip",
+    "landsat_c1": "landsat_c1",
+}
+"""Data sets of images that typical spectra were not computed from, where it is not the first word of the family."""
+
+
 @dataclass(frozen=True)
 class Judged:
     """What is found in an image of a data set. fault: the one that was made in it, empty in a right one."""
@@ -158,7 +167,7 @@ class LeftOut:
 
     def data_set(self, path: Path, family: str) -> str:
         """The one of an image; for those that typical spectra were not computed from, the first word of its family."""
-        return self.of_image.get(path, family.split("_")[0])
+        return self.of_image.get(path) or SAME_SET.get(family, family.split("_")[0])
 
     def typical_without(self, data_set: str) -> Callable[[str], Typical]:
         tables = {sensor(choice).level: table for table, (choice, _) in TABLES.items()}
@@ -225,7 +234,7 @@ def with_margin(flagged: np.ndarray) -> int:
 def summary(result: dict[str, Any]) -> str:
     """A table with a row per limit."""
     rows = [
-        "| limit | used | set without one data set | false alarms | misses | by name |",
+        "| limit | used | set by the others | false alarms | misses | false alarms in |",
         "|---|---|---|---|---|---|",
     ]
     for name, each in result.items():
@@ -242,11 +251,16 @@ def summary(result: dict[str, Any]) -> str:
 
 
 def by_data_set(result: dict[str, Any]) -> str:
-    """A table with a row per data set: false alarms of its right images / misses of the faults made in it."""
+    """A table with a row per data set: false alarms of its right images / misses of the faults made in it; empty where
+    there are neither."""
     names = list(next(iter(result.values()))["data_sets"])
     rows = [f"| data set | images | {' | '.join(result)} |", "|---|---|" + "---|" * len(result)]
     for data_set in names:
         each = [one["data_sets"][data_set] for one in result.values()]
-        cells = [f"{one['false_alarms'][0]} / {one['misses'][0]} of {one['misses'][1]}" for one in each]
+        cells = [cell(*one["false_alarms"], *one["misses"]) for one in each]
         rows.append(f"| {data_set} | {each[0]['false_alarms'][1]} | {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def cell(flagged: int, images: int, missed: int, made: int) -> str:
+    return f"{flagged} / {missed} of {made}" if flagged or missed else ""

@@ -13,7 +13,7 @@ SATURATED, PILED, FEWEST_LEVELS = 0.01, 3.0, 64
 ABSENT = 0.1
 """Share of valid pixels below which a band is as good as missing."""
 
-LAST_BEFORE_ZERO, DARK = 0.001, 0.02
+LAST_BEFORE_ZERO, DARK_NEIGHBOUR = 0.001, 0.02
 """Reflectance: a band that is clipped at 0 has values down to the first; its neighbours are below the second there."""
 
 
@@ -98,7 +98,7 @@ def clipped_at_zero(sample: PixelSample) -> list[str]:
             continue
         missing = np.isnan(sample.values[:, band])
         beside = [np.nanmedian(each) for each in _nearest(sample, int(band), missing) if not np.isnan(each).all()]
-        if len(beside) == 2 and max(beside) < DARK:
+        if len(beside) == 2 and max(beside) < DARK_NEIGHBOUR:
             names.append(sample.names[band])
     return names
 
