@@ -1,6 +1,7 @@
 """The input check on real images: false alarms on right ones, and misses on faults made in them.
 
 DATA is a folder as benchmarks/real_images.py describes it. A fault is written to a file and opened as a user would.
+Limits are also set on all data sets but one, and judged on that one (benchmarks/limits.py).
 
     python benchmarks/input_check.py DATA --json docs/results/input_check.json
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from limits import Judged, LeftOut, by_data_set, judged_by_others, refused, summary
 from rasterio.errors import NotGeoreferencedWarning
 from real_images import FAMILIES, LEFT_OUT, Family, cloudy, written_spectrometer, written_with_offset
 
@@ -24,6 +26,7 @@ from spectralgpt.checks import check
 from spectralgpt.errors import InputError
 from spectralgpt.products import open_raster
 from spectralgpt.raster import Raster
+from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.window import Window
 
 FAULTY_PER_FAMILY, SIDE, MOST_BANDS = 8, 256, 20
@@ -97,20 +100,24 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    data = given.data.resolve()
     right, faults = {}, {}
+    left_out, judged = LeftOut(data), list[Judged]()
     with tempfile.TemporaryDirectory() as folder:
         for family in FAMILIES:
             started = time.perf_counter()
-            right[family.name], faults[family.name] = of_family(family, given.data.resolve(), Path(folder))
+            right[family.name], faults[family.name] = of_family(family, data, Path(folder), left_out, judged)
             print(family.name, right[family.name], f"{time.perf_counter() - started:.0f} s", flush=True)
-    result = {"right": right, "faults": summed(faults), "faults_by_family": faults}
-    print(table(result["faults"]))
+    by_others = judged_by_others(judged)
+    result = {"right": right, "faults": summed(faults), "faults_by_family": faults, "limits": by_others}
+    print(table(result["faults"]), summary(by_others), by_data_set(by_others), sep="\n\n")
     if given.json:
         given.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def of_family(family: Family, data: Path, folder: Path) -> tuple[dict, dict]:
-    """Counts of flags on its right images, and of faults made and found in some of them."""
+def of_family(family: Family, data: Path, folder: Path, left_out: LeftOut, judged: list[Judged]) -> tuple[dict, dict]:
+    """Counts of flags on its right images, and of faults made and found in some of them; what limits find in both is
+    added to `judged`."""
     flags: Counter[str] = Counter()
     images, refused, sensor = 0, 0, ""
     opened = []
@@ -119,6 +126,7 @@ def of_family(family: Family, data: Path, folder: Path) -> tuple[dict, dict]:
             with open_raster(path, bands=bands) as raster:
                 images, sensor = images + 1, raster.sensor.name
                 kinds = [flag.kind for flag in check(raster, trust=True).flags]
+                judged.append(left_out.judged(raster, left_out.data_set(path, family.name)))
         except InputError:
             continue
         flags.update(kinds)
@@ -127,7 +135,7 @@ def of_family(family: Family, data: Path, folder: Path) -> tuple[dict, dict]:
     found: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for path, bands in opened[:: -(-len(opened) // FAULTY_PER_FAMILY)] if opened else []:
         with open_raster(path, bands=bands) as raster:
-            count_faults(raster, folder, found)
+            judged += count_faults(raster, folder, found, left_out, left_out.data_set(path, family.name))
     return {"sensor": sensor, "images": images, "refused": refused, "flags": dict(flags)}, dict(found)
 
 
@@ -138,8 +146,10 @@ def images_of(family: Family, data: Path, folder: Path) -> Iterator[tuple[Path, 
         yield (written_with_offset(path, folder) if family.offset else path), bands or None
 
 
-def count_faults(raster: Raster, folder: Path, found: dict[str, list[int]]) -> None:
-    """Add [made, found, with a flag of another kind] per fault to `found`."""
+def count_faults(
+    raster: Raster, folder: Path, found: dict[str, list[int]], left_out: LeftOut, data_set: str
+) -> Iterator[Judged]:
+    """Add [made, found, with a flag of another kind] per fault to `found`; what limits find in each fault."""
     rows, columns = raster.grid.shape
     height, width = min(SIDE, rows), min(SIDE, columns)
     window = Window((rows - height) // 2, (columns - width) // 2, height, width)
@@ -159,15 +169,23 @@ def count_faults(raster: Raster, folder: Path, found: dict[str, list[int]]) -> N
         if name == "1000 left in" and raster.sensor.name not in SENTINEL2:  # no other sensor adds it
             continue
         made = make(reflectance[usable], fine[found[name][0] % len(fine)])
-        flags = flags_of(made, f"{raster.sensor.name}:{names}", pixels.grid, folder / "faulty.tif")
+        path, how = folder / "faulty.tif", f"{raster.sensor.name}:{names}"
+        write(made, pixels.grid, path)
+        try:
+            with open_raster(path, bands=how) as faulty:
+                flags = [flag.kind for flag in check(faulty, trust=True).flags]
+                yield left_out.judged(faulty, data_set, name)
+        except InputError:
+            flags = ["units"]
+            yield refused(data_set, name)
         count = found[name]
         count[0] += 1
         count[1] += any(kind in kinds for kind in flags)
         count[2] += any(kind not in kinds for kind in flags)
 
 
-def flags_of(made: Made, bands: str, grid, path: Path) -> list[str]:
-    """Kinds of flags of a file with these values; `units` where it is refused when opened."""
+def write(made: Made, grid: Grid, path: Path) -> None:
+    """Write a file with these values."""
     count, height, width = made.values.shape
     dtype = made.values.dtype.name
     nodata = 0 if dtype == "uint16" else np.nan if dtype == "float32" else None
@@ -176,11 +194,6 @@ def flags_of(made: Made, bands: str, grid, path: Path) -> list[str]:
         file.write(made.values)
         if made.scale is not None:
             file.scales, file.offsets = [made.scale] * count, [made.offset] * count
-    try:
-        with open_raster(path, bands=bands) as raster:
-            return [flag.kind for flag in check(raster, trust=True).flags]
-    except InputError:
-        return ["units"]
 
 
 def summed(faults: dict[str, dict[str, list[int]]]) -> dict[str, list[int]]:

@@ -9,8 +9,9 @@ from spectralgpt.checks.level import without_level_note
 from spectralgpt.checks.look import look, sample_of
 from spectralgpt.checks.pixel_sample import PixelSample
 from spectralgpt.checks.shift import notes_on_dates
+from spectralgpt.checks.spoilt import notes_on_clipped
 from spectralgpt.checks.suspicions import suspicions
-from spectralgpt.checks.units import notes_on_fractions
+from spectralgpt.checks.units import notes_on_fractions, notes_on_white
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
@@ -73,16 +74,21 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
         raise RasterError(
             f"{source}: found no valid pixel: all are nodata, fill, NaN or masked", do="Give an image with data"
         )
-    stated = [fact for fact in raster.facts if "offset" in fact or "scale" in fact]
-    fixed = tuple(fact for fact in stated if not any(words in fact for words in BY_CONVENTION))
+    declared, fixed = stated_by_metadata(raster.facts)
     conflicts = tuple(Flag("conflict", (), conflict) for conflict in raster.conflicts)
-    declared = bool(stated) and len(fixed) == len(stated)
-    flags = (*conflicts, *suspicions(sample, declared))
+    measured, fill = undeclared_fill(sample)
+    flags = (*conflicts, *fill, *suspicions(measured, declared))
     if not trust:
         refuse_flags(flags, source)
     # numbers in another unit have fractions for another reason
     whole = declared or any(flag.kind == "units" for flag in flags)
-    seen = (*notes_on_fill(sample), *(() if whole else notes_on_fractions(sample)), *notes_on_dates(sample))
+    seen = (
+        *notes_on_fill(sample),
+        *notes_on_clipped(measured),
+        *notes_on_white(measured, declared),
+        *(() if whole else notes_on_fractions(sample)),
+        *notes_on_dates(sample),
+    )
     notes = tuple(f"{source}: {note}" for note in seen)
     warnings = (
         *without_level_note(raster.warnings, flags),
@@ -95,11 +101,18 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
         read_from=raster.facts,
         fixed=fixed,
         flags=flags,
-        table=_table(sample, flags),
+        table=_table(measured, flags),
         valid=float(sample.valid.mean()),
         notes=notes,
         clouds=clouds,
     )
+
+
+def stated_by_metadata(facts: Sequence[str]) -> tuple[bool, tuple[str, ...]]:
+    """Whether metadata state all of scale and offset; and the facts by which they do."""
+    stated = [fact for fact in facts if "offset" in fact or "scale" in fact]
+    fixed = tuple(fact for fact in stated if not any(words in fact for words in BY_CONVENTION))
+    return bool(stated) and len(fixed) == len(stated), fixed
 
 
 def refuse_flags(flags: Sequence[Flag], source: str) -> None:
@@ -114,11 +127,12 @@ def refuse_flags(flags: Sequence[Flag], source: str) -> None:
 def flags_of(pixels: Pixels, level: str, declared: bool) -> tuple[Flag, ...]:
     """What is suspected of pixels in memory. level: of the sensor. declared: whether metadata state how stored values
     become reflectance."""
-    return suspicions(sample_of(pixels, level), declared)
+    measured, fill = undeclared_fill(sample_of(pixels, level))
+    return (*fill, *suspicions(measured, declared))
 
 
 def _table(sample: PixelSample, flags: tuple[Flag, ...]) -> tuple[BandRow, ...]:
-    quantiles = undeclared_fill(sample)[0].quantiles()
+    quantiles = sample.quantiles()
     return tuple(
         BandRow(
             name=band.name,

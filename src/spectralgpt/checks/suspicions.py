@@ -7,7 +7,6 @@ the images that it was set on). A rule without enough data is silent.
 from dataclasses import replace
 
 from spectralgpt.checks.copies import duplicates
-from spectralgpt.checks.fill import undeclared_fill
 from spectralgpt.checks.flags import Flag
 from spectralgpt.checks.level import other_level, suspected_level
 from spectralgpt.checks.offset import suspected_offset, wrapped
@@ -19,8 +18,8 @@ from spectralgpt.checks.units import suspected_units
 
 
 def suspicions(sample: PixelSample, declared: bool) -> tuple[Flag, ...]:
-    """All flags of a sample, at most one per kind and cause. declared: whether metadata state scale and offset."""
-    sample, fill = undeclared_fill(sample)
+    """All flags of a sample without fill, at most one per kind and cause. declared: whether metadata state scale and
+    offset."""
     sample, below_zero = wrapped(sample)
     quantiles = sample.quantiles()
     found = [*suspected_units(sample, quantiles, declared), *suspected_offset(sample, declared)]
@@ -31,4 +30,4 @@ def suspicions(sample: PixelSample, declared: bool) -> tuple[Flag, ...]:
         seen_as = replace(sample, level=other[0]) if found and other else sample
         found += suspected_order(seen_as, quantiles)
     spoilt = [*constant(sample), *duplicates(sample), *saturated(sample), *absent(sample)]
-    return (*fill, *below_zero, *found, *shifted(sample), *spoilt)
+    return (*below_zero, *found, *shifted(sample), *spoilt)

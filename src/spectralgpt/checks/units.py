@@ -10,6 +10,7 @@ from spectralgpt.checks.flags import Flag, FlagKind
 from spectralgpt.checks.pixel_sample import PixelSample
 from spectralgpt.checks.remedy import remedy
 from spectralgpt.checks.typical import typical
+from spectralgpt.errors import argument
 
 TIMES_UP, TIMES_DOWN = 20, 200
 """How many times brighter or darker than usual an image with a declared scale may be; clean water is 40 times darker,
@@ -41,6 +42,10 @@ LIKELY = {
 }
 """What numbers may be, and by how many times they are then larger than reflectance."""
 
+WHITE, WHITE_REFLECTANCE, NEAR_INFRARED = 1.4, (0.5, 1.4), (750.0, 900.0)
+"""How many times brighter one band of clouds or snow is than another at most; their 98 % quantiles; nm: land is several
+times brighter there than in the visible, beyond snow is dark."""
+
 MEAN_ABOVE, FRACTION = 2.0, 0.01
 """Stored numbers above the first that differ by over the second from whole ones are means or medians of others."""
 
@@ -57,26 +62,70 @@ def suspected_units(sample: PixelSample, quantiles: Float[np.ndarray, "quantile 
     """A flag when the 98 % quantiles are far from usual: `units`, which is refused, or `scale`, which is not.
 
     declared: whether metadata state scale and offset; then there is no `scale`, and `units` only by the median over
-    bands beyond TIMES_UP or TIMES_DOWN.
+    bands beyond TIMES_UP or TIMES_DOWN. Clouds and snow are no `scale`.
     """
+    far = _how_far(sample, quantiles, declared)
+    if far is None or _white(sample, quantiles, far):
+        return []
+    if far.found <= 0:
+        direction, advice = "not above 0", _advice_below_zero(sample)
+    else:
+        advice = _advice(sample, far.times, declared)
+        direction = f"{far.times:.3g} times too bright" if far.times > 1 else f"{1 / far.times:.3g} times too dark"
+    return [
+        Flag(
+            far.kind,
+            (),
+            f"found values with a 98 % quantile of typically {far.found:.3g}, {direction}; "
+            f"expected reflectance, about {far.expected:.2g}. {advice}",
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class FarOff:
+    """How far values are from usual. times: too bright, the median over bands. found, expected: 98 % quantiles."""
+
+    kind: FlagKind
+    times: float
+    found: float
+    expected: float
+
+
+def _how_far(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"], declared: bool) -> FarOff | None:
+    """None where values are as usual, or no band says anything."""
     expected = typical(sample.level).expected(sample.bands)
     # the cirrus band is dark or cloudy whatever the units are
     known = np.isfinite(quantiles[2]) & (expected > TOO_DARK)
     if not known.any():
-        return []
+        return None
     times = np.maximum(quantiles[2, known], 1e-9) / expected[known]
     middle = math.exp(float(np.median(np.log(times))))
     kind = _declared(middle) if declared else _by_convention(middle, times)
     if kind is None:
+        return None
+    return FarOff(kind, middle, float(np.median(quantiles[2, known])), float(np.median(expected[known])))
+
+
+def _white(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"], far: FarOff) -> bool:
+    """Whether what is too bright is white, and not brighter than clouds and snow."""
+    (start, end), (least, most) = NEAR_INFRARED, WHITE_REFLECTANCE
+    lengths = [band.wavelength for band in sample.bands]
+    seen = [float(value) for value, length in zip(quantiles[2], lengths, strict=True) if length < end]
+    if far.kind != "scale" or far.times < 1 or len(seen) < 3 or not any(start < each < end for each in lengths):
+        return False
+    return min(seen) >= least and max(seen) <= min(most, WHITE * min(seen))
+
+
+def notes_on_white(sample: PixelSample, declared: bool) -> list[str]:
+    """A note on clouds and snow that are as bright as wrong units are."""
+    quantiles = sample.quantiles()
+    far = _how_far(sample, quantiles, declared)
+    if far is None or not _white(sample, quantiles, far):
         return []
-    direction = f"{middle:.3g} times too bright" if middle > 1 else f"{1 / middle:.3g} times too dark"
     return [
-        Flag(
-            kind,
-            (),
-            f"found values with a 98 % quantile of typically {np.median(quantiles[2, known]):.3g}, {direction}; "
-            f"expected reflectance, about {np.median(expected[known]):.2g}. {_advice(sample, middle, declared)}",
-        )
+        f"white places with a 98 % quantile of {far.found:.2g}, {far.times:.2g} times the usual: clouds or snow; if "
+        "the image has none, check the units"
     ]
 
 
@@ -100,6 +149,14 @@ def likeliest(scale: float, times: float) -> Likeliest:
     others = {name: each for name, each in LIKELY.items() if abs(math.log(each * scale)) > 0.1}
     name = min(others, key=lambda each: abs(math.log(others[each] / factor)))
     return Likeliest(name, 1 / others[name])
+
+
+def _advice_below_zero(sample: PixelSample) -> str:
+    stored = sample.stored()[:, sample.reflective]
+    values = np.unique(stored[~np.isnan(stored)].round(6))
+    if len(values) > 1:
+        return "Check nodata, scale and offset"
+    return f"All are {values[0]:.6g} as stored; if that means no data, give {argument('nodata', f'{values[0]:.6g}')}"
 
 
 def _advice(sample: PixelSample, times: float, declared: bool) -> str:
