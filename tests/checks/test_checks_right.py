@@ -6,6 +6,7 @@ from made_rasters import write
 
 from spectralgpt.bands import sensor
 from spectralgpt.checks import check
+from spectralgpt.checks.shift import grown
 from spectralgpt.checks.spoilt import clipped_at_zero, notes_on_clipped
 from spectralgpt.checks.units import notes_on_white
 from spectralgpt.errors import RasterError
@@ -112,3 +113,31 @@ def test_nothing_but_one_value_below_zero(tmp_path, dtype, value):
         open_raster(path, bands="s2-l2a", nodata=f"{value:g}") as raster,
     ):
         check(raster)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "share"), [("int16", -1, 0.996), ("float32", -1.0, 0.95), ("int32", -7, 0.93)]
+)
+def test_hardly_anything_but_fill_is_refused(tmp_path, dtype, value, share):
+    stored = (usual(of=SURFACE) * (1 if dtype == "float32" else 1e4)).astype(dtype)
+    stored[:, : int(share * stored.shape[1])] = value
+    path = write(tmp_path / "a.tif", stored.reshape(-1, 64, 64), names=SURFACE.names)
+    with open_raster(path, bands="s2-l2a") as raster:
+        with pytest.raises(RasterError, match="in all bands of 9") as error:
+            check(raster)
+        assert f"nodata='{value:g}'" in str(error.value)
+        assert check(raster, trust=True).flags
+    with open_raster(path, bands="s2-l2a", nodata=f"{value:g}") as raster:
+        check(raster)
+
+
+@pytest.mark.parametrize("at", [(40, 40), (5, 90), (0, 0)])
+def test_what_is_near_clouds_shows_no_shift(at):
+    cloud = np.zeros((100, 100), bool)
+    cloud[at] = True
+    rows, columns = np.nonzero(grown(cloud, 3))
+    assert rows.min() == max(0, at[0] - 3)
+    assert rows.max() == at[0] + 3
+    assert columns.min() == max(0, at[1] - 3)
+    assert columns.max() == at[1] + 3
+    assert grown(cloud, 3).shape == cloud.shape

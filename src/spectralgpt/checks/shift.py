@@ -31,8 +31,9 @@ LEAST_SIDE, FEWEST_VALID = 32, 0.5
 COARSE, MOST_BANDS = 3.0, 16
 """Bands with pixels the first times the finest are left out, and of very many bands only so many are compared."""
 
-CLOUD = 0.2
-"""Reflectance in every visible band above which a pixel may be cloud, which each band sees elsewhere."""
+CLOUD, CLOUD_EDGE = 0.2, 4
+"""Reflectance in every visible band above which a pixel may be cloud, which each band sees elsewhere; pixels around it
+that may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def shifted(sample: PixelSample) -> list[Flag]:
             "shift",
             names,
             f"found {listed(names)} not on the pixels of the other bands ({first_few(pairs, 3)}); expected one place. "
-            "Make the bands again from the product, all on one grid",
+            "Make the bands again from the product, all on one grid; clouds alone look so, too",
         )
     ]
 
@@ -155,7 +156,15 @@ class _Edges:
 def _usable(window: np.ndarray, band: int, visible: list[int]) -> np.ndarray:
     """Where a band is valid and no cloud."""
     valid: np.ndarray = ~np.isnan(window[band])
-    return valid & ~(window[visible] > CLOUD).all(axis=0) if visible else valid
+    return valid & ~grown((window[visible] > CLOUD).all(axis=0), CLOUD_EDGE) if visible else valid
+
+
+def grown(places: np.ndarray, by: int) -> np.ndarray:
+    """Places, and those up to so many rows and columns away."""
+    for axis in (0, 1):
+        padded = np.pad(places, [(by, by) if each == axis else (0, 0) for each in (0, 1)])
+        places = np.lib.stride_tricks.sliding_window_view(padded, 2 * by + 1, axis).any(axis=-1)
+    return places
 
 
 def _spectrum(image: np.ndarray, usable: np.ndarray) -> Complex[np.ndarray, "frequency half"] | None:
