@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Complex, Float
+from jaxtyping import Bool, Complex, Float
 
 from spectralgpt.checks.flags import Flag, listed
 from spectralgpt.checks.offset import CIRRUS_BAND, VISIBLE
@@ -159,12 +159,12 @@ def _usable(window: np.ndarray, band: int, visible: list[int]) -> np.ndarray:
     return valid & ~grown((window[visible] > CLOUD).all(axis=0), CLOUD_EDGE) if visible else valid
 
 
-def grown(places: np.ndarray, by: int) -> np.ndarray:
+def grown(places: Bool[np.ndarray, "row column"], by: int) -> Bool[np.ndarray, "row column"]:
     """Places, and those up to so many rows and columns away."""
-    for axis in (0, 1):
-        padded = np.pad(places, [(by, by) if each == axis else (0, 0) for each in (0, 1)])
-        places = np.lib.stride_tricks.sliding_window_view(padded, 2 * by + 1, axis).any(axis=-1)
-    return places
+    padded = np.pad(places, by)
+    side = 2 * by + 1
+    rows = np.lib.stride_tricks.sliding_window_view(padded, side, 0).any(axis=-1)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(rows, side, 1).any(axis=-1))
 
 
 def _spectrum(image: np.ndarray, usable: np.ndarray) -> Complex[np.ndarray, "frequency half"] | None:
