@@ -156,7 +156,8 @@ class _Edges:
 def _usable(window: np.ndarray, band: int, visible: list[int]) -> np.ndarray:
     """Where a band is valid and no cloud."""
     valid: np.ndarray = ~np.isnan(window[band])
-    return valid & ~grown((window[visible] > CLOUD).all(axis=0), CLOUD_EDGE) if visible else valid
+    cloudy = np.asarray((window[visible] > CLOUD).all(axis=0))
+    return valid & ~grown(cloudy, CLOUD_EDGE) if visible else valid
 
 
 def grown(places: Bool[np.ndarray, "row column"], by: int) -> Bool[np.ndarray, "row column"]:
