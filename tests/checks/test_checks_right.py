@@ -90,9 +90,10 @@ def test_clouds_and_snow_are_noted(of, brightness):
     values = np.repeat(white(SURFACE, brightness)[:1], len(bands), axis=0)
     values = (values * np.linspace(1, 1.07, len(bands))[:, None]).astype(np.float32)
     assert "scale" not in kinds(values, of=of, bands=bands)
-    (note,) = notes_on_white(sampled(values, of=of, bands=bands), False)
+    sample = sampled(values, of=of, bands=bands)
+    (note,) = notes_on_white(sample, sample.quantiles(), False)
     assert "clouds or snow" in note
-    assert notes_on_white(sampled(values, of=of, bands=bands), True) == [], "a declared scale is not doubted"
+    assert notes_on_white(sample, sample.quantiles(), True) == [], "a declared scale is not doubted"
 
 
 @pytest.mark.parametrize("change", [lambda v: 6.5 * v, lambda v: 10 * v / 1.1, lambda v: white(SURFACE, 1.6)])

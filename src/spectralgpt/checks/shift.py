@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool, Complex, Float
+from jaxtyping import Bool, Complex, Float, Float32
 
 from spectralgpt.checks.flags import Flag, listed
 from spectralgpt.checks.offset import CIRRUS_BAND, VISIBLE
@@ -131,10 +131,7 @@ class _Edges:
         windows = [window for window in sample.windows if min(window.shape[2:]) >= LEAST_SIDE]
         visible = [band for band in _compared(sample) if sample.bands[band].wavelength < VISIBLE]
         self.shapes = [(window.shape[2], window.shape[3]) for window in windows]
-        self.spectra = [
-            [_spectrum(window[date, band], _usable(window[date], band, visible)) for date, band in layers]
-            for window in windows
-        ]
+        self.spectra = [_spectra(window, layers, visible) for window in windows]
 
     def shift(self, one: int, other: int, limit: float) -> PixelShift | None:
         """How far a layer lies from another where over half of the windows agree on more than `limit` pixels."""
@@ -153,11 +150,20 @@ class _Edges:
         return middle if 2 * sum(each.near(middle) for each in shifts) > windows else None
 
 
-def _usable(window: np.ndarray, band: int, visible: list[int]) -> np.ndarray:
-    """Where a band is valid and no cloud."""
-    valid: np.ndarray = ~np.isnan(window[band])
-    cloudy = np.asarray((window[visible] > CLOUD).all(axis=0))
-    return valid & ~grown(cloudy, CLOUD_EDGE) if visible else valid
+def _spectra(
+    window: Float32[np.ndarray, "date band row column"], layers: list[tuple[int, int]], visible: list[int]
+) -> list[Complex[np.ndarray, "frequency half"] | None]:
+    """The spectrum of each (date, band), from where it is valid and not near clouds."""
+    clear = {date: _clear(window[date, visible]) for date in {date for date, _ in layers}}
+    return [
+        _spectrum(window[date, band], np.asarray(~np.isnan(window[date, band]) & clear[date])) for date, band in layers
+    ]
+
+
+def _clear(visible: Float32[np.ndarray, "band row column"]) -> Bool[np.ndarray, "row column"]:
+    """Where no clouds are near; everywhere without a visible band."""
+    cloudy = np.asarray((visible > CLOUD).all(axis=0)) if len(visible) else np.zeros(visible.shape[1:], bool)
+    return ~grown(cloudy, CLOUD_EDGE)
 
 
 def grown(places: Bool[np.ndarray, "row column"], by: int) -> Bool[np.ndarray, "row column"]:
