@@ -6,7 +6,6 @@ from made_rasters import write
 
 from spectralgpt.bands import sensor
 from spectralgpt.checks import check
-from spectralgpt.checks.shift import grown
 from spectralgpt.checks.spoilt import clipped_at_zero, notes_on_clipped
 from spectralgpt.checks.units import notes_on_white
 from spectralgpt.errors import RasterError
@@ -130,15 +129,3 @@ def test_hardly_anything_but_fill_is_refused(tmp_path, dtype, value, share):
         assert check(raster, trust=True).flags
     with open_raster(path, bands="s2-l2a", nodata=f"{value:g}") as raster:
         check(raster)
-
-
-@pytest.mark.parametrize("at", [(40, 40), (5, 90), (0, 0)])
-def test_what_is_near_clouds_shows_no_shift(at):
-    cloud = np.zeros((100, 100), bool)
-    cloud[at] = True
-    rows, columns = np.nonzero(grown(cloud, 3))
-    assert rows.min() == max(0, at[0] - 3)
-    assert rows.max() == at[0] + 3
-    assert columns.min() == max(0, at[1] - 3)
-    assert columns.max() == at[1] + 3
-    assert grown(cloud, 3).shape == cloud.shape
