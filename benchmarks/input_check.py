@@ -1,7 +1,7 @@
 """The input check on real images: false alarms on right ones, and misses on faults made in them.
 
 DATA is a folder as benchmarks/real_images.py describes it. A fault is written to a file and opened as a user would.
-Limits are also set on all data sets but one, and judged on that one (benchmarks/limits.py).
+Limits are also set on all data sets but one, and judged on that one (benchmarks/check_limits.py).
 
     python benchmarks/input_check.py DATA --json docs/results/input_check.json
 """
@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from limits import Judged, LeftOut, by_data_set, judged_by_others, refused, summary
+from check_limits import Judged, LeftOut, by_data_set, judged_by_others, refused, summary
 from rasterio.errors import NotGeoreferencedWarning
-from real_images import FAMILIES, LEFT_OUT, Family, cloudy, written_spectrometer, written_with_offset
+from real_images import FAMILIES, Family, images_of
 
 from spectralgpt.checks import check
 from spectralgpt.errors import InputError
@@ -121,29 +121,22 @@ def of_family(family: Family, data: Path, folder: Path, left_out: LeftOut, judge
     flags: Counter[str] = Counter()
     images, refused, sensor = 0, 0, ""
     opened = []
-    for path, bands in images_of(family, data, folder):
+    for original, path, bands in images_of(family, data, folder):
         try:
             with open_raster(path, bands=bands) as raster:
                 images, sensor = images + 1, raster.sensor.name
                 kinds = [flag.kind for flag in check(raster, trust=True).flags]
-                judged.append(left_out.judged(raster, left_out.data_set(path, family.name)))
+                judged.append(left_out.judged(raster, left_out.data_set(original, family.name)))
         except InputError:
             continue
         flags.update(kinds)
         refused += any(kind in ("units", "conflict") for kind in kinds)
-        opened.append((path, bands))
+        opened.append((original, path, bands))
     found: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for path, bands in opened[:: -(-len(opened) // FAULTY_PER_FAMILY)] if opened else []:
+    for original, path, bands in opened[:: -(-len(opened) // FAULTY_PER_FAMILY)] if opened else []:
         with open_raster(path, bands=bands) as raster:
-            judged += count_faults(raster, folder, found, left_out, left_out.data_set(path, family.name))
+            judged += count_faults(raster, folder, found, left_out, left_out.data_set(original, family.name))
     return {"sensor": sensor, "images": images, "refused": refused, "flags": dict(flags)}, dict(found)
-
-
-def images_of(family: Family, data: Path, folder: Path) -> Iterator[tuple[Path, str | None]]:
-    left_out = {path for pattern in LEFT_OUT for path in data.glob(pattern)} | cloudy(data)
-    bands = written_spectrometer(data, folder) if family.bands == "jasper-ridge" else family.bands
-    for path in sorted({path for pattern in family.files for path in data.glob(pattern)} - left_out):
-        yield (written_with_offset(path, folder) if family.offset else path), bands or None
 
 
 def count_faults(

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from input_check import images_of
 from rasterio.errors import NotGeoreferencedWarning
-from real_images import FAMILIES
+from real_images import FAMILIES, images_of, left_out
 
 from spectralgpt.checks import check
 from spectralgpt.errors import InputError
@@ -29,7 +28,7 @@ OUTCOMES = ("refused", "flagged", "noted", "opened")
 """From worst to best; flagged ones may have notes, too."""
 
 NO_IMAGE = re.compile(
-    r"mask|label|_gt|/gt/|-cm\.|LULC|SCL_|QA_PIXEL|/water/|/worldcover/|/fmask/|WORLDCEREAL|tree_cover|Reference_Map|"
+    r"mask|label|_gt|/gt/|-cm\.|LULC|SCL_|QA_PIXEL|/water/|/worldcover/|/fmask/|(?-i:/WORLDCEREAL_)|tree_cover|Reference_Map|"
     r"terrain",
     re.IGNORECASE,
 )
@@ -61,15 +60,14 @@ def outcomes(data: Path, folder: Path) -> dict[str, Outcome]:
     seen: set[Path] = set()
     for family in FAMILIES:
         seen |= {path for pattern in family.files for path in data.glob(pattern)}
-        for path, bands in images_of(family, data, folder):
-            found[f"{family.name}: {name_of(path, data)}"] = {"family": family.name} | outcome(path, bands)
+        for original, path, bands in images_of(family, data, folder):
+            found[f"{family.name}: {original.relative_to(data).as_posix()}"] = {"family": family.name} | outcome(
+                path, bands
+            )
+    seen -= left_out(data)
     for path, family_name in others(data, seen):
-        found[name_of(path, data)] = {"family": family_name} | outcome(path, None)
+        found[path.relative_to(data).as_posix()] = {"family": family_name} | outcome(path, None)
     return found
-
-
-def name_of(path: Path, data: Path) -> str:
-    return path.relative_to(data).as_posix() if path.is_relative_to(data) else path.name
 
 
 def others(data: Path, seen: set[Path]) -> Iterator[tuple[Path, str]]:

@@ -190,15 +190,24 @@ def written_with_offset(path: Path, folder: Path) -> Path:
     return target
 
 
+def images_of(family: Family, data: Path, folder: Path) -> Iterator[tuple[Path, Path, str | None]]:
+    """Each image of a family, what is opened in its place, and how its bands are read."""
+    bands = written_spectrometer(data, folder) if family.bands == "jasper-ridge" else family.bands
+    for path in sorted({path for pattern in family.files for path in data.glob(pattern)} - left_out(data)):
+        yield path, written_with_offset(path, folder) if family.offset else path, bands or None
+
+
+def left_out(data: Path) -> set[Path]:
+    """The images that are not used."""
+    return {path for pattern in LEFT_OUT for path in data.glob(pattern)} | cloudy(data)
+
+
 def rows_of(family: Family, data: Path, folder: Path) -> Iterator[Row]:
     """The images of a family that open and pass the check; others are listed on standard error."""
-    left_out = {path for pattern in LEFT_OUT for path in data.glob(pattern)} | cloudy(data)
-    bands = written_spectrometer(data, folder) if family.bands == "jasper-ridge" else family.bands
-    for path in sorted({path for pattern in family.files for path in data.glob(pattern)} - left_out):
-        relative = path.relative_to(data).as_posix()
-        path = written_with_offset(path, folder) if family.offset else path
+    for original, path, bands in images_of(family, data, folder):
+        relative = original.relative_to(data).as_posix()
         try:
-            with open_raster(path, bands=bands or None) as raster:
+            with open_raster(path, bands=bands) as raster:
                 check(raster)
                 grid, date = raster.grid, raster.dates[0]
         except InputError as error:
@@ -214,7 +223,7 @@ def rows_of(family: Family, data: Path, folder: Path) -> Iterator[Row]:
             corners = [a * corner for corner in ((0, 0), (grid.width, 0), (0, grid.height), (grid.width, grid.height))]
             xs, ys = zip(*corners, strict=True)
             ground = transform_bounds(CRS.from_wkt(grid.crs), CRS.from_epsg(4326), min(xs), min(ys), max(xs), max(ys))
-        yield Row(family, path, place, place, date, bands, ground)
+        yield Row(family, path, place, place, date, bands or "", ground)
 
 
 def cloudy(data: Path) -> set[Path]:

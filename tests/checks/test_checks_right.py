@@ -89,9 +89,10 @@ def test_clouds_and_snow_are_noted(of, brightness):
     values = np.repeat(white(SURFACE, brightness)[:1], len(bands), axis=0)
     values = (values * np.linspace(1, 1.07, len(bands))[:, None]).astype(np.float32)
     assert "scale" not in kinds(values, of=of, bands=bands)
-    (note,) = notes_on_white(sampled(values, of=of, bands=bands), False)
+    sample = sampled(values, of=of, bands=bands)
+    (note,) = notes_on_white(sample, sample.quantiles(), False)
     assert "clouds or snow" in note
-    assert notes_on_white(sampled(values, of=of, bands=bands), True) == [], "a declared scale is not doubted"
+    assert notes_on_white(sample, sample.quantiles(), True) == [], "a declared scale is not doubted"
 
 
 @pytest.mark.parametrize("change", [lambda v: 6.5 * v, lambda v: 10 * v / 1.1, lambda v: white(SURFACE, 1.6)])
@@ -111,4 +112,20 @@ def test_nothing_but_one_value_below_zero(tmp_path, dtype, value):
         pytest.raises(RasterError, match="no valid"),
         open_raster(path, bands="s2-l2a", nodata=f"{value:g}") as raster,
     ):
+        check(raster)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "share"), [("int16", -1, 0.996), ("float32", -1.0, 0.95), ("int32", -7, 0.93)]
+)
+def test_hardly_anything_but_fill_is_refused(tmp_path, dtype, value, share):
+    stored = (usual(of=SURFACE) * (1 if dtype == "float32" else 1e4)).astype(dtype)
+    stored[:, : int(share * stored.shape[1])] = value
+    path = write(tmp_path / "a.tif", stored.reshape(-1, 64, 64), names=SURFACE.names)
+    with open_raster(path, bands="s2-l2a") as raster:
+        with pytest.raises(RasterError, match="in all bands of 9") as error:
+            check(raster)
+        assert f"nodata='{value:g}'" in str(error.value)
+        assert check(raster, trust=True).flags
+    with open_raster(path, bands="s2-l2a", nodata=f"{value:g}") as raster:
         check(raster)

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from jaxtyping import Float
+
 from spectralgpt.checks.fill import notes_on_fill, undeclared_fill
 from spectralgpt.checks.flags import Flag
 from spectralgpt.checks.level import without_level_note
@@ -77,6 +80,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     declared, fixed = stated_by_metadata(raster.facts)
     conflicts = tuple(Flag("conflict", (), conflict) for conflict in raster.conflicts)
     measured, fill = undeclared_fill(sample)
+    quantiles = measured.quantiles()
     flags = (*conflicts, *fill, *suspicions(measured, declared))
     if not trust:
         refuse_flags(flags, source)
@@ -85,7 +89,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     seen = (
         *notes_on_fill(sample),
         *notes_on_clipped(measured),
-        *notes_on_white(measured, declared),
+        *notes_on_white(measured, quantiles, declared),
         *(() if whole else notes_on_fractions(sample)),
         *notes_on_dates(sample),
     )
@@ -101,7 +105,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
         read_from=raster.facts,
         fixed=fixed,
         flags=flags,
-        table=_table(measured, flags),
+        table=_table(measured, quantiles, flags),
         valid=float(sample.valid.mean()),
         notes=notes,
         clouds=clouds,
@@ -131,8 +135,9 @@ def flags_of(pixels: Pixels, level: str, declared: bool) -> tuple[Flag, ...]:
     return (*fill, *suspicions(measured, declared))
 
 
-def _table(sample: PixelSample, flags: tuple[Flag, ...]) -> tuple[BandRow, ...]:
-    quantiles = sample.quantiles()
+def _table(
+    sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"], flags: tuple[Flag, ...]
+) -> tuple[BandRow, ...]:
     return tuple(
         BandRow(
             name=band.name,

@@ -10,6 +10,9 @@ from spectralgpt.raster.fill import FEWEST_TO_DECIDE
 FILL_SHARE = 0.005
 """A value equal in all bands of a pixel, in more than this share of the pixels, is fill unless it is reflectance."""
 
+ALL_FILL = 0.9
+"""Share of such pixels from which on an image is refused: it is as good as empty."""
+
 
 def undeclared_fill(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
     """The sample without pixels that hold one value in all bands, in many places, outside 0 to 1 reflectance; and a
@@ -37,7 +40,7 @@ def undeclared_fill(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
     texts = [f"{value if digits == 7 else round(value):.{digits}g}" for value in stored[:NAMED]]
     names = ", ".join(texts)
     flag = Flag(
-        "fill",
+        "fill" if filled.mean() < ALL_FILL else "units",
         (),
         f"found the stored value {names} in all bands of {filled.mean():.1%} of the pixels; expected data, or nodata "
         f"that the file declares. If these pixels hold no data, give {argument('nodata', ','.join(texts))}",

@@ -117,9 +117,8 @@ def _white(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"], f
     return min(seen) >= least and max(seen) <= min(most, WHITE * min(seen))
 
 
-def notes_on_white(sample: PixelSample, declared: bool) -> list[str]:
+def notes_on_white(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"], declared: bool) -> list[str]:
     """A note on clouds and snow that are as bright as wrong units are."""
-    quantiles = sample.quantiles()
     far = _how_far(sample, quantiles, declared)
     if far is None or not _white(sample, quantiles, far):
         return []

@@ -21,7 +21,7 @@ from typical_reflectance import TABLES
 from spectralgpt.bands import sensor
 from spectralgpt.checks.contract import stated_by_metadata
 from spectralgpt.checks.fill import undeclared_fill
-from spectralgpt.checks.level import suspected_level
+from spectralgpt.checks.level import other_level, suspected_level
 from spectralgpt.checks.look import look
 from spectralgpt.checks.offset import suspected_offset, wrapped
 from spectralgpt.checks.order import suspected_order
@@ -81,8 +81,9 @@ def changed(values: dict[str, Any]) -> Iterator[None]:
 
 
 def odd_order(sample: PixelSample, quantiles: Quantiles, declared: bool) -> bool:
-    if suspected_level(sample, quantiles) and sample.other:
-        sample = replace(sample, level=sample.other[0])
+    other = other_level(sample)
+    if other and suspected_level(sample, quantiles):
+        sample = replace(sample, level=other[0])
     return bool(suspected_order(sample, quantiles))
 
 
