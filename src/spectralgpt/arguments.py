@@ -25,7 +25,7 @@ from typing import (
 
 from spectralgpt.errors import OptionError, argument
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Checked = TypeVar("Checked", bound=Callable[..., Any])
 
 LONGEST_VALUE = 60
 """Characters of a wrong value in a message."""
@@ -45,7 +45,7 @@ EXPECTED = {
 }
 """What arguments of a meaning of their own take; others are described by their type."""
 
-WORDS: dict[Any, str] = {
+TYPES_IN_WORDS: dict[Any, str] = {
     bool: "True or False",
     float: "a number",
     int: "a whole number",
@@ -63,7 +63,7 @@ class ListInPython(Protocol):
     def __getitem__(self, index: int, /) -> Any: ...
 
 
-def checked(function: Function) -> Function:
+def checked(function: Checked) -> Checked:
     """The function, which raises OptionError for an argument of another type than its annotation."""
 
     @cache
@@ -78,7 +78,7 @@ def checked(function: Function) -> Function:
         values += arguments[len(values) :]
         return function(*values, **{name: taken(name, value, hints().get(name, Any)) for name, value in given.items()})
 
-    return cast(Function, call)
+    return cast(Checked, call)
 
 
 def taken(name: str, value: Any, kind: Any) -> Any:
@@ -212,4 +212,4 @@ def in_words(kind: Any) -> str:
         return "a path"
     if plain is date:
         return "a date"
-    return WORDS.get(plain) or f"an object of type {getattr(plain, '__name__', plain)}"
+    return TYPES_IN_WORDS.get(plain) or f"an object of type {getattr(plain, '__name__', plain)}"

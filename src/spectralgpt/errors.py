@@ -21,6 +21,9 @@ CHECK_DISK = "Check its permissions and the free disk space"
 NAMED_ARGUMENT = re.compile(r"argument `(\w+)`")
 """An argument that a sentence names, as in: choose some with the argument `dates`."""
 
+OTHER_VERB = "the verb `"
+"""In a sentence that says what another verb does."""
+
 Advice = tuple[str, object]
 """An argument and the value to give it, like ("bands", "s2-l2a")."""
 
@@ -55,7 +58,10 @@ class InputError(Exception):
         return type(self)(f"{subject}: {self.found}", self.expected, self.do, *self.advice)
 
     def within(self, names: Iterable[str]) -> "InputError":
-        """The same error without advice on arguments that the caller does not have. names: of its arguments."""
+        """The same error without advice on arguments that the caller does not have, unless it is to call another verb.
+        names: of the caller's arguments."""
+        if OTHER_VERB in self.do:
+            return self
         known = set(names)
         advice = tuple(pair for pair in self.advice if pair[0] in known)
         parts = [part for part in self.do.split("; ") if known.issuperset(NAMED_ARGUMENT.findall(part))]

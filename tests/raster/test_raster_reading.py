@@ -168,7 +168,7 @@ def test_one_pixel_in_the_dark_is_found(tmp_path):
     ) as raster:
         assert raster.scale == (1.0,)
         found = check(raster)
-        assert found.text.startswith("valid pixels found; ")
+        assert found.text.startswith("valid pixels found\n")
         assert [flag.kind for flag in found.flags] == ["absent"], "one pixel is hardly an image"
 
 

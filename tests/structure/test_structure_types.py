@@ -26,7 +26,7 @@ def test_a_type_checker_sees_flat_keywords(root, tmp_path):
     (tmp_path / "calls.py").write_text(CALLS)
     package = root / "src" / "spectralgpt"
     # Of the other rooms, and of torch behind them, nothing is read: this takes seconds instead of minutes.
-    leaves = [package / f"{name}.py" for name in ("__init__", "errors", "progress")]
+    leaves = [package / f"{name}.py" for name in ("__init__", "arguments", "errors", "progress")]
     files = [tmp_path / "calls.py", *leaves, *(package / "verbs").glob("*.py")]
     command = [sys.executable, "-m", "mypy", "--config-file=", "--follow-imports=skip", "--no-error-summary"]
     command += ["--cache-dir", tmp_path / "cache", *map(str, files)]
@@ -35,7 +35,7 @@ def test_a_type_checker_sees_flat_keywords(root, tmp_path):
     assert ended.returncode == 1, ended.stderr
     embed, result = re.findall(r"^calls\.py:\d+: note: Revealed type is (.*)", ended.stdout, re.MULTILINE)
     assert "per: Literal['all'" in embed
-    assert "'dates'?: str | spectralgpt.verbs._options.ListInPython | None" in embed
+    assert "'dates'?: str | spectralgpt.arguments.ListInPython | None" in embed
     assert "Embedded" in result
     errors = dict(re.findall(r"^calls\.py:(\d+): error: (.*)", ended.stdout, re.MULTILINE))
     for number, line in enumerate(CALLS.splitlines(), 1):

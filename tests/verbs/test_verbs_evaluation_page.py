@@ -32,6 +32,7 @@ def test_commands_and_examples_run(weights, tmp_path, spectralgpt, monkeypatch, 
     assert len(helps) == 2
     for example in (*written, *helps):
         quick = ["--repeats", 1] if example.startswith(COMMANDS[0]) else []
+        shutil.rmtree("evaluation", ignore_errors=True)  # a report on other data is not replaced
         ended = spectralgpt(*shlex.split(example)[1:], *quick)
         assert ended.code == 0, ended.err
         assert "accuracy" in ended.out

@@ -19,7 +19,7 @@ def pixels(seed: int, side: int = 16, count: int = 12, **options) -> Pixels:
 
 
 @pytest.mark.parametrize("kind", [list, tuple])
-@pytest.mark.parametrize("valid", [None, np.arange(16) > 3])
+@pytest.mark.parametrize("valid", [None, np.broadcast_to(np.arange(16) > 3, (16, 16))])
 def test_a_list_is_a_batch(kind, valid):
     model = small_weights()
     several = [pixels(1, dates=["2020-05-01"]), pixels(2, valid=valid), pixels(3)]

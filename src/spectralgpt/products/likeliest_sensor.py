@@ -102,9 +102,9 @@ def _quantiles(stored: StoredBand) -> Float[np.ndarray, " quantile"]:
     with rasterio.open(stored.path) as dataset:
         height, width = dataset.shape
         read = [
-            dataset.read(stored.index, window=RasterioWindow(at.column, at.row, at.width, at.height), masked=True)
+            dataset.read(stored.index, window=RasterioWindow(at.column, at.row, at.width, at.height))
             for at in sample(height, width, ALONG)
         ]
-    values = np.concatenate([each.compressed() for each in read]).astype(np.float64)
-    values = values[np.isfinite(values)]
+    values = np.concatenate([each.reshape(-1) for each in read]).astype(np.float64)
+    values = values[np.isfinite(values) & (values != (math.nan if stored.nodata is None else stored.nodata))]
     return np.quantile(values, (0.02, 0.5, 0.98)) if values.size else np.full(3, math.nan)

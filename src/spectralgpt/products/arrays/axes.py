@@ -11,7 +11,7 @@ from spectralgpt.raster.pixels import Pixels
 
 EXPECTED_AXES = "real numbers as (band, row, column) or (date, band, row, column)"
 
-FEW = 4
+FEW_ROWS = 4
 """An axis this many times shorter than both others is that of the bands, as images are larger than they are deep."""
 
 
@@ -62,7 +62,7 @@ def refuse_misplaced_bands(shape: Sequence[int], count: int | None, is_tensor: b
     own, at = list(shape), len(shape) - 3
     others = [axis for axis in range(len(own)) if axis != at]
     if count is None:
-        found = [len(own) - 1] if own[-1] * FEW <= min(own[at], own[-2]) else []
+        found = [len(own) - 1] if own[-1] * FEW_ROWS <= min(own[at], own[-2]) else []
     else:
         found = [axis for axis in reversed(others) if own[axis] == count] if own[at] != count else []
     if not found:
