@@ -17,6 +17,11 @@ from spectralgpt.errors import RasterError
 GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError)
 """What rasterio raises when GDAL refuses: mostly its own errors, in some places GDAL's."""
 
+TABLES = (".csv", ".tsv", ".parquet", ".xlsx")
+
+VECTORS = (".geojson", ".gpkg", ".shp", ".kml", ".gml")
+"""Endings of files that users take for images now and then."""
+
 os.environ.setdefault("GDAL_CACHEMAX", "256")
 """MB of blocks that GDAL caches. Its default is 5 % of the machine's memory, which a large scene fills in vain."""
 
@@ -42,6 +47,16 @@ def open_dataset(path: str) -> DatasetReader:
         with without_georeference_warning():
             return rasterio.open(path)
     except GDAL_ERRORS as error:
+        ending = os.path.splitext(path)[1].lower()
+        if ending in TABLES:
+            raise RasterError(
+                f"{path}: found a table",
+                "a raster such as a GeoTIFF",
+                "Tables of images are for the verbs `probe`, `evaluate` and `shard`, and for `embed` with a table as "
+                "its target",
+            ) from None
+        if ending in VECTORS:
+            raise RasterError(f"{path}: found vector data", "a raster such as a GeoTIFF") from None
         raise RasterError(
             f"{path}: cannot be opened as an image ({error})", do="Give a raster such as a GeoTIFF"
         ) from error
