@@ -48,10 +48,60 @@ def image(path, values: np.ndarray, dtype: str, bands=NAMES, **how):
     ],
 )
 def test_the_likeliest_factor_is_named(factor, scale, name):
-    found = likeliest(scale, factor * scale)
+    (found, *_) = likeliest(factor, 0.6 * factor, 0.8 * factor, scale)
     assert found.name == name
     assert found.scale == pytest.approx(1 / factor)
-    assert likeliest(scale, 1.2 * factor * scale).name == name
+    for brighter in (0.8, 1.2):
+        assert likeliest(brighter * factor, brighter * 0.7 * factor, 0.9 * factor, scale)[0].name == name
+
+
+@pytest.mark.parametrize(
+    ("factor", "largest", "names"),
+    [
+        (174, 71.6, ["percent", "0 to 255"]),  # a bright scene in percent, or a dark one
+        (174, 254.0, ["0 to 255"]),  # 2.5 times reflectance would be percent
+        (174, 140.0, ["0 to 255", "percent"]),
+        (620, 255.0, ["0 to 255"]),  # the largest value shows it
+        (620, 248.0, ["0 to 255", "1000 times reflectance"]),
+        (620, 300.0, ["1000 times reflectance"]),  # beyond 255
+        (30, 12.0, ["10 times reflectance", "percent"]),
+        (20_000, 65_535.0, ["stretched to 16 bits"]),
+        (0.1, 0.06, ["a tenth of reflectance"]),
+    ],
+)
+def test_the_largest_value_decides_between_two_units(factor, largest, names):
+    assert [each.name for each in likeliest(factor, 0.95 * largest, largest, 1e-4)] == names
+
+
+@pytest.mark.parametrize(
+    ("brighter", "times", "of", "dtype"),
+    [(1.74, 100, SURFACE, "float32"), (1.5, 100, TOA, "float64"), (2, 100, LANDSAT, "float32")],
+)
+def test_a_bright_scene_in_percent_is_named_with_0_to_255(tmp_path, brighter, times, of, dtype):
+    values = usual(of=SURFACE)[AS_OLI] if of == LANDSAT else usual(of=of)
+    values = (values * brighter).clip(0, 0.8) * times
+    path = image(tmp_path / "a.tif", values, dtype, OLI if of == LANDSAT else of.names)
+    with open_raster(path, bands=of.name) as raster:
+        (flag,) = [flag for flag in check(raster, trust=True).flags if flag.kind in ("units", "scale")]
+    assert "They look like percent or 0 to 255: its provider knows which." in flag.text
+    assert "scale = 0.01`" in flag.text
+    assert "0.00392157 as scale" in flag.text
+
+
+@pytest.mark.parametrize(("of", "end", "dtype"), [(SURFACE, 255, "float32"), (TOA, 255, "uint16"), (TOA, 65535, "uint16")])
+def test_a_largest_value_of_255_or_65535_is_telling(tmp_path, of, end, dtype):
+    values = usual(of=of)
+    path = image(tmp_path / "a.tif", values / values.max() * end, dtype, of.names)
+    with open_raster(path, bands=of.name) as raster:
+        (flag,) = [flag for flag in check(raster, trust=True).flags if flag.kind in ("units", "scale")]
+    assert f"They look like {'0 to 255' if end == 255 else 'stretched to 16 bits'}, and end at {end}" in flag.text
+
+
+def test_numbers_that_only_an_offset_makes_negative_get_advice(tmp_path):
+    path = image(tmp_path / "a.tif", usual(of=SURFACE)[AS_OLI] * 1e4, "uint16", OLI)
+    with open_raster(path, bands="landsat8-c2l2") as raster:
+        (flag,) = [flag for flag in check(raster, trust=True).flags if flag.kind == "units"]
+    assert "They look like 10000 times reflectance" in flag.text
 
 
 @pytest.mark.parametrize(

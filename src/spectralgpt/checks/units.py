@@ -42,6 +42,15 @@ LIKELY = {
 }
 """What numbers may be, and by how many times they are then larger than reflectance."""
 
+WITHIN = math.log(4.0)
+"""Logarithm of how many times brighter or darker than usual a right image may well be, as what it is taken for."""
+
+BRIGHT, BRIGHTEST_SEEN = (0.5, 1.05), 1.7
+"""Reflectance of the brightest places (99.9 %) of most images; beyond the second, numbers are something else."""
+
+ENDS = {"0 to 255": 255.0, "stretched to 16 bits": 65_535.0}
+"""Where numbers of a kind end: none is larger, and one that is just this large shows the kind."""
+
 WHITE, WHITE_REFLECTANCE, NEAR_INFRARED = 1.4, (0.5, 1.4), (750.0, 900.0)
 """How many times brighter one band of clouds or snow is than another at most; their 98 % quantiles; nm: land is several
 times brighter there than in the visible, beyond snow is dark."""
@@ -68,9 +77,9 @@ def suspected_units(sample: PixelSample, quantiles: Float[np.ndarray, "quantile 
     if far is None or _white(sample, quantiles, far):
         return []
     if far.found <= 0:
-        direction, advice = "not above 0", _advice_below_zero(sample)
+        direction, advice = "not above 0", _advice_below_zero(sample, declared)
     else:
-        advice = _advice(sample, far.times, declared)
+        advice = _advice(sample, declared)
         direction = f"{far.times:.3g} times too bright" if far.times > 1 else f"{1 / far.times:.3g} times too dark"
     return [
         Flag(
@@ -142,26 +151,67 @@ def _by_convention(median: float, times: Float[np.ndarray, " band"]) -> FlagKind
     return "scale" if median > up or largest < 1 / down else None
 
 
-def likeliest(scale: float, times: float) -> Likeliest:
-    """What numbers look like that are `times` too bright when read with this scale."""
-    factor = times / scale  # stored numbers per reflectance
+def likeliest(factor: float | int, bright: float, largest: float, scale: float) -> tuple[Likeliest, ...]:
+    """What numbers look like, the likeliest first: one, or two where nothing decides.
+
+    factor: how many times they are larger than usual reflectance. bright, largest: the stored number of the brightest
+    places, without single pixels, and of all. scale: with which they are read now, which is none of the answers.
+    """
     others = {name: each for name, each in LIKELY.items() if abs(math.log(each * scale)) > 0.1}
-    name = min(others, key=lambda each: abs(math.log(others[each] / factor)))
-    return Likeliest(name, 1 / others[name])
+    end = ends_at(largest)
+    if ending := [name for name in others if end and ENDS.get(name) == end]:
+        return (Likeliest(ending[0], 1 / others[ending[0]]),)
+    possible = [name for name in others if largest <= ENDS.get(name, math.inf)] or list(others)
+    far = {name: abs(math.log(others[name] / factor)) for name in possible}
+    (least, most), nearest = BRIGHT, sorted(possible, key=far.__getitem__)
+    near = [name for name in nearest if far[name] < WITHIN and bright <= others[name] * BRIGHTEST_SEEN] or nearest[:1]
+    near.sort(key=lambda name: not least <= bright / others[name] <= most)
+    return tuple(Likeliest(name, 1 / others[name]) for name in near[:2])
 
 
-def _advice_below_zero(sample: PixelSample) -> str:
+def ends_at(largest: float) -> float | None:
+    """The usual end of stretched numbers that the largest one is; None where it is another."""
+    return next((end for end in ENDS.values() if math.isclose(largest, end, rel_tol=1e-6)), None)
+
+
+def _advice_below_zero(sample: PixelSample, declared: bool) -> str:
     stored = sample.stored()[:, sample.reflective]
     values = np.unique(stored[~np.isnan(stored)].round(6))
-    if len(values) > 1:
-        return "Check nodata, scale and offset"
-    return f"All are {values[0]:.6g} as stored; if that means no data, give {argument('nodata', f'{values[0]:.6g}')}"
+    if len(values) == 1:
+        return f"All are {values[0]:.6g} as stored; if that means no data, give {argument('nodata', f'{values[0]:.6g}')}"
+    if (sample.offset[sample.reflective] < 0).any() and np.quantile(stored[~np.isnan(stored)], 0.98) > 0:
+        return _advice(sample, declared)  # only the offset makes them negative
+    return "Check nodata, scale and offset"
 
 
-def _advice(sample: PixelSample, times: float, declared: bool) -> str:
+def _advice(sample: PixelSample, declared: bool) -> str:
     """What the numbers look like, and what to do if they are that; both hold for every image."""
-    likely = likeliest(float(np.median(sample.scale[sample.reflective])), times)
-    return f"They look like {likely.name}: if so, {remedy(sample, likely.scale, 0.0, declared)}"
+    stored, expected = sample.stored(), typical(sample.level).expected(sample.bands)
+    known = (expected > TOO_DARK) & ~np.isnan(stored).all(axis=(0, 2))
+    usual, bright = np.nanquantile(stored[:, known], (0.98, 0.999), axis=(0, 2))
+    factor = math.exp(float(np.median(np.log(np.maximum(usual / expected[known], 1e-9)))))
+    largest, scale = _largest(sample), float(np.median(sample.scale[sample.reflective]))
+    first, *second = likeliest(factor, float(bright.max()), largest, scale)
+    how = remedy(sample, first.scale, 0.0, declared)
+    if ends_at(largest):
+        return (
+            f"They look like {first.name}, and end at {largest:.6g}, perhaps as each image was stretched to it: the "
+            f"original is safer, as other images then have another scale. If they are reflectance times it, {how}"
+        )
+    if not second:
+        return f"They look like {first.name}: if so, {how}"
+    return (
+        f"They look like {first.name} or {second[0].name}: its provider knows which. If {first.name}, {how}; if "
+        f"{second[0].name}, the same with {second[0].scale:.6g} as scale"
+    )
+
+
+def _largest(sample: PixelSample) -> float:
+    """The largest stored number that was seen, to six digits or so."""
+    scale, offset = sample.scale[sample.reflective], sample.offset[sample.reflective]
+    seen = [sample.values, *(window.reshape(*window.shape[:2], -1) for window in sample.windows)]
+    largest = np.fmax.reduce([np.fmax.reduce(each[:, sample.reflective], axis=(0, 2)) for each in seen])
+    return float(np.nanmax((largest.astype(np.float64) - offset) / scale))
 
 
 def notes_on_fractions(sample: PixelSample) -> tuple[str, ...]:
