@@ -1,6 +1,7 @@
 """Images as they usually are, drawn from the packaged statistics."""
 
 import numpy as np
+from made_rasters import write
 
 from spectralgpt.bands import Band, sensor
 from spectralgpt.checks.pixel_sample import PixelSample
@@ -10,6 +11,20 @@ from spectralgpt.checks.typical import typical
 TOA, SURFACE = sensor("s2-l1c"), sensor("s2-l2a")
 NAMES = tuple(f"B{name[1:]:0>2}" if name != "B8A" else name for name in TOA.names)
 """B01 to B12: only Sentinel-2 products write them this way."""
+
+
+LANDSAT = sensor("landsat8-c1sr")
+OLI = ("B2", "B3", "B4", "B5", "B6", "B7")
+AS_OLI = [1, 2, 3, 8, 10, 11]
+"""Of the 12 bands of `usual(of=SURFACE)`, those that resemble OLI's."""
+
+
+def image(path, values: np.ndarray, dtype: str, bands=NAMES, **how):
+    """A file of stored values (band, pixel) in this type."""
+    side = int(np.sqrt(values.shape[1]))
+    values = values[:, : side * side].reshape(len(values), side, side)
+    whole = np.dtype(dtype).kind in "iu"
+    return write(path, (np.round(values) if whole else values).astype(dtype), names=bands, **how)
 
 
 def usual(seed: int = 0, pixels: int = 4096, of=TOA) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from spectralgpt.checks.flags import Flag, FlagKind
+from spectralgpt.checks.offset import VISIBLE
 from spectralgpt.checks.pixel_sample import PixelSample
 from spectralgpt.checks.remedy import remedy
 from spectralgpt.checks.typical import typical
@@ -54,6 +55,10 @@ ENDS = {"0 to 255": 255.0, "stretched to 16 bits": 65_535.0}
 WHITE, WHITE_REFLECTANCE, NEAR_INFRARED = 1.4, (0.5, 1.4), (750.0, 900.0)
 """How many times brighter one band of clouds or snow is than another at most; their 98 % quantiles; nm: land is several
 times brighter there than in the visible, beyond snow is dark."""
+
+GREY, EVEN = 1.1, 1.35
+"""The same in the visible alone, where land is nearly grey, too; and how many times brighter than its 98 % quantile a
+band's 99.9 % is at most over clouds and snow, while few places of land are bright."""
 
 MEAN_ABOVE, FRACTION = 2.0, 0.01
 """Stored numbers above the first that differ by over the second from whole ones are means or medians of others."""
@@ -117,13 +122,22 @@ def _how_far(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"],
 
 
 def _white(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"], far: FarOff) -> bool:
-    """Whether what is too bright is white, and not brighter than clouds and snow."""
-    (start, end), (least, most) = NEAR_INFRARED, WHITE_REFLECTANCE
-    lengths = [band.wavelength for band in sample.bands]
-    seen = [float(value) for value, length in zip(quantiles[2], lengths, strict=True) if length < end]
-    if far.kind != "scale" or far.times < 1 or len(seen) < 3 or not any(start < each < end for each in lengths):
+    """Whether what is too bright is white, and not brighter than clouds and snow: up to near infrared, or else evenly
+    in the visible."""
+    if far.kind != "scale" or far.times < 1:
         return False
-    return min(seen) >= least and max(seen) <= min(most, WHITE * min(seen))
+    (start, end), (least, most) = NEAR_INFRARED, WHITE_REFLECTANCE
+    lengths = np.array([band.wavelength for band in sample.bands])
+    seen, visible, infrared = lengths < end, lengths < VISIBLE, (lengths > start) & (lengths < end)
+    top = quantiles[2]
+    darkest, brightest = top[seen].min(initial=math.inf), top[seen].max(initial=0)
+    if seen.sum() >= 3 and infrared.any() and least <= darkest and brightest <= min(most, WHITE * darkest):
+        return True
+    if visible.sum() < 2 or not least <= top[visible].min() <= top[visible].max() <= most:
+        return False
+    tail = [np.quantile(sample.measured(band), 0.999) / top[band] for band in range(len(top)) if seen[band]]
+    grey = top[visible].max() <= GREY * top[visible].min() and max(tail) <= EVEN
+    return bool(grey and brightest <= WHITE * top[visible].min())
 
 
 def notes_on_white(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"], declared: bool) -> list[str]:
@@ -178,7 +192,9 @@ def _advice_below_zero(sample: PixelSample, declared: bool) -> str:
     stored = sample.stored()[:, sample.reflective]
     values = np.unique(stored[~np.isnan(stored)].round(6))
     if len(values) == 1:
-        return f"All are {values[0]:.6g} as stored; if that means no data, give {argument('nodata', f'{values[0]:.6g}')}"
+        return (
+            f"All are {values[0]:.6g} as stored; if that means no data, give {argument('nodata', f'{values[0]:.6g}')}"
+        )
     if (sample.offset[sample.reflective] < 0).any() and np.quantile(stored[~np.isnan(stored)], 0.98) > 0:
         return _advice(sample, declared)  # only the offset makes them negative
     return "Check nodata, scale and offset"
