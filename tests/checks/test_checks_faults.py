@@ -122,6 +122,80 @@ def test_what_is_no_fill():
     assert "fill" not in kinds(two, bands=TOA.bands[:2])
 
 
+@pytest.mark.parametrize(
+    ("names", "dtype", "fill"),
+    [
+        (("B4", "B8"), "int16", -9999),
+        (("B4",), "float32", -9999),
+        (("B8",), "uint16", 65535),
+        (("B3", "B8"), "float64", -32768),
+        (("B2", "B4"), "float32", 0),
+        (("B4",), "int32", -32768),
+    ],
+)
+def test_fill_of_one_or_two_bands_is_named_and_its_advice_works(tmp_path, names, dtype, fill):
+    values = usual(of=SURFACE)[[SURFACE.names.index(name) for name in names]]
+    values = np.maximum(values if dtype == "float32" else np.round(values * 1e4), 0.002)
+    values[:, : values.shape[1] // 10] = fill
+    path = image(tmp_path / "a.tif", values, dtype, names)
+    with open_raster(path, bands="s2-l2a") as raster:
+        verdict = check(raster)
+    assert [flag.kind for flag in verdict.flags] == ["fill"]
+    assert f"the stored value {fill} in 10.0% of the pixels" in verdict.flags[0].text
+    assert all(0 <= row.q02 < 1 for row in verdict.table), "left out of the statistics"
+    with open_raster(path, bands="s2-l2a", nodata=re.search(r"nodata='([^']*)'", verdict.flags[0].text)[1]) as raster:
+        verdict = check(raster)
+    assert verdict.flags == ()
+    assert verdict.valid == pytest.approx(0.9, abs=0.01)
+    with open_raster(path, bands="s2-l2a", nodata="none") as raster:
+        assert "fill" not in [flag.kind for flag in check(raster, trust=True).flags]
+
+
+@pytest.mark.parametrize(
+    ("fill", "share", "dtype"), [(-9999, 0.003, "int16"), (65535, 0.004, "uint16"), (-9998, 0.04, "int16")]
+)
+def test_what_is_no_fill_of_few_bands(tmp_path, fill, share, dtype):
+    values = np.round(usual(of=SURFACE)[3:4] * 1e4)
+    values[:, : int(values.shape[1] * share)] = fill
+    with open_raster(image(tmp_path / "a.tif", values, dtype, ["B4"]), bands="s2-l2a") as raster:
+        assert "fill" not in [flag.kind for flag in check(raster, trust=True).flags]
+
+
+def test_values_that_go_down_to_0_or_up_to_65535_are_no_fill_of_few_bands(tmp_path):
+    water = np.linspace(-0.002, 0.02, 4096, dtype=np.float32)[None].clip(0)  # clipped at 0
+    saturated = np.linspace(100, 70_000, 4096)[None].clip(0, 65535)
+    for name, values, dtype in (("water", water, "float32"), ("saturated", saturated, "uint16")):
+        path = image(tmp_path / f"{name}.tif", values, dtype, ["B4"])
+        with open_raster(path, bands="s2-l2a") as raster:
+            assert "fill" not in [flag.kind for flag in check(raster, trust=True).flags]
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "of", "nodata"),
+    [(255, "uint16", SURFACE, None), (1, "int16", TOA, None), (0, "uint16", TOA, 65535), (0, "int16", SURFACE, -9999)],
+)
+def test_one_reflectance_in_all_bands_of_many_pixels_is_a_note(tmp_path, value, dtype, of, nodata):
+    values = np.round(usual(of=of) * 1e4)
+    for share, noted in ((0.001, False), (0.1, True)):
+        values[:, : int(values.shape[1] * share)] = value
+        path = image(tmp_path / f"{noted}.tif", values, dtype, of.names, nodata=nodata)
+        with open_raster(path, bands=of.name) as raster:
+            verdict = check(raster)
+        assert verdict.flags == ()
+        assert [f"{value} in all bands" in note for note in verdict.notes] == [True] * noted
+    given = re.search(r"nodata='([^']*)'", verdict.notes[0])[1]
+    with open_raster(path, bands=of.name, nodata=given) as raster:
+        verdict = check(raster)
+    assert verdict.notes == ()
+    assert verdict.valid == pytest.approx(0.9, abs=0.01)
+
+
+def test_grey_images_have_no_note_on_fill(tmp_path):
+    grey = np.repeat(np.round(usual(of=SURFACE)[3:4] * 20) * 500, 3, axis=0)
+    with open_raster(image(tmp_path / "a.tif", grey, "uint16", ("B2", "B3", "B4")), bands="s2-l2a") as raster:
+        assert check(raster, trust=True).notes == ()
+
+
 # one line per cause
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from spectralgpt.checks.fill import notes_on_fill, undeclared_fill
+from spectralgpt.checks.fill import likely_fill, notes_on_fill, undeclared_fill
 from spectralgpt.checks.flags import Flag
 from spectralgpt.checks.level import without_level_note
 from spectralgpt.checks.look import look, sample_of
@@ -80,6 +80,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     declared, fixed = stated_by_metadata(raster.facts)
     conflicts = tuple(Flag("conflict", (), conflict) for conflict in raster.conflicts)
     measured, fill = undeclared_fill(sample)
+    measured, likely = likely_fill(measured)
     quantiles = measured.quantiles()
     flags = (*conflicts, *fill, *suspicions(measured, declared))
     if not trust:
@@ -88,6 +89,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
     whole = declared or any(flag.kind == "units" for flag in flags)
     seen = (
         *notes_on_fill(sample),
+        *likely,
         *notes_on_clipped(measured),
         *notes_on_white(measured, quantiles, declared),
         *(() if whole else notes_on_fractions(sample)),
@@ -132,7 +134,7 @@ def flags_of(pixels: Pixels, level: str, declared: bool) -> tuple[Flag, ...]:
     """What is suspected of pixels in memory. level: of the sensor. declared: whether metadata state how stored values
     become reflectance."""
     measured, fill = undeclared_fill(sample_of(pixels, level))
-    return (*fill, *suspicions(measured, declared))
+    return (*fill, *suspicions(likely_fill(measured)[0], declared))
 
 
 def _table(

@@ -135,7 +135,11 @@ def _white(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"], f
         return True
     if visible.sum() < 2 or not least <= top[visible].min() <= top[visible].max() <= most:
         return False
-    tail = [np.quantile(sample.measured(band), 0.999) / top[band] for band in range(len(top)) if seen[band]]
+    tail = [
+        np.quantile(sample.measured(band), 0.999) / top[band]
+        for band in range(len(top))
+        if seen[band] and top[band] > 0
+    ]
     grey = top[visible].max() <= GREY * top[visible].min() and max(tail) <= EVEN
     return bool(grey and brightest <= WHITE * top[visible].min())
 
@@ -206,7 +210,7 @@ def _advice(sample: PixelSample, declared: bool) -> str:
     known = (expected > TOO_DARK) & ~np.isnan(stored).all(axis=(0, 2))
     usual, bright = np.nanquantile(stored[:, known], (0.98, 0.999), axis=(0, 2))
     factor = math.exp(float(np.median(np.log(np.maximum(usual / expected[known], 1e-9)))))
-    largest, scale = _largest(sample), float(np.median(sample.scale[sample.reflective]))
+    largest, scale = float(np.nanmax(stored[:, known])), float(np.median(sample.scale[sample.reflective]))
     first, *second = likeliest(factor, float(bright.max()), largest, scale)
     how = remedy(sample, first.scale, 0.0, declared)
     if ends_at(largest):
@@ -220,14 +224,6 @@ def _advice(sample: PixelSample, declared: bool) -> str:
         f"They look like {first.name} or {second[0].name}: its provider knows which. If {first.name}, {how}; if "
         f"{second[0].name}, the same with {second[0].scale:.6g} as scale"
     )
-
-
-def _largest(sample: PixelSample) -> float:
-    """The largest stored number that was seen, to six digits or so."""
-    scale, offset = sample.scale[sample.reflective], sample.offset[sample.reflective]
-    seen = [sample.values, *(window.reshape(*window.shape[:2], -1) for window in sample.windows)]
-    largest = np.fmax.reduce([np.fmax.reduce(each[:, sample.reflective], axis=(0, 2)) for each in seen])
-    return float(np.nanmax((largest.astype(np.float64) - offset) / scale))
 
 
 def notes_on_fractions(sample: PixelSample) -> tuple[str, ...]:
