@@ -1,6 +1,7 @@
 """Faults made in usual images, of several sensors and types: each is found, named, and its advice works."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -199,6 +200,17 @@ def test_grey_images_have_no_note_on_fill(tmp_path):
 # one line per cause
 
 
+@pytest.mark.parametrize(
+    ("valid", "words"), [(0.0, "in none of"), (0.0002, "in less than 0.1% of"), (0.042, "in at most 4.2% of")]
+)
+def test_a_share_that_is_hardly_there_is_said_in_words(valid, words):
+    values = usual()
+    values[9] = np.where(np.arange(values.shape[1]) < valid * values.shape[1], values[9], np.nan)
+    sample_of_few = replace(sampled(values), valid=np.where(np.arange(13) == 9, valid, 1.0))
+    (flag,) = [each for each in suspicions(sample_of_few, False) if each.kind == "absent"]
+    assert f"found B9 valid {words} the pixels" in flag.text
+
+
 def test_one_line_for_many_bands():
     assert listed(NAMES) == "B01, B02, B03, B04, B05, B06 and 7 more"
     same = np.repeat(usual()[:1], 13, axis=0)
@@ -245,8 +257,6 @@ def test_a_shift_is_measured(moved):
     ],
 )
 def test_a_band_that_lies_elsewhere(path, bands, name, tmp_path):
-    from dataclasses import replace
-
     from spectralgpt.checks.look import look
 
     with open_raster(real(path), bands=bands) as raster:
@@ -263,8 +273,6 @@ def test_a_band_that_lies_elsewhere(path, bands, name, tmp_path):
 
 
 def test_dates_that_lie_elsewhere_are_a_note(tmp_path):
-    from dataclasses import replace
-
     from spectralgpt.checks.look import look
 
     with open_raster(real("eurosat_ms/Residential/*.tif"), bands="eurosat") as raster:

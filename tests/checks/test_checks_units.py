@@ -196,3 +196,47 @@ def test_a_crop_of_clouds_over_durban(tmp_path, names):
         verdict = check(raster)
     assert verdict.flags == ()
     assert any("clouds or snow" in note for note in verdict.notes)
+
+
+# each band scaled by itself
+
+
+def scaled(values, low=0.0, high=1.0):
+    """Each band with these quantiles at 0 and 1, clipped."""
+    ends = np.quantile(values, (low, high), axis=1)[..., None]
+    return ((values - ends[0]) / (ends[1] - ends[0])).clip(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("of", "dtype", "ends", "times"),
+    [
+        (SURFACE, "float32", (0.0, 1.0), 1),
+        (TOA, "float32", (0.02, 0.98), 1),
+        (LANDSAT, "float64", (0.0, 1.0), 1),
+        (SURFACE, "float64", (0.01, 0.99), 1),
+    ],
+)
+def test_bands_that_were_scaled_by_themselves(tmp_path, of, dtype, ends, times):
+    values = usual(of=SURFACE)[AS_OLI] if of == LANDSAT else usual(of=of)
+    path = image(tmp_path / "a.tif", scaled(values, *ends) * times, dtype, OLI if of == LANDSAT else of.names)
+    with open_raster(path, bands=of.name) as raster:
+        flags = [flag for flag in check(raster, trust=True).flags if flag.kind != "saturated"]
+    assert [flag.kind for flag in flags] == ["scale"]
+    assert "each band was scaled by itself" in flags[0].text or "if each was scaled by itself" in flags[0].text
+    assert "get the original" in flags[0].text
+
+
+@pytest.mark.parametrize(("end", "dtype"), [(65535, "uint16"), (255, "float32"), (100, "float32")])
+def test_other_units_in_which_all_bands_end_alike(tmp_path, end, dtype):
+    path = image(tmp_path / "a.tif", scaled(usual(of=SURFACE)) * end, dtype, SURFACE.names)
+    with open_raster(path, bands="s2-l2a") as raster:
+        (flag,) = [flag for flag in check(raster, trust=True).flags if flag.kind in ("units", "scale")]
+    assert f"all bands end at {end}: if each was scaled by itself, no scale helps; get the original" in flag.text
+
+
+def test_clipped_reflectance_is_not_scaled():
+    values = usual(of=SURFACE)
+    values[:, :40] = 1.0  # clouds, clipped in all bands
+    values[:, 40:80] = 1e-4
+    assert "scale" not in kinds(values, of=SURFACE)
+    assert "scale" not in kinds(usual(of=SURFACE), of=SURFACE)

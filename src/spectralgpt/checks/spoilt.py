@@ -82,10 +82,15 @@ def absent(sample: PixelSample) -> list[Flag]:
         Flag(
             "absent",
             tuple(found),
-            f"found {listed(tuple(found))} valid in {max(found.values()):.1%} of the pixels or less; expected an "
-            "image. Check nodata, or choose another date",
+            f"found {listed(tuple(found))} valid in {_at_most(max(found.values()))} of the pixels; expected an image. "
+            "Check nodata, or choose another date",
         )
     ]
+
+
+def _at_most(share: float) -> str:
+    """A share of pixels in words: the least that is still true to one digit."""
+    return "none" if share == 0 else "less than 0.1%" if share < 0.001 else f"at most {share:.1%}"
 
 
 def clipped_at_zero(sample: PixelSample) -> list[str]:

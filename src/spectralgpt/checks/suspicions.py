@@ -12,6 +12,7 @@ from spectralgpt.checks.level import other_level, suspected_level
 from spectralgpt.checks.offset import suspected_offset, wrapped
 from spectralgpt.checks.order import suspected_order
 from spectralgpt.checks.pixel_sample import PixelSample
+from spectralgpt.checks.scaled import scaled_by_itself
 from spectralgpt.checks.shift import shifted
 from spectralgpt.checks.spoilt import absent, constant, saturated
 from spectralgpt.checks.units import suspected_units
@@ -29,5 +30,6 @@ def suspicions(sample: PixelSample, declared: bool) -> tuple[Flag, ...]:
         other = other_level(sample)
         seen_as = replace(sample, level=other[0]) if found and other else sample
         found += suspected_order(seen_as, quantiles)
+    found = scaled_by_itself(sample, quantiles, found, declared)
     spoilt = [*constant(sample), *duplicates(sample), *saturated(sample), *absent(sample)]
     return (*below_zero, *found, *shifted(sample), *spoilt)

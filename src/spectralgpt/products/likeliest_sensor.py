@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import rasterio
 from jaxtyping import Float
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
@@ -17,7 +16,9 @@ from spectralgpt.bands import Band, Sensor, sensors
 from spectralgpt.bands.evidence import Evidence
 from spectralgpt.bands.naming import is_auxiliary, written_names
 from spectralgpt.checks.typical import REFLECTANCE_BELOW, typical
+from spectralgpt.errors import RasterError
 from spectralgpt.products.product import StoredBand
+from spectralgpt.raster.handles import open_dataset
 from spectralgpt.raster.sampling import sample
 
 ALONG = 3
@@ -41,7 +42,7 @@ def with_oddness(evidence: Evidence, stored: Sequence[StoredBand]) -> Evidence:
     indices = sorted({index for read in candidates.values() for index in read})
     try:
         quantiles = np.stack([_quantiles(stored[index]) for index in indices], axis=1)
-    except RasterioError:
+    except (RasterError, RasterioError):
         return evidence
     found: dict[str, float] = {}
     for each, read in candidates.items():
@@ -99,7 +100,7 @@ def _reflectance(each: Sensor, stored: StoredBand, values: Float[np.ndarray, " q
 
 def _quantiles(stored: StoredBand) -> Float[np.ndarray, " quantile"]:
     """2 %, 50 % and 98 % of a band's valid values in windows spread over it; nan without any."""
-    with rasterio.open(stored.path) as dataset:
+    with open_dataset(stored.path) as dataset:
         height, width = dataset.shape
         read = [
             dataset.read(stored.index, window=RasterioWindow(at.column, at.row, at.width, at.height))
