@@ -53,6 +53,18 @@ def test_pixels_show_the_sensor(tmp_path, names, wavelengths, dtype, scale, offs
     assert found[0].startswith(first), found
 
 
+@pytest.mark.parametrize(
+    ("dtype", "scale", "suffix"), [("uint16", 1e-4, "tif"), ("float32", 1.0, "tif"), ("int16", 1e-4, "img")]
+)
+def test_pixels_without_a_place_are_read_without_a_warning(tmp_path, recwarn, dtype, scale, suffix):
+    values = lake(AT_L8, "L2A", scale, 0.0).astype(dtype)
+    driver = {"tif": "GTiff", "img": "HFA"}[suffix]
+    path = write(tmp_path / f"a.{suffix}", values, names=list(L8), transform=None, crs=None, driver=driver)
+    recwarn.clear()
+    assert advised(path)
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize("date", ["2017-08-15"])
 def test_a_landsat_8_export_at_10_m(shared, tmp_path, date):
     source = shared / f"data/landsat/wc_be_a_L8/wc_be_a_L8_{date}.tif"
