@@ -63,7 +63,13 @@ def test_a_bright_scene_in_percent_is_named_with_0_to_255(tmp_path, brighter, ti
         (flag,) = [flag for flag in check(raster, trust=True).flags if flag.kind in ("units", "scale")]
     assert "They look like percent or 0 to 255: its provider knows which." in flag.text
     assert "scale = 0.01`" in flag.text
-    assert "0.00392157 as scale" in flag.text
+    (other,) = re.findall(r"if 0 to 255, the same with (\S+) as scale", flag.text)
+    lines = re.findall(r"`(\w+ = [^`]+)`", flag.text)
+    for scale in ("0.01", other):
+        mine = tmp_path / "mine.toml"
+        mine.write_text("\n".join(lines).replace("scale = 0.01", f"scale = {scale}"))
+        with open_raster(path, bands=str(mine)) as raster:
+            assert not {"units", "scale", "offset"} & {flag.kind for flag in check(raster).flags}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +81,16 @@ def test_a_largest_value_of_255_or_65535_is_telling(tmp_path, of, end, dtype):
     with open_raster(path, bands=of.name) as raster:
         (flag,) = [flag for flag in check(raster, trust=True).flags if flag.kind in ("units", "scale")]
     assert f"They look like {'0 to 255' if end == 255 else 'stretched to 16 bits'}, and end at {end}" in flag.text
+
+
+@pytest.mark.parametrize(("of", "dtype", "times"), [(SURFACE, "float32", 1), (TOA, "float64", 1), (TOA, "int16", 100)])
+def test_standardized_bands_get_no_scale(tmp_path, of, dtype, times):
+    values = usual(of=of)
+    values = (values - values.mean(axis=1, keepdims=True)) / values.std(axis=1, keepdims=True) * times
+    with open_raster(image(tmp_path / "a.tif", values, dtype, of.names), bands=of.name) as raster:
+        (flag,) = [flag for flag in check(raster, trust=True).flags if flag.kind in ("units", "scale")]
+    assert "standardized: no scale puts that right" in flag.text
+    assert "mine.toml" not in flag.text
 
 
 def test_numbers_that_only_an_offset_makes_negative_get_advice(tmp_path):
