@@ -14,7 +14,7 @@ FILL_SHARE = 0.005
 ALL_FILL = 0.9
 """Share of such pixels from which on an image is refused: it is as good as empty."""
 
-APART, BETWEEN, BESIDE_ZERO = 0.1, 0.1, 0.001
+NEAR_MARK, BETWEEN, BESIDE_ZERO = 0.1, 0.1, 0.001
 """A value of one or two bands stands apart where values as near to it as the first of its size (0: as the last,
 reflectance) are less than the second as frequent as it is."""
 
@@ -97,7 +97,7 @@ def _marks_of(sample: PixelSample, band: int) -> list[float]:
 def _apart(sample: PixelSample, band: int, mark: float, here: Bool[np.ndarray, "date pixel"]) -> bool:
     """Whether hardly any other value is near the mark."""
     zero = mark * sample.scale[band] + sample.offset[band]
-    near = APART * abs(mark) * sample.scale[band] if mark else BESIDE_ZERO
+    near = NEAR_MARK * abs(mark) * sample.scale[band] if mark else BESIDE_ZERO
     beside = (np.abs(sample.values[:, band] - zero) < near) & ~here
     return bool(beside.sum() < BETWEEN * here.sum())
 

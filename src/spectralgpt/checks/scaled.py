@@ -9,7 +9,7 @@ from jaxtyping import Float
 from spectralgpt.checks.flags import Flag
 from spectralgpt.checks.pixel_sample import TOO_FEW_PIXELS, PixelSample
 
-ZERO, SAME = 0.02, 1e-6
+ZERO, SAME_END = 0.02, 1e-6
 """Share of the largest value within which all bands begin at 0; relative difference within which they end alike."""
 
 SAME_QUANTILES = 0.01
@@ -56,7 +56,7 @@ def _one_range(sample: PixelSample, quantiles: Float[np.ndarray, "quantile band"
         return None
     scale, offset = sample.scale[bands], sample.offset[bands]
     ends = np.array([(sample.measured(band).min(), sample.measured(band).max()) for band in bands], np.float64).T
-    for each, same in ((ends, SAME), (quantiles[::2, bands], SAME_QUANTILES)):
+    for each, same in ((ends, SAME_END), (quantiles[::2, bands], SAME_QUANTILES)):
         low, high = (each - offset) / scale
         if high.min() > 0 and np.ptp(high) <= same * high.max() and np.abs(low).max() <= ZERO * high.max():
             return float(high.max())
@@ -68,5 +68,5 @@ def _exactly_to_1(sample: PixelSample) -> bool:
     bands = np.flatnonzero(sample.reflective).tolist()
     values = [sample.measured(band) for band in bands]
     return bool(np.isinf(sample.top[bands]).all()) and all(
-        each.size and each.min() == 0 and abs(each.max() - 1) <= SAME for each in values
+        each.size and each.min() == 0 and abs(each.max() - 1) <= SAME_END for each in values
     )
