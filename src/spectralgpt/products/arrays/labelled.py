@@ -10,7 +10,7 @@ from jaxtyping import Int32, Shaped
 from spectralgpt.bands import canonical, is_alias
 from spectralgpt.days import UNKNOWN, day_of
 from spectralgpt.errors import RasterError
-from spectralgpt.products.added import BASELINE_TAGS, Added, added_in_tags
+from spectralgpt.products.added import Added, added_in_tags
 from spectralgpt.products.arrays.description import DescribedArray, Packing, as_numpy, listed, numbers_of
 from spectralgpt.products.arrays.dimensions import AXES, BAND_AXIS, COLUMN_AXIS, DATE_AXIS, ROW_AXIS, roles_of
 from spectralgpt.products.arrays.places import grid_of
@@ -184,7 +184,7 @@ def _added(attributes: Sequence[Mapping[Any, Any]], labels: Mapping[Any, Any]) -
         if key in labels and len(each := set(map(str, np.ravel(labels[key].values)))) == 1:
             text = each.pop()
             if key in BASELINES:
-                found.append(added_in_tags({BASELINE_TAGS[0]: text}, {}, None))
+                found.append(added_in_tags({key: text}, {}, None))
             elif text == "True":
                 return Added(0.0, f"the coordinate {key}")
     stated = {each.number: each for each in found if each is not None}
