@@ -128,10 +128,10 @@ def refuse_flags(flags: Sequence[Flag], source: str) -> None:
         raise RasterError(found, "", "To continue anyway, give", ("trust_input", True))
 
 
-def flags_of(pixels: Pixels, level: str, declared: bool) -> tuple[Flag, ...]:
+def flags_of(pixels: Pixels, level: str, declared: bool, judges_fill: bool = True) -> tuple[Flag, ...]:
     """What is suspected of pixels in memory. level: of the sensor. declared: whether metadata state how stored values
-    become reflectance."""
-    measured, fill = undeclared_fill(sample_of(pixels, level))
+    become reflectance. judges_fill: whether undeclared fill is looked for."""
+    measured, fill = undeclared_fill(sample_of(pixels, level, judges_fill))
     return (*fill, *suspicions(measured, declared))
 
 

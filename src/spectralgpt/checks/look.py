@@ -53,8 +53,8 @@ def look(raster: Raster) -> tuple[PixelSample, float | None]:
     )
 
 
-def sample_of(pixels: Pixels, level: str) -> PixelSample:
-    """A sample of pixels in memory. level: of the sensor."""
+def sample_of(pixels: Pixels, level: str, judges_fill: bool = True) -> PixelSample:
+    """A sample of pixels in memory. level: of the sensor. judges_fill: as of the sample."""
     bands = len(pixels.bands)
     return PixelSample(
         bands=pixels.bands,
@@ -66,6 +66,8 @@ def sample_of(pixels: Pixels, level: str) -> PixelSample:
         offset=pixels.offset,
         windows=_windows_of(pixels),
         gsd=float(pixels.gsd),
+        judges_fill=judges_fill,
+        in_memory=True,
     )
 
 

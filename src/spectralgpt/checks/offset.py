@@ -74,14 +74,15 @@ def _left_in(sample: PixelSample, declared: bool) -> list[Flag]:
     if not lifted:
         return []
     scale = float(np.median(sample.scale[sample.reflective]))
+    source = "" if sample.in_memory else "give the product with its metadata, or "
     which = "" if len(lifted) == len(sample.values) else f" in {len(lifted)} of {len(sample.values)} dates"
     return [
         Flag(
             "offset",
             (),
             f"found no value below {OFFSET} in any band{which}, as if the +1000 of Sentinel-2 products since "
-            "baseline 04.00 were still included; expected dark pixels near 0 in some band. If so, give the product "
-            f"with its metadata, or {remedy(sample, scale, -OFFSET, declared)}",
+            "baseline 04.00 were still included; expected dark pixels near 0 in some band. If so, "
+            f"{source}{remedy(sample, scale, -OFFSET, declared)}",
         )
     ]
 
