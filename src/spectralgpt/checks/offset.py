@@ -1,6 +1,7 @@
 """Whether an offset is still in the values, or was subtracted once too often."""
 
 import numpy as np
+from jaxtyping import Shaped
 
 from spectralgpt.checks.flags import Flag, listed
 from spectralgpt.checks.pixel_sample import TOO_FEW_PIXELS, PixelSample
@@ -37,6 +38,11 @@ def suspected_offset(sample: PixelSample, declared: bool) -> list[Flag]:
     """
     stated = declared and bool((sample.offset != 0).any())
     return [*_subtracted(sample, declared), *([] if stated else _left_in(sample, declared))]
+
+
+def may_be_left_in(reflectance: Shaped[np.ndarray, " value"]) -> bool:
+    """Whether values may include OFFSET: hardly any would be below 0 without it."""
+    return reflectance.size > 0 and bool((reflectance < OFFSET + NEGATIVE).mean() <= NEGATIVE_SHARE)
 
 
 def _subtracted(sample: PixelSample, declared: bool) -> list[Flag]:

@@ -162,12 +162,12 @@ def notes_on_unusable(
     )
 
 
-def note_on_floats(path: str, added: Added) -> str:
-    """Where values are reflectance in floats and something states that 1000 was added to the stored ones."""
+def note_on_floats(path: str, added: Added, advice: str) -> str:
+    """Where values are reflectance in floats and something states that 1000 was added to the stored ones. advice: how
+    to state the offset."""
     return (
         f"{path}: read as reflectance in floats, without offset, although {added.number:g} was added by {added.source}."
-        f" If no band is darker than {added.number * SCALE:g}, it is still in them: let the file declare it, like "
-        f"`gdal_edit.py -scale 1 -offset {-added.number * SCALE:g} FILE`"
+        f" If no band is darker than {added.number * SCALE:g}, it is still in them: {advice}"
     )
 
 
@@ -196,6 +196,17 @@ def possible(path: str, day: int, advice: str) -> tuple[str, ...]:
         f"{path}: {iso_date(day)} is after 2022-01-25, so the values may include the +1000 of Sentinel-2's baseline "
         f"04.00; read with offset 0, as nothing states it. The provider's metadata decide; if it is included, "
         f"{advice}",
+    )
+
+
+def possible_in_floats(path: str, day: int, advice: str) -> tuple[str, ...]:
+    """As `possible`, for reflectance in floats with values that may include it."""
+    if day == UNKNOWN or day < SINCE:
+        return ()
+    return (
+        f"{path}: hardly any value is below {ADDED * SCALE:g}, and {iso_date(day)} is after 2022-01-25, so the "
+        f"reflectance may include the +1000 of Sentinel-2's baseline 04.00; read without offset, as nothing states it. "
+        f"If it is included, {advice}",
     )
 
 

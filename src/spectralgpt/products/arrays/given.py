@@ -41,7 +41,9 @@ def refuse_days(days: Int32[np.ndarray, " date"], taken_by: Sensor | None) -> No
     first = UNKNOWN if taken_by is None or taken_by.launched is None else taken_by.launched
     wrong = next((day for day in known if not first <= day <= today() + 1), None)  # tomorrow: clocks differ
     if wrong is not None:
-        launch = f"is before the launch of {taken_by.name} ({iso_date(first)})" if taken_by else "cannot be"
+        launch = "is before 1970"
+        if taken_by is not None and first != UNKNOWN:
+            launch = f"is before the launch of {taken_by.name} ({iso_date(first)})"
         raise RasterError(
             f"the array: found the date {iso_date(wrong)}, which "
             + ("lies in the future" if wrong > today() else launch),

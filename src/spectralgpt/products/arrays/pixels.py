@@ -15,13 +15,12 @@ from spectralgpt.bands import Band, Evidence, Sensor, bands_of, canonical, choic
 from spectralgpt.checks import flags_of
 from spectralgpt.checks.contract import refuse_flags
 from spectralgpt.days import UNKNOWN
-from spectralgpt.errors import BandError, RasterError, argument
+from spectralgpt.errors import BandError, RasterError
 from spectralgpt.plain import as_text
-from spectralgpt.products.added import possible
 from spectralgpt.products.arrays.description import DescribedArray, Packing
 from spectralgpt.products.arrays.given import Dates, given_days, given_gsd, given_valid, refuse_days
 from spectralgpt.products.arrays.opening import describe
-from spectralgpt.products.arrays.scaling import Numbers, is_by_convention, scaling_of
+from spectralgpt.products.arrays.scaling import Numbers, UndeclaredUnits, notes_on_offset, scaling_of
 from spectralgpt.products.nodata import given_nodata
 from spectralgpt.raster.fill import FEWEST_TO_DECIDE, any_of, fill_marks, filled
 from spectralgpt.raster.grid import Grid
@@ -114,12 +113,8 @@ def _described(
     stated_days = array.days() if dates is None else None
     days = given_days(dates, stacked.shape[0]) if stated_days is None else stated_days
     refuse_days(days, known)
-    undecided = array.added is None and is_by_convention(identified, named, scales, offsets, packings)
-    notes = (
-        possible("the array", int(days.max()), f"give {argument('offset', -0.1)}")
-        if offset is None and undecided
-        else ()
-    )
+    units = UndeclaredUnits(identified, named, stacked, usable, packings, scales, offsets)
+    notes = (*array.notes, *(notes_on_offset(units, array.added, int(days.max())) if offset is None else ()))
     place = _grid(array, grid, stacked.shape[2:])
     pixels = Pixels(
         values=stacked,

@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Shaped
 
 from spectralgpt.bands import Band, Sensor, sensors
 from spectralgpt.bands.fitting import DARK
+from spectralgpt.checks.offset import may_be_left_in
 from spectralgpt.checks.typical import looks_like_reflectance
-from spectralgpt.errors import RasterError
-from spectralgpt.products.added import SENTINEL_2, Added
+from spectralgpt.errors import RasterError, argument
+from spectralgpt.products.added import SCALE, SENTINEL_2, SINCE, Added, note_on_floats, possible, possible_in_floats
 from spectralgpt.products.arrays.description import Packing
 from spectralgpt.products.arrays.given import numbers_per_band
 
@@ -106,18 +108,45 @@ def is_of_sentinel_2(band: Band, named: Sensor | None) -> bool:
     return (named.name if named else band.sensor) in SENTINEL_2
 
 
-def is_by_convention(
-    bands: Sequence[Band],
-    named: Sensor | None,
-    scales: Sequence[float],
-    offsets: Sequence[float],
-    packings: Sequence[Packing],
-) -> bool:
-    """Whether a band of Sentinel-2 is read as digital numbers without an offset that is stated."""
-    return any(
-        is_of_sentinel_2(band, named) and scale != 1 and offset == 0 and packing.scaling is None
-        for band, scale, offset, packing in zip(bands, scales, offsets, packings, strict=True)
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class UndeclaredUnits:
+    """An array with the scale and offset by which it is read. named: the sensor that sets the conventions."""
+
+    bands: Sequence[Band]
+    named: Sensor | None
+    stacked: Shaped[np.ndarray, "date band row column"]
+    valid: Bool[np.ndarray, "date band row column"] | None
+    packings: Sequence[Packing]
+    scales: Sequence[float]
+    offsets: Sequence[float]
+
+    def unstated(self, scaled: bool) -> list[int]:
+        """Bands of Sentinel-2 without an offset, and with nothing that states it. scaled: those of digital numbers,
+        else those of reflectance."""
+        return [
+            index
+            for index, (band, packing) in enumerate(zip(self.bands, self.packings, strict=True))
+            if is_of_sentinel_2(band, self.named)
+            and packing.scaling is None
+            and self.offsets[index] == 0
+            and (self.scales[index] != 1) is scaled
+        ]
+
+
+def notes_on_offset(units: UndeclaredUnits, added: Added | None, day: int) -> tuple[str, ...]:
+    """What a user should know where nothing states whether Sentinel-2's values include 1000, or floats include it
+    although something states it. day: the last one."""
+    advice = f"give {argument('offset', -0.1)}"
+    if added is None and units.unstated(scaled=True):
+        return possible("the array", day, advice)
+    floats = units.unstated(scaled=False)
+    if units.stacked.dtype.kind != "f" or not floats or (added is not None and not added.number):
+        return ()
+    if added is not None:
+        return (note_on_floats("the array", added, f"give {argument('offset', -added.number * SCALE)}"),)
+    if day >= SINCE and may_be_left_in(_only(units.stacked, units.valid, floats)):
+        return possible_in_floats("the array", day, advice)
+    return ()
 
 
 def _only(
