@@ -264,8 +264,8 @@ def _check_list(wanted: tuple[str, ...], found: tuple[str | None, ...], choice: 
 
 
 def _naming(words: tuple[str, ...], chosen: Sensor | None, choice: str, evidence: Evidence) -> Identity:
-    """The list names the bands of a file without names."""
-    count, names = len(evidence.names), tuple(map(canonical, words))
+    """The list names the bands of a file without names. Names that only count say no more than the file does."""
+    count, names = len(evidence.names), tuple(each.name for each in written_names(words))
     given = argument("bands", choice)
     if len(names) != count:
         raise BandError(
