@@ -71,7 +71,7 @@ def test_a_late_date_that_is_given_warns():
     ("how", "given"),
     [
         ({"days": ("2021-03-01", "2022-01-24")}, {}),
-        ({}, {"bands": "hls-s30"}),
+        ({}, {"bands": "hls-s30", "gsd": 30}),
         ({"attrs": {"scale_factor": 1e-4, "add_offset": -0.1}}, {}),
         ({}, {"offset": 0.0}),
     ],

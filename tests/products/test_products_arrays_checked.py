@@ -11,9 +11,10 @@ import pytest
 from made_rasters import distinct
 
 from spectralgpt.bands import Sensor, sensor
+from spectralgpt.checks import check
 from spectralgpt.errors import BandError, RasterError
 from spectralgpt.products import as_pixels, open_raster
-from spectralgpt.raster import Pixels
+from spectralgpt.raster import Pixels, raster_of
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +122,18 @@ def test_advice_on_arrays_is_arguments_and_works(scene, change, kind):
     np.testing.assert_allclose(followed.reflectance(), reflectance, atol=1e-3)
     left = warned(values, **names, **offset_advice(text))
     assert not [each for each in left if kind in each or "too bright" in each or "too dark" in each]
+
+
+@pytest.mark.parametrize(("factor", "added", "kind"), [(1e4, 0.1, "offset"), (1, 0.1, "offset"), (100, 0, "units")])
+def test_pixels_in_place_of_a_path_get_the_same_advice(scene, factor, added, kind):
+    reflectance = np.delete(dark(scene) / 1e4, 10, axis=1)
+    values = ((reflectance + added) * factor).astype("f4")
+    names = named(scene)["bands"].replace(",B10", "")
+    pixels = as_pixels(values, bands=names, trust_input=True)
+    (text,) = [flag.text for flag in check(raster_of(pixels), trust=True).flags if flag.kind == kind]
+    assert not re.search(r"FILE|gdal_edit|\.toml|product with its metadata", text)
+    followed = as_pixels(values, bands=names, trust_input=True, **offset_advice(text))
+    np.testing.assert_allclose(followed.reflectance(), reflectance, atol=1e-3)
 
 
 def warned(values: np.ndarray, **options) -> list[str]:

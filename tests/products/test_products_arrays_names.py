@@ -1,5 +1,6 @@
 """Names that only count the bands of an array, or of a file without names, are no names."""
 
+import re
 from functools import partial
 
 import numpy as np
@@ -48,6 +49,15 @@ def test_with_a_sensor_of_more_bands_they_are_refused(form, name):
     """Read as names, four bands of blue, green, red and near infrared would be B1 to B4."""
     with pytest.raises(BandError, match="found 4 bands without names"):
         as_pixels(distinct(4, 8, 8), bands=f"{name}:{','.join(counting(form, 4))}")
+
+
+@pytest.mark.parametrize("form", ["B{}", "B0{}", "Band_0{}"])
+def test_names_that_could_be_a_count_are_noted_and_the_advice_works(form):
+    names = [form.format(number) if number < 10 else f"B{number}" for number in range(1, 13)]
+    with pytest.warns(UserWarning, match="could also only count") as caught:
+        as_pixels(distinct(12, 8, 8), bands=names)
+    (choice,) = re.findall(r"choose bands='(.*)'", str(caught[0].message))
+    assert as_pixels(distinct(12, 8, 8), bands=choice).bands == sensor("s2-l2a").bands
 
 
 @pytest.mark.parametrize("form", COUNTING[:3])

@@ -276,9 +276,13 @@ def _naming(words: tuple[str, ...], chosen: Sensor | None, choice: str, evidence
     named = replace(
         evidence, names=words, source=given if chosen is None else evidence.source, wavelengths=(), fwhms=()
     )
-    return (
-        identify_alone(names, named) if chosen is None else _of_sensor(names, chosen, choice.partition(":")[0], named)
-    )
+    if chosen is not None:
+        return _of_sensor(names, chosen, choice.partition(":")[0], named)
+    identity = identify_alone(names, named)
+    # the file has no names that could be renamed
+    renames = AS_COUNTED.get(count, ("", ""))[1]
+    plain = ",".join(entry.partition("=")[0] for entry in renames.split(","))
+    return replace(identity, warnings=tuple(each.replace(renames or "=", plain or "=") for each in identity.warnings))
 
 
 def _selected(

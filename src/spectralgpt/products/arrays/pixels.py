@@ -12,6 +12,7 @@ from jaxtyping import Bool, Shaped
 
 from spectralgpt.arguments import checked
 from spectralgpt.bands import Band, Evidence, Sensor, bands_of, canonical, choice_count, identify, sensors
+from spectralgpt.bands.candidates import LEVEL_OPEN
 from spectralgpt.checks import flags_of
 from spectralgpt.checks.contract import refuse_flags
 from spectralgpt.days import UNKNOWN
@@ -102,7 +103,7 @@ def _described(
 ) -> UncheckedPixels:
     """What `as_pixels` gives, with what the check has to know."""
     array = describe(values, _count_of(bands))
-    identified, indices, named = _identified(array, bands, _size_of(array, gsd, grid), scale is not None)
+    identified, indices, named, remarks = _identified(array, bands, _size_of(array, gsd, grid), scale is not None)
     stacked = array.load(indices)
     packings = [array.packings[index] for index in indices]
     usable = _stated_valid(array, indices, stacked, packings, nodata, named)
@@ -114,7 +115,7 @@ def _described(
     days = given_days(dates, stacked.shape[0]) if stated_days is None else stated_days
     refuse_days(days, known)
     units = UndeclaredUnits(identified, named, stacked, usable, packings, scales, offsets)
-    notes = (*array.notes, *(notes_on_offset(units, array.added, int(days.max())) if offset is None else ()))
+    notes = (*remarks, *array.notes, *(notes_on_offset(units, array.added, int(days.max())) if offset is None else ()))
     place = _grid(array, grid, stacked.shape[2:])
     pixels = Pixels(
         values=stacked,
@@ -177,8 +178,10 @@ def _size_of(array: DescribedArray, gsd: float | int | None, grid: Grid | None) 
 
 def _identified(
     array: DescribedArray, choice: Bands | None, gsd: float, is_scaled: bool
-) -> tuple[tuple[Band, ...], tuple[int, ...], Sensor | None]:
-    """The bands, their indices in the array, and the sensor that sets the conventions, None where `choice` is bands.
+) -> tuple[tuple[Band, ...], tuple[int, ...], Sensor | None, tuple[str, ...]]:
+    """The bands, their indices in the array, the sensor that sets the conventions, None where `choice` is bands, and
+    what a user should know about the names; an open level changes nothing in an array.
+
     gsd: metres, nan unknown. is_scaled: whether the user states the scale."""
     given = () if choice is None or isinstance(choice, str) else tuple(choice)
     chosen = tuple(each for each in given if isinstance(each, Band))
@@ -191,10 +194,11 @@ def _identified(
         identity = identify(evidence, text)
         if identity.conflicts:
             raise BandError(identity.conflicts[0])
-        return identity.bands, identity.indices, identity.sensor
+        remarks = tuple(each for each in identity.warnings if LEVEL_OPEN not in each)
+        return identity.bands, identity.indices, identity.sensor, remarks
     names = [name and canonical(name) for name in array.names]
     if not any(names):
-        return bands_of(chosen, len(names), "the array")[0], tuple(range(len(names))), None
+        return bands_of(chosen, len(names), "the array")[0], tuple(range(len(names))), None, ()
     missing = [band.name for band in chosen if band.name not in names]
     if missing:
         raise BandError(
@@ -202,7 +206,8 @@ def _identified(
             "all bands that are given",
             "Rename the array's bands, as bands with names are never matched by position",
         )
-    return bands_of(chosen, len(chosen), "the array")[0], tuple(names.index(band.name) for band in chosen), None
+    indices = tuple(names.index(band.name) for band in chosen)
+    return bands_of(chosen, len(chosen), "the array")[0], indices, None, ()
 
 
 def _stated_valid(
