@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import rasterio
 from made_rasters import land, write
 
+from spectralgpt.checks.offset import may_be_left_in
 from spectralgpt.products import open_raster
 from spectralgpt.products.added import Added, added_in_name, added_in_tags
 from spectralgpt.raster import Raster
@@ -153,6 +156,36 @@ def test_the_advice_of_the_note_works(tmp_path):
     raster = opened(path, bands=str(own))
     assert raster.offset == pytest.approx([-0.1] * 12)
     assert not is_noted(raster)
+
+
+@pytest.mark.parametrize(("names", "bands"), [(L2A, None), (L1C, None), (L2A[1:4], "s2-l2a:B02,B03,B04")])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_floats_of_a_late_date_that_may_include_it_are_noted(tmp_path, names, bands, dtype):
+    how = {} if bands is None else {"bands": bands}
+    dark = np.clip(land(40, 44, bands=len(names)) / 2e4 - 0.03, 0.001, 1).astype(dtype)
+    lifted = write(tmp_path / "f_2023-05-01.tif", dark + np.array(0.1, dtype), names=names)
+    assert opened(lifted, **how).offset == (0.0,) * len(names)
+    assert is_noted(opened(lifted, **how))
+    assert not is_noted(opened(write(tmp_path / "f_2022-01-24.tif", dark + np.array(0.1, dtype), names=names), **how))
+    assert not is_noted(opened(write(tmp_path / "g_2023-05-01.tif", dark, names=names), **how))
+
+
+def test_the_advice_of_the_note_on_floats_works(tmp_path):
+    values = np.clip(land(40, 44, bands=12) / 2e4 - 0.03, 0.001, 1).astype("float32") + np.float32(0.1)
+    path = write(tmp_path / "f_2023-05-01.tif", values, names=L2A)
+    (note,) = [each for each in opened(path).warnings if "may include" in each]
+    line = re.search(r"`python -c \"([^`]+)\"`", note)[1].replace("'FILE'", repr(str(path)))
+    subprocess.run([sys.executable, "-c", line], check=True)
+    raster = opened(path)
+    assert raster.offset == pytest.approx([-0.1] * 12)
+    assert not is_noted(raster)
+
+
+def test_what_reflectance_may_include():
+    assert may_be_left_in(np.linspace(0.1, 0.9, 100))
+    assert may_be_left_in(np.r_[np.full(4, 0.05), np.full(96, 0.3)]), "after it was taken away, a few are below 0"
+    assert not may_be_left_in(np.r_[np.full(6, 0.05), np.full(94, 0.3)])
+    assert not may_be_left_in(np.array([]))
 
 
 @pytest.mark.parametrize("kind", ["reflectance", "hls", "landsat", "declared"])

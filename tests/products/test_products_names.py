@@ -226,5 +226,9 @@ def test_what_cannot_be_renamed_is_refused(choice, says, tmp_path):
 
 def test_arrays_have_names_of_the_field():
     assert [band.name for band in as_pixels(labelled(HLS)).bands] == ["B2", "B3", "B4", "B8A", "B11", "B12"]
-    assert [band.name for band in as_pixels(described(["B2_mean", "B8A_mean", "NDVI"])).bands] == ["B2", "B8A"]
+    with (
+        pytest.warns(UserWarning, match="left out NDVI"),
+        pytest.warns(UserWarning, match="without their suffix _mean"),
+    ):
+        assert [band.name for band in as_pixels(described(["B2_mean", "B8A_mean", "NDVI"])).bands] == ["B2", "B8A"]
     assert as_pixels(labelled(SUPERDOVE)).bands[2].name == "green_i"

@@ -264,8 +264,8 @@ def _check_list(wanted: tuple[str, ...], found: tuple[str | None, ...], choice: 
 
 
 def _naming(words: tuple[str, ...], chosen: Sensor | None, choice: str, evidence: Evidence) -> Identity:
-    """The list names the bands of a file without names."""
-    count, names = len(evidence.names), tuple(map(canonical, words))
+    """The list names the bands of a file without names. Names that only count say no more than the file does."""
+    count, names = len(evidence.names), tuple(each.name for each in written_names(words))
     given = argument("bands", choice)
     if len(names) != count:
         raise BandError(
@@ -276,9 +276,13 @@ def _naming(words: tuple[str, ...], chosen: Sensor | None, choice: str, evidence
     named = replace(
         evidence, names=words, source=given if chosen is None else evidence.source, wavelengths=(), fwhms=()
     )
-    return (
-        identify_alone(names, named) if chosen is None else _of_sensor(names, chosen, choice.partition(":")[0], named)
-    )
+    if chosen is not None:
+        return _of_sensor(names, chosen, choice.partition(":")[0], named)
+    identity = identify_alone(names, named)
+    # the file has no names that could be renamed
+    renames = AS_COUNTED.get(count, ("", ""))[1]
+    plain = ",".join(entry.partition("=")[0] for entry in renames.split(","))
+    return replace(identity, warnings=tuple(each.replace(renames or "=", plain or "=") for each in identity.warnings))
 
 
 def _selected(

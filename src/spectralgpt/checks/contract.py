@@ -130,11 +130,13 @@ def refuse_flags(flags: Sequence[Flag], source: str) -> None:
         raise RasterError(found, "", "To continue anyway, give", ("trust_input", True))
 
 
-def flags_of(pixels: Pixels, level: str, declared: bool) -> tuple[Flag, ...]:
+def flags_of(pixels: Pixels, level: str, declared: bool, judges_fill: bool = True) -> tuple[Flag, ...]:
     """What is suspected of pixels in memory. level: of the sensor. declared: whether metadata state how stored values
-    become reflectance."""
-    measured, fill = undeclared_fill(sample_of(pixels, level))
-    return (*fill, *suspicions(likely_fill(measured)[0], declared))
+    become reflectance. judges_fill: whether undeclared fill is looked for."""
+    measured, fill = undeclared_fill(sample_of(pixels, level, judges_fill))
+    if judges_fill:
+        measured, _ = likely_fill(measured)
+    return (*fill, *suspicions(measured, declared))
 
 
 def _table(

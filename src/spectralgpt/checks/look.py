@@ -7,6 +7,7 @@ from jaxtyping import Float32
 
 from spectralgpt.bands import sensor
 from spectralgpt.checks.pixel_sample import PixelSample, Windows
+from spectralgpt.raster.of_pixels import PixelsRaster
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.sampling import LOOK_SIDE, LOOKS_ALONG, everything, sample
@@ -48,13 +49,14 @@ def look(raster: Raster) -> tuple[PixelSample, float | None]:
             other=(sensor(raster.other_level).level, raster.other_level) if raster.other_level else None,
             filled=_shares(seen, pixels),
             judges_fill="none" not in raster.given_nodata,
+            in_memory=isinstance(raster, PixelsRaster),
         ),
         sum(share * size for share, size in cloudy) / sum(size for _, size in cloudy) if cloudy else None,
     )
 
 
-def sample_of(pixels: Pixels, level: str) -> PixelSample:
-    """A sample of pixels in memory. level: of the sensor."""
+def sample_of(pixels: Pixels, level: str, judges_fill: bool = True) -> PixelSample:
+    """A sample of pixels in memory. level: of the sensor. judges_fill: as of the sample."""
     bands = len(pixels.bands)
     return PixelSample(
         bands=pixels.bands,
@@ -66,6 +68,8 @@ def sample_of(pixels: Pixels, level: str) -> PixelSample:
         offset=pixels.offset,
         windows=_windows_of(pixels),
         gsd=float(pixels.gsd),
+        judges_fill=judges_fill,
+        in_memory=True,
     )
 
 

@@ -1,6 +1,7 @@
 """Whether an offset is still in the values, or was subtracted once too often."""
 
 import numpy as np
+from jaxtyping import Shaped
 
 from spectralgpt.checks.flags import Flag, listed
 from spectralgpt.checks.pixel_sample import TOO_FEW_PIXELS, PixelSample
@@ -39,6 +40,11 @@ def suspected_offset(sample: PixelSample, declared: bool) -> list[Flag]:
     return [*_subtracted(sample, declared), *([] if stated else _left_in(sample, declared))]
 
 
+def may_be_left_in(reflectance: Shaped[np.ndarray, " value"]) -> bool:
+    """Whether values may include OFFSET: hardly any would be below 0 without it."""
+    return reflectance.size > 0 and bool((reflectance < OFFSET + NEGATIVE).mean() <= NEGATIVE_SHARE)
+
+
 def _subtracted(sample: PixelSample, declared: bool) -> list[Flag]:
     values = sample.values[:, sample.reflective]
     known = ~np.isnan(values)
@@ -74,14 +80,15 @@ def _left_in(sample: PixelSample, declared: bool) -> list[Flag]:
     if not lifted:
         return []
     scale = float(np.median(sample.scale[sample.reflective]))
+    source = "" if sample.in_memory else "give the product with its metadata, or "
     which = "" if len(lifted) == len(sample.values) else f" in {len(lifted)} of {len(sample.values)} dates"
     return [
         Flag(
             "offset",
             (),
             f"found no value below {OFFSET} in any band{which}, as if the +1000 of Sentinel-2 products since "
-            "baseline 04.00 were still included; expected dark pixels near 0 in some band. If so, give the product "
-            f"with its metadata, or {remedy(sample, scale, -OFFSET, declared)}",
+            "baseline 04.00 were still included; expected dark pixels near 0 in some band. If so, "
+            f"{source}{remedy(sample, scale, -OFFSET, declared)}",
         )
     ]
 

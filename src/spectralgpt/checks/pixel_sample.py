@@ -23,7 +23,8 @@ class PixelSample:
     offset: reflectance = stored x scale + offset. windows: some whole windows. gsd: metres on the ground of their
     pixels, nan unknown. other: level and name of the sensor that it may be as well, where band names do not show the
     level. filled: values as stored that are fill although no metadata say so, and the share of the pixels that hold
-    them in all bands. judges_fill: whether further such values are looked for.
+    them in all bands. judges_fill: whether further such values are looked for. in_memory: whether they come from an
+    array and not from a file.
     """
 
     bands: tuple[Band, ...]
@@ -38,6 +39,7 @@ class PixelSample:
     other: tuple[str, str] | None = None
     filled: tuple[tuple[float, float], ...] = ()
     judges_fill: bool = True
+    in_memory: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from spectralgpt.checks.copies import duplicates
 from spectralgpt.checks.flags import Flag
 from spectralgpt.checks.level import other_level, suspected_level
+from spectralgpt.checks.negative import beyond_reflectance
 from spectralgpt.checks.offset import suspected_offset, wrapped
 from spectralgpt.checks.order import suspected_order
 from spectralgpt.checks.pixel_sample import PixelSample
@@ -23,7 +24,9 @@ def suspicions(sample: PixelSample, declared: bool) -> tuple[Flag, ...]:
     offset."""
     sample, below_zero = wrapped(sample)
     quantiles = sample.quantiles()
-    found = [*suspected_units(sample, quantiles, declared), *suspected_offset(sample, declared)]
+    units = suspected_units(sample, quantiles, declared)
+    refused = any(flag.kind == "units" for flag in units)
+    found = beyond_reflectance(sample, refused, declared) or [*units, *suspected_offset(sample, declared)]
     if not found:  # with wrong units or offset every band is odd
         found += suspected_level(sample, quantiles)
         # bands of the other level are odd, but in their order

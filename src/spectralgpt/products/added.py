@@ -18,10 +18,13 @@ from spectralgpt.errors import first_few
 ADDED = 1000.0
 """In stored units; -ADDED x scale is the offset."""
 
+SCALE = 1e-4
+"""Reflectance per stored unit in ESA's products."""
+
 SINCE = (date(2022, 1, 25) - EPOCH).days
 """The first day of acquisitions to which it is added; older ones have it where they were processed again."""
 
-FIRST_BASELINE = 4.0
+FIRST_BASELINE = 4
 
 SENTINEL_2 = ("s2-l1c", "s2-l2a", "eurosat", "spectralgpt-12")
 """Sensors with values as in ESA's products."""
@@ -29,13 +32,26 @@ SENTINEL_2 = ("s2-l1c", "s2-l2a", "eurosat", "spectralgpt-12")
 ANCESTORS = 5
 """Folders above a file that may be an ESA product: GRANULE/<tile>/IMG_DATA/R10m/ and the product itself."""
 
-ADD_OFFSET_TAG = re.compile(r"(?:BOA|RADIO)_ADD_OFFSET(?:_VALUES_LIST|_(?P<band>B\d+A?))?", re.IGNORECASE)
+ADD_OFFSET_TAG = re.compile(r"(?:\w+:)?(?:BOA|RADIO)_ADD_OFFSET(?:_VALUES_LIST|_(?P<band>B\d+A?))?", re.IGNORECASE)
 """Tags with the offset in stored units, as ESA's metadata and GDAL call it, for all bands or, with a name, for one."""
 
 ESA_BANDS = 12, 13
 """Lists of ESA's metadata have a value for every band of the product, also where a file has some of them."""
 
-BASELINE_TAGS = ("PROCESSING_BASELINE", "S2:PROCESSING_BASELINE")
+UNCLEAR = 0.01, 1.0
+"""Reflectance: a number that is less than the first, or not less than the second, is no offset in either unit."""
+
+BASELINE_TAG = re.compile(r"(?:.*[^A-Za-z0-9])?PROCESSING_BASELINE", re.IGNORECASE)
+"""Tags with the baseline, with any prefix, like `s2:processing_baseline` of STAC items."""
+
+BASELINE = re.compile(r"[NV]?(?:0?(?P<major>\d)(?:\.\d{1,2})?|0?(?P<whole>\d)\d\d)", re.IGNORECASE)
+"""A baseline: 05.09, N0509, 509, or 5.1, which may be 05.01 or 05.10."""
+
+OF_USERS = re.compile(r"[NV]?99\.?99", re.IGNORECASE)
+"""The baseline of products that users made themselves."""
+
+APPLIED_TAG = re.compile(r"(?:.*[^A-Za-z0-9])?BOA_OFFSET_APPLIED", re.IGNORECASE)
+"""Tags by which a catalogue states whether it subtracted it, like `earthsearch:boa_offset_applied`."""
 
 NAMED_TAGS = ("PRODUCT_URI", "PRODUCT_ID")
 """Tags with the name of ESA's product."""
@@ -74,45 +90,84 @@ def added_in_tags(
 
     bands: number of bands in the file, None if unknown: a list of values must have one for each of them.
     """
-    found = _stated(of_band, band, 1) or _stated(tags, band, bands)
-    if found is not None:
-        return found
-    stated = {key.upper(): text for key, text in tags.items()}
-    for key in BASELINE_TAGS:
-        if match := re.fullmatch(r"N?(\d\d)\.?(\d\d)", stated.get(key, "").strip()):
-            return _of_baseline(match[1], match[2], f"the tag {key}")
-    for key in NAMED_TAGS:
-        if match := IN_NAME.search(stated.get(key, "")):
-            return _of_baseline(match[1], match[2], f"the tag {key}")
+    own, whole = _with_prefixes(of_band), _with_prefixes(tags)
+    return (
+        _subtracted_again({**whole, **own})
+        or _stated(own, band, 1)
+        or _stated(whole, band, bands)
+        or _by_baseline(own)
+        or _by_baseline(whole)
+    )
+
+
+def _with_prefixes(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags, where GDAL split `s2:processing_baseline=05.09` at its colon, under their whole name."""
+    whole = {}
+    for key, text in tags.items():
+        name, equals, rest = text.partition("=")
+        split = equals and re.fullmatch(r"\w+", name) and not ADD_OFFSET_TAG.fullmatch(key)
+        whole[f"{key}:{name}" if split else key] = rest if split else text
+    return whole
+
+
+def _subtracted_again(tags: Mapping[str, str]) -> Added | None:
+    done = [key for key, text in tags.items() if APPLIED_TAG.fullmatch(key) and text.strip().lower() in ("true", "1")]
+    return Added(0.0, f"the tag {done[0]}") if done else None
+
+
+def _by_baseline(tags: Mapping[str, str]) -> Added | None:
+    """From tags with the baseline, else with the name of the product."""
+    for key, text in tags.items():
+        if BASELINE_TAG.fullmatch(key) and (match := BASELINE.fullmatch(text.strip())):
+            return _of_baseline(int(match["major"] or match["whole"]), text.strip(), f"the tag {key}")
+    for key, text in tags.items():
+        if key.upper().endswith(NAMED_TAGS) and (match := IN_NAME.search(text)):
+            return _of_baseline(int(match[1]), f"{match[1]}.{match[2]}", f"the tag {key}")
     return None
 
 
-def notes_on_unusable(path: str, tags: Mapping[str, str], of_bands: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
-    """A note on tags with an offset that cannot be used. of_bands: the tags of each band of the file."""
+def notes_on_unusable(
+    path: str, tags: Mapping[str, str], of_bands: Sequence[Mapping[str, str]], do: str = ""
+) -> tuple[str, ...]:
+    """A note on tags with an offset or a baseline that cannot be used. of_bands: the tags of each band of the file. do:
+    what to do, default for files."""
     count = len(of_bands)
-    every = [(key, text, count) for key, text in tags.items()]
-    every += [(key, text, 1) for each in of_bands for key, text in each.items()]
-    bad = dict.fromkeys(
-        f"{key} = {text!r}"
+    every = [(key, text, count) for key, text in _with_prefixes(tags).items()]
+    every += [(key, text, 1) for each in of_bands for key, text in _with_prefixes(each).items()]
+    offsets = {
+        f"{key} = {text!r}": key
         for key, text, most in every
-        if ADD_OFFSET_TAG.fullmatch(key) and _number(text, most) is None
-    )
-    if not bad:
-        return ()
+        if ADD_OFFSET_TAG.fullmatch(key) and _added_by(text, most) is None
+    }
+    baselines = {
+        f"{key} = {text!r}": key
+        for key, text, _ in every
+        if BASELINE_TAG.fullmatch(key) and not (BASELINE.fullmatch(text.strip()) or OF_USERS.fullmatch(text.strip()))
+    }
     listed = f", or that number {count} times, once per band" if count > 1 else ""
-    return (
-        f"{path}: found {first_few(list(bad), 6)}; expected one number, like -1000{listed}. Not used: correct the tag, "
-        f"like `rio edit-info --tag {next(iter(bad)).split(' ')[0]}=-1000 FILE`, or let the file declare scale and "
-        "offset",
+    notes = []
+    if offsets:
+        found, expected = offsets, f"the one number that was added, like -1000 (or -0.1 in reflectance){listed}"
+        notes.append((found, expected, "-1000"))
+    if baselines:
+        notes.append((baselines, "a baseline like 05.09", "05.09"))
+    return tuple(
+        f"{path}: found {first_few(list(found), 6)}; expected {expected}. Not used: "
+        + (
+            do
+            or f"correct the tag, like `rio edit-info --tag {next(iter(found.values()))}={example} FILE`, or let the "
+            "file declare scale and offset"
+        )
+        for found, expected, example in notes
     )
 
 
-def note_on_floats(path: str, added: Added) -> str:
-    """Where values are reflectance in floats and something states that 1000 was added to the stored ones."""
+def note_on_floats(path: str, added: Added, advice: str) -> str:
+    """Where values are reflectance in floats and something states that 1000 was added to the stored ones. advice: how
+    to state the offset."""
     return (
         f"{path}: read as reflectance in floats, without offset, although {added.number:g} was added by {added.source}."
-        f" If no band is darker than {added.number * 1e-4:g}, it is still in them: let the file declare it, like "
-        f"`gdal_edit.py -scale 1 -offset {-added.number * 1e-4:g} FILE`"
+        f" If no band is darker than {added.number * SCALE:g}, it is still in them: {advice}"
     )
 
 
@@ -125,7 +180,7 @@ def added_in_name(path: str) -> Added | None:
     for near in (name, *folders[-1:], *filter(ESA_PRODUCT.fullmatch, reversed(folders))):
         match = IN_NAME.search(near)
         if match and OF_SENTINEL_2.search(near):
-            return _of_baseline(match[1], match[2], f"the name {near}")
+            return _of_baseline(int(match[1]), f"{match[1]}.{match[2]}", f"the name {near}")
     image = ESA_IMAGE.fullmatch(name)
     if image and day_in_text(image[1]) >= SINCE:
         return Added(ADDED, f"the name {name}, as ESA's products have it since 2022-01-25")
@@ -144,6 +199,17 @@ def possible(path: str, day: int, advice: str) -> tuple[str, ...]:
     )
 
 
+def possible_in_floats(path: str, day: int, advice: str) -> tuple[str, ...]:
+    """As `possible`, for reflectance in floats with values that may include it."""
+    if day == UNKNOWN or day < SINCE:
+        return ()
+    return (
+        f"{path}: hardly any value is below {ADDED * SCALE:g}, and {iso_date(day)} is after 2022-01-25, so the "
+        f"reflectance may include the +1000 of Sentinel-2's baseline 04.00; read without offset, as nothing states it. "
+        f"If it is included, {advice}",
+    )
+
+
 def _stated(tags: Mapping[str, str], band: str | None, bands: int | None) -> Added | None:
     """From the tags with the offset itself: that of the band, else the one for all bands."""
     found = [(match, tags[match[0]]) for match in map(ADD_OFFSET_TAG.fullmatch, tags) if match]
@@ -152,10 +218,27 @@ def _stated(tags: Mapping[str, str], band: str | None, bands: int | None) -> Add
     own = [(key, text) for key, text in named if band and canonical(key.rsplit("_", 1)[1]) == canonical(band)]
     same = named if len({text for _, text in named}) == 1 else []
     for key, text in own or of_all or same:
-        number = _number(text, bands)
+        number = _added_by(text, bands)
         if number is not None:
-            return Added(-number, f"the tag {key}")
+            plain = number == -(_number(text, bands) or 0.0)
+            return Added(number, f"the tag {key}" if plain else f"the tag {key} = {text}")
     return None
+
+
+def _added_by(text: str, bands: int | None) -> float | None:
+    """What was added by the offset in a tag, in stored units.
+
+    A number below 1 is in reflectance. An offset is what is to be added to the values, so ESA's are negative; 1000
+    stands for what was added. None where this stays unclear, as for 500 or -1.
+    """
+    number = _number(text, bands)
+    if not number:
+        return None if number is None else 0.0
+    stored = round(number / SCALE, 6) if abs(number) < UNCLEAR[1] else number
+    least, most = UNCLEAR
+    if not least <= abs(stored * SCALE) < most or (stored > 0 and stored != ADDED):
+        return None
+    return ADDED if stored > 0 else -stored
 
 
 def _number(text: str, bands: int | None) -> float | None:
@@ -169,9 +252,8 @@ def _number(text: str, bands: int | None) -> float | None:
     return numbers[0] if fits and len(set(numbers)) == 1 and math.isfinite(numbers[0]) else None
 
 
-def _of_baseline(major: str, minor: str, where: str) -> Added:
-    is_added = float(f"{major}.{minor}") >= FIRST_BASELINE
-    return Added(ADDED if is_added else 0.0, f"baseline {major}.{minor} in {where}")
+def _of_baseline(major: int, baseline: str, where: str) -> Added:
+    return Added(ADDED if major >= FIRST_BASELINE else 0.0, f"baseline {baseline} in {where}")
 
 
 def offset_facts(of_bands: Sequence[tuple[str, Added]], scale: float) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def _image(path: str, product: Product, choice: str | None, nodata: GivenNodata)
             *product.warnings,
             *identity.warnings,
             *nodata.warnings(path, layers),
-            *offset_notes(path, chosen, layers, identity, product.day),
+            *offset_notes(path, chosen, layers, identity, grid, product.day),
         ),
     )
 

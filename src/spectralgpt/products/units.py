@@ -10,10 +10,20 @@ from jaxtyping import Shaped
 from spectralgpt.bands import Band, Identity
 from spectralgpt.bands.fitting import DARK
 from spectralgpt.bands.own_sensor import in_own_sensor
+from spectralgpt.checks.offset import OFFSET, may_be_left_in
+from spectralgpt.checks.remedy import declared_in_file
 from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN
 from spectralgpt.errors import RasterError, first_few
-from spectralgpt.products.added import SENTINEL_2, note_on_floats, offset_facts, possible
+from spectralgpt.products.added import (
+    SCALE,
+    SENTINEL_2,
+    SINCE,
+    note_on_floats,
+    offset_facts,
+    possible,
+    possible_in_floats,
+)
 from spectralgpt.products.filling import with_fill_rules
 from spectralgpt.products.nodata import GivenNodata
 from spectralgpt.products.product import StoredBand
@@ -73,7 +83,7 @@ def layers_of(
 
 
 def offset_notes(
-    path: str, chosen: Sequence[StoredBand], layers: Sequence[Layer], identity: Identity, day: int
+    path: str, chosen: Sequence[StoredBand], layers: Sequence[Layer], identity: Identity, grid: Grid, day: int
 ) -> tuple[str, ...]:
     """What a user should know where nothing states whether Sentinel-2's values include 1000, or metadata disagree."""
     if identity.sensor.name not in SENTINEL_2:
@@ -81,9 +91,17 @@ def offset_notes(
     pairs = [(stored, layer) for stored, layer in zip(chosen, layers, strict=True) if layer.offset == 0]
     if any(stored.offset is None and stored.added is None and layer.scale != 1 for stored, layer in pairs):
         return possible(path, day, in_own_sensor(identity.sensor.name, identity.sensor.scale or 1e-4, -0.1))
-    floats = [stored.added for stored, layer in pairs if stored.offset is None and stored.added and layer.scale == 1]
-    if any(each.number for each in floats):
-        return (note_on_floats(path, next(each for each in floats if each.number)),)
+    floats = [
+        (stored.added, layer)
+        for stored, layer in pairs
+        if stored.offset is None and layer.scale == 1 and np.dtype(layer.dtype).kind == "f"
+    ]
+    added = [each for each, _ in floats if each is not None and each.number]
+    if added:
+        return (note_on_floats(path, added[0], declared_in_file(1, -added[0].number * SCALE)),)
+    unstated = tuple(layer for each, layer in floats if each is None)
+    if unstated and day != UNKNOWN and day >= SINCE and may_be_left_in(_some_values(unstated, grid, identity)):
+        return possible_in_floats(path, day, declared_in_file(1, -OFFSET))
     ignored = [stored.added for stored, _ in pairs if stored.offset is not None and stored.added is not None]
     return tuple(
         f"{path}: read without offset, as it declares a scale and none, although {added.number:g} was added by "
@@ -120,7 +138,15 @@ def _nodata(stored: StoredBand, identity: Identity) -> float | int | None:
 
 
 def _are_reflectance(layers: tuple[Layer, ...], grid: Grid, identity: Identity) -> bool:
-    """Whether values from windows all over the image look like reflectance; if these are empty, from another."""
+    """Whether values from windows all over the image look like reflectance."""
+    try:
+        return looks_like_reflectance(_some_values(layers, grid, identity))
+    except RasterError as error:
+        raise error.about(layers[0].path) from None
+
+
+def _some_values(layers: tuple[Layer, ...], grid: Grid, identity: Identity) -> Shaped[np.ndarray, " value"]:
+    """Valid stored values from windows all over the image; if these are empty, from another."""
     dtype = np.result_type(*(layer.dtype for layer in layers))
     ones, zeros = (1.0,) * len(layers), (0.0,) * len(layers)
     with Raster((layers,), grid, (UNKNOWN,), identity.sensor, dtype, ones, zeros, None) as raster:
@@ -128,10 +154,7 @@ def _are_reflectance(layers: tuple[Layer, ...], grid: Grid, identity: Identity) 
         if not any(values.size for values in seen):
             rest = (_valid_values(raster.read(window)) for window in everything(*grid.shape))
             seen = [next((values for values in rest if values.size), seen[0])]
-    try:
-        return looks_like_reflectance(np.concatenate(seen))
-    except RasterError as error:
-        raise error.about(layers[0].path) from None
+    return np.concatenate(seen)
 
 
 def _valid_values(pixels: Pixels) -> Shaped[np.ndarray, " value"]:

@@ -35,7 +35,7 @@ class DescribedArray:
     load: the bands of these indices, from 0, as (date, band, row, column), computed together. grid, days: functions, as
     they raise a RasterError for contradictory metadata, which does not matter where the user gives both. of_products:
     whether the nodata of the sensor's products applies. added: what its attributes and coordinates state about the 1000
-    of Sentinel-2's products. dtype: of the stored values.
+    of Sentinel-2's products. dtype: of the stored values. notes: on what it states and cannot be used.
     """
 
     load: Callable[[Sequence[int]], Shaped[np.ndarray, "date band row column"]]
@@ -48,6 +48,7 @@ class DescribedArray:
     of_products: bool = False
     added: Added | None = None
     dtype: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def as_numpy(values: Any) -> Shaped[np.ndarray, "..."]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int32
 
-from spectralgpt.days import UNKNOWN, day_of
+from spectralgpt.bands import Sensor
+from spectralgpt.days import UNKNOWN, day_of, iso_date, today
 from spectralgpt.errors import RasterError, argument, counted
 from spectralgpt.products.arrays.description import as_numpy
 
@@ -31,6 +32,31 @@ def given_days(dates: Dates | None, count: int) -> Int32[np.ndarray, " date"]:
         UNKNOWN if is_unknown else day_of(str(day), "dates") for day, is_unknown in zip(dates, unknown, strict=True)
     ]
     return np.array(days, np.int32)
+
+
+def refuse_days(days: Int32[np.ndarray, " date"], taken_by: Sensor | None) -> None:
+    """RasterError for a day in the future, before the launch of the sensor, or that occurs twice. taken_by: the sensor,
+    None if unknown."""
+    known = [int(day) for day in days if day != UNKNOWN]
+    first = UNKNOWN if taken_by is None or taken_by.launched is None else taken_by.launched
+    wrong = next((day for day in known if not first <= day <= today() + 1), None)  # tomorrow: clocks differ
+    if wrong is not None:
+        launch = "is before 1970"
+        if taken_by is not None and first != UNKNOWN:
+            launch = f"is before the launch of {taken_by.name} ({iso_date(first)})"
+        raise RasterError(
+            f"the array: found the date {iso_date(wrong)}, which "
+            + ("lies in the future" if wrong > today() else launch),
+            f"dates from {iso_date(first) or '1970-01-02'} to today",
+            "Give the days of the images with the argument `dates`, or choose the sensor that took them",
+        )
+    twice = next((day for day in known if known.count(day) > 1), None)
+    if twice is not None:
+        raise RasterError(
+            f"the array: found the date {iso_date(twice)} more than once",
+            "different days",
+            "Make one image of those of one day, or give their days with the argument `dates`",
+        )
 
 
 def numbers_per_band(given: float | int | Sequence[float | int], count: int, name: str) -> list[float]:

@@ -9,8 +9,8 @@ from jaxtyping import Int32, Shaped
 
 from spectralgpt.bands import canonical, is_alias
 from spectralgpt.days import UNKNOWN, day_of
-from spectralgpt.errors import RasterError
-from spectralgpt.products.added import BASELINE_TAGS, Added, added_in_tags
+from spectralgpt.errors import RasterError, argument
+from spectralgpt.products.added import Added, added_in_tags, notes_on_unusable
 from spectralgpt.products.arrays.description import DescribedArray, Packing, as_numpy, listed, numbers_of
 from spectralgpt.products.arrays.dimensions import AXES, BAND_AXIS, COLUMN_AXIS, DATE_AXIS, ROW_AXIS, roles_of
 from spectralgpt.products.arrays.places import grid_of
@@ -60,6 +60,7 @@ def of_dataset(dataset: Any) -> DescribedArray:
         of_products=True,
         dtype=str(first.dtype),
         added=_added([dict(dataset.attrs), *(each.attrs for each in spatial.values())], labels),
+        notes=_unusable([dict(dataset.attrs), *(each.attrs for each in spatial.values())], labels),
     )
 
 
@@ -92,6 +93,7 @@ def of_data_array(array: Any, labels: Mapping[Any, Any], more: Mapping[Any, Any]
         of_products=True,
         dtype=str(array.dtype),
         added=_added([array.attrs, more or {}], labels),
+        notes=_unusable([array.attrs, more or {}], labels),
     )
 
 
@@ -177,18 +179,36 @@ def _scaling(stated: Mapping[Any, Any], band: int, count: int) -> tuple[float, f
 def _added(attributes: Sequence[Mapping[Any, Any]], labels: Mapping[Any, Any]) -> Added | None:
     """From attributes, which have a file's tags, or coordinates, which have an item's properties; None where dates or
     bands differ."""
-    found = []
-    for attrs in attributes:
-        found.append(added_in_tags({str(key): str(value) for key, value in attrs.items()}, {}, None))
-    for key in (*APPLIED, *BASELINES[:2]):
-        if key in labels and len(each := set(map(str, np.ravel(labels[key].values)))) == 1:
-            text = each.pop()
-            if key in BASELINES:
-                found.append(added_in_tags({BASELINE_TAGS[0]: text}, {}, None))
-            elif text == "True":
-                return Added(0.0, f"the coordinate {key}")
-    stated = {each.number: each for each in found if each is not None}
-    return stated.popitem()[1] if len(stated) == 1 else None
+    stated = {}
+    for tags in (*map(_as_tags, attributes), *_one_by_one(labels)):
+        found = added_in_tags(tags, {}, None)
+        if found is not None:
+            stated[found.number] = found
+    applied = [key for key in APPLIED if _single(labels, key) == "True"]
+    return Added(0.0, f"the coordinate {applied[0]}") if applied else stated.popitem()[1] if len(stated) == 1 else None
+
+
+def _unusable(attributes: Sequence[Mapping[Any, Any]], labels: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Notes on an offset or a baseline that cannot be used."""
+    do = f"give {argument('offset', -0.1)}, or 0 if nothing was added"
+    every = [*map(_as_tags, attributes), *_one_by_one(labels)]
+    return tuple(dict.fromkeys(note for tags in every for note in notes_on_unusable("the array", tags, [], do)))
+
+
+def _as_tags(attributes: Mapping[Any, Any]) -> dict[str, str]:
+    return {str(key): str(value) for key, value in attributes.items()}
+
+
+def _one_by_one(labels: Mapping[Any, Any]) -> list[dict[str, str]]:
+    """The baselines that coordinates state, each as a tag; none where dates or bands differ."""
+    values = {key: _single(labels, key) for key in BASELINES[:2]}
+    return [{key: text} for key, text in values.items() if text is not None]
+
+
+def _single(labels: Mapping[Any, Any], key: str) -> str | None:
+    """The value of a coordinate, None where it is missing or has several."""
+    texts = set(map(str, np.ravel(labels[key].values))) if key in labels else set()
+    return texts.pop() if len(texts) == 1 else None
 
 
 def _days(array: Any, labels: Mapping[Any, Any]) -> Int32[np.ndarray, " date"] | None:

@@ -12,24 +12,20 @@ from jaxtyping import Bool, Shaped
 
 from spectralgpt.arguments import checked
 from spectralgpt.bands import Band, Evidence, Sensor, bands_of, canonical, choice_count, identify, sensors
-from spectralgpt.bands.fitting import DARK
+from spectralgpt.bands.candidates import LEVEL_OPEN
 from spectralgpt.checks import flags_of
 from spectralgpt.checks.contract import refuse_flags
-from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN
-from spectralgpt.errors import BandError, RasterError, argument
+from spectralgpt.errors import BandError, RasterError
 from spectralgpt.plain import as_text
-from spectralgpt.products.added import SENTINEL_2, Added, possible
 from spectralgpt.products.arrays.description import DescribedArray, Packing
-from spectralgpt.products.arrays.given import Dates, given_days, given_gsd, given_valid, numbers_per_band
+from spectralgpt.products.arrays.given import Dates, given_days, given_gsd, given_valid, refuse_days
 from spectralgpt.products.arrays.opening import describe
+from spectralgpt.products.arrays.scaling import Numbers, UndeclaredUnits, notes_on_offset, scaling_of
 from spectralgpt.products.nodata import given_nodata
 from spectralgpt.raster.fill import FEWEST_TO_DECIDE, any_of, fill_marks, filled
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.pixels import Pixels, combined, measured
-
-TINY = 0.01
-"""A smaller scale would reduce reflectance to nothing: it is meant for digital numbers."""
 
 Bands = str | Sequence[str | float | int | Band]
 """How bands are given: a text, a list of names or of wavelengths in nm, or the bands themselves."""
@@ -44,8 +40,8 @@ def as_pixels(
     bands: Bands | None = None,
     gsd: float | int | None = None,
     valid: Any = None,
-    scale: float | int | Sequence[float | int] | None = None,
-    offset: float | int | Sequence[float | int] | None = None,
+    scale: Numbers | None = None,
+    offset: Numbers | None = None,
     dates: Dates | None = None,
     nodata: Nodata | None = None,
     grid: Grid | None = None,
@@ -60,8 +56,9 @@ def as_pixels(
     bands: a sensor's name (all its bands in file order, or those that the array names), names or wavelengths in nm (as
     a list, or a text like `B02,B03`), or the bands themselves; not needed where the array names them. gsd: metres,
     default the grid's. valid: of the shape (date, band, row, column), or of its last axes. scale, offset: one number,
-    or one per band; default what the array states, else the sensor's convention, but 1 and 0 for floats with a 98 %
-    quantile below 2. dates: ISO dates, None for an unknown one. NaN, infinity and nodata (one value or several) are not
+    or one per band; default of each what the array states, else the sensor's convention, but 1 and 0 for floats with a
+    98 % quantile below 2, and an offset of 0 beside another scale than that. dates: ISO dates, each once, None for an
+    unknown one. NaN, infinity and nodata (one value or several; none: nothing else) are not
     valid. Rows that run north stay so, with a positive step in the grid.
 
     The values are checked as those of files are, with a UserWarning for each suspicion. trust_input: they are not
@@ -83,11 +80,13 @@ def as_pixels(
 @dataclass(frozen=True, slots=True, eq=False)
 class UncheckedPixels:
     """Pixels before the check. level: of their sensor, empty if unknown. declared: whether the array or the user states
-    how they become reflectance. notes: what a user should know about how they were understood."""
+    how they become reflectance. judges_fill: whether undeclared fill is looked for. notes: what a user should know
+    about how they were understood."""
 
     pixels: Pixels
     level: str
     declared: bool
+    judges_fill: bool = True
     notes: tuple[str, ...] = ()
 
 
@@ -96,33 +95,27 @@ def _described(
     bands: Bands | None,
     gsd: float | int | None,
     valid: Any,
-    scale: float | int | Sequence[float | int] | None,
-    offset: float | int | Sequence[float | int] | None,
+    scale: Numbers | None,
+    offset: Numbers | None,
     dates: Dates | None,
     nodata: Nodata | None,
     grid: Grid | None,
 ) -> UncheckedPixels:
     """What `as_pixels` gives, with what the check has to know."""
     array = describe(values, _count_of(bands))
-    identified, indices, named = _identified(array, bands, _size_of(array, gsd, grid), scale is not None)
+    identified, indices, named, remarks = _identified(array, bands, _size_of(array, gsd, grid), scale is not None)
     stacked = array.load(indices)
     packings = [array.packings[index] for index in indices]
     usable = _stated_valid(array, indices, stacked, packings, nodata, named)
     if valid is not None:
         usable = combined(usable, given_valid(valid, stacked.shape))
-    if scale is None and offset is None:
-        scales, offsets = _stated_scaling(identified, named, stacked, usable, packings, array.added)
-    else:
-        scales = [1.0] * len(identified) if scale is None else numbers_per_band(scale, len(identified), "scale")
-        offsets = [0.0] * len(identified) if offset is None else numbers_per_band(offset, len(identified), "offset")
+    scales, offsets = scaling_of(identified, named, stacked, usable, packings, array.added, scale, offset)
+    known = named or next((each for each in sensors() if each.name == identified[0].sensor), None)
     stated_days = array.days() if dates is None else None
     days = given_days(dates, stacked.shape[0]) if stated_days is None else stated_days
-    undecided = array.added is None and _is_by_convention(identified, named, scales, offsets, packings)
-    notes = (
-        possible("the array", int(days.max()), f"give {argument('offset', -0.1)}")
-        if offset is None and undecided
-        else ()
-    )
+    refuse_days(days, known)
+    units = UndeclaredUnits(identified, named, stacked, usable, packings, scales, offsets)
+    notes = (*remarks, *array.notes, *(notes_on_offset(units, array.added, int(days.max())) if offset is None else ()))
     place = _grid(array, grid, stacked.shape[2:])
     pixels = Pixels(
         values=stacked,
@@ -134,9 +127,9 @@ def _described(
         days=days,
         gsd=place.gsd if gsd is None else given_gsd(gsd),
     )
-    declared = scale is not None or offset is not None or all(packing.scaling is not None for packing in packings)
-    known = named or next((each for each in sensors() if each.name == identified[0].sensor), None)
-    return UncheckedPixels(pixels, known.level if known else "", declared, notes)
+    declared = scale is not None or all(packing.scaling is not None for packing in packings)
+    judges_fill = given_nodata(as_text(nodata)).declared
+    return UncheckedPixels(pixels, known.level if known else "", declared, judges_fill, notes)
 
 
 def _count_of(choice: Bands | None) -> int | None:
@@ -151,7 +144,7 @@ def suspicions_of(described: UncheckedPixels) -> list[str]:
     pixels = described.pixels
     if pixels.valid is not None and not pixels.valid.any():
         raise RasterError("the array: found no valid pixel: all are nodata, NaN or masked", do="Give one with data")
-    flags = flags_of(pixels, described.level, described.declared)
+    flags = flags_of(pixels, described.level, described.declared, described.judges_fill)
     refuse_flags(flags, "the array")
     return [f"the array: {flag.text}" for flag in flags]
 
@@ -185,8 +178,10 @@ def _size_of(array: DescribedArray, gsd: float | int | None, grid: Grid | None) 
 
 def _identified(
     array: DescribedArray, choice: Bands | None, gsd: float, is_scaled: bool
-) -> tuple[tuple[Band, ...], tuple[int, ...], Sensor | None]:
-    """The bands, their indices in the array, and the sensor that sets the conventions, None where `choice` is bands.
+) -> tuple[tuple[Band, ...], tuple[int, ...], Sensor | None, tuple[str, ...]]:
+    """The bands, their indices in the array, the sensor that sets the conventions, None where `choice` is bands, and
+    what a user should know about the names; an open level changes nothing in an array.
+
     gsd: metres, nan unknown. is_scaled: whether the user states the scale."""
     given = () if choice is None or isinstance(choice, str) else tuple(choice)
     chosen = tuple(each for each in given if isinstance(each, Band))
@@ -199,10 +194,11 @@ def _identified(
         identity = identify(evidence, text)
         if identity.conflicts:
             raise BandError(identity.conflicts[0])
-        return identity.bands, identity.indices, identity.sensor
+        remarks = tuple(each for each in identity.warnings if LEVEL_OPEN not in each)
+        return identity.bands, identity.indices, identity.sensor, remarks
     names = [name and canonical(name) for name in array.names]
     if not any(names):
-        return bands_of(chosen, len(names), "the array")[0], tuple(range(len(names))), None
+        return bands_of(chosen, len(names), "the array")[0], tuple(range(len(names))), None, ()
     missing = [band.name for band in chosen if band.name not in names]
     if missing:
         raise BandError(
@@ -210,7 +206,8 @@ def _identified(
             "all bands that are given",
             "Rename the array's bands, as bands with names are never matched by position",
         )
-    return bands_of(chosen, len(chosen), "the array")[0], tuple(names.index(band.name) for band in chosen), None
+    indices = tuple(names.index(band.name) for band in chosen)
+    return bands_of(chosen, len(chosen), "the array")[0], indices, None, ()
 
 
 def _stated_valid(
@@ -226,7 +223,7 @@ def _stated_valid(
     marks: list[tuple[float | int | None, ...]] = [
         given.values if nodata is not None else packing.nodata for packing in packings
     ]
-    if array.of_products and stacked.dtype.kind in "iu" and named is not None:
+    if array.of_products and stacked.dtype.kind in "iu" and named is not None and given.declared:
         marks = [of_band or (named.nodata,) for of_band in marks]
     valid = None
     for turn in range(max(1, *map(len, marks))):
@@ -236,99 +233,8 @@ def _stated_valid(
             within = np.ones(stacked.shape, bool)
             within[:, band] = (stacked[:, band] >= packing.lowest) & (stacked[:, band] <= packing.highest)
             valid = combined(valid, within)
-    if stacked.shape[1] >= FEWEST_TO_DECIDE:
+    if stacked.shape[1] >= FEWEST_TO_DECIDE and given.declared:
         declared = any(mark is not None for of_band in marks for mark in of_band)
         fill = any_of(filled(np.moveaxis(stacked, 1, 0), fill_marks(stacked.dtype, declared)))
         valid = valid if fill is None else combined(valid, np.broadcast_to(~fill[:, None], stacked.shape))
     return valid if array.valid is None else combined(valid, array.valid[:, list(indices)])
-
-
-def _stated_scaling(
-    bands: Sequence[Band],
-    named: Sensor | None,
-    stacked: Shaped[np.ndarray, "date band row column"],
-    valid: Bool[np.ndarray, "date band row column"] | None,
-    packings: Sequence[Packing],
-    added: Added | None,
-) -> tuple[list[float], list[float]]:
-    """Scale and offset per band, as the array states them, else by convention."""
-    for packing in packings:
-        if packing.undone is not None:
-            raise RasterError(
-                f"found integers with a scale of {packing.undone[0]:g} and an offset of {packing.undone[1]:g} in their "
-                "encoding",
-                "these in the attributes, or floats to which they were applied",
-                "Give the arguments scale and offset",
-            )
-    stated = [packing.scaling for packing in packings]
-    tiny = [band for band, scaling in enumerate(stated) if scaling is not None and abs(scaling[0]) < TINY]
-    if tiny and stacked.dtype.kind == "f" and looks_like_reflectance(_only(stacked, valid, tiny)):
-        raise RasterError(
-            f"found floats that are reflectance, and attributes with a scale and offset for them, {stated[tiny[0]]}",
-            "only one of them",
-            "If the floats are right, give scale=1, offset=0",
-        )
-    unstated = [band for band, scaling in enumerate(stated) if scaling is None]
-    scales = [scaling[0] if scaling else 1.0 for scaling in stated]
-    offsets = [scaling[1] if scaling else 0.0 for scaling in stated]
-    if unstated:
-        part = stacked[:, unstated], None if valid is None else valid[:, unstated]
-        usual = convention([bands[band] for band in unstated], named, *part)
-        for band, usual_scale, usual_offset in zip(unstated, *usual, strict=True):
-            scales[band], offsets[band] = usual_scale, usual_offset
-            if added is not None and usual_scale != 1 and _is_of_sentinel_2(bands[band], named):
-                offsets[band] = added.offset(usual_scale)
-    return scales, offsets
-
-
-def _is_of_sentinel_2(band: Band, named: Sensor | None) -> bool:
-    return (named.name if named else band.sensor) in SENTINEL_2
-
-
-def _is_by_convention(
-    bands: Sequence[Band],
-    named: Sensor | None,
-    scales: Sequence[float],
-    offsets: Sequence[float],
-    packings: Sequence[Packing],
-) -> bool:
-    """Whether a band of Sentinel-2 is read as digital numbers without an offset that is stated."""
-    return any(
-        _is_of_sentinel_2(band, named) and scale != 1 and offset == 0 and packing.scaling is None
-        for band, scale, offset, packing in zip(bands, scales, offsets, packings, strict=True)
-    )
-
-
-def _only(
-    stacked: Shaped[np.ndarray, "date band row column"],
-    valid: Bool[np.ndarray, "date band row column"] | None,
-    bands: list[int],
-) -> Shaped[np.ndarray, " value"]:
-    return stacked[:, bands].ravel() if valid is None else stacked[:, bands][valid[:, bands]]
-
-
-def convention(
-    bands: Sequence[Band],
-    named: Sensor | None,
-    values: Shaped[np.ndarray, "date band row column"],
-    valid: Bool[np.ndarray, "date band row column"] | None,
-) -> tuple[list[float], list[float]]:
-    """Scale and offset per band without metadata: the sensor's, but 1 and 0 for floats that are reflectance."""
-    if values.dtype.kind == "f" and looks_like_reflectance(values.ravel() if valid is None else values[valid]):
-        return [1.0] * len(bands), [0.0] * len(bands)
-    known = {one.name: one for one in sensors()}
-    scales, offsets = [], []
-    for band in bands:
-        of_band = named or known.get(band.sensor)
-        scale, offset = (of_band.scale, of_band.offset) if of_band else (1.0, 0.0)
-        brightest = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else math.inf
-        # bytes are not reflectance x 10000; without a known sensor they are reflectance themselves
-        if scale is None or offset is None or (of_band is not None and brightest * scale < DARK):
-            raise RasterError(
-                f"found digital numbers ({values.dtype}) of {band.sensor} {band.name}",
-                "scale and offset from a product's metadata, or floats that are reflectance (below 2)",
-                "Give the arguments scale and offset",
-            )
-        scales.append(scale)
-        offsets.append(offset)
-    return scales, offsets
