@@ -80,6 +80,29 @@ def test_a_count_is_no_name(written, names, tmp_path):
         assert [band.name for band in raster.bands][7:10] == ["B8", "B8A", "B9"]
 
 
+@pytest.mark.parametrize("written", FILES)
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"band_{i}" for i in range(4)],
+        [f"b{i}" for i in range(13)],
+        [f"B{i}" for i in range(12)],
+        [f"B{i:02d}" for i in range(4)],
+        [str(i) for i in range(5)],
+    ],
+)
+def test_a_count_from_0_is_no_name(written, names, tmp_path):
+    """B1 of it is the second band: never that of a sensor."""
+    with pytest.raises(BandError, match=f"{len(names)} bands without names.*only count"):
+        open_raster(written(tmp_path, names))
+
+
+def test_spots_own_names_from_0_are_its_bands_where_the_file_is_spots(tmp_path):
+    path = tiff(tmp_path, ["B0", "B1", "B2", "B3"]).rename(tmp_path / "IMG_SPOT6_MS_201305251030.tif")
+    with open_raster(path) as raster:
+        assert [(band.sensor, band.name) for band in raster.bands] == [("spot6", f"B{i}") for i in range(4)]
+
+
 @pytest.mark.parametrize("array", [labelled, described])
 @pytest.mark.parametrize("prefix", ["Band ", "b", "layer-"])
 def test_a_count_in_an_array_is_no_name(array, prefix):

@@ -79,7 +79,8 @@ def bands_of(choice: str | Sequence[Band], count: int, source: str) -> tuple[tup
 def _identified(evidence: Evidence, choice: str | None) -> Identity:
     """As `identify`, with advice as it comes to mind."""
     known, wanted = renamed(evidence, choice)
-    written = written_names(known.names)
+    declared = declared_sensor(known)
+    written = written_names(known.names, declared.knows if declared is not None else None)
     found = tuple(each.name for each in written)
     if could_count(found) and not any(all(map(each.knows, filter(None, found))) for each in sensors()):
         found = (None,) * len(found)  # B1 ... B13
