@@ -78,3 +78,55 @@ def test_a_real_sentinel_2_image_under_names_that_landsat_has(tmp_path):
 def test_without_a_valid_pixel_the_rest_decides(tmp_path, value):
     values = np.full((6, 8, 8), value, np.int16)
     assert "s2-l2a" in advised(write(tmp_path / "scene.tif", values, names=list(L8), nodata=value))
+
+
+def nameless(path) -> tuple[str, list[str]]:
+    with pytest.raises(BandError, match="without names") as caught:
+        open_raster(path)
+    return caught.value.do, [str(value) for name, value in caught.value.advice if name == "bands"]
+
+
+TEN = (493, 560, 665, 704, 740, 783, 833, 865, 1614, 2202)
+SIX = (493, 560, 665, 865, 1614, 2202)
+
+
+@pytest.mark.parametrize(
+    ("wavelengths", "gsd", "scale", "offset", "first"),
+    [
+        (TEN, 10.0, 1e-4, 0.0, "B02,B03,B04,B05,B06,B07,B08,B8A,B11,B12"),
+        (TEN, 20.0, 1e-4, 0.0, "B02,B03,B04,B05,B06,B07,B08,B8A,B11,B12"),
+        (SIX, 30.0, 2.75e-5, -0.2, "landsat8-c2l2:B2,B3,B4,B5,B6,B7"),
+        (SIX, 20.0, 1e-4, 0.0, "B02,B03,B04,B8A,B11,B12"),
+        ((*TEN[:3], 833), 10.0, 1e-4, 0.0, "B02,B03,B04,B08"),
+    ],
+)
+def test_advice_for_a_nameless_file_is_tried_on_its_pixels(tmp_path, wavelengths, gsd, scale, offset, first):
+    transform = rasterio.Affine(gsd, 0, 435730, 0, -gsd, 4179460)
+    values = lake(wavelengths, "L2A", scale, offset).astype(np.uint16)
+    path = write(tmp_path / "scene.tif", values, transform=transform)
+    _, found = nameless(path)
+    assert first in found
+    assert "hls-l30" not in found
+    for choice in found:
+        with open_raster(path, bands=choice) as raster:
+            reflectance = values * np.reshape(raster.scale, (-1, 1, 1)) + np.reshape(raster.offset, (-1, 1, 1))
+            assert (reflectance > 0).mean() > 0.5, choice
+            assert not any(band.is_thermal for band in raster.bands)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0]])
+@pytest.mark.parametrize(
+    ("gsd", "both"),
+    [
+        (10.0, ("B04,B03,B02", "B02,B03,B04")),
+        (3.0, ("planetscope-4:red,green,blue", "planetscope-4:blue,green,red")),
+        (30.0, ("landsat8-c1sr:B4,B3,B2", "landsat8-c1sr:B2,B3,B4")),
+    ],
+)
+def test_three_bands_may_be_in_either_order(tmp_path, order, gsd, both):
+    transform = rasterio.Affine(gsd, 0, 435730, 0, -gsd, 4179460)
+    values = lake((493, 560, 665), "L2A", 1e-4, 0.0).astype(np.uint16)[order]
+    do, found = nameless(write(tmp_path / "scene.tif", values, transform=transform))
+    assert set(both) <= set(found)
+    assert "both usual" in do
+    assert not any("c2l2" in choice for choice in found), "all reflectance would be negative"

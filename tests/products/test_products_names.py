@@ -251,3 +251,44 @@ def test_arrays_have_names_of_the_field():
     assert [band.name for band in as_pixels(labelled(HLS)).bands] == ["B2", "B3", "B4", "B8A", "B11", "B12"]
     assert [band.name for band in as_pixels(described(["B2_mean", "B8A_mean", "NDVI"])).bands] == ["B2", "B8A"]
     assert as_pixels(labelled(SUPERDOVE)).bands[2].name == "green_i"
+
+
+@pytest.mark.parametrize("nir", ["Near-Infrared", "near infrared", "NIR1", "near_ir", "Near_Infra_Red", "NEAR-IR"])
+@pytest.mark.parametrize("sensor", ["planetscope-4", "landsat8-c2l2", "s2-l2a"])
+def test_near_infrared_in_full(sensor, nir, tmp_path):
+    path = tiff(tmp_path, ["Blue", "Green", "Red", nir])
+    with open_raster(path, bands=sensor) as raster, open_raster(path, bands="s2-l2a") as other:
+        assert len(raster.bands) == 4
+        assert other.bands[3].name == "B8"
+
+
+def test_short_wave_infrared_in_full_and_worldviews_own_nir1(tmp_path):
+    names = ["Blue", "Green", "Red", "Near Infrared", "Shortwave Infrared 1", "short-wave-infrared_2"]
+    with open_raster(tiff(tmp_path, names), bands="landsat8-c2l2") as raster:
+        assert [band.name for band in raster.bands] == ["B2", "B3", "B4", "B5", "B6", "B7"]
+    with open_raster(tiff(tmp_path, ["NIR1", "NIR2"]), bands="s2-l2a:B8=NIR1,B8A=NIR2") as raster:
+        assert len(raster.bands) == 2
+
+
+@pytest.mark.parametrize("names", [["blue", "green", "redd", "nir"], ["Blue", "Grean", "Red"], ["red", "nir", "yelow"]])
+def test_advice_keeps_all_bands_by_renaming_or_says_which_it_leaves_out(names, tmp_path):
+    path = tiff(tmp_path, names)
+    with pytest.raises(BandError) as caught:
+        open_raster(path)
+    assert "NEW=OLD" in caught.value.do
+    for _, choice in caught.value.advice:
+        with open_raster(path, bands=choice) as raster:
+            assert len(raster.bands) == len(names), choice
+    path = tiff(tmp_path, [*names, "VV"])
+    with pytest.raises(BandError, match="leaves out"):
+        open_raster(path)
+
+
+@pytest.mark.parametrize(
+    "names", [["B02", "B03", "B10"], [f"B{i:02d}" for i in range(1, 13)] + ["B8A"], ["B10", "B8A"]]
+)
+def test_b10_is_never_advised_away(names, tmp_path):
+    with pytest.raises(BandError, match="B10") as caught:
+        open_raster(tiff(tmp_path, names), bands="s2-l2a")
+    assert ("bands", "s2-l1c") in caught.value.advice
+    assert not any(str(value).startswith("s2-l2a") for _, value in caught.value.advice)
