@@ -292,3 +292,24 @@ def test_b10_is_never_advised_away(names, tmp_path):
         open_raster(tiff(tmp_path, names), bands="s2-l2a")
     assert ("bands", "s2-l1c") in caught.value.advice
     assert not any(str(value).startswith("s2-l2a") for _, value in caught.value.advice)
+
+
+@pytest.mark.parametrize("written", FILES)
+@pytest.mark.parametrize(
+    ("names", "choice", "read"),
+    [
+        (["B02_10m", "B03_10m", "B04_10m", "B08_10m"], "s2-l2a", "B2 B3 B4 B8"),
+        (["B02_20m", "B8A_20m", "B11_20m"], None, "B2 B8A B11"),
+        (["B2 (30 m)", "B5 (30 m)", "B7 (30 m)"], "landsat8-c2l2", "B2 B5 B7"),
+        (["red-3m", "nir-3m", "blue-3m"], "planetscope-4", "red nir blue"),
+        (["B02_10m_median", "B03_10m_median", "B8A_20m_median"], None, "B2 B3 B8A"),
+    ],
+)
+def test_a_pixel_size_is_no_part_of_a_name(written, names, choice, read, tmp_path):
+    with open_raster(written(tmp_path, names), bands=choice) as raster:
+        assert " ".join(band.name for band in raster.bands) == read
+
+
+def test_one_band_at_two_pixel_sizes_is_not_merged(tmp_path):
+    with pytest.raises(BandError, match="B02_10m"):
+        open_raster(tiff(tmp_path, ["B02_10m", "B02_20m", "B8A_20m"]))

@@ -27,6 +27,9 @@ REMARKED = re.compile(
 REDUCED = re.compile(r"(.+?)_(median|mean|medoid|mosaic|first|last|mode|min|max|p\d{1,2})", re.IGNORECASE)
 """A name with the reducer that made the band of many dates."""
 
+RESOLVED = re.compile(r"(.+?)[ _-]+[(\[]?(\d{1,4})[ _]?m(?:et(?:er|re)s?)?[)\]]?", re.IGNORECASE)
+"""A name with the pixel size of its file, like B02_10m."""
+
 INDICES = (
     "NDVI EVI EVI2 GNDVI NDRE NDRE1 NDRE2 NDWI MNDWI NDMI NDBI NDSI NDTI NBR NBR2 SAVI OSAVI MSAVI MSAVI2 ARVI VARI "
     "RVI DVI GCI CIRE BSI AWEI LSWI LAI FAPAR FCOVER KNDVI NIRV TCB TCG TCW"
@@ -55,6 +58,12 @@ class WrittenName:
 def is_alias(name: str) -> bool:
     """Whether any sensor has a band with this name or alias."""
     return any(each.knows(name) for each in sensors())
+
+
+def without_resolution(name: str) -> str:
+    """The name of a band without a pixel size after it, as in B02_10m; other names as they are."""
+    resolved = RESOLVED.fullmatch(name.strip())
+    return resolved[1] if resolved and is_alias(resolved[1]) and not is_alias(name) else name
 
 
 def is_auxiliary(name: str) -> bool:
@@ -129,11 +138,13 @@ def _split(name: str | None) -> WrittenName:
     """A name without remark and suffix."""
     if name is None or is_alias(name):
         return WrittenName(name)
+    if (resolved := without_resolution(name)) != name:
+        return WrittenName(canonical(resolved))
     remarked = REMARKED.fullmatch(name)
     if remarked:
         remark = canonical(next(part for part in remarked.groups()[1:] if part))
         return WrittenName(canonical(remarked[1]), remark if is_alias(remark) else None)
     reduced = REDUCED.fullmatch(name)
-    if reduced and is_alias(reduced[1]):
-        return WrittenName(canonical(reduced[1]), suffix=reduced[2])
+    if reduced and is_alias(without_resolution(reduced[1])):
+        return WrittenName(canonical(without_resolution(reduced[1])), suffix=reduced[2])
     return WrittenName(name)
