@@ -1,5 +1,6 @@
 """Names that people give bands, over formats: what is a name, what only counts, and layers beside bands."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import rasterio
 from made_rasters import PLACE, UTM, land, write
 
-from spectralgpt.errors import BandError, OptionError
+from spectralgpt.errors import BandError, OptionError, RasterError
 from spectralgpt.products import as_pixels, open_raster
 
 HLS = ["BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2"]
@@ -313,3 +314,41 @@ def test_a_pixel_size_is_no_part_of_a_name(written, names, choice, read, tmp_pat
 def test_one_band_at_two_pixel_sizes_is_not_merged(tmp_path):
     with pytest.raises(BandError, match="B02_10m"):
         open_raster(tiff(tmp_path, ["B02_10m", "B02_20m", "B8A_20m"]))
+
+
+@pytest.mark.parametrize("written", FILES)
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["443", "490", "560"],
+        ["443nm", "490 nm", "560_nm"],
+        ["0.443 um", "0.49 um", "0.56 um"],
+        ["wavelength 443", "490", "560 nanometers"],
+    ],
+)
+def test_wavelengths_as_names(written, names, tmp_path):
+    path = written(tmp_path, names)
+    with open_raster(path, bands="s2-l2a") as raster:
+        assert [band.name for band in raster.bands] == ["B1", "B2", "B3"]
+    with pytest.raises(RasterError, match="without scale and offset") as caught:
+        open_raster(path)
+    assert "scale = 0.0001" in caught.value.do
+    own = tmp_path / "mine.toml"
+    own.write_text("\n".join(re.findall(r"`([^`]+)`", caught.value.do)))
+    assert len(caught.value.advice) > 2
+    for _, choice in caught.value.advice:
+        with open_raster(path, bands=str(own) if choice == "mine.toml" else choice) as raster:
+            assert [round(band.wavelength, -1) for band in raster.bands] == [440, 490, 560]
+            assert set(raster.scale) <= {1e-4, 2.75e-5}
+
+
+def test_wavelengths_as_names_of_reflectance_in_floats_need_nothing(tmp_path):
+    values = land(24, 28, bands=3).astype(np.float32) / 1e4
+    with open_raster(tiff(tmp_path, ["665", "560", "490"], values)) as raster:
+        assert [band.wavelength for band in raster.bands] == [665, 560, 490]
+
+
+@pytest.mark.parametrize("names", [["2019", "2020", "2021"], ["443", "SCL", "490"], ["10", "20", "30"]])
+def test_numbers_that_are_no_wavelengths(names, tmp_path):
+    with pytest.raises(BandError):
+        open_raster(tiff(tmp_path, names))

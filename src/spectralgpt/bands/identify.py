@@ -31,6 +31,7 @@ from spectralgpt.bands.meaning import reads
 from spectralgpt.bands.naming import could_count, is_alias, is_auxiliary, notes_on, written_names
 from spectralgpt.bands.renaming import renamed
 from spectralgpt.bands.sensor import Sensor
+from spectralgpt.bands.wavelength_names import bands_at_wavelengths, wavelengths_in_names
 from spectralgpt.errors import Advice, BandError, argument, counted, did_you_mean, first_few
 
 
@@ -77,7 +78,7 @@ def bands_of(choice: str | Sequence[Band], count: int, source: str) -> tuple[tup
 
 def _identified(evidence: Evidence, choice: str | None) -> Identity:
     """As `identify`, with advice as it comes to mind."""
-    known, wanted = renamed(evidence, choice)
+    known, wanted = renamed(_at_wavelengths(evidence, choice), choice)
     declared = declared_sensor(known)
     written = written_names(known.names, declared.knows if declared is not None else None)
     found = tuple(each.name for each in written)
@@ -93,6 +94,23 @@ def _identified(evidence: Evidence, choice: str | None) -> Identity:
     else:
         identity = _without_auxiliary(found, chosen, wanted, known)
     return replace(identity, warnings=(*identity.warnings, *notes))
+
+
+def _at_wavelengths(evidence: Evidence, choice: str | None) -> Evidence:
+    """The evidence, where names are wavelengths, with these instead; with the names of a chosen sensor's bands there,
+    if each wavelength is that of one. Lists select by the names as they are."""
+    given = wavelengths_in_names(evidence.names)
+    if not given:
+        return evidence
+    chosen = None if choice is None else chosen_sensor(choice)
+    if choice is not None and chosen is None:
+        called, colon, _ = choice.partition(":")
+        chosen = chosen_sensor(called) if colon else None
+        if chosen is None:
+            return evidence
+    found = () if chosen is None else bands_at_wavelengths(chosen, given)
+    names = tuple(band.name for band in found) or (None,) * len(given)
+    return replace(evidence, names=names, wavelengths=evidence.wavelengths or given)
 
 
 def _without_auxiliary(
