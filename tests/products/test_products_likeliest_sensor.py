@@ -59,11 +59,45 @@ def test_a_landsat_8_export_at_10_m(shared, tmp_path, date):
     found = advised(source)
     assert found[0].startswith("landsat8")
     assert {"landsat8-c1sr", "hls-l30"} < set(found)
-    unnamed = tmp_path / "scene.tif"
-    unnamed.write_bytes(source.read_bytes())
-    found = advised(unnamed)
-    assert not found[0].startswith("s2")
-    assert found[-1] == "s2-l1c", "thermal B11 is no short-wave infrared"
+    with rasterio.open(source) as dataset:
+        names, values = dataset.descriptions, dataset.read()
+    found = advised(write(tmp_path / "scene.tif", values, names=list(names), nodata=dataset.nodata))
+    assert found
+    assert "s2-l1c" not in found, "thermal B11 is no short-wave infrared"
+
+
+SEVEN = tuple(f"B{i}" for i in range(1, 8))
+AT_SEVEN = (443, 482, 561, 655, 865, 1609, 2201)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "satellites"),
+    [
+        ("SPACECRAFT_ID", "LANDSAT_8", ("landsat8", "hls-l30")),
+        ("SATELLITE", "Landsat-7", ("landsat7",)),
+        ("PLATFORM", "landsat-5", ("landsat5",)),
+        ("spacecraft", "LANDSAT_9", ("landsat8", "hls-l30")),
+        ("SENSOR", "ETM+", ("landsat7",)),
+    ],
+)
+def test_tags_state_the_satellite(tmp_path, key, value, satellites):
+    values = lake(AT_SEVEN, "L2A", 1e-4, 0.0).astype(np.uint16)
+    found = advised(write(tmp_path / "scene.tif", values, names=list(SEVEN), tags={key: value}))
+    assert all(each.startswith(satellites) for each in found), found
+
+
+def test_a_tag_of_a_satellite_decides_where_it_leaves_one_reading(tmp_path):
+    values = lake(AT_S2, "L2A", 1e-4, 0.0).astype(np.uint16)
+    path = write(tmp_path / "scene.tif", values, names=list(L8), tags={"PLATFORM": "Sentinel-2B"})
+    with open_raster(path) as raster:
+        assert raster.sensor.name == "s2-l2a"
+
+
+@pytest.mark.parametrize("name", ["gewata_etm7_a.tif", "ETM+7_lake.tif", "lake_etm.tif"])
+def test_etm_is_landsat_7(tmp_path, name):
+    values = lake(AT_SEVEN[1:], "L2A", 1e-4, 0.0).astype(np.int16)
+    found = advised(write(tmp_path / name, values, names=["B1", "B2", "B3", "B4", "B5", "B7"]))
+    assert found[0].startswith("landsat7")
 
 
 def test_a_real_sentinel_2_image_under_names_that_landsat_has(tmp_path):

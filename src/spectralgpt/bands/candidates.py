@@ -15,7 +15,7 @@ from spectralgpt.bands.evidence import (
     quoted,
     refuse_unnamed,
 )
-from spectralgpt.bands.fitting import USUAL, could_be_resampled, ranked
+from spectralgpt.bands.fitting import FAR, USUAL, could_be_resampled, ranked
 from spectralgpt.bands.meaning import may_write, reads
 from spectralgpt.bands.naming import could_count, written_names
 from spectralgpt.bands.proposals import RGB, proposed
@@ -53,7 +53,7 @@ def identify_alone(found: tuple[str | None, ...], evidence: Evidence) -> Identit
         return Identity(bands_named(declared, names, evidence.source), everything, declared)
     naming = tuple(each for each in sensors() if each.names_files and may_write(each, evidence.names))
     candidates = [each for each in naming if complete and all(map(each.knows, names))]
-    candidates = _as_in_words(candidates, evidence)
+    candidates = _on_platform(_as_in_words(candidates, evidence), names, evidence)
     if evidence.wavelengths:
         candidates = [each for each in candidates if _agrees(each, names, evidence.wavelengths)]
         if not candidates:
@@ -102,6 +102,14 @@ def _as_in_words(candidates: Sequence[Sensor], evidence: Evidence) -> list[Senso
     ]
 
 
+def _on_platform(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidence) -> list[Sensor]:
+    """The candidates with the bands of the satellite that tags of the file state; all where none is of it."""
+    stated = [each for each in candidates if evidence.platform and each.is_spoken_of(evidence.platform)]
+    centres = {tuple(each.band(name).wavelength for name in names) for each in stated}
+    same = [each for each in candidates if tuple(each.band(name).wavelength for name in names) in centres]
+    return same or list(candidates)
+
+
 def _chosen(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidence) -> tuple[Sensor, tuple[str, ...]]:
     """The usual one of several candidates, with a warning. BandError if they give the names different meanings."""
     usual = [each for name in USUAL for each in candidates if each.name == name]
@@ -126,6 +134,8 @@ def _other_level(candidates: Sequence[Sensor], chosen: Sensor) -> str:
 def _refuse_ambiguous(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidence) -> None:
     likeliest = ranked(candidates, names, evidence)
     fitting = [each for each in likeliest if could_be_resampled(each, names, evidence.gsd)] or likeliest
+    odder = dict(evidence.odder)
+    fitting = [each for each in fitting if odder.get(each.name, 0.0) <= FAR] or fitting
     raise BandError(
         f"{evidence.source}: the bands {', '.join(names)} could be those of {_some(likeliest)}, which differ in "
         "wavelengths, scale or offset",

@@ -26,6 +26,9 @@ DARK = 0.1
 RESAMPLED = 3.2
 """Exports are often resampled, up to this many times finer or coarser: Landsat to 10 m."""
 
+FAR = 10.0
+"""How much odder per band the pixels may be by a sensor than by the likeliest for it to be advised at all."""
+
 CONTRADICTED = 2.0
 """How much odder per band pixels may be by a sensor than by the likeliest; above, they speak against it."""
 
@@ -101,7 +104,8 @@ def _times(one: float, other: float) -> float:
 
 def _is_named(each: Sensor, evidence: Evidence) -> bool:
     """Whether the metadata, or the name of the file or its folder, speak of the sensor."""
-    return evidence.metadata == each.name or each.is_spoken_of(_name(evidence))
+    stated = evidence.metadata == each.name or each.is_spoken_of(evidence.platform)
+    return stated or each.is_spoken_of(_name(evidence))
 
 
 def _has_level(each: Sensor, evidence: Evidence) -> bool:
