@@ -378,3 +378,41 @@ def test_dated_and_undated_bands_can_be_chosen(tmp_path, names, undated, dated):
     with open_raster(path, **dated) as raster:
         assert raster.days == (day_of("2020-01-01", ""),)
         assert len(raster.bands) == 2
+
+
+@pytest.mark.parametrize(
+    "dates", [("2020001", "2020153"), ("20200101_20200131", "20200601_20200630"), ("2020-01-01_2020-01-31", "2020153")]
+)
+def test_one_note_on_dates_per_file(tmp_path, dates):
+    names = [f"{band}_{date}" for date in dates for band in ("B02", "B03", "B8A")]
+    with open_raster(write(tmp_path / "stack.tif", values(6), names=names)) as raster:
+        notes = [note for note in raster.warnings if "is read as day" in note or "is a span" in note]
+        assert len(notes) == 1
+        assert notes[0].startswith(f"{tmp_path}/stack.tif: in the names of its bands, ")
+        assert notes[0].count(dates[0]) == 1
+        assert dates[1] in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("dates", "chosen", "said"),
+    [
+        (("20200101", "20500101"), "2020-01-01", "date 2020-01-01 from"),
+        (("20200101", "20200601", "20500101"), "2020-01-01,2020-06-01", "dates 2020-01-01, 2020-06-01 from"),
+        (("20200101", "20200601", "20210101"), "2020-06-01", "date 2020-06-01 from"),
+    ],
+)
+def test_facts_name_the_dates_that_are_read(tmp_path, dates, chosen, said):
+    names = [f"{band}_{date}" for date in dates for band in ("B02", "B8A")]
+    with open_raster(write(tmp_path / "stack.tif", values(len(names)), names=names), dates=chosen) as raster:
+        facts = [fact for fact in raster.facts if "names of the bands" in fact]
+    assert len(facts) == 1
+    assert facts[0].startswith(said)
+
+
+@pytest.mark.parametrize("name", ["scene_20500101.tif", "scene_2060-05-01.tif", "20991231_scene.tif"])
+def test_no_sensor_took_a_future_image(tmp_path, name):
+    with pytest.raises(RasterError, match="in the future") as caught:
+        open_raster(write(tmp_path / name, values(2), names=["B02", "B8A"]))
+    assert "choose the sensor" not in caught.value.do
+    with pytest.raises(RasterError, match="choose the sensor that took it"):
+        open_raster(write(tmp_path / "scene_20100101.tif", values(2), names=["B02", "B8A"]))

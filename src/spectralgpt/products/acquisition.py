@@ -170,5 +170,7 @@ def refuse_impossible_day(
     give = f"Give its date, like {path}@{iso_date(max(first, day_of('2020-05-01', path)))}"
     do = "Correct the names of its bands" if is_one_of_several else give
     raise RasterError(
-        found, f"a date from {span}", do + ("" if first == UNKNOWN else ", or choose the sensor that took it")
+        found,
+        f"a date from {span}",
+        do + ("" if first == UNKNOWN or day > today() else ", or choose the sensor that took it"),
     )

@@ -27,6 +27,9 @@ TIME_AFTER = re.compile(
 TILE_BEFORE = re.compile(r"^T\d\d[A-Z]{3}_")
 """Sentinel-2's tile, in the names that Earth Engine's toBands gives: 20200101T102031_20200101T102055_T32UQD_B2."""
 
+FROM_NAMES = "from the names of the bands of"
+"""In the facts on dates."""
+
 SEPARATORS = " ,;_.-()[]:"
 
 
@@ -52,21 +55,47 @@ def products_by_date(
     left_out = _left_out(path, names, every, choice, are_chosen)
     _refuse_repeated(path, every, bool(dated))
     whens = sorted({each.when for each in every})
-    notes = (*product.warnings, *left_out, *dict.fromkeys(f"{path}: {each.note}" for each in every if each.note))
+    notes = (*product.warnings, *left_out, *_notes_on_dates(path, every))
     if counted:
         notes = (*notes, counted_note(path, names, counted))
-    listed = first_few(list(filter(None, map(iso_date, whens))), 6) if dated else ""
-    fact = (f"date{'s' if len(whens) > 1 else ''} {listed} from the names of the bands of {path}",) if listed else ()
     return tuple(
         replace(
             product,
             bands=tuple(replace(product.bands[each.index], name=each.band) for each in every if each.when == when),
             day=when if dated else UNKNOWN,
-            facts=(*product.facts, *fact),
+            facts=(*product.facts, *([date_fact(iso_date(when), path)] if dated and iso_date(when) else [])),
             warnings=notes,
         )
         for when in whens
     )
+
+
+def date_fact(dates: str, path: str) -> str:
+    """Where the date of a product, or the dates of a raster, come from."""
+    return f"{'dates' if ', ' in dates else 'date'} {dates} {FROM_NAMES} {path}"
+
+
+def one_fact_on_dates(facts: Sequence[str]) -> tuple[str, ...]:
+    """Facts of several dates, each once; those on dates in the names of the bands of one file as one."""
+    dates: dict[str, list[str]] = {}
+    found: dict[str, None] = {}
+    for fact in facts:
+        day, between, path = fact.removeprefix("date ").partition(f" {FROM_NAMES} ")
+        if between:
+            dates.setdefault(path, []).append(day)
+        found[f"{between}{path}" if between else fact] = None
+    return tuple(
+        date_fact(first_few(list(dict.fromkeys(dates[path])), 6), path)
+        if (path := fact.removeprefix(f" {FROM_NAMES} ")) in dates
+        else fact
+        for fact in found
+    )
+
+
+def _notes_on_dates(path: str, dated: Sequence[DatedBand]) -> tuple[str, ...]:
+    """One note on how the dates were understood."""
+    notes = list(dict.fromkeys(each.note for each in dated if each.note))
+    return (f"{path}: in the names of its bands, {first_few(notes, 3, '; ')}",) if notes else ()
 
 
 def _possible(
@@ -111,7 +140,8 @@ def _with_day(index: int, name: str) -> DatedBand | None:
     if not dates or taken.day == UNKNOWN:
         return None
     band = _named(name[: dates[0].start], name[dates[-1].end :])
-    return DatedBand(index, band, taken.day, *taken.notes) if band else None
+    note = "".join(taken.notes).removeprefix(f"{name}: ")
+    return DatedBand(index, band, taken.day, note) if band else None
 
 
 def _named(before: str, after: str) -> str:
