@@ -164,3 +164,21 @@ def test_three_bands_may_be_in_either_order(tmp_path, order, gsd, both):
     assert set(both) <= set(found)
     assert "both usual" in do
     assert not any("c2l2" in choice for choice in found), "all reflectance would be negative"
+
+
+@pytest.mark.parametrize(
+    ("file", "first"),
+    [
+        ("eurosat_ms/River/River_3.tif", "eurosat"),
+        ("timeseries/slovenia_eolearn/slovenia_eolearn_2017-01-11.tif", "s2-l1c"),
+        ("s2_pairs/282D_485L_3_3/282D_485L_3_3_S2L1C.tif", "s2-l1c"),
+        ("s2_pairs/38D_378R_2_3/38D_378R_2_3_S2L1C.tif", "s2-l1c"),
+        ("s2_pairs/38D_378R_2_3/38D_378R_2_3_S2L2A.tif", "s2-l2a"),
+    ],
+)
+def test_real_images_without_names(tmp_path, file, first):
+    with rasterio.open(real(file)) as dataset:
+        values, how = dataset.read(), {"transform": dataset.transform, "crs": dataset.crs, "nodata": dataset.nodata}
+    do, found = nameless(write(tmp_path / "scene.tif", values, **how))
+    assert found[0] == first
+    assert "choose their sensor" in do

@@ -18,7 +18,7 @@ from spectralgpt.bands.evidence import Evidence
 from spectralgpt.bands.naming import is_auxiliary, written_names
 from spectralgpt.bands.proposals import RGB, proposals
 from spectralgpt.checks.order import GAIN, ODD, USUAL_ODDNESS
-from spectralgpt.checks.typical import REFLECTANCE_BELOW, likeliest_order, typical
+from spectralgpt.checks.typical import CIRRUS_CENTRE, REFLECTANCE_BELOW, likeliest_order, typical
 from spectralgpt.products.product import StoredBand
 from spectralgpt.raster.sampling import sample
 
@@ -30,6 +30,12 @@ FEWEST_BANDS = 3
 
 IMPOSSIBLE, IMPOSSIBLE_BELOW, IMPOSSIBLE_ABOVE = 20.0, -0.01, 1.7
 """What a share of reflectance below the second or above the third adds to the oddness; usual spectra end at 0."""
+
+CIRRUS_HALF = 40.0
+"""nm around the centre of cirrus."""
+
+SURELY = 2.0
+"""Times the check's own limit, as fewer windows are read here: a right choice must not be dropped."""
 
 Quantiles = Float[np.ndarray, "quantile band"]
 
@@ -89,8 +95,13 @@ def is_contradicted(each: Sensor, bands: Sequence[Band], quantiles: Quantiles, s
     if len(columns) < FEWEST_BANDS:
         return False
     _, as_named, least = likeliest_order(typical(each.level), spectra, columns)
-    swapped = (as_named - least) * len(columns) > GAIN and least < USUAL_ODDNESS
+    swapped = (as_named - least) * len(columns) > SURELY * GAIN and least < USUAL_ODDNESS
     return swapped or as_named > ODD or float(np.median(spectra)) < IMPOSSIBLE_BELOW
+
+
+def _is_of_ground(band: Band) -> bool:
+    """Whether a band shows the ground: cirrus is nearly 0, and by its logarithm outweighs all others."""
+    return not band.is_thermal and abs(band.wavelength - CIRRUS_CENTRE) > CIRRUS_HALF
 
 
 def _spectra(
@@ -101,7 +112,7 @@ def _spectra(
     pairs = [
         (here, values)
         for band, here, values in zip(bands, typical(each.level).same(bands), scaled, strict=True)
-        if here is not None and values is not None and np.isfinite(values).all() and not band.is_thermal
+        if here is not None and values is not None and np.isfinite(values).all() and _is_of_ground(band)
     ]
     reflectance = np.array([values for _, values in pairs], np.float64).reshape(len(pairs), len(quantiles)).T
     return [here for here, _ in pairs], reflectance
