@@ -99,11 +99,6 @@ def is_contradicted(each: Sensor, bands: Sequence[Band], quantiles: Quantiles, s
     return swapped or as_named > ODD or float(np.median(spectra)) < IMPOSSIBLE_BELOW
 
 
-def _is_of_ground(band: Band) -> bool:
-    """Whether a band shows the ground: cirrus is nearly 0, and by its logarithm outweighs all others."""
-    return not band.is_thermal and abs(band.wavelength - CIRRUS_CENTRE) > CIRRUS_HALF
-
-
 def _spectra(
     each: Sensor, bands: Sequence[Band], quantiles: Quantiles, stored: Sequence[StoredBand]
 ) -> tuple[list[int], Float[np.ndarray, "quantile usual"]]:
@@ -112,7 +107,7 @@ def _spectra(
     pairs = [
         (here, values)
         for band, here, values in zip(bands, typical(each.level).same(bands), scaled, strict=True)
-        if here is not None and values is not None and np.isfinite(values).all() and _is_of_ground(band)
+        if here is not None and values is not None and np.isfinite(values).all() and not band.is_thermal
     ]
     reflectance = np.array([values for _, values in pairs], np.float64).reshape(len(pairs), len(quantiles)).T
     return [here for here, _ in pairs], reflectance
@@ -122,12 +117,17 @@ def _candidates(evidence: Evidence) -> Mapping[str, Candidate]:
     """The sensors that have all the names, or what a nameless file may be, with the band of each index."""
     names = [each.name for each in written_names(evidence.names)]
     if not any(names):
-        return {each.choice: (each.sensor, dict(enumerate(each.bands))) for each in proposals(len(names), evidence)}
+        return {each.choice: (each.sensor, _of_ground(each.bands)) for each in proposals(len(names), evidence)}
     kept = {index: name for index, name in enumerate(names) if name and not is_auxiliary(name)}
     if not kept:
         return {}
     knowing = (each for each in sensors() if each.names_files and all(map(each.knows, kept.values())))
     return {each.name: (each, {index: each.band(name) for index, name in kept.items()}) for each in knowing}
+
+
+def _of_ground(bands: Sequence[Band]) -> dict[int, Band]:
+    """The bands without cirrus: it is nearly 0, and by its logarithm would outweigh all others."""
+    return {i: band for i, band in enumerate(bands) if abs(band.wavelength - CIRRUS_CENTRE) > CIRRUS_HALF}
 
 
 def _reflectance(each: Sensor, stored: StoredBand, values: Float[np.ndarray, " quantile"]) -> np.ndarray | None:
