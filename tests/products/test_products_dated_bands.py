@@ -5,6 +5,7 @@ import pytest
 from affine import Affine
 from made_rasters import PLACE, write
 
+from spectralgpt.days import day_of
 from spectralgpt.errors import RasterError
 from spectralgpt.products import open_raster
 from spectralgpt.products.dated_bands import products_by_date
@@ -308,3 +309,110 @@ def test_possible_dates_are_taken(tmp_path, source, choice, date):
     write(tmp_path / source.partition("@")[0], values(2), names=["B2", "B3"])
     with open_raster(str(tmp_path / source), bands=choice) as raster:
         assert raster.dates == (date,)
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        "2020-01-01T10:10:10_{}",
+        "2020-01-01T10:10:10Z_{}",
+        "2020-01-01 10:10 {}",
+        "{}_2020-01-01T10:10:10.123Z",
+        "20200101T101010_{}",
+        "{}_10m_2020-01-01",
+    ],
+)
+def test_a_time_stamp_is_a_date(tmp_path, stamp):
+    names = [stamp.format(band) for band in ("B02", "B8A")]
+    with open_raster(write(tmp_path / "stack.tif", values(2), names=names)) as raster:
+        assert [band.name for band in raster.bands] == ["B2", "B8A"]
+        assert raster.days == (day_of("2020-01-01", ""),)
+
+
+@pytest.mark.parametrize("name", ["t{}_{}", "T_{}_{}", "date{}_{}", "time_{} {}"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_prefixes_that_count_dates(tmp_path, name, first):
+    names = [name.format(when, band) for when in (first, first + 1) for band in ("B02", "B8A")]
+    with open_raster(write(tmp_path / "stack.tif", values(4), names=names)) as raster:
+        assert raster.days == (-1, -1)
+        assert [band.name for band in raster.bands] == ["B2", "B8A"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("{}_202001", "month"),
+        ("{}_2019", "year"),
+        ("2019_{}", "year"),
+        ("{}_2020-01", "month"),
+        ("202012_{}", "month"),
+    ],
+)
+def test_a_month_or_year_in_names_of_bands_is_no_date(tmp_path, name, kind):
+    names = [name.format(band) for band in ("B02", "B8A")]
+    with open_raster(write(tmp_path / "stack.tif", values(2), names=names)) as raster:
+        assert raster.days == (-1,)
+        assert [band.name for band in raster.bands] == ["B2", "B8A"]
+        assert sum(f"is a {kind} and no date" in note for note in raster.warnings) == 1
+
+
+MIXED = [
+    (["B02_20200101", "B03_20200101", "B8A"], {"bands": "B8A"}, {"dates": "2020-01-01"}),
+    (["B02", "B8A", "B02_20200101", "B8A_20200101"], {"bands": "B02,B8A"}, {"dates": "2020-01-01"}),
+    (["B8A_2020-01-01", "B11_2020-01-01", "B12"], {"bands": "B12"}, {"bands": "B8A,B11"}),
+]
+
+
+@pytest.mark.parametrize(("names", "undated", "dated"), MIXED)
+def test_dated_and_undated_bands_can_be_chosen(tmp_path, names, undated, dated):
+    path = write(tmp_path / "stack.tif", values(len(names)), names=names)
+    with pytest.raises(RasterError, match="without a date") as caught:
+        open_raster(path)
+    assert {name for name, _ in caught.value.advice} == {"bands", "dates"}
+    for argument, value in caught.value.advice:
+        open_raster(path, **{argument: value})
+    with open_raster(path, **undated) as raster:
+        assert raster.days == (-1,)
+        plain = [index for index, name in enumerate(names, 1) if "2020" not in name]
+        assert [layer.index for layer in raster.layers[0]] == plain
+    with open_raster(path, **dated) as raster:
+        assert raster.days == (day_of("2020-01-01", ""),)
+        assert len(raster.bands) == 2
+
+
+@pytest.mark.parametrize(
+    "dates", [("2020001", "2020153"), ("20200101_20200131", "20200601_20200630"), ("2020-01-01_2020-01-31", "2020153")]
+)
+def test_one_note_on_dates_per_file(tmp_path, dates):
+    names = [f"{band}_{date}" for date in dates for band in ("B02", "B03", "B8A")]
+    with open_raster(write(tmp_path / "stack.tif", values(6), names=names)) as raster:
+        notes = [note for note in raster.warnings if "is read as day" in note or "is a span" in note]
+        assert len(notes) == 1
+        assert notes[0].startswith(f"{tmp_path}/stack.tif: in the names of its bands, ")
+        assert notes[0].count(dates[0]) == 1
+        assert dates[1] in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("dates", "chosen", "said"),
+    [
+        (("20200101", "20500101"), "2020-01-01", "date 2020-01-01 from"),
+        (("20200101", "20200601", "20500101"), "2020-01-01,2020-06-01", "dates 2020-01-01, 2020-06-01 from"),
+        (("20200101", "20200601", "20210101"), "2020-06-01", "date 2020-06-01 from"),
+    ],
+)
+def test_facts_name_the_dates_that_are_read(tmp_path, dates, chosen, said):
+    names = [f"{band}_{date}" for date in dates for band in ("B02", "B8A")]
+    with open_raster(write(tmp_path / "stack.tif", values(len(names)), names=names), dates=chosen) as raster:
+        facts = [fact for fact in raster.facts if "names of the bands" in fact]
+    assert len(facts) == 1
+    assert facts[0].startswith(said)
+
+
+@pytest.mark.parametrize("name", ["scene_20500101.tif", "scene_2060-05-01.tif", "20991231_scene.tif"])
+def test_no_sensor_took_a_future_image(tmp_path, name):
+    with pytest.raises(RasterError, match="in the future") as caught:
+        open_raster(write(tmp_path / name, values(2), names=["B02", "B8A"]))
+    assert "choose the sensor" not in caught.value.do
+    with pytest.raises(RasterError, match="choose the sensor that took it"):
+        open_raster(write(tmp_path / "scene_20100101.tif", values(2), names=["B02", "B8A"]))

@@ -1,5 +1,6 @@
 """Names that people give bands, over formats: what is a name, what only counts, and layers beside bands."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import rasterio
 from made_rasters import PLACE, UTM, land, write
 
-from spectralgpt.errors import BandError, OptionError
+from spectralgpt.errors import BandError, OptionError, RasterError
 from spectralgpt.products import as_pixels, open_raster
 
 HLS = ["BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2"]
@@ -78,6 +79,29 @@ def test_a_count_is_no_name(written, names, tmp_path):
         open_raster(path)
     with open_raster(path, bands="s2-l2a") as raster:
         assert [band.name for band in raster.bands][7:10] == ["B8", "B8A", "B9"]
+
+
+@pytest.mark.parametrize("written", FILES)
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"band_{i}" for i in range(4)],
+        [f"b{i}" for i in range(13)],
+        [f"B{i}" for i in range(12)],
+        [f"B{i:02d}" for i in range(4)],
+        [str(i) for i in range(5)],
+    ],
+)
+def test_a_count_from_0_is_no_name(written, names, tmp_path):
+    """B1 of it is the second band: never that of a sensor."""
+    with pytest.raises(BandError, match=f"{len(names)} bands without names.*only count"):
+        open_raster(written(tmp_path, names))
+
+
+def test_spots_own_names_from_0_are_its_bands_where_the_file_is_spots(tmp_path):
+    path = tiff(tmp_path, ["B0", "B1", "B2", "B3"]).rename(tmp_path / "IMG_SPOT6_MS_201305251030.tif")
+    with open_raster(path) as raster:
+        assert [(band.sensor, band.name) for band in raster.bands] == [("spot6", f"B{i}") for i in range(4)]
 
 
 @pytest.mark.parametrize("array", [labelled, described])
@@ -232,3 +256,103 @@ def test_arrays_have_names_of_the_field():
     ):
         assert [band.name for band in as_pixels(described(["B2_mean", "B8A_mean", "NDVI"])).bands] == ["B2", "B8A"]
     assert as_pixels(labelled(SUPERDOVE)).bands[2].name == "green_i"
+
+
+@pytest.mark.parametrize("nir", ["Near-Infrared", "near infrared", "NIR1", "near_ir", "Near_Infra_Red", "NEAR-IR"])
+@pytest.mark.parametrize("sensor", ["planetscope-4", "landsat8-c2l2", "s2-l2a"])
+def test_near_infrared_in_full(sensor, nir, tmp_path):
+    path = tiff(tmp_path, ["Blue", "Green", "Red", nir])
+    with open_raster(path, bands=sensor) as raster, open_raster(path, bands="s2-l2a") as other:
+        assert len(raster.bands) == 4
+        assert other.bands[3].name == "B8"
+
+
+def test_short_wave_infrared_in_full_and_worldviews_own_nir1(tmp_path):
+    names = ["Blue", "Green", "Red", "Near Infrared", "Shortwave Infrared 1", "short-wave-infrared_2"]
+    with open_raster(tiff(tmp_path, names), bands="landsat8-c2l2") as raster:
+        assert [band.name for band in raster.bands] == ["B2", "B3", "B4", "B5", "B6", "B7"]
+    with open_raster(tiff(tmp_path, ["NIR1", "NIR2"]), bands="s2-l2a:B8=NIR1,B8A=NIR2") as raster:
+        assert len(raster.bands) == 2
+
+
+@pytest.mark.parametrize("names", [["blue", "green", "redd", "nir"], ["Blue", "Grean", "Red"], ["red", "nir", "yelow"]])
+def test_advice_keeps_all_bands_by_renaming_or_says_which_it_leaves_out(names, tmp_path):
+    path = tiff(tmp_path, names)
+    with pytest.raises(BandError) as caught:
+        open_raster(path)
+    assert "NEW=OLD" in caught.value.do
+    for _, choice in caught.value.advice:
+        with open_raster(path, bands=choice) as raster:
+            assert len(raster.bands) == len(names), choice
+    path = tiff(tmp_path, [*names, "VV"])
+    with pytest.raises(BandError, match="leaves out"):
+        open_raster(path)
+
+
+@pytest.mark.parametrize(
+    "names", [["B02", "B03", "B10"], [f"B{i:02d}" for i in range(1, 13)] + ["B8A"], ["B10", "B8A"]]
+)
+def test_b10_is_never_advised_away(names, tmp_path):
+    with pytest.raises(BandError, match="B10") as caught:
+        open_raster(tiff(tmp_path, names), bands="s2-l2a")
+    assert ("bands", "s2-l1c") in caught.value.advice
+    assert not any(str(value).startswith("s2-l2a") for _, value in caught.value.advice)
+
+
+@pytest.mark.parametrize("written", FILES)
+@pytest.mark.parametrize(
+    ("names", "choice", "read"),
+    [
+        (["B02_10m", "B03_10m", "B04_10m", "B08_10m"], "s2-l2a", "B2 B3 B4 B8"),
+        (["B02_20m", "B8A_20m", "B11_20m"], None, "B2 B8A B11"),
+        (["B2 (30 m)", "B5 (30 m)", "B7 (30 m)"], "landsat8-c2l2", "B2 B5 B7"),
+        (["red-3m", "nir-3m", "blue-3m"], "planetscope-4", "red nir blue"),
+        (["B02_10m_median", "B03_10m_median", "B8A_20m_median"], None, "B2 B3 B8A"),
+    ],
+)
+def test_a_pixel_size_is_no_part_of_a_name(written, names, choice, read, tmp_path):
+    with open_raster(written(tmp_path, names), bands=choice) as raster:
+        assert " ".join(band.name for band in raster.bands) == read
+
+
+def test_one_band_at_two_pixel_sizes_is_not_merged(tmp_path):
+    with pytest.raises(BandError, match="B02_10m"):
+        open_raster(tiff(tmp_path, ["B02_10m", "B02_20m", "B8A_20m"]))
+
+
+@pytest.mark.parametrize("written", FILES)
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["443", "490", "560"],
+        ["443nm", "490 nm", "560_nm"],
+        ["0.443 um", "0.49 um", "0.56 um"],
+        ["wavelength 443", "490", "560 nanometers"],
+    ],
+)
+def test_wavelengths_as_names(written, names, tmp_path):
+    path = written(tmp_path, names)
+    with open_raster(path, bands="s2-l2a") as raster:
+        assert [band.name for band in raster.bands] == ["B1", "B2", "B3"]
+    with pytest.raises(RasterError, match="without scale and offset") as caught:
+        open_raster(path)
+    assert "scale = 0.0001" in caught.value.do
+    own = tmp_path / "mine.toml"
+    own.write_text("\n".join(re.findall(r"`([^`]+)`", caught.value.do)))
+    assert len(caught.value.advice) > 2
+    for _, choice in caught.value.advice:
+        with open_raster(path, bands=str(own) if choice == "mine.toml" else choice) as raster:
+            assert [round(band.wavelength, -1) for band in raster.bands] == [440, 490, 560]
+            assert set(raster.scale) <= {1e-4, 2.75e-5}
+
+
+def test_wavelengths_as_names_of_reflectance_in_floats_need_nothing(tmp_path):
+    values = land(24, 28, bands=3).astype(np.float32) / 1e4
+    with open_raster(tiff(tmp_path, ["665", "560", "490"], values)) as raster:
+        assert [band.wavelength for band in raster.bands] == [665, 560, 490]
+
+
+@pytest.mark.parametrize("names", [["2019", "2020", "2021"], ["443", "SCL", "490"], ["10", "20", "30"]])
+def test_numbers_that_are_no_wavelengths(names, tmp_path):
+    with pytest.raises(BandError):
+        open_raster(tiff(tmp_path, names))

@@ -3,8 +3,9 @@
 import math
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import NoReturn
 
-from spectralgpt.bands.align import fed
 from spectralgpt.bands.catalogue import from_wavelengths, is_sensor, sensor, sensors
 from spectralgpt.bands.evidence import (
     Evidence,
@@ -14,13 +15,12 @@ from spectralgpt.bands.evidence import (
     quoted,
     refuse_unnamed,
 )
-from spectralgpt.bands.fitting import can_open, could_be_resampled, fits_grid, rank
-from spectralgpt.bands.naming import COULD_COUNT, could_count, written_names
-from spectralgpt.bands.sensor import Sensor
-from spectralgpt.errors import Advice, BandError, counted, did_you_mean, first_few
-
-USUAL = ("s2-l2a", "s2-l1c")
-"""The sensors that are taken, in this order, where the names fit several that give them the same meaning."""
+from spectralgpt.bands.fitting import FAR, USUAL, could_be_resampled, ranked
+from spectralgpt.bands.meaning import may_write, reads
+from spectralgpt.bands.naming import could_count, written_names
+from spectralgpt.bands.proposals import RGB, proposed
+from spectralgpt.bands.sensor import Sensor, spelled
+from spectralgpt.errors import BandError, counted, did_you_mean, first_few
 
 LEVEL_OPEN = "the band names do not show the level"
 """What the note on an open level says; it is left out where a check says more."""
@@ -28,16 +28,13 @@ LEVEL_OPEN = "the band names do not show the level"
 MOST_LISTED = 6
 """Most candidates that a message lists."""
 
-PADDED = re.compile(r"\s*B(?:AND)?[ _]?0\d", re.IGNORECASE)
-"""A zero-padded name, like B02."""
-
-SINGLE_DIGIT = re.compile(r"^B(\d)$")
-"""A name that some sensors pad with a zero."""
-
 AS_COUNTED = {
     12: ("s2-l2a", "B1,B2,B3,B4,B5,B6,B7,B8,B8A=B9,B9=B10,B11,B12"),
 }
 """What to choose where B1 ... Bn turn out to count the bands of Sentinel-2: the sensor, and the names of its bands."""
+
+ALIKE_WORDS = 0.75
+"""How similar a word must be to a band's for a renaming to be advised, from 0 to 1 (difflib)."""
 
 IN_A_SENSOR_FILE = "Describe its bands in a sensor file (name, wavelength, fwhm and gsd of each, scale and offset):"
 
@@ -54,9 +51,9 @@ def identify_alone(found: tuple[str | None, ...], evidence: Evidence) -> Identit
     declared = declared_sensor(evidence)
     if complete and declared is not None and all(map(declared.knows, names)):
         return Identity(bands_named(declared, names, evidence.source), everything, declared)
-    naming = tuple(each for each in sensors() if each.names_files and _may_write(each, evidence.names))
+    naming = tuple(each for each in sensors() if each.names_files and may_write(each, evidence.names))
     candidates = [each for each in naming if complete and all(map(each.knows, names))]
-    candidates = _as_in_words(candidates, evidence)
+    candidates = _on_platform(_as_in_words(candidates, evidence), names, evidence)
     if evidence.wavelengths:
         candidates = [each for each in candidates if _agrees(each, names, evidence.wavelengths)]
         if not candidates:
@@ -80,63 +77,15 @@ def declared_sensor(evidence: Evidence) -> Sensor | None:
     return sensor(declared) if declared is not None and is_sensor(declared) else None
 
 
-def reads(each: Sensor, names: Sequence[str]) -> tuple[object, ...]:
-    """How a sensor reads these names: scale, offset, and the band of the released model that each feeds."""
-    model = sensor("spectralgpt-12").bands
-    return each.scale, each.offset, fed(tuple(map(each.band, names)), model)
-
-
 def sensor_in_name(name: str) -> str | None:
     """The sensor with products of such a name; None if no sensor or several claim it."""
     claiming = [each.name for each in sensors() if each.claims(name)]
     return claiming[0] if len(claiming) == 1 else None
 
 
-def ranked(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidence) -> list[Sensor]:
-    """The candidates, first those that fit the file best; of equals, the usual ones. names: of bands, all if empty."""
-    usual = [each for name in USUAL for each in candidates if each.name == name]
-    together = list(dict.fromkeys([*usual, *candidates]))
-    return sorted(together, key=lambda each: rank(each, names, evidence))
-
-
-def sensors_of_count(count: int, evidence: Evidence) -> tuple[Advice, ...]:
-    """Advice to choose a sensor with this many bands and the file's pixel size.
-
-    From COULD_COUNT bands on, where few sensors have that many, any size will do.
-    """
-    counting = [each for each in sensors() if len(each.bands) == count]
-    fitting = [each for each in counting if could_be_resampled(each, (), evidence.gsd)]
-    if count >= COULD_COUNT and not fitting:
-        fitting = counting
-    return tuple(("bands", each.name) for each in ranked(fitting, (), evidence))
-
-
-def names_of_count(count: int, evidence: Evidence) -> tuple[Advice, ...]:
-    """Advice with as many names as an example of a list: of the likeliest sensor, its bands of the file's pixel size
-    where there are enough; empty where no sensor has as many."""
-    writing = ranked([each for each in sensors() if each.names_files and can_open(each, evidence)], (), evidence)
-    for each in sorted(writing, key=lambda each: not fits_grid(each, (), evidence.gsd)):
-        bands = [band for band in each.bands if not band.is_thermal and not band.is_panchromatic]
-        size = evidence.gsd if math.isfinite(evidence.gsd) else min((band.gsd for band in bands), default=evidence.gsd)
-        near = [band for band in bands if fits_grid(each, (band.name,), size)]
-        names = [band.name for band in (near if len(near) >= count else bands)[:count]]
-        if len(names) == count:
-            written = [SINGLE_DIGIT.sub(r"B0\1", name) for name in names] if each.zero_padded else names
-            knowing = [one for one in sensors() if one.names_files and _may_write(one, written)]
-            meanings = {reads(one, names) for one in knowing if all(map(one.knows, names))}
-            listed = ",".join(written)
-            return (("bands", listed if len(meanings) == 1 else f"{each.name}:{listed}"),)
-    return ()
-
-
 def without_thermal(each: Sensor, names: Sequence[str]) -> list[str]:
     """The names that a sensor has for bands that measure reflected light."""
     return [name for name in names if each.knows(name) and not each.band(name).is_thermal]
-
-
-def _may_write(each: Sensor, names: Sequence[str | None]) -> bool:
-    """Whether products of a sensor have names that are written like this: only few pad them with a zero."""
-    return each.zero_padded or not any(PADDED.match(name) for name in names if name)
 
 
 def _agrees(each: Sensor, names: Sequence[str], wavelengths: Sequence[float]) -> bool:
@@ -151,6 +100,14 @@ def _as_in_words(candidates: Sequence[Sensor], evidence: Evidence) -> list[Senso
         for each in candidates
         if all(each.knows(word) and each.band(name) == each.band(word) for name, word in both)
     ]
+
+
+def _on_platform(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidence) -> list[Sensor]:
+    """The candidates with the bands of the satellite that tags of the file state; all where none is of it."""
+    stated = [each for each in candidates if evidence.platform and each.is_spoken_of(evidence.platform)]
+    centres = {tuple(each.band(name).wavelength for name in names) for each in stated}
+    same = [each for each in candidates if tuple(each.band(name).wavelength for name in names) in centres]
+    return same or list(candidates)
 
 
 def _chosen(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidence) -> tuple[Sensor, tuple[str, ...]]:
@@ -177,6 +134,8 @@ def _other_level(candidates: Sequence[Sensor], chosen: Sensor) -> str:
 def _refuse_ambiguous(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidence) -> None:
     likeliest = ranked(candidates, names, evidence)
     fitting = [each for each in likeliest if could_be_resampled(each, names, evidence.gsd)] or likeliest
+    odder = dict(evidence.odder)
+    fitting = [each for each in fitting if odder.get(each.name, 0.0) <= FAR] or fitting
     raise BandError(
         f"{evidence.source}: the bands {', '.join(names)} could be those of {_some(likeliest)}, which differ in "
         "wavelengths, scale or offset",
@@ -226,20 +185,24 @@ def _maybe_counted(found: Sequence[str | None], evidence: Evidence) -> tuple[str
 
 def _refuse_nameless(evidence: Evidence) -> None:
     count = len(evidence.names)
-    counting = any(evidence.names)
-    fitting = sensors_of_count(count, evidence)
-    example = () if fitting and count >= COULD_COUNT else names_of_count(count, evidence)
-    listing = "list the names of its bands in the order of the file, separated by commas"
-    raise BandError(
+    refuse_without_names(
         f"{evidence.source}: found {counted(count, 'band')} without {'a name' if count == 1 else 'names'}"
-        + (f" ({_first_and_last(evidence.names)} only count them)" if counting else ""),
+        + (f" ({_first_and_last(evidence.names)} only count them)" if any(evidence.names) else ""),
         "names like B02, as bands are never matched by position",
-        f"{listing.capitalize()}, {'or choose their sensor' if fitting else 'like'}:"
-        if fitting or example
-        else listing.capitalize(),
-        *fitting[: MOST_LISTED - 1],
-        *example,
+        evidence,
     )
+
+
+def refuse_without_names(found: str, expected: str, evidence: Evidence) -> NoReturn:
+    """BandError, with advice, about bands without names."""
+    count = len(evidence.names)
+    advice = proposed(count, evidence)
+    listing = "List the names of its bands in the order of the file, separated by commas"
+    if count in (RGB, RGB + 1):
+        listing += " (red, green, blue and blue, green, red are both usual; values hardly show which)"
+    whole = any(is_sensor(str(value)) for _, value in advice)
+    do = f"{listing}, {'or choose their sensor' if whole else 'like'}:" if advice else listing
+    raise BandError(found, expected, do, *advice)
 
 
 def _first_and_last(names: Sequence[str | None]) -> str:
@@ -248,20 +211,47 @@ def _first_and_last(names: Sequence[str | None]) -> str:
 
 def _refuse_unknown(names: Sequence[str], naming: Sequence[Sensor], evidence: Evidence) -> None:
     by_known = sorted(naming, key=lambda each: (-sum(map(each.knows, names)), each.name not in USUAL))
-    closest = by_known[0]
-    unknown = [name for name in names if not closest.knows(name)]
+    best = [each for each in by_known if sum(map(each.knows, names)) == sum(map(by_known[0].knows, names))]
+    renames = {each: renaming(*_parted(each, names), each) for each in best}
+    closest = next((each for each in best if renames[each]), by_known[0])
+    unknown, _ = _parted(closest, names)
     # without an unknown name, numbers and the words beside them contradict each other
     known = without_thermal(closest, names) if unknown else []
     unknown = unknown or [str(name) for name in evidence.names]
+    kept = renames[closest]
     near = did_you_mean(unknown[0], closest.names)
+    choose = f"Choose the bands to read, which leaves out {quoted(unknown[:MOST_LISTED])} (NEW=OLD renames one):"
+    if kept:
+        choose = "Rename with NEW=OLD, if it is meant:"
     raise BandError(
         f"{evidence.source}: found band names {quoted(unknown[:MOST_LISTED])}, which no sensor has together with the "
         "others",
         f"names of one sensor, such as {closest.name}: {', '.join(closest.names)}",
         (
-            f"{near} Choose the bands to read (NEW=OLD renames one):"
+            f"{near} {choose}"
             if known
             else f"{near} Rename them (NEW=OLD for each, separated by commas), or d{IN_A_SENSOR_FILE[1:]}"
         ).lstrip(),
-        ("bands", ",".join(known) if known else "mine.toml"),
+        ("bands", kept or (",".join(known) if known else "mine.toml")),
     )
+
+
+def _parted(each: Sensor, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names that a sensor does not have, and those that it has."""
+    return [name for name in names if not each.knows(name)], [name for name in names if each.knows(name)]
+
+
+def renaming(unknown: Sequence[str], known: Sequence[str], each: Sensor) -> str:
+    """The choice that renames unknown words to those of a sensor's other bands, and so keeps all; empty where one is
+    like none of them, or has a number, which is near to any other number."""
+    if not known:
+        return ""
+    others = {band: name for name in each.spellings for band in [each.band(name)] if band not in map(each.band, known)}
+    words = {spelled(name): name for name in each.spellings if each.band(name) in others}
+    pairs = []
+    for name in unknown:
+        near = [] if re.search(r"\d", name) else get_close_matches(spelled(name), list(words), n=1, cutoff=ALIKE_WORDS)
+        if not near:
+            return ""
+        pairs.append(f"{words[near[0]]}={name}")
+    return ",".join(pairs) if len({pair.partition("=")[0] for pair in pairs}) == len(pairs) else ""

@@ -21,8 +21,9 @@ class Evidence:
     names: as written, None for a band without one. source: for messages. metadata: name of the sensor that its metadata
     or its own name state. wavelengths, fwhms: of each band in nm, or empty. gsd: metres of its pixels on the ground,
     nan if unknown. dtype: of the stored values, None if unknown. is_scaled: whether the file states scale and offset.
-    odder: pairs of a sensor's name and how much odder its pixels would be by this sensor than by the likeliest, per
-    band; only of sensors that were compared.
+    odder: pairs of a sensor's name, or of a choice of bands where they have no names, and how much odder its pixels
+    would be by it than by the likeliest, per band, inf where they contradict it; only of those that were compared.
+    platform: what tags of the file state of the satellite and its instrument, like LANDSAT_8; empty without any.
     """
 
     names: tuple[str | None, ...]
@@ -34,6 +35,7 @@ class Evidence:
     dtype: str | None = None
     is_scaled: bool = False
     odder: tuple[tuple[str, float], ...] = ()
+    platform: str = ""
 
     def part(self, indices: Sequence[int], names: Sequence[str | None] | None = None) -> "Evidence":
         """What the file says about some of its bands. names: other names for these."""

@@ -10,6 +10,9 @@ import numpy as np
 from spectralgpt.bands.evidence import Evidence
 from spectralgpt.bands.sensor import Sensor
 
+USUAL = ("s2-l2a", "s2-l1c")
+"""The sensors that are taken, in this order, where the names fit several that give them the same meaning."""
+
 LIKE = 1.4
 """Pixels up to this many times larger or smaller than measured are a product's own: PlanetScope of 3.7 m has 3 m."""
 
@@ -22,6 +25,9 @@ DARK = 0.1
 
 RESAMPLED = 3.2
 """Exports are often resampled, up to this many times finer or coarser: Landsat to 10 m."""
+
+FAR = 10.0
+"""How much odder per band the pixels may be by a sensor than by the likeliest for it to be advised at all."""
 
 CONTRADICTED = 2.0
 """How much odder per band pixels may be by a sensor than by the likeliest; above, they speak against it."""
@@ -50,11 +56,21 @@ def can_open(each: Sensor, evidence: Evidence) -> bool:
     return each.is_scaled and (not integers or np.iinfo(evidence.dtype).max * (each.scale or 0.0) >= DARK)
 
 
-def rank(each: Sensor, names: Sequence[str], evidence: Evidence) -> tuple[bool | float | int, ...]:
-    """What speaks against a sensor, the heaviest first: sorted by it, the likeliest sensor is first."""
+def ranked(candidates: Sequence[Sensor], names: Sequence[str], evidence: Evidence) -> list[Sensor]:
+    """The candidates, first those that fit the file best; of equals, the usual ones. names: of bands, all if empty."""
+    usual = [each for name in USUAL for each in candidates if each.name == name]
+    together = list(dict.fromkeys([*usual, *candidates]))
+    return sorted(together, key=lambda each: rank(each, names, evidence))
+
+
+def rank(
+    each: Sensor, names: Sequence[str], evidence: Evidence, choice: str | None = None
+) -> tuple[bool | float | int, ...]:
+    """What speaks against a sensor, the heaviest first: sorted by it, the likeliest sensor is first. choice: in the
+    evidence's `odder`, default: the sensor's name."""
     marked = each.nodata is not None and each.nodata < 0
     unsigned = evidence.dtype is not None and np.dtype(evidence.dtype).kind == "u"
-    odder = dict(evidence.odder).get(each.name)
+    odder = dict(evidence.odder).get(choice or each.name)
     return (
         not could_be_resampled(each, names, evidence.gsd),
         not _is_named(each, evidence),
@@ -66,8 +82,12 @@ def rank(each: Sensor, names: Sequence[str], evidence: Evidence) -> tuple[bool |
         unsigned and marked,
         evidence.dtype == "int16" and not marked,
         # levels of one sensor differ by less than one in either direction
-        math.inf if odder is None and evidence.odder else round(odder or 0.0),
+        math.inf if evidence.odder and not math.isfinite(_known(odder)) else round(odder or 0.0),
     )
+
+
+def _known(odder: float | None) -> float:
+    return math.inf if odder is None else odder
 
 
 def _sizes(each: Sensor, names: Sequence[str], gsd: float) -> list[float]:
@@ -84,7 +104,8 @@ def _times(one: float, other: float) -> float:
 
 def _is_named(each: Sensor, evidence: Evidence) -> bool:
     """Whether the metadata, or the name of the file or its folder, speak of the sensor."""
-    return evidence.metadata == each.name or each.is_spoken_of(_name(evidence))
+    stated = evidence.metadata == each.name or each.is_spoken_of(evidence.platform)
+    return stated or each.is_spoken_of(_name(evidence))
 
 
 def _has_level(each: Sensor, evidence: Evidence) -> bool:

@@ -11,10 +11,8 @@ from spectralgpt.bands.candidates import (
     MOST_LISTED,
     declared_sensor,
     identify_alone,
-    names_of_count,
-    ranked,
-    reads,
-    sensors_of_count,
+    refuse_without_names,
+    renaming,
     without_thermal,
 )
 from spectralgpt.bands.catalogue import is_sensor, sensor, sensors
@@ -28,10 +26,12 @@ from spectralgpt.bands.evidence import (
     refuse_repeated,
     refuse_unnamed,
 )
-from spectralgpt.bands.fitting import can_open, could_be_resampled, fits_grid
-from spectralgpt.bands.naming import COULD_COUNT, could_count, is_alias, is_auxiliary, notes_on, written_names
+from spectralgpt.bands.fitting import can_open, could_be_resampled, fits_grid, ranked
+from spectralgpt.bands.meaning import reads
+from spectralgpt.bands.naming import could_count, is_alias, is_auxiliary, notes_on, written_names
 from spectralgpt.bands.renaming import renamed
 from spectralgpt.bands.sensor import Sensor
+from spectralgpt.bands.wavelength_names import bands_at_wavelengths, wavelengths_in_names
 from spectralgpt.errors import Advice, BandError, argument, counted, did_you_mean, first_few
 
 
@@ -78,8 +78,9 @@ def bands_of(choice: str | Sequence[Band], count: int, source: str) -> tuple[tup
 
 def _identified(evidence: Evidence, choice: str | None) -> Identity:
     """As `identify`, with advice as it comes to mind."""
-    known, wanted = renamed(evidence, choice)
-    written = written_names(known.names)
+    known, wanted = renamed(_at_wavelengths(evidence, choice), choice)
+    declared = declared_sensor(known)
+    written = written_names(known.names, declared.knows if declared is not None else None)
     found = tuple(each.name for each in written)
     if could_count(found) and not any(all(map(each.knows, filter(None, found))) for each in sensors()):
         found = (None,) * len(found)  # B1 ... B13
@@ -93,6 +94,23 @@ def _identified(evidence: Evidence, choice: str | None) -> Identity:
     else:
         identity = _without_auxiliary(found, chosen, wanted, known)
     return replace(identity, warnings=(*identity.warnings, *notes))
+
+
+def _at_wavelengths(evidence: Evidence, choice: str | None) -> Evidence:
+    """The evidence, where names are wavelengths, with these instead; with the names of a chosen sensor's bands there,
+    if each wavelength is that of one. Lists select by the names as they are."""
+    given = wavelengths_in_names(evidence.names)
+    if not given:
+        return evidence
+    chosen = None if choice is None else chosen_sensor(choice)
+    if choice is not None and chosen is None:
+        called, colon, _ = choice.partition(":")
+        chosen = chosen_sensor(called) if colon else None
+        if chosen is None:
+            return evidence
+    found = () if chosen is None else bands_at_wavelengths(chosen, given)
+    names = tuple(band.name for band in found) or (None,) * len(given)
+    return replace(evidence, names=names, wavelengths=evidence.wavelengths or given)
 
 
 def _without_auxiliary(
@@ -130,7 +148,7 @@ def _working(advice: Sequence[Advice], evidence: Evidence, choice: str | None) -
         elif is_sensor(text) and choice and _works(f"{text}:{choice}", evidence):
             working.append((name, f"{text}:{choice}"))  # a list of names that several sensors have
         elif not is_sensor(text) and ":" not in text:
-            words = [canonical(word) for word in text.split(",")]
+            words = [canonical(word.partition("=")[0]) for word in text.split(",")]
             knowing = [each for each in sensors() if each.names_files and all(map(each.knows, words))]
             fitting = [each for each in knowing if could_be_resampled(each, words, evidence.gsd)] or knowing
             options = [f"{each.name}:{text}" for each in ranked(fitting, words, evidence)]
@@ -178,16 +196,28 @@ def _refuse_lacking(
     names: Sequence[str], unknown: Sequence[str], chosen: Sensor, called: str, evidence: Evidence
 ) -> None:
     known = without_thermal(chosen, names)
-    choose = "Choose the sensor of these bands" + (", or only bands that it has:" if known else "")
-    advice = f"{called}:{','.join(known)}"
+    siblings = [
+        each
+        for each in sensors()
+        if each.names_files and all(map(each.knows, names)) and reads(each, known) == reads(chosen, known)
+    ]
+    kept, choose = renaming(unknown, known, chosen), "Choose the sensor of these bands"
+    advice = [f"{called}:{','.join(known)}"] if known else []
     sensor_counted, renames = AS_COUNTED.get(len(names), ("", ""))
     if could_count(names) and chosen.name == sensor_counted:
-        choose, advice = "If the names only count the bands, rename them:", f"{called}:{renames}"
+        choose, advice = "If the names only count the bands, rename them:", [f"{called}:{renames}"]
+    elif known and siblings:  # B10 shows Level-1C: without it, the level would be taken for another
+        advice = [each.name for each in ranked(siblings, names, evidence)]
+        choose += f", which has {quoted(unknown[:MOST_LISTED])} too:"
+    elif kept:
+        choose, advice = "Rename with NEW=OLD, if it is meant:", [f"{called}:{kept}"]
+    elif known:
+        choose += f", or only bands that it has, which leaves out {quoted(unknown[:MOST_LISTED])}:"
     raise BandError(
         f"{evidence.source}: found band names {quoted(unknown[:MOST_LISTED])}, which {chosen.name} does not have",
         f"some of: {', '.join(chosen.names)}",
         f"{did_you_mean(unknown[0], chosen.names)} {choose}".lstrip(),
-        *([("bands", advice)] if known else []),
+        *(("bands", one) for one in advice),
     )
 
 
@@ -214,17 +244,10 @@ def _on_another_grid(names: Sequence[str], chosen: Sensor, evidence: Evidence) -
 
 def _refuse_count(chosen: Sensor, evidence: Evidence) -> None:
     count = len(evidence.names)
-    fitting = sensors_of_count(count, evidence)
-    example = () if fitting and count >= COULD_COUNT else names_of_count(count, evidence)
-    listing = "list the names in the order of the file, separated by commas"
-    raise BandError(
+    refuse_without_names(
         f"{evidence.source}: found {counted(count, 'band')} without names",
         f"the {len(chosen.bands)} of {chosen.name} ({', '.join(chosen.names)})",
-        f"{listing.capitalize()}, {'or choose a sensor with that many bands' if fitting else 'like'}:"
-        if fitting or example
-        else listing.capitalize(),
-        *fitting[: MOST_LISTED - 1],
-        *example,
+        evidence,
     )
 
 

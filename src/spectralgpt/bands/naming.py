@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from spectralgpt.bands.band import NUMBERED, canonical
@@ -11,6 +11,9 @@ from spectralgpt.errors import first_few
 
 COUNTING = re.compile(r"(.*?)0*(\d+)", re.DOTALL)
 """A prefix and a number."""
+
+PLAIN = re.compile(r"B\d+")
+"""A sensor's own kind of name: SPOT calls its bands B0 to B3."""
 
 COULD_COUNT = 9
 """From this number on, B1 ... Bn may also count the bands of a sensor with B8A."""
@@ -23,6 +26,9 @@ REMARKED = re.compile(
 
 REDUCED = re.compile(r"(.+?)_(median|mean|medoid|mosaic|first|last|mode|min|max|p\d{1,2})", re.IGNORECASE)
 """A name with the reducer that made the band of many dates."""
+
+RESOLVED = re.compile(r"(.+?)[ _-]+[(\[]?(\d{1,4})[ _]?m(?:et(?:er|re)s?)?[)\]]?", re.IGNORECASE)
+"""A name with the pixel size of its file, like B02_10m."""
 
 INDICES = (
     "NDVI EVI EVI2 GNDVI NDRE NDRE1 NDRE2 NDWI MNDWI NDMI NDBI NDSI NDTI NBR NBR2 SAVI OSAVI MSAVI MSAVI2 ARVI VARI "
@@ -54,6 +60,12 @@ def is_alias(name: str) -> bool:
     return any(each.knows(name) for each in sensors())
 
 
+def without_resolution(name: str) -> str:
+    """The name of a band without a pixel size after it, as in B02_10m; other names as they are."""
+    resolved = RESOLVED.fullmatch(name.strip())
+    return resolved[1] if resolved and is_alias(resolved[1]) and not is_alias(name) else name
+
+
 def is_auxiliary(name: str) -> bool:
     """Whether a layer of this name holds no band of a sensor: a mask, quality, an angle, or an index."""
     reduced = REDUCED.fullmatch(name.strip())
@@ -62,13 +74,10 @@ def is_auxiliary(name: str) -> bool:
 
 
 def only_count(names: Sequence[str | None]) -> bool:
-    """Whether names only count: `PREFIX1 ... PREFIXn` in file order with any prefix but B, as `b1`, `Band 1`, `Layer_1`
-    or `1`. What a sensor calls its bands is a name: SR_B1 ... SR_B7."""
-    prefixes = {_counted_by(name, number) for number, name in enumerate(names, 1)}
-    if len(prefixes) != 1 or None in prefixes:
-        return False
-    (prefix,) = prefixes
-    return str(prefix).strip(" _-") != "B"
+    """Whether names only count: `PREFIX1 ... PREFIXn` or `PREFIX0 ...` in file order, as `b1`, `Band 1`, `Layer_1`,
+    `band_0` or `1`. With the prefix B only from 0, as B1 ... Bn are names; so is what a sensor calls its bands: SR_B1
+    ... SR_B7."""
+    return _count_from(names, 1) or _count_from(names, 0)
 
 
 def could_count(names: Sequence[str | None]) -> bool:
@@ -76,12 +85,14 @@ def could_count(names: Sequence[str | None]) -> bool:
     return len(names) >= COULD_COUNT and list(names) == [f"B{number}" for number in range(1, len(names) + 1)]
 
 
-def written_names(names: Sequence[str | None]) -> tuple[WrittenName, ...]:
-    """What each name says. Names that only count are None; those with a word, like `Band 1 (Blue)`, are the word.
+def written_names(names: Sequence[str | None], knows: Callable[[str], bool] | None = None) -> tuple[WrittenName, ...]:
+    """What each name says. Names that only count are None, unless they are B0 ... Bn and the sensor of the file, known
+    otherwise, `knows` them; those with a word, like `Band 1 (Blue)`, are the word.
 
     A number's remark and a reducer's suffix are kept apart unless two bands would then have the same name.
     """
-    if only_count(names):
+    own = knows is not None and all(name and PLAIN.fullmatch(name.strip()) and knows(name) for name in names)
+    if only_count(names) and not own:
         return (WrittenName(None),) * len(names)
     whole = [WrittenName(canonical(name) if name and name.strip() else None) for name in names]
     split = [_split(each.name) for each in whole]
@@ -104,25 +115,36 @@ def notes_on(written: Sequence[WrittenName], source: str) -> tuple[str, ...]:
     return (f"{source}: {len(stripped)} of {len(written)} band names read without their suffix {suffixes}",)
 
 
+def _count_from(names: Sequence[str | None], first: int) -> bool:
+    """Whether names only count, from this number on."""
+    prefixes = {_counted_by(name, number) for number, name in enumerate(names, first)}
+    if len(prefixes) != 1 or None in prefixes:
+        return False
+    (prefix,) = prefixes
+    return str(prefix).strip(" _-") != "B" or (first == 0 and len(names) > 1)
+
+
 def _counted_by(name: str | None, number: int) -> str | None:
     """The prefix of a name that ends in this number; None where it does not, or where the name means a band."""
     found = COUNTING.fullmatch(name.strip()) if name else None
     if found is None or int(found[2]) != number:
         return None
     whole, prefix = found[0], found[1].strip(" _-")
-    named = not NUMBERED.fullmatch(canonical(whole)) and is_alias(whole)
-    return None if named or (prefix and is_alias(prefix)) else found[1]
+    numbered = NUMBERED.fullmatch(canonical(whole)) or prefix.upper() == "B"
+    return None if (not numbered and is_alias(whole)) or (prefix and is_alias(prefix)) else found[1]
 
 
 def _split(name: str | None) -> WrittenName:
     """A name without remark and suffix."""
     if name is None or is_alias(name):
         return WrittenName(name)
+    if (resolved := without_resolution(name)) != name:
+        return WrittenName(canonical(resolved))
     remarked = REMARKED.fullmatch(name)
     if remarked:
         remark = canonical(next(part for part in remarked.groups()[1:] if part))
         return WrittenName(canonical(remarked[1]), remark if is_alias(remark) else None)
     reduced = REDUCED.fullmatch(name)
-    if reduced and is_alias(reduced[1]):
-        return WrittenName(canonical(reduced[1]), suffix=reduced[2])
+    if reduced and is_alias(without_resolution(reduced[1])):
+        return WrittenName(canonical(without_resolution(reduced[1])), suffix=reduced[2])
     return WrittenName(name)

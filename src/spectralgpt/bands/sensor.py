@@ -7,6 +7,15 @@ from functools import lru_cache
 from spectralgpt.bands.band import Band, canonical
 from spectralgpt.errors import BandError, did_you_mean
 
+LONG_WORDS = {
+    "nir": re.compile(r"^near(?:infrared|ir)(?![a-z])"),
+    "swir": re.compile(r"^shortwave(?:infrared|ir)(?![a-z])"),
+}
+"""Words of the spectrum, as `spelled` joins them, and what they are short for."""
+
+ONLY_NIR = "nir1"
+"""The near infrared of sensors that have one such band; WorldView-2 has a band of this name beside nir2."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
@@ -42,6 +51,11 @@ class Sensor:
         return tuple(band.name for band in self.bands)
 
     @property
+    def spellings(self) -> tuple[str, ...]:
+        """All names and aliases of its bands."""
+        return (*self.names, *(alias for alias, _ in self.aliases))
+
+    @property
     def is_scaled(self) -> bool:
         """Whether its stored numbers become reflectance without metadata."""
         return self.scale is not None and self.offset is not None
@@ -73,6 +87,10 @@ class Sensor:
 
     def _find(self, name: str) -> Band | None:
         wanted = spelled(name)
+        found = self._spelled(wanted)
+        return self._spelled("nir") if found is None and wanted == ONLY_NIR else found
+
+    def _spelled(self, wanted: str) -> Band | None:
         meant = next((band for alias, band in self.aliases if alias == wanted), None)
         return next((band for band in self.bands if band.name == meant or spelled(band.name) == wanted), None)
 
@@ -80,9 +98,12 @@ class Sensor:
 @lru_cache(maxsize=8192)
 def spelled(name: str) -> str:
     """The spelling in which names are compared: `canonical` in lower case, `red-edge` like `Red Edge`, `SWIR_1` like
-    `swir1`, `458.90 nm` like `458.9_nm`.
+    `swir1`, `Near-Infrared` like `nir`, `458.90 nm` like `458.9_nm`.
     """
     word = canonical(name)
     measured = re.fullmatch(r"(\d+(?:\.\d*)?)\s*nm", word, re.IGNORECASE)
     one = re.sub(r"[ _-]+", "_", f"{float(measured[1]):.10g} nm" if measured else word).casefold()
-    return re.sub(r"(?<=[^\W\d_])_(?=[^\W_])", "", one)
+    joined = re.sub(r"(?<=[^\W\d_])_(?=[^\W_])", "", one)
+    for short, long in LONG_WORDS.items():
+        joined = long.sub(short, joined)
+    return joined

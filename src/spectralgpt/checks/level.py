@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from spectralgpt.bands import Band, sensor
-from spectralgpt.bands.candidates import LEVEL_OPEN, USUAL
+from spectralgpt.bands.candidates import LEVEL_OPEN
+from spectralgpt.bands.fitting import USUAL
 from spectralgpt.checks.flags import Flag
 from spectralgpt.checks.pixel_sample import PixelSample
 from spectralgpt.checks.typical import Typical, typical

@@ -31,6 +31,12 @@ DATE_TAGS = (
 )
 """Tags of the acquisition, as GDAL's readers, USGS and HLS write them. Not TIFFTAG_DATETIME, the date of the file."""
 
+PLATFORM_TAGS = re.compile(
+    r"(?:.*[_:])?(?:SPACECRAFT(?:_ID|_NAME)?|SATELLITE(?:_ID|_NAME)?|PLATFORM(?:_ID|_NAME)?|SENSOR(?:_ID)?|INSTRUMENT)",
+    re.IGNORECASE,
+)
+"""Names of tags that state the satellite or its instrument."""
+
 ORBIT = re.compile(r"S2([ABC])_OPER_.*_A(\d{6})_")
 """Sentinel-2's names until 2016 hold the absolute orbit, and the date of processing, days after the acquisition."""
 
@@ -66,6 +72,11 @@ def day_in_tags(tags: Mapping[str, str]) -> int:
         if day != UNKNOWN:
             return day
     return UNKNOWN
+
+
+def platform_in_tags(tags: Mapping[str, str]) -> str:
+    """What a file's tags state of the satellite and its instrument, like `LANDSAT_8 OLI_TIRS`; empty without any."""
+    return " ".join(value.strip() for key, value in tags.items() if PLATFORM_TAGS.fullmatch(key))
 
 
 def day_in_name(name: str) -> int:
@@ -159,5 +170,7 @@ def refuse_impossible_day(
     give = f"Give its date, like {path}@{iso_date(max(first, day_of('2020-05-01', path)))}"
     do = "Correct the names of its bands" if is_one_of_several else give
     raise RasterError(
-        found, f"a date from {span}", do + ("" if first == UNKNOWN else ", or choose the sensor that took it")
+        found,
+        f"a date from {span}",
+        do + ("" if first == UNKNOWN or day > today() else ", or choose the sensor that took it"),
     )

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from spectralgpt.bands import canonical, is_alias, is_list
+from spectralgpt.bands.naming import without_resolution
 from spectralgpt.days import (
     DAY_OF_YEAR_IN_TEXT,
     LIKE_A_DATE,
@@ -15,34 +16,21 @@ from spectralgpt.days import (
 )
 from spectralgpt.errors import RasterError, first_few
 from spectralgpt.products.acquisition import acquisition_in_name
+from spectralgpt.products.counted_dates import DatedBand, counted_dates, counted_note, periods
 from spectralgpt.products.product import Product
 
-COUNTED_NAME = (
-    re.compile(r"(?P<band>.*\S),\s*date\s+(?P<count>\d{1,3})", re.IGNORECASE),  # our own results of unknown dates
-    re.compile(r"(?P<band>.*[^\W_])[_.](?P<count>\d{1,3})"),
-    re.compile(r"(?P<count>\d{1,3})_(?P<band>.*[^\W_])"),  # Earth Engine's toBands
+TIME_AFTER = re.compile(
+    r"^(?:T?\d{4,6}(?:\.\d+)?Z?|[T ]?\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)(?![0-9A-Za-z])"
 )
-"""A band's name and the number of a date: `B02, date 1`, B02_1, 0_B2."""
-
-TIME_AFTER = re.compile(r"^T?\d{4,6}Z?(?![0-9A-Za-z])")
-"""The time that follows a date: 20200101T102031."""
+"""The time that follows a date: 20200101T102031, 2020-01-01T10:20:31Z."""
 
 TILE_BEFORE = re.compile(r"^T\d\d[A-Z]{3}_")
 """Sentinel-2's tile, in the names that Earth Engine's toBands gives: 20200101T102031_20200101T102055_T32UQD_B2."""
 
+FROM_NAMES = "from the names of the bands of"
+"""In the facts on dates."""
+
 SEPARATORS = " ,;_.-()[]:"
-
-
-@dataclass(frozen=True, slots=True)
-class DatedBand:
-    """index: of a band in its product. band: its name without the date. when: its day, or the number of its date; of an
-    impossible date, -1. impossible: that date, as it is written."""
-
-    index: int
-    band: str
-    when: int
-    note: str = ""
-    impossible: str = ""
 
 
 def products_by_date(
@@ -57,33 +45,57 @@ def products_by_date(
     """
     names = [band.name for band in product.bands]
     dated = _possible(path, names, choice, are_chosen, is_given)
-    counted = [] if dated else _counted(names)
+    counted = [] if dated else counted_dates(names) or periods(names)
     if not dated and not counted:
         return (product,)
     every = dated or counted
-    left_out = _left_out(path, names, every)
+    undated = _undated(names, every)
+    if undated and _is_list_of([str(names[index]) for index in undated], choice):
+        return (_without_dates(path, product, undated),)
+    left_out = _left_out(path, names, every, choice, are_chosen)
     _refuse_repeated(path, every, bool(dated))
     whens = sorted({each.when for each in every})
-    notes = (*product.warnings, *left_out, *dict.fromkeys(f"{path}: {each.note}" for each in every if each.note))
+    notes = (*product.warnings, *left_out, *_notes_on_dates(path, every))
     if counted:
-        first, last = names[counted[0].index], names[counted[-1].index]
-        notes = (
-            *notes,
-            f"{path}: the names of its bands count {len(whens)} dates ({first} to {last}), read in this order; their "
-            "days are unknown",
-        )
-    listed = first_few(list(filter(None, map(iso_date, whens))), 6) if dated else ""
-    fact = (f"date{'s' if len(whens) > 1 else ''} {listed} from the names of the bands of {path}",) if listed else ()
+        notes = (*notes, counted_note(path, names, counted))
     return tuple(
         replace(
             product,
             bands=tuple(replace(product.bands[each.index], name=each.band) for each in every if each.when == when),
             day=when if dated else UNKNOWN,
-            facts=(*product.facts, *fact),
+            facts=(*product.facts, *([date_fact(iso_date(when), path)] if dated and iso_date(when) else [])),
             warnings=notes,
         )
         for when in whens
     )
+
+
+def date_fact(dates: str, path: str) -> str:
+    """Where the date of a product, or the dates of a raster, come from."""
+    return f"{'dates' if ', ' in dates else 'date'} {dates} {FROM_NAMES} {path}"
+
+
+def one_fact_on_dates(facts: Sequence[str]) -> tuple[str, ...]:
+    """Facts of several dates, each once; those on dates in the names of the bands of one file as one."""
+    dates: dict[str, list[str]] = {}
+    found: dict[str, None] = {}
+    for fact in facts:
+        day, between, path = fact.removeprefix("date ").partition(f" {FROM_NAMES} ")
+        if between:
+            dates.setdefault(path, []).append(day)
+        found[f"{between}{path}" if between else fact] = None
+    return tuple(
+        date_fact(first_few(list(dict.fromkeys(dates[path])), 6), path)
+        if (path := fact.removeprefix(f" {FROM_NAMES} ")) in dates
+        else fact
+        for fact in found
+    )
+
+
+def _notes_on_dates(path: str, dated: Sequence[DatedBand]) -> tuple[str, ...]:
+    """One note on how the dates were understood."""
+    notes = list(dict.fromkeys(each.note for each in dated if each.note))
+    return (f"{path}: in the names of its bands, {first_few(notes, 3, '; ')}",) if notes else ()
 
 
 def _possible(
@@ -128,51 +140,57 @@ def _with_day(index: int, name: str) -> DatedBand | None:
     if not dates or taken.day == UNKNOWN:
         return None
     band = _named(name[: dates[0].start], name[dates[-1].end :])
-    return DatedBand(index, band, taken.day, *taken.notes) if band else None
+    note = "".join(taken.notes).removeprefix(f"{name}: ")
+    return DatedBand(index, band, taken.day, note) if band else None
 
 
 def _named(before: str, after: str) -> str:
     """The name of a band in what stands before and after its date."""
     before, after = before.strip(SEPARATORS), TILE_BEFORE.sub("", TIME_AFTER.sub("", after).strip(SEPARATORS))
-    return next((part for part in (after, before) if is_alias(part)), "_".join(filter(None, (before, after))))
+    parts = [without_resolution(part) for part in (after, before)]
+    return next((part for part in parts if is_alias(part)), "_".join(filter(None, (before, after))))
 
 
-def _counted(names: Sequence[str | None]) -> list[DatedBand]:
-    """The bands, where each name is a sensor's band and the number of a date, and all bands have the same two or more
-    numbers, from 0 or 1 on. SWIR_1 and Band_1 are names, and not dates of a band."""
-    for pattern in COUNTED_NAME:
-        matches = [pattern.fullmatch((name or "").strip()) for name in names]
-        found = [DatedBand(index, m["band"], int(m["count"])) for index, m in enumerate(matches) if m]
-        plain = [name for name in names if name and "," not in name]
-        if len(found) < len(names) or (plain and all(map(is_alias, plain))):
-            continue
-        counts = {each.band: set[int]() for each in found}
-        for each in found:
-            counts[each.band].add(each.when)
-        sets = list(counts.values())
-        consecutive = sorted(sets[0]) == list(range(min(sets[0]), min(sets[0]) + len(sets[0])))
-        if (
-            all(map(is_alias, counts))
-            and all(each == sets[0] for each in sets)
-            and len(sets[0]) >= 2
-            and min(sets[0]) <= 1
-            and consecutive
-        ):
-            return found
-    return []
+def _undated(names: Sequence[str | None], dated: Sequence[DatedBand]) -> list[int]:
+    """The indices of a sensor's bands without a date."""
+    indices = {each.index for each in dated}
+    return [i for i, name in enumerate(names) if i not in indices and name and is_alias(name)]
 
 
-def _left_out(path: str, names: Sequence[str | None], dated: Sequence[DatedBand]) -> tuple[str, ...]:
-    """Notes on the bands without a date that can be. RasterError when one of them is a sensor's."""
+def _without_dates(path: str, product: Product, undated: Sequence[int]) -> Product:
+    """The product of the bands without a date, which the user listed."""
+    left = [band.name or "" for index, band in enumerate(product.bands) if index not in undated]
+    note = f"{path}: left out {first_few(left, 6)}, as the bands that were chosen have no date"
+    return replace(product, bands=tuple(product.bands[index] for index in undated), warnings=(*product.warnings, note))
+
+
+def _is_list_of(names: Sequence[str], choice: str | None) -> bool:
+    """Whether the user chose a list of some of these bands only."""
+    if choice is None or not is_list(choice):
+        return False
+    words = choice.rpartition(":")[2].split(",")
+    listed = {canonical(word.rpartition("=")[2]) for word in words if word.strip()}
+    return bool(listed) and listed <= set(map(canonical, names))
+
+
+def _left_out(
+    path: str, names: Sequence[str | None], dated: Sequence[DatedBand], choice: str | None, are_chosen: bool
+) -> tuple[str, ...]:
+    """Notes on the bands without a date that can be. RasterError when one of them is a sensor's, unless the user chose
+    among the dates, or a list of bands with dates only."""
     indices = {each.index for each in dated}
     rest = [name or f"number {index + 1}" for index, name in enumerate(names) if index not in indices]
     wrong, rest = _parted(rest)
     undated = [name for name in rest if is_alias(name)]
-    if undated:
+    if undated and not are_chosen and not _is_list_of([each.band for each in dated], choice):
+        days = sorted({each.when for each in dated})
         raise RasterError(
             f"{path}: found bands without a date ({first_few(undated, 6)}) among bands with one "
             f"({names[dated[0].index]})",
             "a date in the name of each band, or in none",
+            "Choose the bands without a date, or the dates:",
+            ("bands", ",".join(dict.fromkeys(undated))),
+            ("dates", ",".join(map(iso_date, days))),
         )
     return (
         *([f"{path}: left out {first_few(rest, 6)}, without a date among bands with one"] if rest else []),

@@ -11,6 +11,7 @@ import numpy as np
 from spectralgpt.bands import Evidence, Identity, choice_count, identify, is_list, is_sensor, sensor_in_name
 from spectralgpt.days import day_of
 from spectralgpt.errors import BandError, RasterError, first_few
+from spectralgpt.products.acquisition import platform_in_tags
 from spectralgpt.products.dated_bands import products_by_date
 from spectralgpt.products.format import cloud_options, read_products
 from spectralgpt.products.layers import with_layers_of_bands
@@ -136,6 +137,7 @@ def _evidence(path: str, product: Product) -> Evidence:
         fwhms=tuple(fwhms) if len(fwhms) == count else (),
         gsd=min((band.grid.gsd for band in product.bands if math.isfinite(band.grid.gsd)), default=math.nan),
         dtype=np.result_type(*(band.dtype for band in product.bands)).name if count else None,
+        platform=platform_in_tags(dict(product.tags)),
         is_scaled=count > 0 and all(band.scale is not None for band in product.bands),
     )
 

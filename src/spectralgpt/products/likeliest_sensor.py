@@ -15,7 +15,9 @@ from rasterio.windows import Window as RasterioWindow
 from spectralgpt.bands import Band, Sensor, sensors
 from spectralgpt.bands.evidence import Evidence
 from spectralgpt.bands.naming import is_auxiliary, written_names
-from spectralgpt.checks.typical import REFLECTANCE_BELOW, typical
+from spectralgpt.bands.proposals import RGB, proposals
+from spectralgpt.checks.order import GAIN, ODD, USUAL_ODDNESS
+from spectralgpt.checks.typical import CIRRUS_CENTRE, REFLECTANCE_BELOW, likeliest_order, typical
 from spectralgpt.errors import RasterError
 from spectralgpt.products.product import StoredBand
 from spectralgpt.raster.handles import open_dataset
@@ -30,28 +32,47 @@ FEWEST_BANDS = 3
 IMPOSSIBLE, IMPOSSIBLE_BELOW, IMPOSSIBLE_ABOVE = 20.0, -0.01, 1.7
 """What a share of reflectance below the second or above the third adds to the oddness; usual spectra end at 0."""
 
+CIRRUS_HALF = 40.0
+"""nm around the centre of cirrus."""
+
+SURELY = 2.0
+"""Times the check's own limit, as fewer windows are read here: a right choice must not be dropped."""
+
 Quantiles = Float[np.ndarray, "quantile band"]
+
+Candidate = tuple[Sensor, Mapping[int, Band]]
+"""A sensor, and the band that each index of the file would be."""
 
 
 def with_oddness(evidence: Evidence, stored: Sequence[StoredBand]) -> Evidence:
     """The evidence with what the pixels say about the sensors; as it is where at most one has all the names, or the
     pixels cannot be read. stored: all bands of the file, in its order."""
     candidates = _candidates(evidence)
-    if len(candidates) < 2:
+    nameless = not any(each.name for each in written_names(evidence.names))
+    if len(candidates) < (1 if nameless else 2):
         return evidence
-    indices = sorted({index for read in candidates.values() for index in read})
+    indices = sorted({index for _, read in candidates.values() for index in read})
     try:
         quantiles = np.stack([_quantiles(stored[index]) for index in indices], axis=1)
     except (RasterError, RasterioError):
         return evidence
     found: dict[str, float] = {}
-    for each, read in candidates.items():
+    for choice, (each, read) in candidates.items():
         columns = [indices.index(index) for index in read]
-        odd = oddness(each, list(read.values()), quantiles[:, columns], [stored[index] for index in read])
+        here, bands, of = quantiles[:, columns], list(read.values()), [stored[index] for index in read]
+        odd = oddness(each, bands, here, of)
         if odd is not None:
-            found[each.name] = odd
-    least = min(found.values(), default=0.0)
-    return replace(evidence, odder=tuple((name, odd - least) for name, odd in found.items()))
+            found[choice] = math.inf if nameless and is_contradicted(each, bands, here, of) else odd
+    if nameless and len(stored) == RGB:
+        found = _of_either_order(found, candidates)
+    least = min((odd for odd in found.values() if math.isfinite(odd)), default=0.0)
+    return replace(evidence, odder=tuple((choice, odd - least) for choice, odd in found.items()))
+
+
+def _of_either_order(found: Mapping[str, float], candidates: Mapping[str, Candidate]) -> dict[str, float]:
+    """The oddness of each choice in the better of its orders: red and blue look alike when they are exchanged."""
+    sets = {choice: frozenset(candidates[choice][1].values()) for choice in found}
+    return {choice: min(odd for other, odd in found.items() if sets[other] == sets[choice]) for choice in found}
 
 
 def oddness(each: Sensor, bands: Sequence[Band], quantiles: Quantiles, stored: Sequence[StoredBand]) -> float | None:
@@ -61,30 +82,53 @@ def oddness(each: Sensor, bands: Sequence[Band], quantiles: Quantiles, stored: S
     usual values.
     """
     reference = typical(each.level)
-    scaled = [_reflectance(each, one, quantiles[:, index]) for index, one in enumerate(stored)]
-    pairs = [
-        (here, values)
-        for band, here, values in zip(bands, reference.same(bands), scaled, strict=True)
-        if here is not None and values is not None and np.isfinite(values).all() and not band.is_thermal
-    ]
-    if len(pairs) < FEWEST_BANDS:
+    columns, spectra = _spectra(each, bands, quantiles, stored)
+    if len(columns) < FEWEST_BANDS:
         return None
-    columns, spectra = [here for here, _ in pairs], np.stack([values for _, values in pairs], axis=1)
-    distance = float(reference.oddness(spectra, columns, np.arange(len(pairs))[None])[0]) + reference.volume(columns)
+    distance = float(reference.oddness(spectra, columns, np.arange(len(columns))[None])[0]) + reference.volume(columns)
     return distance + IMPOSSIBLE * float(((spectra < IMPOSSIBLE_BELOW) | (spectra > IMPOSSIBLE_ABOVE)).mean())
 
 
-def _candidates(evidence: Evidence) -> Mapping[Sensor, Mapping[int, Band]]:
-    """The sensors that have all the names, or as many bands as a nameless file, with the band of each index."""
+def is_contradicted(each: Sensor, bands: Sequence[Band], quantiles: Quantiles, stored: Sequence[StoredBand]) -> bool:
+    """Whether the check of an image with these bands would suspect their order, or spectra unlike any, or whether most
+    reflectance would be negative. Arguments as in `oddness`."""
+    columns, spectra = _spectra(each, bands, quantiles, stored)
+    if len(columns) < FEWEST_BANDS:
+        return False
+    _, as_named, least = likeliest_order(typical(each.level), spectra, columns)
+    swapped = (as_named - least) * len(columns) > SURELY * GAIN and least < USUAL_ODDNESS
+    return swapped or as_named > ODD or float(np.median(spectra)) < IMPOSSIBLE_BELOW
+
+
+def _spectra(
+    each: Sensor, bands: Sequence[Band], quantiles: Quantiles, stored: Sequence[StoredBand]
+) -> tuple[list[int], Float[np.ndarray, "quantile usual"]]:
+    """The bands with usual values, by their index there, and their reflectance."""
+    scaled = [_reflectance(each, one, quantiles[:, index]) for index, one in enumerate(stored)]
+    pairs = [
+        (here, values)
+        for band, here, values in zip(bands, typical(each.level).same(bands), scaled, strict=True)
+        if here is not None and values is not None and np.isfinite(values).all() and not band.is_thermal
+    ]
+    reflectance = np.array([values for _, values in pairs], np.float64).reshape(len(pairs), len(quantiles)).T
+    return [here for here, _ in pairs], reflectance
+
+
+def _candidates(evidence: Evidence) -> Mapping[str, Candidate]:
+    """The sensors that have all the names, or what a nameless file may be, with the band of each index."""
     names = [each.name for each in written_names(evidence.names)]
     if not any(names):
-        counting = (each for each in sensors() if len(each.bands) == len(names))
-        return {each: dict(enumerate(each.bands)) for each in counting}
+        return {each.choice: (each.sensor, _of_ground(each.bands)) for each in proposals(len(names), evidence)}
     kept = {index: name for index, name in enumerate(names) if name and not is_auxiliary(name)}
     if not kept:
         return {}
     knowing = (each for each in sensors() if each.names_files and all(map(each.knows, kept.values())))
-    return {each: {index: each.band(name) for index, name in kept.items()} for each in knowing}
+    return {each.name: (each, {index: each.band(name) for index, name in kept.items()}) for each in knowing}
+
+
+def _of_ground(bands: Sequence[Band]) -> dict[int, Band]:
+    """The bands without cirrus: it is nearly 0, and by its logarithm would outweigh all others."""
+    return {i: band for i, band in enumerate(bands) if abs(band.wavelength - CIRRUS_CENTRE) > CIRRUS_HALF}
 
 
 def _reflectance(each: Sensor, stored: StoredBand, values: Float[np.ndarray, " quantile"]) -> np.ndarray | None:

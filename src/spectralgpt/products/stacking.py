@@ -11,6 +11,7 @@ from spectralgpt.bands import Band, is_sensor
 from spectralgpt.days import UNKNOWN, day_of, iso_date
 from spectralgpt.errors import RasterError, argument
 from spectralgpt.products.acquisition import is_possible, refuse_impossible_day
+from spectralgpt.products.dated_bands import one_fact_on_dates
 from spectralgpt.products.image import Image
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.layer import Layer
@@ -170,7 +171,7 @@ def stacked(images: Sequence[Image], masked: bool) -> Raster:
         nodata=nodata,
         tags=dict(tag for tag in first.tags if tag in shared),
         warnings=tuple(dict.fromkeys(warning for image in images for warning in image.warnings)),
-        facts=tuple(dict.fromkeys(fact for image in images for fact in image.facts)),
+        facts=one_fact_on_dates([fact for image in images for fact in image.facts]),
         conflicts=tuple(dict.fromkeys(conflict for image in images for conflict in image.identity.conflicts)),
         clouds=tuple(image.clouds for image in images),
         without_clouds=masked,

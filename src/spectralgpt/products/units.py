@@ -8,13 +8,14 @@ import numpy as np
 from jaxtyping import Shaped
 
 from spectralgpt.bands import Band, Identity
+from spectralgpt.bands.catalogue import LIST_OF_WAVELENGTHS
 from spectralgpt.bands.fitting import DARK
-from spectralgpt.bands.own_sensor import in_own_sensor
+from spectralgpt.bands.own_sensor import at_wavelengths_with_scale, in_own_sensor
 from spectralgpt.checks.offset import OFFSET, may_be_left_in
 from spectralgpt.checks.remedy import declared_in_file
 from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN
-from spectralgpt.errors import RasterError, first_few
+from spectralgpt.errors import Advice, RasterError, first_few
 from spectralgpt.products.added import (
     SCALE,
     SENTINEL_2,
@@ -57,12 +58,18 @@ def layers_of(
     known = identity.sensor
     brightest = max((_largest(layers[index].dtype) for index in unstated), default=math.inf)
     if known.scale is None or known.offset is None or brightest * known.scale < DARK:
+        do: str = (
+            "Give the product's folder with its metadata, or describe its bands in a sensor file (name, wavelength, "
+            "fwhm and gsd of each, scale and offset):"
+        )
+        advice: tuple[Advice, ...] = (("bands", "mine.toml"),)
+        if known.name == LIST_OF_WAVELENGTHS:
+            do, advice = at_wavelengths_with_scale(identity.bands)
         raise RasterError(
             f"{path}: found digital numbers ({layers[unstated[0]].dtype}) of {known.name} without scale and offset",
             "reflectance, or metadata that declare how the numbers become reflectance",
-            "Give the product's folder with its metadata, or describe its bands in a sensor file (name, wavelength, "
-            "fwhm and gsd of each, scale and offset):",
-            ("bands", "mine.toml"),
+            do,
+            *advice,
         )
     every = [(index, chosen[index].added) for index in unstated if known.name in SENTINEL_2]
     added = {index: each for index, each in every if each is not None}
