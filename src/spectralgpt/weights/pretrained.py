@@ -41,6 +41,7 @@ from spectralgpt.weights.store import (
     check_sum,
     check_tensors,
     read_weights,
+    refuse_not_finite,
     write_weights,
 )
 
@@ -272,6 +273,7 @@ def read_contents(name: str | os.PathLike[str], task: str | None = None, **hub: 
     config, tensors = read_weights(path)
     contents = from_json(config, tensors, str(path))
     check_sum(path, config)
+    refuse_not_finite(tensors, str(path))
     return contents
 
 
@@ -282,6 +284,7 @@ def read_released_contents(
     checkpoint = read_checkpoint(path)
     state = checkpoint.state
     released = describe_released(state, str(path), task=task, heads=heads, decoder_heads=decoder_heads)
+    refuse_not_finite(state, str(path))
     return Contents(
         task=released.task,
         config=released.config,

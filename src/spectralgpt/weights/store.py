@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from spectralgpt.errors import CHECK_DISK, TargetError, WeightsError
+from spectralgpt.errors import CHECK_DISK, TargetError, WeightsError, counted, first_few
 from spectralgpt.weights.checkpoint_file import refuse_pointer
 
 CARD = "README.md"
@@ -135,6 +135,21 @@ def check_tensors(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, t
     ]
     if faults:
         raise WeightsError(f"{source}: the tensors are not exactly those of the model:\n  " + "\n  ".join(faults))
+
+
+def refuse_not_finite(tensors: Mapping[str, Tensor], source: str) -> None:
+    """WeightsError naming the tensors with values that are NaN or infinite, and how many these are."""
+    # a finite sum shows that every value is finite, and is several times as fast as looking at each
+    odd = {name: tensor for name, tensor in tensors.items() if not bool(tensor.sum().isfinite())}
+    counts = {name: int((~tensor.isfinite()).sum()) for name, tensor in odd.items()}
+    faults = [f"{name} ({counts[name]} of {odd[name].numel()})" for name in odd if counts[name]]
+    if faults:
+        raise WeightsError(
+            f"{source}: found values that are NaN or infinite in {counted(len(faults), 'tensor')}: "
+            f"{first_few(faults, 6)}",
+            "finite numbers",
+            "Take an earlier checkpoint of that training, or download the file again",
+        )
 
 
 def _replaceable(folder: Path) -> bool:
