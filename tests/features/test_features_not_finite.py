@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from made_weights import small_weights
 from spectralgpt.errors import WeightsError
 from spectralgpt.features.encoder import EncoderImages
 from spectralgpt.products import as_pixels
+from spectralgpt.weights.untrained import untrained
 
 made_pixels = partial(as_pixels, trust_input=True)
 
@@ -23,7 +23,7 @@ def images(model, side: int = 32):
 @pytest.mark.parametrize("read_out", ["auto", "mean", "layers"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, 3e38])
 def test_answers_that_are_not_finite(read_out, value):
-    model = small_weights()
+    model = untrained("untrained")
     assert np.isfinite(EncoderImages(model, read_out=read_out).of(images(model))).all()
     with torch.no_grad():
         model.encoder.blocks[0].mlp.fc1.weight[:] = value
