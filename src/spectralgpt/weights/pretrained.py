@@ -105,6 +105,7 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
     # -- in ----------------------------------------------------------------------------------------------------------
 
     @classmethod
+    @checked
     def from_pretrained(cls: type[Model], name: str | os.PathLike[str], **hub: Any) -> Model:  # type: ignore[override]
         """The model of a weights folder, of a released checkpoint (.pth), or of the Hugging Face hub (`owner/name`), in
         evaluation mode.
