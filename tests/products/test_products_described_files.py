@@ -35,7 +35,9 @@ def test_of_another_sensor(tmp_path, sensor):
         assert names(raster) == ["B2", "B3", "B4"]
 
 
-@pytest.mark.parametrize("said", [("B02", "B03"), ("B2 blue", "B3 green"), ("B02_median", "B03_median"), ("blue", "green")])
+@pytest.mark.parametrize(
+    "said", [("B02", "B03"), ("B2 blue", "B3 green"), ("B02_median", "B03_median"), ("blue", "green")]
+)
 def test_a_description_that_names_a_band_still_counts(tmp_path, said):
     folder = folder_of(tmp_path / "in", {"B04.tif": said[0], "B08.tif": said[1]})
     with open_raster(folder, bands="s2-l2a") as raster:

@@ -261,7 +261,9 @@ def test_a_folder_of_files_of_several_bands_says_what_to_type(tmp_path, names, s
         write(path / name, several if is_band else values(9), names=["B02", "B03"] if is_band else None, **there)
     with pytest.raises(RasterError, match=says.replace(r"\S+", ".+")) as error:
         open_raster(path, bands="s2-l2a")
-    typed = re.search(r"Give (.*?)(, alone| instead, as the dates of one place| instead, as one date)\.$", str(error.value))[1]
+    typed = re.search(
+        r"Give (.*?)(, alone| instead, as the dates of one place| instead, as one date)\.$", str(error.value)
+    )[1]
     sources = [each for word in shlex.split(typed) for each in sorted(glob.glob(word))]
     dated = [name for name in names if name != "slope.tif"]
     assert [Path(each).name for each in sources] == (sorted(dated) if "instead" in str(error.value) else dated[:1])

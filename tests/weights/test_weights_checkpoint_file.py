@@ -148,7 +148,12 @@ def test_any_prefix_that_all_tensors_have(tmp_path, prefix):
 
 @pytest.mark.parametrize(
     ("weights", "average"),
-    [("model.", "ema_model."), ("backbone.", "backbone_ema."), ("", "teacher.module."), ("student.net.", "teacher.net.")],
+    [
+        ("model.", "ema_model."),
+        ("backbone.", "backbone_ema."),
+        ("", "teacher.module."),
+        ("student.net.", "teacher.net."),
+    ],
 )
 def test_an_average_of_a_whole_model_is_left_out(tmp_path, weights, average):
     state = small_state()

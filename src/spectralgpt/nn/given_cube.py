@@ -17,7 +17,9 @@ def of_cubes(method: Method) -> Method:
     @wraps(method)
     def call(self: Any, *arguments: Any, **given: Any) -> Any:
         cubes = {"cube": arguments[0]} if arguments else {}
-        cubes |= {name: value for name, value in given.items() if name == "cube" or (name == "after" and value is not None)}
+        cubes |= {
+            name: value for name, value in given.items() if name == "cube" or (name == "after" and value is not None)
+        }
         for name, value in cubes.items():
             if not isinstance(value, Cube):
                 raise OptionError(

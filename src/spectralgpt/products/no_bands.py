@@ -32,7 +32,9 @@ def refuse_no_bands(path: str, names: Sequence[str], left_out: Sequence[str], se
     raise RasterError(
         found,
         "files, or a folder of single-band files",
-        f"Give {listed} instead, as the dates of one place" if len(set(days)) > 1 else f"Give {listed} instead, as one date",
+        f"Give {listed} instead, as the dates of one place"
+        if len(set(days)) > 1
+        else f"Give {listed} instead, as one date",
     )
 
 

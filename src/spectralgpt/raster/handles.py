@@ -12,6 +12,7 @@ from rasterio._err import CPLE_BaseError
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
+from spectralgpt.disk import PULL, is_lfs_pointer
 from spectralgpt.errors import RasterError
 
 GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError)
@@ -47,6 +48,8 @@ def open_dataset(path: str) -> DatasetReader:
         with without_georeference_warning():
             return rasterio.open(path)
     except GDAL_ERRORS as error:
+        if is_lfs_pointer(path):
+            raise RasterError(f"{path}: is a pointer of Git LFS, not the image itself", do=PULL) from None
         ending = os.path.splitext(path)[1].lower()
         if ending in TABLES:
             raise RasterError(

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spectralgpt.disk import PULL, is_lfs_pointer
 from spectralgpt.errors import CHECK_DISK, TargetError, WeightsError, first_few
 
 CONTAINERS = ("model", "state_dict", "model_state_dict", "module", "net", "network", "weights", "student", "params")
@@ -41,9 +42,6 @@ model, like `backbone.`, is found by `COMMON`."""
 ALONE = "`{}`, a moving average, as it is all that there is"
 BESIDE = "the weights themselves, not their moving average (`{}`); to take that, save its tensors alone"
 """Notes on which of several state dicts was taken."""
-
-POINTER = b"version https://git-lfs.github.com/spec/"
-"""The first bytes of what Git LFS leaves in place of a file that was not downloaded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,12 +84,8 @@ def read_checkpoint(path: Path) -> CheckpointState:
 
 def refuse_pointer(path: Path) -> None:
     """WeightsError for what Git LFS leaves in place of a file that was not downloaded."""
-    with suppress(OSError), path.open("rb") as file:
-        if file.read(len(POINTER)) == POINTER:
-            raise WeightsError(
-                f"{path}: is a pointer of Git LFS, not the file itself",
-                do="Run `git lfs install` and `git lfs pull` in its repository, or download the file from its page",
-            )
+    if is_lfs_pointer(path):
+        raise WeightsError(f"{path}: is a pointer of Git LFS, not the file itself", do=PULL)
 
 
 def write_released(path: Path, released: Mapping[str, Tensor]) -> None:

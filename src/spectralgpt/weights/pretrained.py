@@ -25,7 +25,7 @@ from spectralgpt.nn import (
 )
 from spectralgpt.nn.cube import as_samples
 from spectralgpt.weights.card import Description, describe, model_card
-from spectralgpt.weights.checkpoint_file import read_checkpoint, write_released
+from spectralgpt.weights.checkpoint_file import read_checkpoint, refuse_pointer, write_released
 from spectralgpt.weights.contents import Contents, from_json
 from spectralgpt.weights.described import DescribedModel
 from spectralgpt.weights.released import (
@@ -270,6 +270,8 @@ def read_contents(name: str | os.PathLike[str], task: str | None = None, **hub: 
     if not os.path.isdir(path):
         if path.suffix.lower() == ".pth":
             return read_released_contents(path, task)
+        if os.path.isfile(path):
+            raise _no_weights(path)
         path = _downloaded(os.fspath(name), hub)
     config, tensors = read_weights(path)
     contents = from_json(config, tensors, str(path))
@@ -297,6 +299,14 @@ def read_released_contents(
         tensors=from_released(state, released, str(path)),
         source=str(path),
     )
+
+
+def _no_weights(path: Path) -> WeightsError:
+    """What to say of an existing file that is neither a folder of weights nor a checkpoint by its ending."""
+    refuse_pointer(path)
+    if path.name == TENSORS or path.name == CONFIG:
+        return WeightsError(f"{path}: is one file of weights", "the folder that holds it", f"Give {path.parent}")
+    return WeightsError(f"{path}: is a file, but no weights by the ending of its name", do=ANY_WEIGHTS)
 
 
 def _downloaded(name: str, hub: dict[str, Any]) -> Path:

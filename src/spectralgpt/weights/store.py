@@ -176,6 +176,7 @@ def _replaceable(folder: Path) -> bool:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
+    refuse_pointer(path)
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

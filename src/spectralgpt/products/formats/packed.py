@@ -43,7 +43,8 @@ def _images(archive: Archive) -> list[str]:
     return [
         name
         for name in archive.names()
-        if name.lower().endswith(band_suffixes()) and not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+        if name.lower().endswith(band_suffixes())
+        and not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
     ]
 
 
