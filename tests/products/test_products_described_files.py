@@ -47,5 +47,5 @@ def test_a_description_that_names_a_band_still_counts(tmp_path, said):
 @pytest.mark.parametrize("files", [("a.tif", "b.tif"), ("one.tif", "two.tif"), ("left_part.tif", "right_part.tif")])
 def test_without_any_name_it_says_what_to_do(tmp_path, files):
     folder = folder_of(tmp_path / "in", dict.fromkeys(files, "Reflectance"))
-    with pytest.raises(BandError, match="names of the files, like scene_B02.tif"):
+    with pytest.raises(BandError, match=r"names of the files, like scene_B02.tif"):
         open_raster(folder)

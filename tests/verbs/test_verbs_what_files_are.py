@@ -34,11 +34,10 @@ def test_a_pointer_of_git_lfs(tmp_path, scene, name):
         (path.parent / "config.json").write_text(
             '{"model": {}, "bands": {}, "normalization": {}, "read_out": {}, "provenance": {}}'
         )
+    given = path.parent if name.startswith("w/") else path
+    is_source = name.endswith((".tif", ".jp2", ".pth"))
     with pytest.raises(InputError, match="is a pointer of Git LFS"):
-        if name.endswith((".tif", ".jp2", ".pth")):
-            inspect(path)
-        else:
-            embed(scene, tmp_path / "out.tif", weights=path.parent if name.startswith("w/") else path)
+        inspect(path) if is_source else embed(scene, tmp_path / "out.tif", weights=given)
 
 
 @pytest.mark.parametrize("name", ["scene", "notes.txt", "weights.pt"])
@@ -46,7 +45,7 @@ def test_a_file_that_is_no_weights(tmp_path, scene, name):
     given = scene if name == "scene" else tmp_path / name
     if name != "scene":
         torch.save({}, given)
-    with pytest.raises(InputError, match="is a file, but no weights by the ending of its name.*Give a weights folder"):
+    with pytest.raises(InputError, match=r"is a file, but no weights by the ending of its name.*Give a weights folder"):
         embed(scene, tmp_path / "out.tif", weights=given)
 
 

@@ -42,7 +42,7 @@ def test_no_cube(models, pixels, kind, method):
 
 def test_the_second_time_of_a_change(models, pixels):
     cube = models["change"].cube(pixels)
-    with pytest.raises(OptionError, match="after: found .*Pixels.*; expected a cube"):
+    with pytest.raises(OptionError, match=r"after: found .*Pixels.*; expected a cube"):
         models["change"].predict(cube, after=pixels)
 
 
@@ -58,5 +58,5 @@ def test_no_window(tmp_path, window):
 @pytest.mark.parametrize("name", [5, 1.5, [], {"weights": 1}, True])
 @pytest.mark.parametrize("load", [SpectralGPT.from_pretrained, open_weights, load_model])
 def test_no_name_of_weights(load, name):
-    with pytest.raises(OptionError, match="found .*; expected a path"):
+    with pytest.raises(OptionError, match=r"found .*; expected a path"):
         load(name)

@@ -15,8 +15,8 @@ rounded."""
 
 
 NAME_EACH = (
-    "Give each band a name of its own: in the band descriptions of the file or, in a folder of single-band files, in the "
-    "names of the files, like scene_B02.tif"
+    "Give each band a name of its own: in the band descriptions of the file or, in a folder of single-band files, in "
+    "the names of the files, like scene_B02.tif"
 )
 """What to do where names in files are repeated."""
 

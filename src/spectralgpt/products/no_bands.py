@@ -16,8 +16,8 @@ MOST_NAMED = 6
 
 def refuse_no_bands(path: str, names: Sequence[str], left_out: Sequence[str], several: Sequence[Header]) -> NoReturn:
     """RasterError that says what to give instead. names: of all images in the folder. left_out: why each is no band.
-    several: headers of the files with several bands; where each has a day, and those of one day lie on one another, they are the dates of a
-    place."""
+    several: headers of the files with several bands; where each has a day, and those of one day lie on one another,
+    they are the dates of a place."""
     found = f"{path}: found no image with a single band and its name among {len(names)} ({first_few(left_out, 5)})"
     days = [_day(header) for header in several]
     if not several:
@@ -32,9 +32,7 @@ def refuse_no_bands(path: str, names: Sequence[str], left_out: Sequence[str], se
     raise RasterError(
         found,
         "files, or a folder of single-band files",
-        f"Give {listed} instead, as the dates of one place"
-        if len(set(days)) > 1
-        else f"Give {listed} instead, as one date",
+        f"Give {listed} instead, as {'the dates of one place' if len(set(days)) > 1 else 'one date'}",
     )
 
 

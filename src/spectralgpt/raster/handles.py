@@ -20,7 +20,7 @@ GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError)
 
 TABLES = (".csv", ".tsv", ".parquet", ".xlsx")
 
-VECTORS = (".geojson", ".gpkg", ".shp", ".kml", ".gml")
+VECTOR_DATA = (".geojson", ".gpkg", ".shp", ".kml", ".gml")
 """Endings of files that users take for images now and then."""
 
 os.environ.setdefault("GDAL_CACHEMAX", "256")
@@ -58,7 +58,7 @@ def open_dataset(path: str) -> DatasetReader:
                 "Tables of images are for the verbs `probe`, `evaluate` and `shard`, and for `embed` with a table as "
                 "its target",
             ) from None
-        if ending in VECTORS:
+        if ending in VECTOR_DATA:
             raise RasterError(f"{path}: found vector data", "a raster such as a GeoTIFF") from None
         raise RasterError(
             f"{path}: cannot be opened as an image ({error})", do="Give a raster such as a GeoTIFF"

@@ -109,7 +109,7 @@ def _pieces(maker: Maker[P, S], blender: Blender, pixels: P, count: int) -> Iter
 
 
 def _refuse_not_finite(values: NDArray[Any], valid: NDArray[Any]) -> None:
-    """WeightsError where a model's valid answers are NaN or infinite: a map of them would look like one without data."""
+    """WeightsError where valid answers are NaN or infinite: a map of them would look like one without data."""
     if np.isfinite(values).all():
         return
     odd = (~np.isfinite(values) & valid).any(axis=1)

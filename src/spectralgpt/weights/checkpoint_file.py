@@ -17,7 +17,10 @@ from torch import Tensor
 from spectralgpt.disk import PULL, is_lfs_pointer
 from spectralgpt.errors import CHECK_DISK, TargetError, WeightsError, first_few
 
-CONTAINERS = ("model", "state_dict", "model_state_dict", "module", "net", "network", "weights", "student", "params")
+CONTAINERS = (
+    *("model", "state_dict", "model_state_dict", "module"),
+    *("net", "network", "weights", "student", "params"),
+)
 """Keys under which training scripts store the state dict, the likeliest first."""
 
 AVERAGES = ("ema", "model_ema", "ema_model", "state_dict_ema", "ema_state_dict", "swa_model", "teacher")
@@ -26,7 +29,7 @@ AVERAGES = ("ema", "model_ema", "ema_model", "state_dict_ema", "ema_state_dict",
 AVERAGED = re.compile(r"(?:.*_)?(?:ema|swa|teacher|averaged?|shadow)(?:_.*)?", re.IGNORECASE)
 """A part of a tensor's name that says that it belongs to such an average."""
 
-COMMON = "patch_embed.proj.weight"
+OF_EVERY_MODEL = "patch_embed.proj.weight"
 """A tensor of every model of the released format: what stands before its name is the prefix of that model."""
 
 SHADOWS = ("shadow", "ema_model", "params")
@@ -36,11 +39,11 @@ COUNTERS = ("n_averaged",)
 """Tensors of a wrapper that are no weights: torch's AveragedModel counts."""
 
 PREFIXES = ("module.", "model.", "_orig_mod.")
-"""What wrappers put before each name: DataParallel, Lightning, torch.compile. Whatever else stands before all names of a
-model, like `backbone.`, is found by `COMMON`."""
+"""What wrappers put before each name: DataParallel, Lightning, torch.compile. Whatever else stands before all names of
+a model, like `backbone.`, is found by a tensor that every model has."""
 
-ALONE = "`{}`, a moving average, as it is all that there is"
-BESIDE = "the weights themselves, not their moving average (`{}`); to take that, save its tensors alone"
+NOTHING_ELSE = "`{}`, a moving average, as it is all that there is"
+NOT_THE_AVERAGE = "the weights themselves, not their moving average (`{}`); to take that, save its tensors alone"
 """Notes on which of several state dicts was taken."""
 
 
@@ -74,12 +77,12 @@ def read_checkpoint(path: Path) -> CheckpointState:
     if found is None and averages:
         found = _state_in(content[averages[0]], CONTAINERS + SHADOWS)
         assert found is not None
-        return CheckpointState(_bare(found, path)[0], ALONE.format(averages[0]))
+        return CheckpointState(_bare(found, path)[0], NOTHING_ELSE.format(averages[0]))
     if found is None:
         expected = f"one, bare or under {', '.join(f'`{key}`' for key in CONTAINERS)}"
         raise WeightsError(f"{path}: found no state dict{_keys_of(content)}", expected)
     state, note = _bare(found, path)
-    return CheckpointState(state, note or (BESIDE.format(averages[0]) if averages else ""))
+    return CheckpointState(state, note or (NOT_THE_AVERAGE.format(averages[0]) if averages else ""))
 
 
 def refuse_pointer(path: Path) -> None:
@@ -145,8 +148,8 @@ def _bare(state: Mapping[str, Tensor], path: Path) -> tuple[dict[str, Tensor], s
         if short not in COUNTERS:
             bare[short] = tensor
     if prefix and _is_averaged(prefix):
-        return bare, ALONE.format(prefix.rstrip("."))
-    return bare, BESIDE.format(averages[0]) if averages else ""
+        return bare, NOTHING_ELSE.format(prefix.rstrip("."))
+    return bare, NOT_THE_AVERAGE.format(averages[0]) if averages else ""
 
 
 def _prefixes(state: Mapping[str, Tensor], path: Path) -> tuple[str, list[str]]:
@@ -154,7 +157,11 @@ def _prefixes(state: Mapping[str, Tensor], path: Path) -> tuple[str, list[str]]:
 
     WeightsError for several models of which none is an average.
     """
-    found = [name.removesuffix(COMMON) for name in state if name == COMMON or name.endswith(f".{COMMON}")]
+    found = [
+        name.removesuffix(OF_EVERY_MODEL)
+        for name in state
+        if name == OF_EVERY_MODEL or name.endswith(f".{OF_EVERY_MODEL}")
+    ]
     plain = [prefix for prefix in found if not _is_averaged(prefix)]
     if len(plain or found) > 1 and len(set(map(_without_prefixes, plain or found))) > 1:
         listed = first_few([f"`{prefix}`" for prefix in plain or found], 6)
