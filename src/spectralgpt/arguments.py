@@ -42,6 +42,7 @@ EXPECTED = {
     "scale": "a number, or a list with one per band",
     "target": "a path of a file or folder to write",
     "weights": "a path or a name of weights",
+    "window": "a Window(row, column, height, width)",
 }
 """What arguments of a meaning of their own take; others are described by their type."""
 

@@ -13,6 +13,12 @@ from spectralgpt.renames import former_names
 LOCK = ".lock"
 """Name of the lock file in a folder that only one run may write to."""
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""The first bytes of what Git LFS leaves in place of a file that was not downloaded."""
+
+PULL = "Run `git lfs install` and `git lfs pull` in its repository, or download the file from its page"
+"""What to do about such a file."""
+
 
 @contextmanager
 def atomic_write(path: Path, suffix: str = ".partial", *, durable: bool = True) -> Iterator[BinaryIO]:
@@ -68,3 +74,12 @@ def release_and_remove(lock: BaseFileLock) -> None:
 
 if not TYPE_CHECKING:  # type checkers see the new names only
     __getattr__ = former_names(__name__, {"written_beside": "disk.atomic_write", "synced": "disk.fsync_folder"})
+
+
+def is_lfs_pointer(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is what Git LFS leaves in place of one that was not downloaded."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(LFS_POINTER)) == LFS_POINTER
+    except (OSError, ValueError):
+        return False

@@ -191,7 +191,9 @@ def test_sources_that_are_none_are_refused(tmp_path):
     with pytest.raises(DataError, match="found no labelled images"):
         read(tmp_path)
     file = image(tmp_path / "a.tif")
-    with pytest.raises(DataError, match=r"found one file; .*masks='\.\.\.'"):
+    with pytest.raises(
+        DataError, match=r"found one file; expected labelled images: a folder with one folder per class"
+    ):
         read(file)
     with pytest.raises(DataError, match=r"label='x': found .*expected a table"):
         read(tmp_path, label="x")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_rasters import distinct, write
+from affine import Affine
+from made_rasters import PLACE, distinct, write
 
 from spectralgpt.errors import InputError, RasterError
 from spectralgpt.products import open_raster
@@ -238,7 +239,13 @@ MULTI = {
     ),
     "without dates": (["a.tif", "b.tif"], r"Give \S+a\.tif'?, alone"),
     "one file": (["a_20200101.tif"], r"Give \S+a_20200101\.tif'?, alone"),
-    "of one day": (["a_20200101.tif", "b_20200101.tif"], r"Give \S+a_20200101\.tif'?, alone"),
+    "of one day": (["a_20200101.tif", "b_20200101.tif"], r"/\*\.tif instead, as one date"),
+    "two of a day": (
+        ["a_20200101.tif", "b_20200101.tif", "a_20200601.tif"],
+        r"/\*\.tif instead, as the dates of one place",
+    ),
+    "two of a day of the year": (["a.2020153.TIF", "b.2020153.TIF"], r"/\*\.TIF instead, as one date"),
+    "of one day elsewhere": (["a_20200101.tif", "elsewhere_20200101.tif"], r"Give \S+a_20200101\.tif'?, alone"),
 }
 
 
@@ -250,12 +257,16 @@ def test_a_folder_of_files_of_several_bands_says_what_to_type(tmp_path, names, s
     for number, name in enumerate(names):
         several = np.concatenate([values(number), values(number + 4)])
         is_band = name != "slope.tif"
-        write(path / name, several if is_band else values(9), names=["B02", "B03"] if is_band else None)
+        there = {"transform": PLACE @ Affine.translation(500, 0)} if "elsewhere" in name else {}
+        write(path / name, several if is_band else values(9), names=["B02", "B03"] if is_band else None, **there)
     with pytest.raises(RasterError, match=says.replace(r"\S+", ".+")) as error:
         open_raster(path, bands="s2-l2a")
-    typed = re.search(r"Give (.*?)(, alone| instead, as the dates of one place)\.$", str(error.value))[1]
+    typed = re.search(
+        r"Give (.*?)(, alone| instead, as the dates of one place| instead, as one date)\.$", str(error.value)
+    )[1]
     sources = [each for word in shlex.split(typed) for each in sorted(glob.glob(word))]
     dated = [name for name in names if name != "slope.tif"]
-    assert [Path(each).name for each in sources] == (dated if "instead" in str(error.value) else dated[:1])
+    assert [Path(each).name for each in sources] == (sorted(dated) if "instead" in str(error.value) else dated[:1])
     with open_raster(sources, bands="s2-l2a") as raster:
-        assert len(raster.days) == len(sources)
+        days = {re.search(r"20\d{6}|20\d{5}|$", Path(each).name)[0] for each in sources}
+        assert len(raster.days) == len(days)

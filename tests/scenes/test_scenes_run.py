@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 
-from spectralgpt.errors import InputError, TargetError
+from spectralgpt.errors import InputError, TargetError, WeightsError
 from spectralgpt.products import open_raster
 from spectralgpt.raster import Grid, Profile, Window, write_raster
 from spectralgpt.scenes import check_scene_target, partial_of, plan_scene, run_scene
@@ -98,6 +98,21 @@ def test_one_pixel_a_place(tmp_path, identity, made_scene, maker_of):
     maker = maker_of(identity(plan, scene), as_stored, layout_of(scene.shape, gsd=80.0))
     run_scene(plan, maker, tmp_path / "out.tif", {})
     np.testing.assert_array_equal(read(tmp_path / "out.tif"), scene)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_no_map_of_answers_that_are_not_finite(tmp_path, made_scene, identity, maker_of, value):
+    plan = plan_scene(70, 90, patch=8, side=32, overlap=0.25, batch=2)
+    scene = made_scene(2, 70, 90).astype(np.float64)
+    scene[1, 40, 50] = value
+    profile = layout_of(scene.shape, nodata=None)
+    with pytest.raises(WeightsError, match=r"NaN or infinite values in \d of 2048 valid places"):
+        run_scene(plan, maker_of(identity(plan, scene), as_stored, profile), tmp_path / "out.tif", {})
+    assert list(tmp_path.iterdir()) == []
+    # where nothing is valid they are no answers
+    valid = np.isfinite(scene)
+    run_scene(plan, maker_of(identity(plan, scene, valid), as_stored, profile), tmp_path / "out.tif", {})
+    np.testing.assert_array_equal(read(tmp_path / "out.tif"), np.where(valid, scene, 0))
 
 
 def test_order_of_work(tmp_path, small, maker_of):

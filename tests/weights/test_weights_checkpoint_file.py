@@ -133,3 +133,75 @@ def test_converted_tensors_are_those_of_the_plain_checkpoint(tmp_path, prefix, u
     assert all(torch.equal(each, plain.state_dict()[name]) for name, each in model.state_dict().items())
     assert (average in model.provenance.get("taken", "")) is True
     assert ("taken" in model.provenance) is bool(average)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["encoder.", "net.", "backbone.", "module.net.backbone.", "model.student.", "learner.online_network."]
+)
+def test_any_prefix_that_all_tensors_have(tmp_path, prefix):
+    state = small_state()
+    torch.save({"state_dict": {prefix + name: tensor for name, tensor in state.items()}}, tmp_path / "a.pth")
+    found = read_checkpoint(tmp_path / "a.pth")
+    assert same(found.state, state)
+    assert found.note == ""
+
+
+@pytest.mark.parametrize(
+    ("weights", "average"),
+    [
+        ("model.", "ema_model."),
+        ("backbone.", "backbone_ema."),
+        ("", "teacher.module."),
+        ("student.net.", "teacher.net."),
+    ],
+)
+def test_an_average_of_a_whole_model_is_left_out(tmp_path, weights, average):
+    state = small_state()
+    both = {weights + name: tensor for name, tensor in state.items()}
+    both |= {average + name: tensor + 1 for name, tensor in state.items()}
+    torch.save({"state_dict": both}, tmp_path / "a.pth")
+    found = read_checkpoint(tmp_path / "a.pth")
+    assert same(found.state, state)
+    assert f"(`{average.partition('.')[0]}`); to take that, save its tensors alone" in found.note
+    torch.save({name: each for name, each in both.items() if name.startswith(average)}, tmp_path / "b.pth")
+    found = read_checkpoint(tmp_path / "b.pth")
+    assert torch.equal(found.state["mask_token"], state["mask_token"] + 1)
+    assert "all that there is" in found.note
+
+
+@pytest.mark.parametrize("prefixes", [("one.", "two."), ("", "critic."), ("generator.net.", "critic.net.", "other.")])
+def test_several_models_are_refused_in_one_sentence(tmp_path, prefixes):
+    state = {prefix + name: tensor for prefix in prefixes for name, tensor in small_state().items()}
+    torch.save({"state_dict": state}, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match=f"found {len(prefixes)} models in one state dict") as caught:
+        read_checkpoint(tmp_path / "a.pth")
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("key", ["net", "student", "params"])
+def test_other_keys_of_the_weights(tmp_path, key):
+    torch.save({"epoch": 3, key: tensors()}, tmp_path / "a.pth")
+    assert same(read_checkpoint(tmp_path / "a.pth").state, tensors())
+
+
+@pytest.mark.parametrize("fault", ["unexpected", "missing", "of another shape"])
+def test_a_message_names_six_tensors_and_the_count(tmp_path, fault):
+    state = small_state()
+    blocks = [name for name in state if name.startswith("blocks.0.")][:9]
+    if fault == "unexpected":
+        state |= {f"extra.{number}": torch.zeros(2) for number in range(9)}
+    elif fault == "missing":
+        state = {name: tensor for name, tensor in state.items() if name not in blocks}
+    else:
+        state |= {name: torch.zeros(3, 3, 3) for name in blocks}
+    torch.save({"model": state}, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match=f"and 3 more {fault}") as caught:
+        SpectralGPT.from_released(tmp_path / "a.pth", heads=2, decoder_heads=3)
+    assert len(str(caught.value).splitlines()) == 7
+
+
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_our_own_state_dict_without_its_configuration(tmp_path, prefix):
+    torch.save({prefix + name: each for name, each in small_weights().state_dict().items()}, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match="save the model with save_pretrained"):
+        SpectralGPT.from_released(tmp_path / "a.pth", heads=2, decoder_heads=3)

@@ -16,7 +16,7 @@ from spectralgpt.bands.catalogue import (
 from spectralgpt.bands.choice import choice_count, is_list
 from spectralgpt.bands.evidence import Evidence, Identity
 from spectralgpt.bands.identify import bands_of, identify
-from spectralgpt.bands.naming import is_alias, is_auxiliary, only_count
+from spectralgpt.bands.naming import is_alias, is_auxiliary, names_a_band, only_count
 from spectralgpt.bands.sensor import Sensor
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "is_auxiliary",
     "is_list",
     "is_sensor",
+    "names_a_band",
     "only_count",
     "read_sensor",
     "read_wavelengths",

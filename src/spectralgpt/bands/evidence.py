@@ -14,6 +14,13 @@ AGREE = 15.0
 rounded."""
 
 
+NAME_EACH = (
+    "Give each band a name of its own: in the band descriptions of the file or, in a folder of single-band files, in "
+    "the names of the files, like scene_B02.tif"
+)
+"""What to do where names in files are repeated."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What a file says about its bands.
@@ -80,13 +87,14 @@ def agrees(band: Band, wavelength: float) -> bool:
     return abs(band.wavelength - wavelength) <= max(AGREE, band.fwhm / 2)
 
 
-def refuse_repeated(names: Sequence[str], subject: str) -> None:
-    """BandError if a name occurs twice."""
+def refuse_repeated(names: Sequence[str], subject: str, do: str = "") -> None:
+    """BandError if a name occurs twice. do: a sentence on what to do."""
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
         raise BandError(
             f"{subject}: found the band name {quoted(repeated)} more than once (B1 and B01 are the same)",
             "each name once",
+            do,
         )
 
 

@@ -18,6 +18,7 @@ from spectralgpt.bands.candidates import (
 from spectralgpt.bands.catalogue import is_sensor, sensor, sensors
 from spectralgpt.bands.choice import chosen_sensor
 from spectralgpt.bands.evidence import (
+    NAME_EACH,
     Evidence,
     Identity,
     agrees,
@@ -87,7 +88,7 @@ def _identified(evidence: Evidence, choice: str | None) -> Identity:
     chosen = None if wanted is None else chosen_sensor(wanted)
     notes = () if chosen is not None and chosen.name == "wavelengths" else notes_on(written, known.source)
     if wanted is not None and chosen is None:
-        refuse_repeated([name for name in found if name], known.source)
+        refuse_repeated([name for name in found if name], known.source, NAME_EACH)
         identity = _listed(found, wanted, known)
     elif chosen is not None and chosen.name == "wavelengths":
         identity = _by_position(found, chosen, known)
@@ -126,7 +127,7 @@ def _without_auxiliary(
     if not kept:
         beside, kept = [], list(range(len(found)))
     names, part = tuple(found[index] for index in kept), evidence.part(kept)
-    refuse_repeated([name for name in names if name], evidence.source)
+    refuse_repeated([name for name in names if name], evidence.source, NAME_EACH)
     identity = identify_alone(names, part) if chosen is None else _of_sensor(names, chosen, called or "", part)
     if not beside:
         return identity

@@ -73,6 +73,12 @@ def is_auxiliary(name: str) -> bool:
     return word in AUXILIARY or word.startswith("MSK_")
 
 
+def names_a_band(text: str) -> bool:
+    """Whether a description names a band of a sensor or an auxiliary layer, whatever remark or suffix it has."""
+    (written,) = written_names([text])
+    return is_auxiliary(text) or any(each is not None and is_alias(each) for each in (written.name, written.word))
+
+
 def only_count(names: Sequence[str | None]) -> bool:
     """Whether names only count: `PREFIX1 ... PREFIXn` or `PREFIX0 ...` in file order, as `b1`, `Band 1`, `Layer_1`,
     `band_0` or `1`. With the prefix B only from 0, as B1 ... Bn are names; so is what a sensor calls its bands: SR_B1

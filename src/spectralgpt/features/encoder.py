@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
 from spectralgpt.bands import align
-from spectralgpt.errors import check_choice
+from spectralgpt.errors import WeightsError, check_choice
 from spectralgpt.nn import Cube, Precision, computing_in, resolved_precision
 from spectralgpt.raster import OneDate, Pixels, Readable
 from spectralgpt.scenes import tiled
@@ -163,6 +163,14 @@ def _computed(
         weights = torch.stack([model.present(part).any(dim=2).any(dim=1).sum(dim=(1, 2)) for part in parts])
         found = _weighted_mean(torch.stack([asked(part) for part in parts]).float().cpu(), weights.cpu())
     rows = found.float().cpu().numpy()
+    seen = np.ones(len(rows), bool) if cube.valid is None else cube.valid.flatten(1).any(dim=1).cpu().numpy()
+    if not np.isfinite(rows[seen]).all():  # without a valid pixel there is no answer
+        raise WeightsError(
+            "the model answers with NaN or infinite values for an image",
+            "finite numbers",
+            "Compare the values of the image with what the weights expect (the verb `inspect`), or compute with",
+            ("precision", "fp32"),
+        )
     return {index: row for (index, _), row in zip(together, rows, strict=False)}
 
 

@@ -44,6 +44,19 @@ class VectorRow:
     vector: Float32[np.ndarray, " value"]
 
 
+@dataclass(frozen=True, slots=True)
+class VectorTable:
+    """What a table of vectors holds: images (rows), values per vector, the weights and the rules that made them, the
+    first and the last date (empty where none is known), and the mean valid share."""
+
+    images: int
+    values: int
+    fingerprint: str
+    rules: str
+    dates: tuple[str, str]
+    valid: float
+
+
 def is_table(target: Path) -> bool:
     """Whether a target is a table by its ending."""
     return target.suffix.lower() in TABLE_SUFFIXES
@@ -64,6 +77,47 @@ def is_own_csv(target: Path, paths: Container[str]) -> bool:
     header = first[0]
     ours = _columns(len(header) - len(_columns(0, CSV_COMMON)), CSV_COMMON)
     return header == ours and first[1][0] in paths and last[0] in paths
+
+
+def table_in(path: Path) -> VectorTable | None:
+    """What a table of `embed` holds; None for any other file, and for one that cannot be read."""
+    try:
+        columns = _parquet_columns(path) if path.suffix.lower() == ".parquet" else _csv_columns(path)
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError, pa.ArrowException):
+        return None
+    if columns is None:
+        return None
+    values, rows = columns
+    dates = sorted(day for row in rows for day in (row["date"] or "").split(",") if day)
+    shares = [float(row["valid_share"]) for row in rows]
+    return VectorTable(
+        images=len(rows),
+        values=values,
+        fingerprint=", ".join(dict.fromkeys(str(row["fingerprint"]) for row in rows)),
+        rules=", ".join(dict.fromkeys(str(row["rules"]) for row in rows)),
+        dates=(dates[0], dates[-1]) if dates else ("", ""),
+        valid=sum(shares) / len(shares) if shares else 0.0,
+    )
+
+
+def _csv_columns(path: Path) -> tuple[int, list[dict[str, Any]]] | None:
+    """The values per vector, and per row its other columns."""
+    with open(path, encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        known = _columns(0, CSV_COMMON)
+        values = len(header) - len(known)
+        if values < 1 or header != _columns(values, CSV_COMMON):
+            return None
+        return values, [dict(zip(known, row, strict=False)) for row in reader]
+
+
+def _parquet_columns(path: Path) -> tuple[int, list[dict[str, Any]]] | None:
+    schema = pq.read_schema(path)
+    if not {"vector", *_columns(0, CSV_COMMON)} <= set(schema.names):
+        return None
+    kept = ["date", "valid_share", *CSV_COMMON]
+    return schema.field("vector").type.list_size, pq.read_table(path, columns=kept).to_pylist()
 
 
 def write_vectors(

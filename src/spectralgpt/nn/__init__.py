@@ -6,6 +6,7 @@ from spectralgpt.nn.backbone import Backbone, Per, TokenGrid, bare, initialize
 from spectralgpt.nn.cube import Cube, PixelsLike, aligned_reflectance, make_cube
 from spectralgpt.nn.dropping import Dropout, Key
 from spectralgpt.nn.flops import forward_flops
+from spectralgpt.nn.given_cube import of_cubes
 from spectralgpt.nn.heads import DenseConfig, DenseHead, MapHeadConfig, Merge, Merged, PooledConfig, PooledHead
 from spectralgpt.nn.hiding import Hide, hidden_tokens
 from spectralgpt.nn.local_start import start_local
@@ -78,6 +79,7 @@ __all__ = [
     "kept_count",
     "make_cube",
     "normalized_target",
+    "of_cubes",
     "other_key",
     "random_mask",
     "resize_table",

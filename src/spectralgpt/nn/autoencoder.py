@@ -12,6 +12,7 @@ from spectralgpt.nn.backbone import Backbone, initialize
 from spectralgpt.nn.cube import Cube
 from spectralgpt.nn.decoder import Decoder
 from spectralgpt.nn.dropping import Key
+from spectralgpt.nn.given_cube import of_cubes
 from spectralgpt.nn.hiding import Hide, hidden_tokens
 from spectralgpt.nn.losses import (
     LossTerm,
@@ -178,6 +179,7 @@ class MaskedAutoencoder(Backbone):
         valid = band_valid_in_slots(self._valid(cube), cube.bands)
         return tokens, to_tokens(valid, patch)
 
+    @of_cubes
     @torch.no_grad()
     def reconstruct(
         self, cube: Cube, hide: str | float | Hide | Bool[Tensor, "batch date group row column"] = 0.75, seed: int = 0

@@ -13,6 +13,7 @@ from spectralgpt.nn.attention import Block
 from spectralgpt.nn.cube import Cube
 from spectralgpt.nn.dropping import Key, drop_path_rates
 from spectralgpt.nn.encoder import Encoder
+from spectralgpt.nn.given_cube import of_cubes
 from spectralgpt.nn.patches import pad, present_tokens, to_tokens
 from spectralgpt.nn.read_out import ReadOut, default_scale, image_statistics
 from spectralgpt.nn.sizes import ModelConfig
@@ -55,6 +56,7 @@ class Backbone(nn.Module):
         patch = self.config.patch
         return TokenGrid(dates, len(cube.bands.groups), -(-height // patch), -(-width // patch))
 
+    @of_cubes
     def present(self, cube: Cube) -> Bool[Tensor, "batch date group row column"]:
         """True for tokens with a valid pixel."""
         present = self._present(cube)
@@ -63,6 +65,7 @@ class Backbone(nn.Module):
             return torch.ones(shape, dtype=torch.bool, device=cube.values.device)
         return present.reshape(shape)
 
+    @of_cubes
     def features(
         self, cube: Cube, at: Sequence[int] | None = None
     ) -> list[Float[Tensor, "batch date group row column dim"]]:
@@ -78,6 +81,7 @@ class Backbone(nn.Module):
             raise OptionError(f"found blocks {list(at)}", f"increasing numbers from 1 to {depth}")
         return self._encoded(cube, at)[0]
 
+    @of_cubes
     def embed(self, cube: Cube, per: Per = "image") -> Float[Tensor, "batch *axes value"]:
         """Embeddings by the read-out if the model has one; otherwise the last block's normed features, averaged over
         present tokens, 0 where there are none.
@@ -97,6 +101,7 @@ class Backbone(nn.Module):
         count = self.present(cube).sum(dim=axes).clamp(min=1)
         return features.sum(dim=axes) / count[..., None]
 
+    @of_cubes
     def image_statistics(self, cube: Cube, at: Sequence[int]) -> Float[Tensor, "batch value"]:
         """Mean and log standard deviation of features over present tokens, per block of `at` (0: the input of the
         first) and per group of the model, or of the cube where it has groups of its own; 0 for a group with fewer than

@@ -13,8 +13,10 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.transform import from_gcps
 
-from spectralgpt.bands import NUMBERED, canonical
+from spectralgpt.bands import NUMBERED, canonical, names_a_band, only_count
+from spectralgpt.days import UNKNOWN
 from spectralgpt.errors import RasterError
+from spectralgpt.products.acquisition import day_in_name
 from spectralgpt.products.added import added_in_name, added_in_tags, notes_on_unusable
 from spectralgpt.products.product import StoredBand
 from spectralgpt.products.tiff import end_of_tags
@@ -88,6 +90,14 @@ def band_in(stem: str) -> str | None:
     """The band in a file's name: its last part of the form B02 or B8A, in capitals, as a lower-case b only counts."""
     parts = [part for part in re.split(r"[^0-9A-Za-z]+", stem) if BAND_IN_NAME.fullmatch(part)]
     return parts[-1].upper() if parts else None
+
+
+def names_band(description: str | None) -> bool:
+    """Whether a band's description names it, alone or with its date; what only counts (GDAL and ENVI write Band 1 into
+    any file) or tells something else, like Reflectance, does not."""
+    if description is None or only_count([description]):
+        return False
+    return names_a_band(description) or day_in_name(description) != UNKNOWN
 
 
 def number_in(text: str | None, what: str, default: float, source: str) -> float:

@@ -16,14 +16,15 @@ MOST_NAMED = 6
 
 def refuse_no_bands(path: str, names: Sequence[str], left_out: Sequence[str], several: Sequence[Header]) -> NoReturn:
     """RasterError that says what to give instead. names: of all images in the folder. left_out: why each is no band.
-    several: headers of the files with several bands; where each has a day of its own, they are the dates of a place."""
+    several: headers of the files with several bands; where each has a day, and those of one day lie on one another,
+    they are the dates of a place."""
     found = f"{path}: found no image with a single band and its name among {len(names)} ({first_few(left_out, 5)})"
     days = [_day(header) for header in several]
     if not several:
         raise RasterError(
             found, "single-band files named after their bands, like scene_B02.tif", "Give one file, or rename them"
         )
-    if len(several) == 1 or UNKNOWN in days or len(set(days)) < len(days):
+    if len(several) == 1 or UNKNOWN in days or not _are_one_place(several, days):
         raise RasterError(
             found, "a file, or a folder of single-band files", f"Give {shlex.quote(several[0].path)}, alone"
         )
@@ -31,8 +32,22 @@ def refuse_no_bands(path: str, names: Sequence[str], left_out: Sequence[str], se
     raise RasterError(
         found,
         "files, or a folder of single-band files",
-        f"Give {listed} instead, as the dates of one place",
+        f"Give {listed} instead, as {'the dates of one place' if len(set(days)) > 1 else 'one date'}",
     )
+
+
+def _are_one_place(several: Sequence[Header], days: Sequence[int]) -> bool:
+    """Whether files can be given together: those of one day lie on one another, like two granules of a tile, each half
+    filled, which become one date."""
+    first = {day: header for header, day in reversed(list(zip(several, days, strict=True)))}
+    return all(
+        header.bands[0].grid.coincides(first[day].bands[0].grid) and _names(header) == _names(first[day])
+        for header, day in zip(several, days, strict=True)
+    )
+
+
+def _names(header: Header) -> set[str | None]:
+    return {band.name for band in header.bands}
 
 
 def _day(header: Header) -> int:

@@ -14,6 +14,8 @@ from spectralgpt.raster.marks import ResultMark, tags_of
 from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.tags import VERSION_TAG
 
+OF_OTHERS = "a result of other sources"
+
 NEW_FILE = "the name of a new file"
 
 
@@ -25,6 +27,7 @@ def check_replacing(
     overwrite: bool,
     raster: Raster | None = None,
     recognized: Container[Path] = (),
+    of_others: Container[Path] = (),
 ) -> tuple[str, ...]:
     """A line for each existing file that only `overwrite` lets the results replace.
 
@@ -32,15 +35,23 @@ def check_replacing(
     only a result with this very mark is replaced (or one that is `recognized` without a mark). With it, anything but a
     file that the sources read, and but an image that is no result of ours and lies on the place of the sources with
     their bands: most likely it is the next of several dates, and the target was forgotten. raster: the opened sources,
-    if they are one place.
+    if they are one place. of_others: targets that are results without a mark, from other sources.
     """
     existing = [target for target in targets if os.path.lexists(target)]
-    found = [_replaced(each, mark, sources, overwrite, raster, each in recognized) for each in existing]
+    found = [
+        _replaced(each, mark, sources, overwrite, raster, each in recognized, each in of_others) for each in existing
+    ]
     return tuple(filter(None, found))
 
 
 def _replaced(
-    target: Path, mark: ResultMark, sources: SourceFiles, overwrite: bool, raster: Raster | None, recognized: bool
+    target: Path,
+    mark: ResultMark,
+    sources: SourceFiles,
+    overwrite: bool,
+    raster: Raster | None,
+    recognized: bool,
+    of_others: bool,
 ) -> str:
     """What is replaced although this command did not write it, in words; empty where it did."""
     if os.path.exists(target) and (reader := sources.reader_of(target)) is not None:
@@ -57,16 +68,17 @@ def _replaced(
             NEW_FILE,
             "If it is one of the dates, add the file to write as the last argument",
         )
+    what = OF_OTHERS if of_others else _described(target, tags, mark)
     if not overwrite:
         raise TargetError(
-            f"{target}: exists, and is {_described(target, tags, mark)}",
+            f"{target}: exists, and is {what}",
             f"{NEW_FILE}, or a result of the same command",
             "To replace it:",
             ("overwrite", True),
         )
     bands = _bands(str(target)) if VERSION_TAG not in tags else ()
     image = f", an image of {counted(len(bands), 'band')}" if bands and target.suffix.lower() != ".png" else ""
-    return f"replaces {target}, which is {_described(target, tags, mark)}{image}"
+    return f"replaces {target}, which is {what}{image}"
 
 
 def _source(target: Path, why: str) -> TargetError:
@@ -80,7 +92,7 @@ def _described(target: Path, tags: Mapping[str, str], mark: ResultMark) -> str:
         return "not the same weights"  # they have no room for a mark
     if found is None:
         return "of a version without marks" if VERSION_TAG in tags else "no result of spectralgpt"
-    return "a result of other sources" if found.verb == mark.verb else f"a result of `{found.verb}`"
+    return OF_OTHERS if found.verb == mark.verb else f"a result of `{found.verb}`"
 
 
 def _could_be_a_date(target: Path, raster: Raster) -> bool:

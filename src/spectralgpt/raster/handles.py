@@ -12,6 +12,7 @@ from rasterio._err import CPLE_BaseError
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
+from spectralgpt.disk import PULL, is_lfs_pointer
 from spectralgpt.errors import RasterError
 
 GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError)
@@ -19,7 +20,7 @@ GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError)
 
 TABLES = (".csv", ".tsv", ".parquet", ".xlsx")
 
-VECTORS = (".geojson", ".gpkg", ".shp", ".kml", ".gml")
+VECTOR_DATA = (".geojson", ".gpkg", ".shp", ".kml", ".gml")
 """Endings of files that users take for images now and then."""
 
 os.environ.setdefault("GDAL_CACHEMAX", "256")
@@ -47,6 +48,8 @@ def open_dataset(path: str) -> DatasetReader:
         with without_georeference_warning():
             return rasterio.open(path)
     except GDAL_ERRORS as error:
+        if is_lfs_pointer(path):
+            raise RasterError(f"{path}: is a pointer of Git LFS, not the image itself", do=PULL) from None
         ending = os.path.splitext(path)[1].lower()
         if ending in TABLES:
             raise RasterError(
@@ -55,7 +58,7 @@ def open_dataset(path: str) -> DatasetReader:
                 "Tables of images are for the verbs `probe`, `evaluate` and `shard`, and for `embed` with a table as "
                 "its target",
             ) from None
-        if ending in VECTORS:
+        if ending in VECTOR_DATA:
             raise RasterError(f"{path}: found vector data", "a raster such as a GeoTIFF") from None
         raise RasterError(
             f"{path}: cannot be opened as an image ({error})", do="Give a raster such as a GeoTIFF"

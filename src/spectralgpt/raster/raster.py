@@ -14,6 +14,7 @@ from jaxtyping import Bool, Shaped
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterioWindow
 
+from spectralgpt.arguments import checked
 from spectralgpt.bands import Band, Sensor
 from spectralgpt.days import iso_date
 from spectralgpt.errors import RasterError
@@ -121,6 +122,7 @@ class Raster:
         """Close the files in every thread."""
         self._handles.close()
 
+    @checked
     def read(self, window: Window | None = None) -> Pixels:
         """The pixels of a window, default all: stored values, unchanged where a file lies on this grid.
 

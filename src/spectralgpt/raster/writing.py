@@ -56,11 +56,11 @@ class Profile:
             raise ValueError(f"a TIFF tile's side is a multiple of 16, not {self.block}")
 
 
-def check_target(path: str | os.PathLike[str], kind: Literal["raster", "file"] = "raster") -> None:
+def check_target(path: str | os.PathLike[str], kind: Literal["raster", "picture", "file"] = "raster") -> None:
     """Refuse, before any work, a target that could not be written at the end; leaves nothing behind.
 
     TargetError when the folder is missing or cannot be written to, when the target is itself a folder, or when the name
-    of a raster does not end in .tif.
+    of a raster does not end in .tif, or that of a picture not in .png.
     """
     target = Path(path)
     # os.path: Path.is_dir may raise for a name that is too long
@@ -68,6 +68,10 @@ def check_target(path: str | os.PathLike[str], kind: Literal["raster", "file"] =
         raise TargetError(f"{target}: is a folder", "", "Give the name of a file inside it")
     if kind == "raster" and target.suffix.lower() not in TIFF_SUFFIXES:
         raise TargetError(f"{target}: found the name {target.name!r}", "one that ends in .tif, for a GeoTIFF")
+    if kind == "picture" and target.suffix.lower() != ".png":
+        raise TargetError(
+            f"{target}: found the name {target.name!r}", "one that ends in .png, as pictures are PNG files"
+        )
     folder = target.parent
     if not folder.is_dir():
         if folder.exists():

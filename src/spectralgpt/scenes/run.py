@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectralgpt.errors import InputError
+from spectralgpt.errors import InputError, WeightsError
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import CogWriter, Grid, Profile
 from spectralgpt.scenes.blend import Blender
@@ -102,9 +102,25 @@ def _pieces(maker: Maker[P, S], blender: Blender, pixels: P, count: int) -> Iter
     values, valid = maker.compute(pixels)
     if len(values) != count or len(valid) != count:
         raise ValueError(f"compute returned {len(values)} values and {len(valid)} valid; expected {count} each")
+    _refuse_not_finite(values, valid)
     for index in range(count):
         window, blended, known = blender.add(values[index], valid[index])
         yield Piece(window, blended, known, pixels, index)
+
+
+def _refuse_not_finite(values: NDArray[Any], valid: NDArray[Any]) -> None:
+    """WeightsError where valid answers are NaN or infinite: a map of them would look like one without data."""
+    if np.isfinite(values).all():
+        return
+    odd = (~np.isfinite(values) & valid).any(axis=1)
+    if odd.any():
+        places = int(valid.any(axis=1).sum())
+        raise WeightsError(
+            f"the model answers with NaN or infinite values in {int(odd.sum())} of {places} valid places of a batch",
+            "finite numbers",
+            "Compare the values of the image with what the weights expect (the verb `inspect`), or compute with",
+            ("precision", "fp32"),
+        )
 
 
 def _write(

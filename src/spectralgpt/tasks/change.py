@@ -21,6 +21,7 @@ from spectralgpt.nn import (
     cropped,
     evaluating,
     initialize,
+    of_cubes,
     other_key,
 )
 from spectralgpt.tasks.segmentation import ClassMap
@@ -76,6 +77,7 @@ class ChangeDetection(Backbone):
             times = list(zip(self._merged(before, key), self._merged(after, other), strict=True))
         return cropped(self.head([self._combined(*each) for each in times], key), before)
 
+    @of_cubes
     def predict(self, cube: Cube, after: Cube | None = None) -> Prediction:
         """Classes of the pixels (in the released model 0 is no change, 1 change); nothing where one of the times has no
         valid band. Nothing is dropped out, even in training mode."""

@@ -15,6 +15,7 @@ from spectralgpt.nn import (
     Prediction,
     evaluating,
     initialize,
+    of_cubes,
 )
 from spectralgpt.tasks.task import Task
 
@@ -36,6 +37,7 @@ class Classification(Backbone):
         """Draw the last layer near zero (deviation 2e-5), as in the paper's fine-tuning."""
         nn.init.normal_(self.head.out.weight, std=2e-5)
 
+    @of_cubes
     def predict(self, cube: Cube) -> Prediction:
         """Classes of the images; nothing is dropped out, even in training mode."""
         seen = None if cube.valid is None else cube.valid.flatten(1).any(dim=1)

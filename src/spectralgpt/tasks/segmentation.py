@@ -23,6 +23,7 @@ from spectralgpt.nn import (
     cropped,
     evaluating,
     initialize,
+    of_cubes,
 )
 from spectralgpt.tasks.task import Class, Task
 
@@ -44,6 +45,7 @@ class Segmentation(Backbone):
         maps = [self.merge(each, present, cube.bands) for each in features]
         return cropped(self.head(maps, key), cube)
 
+    @of_cubes
     def predict(self, cube: Cube) -> Prediction:
         """Classes of the pixels; nothing where no band of any date is valid. Nothing is dropped out, even in training
         mode."""

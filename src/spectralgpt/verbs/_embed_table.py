@@ -87,7 +87,7 @@ def embed_table(
 ) -> EmbeddedTable:
     """Write a row per image. What can be refused is refused before anything is computed; images that cannot be used
     are left out. InputError where no image can be used."""
-    from spectralgpt.features.vector_table import is_own_csv, write_vectors
+    from spectralgpt.features.vector_table import is_own_csv, table_in, write_vectors
     from spectralgpt.products import check_replacing
     from spectralgpt.raster import check_target
     from spectralgpt.version import RULES
@@ -101,7 +101,10 @@ def embed_table(
     read = [path for each in images for path in (*each.paths, *([each.clouds] if each.clouds else []))]
     files = files_of(given, options, (options["weights"],), read)
     recognized = [target] if is_own_csv(target, {each.path for each in images}) else []
-    for line in check_replacing([target], mark, files, overwrite=options["overwrite"], recognized=recognized):
+    of_others = [target] if target.suffix.lower() == ".csv" and not recognized and table_in(target) else []
+    for line in check_replacing(
+        [target], mark, files, overwrite=options["overwrite"], recognized=recognized, of_others=of_others
+    ):
         announce(line)
     model = load_model(options["weights"], options["device"])
     fingerprint = model.fingerprint()

@@ -5,10 +5,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from spectralgpt.progress import Announce, Progress, silent, unheard
 from spectralgpt.verbs._inspected import STATEMENTS_SHOWN, Inspected, date_line, line_per_text
+from spectralgpt.verbs._inspected_weights import inspect_weights
 from spectralgpt.verbs._options import (
     ImageInPython,
     ImageOptions,
@@ -31,34 +32,6 @@ NOTES_SHOWN = 4
 """Facts or notes that are shown in full."""
 
 WEIGHT_FILES = ("config.json", "model.safetensors")
-
-
-@dataclass(frozen=True, slots=True)
-class InspectedWeights(Inspected):
-    """What weights are; `text` says all of it in words.
-
-    source: a path, or a name on the hub. size: its name, or width x depth. image: side in pixels of the images it was
-    trained on. bands: in the model's order, with their wavelengths in nm. classes: None without a head. parameters: of
-    the whole model, with its decoder or head.
-    """
-
-    source: Path | str
-    kind: str
-    size: str
-    image: int
-    bands: tuple[str, ...]
-    wavelengths: tuple[float, ...]
-    groups: tuple[tuple[str, ...], ...]
-    classes: int | None
-    normalization: str
-    parameters: int
-    fingerprint: str
-    data: str | None
-    licence: str | None
-    text: str
-
-    def lines(self) -> list[str]:
-        return [str(self.source), self.text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +149,8 @@ def inspect(
 
     For an image: sensor, level, bands, units, dates, grid, statistics per band, anything suspicious, and which of the
     model's bands it feeds. For weights: kind, size, bands, units, parameters, fingerprint. For shards: samples, their
-    bands, dates, places and sizes, statistics per band, failures, fingerprint. For a map that `embed` made: weights,
-    places, values, what it is for; a reconstruction says that it is one, and by which weights.
+    bands, dates, places and sizes, statistics per band, failures, fingerprint. For a map or table that `embed` made:
+    weights, places or images, values, what it is for; a reconstruction says that it is one, and by which weights.
 
     Args:
         sources: An image, a product, or a folder of single-band files; several are dates of the same place, and
@@ -195,16 +168,20 @@ def inspect(
     """
     several = listed(sources)
     if len(several) == 1 and _are_weights(os.fspath(several[0])):
-        return _weights(several[0], options["kind"], progress)
+        return inspect_weights(several[0], options["kind"], progress)
     _refuse_kind(several, options["kind"])
     from spectralgpt.raster import check_target
     from spectralgpt.verbs._shards import are_shards, inspect_shards
 
     target = None if picture is None else Path(picture)
     if target is not None:
-        check_target(target, "file")
+        check_target(target, "picture")
     if len(several) == 1 and are_shards(several[0]):
         return inspect_shards(several[0], target, options["overwrite"], announce, progress)
+    from spectralgpt.verbs._inspected_table import inspect_table
+
+    if len(several) == 1 and (table := inspect_table(Path(several[0]), target)) is not None:
+        return table
     from spectralgpt.products.own_map import OwnMapError
 
     try:
@@ -268,30 +245,6 @@ def _refuse_kind(sources: Sequence[PathLike], kind: str | None) -> None:
         raise OptionError(
             f"{source}: {argument('kind', kind)} is for checkpoints, and this is none", do="Leave out `kind`"
         )
-
-
-def _weights(source: PathLike, kind: Literal["segmentation", "change"] | None, progress: Progress) -> InspectedWeights:
-    from spectralgpt.weights import describe, open_weights
-
-    progress("reading weights", 0, 1)
-    found = describe(open_weights(source, kind))
-    progress("reading weights", 1, 1)
-    return InspectedWeights(
-        source=Path(source) if os.path.exists(source) else os.fspath(source),
-        kind=found.kind,
-        size=found.size,
-        image=found.image,
-        bands=tuple(band.name for band in found.bands),
-        wavelengths=tuple(band.wavelength for band in found.bands),
-        groups=found.groups,
-        classes=found.classes,
-        normalization=found.normalization,
-        parameters=found.parameters,
-        fingerprint=found.fingerprint,
-        data=found.data,
-        licence=found.licence,
-        text=str(found),
-    )
 
 
 def _model_bands(weights: PathLike | None) -> "BandSet":

@@ -109,9 +109,10 @@ def shard(
 ) -> Sharded:
     """Cut images into chips and store them for pretraining.
 
-    Every raster below a folder is an image; so is a product, a folder of single-band files, a zip or a tar. The folders
-    of fMoW-Sentinel and BigEarthNet are recognized. A table (.csv) has one row per image, with its path and, if known,
-    place, date, bands and clouds; dated images of one place become one sample with several dates.
+    Every raster below a folder is an image; so is a product, a folder of single-band files, and a zip or tar with one
+    of these. The folders of fMoW-Sentinel and BigEarthNet are recognized. A table (.csv) has one row per image, with
+    its path and, if known, place, date, bands and clouds; dated images of one place become one sample with several
+    dates.
 
     After an interruption, run the same command again: what is stored is kept, and what failed is tried again. A file
     that cannot be read is reported and does not stop the run.

@@ -2,6 +2,7 @@
 
 import os
 
+from spectralgpt.arguments import checked
 from spectralgpt.errors import WeightsError
 from spectralgpt.weights.device import named_device
 from spectralgpt.weights.models import class_of
@@ -9,6 +10,7 @@ from spectralgpt.weights.pretrained import PretrainedModel, read_contents
 from spectralgpt.weights.untrained import UNTRAINED, untrained
 
 
+@checked
 def open_weights(name: str | os.PathLike[str], task: str | None = None) -> PretrainedModel:
     """The model of any weights, in the class of their task and in evaluation mode.
 
@@ -19,6 +21,7 @@ def open_weights(name: str | os.PathLike[str], task: str | None = None) -> Pretr
     return class_of(task or contents.task.name).from_contents(contents)
 
 
+@checked
 def load_model(
     weights: str | os.PathLike[str] | None, device: str = "auto", task: str | None = None
 ) -> PretrainedModel:

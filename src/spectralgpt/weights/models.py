@@ -10,7 +10,16 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from spectralgpt.nn import Cube, Hide, MaskedAutoencoder, ModelConfig, Normalization, Reconstruction, Scaling
+from spectralgpt.nn import (
+    Cube,
+    Hide,
+    MaskedAutoencoder,
+    ModelConfig,
+    Normalization,
+    Reconstruction,
+    Scaling,
+    of_cubes,
+)
 from spectralgpt.tasks import ChangeDetection, Class, Classification, HeadConfig, Segmentation, Task, find
 from spectralgpt.weights.contents import checked_classes
 from spectralgpt.weights.described import DescribedModel
@@ -36,6 +45,7 @@ class SpectralGPT(HeadlessModel, MaskedAutoencoder):
 
     task = find("pretraining")
 
+    @of_cubes
     @torch.no_grad()
     def reconstruct(
         self, cube: Cube, hide: str | float | Hide | Bool[Tensor, "batch date group row column"] = 0.75, seed: int = 0

@@ -25,7 +25,7 @@ from spectralgpt.nn import (
 )
 from spectralgpt.nn.cube import as_samples
 from spectralgpt.weights.card import Description, describe, model_card
-from spectralgpt.weights.checkpoint_file import read_checkpoint, write_released
+from spectralgpt.weights.checkpoint_file import read_checkpoint, refuse_pointer, write_released
 from spectralgpt.weights.contents import Contents, from_json
 from spectralgpt.weights.described import DescribedModel
 from spectralgpt.weights.released import (
@@ -41,6 +41,7 @@ from spectralgpt.weights.store import (
     check_sum,
     check_tensors,
     read_weights,
+    refuse_not_finite,
     write_weights,
 )
 
@@ -104,6 +105,7 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
     # -- in ----------------------------------------------------------------------------------------------------------
 
     @classmethod
+    @checked
     def from_pretrained(cls: type[Model], name: str | os.PathLike[str], **hub: Any) -> Model:  # type: ignore[override]
         """The model of a weights folder, of a released checkpoint (.pth), or of the Hugging Face hub (`owner/name`), in
         evaluation mode.
@@ -268,10 +270,13 @@ def read_contents(name: str | os.PathLike[str], task: str | None = None, **hub: 
     if not os.path.isdir(path):
         if path.suffix.lower() == ".pth":
             return read_released_contents(path, task)
+        if os.path.isfile(path):
+            raise _no_weights(path)
         path = _downloaded(os.fspath(name), hub)
     config, tensors = read_weights(path)
     contents = from_json(config, tensors, str(path))
     check_sum(path, config)
+    refuse_not_finite(tensors, str(path))
     return contents
 
 
@@ -282,6 +287,7 @@ def read_released_contents(
     checkpoint = read_checkpoint(path)
     state = checkpoint.state
     released = describe_released(state, str(path), task=task, heads=heads, decoder_heads=decoder_heads)
+    refuse_not_finite(state, str(path))
     return Contents(
         task=released.task,
         config=released.config,
@@ -293,6 +299,14 @@ def read_released_contents(
         tensors=from_released(state, released, str(path)),
         source=str(path),
     )
+
+
+def _no_weights(path: Path) -> WeightsError:
+    """What to say of an existing file that is neither a folder of weights nor a checkpoint by its ending."""
+    refuse_pointer(path)
+    if path.name == TENSORS or path.name == CONFIG:
+        return WeightsError(f"{path}: is one file of weights", "the folder that holds it", f"Give {path.parent}")
+    return WeightsError(f"{path}: is a file, but no weights by the ending of its name", do=ANY_WEIGHTS)
 
 
 def _downloaded(name: str, hub: dict[str, Any]) -> Path:

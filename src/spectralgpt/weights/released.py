@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spectralgpt.bands import BandSet, sensor
-from spectralgpt.errors import OptionError, WeightsError
+from spectralgpt.errors import OptionError, WeightsError, first_few
 from spectralgpt.nn import BandStatistics, DenseConfig, ModelConfig, Normalization, PooledConfig, Size
 from spectralgpt.tasks import ChangeConfig, HeadConfig, Task, find
 from spectralgpt.weights.released_tensors import (
@@ -45,6 +45,11 @@ KINDS = ("pretraining", "classification", "segmentation", "change")
 
 SEGMENTED_BLOCK = 12
 """The released segmentation reads this block, however deep its encoder is."""
+
+UNCONFIGURED = (
+    "These are tensors of a model of this package without its configuration: save the model with save_pretrained"
+)
+"""What to do where the state dict of our own model was saved alone."""
 
 _BLOCK = re.compile(r"(decoder_)?blocks\.(\d+)\.")
 _PRETRAINING_DECODER = (512, 4, 16)
@@ -156,9 +161,10 @@ def _kind(state: Mapping[str, Tensor], source: str, asked: str | None) -> str:
         found = asked if asked in ("change", "segmentation") else found
     else:
         raise WeightsError(
-            f"{source}: found an unknown model of {len(state)} tensors",
+            f"{source}: found an unknown model of {len(state)} tensors ({first_few(list(state), 6)})",
             "a SpectralGPT checkpoint: pretraining (`decoder_pred.weight`), classification (`head.weight`, "
             "`pos_embed`), segmentation or change detection (`cls_seg.0.weight`, `fc.0.weight`)",
+            UNCONFIGURED if "encoder.embedding.weight" in state else "",
         )
     if asked not in (None, found):
         raise WeightsError(f"{source}: found a checkpoint for {found}", f"one for {asked}")

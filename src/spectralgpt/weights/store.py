@@ -15,12 +15,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from spectralgpt.errors import CHECK_DISK, TargetError, WeightsError
+from spectralgpt.errors import CHECK_DISK, TargetError, WeightsError, counted, first_few
 from spectralgpt.weights.checkpoint_file import refuse_pointer
 
 CARD = "README.md"
 MARK = "<!-- written by spectralgpt: remove this line to keep your own text when weights are saved again -->"
 CONFIG, TENSORS = "config.json", "model.safetensors"
+MOST_TENSORS = 6
+"""Tensors of one kind that a message names."""
+
 PARTS = ("model", "bands", "normalization", "read_out")
 """The parts of config.json that, with the tensors, make a model."""
 
@@ -125,16 +128,39 @@ def read_weights(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def check_tensors(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], source: str) -> None:
-    """WeightsError naming every missing, unexpected and misshapen tensor; nothing when they are the same."""
-    faults = [f"missing {name} {expected[name]}" for name in expected if name not in found]
-    faults += [f"unexpected {name} {found[name]}" for name in found if name not in expected]
-    faults += [
-        f"{name} has shape {found[name]}, expected {expected[name]}"
-        for name in expected
-        if name in found and found[name] != expected[name]
+    """WeightsError naming the missing, unexpected and misshapen tensors, the first six of each and how many there are;
+    nothing when they are the same."""
+    faults = {
+        "missing": [f"missing {name} {expected[name]}" for name in expected if name not in found],
+        "unexpected": [f"unexpected {name} {found[name]}" for name in found if name not in expected],
+        "of another shape": [
+            f"{name} has shape {found[name]}, expected {expected[name]}"
+            for name in expected
+            if name in found and found[name] != expected[name]
+        ],
+    }
+    listed = [
+        first_few(names, MOST_TENSORS, "\n  ") + (f" {kind}" if len(names) > MOST_TENSORS else "")
+        for kind, names in faults.items()
+        if names
     ]
+    if listed:
+        raise WeightsError(f"{source}: the tensors are not exactly those of the model:\n  " + "\n  ".join(listed))
+
+
+def refuse_not_finite(tensors: Mapping[str, Tensor], source: str) -> None:
+    """WeightsError naming the tensors with values that are NaN or infinite, and how many these are."""
+    # a finite sum shows that every value is finite, and is several times as fast as looking at each
+    odd = {name: tensor for name, tensor in tensors.items() if not bool(tensor.sum().isfinite())}
+    counts = {name: int((~tensor.isfinite()).sum()) for name, tensor in odd.items()}
+    faults = [f"{name} ({counts[name]} of {odd[name].numel()})" for name in odd if counts[name]]
     if faults:
-        raise WeightsError(f"{source}: the tensors are not exactly those of the model:\n  " + "\n  ".join(faults))
+        raise WeightsError(
+            f"{source}: found values that are NaN or infinite in {counted(len(faults), 'tensor')}: "
+            f"{first_few(faults, MOST_TENSORS)}",
+            "finite numbers",
+            "Take an earlier checkpoint of that training, or download the file again",
+        )
 
 
 def _replaceable(folder: Path) -> bool:
@@ -150,6 +176,7 @@ def _replaceable(folder: Path) -> bool:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
+    refuse_pointer(path)
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

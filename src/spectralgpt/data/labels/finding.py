@@ -37,7 +37,10 @@ def find_labels(source: str | os.PathLike[str], reading: LabelReading) -> FileLa
         return of_mask_folders(path, given_folders(path, reading.masks, reading.after))
     if os.path.isfile(path):
         raise DataError(
-            f"{path}: found one file", "a folder, or a table (.csv, .parquet, .geojson)", "Give", ("masks", "...")
+            f"{path}: found one file",
+            "labelled images: a folder with one folder per class, a folder of images and one of masks, or a table "
+            "(.csv, .parquet, .geojson) with the columns image and label",
+            "Give the folder or table that holds the labels",
         )
     return read_labels(path, reading.variant) or _of_folder(path)
 

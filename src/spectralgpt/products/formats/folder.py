@@ -11,7 +11,7 @@ from spectralgpt.errors import InputError, RasterError, first_few
 from spectralgpt.products.acquisition import Acquisition, acquisition, acquisition_in_name, day_in_tags
 from spectralgpt.products.format import CloudCode, Format, all_formats, band_suffixes, cloud_codes
 from spectralgpt.products.formats.stac.beside import completed_by_item, completed_by_its_item
-from spectralgpt.products.header import Header, band_in, read_header
+from spectralgpt.products.header import Header, band_in, names_band, read_header
 from spectralgpt.products.no_bands import refuse_no_bands
 from spectralgpt.products.product import Product, StoredBand
 from spectralgpt.raster.clouds import CloudLayer
@@ -38,7 +38,11 @@ def read(path: str, expected: int | None) -> Product | tuple[Product, ...] | Non
     """
     if not os.path.isdir(path):
         return None
-    files = _files(path)
+    return product_of_files(path, _files(path))
+
+
+def product_of_files(path: str, files: Sequence[Path]) -> Product | tuple[Product, ...]:
+    """The image or images that these files of a folder or an archive hold, as `read`; each a path that GDAL reads."""
     found: list[BandFile] = []
     several: list[Header] = []
     left_out = []
@@ -47,7 +51,7 @@ def read(path: str, expected: int | None) -> Product | tuple[Product, ...] | Non
         header = _header(file, named)
         band = header.bands[0] if header and len(header.bands) == 1 else None
         code = _cloud_code(file.stem) if named is None else None
-        name = (_name_of(band) if band else None) or named
+        name = _name_of(band, named) if band else None
         if header is None:
             left_out.append(f"{file.name} (not readable)")
         elif band is not None and (code is not None or name is not None):
@@ -132,9 +136,12 @@ def _may_be_band(file: Path) -> bool:
     return any(one.single and one.is_image(str(file)) for one in all_formats())
 
 
-def _name_of(band: StoredBand) -> str | None:
-    """The name in a file's description, unless it only counts: GDAL and ENVI write Band 1 into any file."""
-    return None if only_count([band.name]) else band.name
+def _name_of(band: StoredBand, named: str | None) -> str | None:
+    """The name of a file's band: its description where that names a band, else the band in the file's name (`named`),
+    else any description that does not only count."""
+    if names_band(band.name):
+        return band.name
+    return named or (None if only_count([band.name]) else band.name)
 
 
 def _named_after_band(file: Path) -> str | None:

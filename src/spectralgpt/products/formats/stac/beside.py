@@ -37,6 +37,8 @@ def completed_by_item(product: Product, folder: str) -> Product:
 
 
 def _items(folder: str) -> list[str]:
+    if not os.path.isdir(folder):  # files of an archive
+        return []
     return sorted(str(path) for path in Path(folder).iterdir() if is_item(str(path)))
 
 
