@@ -15,7 +15,7 @@ from spectralgpt.bands.evidence import (
     quoted,
     refuse_unnamed,
 )
-from spectralgpt.bands.fitting import FAR, USUAL, could_be_resampled, ranked
+from spectralgpt.bands.fitting import FAR_ODDER, USUAL, could_be_resampled, ranked
 from spectralgpt.bands.meaning import may_write, reads
 from spectralgpt.bands.naming import could_count, written_names
 from spectralgpt.bands.proposals import RGB, proposed
@@ -135,7 +135,7 @@ def _refuse_ambiguous(candidates: Sequence[Sensor], names: Sequence[str], eviden
     likeliest = ranked(candidates, names, evidence)
     fitting = [each for each in likeliest if could_be_resampled(each, names, evidence.gsd)] or likeliest
     odder = dict(evidence.odder)
-    fitting = [each for each in fitting if odder.get(each.name, 0.0) <= FAR] or fitting
+    fitting = [each for each in fitting if odder.get(each.name, 0.0) <= FAR_ODDER] or fitting
     raise BandError(
         f"{evidence.source}: the bands {', '.join(names)} could be those of {_some(likeliest)}, which differ in "
         "wavelengths, scale or offset",

@@ -26,7 +26,7 @@ DARK = 0.1
 RESAMPLED = 3.2
 """Exports are often resampled, up to this many times finer or coarser: Landsat to 10 m."""
 
-FAR = 10.0
+FAR_ODDER = 10.0
 """How much odder per band the pixels may be by a sensor than by the likeliest for it to be advised at all."""
 
 CONTRADICTED = 2.0

@@ -12,7 +12,7 @@ from spectralgpt.errors import first_few
 COUNTING = re.compile(r"(.*?)0*(\d+)", re.DOTALL)
 """A prefix and a number."""
 
-PLAIN = re.compile(r"B\d+")
+OWN_NUMBER = re.compile(r"B\d+")
 """A sensor's own kind of name: SPOT calls its bands B0 to B3."""
 
 COULD_COUNT = 9
@@ -97,7 +97,7 @@ def written_names(names: Sequence[str | None], knows: Callable[[str], bool] | No
 
     A number's remark and a reducer's suffix are kept apart unless two bands would then have the same name.
     """
-    own = knows is not None and all(name and PLAIN.fullmatch(name.strip()) and knows(name) for name in names)
+    own = knows is not None and all(name and OWN_NUMBER.fullmatch(name.strip()) and knows(name) for name in names)
     if only_count(names) and not own:
         return (WrittenName(None),) * len(names)
     whole = [WrittenName(canonical(name) if name and name.strip() else None) for name in names]
