@@ -68,7 +68,7 @@ def check_target(path: str | os.PathLike[str], kind: Literal["raster", "picture"
         raise TargetError(f"{target}: is a folder", "", "Give the name of a file inside it")
     if kind == "raster" and target.suffix.lower() not in TIFF_SUFFIXES:
         raise TargetError(f"{target}: found the name {target.name!r}", "one that ends in .tif, for a GeoTIFF")
-    if kind == "picture" and target.suffix.lower() != ".png":
+    if kind == "picture" and target.suffix.lower() != ".png" and not target.exists():  # else what it is matters more
         raise TargetError(
             f"{target}: found the name {target.name!r}", "one that ends in .png, as pictures are PNG files"
         )
