@@ -56,7 +56,7 @@ WHITE, WHITE_REFLECTANCE, NEAR_INFRARED = 1.4, (0.5, 1.4), (750.0, 900.0)
 """How many times brighter one band of clouds or snow is than another at most; their 98 % quantiles; nm: land is several
 times brighter there than in the visible, beyond snow is dark."""
 
-STANDARDIZED = 0.2
+MOSTLY_NEGATIVE = 0.2
 """Share of stored numbers below 0 above which they are in no unit of reflectance."""
 
 GREY, EVEN = 1.1, 1.35
@@ -211,7 +211,7 @@ def _advice(sample: PixelSample, declared: bool) -> str:
     """What the numbers look like, and what to do if they are that; both hold for every image."""
     stored, expected = sample.stored(), typical(sample.level).expected(sample.bands)
     known = (expected > TOO_DARK) & ~np.isnan(stored).all(axis=(0, 2))
-    if np.mean(stored[:, known] < 0) > STANDARDIZED:
+    if np.mean(stored[:, known] < 0) > MOSTLY_NEGATIVE:
         return "Many are negative, as where bands were standardized: no scale puts that right; get the original"
     usual, bright = np.nanquantile(stored[:, known], (0.98, 0.999), axis=(0, 2))
     factor = math.exp(float(np.median(np.log(np.maximum(usual / expected[known], 1e-9)))))
