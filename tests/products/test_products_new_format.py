@@ -87,7 +87,7 @@ def test_the_first_by_priority_is_asked_first():
     """The alphabet does not decide: a folder of ESPA also holds Landsat's MTL file, and GDAL opens any file."""
     names = [each.name for each in all_formats()]
     assert names.index("espa") < names.index("landsat")
-    assert names[-2:] == ["folder", "file"]
+    assert names[-3:] == ["folder", "packed", "file"]
     assert [each.priority for each in all_formats()] == sorted(each.priority for each in all_formats())
 
 

@@ -19,7 +19,7 @@ def test_lists_in_advice_have_a_name_per_band(count, gsd):
     with pytest.raises(BandError) as caught:
         identify(evidence, None)
     lists = [str(value) for _, value in caught.value.advice if "," in str(value) or count == 1]
-    assert lists or (count >= 9 and caught.value.advice), str(caught.value)
+    assert lists or (count >= 8 and caught.value.advice), str(caught.value)
     for value in lists:
         assert len(value.partition(":")[2].split(",") if ":" in value else value.split(",")) == count
         assert len(identify(evidence, value).bands) == count

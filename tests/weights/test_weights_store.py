@@ -226,7 +226,7 @@ def test_no_folder(tmp_path):
     with pytest.raises(WeightsError, match=r"tiny: does not exist"):
         SpectralGPT.from_pretrained("tiny")
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(WeightsError, match="does not exist"):
+    with pytest.raises(WeightsError, match="is a file, but no weights"):
         SpectralGPT.from_pretrained(tmp_path / "notes.txt")
     with pytest.raises(WeightsError, match=r"found no config\.json"):
         SpectralGPT.from_pretrained(tmp_path)
