@@ -64,7 +64,8 @@ def opened_scene(
     announce: Announce = unheard,
 ) -> Iterator[OpenedScene]:
     """The scene and the model, opened. verb: that asks. kind: what the weights must be for, None for anything.
-    beside: other rasters that are written with the target. announce: is told what `overwrite` lets them replace.
+    beside: other rasters that are written with the target. announce: called with a line for
+    each file of others that `overwrite` lets them replace.
 
     Raises InputError before anything is written.
     """
