@@ -23,7 +23,8 @@ from torch import Tensor
 
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.nn import SIZES, Cube, MaskedAutoencoder, ModelConfig, Scaling
-from spectralgpt.nn.cpu import BLOCKS_IN_BF16, MULTIPLIES_BF16, ONEDNN_IN_FP32
+from spectralgpt.nn.cpu import MULTIPLIES_BF16, ONEDNN_IN_FP32
+from spectralgpt.nn.measured_ways import kept_ways
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 RATIO = 0.9
@@ -207,7 +208,8 @@ def about(found: argparse.Namespace) -> dict[str, Any]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "cpu": said.get("model name", platform.processor()),
         "cpu_flags": flags,
-        "ways": {"fp32 by oneDNN": ONEDNN_IN_FP32, "bf16 attention by blocks": BLOCKS_IN_BF16},
+        "ways": {"fp32 by oneDNN": ONEDNN_IN_FP32}
+        | {f"attention, {kind}": each["way"] for kind, each in kept_ways().items()},
         "device": torch.cuda.get_device_name() if found.device.startswith("cuda") else "cpu",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }

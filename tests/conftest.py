@@ -11,6 +11,7 @@ import pytest
 # One thread per process, also in those that tests start: two workers whose threads wait for each other by spinning take
 # several times as long. Before torch is imported, which reads it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["SPECTRALGPT_ATTENTION"] = "usual"  # the same results every time, also in commands that tests start
 
 # No deadline: the machine may be busy. In CI the drawn cases are the same every time, so that a failure is a change's.
 hypothesis.settings.register_profile("default", deadline=None)

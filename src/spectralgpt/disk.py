@@ -1,6 +1,7 @@
 """Atomic writes, and locks on folders that only one run may write to."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from filelock import BaseFileLock, FileLock, Timeout
 
 from spectralgpt.renames import former_names
+
+CACHE_VARIABLE = "SPECTRALGPT_CACHE"
+"""Environment variable that names the folder of what is kept between runs."""
 
 LOCK = ".lock"
 """Name of the lock file in a folder that only one run may write to."""
@@ -36,6 +40,19 @@ def atomic_write(path: Path, suffix: str = ".partial", *, durable: bool = True) 
     os.replace(partial, path)
     if durable:
         fsync_folder(path.parent)
+
+
+def user_cache() -> Path | None:
+    """$SPECTRALGPT_CACHE, else `spectralgpt` in the user's cache folder; None where there is no home."""
+    if named := os.environ.get(CACHE_VARIABLE):
+        return Path(named)
+    if named := os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA"):
+        return Path(named) / "spectralgpt"
+    try:
+        caches = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    except RuntimeError:
+        return None
+    return caches / "spectralgpt"
 
 
 def fsync_folder(folder: Path) -> None:

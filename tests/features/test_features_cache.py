@@ -26,8 +26,8 @@ def same(one: dict[str, np.ndarray] | None, other: dict[str, np.ndarray]) -> boo
 
 
 def test_tests_do_not_write_to_the_users_folder(cache_of_tests):
-    assert cache_folder() == cache_of_tests
-    assert Cache.default().folder == cache_of_tests
+    assert cache_folder() == cache_of_tests / "features"
+    assert Cache.default().folder == cache_of_tests / "features"
 
 
 def test_the_default_folder(monkeypatch, tmp_path):

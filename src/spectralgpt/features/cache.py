@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -13,12 +12,9 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from spectralgpt.disk import atomic_write
+from spectralgpt.disk import atomic_write, user_cache
 from spectralgpt.errors import CHECK_DISK
 from spectralgpt.raster import Readable, Window
-
-CACHE_VARIABLE = "SPECTRALGPT_CACHE"
-"""Environment variable that names the folder of the cache."""
 
 CACHE_BYTES = 2 * 10**9
 
@@ -29,16 +25,9 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def cache_folder() -> Path | None:
-    """$SPECTRALGPT_CACHE, else `spectralgpt/features` in the user's cache folder; None where there is no home."""
-    if named := os.environ.get(CACHE_VARIABLE):
-        return Path(named)
-    if named := os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA"):
-        return Path(named) / "spectralgpt" / "features"
-    try:
-        caches = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    except RuntimeError:
-        return None
-    return caches / "spectralgpt" / "features"
+    """`features` in the user's cache folder (`disk.user_cache`); None where there is no home."""
+    folder = user_cache()
+    return None if folder is None else folder / "features"
 
 
 def content_of(image: Readable) -> str:

@@ -1,18 +1,18 @@
 """Attention over all tokens at once, and the transformer block (pre-norm, as in the paper)."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from spectralgpt.nn.blocked import blocked_attention
-from spectralgpt.nn.cpu import BLOCKS_IN_BF16
 from spectralgpt.nn.dropping import Key, drop_path
 from spectralgpt.nn.linear import Linear
+from spectralgpt.nn.measured_ways import chosen_way
+from spectralgpt.nn.ways import WAYS, AttentionShape, KeyMask, flash_attention
 
 NORM_EPS = 1e-6
-
-KeyMask = Bool[Tensor, "batch 1 1 token"]
 
 
 def key_mask(present: Bool[Tensor, "batch token"] | None) -> KeyMask | None:
@@ -49,11 +49,15 @@ def attend(
     v: Float[Tensor, "batch head token width"],
     keys: KeyMask | None,
 ) -> Float[Tensor, "batch head token width"]:
-    """softmax(q k^T / sqrt(width)) v over the keys, by the fastest way available."""
-    # without tokens (everything hidden) there are no blocks
-    if q.dtype == torch.bfloat16 and q.device.type == "cpu" and BLOCKS_IN_BF16 and q.numel():
-        return blocked_attention(q, k, v, keys)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
+    """softmax(q k^T / sqrt(width)) v over the keys, on a CPU by the fastest way for this shape (measured_ways.py)."""
+    # without tokens (everything hidden) there is nothing to choose
+    if q.device.type != "cpu" or q.dtype not in (torch.float32, torch.bfloat16) or not q.numel():
+        return flash_attention(q, k, v, keys)
+    training = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
+    dtype: Literal["bfloat16", "float32"] = "bfloat16" if q.dtype == torch.bfloat16 else "float32"
+    batch, heads, tokens, width = q.shape
+    shape = AttentionShape(dtype, batch, heads, tokens, width, keys is not None, training)
+    return WAYS[chosen_way(shape)](q, k, v, keys)
 
 
 class Mlp(nn.Module):

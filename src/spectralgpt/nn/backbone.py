@@ -13,11 +13,13 @@ from spectralgpt.nn.attention import Block
 from spectralgpt.nn.cube import Cube
 from spectralgpt.nn.dropping import Key, drop_path_rates
 from spectralgpt.nn.encoder import Encoder
+from spectralgpt.nn.flops import block_flops
 from spectralgpt.nn.given_cube import of_cubes
 from spectralgpt.nn.patches import pad, present_tokens, to_tokens
 from spectralgpt.nn.read_out import ReadOut, default_scale, image_statistics
 from spectralgpt.nn.sizes import ModelConfig
 from spectralgpt.nn.slots import present_in_groups, to_slots_of_groups
+from spectralgpt.nn.threads import threads_for
 
 Per = Literal["image", "place", "group", "date"]
 
@@ -171,7 +173,9 @@ class Backbone(nn.Module):
         tokens, present = self._tokens(cube), self._present(cube)
         grid = self.grid_of(cube)
         positions = self.encoder.positions(cube.bands, grid.rows, grid.columns, cube.days, cube.gsd)
-        encoded = self.encoder(tokens, present, positions, at, normed=normed, key=key)
+        size, depth = self.config.size, max(at or (self.config.size.depth,))
+        with threads_for(tokens.shape[0] * depth * block_flops(tokens.shape[1], size.dim), tokens.device):
+            encoded = self.encoder(tokens, present, positions, at, normed=normed, key=key)
         outputs = [output.to(tokens.dtype) for output in encoded]
         if present is not None:
             outputs = [torch.where(present[..., None], output, 0.0) for output in outputs]

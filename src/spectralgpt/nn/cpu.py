@@ -3,6 +3,8 @@
 Constants, not functions, so that code that reads them can be compiled.
 """
 
+import platform
+import re
 from pathlib import Path
 
 import torch
@@ -15,16 +17,25 @@ def _about() -> str:
         return ""
 
 
+def _first(name: str) -> str:
+    found = re.search(rf"^{name}\s*:\s*(.*)$", _ABOUT, re.MULTILINE)
+    return found[1] if found else ""
+
+
 _ABOUT = _about()
 
-MULTIPLIES_BF16 = "avx512_bf16" in _ABOUT or "amx_bf16" in _ABOUT
+INSTRUCTIONS = tuple(flag for flag in _first("flags").split() if flag.startswith(("avx", "amx", "fma")))
+"""Of those that matter here: which extensions the CPU has."""
+
+CPU_NAME = _first("model name") or platform.processor() or platform.machine()
+
+HAS_AMX = "amx_bf16" in INSTRUCTIONS
+
+MULTIPLIES_BF16 = "avx512_bf16" in INSTRUCTIONS or HAS_AMX
 """Whether bfloat16 products are faster than float32 ones; on other CPUs they are several times slower."""
 
-BLOCKS_IN_BF16 = "avx512_bf16" in _ABOUT and "amx_bf16" not in _ABOUT
-"""Whether attention in bfloat16 by blocks beats PyTorch's kernel, which is fast only with AMX."""
-
 ONEDNN_IN_FP32 = (
-    "avx512f" in _ABOUT
+    "avx512f" in INSTRUCTIONS
     and "GenuineIntel" not in _ABOUT
     and torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
     and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]

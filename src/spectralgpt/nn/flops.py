@@ -11,13 +11,13 @@ def forward_flops(config: ModelConfig, *, kept: int, decoded: int, predicted: in
     tokens that it predicts; default: all of `decoded`.
     """
     size = config.size
-    encoder = 2 * kept * config.token_values * size.dim + size.depth * _block(kept, size.dim)
+    encoder = 2 * kept * config.token_values * size.dim + size.depth * block_flops(kept, size.dim)
     between = 2 * kept * size.dim * size.decoder_dim
-    decoder = size.decoder_depth * _block(decoded, size.decoder_dim)
+    decoder = size.decoder_depth * block_flops(decoded, size.decoder_dim)
     head = 2 * (decoded if predicted is None else predicted) * size.decoder_dim * config.token_values
     return float(encoder + between + decoder + head)
 
 
-def _block(tokens: int, dim: int) -> int:
-    """12 dim^2 weights per token, and two products of all tokens with all."""
+def block_flops(tokens: int, dim: int) -> int:
+    """Of one block, forward: 12 dim^2 weights per token, and two products of all tokens with all."""
     return 24 * tokens * dim**2 + 4 * tokens**2 * dim
