@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:  # the verbs, written by `make docs`
     from spectralgpt.verbs.convert import convert as convert
     from spectralgpt.verbs.demo import demo as demo
+    from spectralgpt.verbs.doctor import doctor as doctor
     from spectralgpt.verbs.embed import embed as embed
     from spectralgpt.verbs.evaluate import evaluate as evaluate
     from spectralgpt.verbs.inspect import inspect as inspect

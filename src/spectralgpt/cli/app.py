@@ -1,5 +1,6 @@
 """`spectralgpt`: the commands together, and what happens when one fails."""
 
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from spectralgpt import verbs
 from spectralgpt.cli.commands import add_command
 from spectralgpt.cli.parameters import Verb
 from spectralgpt.cli.result import error_as_json
+from spectralgpt.cores import wait_passively
 from spectralgpt.version import __version__
 
 TITLE = """SpectralGPT for any spectral image: rebuild hidden parts of a scene, or turn it into embeddings.
@@ -42,6 +44,7 @@ def main() -> None:
 
     With `--json`, the last line on standard output is JSON in any case.
     """
+    wait_passively(os.environ)  # before any command loads PyTorch
     app = build({name: verbs.find(name) for name in verbs.names()})
     json = "--json" in sys.argv
     try:

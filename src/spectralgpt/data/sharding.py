@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spectralgpt.cores import available_cores
 from spectralgpt.data.chips import PADDED_SIDES, Cut, Known, look, read_part
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.manifest import NAME, Failure, Manifest, Suspected, read_manifest
@@ -91,7 +92,7 @@ def shard(
         known = len(found.images) - len(left)
         outcome = ShardingOutcome(writer.manifest)
         progress("sharding", known, len(found.images))
-        with _submitting(workers or _cores()) as (submit, prefetch):
+        with _submitting(workers or available_cores()) as (submit, prefetch):
             for cut, is_last in _cuts(left, reading, stored.parts, submit, prefetch):
                 outcome.store(cut, writer)
                 if is_last:
@@ -271,11 +272,6 @@ def _start_worker() -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
-
-
-def _cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Vectors of many images, each made once: in a stream, or of all images of a labelled set."""
 
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from spectralgpt.cores import available_cores
 from spectralgpt.data.labels import LabelledSet
 from spectralgpt.data.loader import prefetched
 from spectralgpt.data.sample_hashes import sample_hashes
@@ -30,7 +30,7 @@ WAITING_BYTES = 2**28
 VALUES_AHEAD = 2**24
 """Values up to which threads read an image ahead; larger ones are read one at a time, when it is their turn."""
 
-READERS = min(4, os.cpu_count() or 1)
+READERS = min(4, available_cores())
 """Threads that read images ahead."""
 
 VECTOR = "vector"

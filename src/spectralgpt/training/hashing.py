@@ -1,7 +1,6 @@
 """The images that a run trains on, hashed once at its start: the weights' provenance names them."""
 
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
+from spectralgpt.cores import available_cores
 from spectralgpt.data import Shards
 from spectralgpt.disk import atomic_write
 from spectralgpt.errors import CHECK_DISK, TargetError
@@ -79,7 +79,7 @@ def _hashed(
     """The hashes of the parts; some of them if interrupted. In threads, as hashing lets others run."""
     found: set[str] = set()
     done, total = 0, sum(len(rows) for _, _, rows in parts)
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, available_cores())) as pool:
         for hashes, (_, _, rows) in zip(pool.map(_part, parts), parts, strict=True):
             found.update(hashes)
             done += len(rows)

@@ -11,6 +11,7 @@ import textwrap
 import types
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import wraps
 from typing import (
@@ -197,9 +198,10 @@ class ComputingOptions(EncodingOptions, total=False):
 
 
 class DeviceOption(TypedDict, total=False):
-    """Where the model runs."""
+    """Where the model runs, and how."""
 
     device: Annotated[str, Option("cpu, cuda, or auto (a GPU if there is one).", "auto")]
+    threads: Annotated[int | None, Option("Number of threads on a CPU; default: one per core.")]
 
 
 class OverwriteOption(TypedDict, total=False):
@@ -272,7 +274,8 @@ def with_shared_options(verb: Function) -> Function:
         values += arguments[len(values) :]
         given = {name: _taken(signature.parameters[name], value) for name, value in given.items()}
         try:
-            return verb(*values, **{**defaults, **given})
+            with _threads(given.get("threads")):
+                return verb(*values, **{**defaults, **given})
         except InputError as error:
             own = error.within(signature.parameters)
             if own is error:
@@ -284,6 +287,15 @@ def with_shared_options(verb: Function) -> Function:
     call.__annotations__ = {one.name: one.annotation for one in plain} | {"return": signature.return_annotation}
     call.__doc__ = _flat_docstring(verb.__doc__ or "", signature)
     return cast(Function, call)
+
+
+def _threads(asked: int | None) -> AbstractContextManager[None]:
+    """PyTorch computes inside with as many threads as asked for, None: as it is set to."""
+    if asked is None:
+        return nullcontext()
+    from spectralgpt.nn.threads import computing_threads
+
+    return computing_threads(asked)
 
 
 def _taken(one: inspect.Parameter, value: Any) -> Any:

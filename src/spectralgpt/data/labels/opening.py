@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from spectralgpt.bands import Band
+from spectralgpt.cores import available_cores
 from spectralgpt.data.file_labels import FileLabels
 from spectralgpt.data.labels.coding import Coding, codes_of_set, coding_of
 from spectralgpt.data.labels.faults import Fault, Faults, kind_of_text
@@ -20,7 +21,7 @@ from spectralgpt.data.labels.reading import LabelReading
 from spectralgpt.errors import DataError, InputError, counted
 from spectralgpt.progress import Progress, silent
 
-THREADS = min(8, os.cpu_count() or 1)
+THREADS = min(8, available_cores())
 """Files that are opened at a time."""
 
 ABSENT_CLASS = Fault("class", "without a sample in the part train", "samples of every class to train on")
