@@ -44,7 +44,7 @@ def embedding() -> Callable[[], object]:
 
     names = ["B02", "B03", "B04", "B08", "B11", "B12"]
     values = np.random.default_rng(0).integers(200, 4000, (len(names), 512, 512)).astype(np.uint16)
-    pixels = spectralgpt.as_pixels(values, bands=[f"s2-l2a:{','.join(names)}"][0], gsd=10, trust_input=True)
+    pixels = spectralgpt.as_pixels(values, bands=f"s2-l2a:{','.join(names)}", gsd=10, trust_input=True)
     target = Path(tempfile.mkdtemp()) / "map.tif"
     return lambda: spectralgpt.embed(pixels, target, weights="untrained", trust_input=True)
 

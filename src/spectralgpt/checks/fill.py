@@ -29,10 +29,10 @@ def undeclared_fill(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
     if not sample.judges_fill:
         return sample, []
     alike = sample.reflective
-    pairs = {(scale, offset) for scale, offset in zip(sample.scale[alike], sample.offset[alike], strict=True)}
     if alike.sum() < FEWEST_TO_DECIDE:
         return _fill_of_few(sample)
-    if len(pairs) != 1:
+    scaling = _one_scaling(sample)
+    if scaling is None:
         return sample, []
     values = sample.values[:, alike]
     first = values[:, 0]
@@ -45,7 +45,7 @@ def undeclared_fill(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
     if not (~np.isnan(first) & ~np.isin(first, found[often])).any():
         return sample, []
     filled = equal & np.isin(first, found[often])
-    scale, offset = pairs.pop()
+    scale, offset = scaling
     digits = 7 if np.isinf(sample.top[alike]).any() else 12
     stored = [(value - offset) / scale for value in found[often][np.argsort(-counts[often])].astype(np.float64)]
     texts = [f"{value if digits == 7 else round(value):.{digits}g}" for value in stored[:NAMED]]
@@ -57,6 +57,13 @@ def undeclared_fill(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
         f"that the file declares. If these pixels hold no data, give {argument('nodata', ','.join(texts))}",
     )
     return sample.without(np.broadcast_to(filled[:, None], sample.values.shape)), [flag]
+
+
+def _one_scaling(sample: PixelSample) -> tuple[float, float] | None:
+    """Scale and offset of the reflective bands, None where they differ."""
+    alike = sample.reflective
+    pairs = {(float(each), float(by)) for each, by in zip(sample.scale[alike], sample.offset[alike], strict=True)}
+    return pairs.pop() if len(pairs) == 1 else None
 
 
 def _fill_of_few(sample: PixelSample) -> tuple[PixelSample, list[Flag]]:
@@ -105,15 +112,14 @@ def _apart(sample: PixelSample, band: int, mark: float, here: Bool[np.ndarray, "
 def likely_fill(sample: PixelSample) -> tuple[PixelSample, list[str]]:
     """The sample without pixels that hold one value in all bands which would be reflectance, but is in many: in a
     twentieth, or in a two-hundredth where it is 0 and another value is declared as nodata; and notes on them."""
-    alike = sample.reflective
-    pairs = {(scale, offset) for scale, offset in zip(sample.scale[alike], sample.offset[alike], strict=True)}
-    if not sample.judges_fill or alike.sum() < FEWEST_TO_DECIDE or len(pairs) != 1:
+    alike, scaling = sample.reflective, _one_scaling(sample)
+    if not sample.judges_fill or alike.sum() < FEWEST_TO_DECIDE or scaling is None:
         return sample, []
     values = sample.values[:, alike]
     first = values[:, 0]
     equal = (values == first[:, None]).all(axis=1) & (first >= 0) & (first <= 1)
     each, counts = np.unique(first[equal], return_counts=True)
-    ((scale, offset),) = pairs
+    scale, offset = scaling
     stored = np.round((each.astype(np.float64) - offset) / scale, 6)
     shares = counts / first.size
     found = (shares > np.where(stored == 0, FILL_SHARE, LARGE_SHARE)) & (counts >= TOO_FEW_PIXELS)

@@ -55,7 +55,7 @@ def chosen_way(shape: AttentionShape) -> Way:
         return asked if asked in possible_ways(shape) else usual_way(shape)
     if asked == "usual" or torch.compiler.is_compiling():
         return usual_way(shape)
-    return _way_of_kind(shape.kind, shape)
+    return _way_of(shape)
 
 
 def kept_ways() -> dict[str, dict[str, Any]]:
@@ -77,15 +77,15 @@ def ways_file() -> Path | None:
     return None if folder is None else folder / f"attention-{computer}.json"
 
 
-_chosen: dict[str, Way] = {}
+_chosen: dict[AttentionShape, Way] = {}
 
 
-def _way_of_kind(kind: str, shape: AttentionShape) -> Way:
-    way = _chosen.get(kind)
+def _way_of(shape: AttentionShape) -> Way:
+    way = _chosen.get(shape)
     if way is None:
         with _lock:
-            way = _chosen.get(kind) or _known_or_measured(kind, shape)
-            _chosen[kind] = way
+            way = _chosen.get(shape) or _known_or_measured(shape.kind, shape)
+            _chosen[shape] = way
     return way
 
 

@@ -150,8 +150,19 @@ def acquisition(path: str, tags: Sequence[Sequence[tuple[str, str]]], names: Seq
 
 def is_possible(day: int, sensor: Sensor) -> bool:
     """Whether a day lies neither in the future nor before the launch of the sensor, or is unknown."""
-    first = UNKNOWN if sensor.launched is None else sensor.launched
-    return day == UNKNOWN or first <= day <= today() + 1  # tomorrow: clocks differ
+    return day == UNKNOWN or not why_impossible(day, sensor)
+
+
+def why_impossible(day: int, sensor: Sensor | None) -> str:
+    """Why an image cannot be of this day, as the end of a sentence; empty where it can. sensor: None if unknown."""
+    launched = UNKNOWN if sensor is None or sensor.launched is None else sensor.launched
+    if day > today() + 1:  # tomorrow: clocks differ
+        return "lies in the future"
+    if day >= launched:
+        return ""
+    if sensor is None or launched == UNKNOWN:
+        return "is before 1970"
+    return f"is before the launch of {sensor.name} ({iso_date(launched)})"
 
 
 def refuse_impossible_day(
@@ -162,8 +173,8 @@ def refuse_impossible_day(
     if is_possible(day, sensor):
         return
     first = UNKNOWN if sensor.launched is None else sensor.launched
-    why = "lies in the future" if day > today() else f"is before the launch of {sensor.name} ({iso_date(first)})"
-    found, span = f"{path}: found the date {iso_date(day)}, which {why}", f"{iso_date(first) or '1970-01-02'} to today"
+    why, span = why_impossible(day, sensor), f"{iso_date(first) or '1970-01-02'} to today"
+    found = f"{path}: found the date {iso_date(day)}, which {why}"
     if is_one_of_several and possible:
         days = ",".join(map(iso_date, possible))
         raise RasterError(found, f"dates from {span}", "Choose the others:", ("dates", days))

@@ -5,7 +5,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -42,7 +42,7 @@ class Checkup:
     packaged_weights: tuple[str, ...]
     extras: Mapping[str, bool]
     cache: str
-    advice: tuple[str, ...] = field(default=())
+    advice: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         ways: dict[str, list[str]] = {}
@@ -108,7 +108,7 @@ def doctor() -> Checkup:
         extras={name: all(map(_is_installed, packages)) for name, packages in EXTRAS.items()},
         cache="no folder for it" if cache is None else str(cache),
     )
-    return Checkup(**{name: getattr(found, name) for name in Checkup.__slots__} | {"advice": _advice(found)})
+    return replace(found, advice=_advice(found))
 
 
 def _attention() -> dict[str, str]:

@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Bool, Int32
 
 from spectralgpt.bands import Sensor
-from spectralgpt.days import UNKNOWN, day_of, iso_date, today
+from spectralgpt.days import UNKNOWN, day_of, iso_date
 from spectralgpt.errors import RasterError, argument, counted
+from spectralgpt.products.acquisition import why_impossible
 from spectralgpt.products.arrays.description import as_numpy
 
 Dates = str | date | np.datetime64 | Sequence[str | date | np.datetime64 | None]
@@ -38,15 +39,11 @@ def refuse_days(days: Int32[np.ndarray, " date"], taken_by: Sensor | None) -> No
     """RasterError for a day in the future, before the launch of the sensor, or that occurs twice. taken_by: the sensor,
     None if unknown."""
     known = [int(day) for day in days if day != UNKNOWN]
-    first = UNKNOWN if taken_by is None or taken_by.launched is None else taken_by.launched
-    wrong = next((day for day in known if not first <= day <= today() + 1), None)  # tomorrow: clocks differ
+    wrong = next((day for day in known if why_impossible(day, taken_by)), None)
     if wrong is not None:
-        launch = "is before 1970"
-        if taken_by is not None and first != UNKNOWN:
-            launch = f"is before the launch of {taken_by.name} ({iso_date(first)})"
+        first = UNKNOWN if taken_by is None or taken_by.launched is None else taken_by.launched
         raise RasterError(
-            f"the array: found the date {iso_date(wrong)}, which "
-            + ("lies in the future" if wrong > today() else launch),
+            f"the array: found the date {iso_date(wrong)}, which {why_impossible(wrong, taken_by)}",
             f"dates from {iso_date(first) or '1970-01-02'} to today",
             "Give the days of the images with the argument `dates`, or choose the sensor that took them",
         )
