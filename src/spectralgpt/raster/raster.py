@@ -14,7 +14,7 @@ from jaxtyping import Bool, Shaped
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterioWindow
 
-from spectralgpt.arguments import taken
+from spectralgpt.arguments import checked
 from spectralgpt.bands import Band, Sensor
 from spectralgpt.days import iso_date
 from spectralgpt.errors import RasterError
@@ -122,6 +122,7 @@ class Raster:
         """Close the files in every thread."""
         self._handles.close()
 
+    @checked
     def read(self, window: Window | None = None) -> Pixels:
         """The pixels of a window, default all: stored values, unchanged where a file lies on this grid.
 
@@ -175,9 +176,6 @@ class Raster:
         return found
 
     def _inside(self, window: Window | None) -> Window:
-        given: Any = window
-        if not isinstance(given, Window | None):
-            taken("window", given, Window | None)  # says what is wrong with it
         if window is not None and not self.grid.whole.contains(window):
             raise ValueError(f"{window} leaves the grid of {self.grid.height} x {self.grid.width} pixels")
         return self.grid.whole if window is None else window
