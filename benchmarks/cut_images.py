@@ -118,11 +118,11 @@ def metres_apart(one: Ground, other: Ground) -> float:
     return METRES_PER_DEGREE * math.hypot(north, east * math.cos(math.radians((one[1] + other[1]) / 2)))
 
 
-def linked(grounds: Sequence[Ground], name: str) -> list[str]:
-    """A group per image: images within 1 km of each other, however indirectly, share one."""
+def linked(grounds: Sequence[Ground], name: str, apart: float = ONE_PLACE) -> list[str]:
+    """A group per image: images less than `apart` metres from each other, however indirectly, share one."""
     owner = list(range(len(grounds)))
     for one, other in combinations(range(len(grounds)), 2):
-        if metres_apart(grounds[one], grounds[other]) < ONE_PLACE:
+        if metres_apart(grounds[one], grounds[other]) < apart:
             first, last = sorted((owner[one], owner[other]))
             owner = [first if each == last else each for each in owner]
     return [f"{name}_{each:03d}" for each in owner]

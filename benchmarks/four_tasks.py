@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from labelled_sets import SETS, MadeSet, labelled_sets
+from labelled_sets import SETS, MadeSet, labelled_sets, restricted
 
 from spectralgpt.features.baselines import find
 from spectralgpt.tasks import scores_of
@@ -49,6 +49,7 @@ COLUMNS = {
 
 TITLES = {
     "eurosat": "EuroSAT, 10 classes",
+    "eurosat_more": "EuroSAT, 5 classes, other places",
     "forest_classes": "forest classes in a patch",
     "land_cover": "land cover in a chip",
     "water": "water",
@@ -290,6 +291,8 @@ def run(given: argparse.Namespace) -> int:
     result = result_of(given, cases)
     failed = 0
     for each in labelled_sets(given.data, given.work / "sets", given.only or list(SETS)):
+        if given.part:
+            each = restricted(each, given.part, given.parts)
         for read_out in READ_OUTS if each.target in ("class", "classes") else ("auto",):
             same = [case for case in cases if (case["set"], case["read_out"]) == (each.name, read_out)]
             if same and same[0]["fingerprint"] == result["weights"]["fingerprint"] and not given.again:
@@ -314,11 +317,16 @@ def main() -> int:
     parser.add_argument("--weights", required=True)
     parser.add_argument("--trained-on", default="", help="the data of the pretraining in words, for the notes")
     parser.add_argument("--only", nargs="+", choices=list(SETS))
+    parser.add_argument("--part", choices=("train", "choose", "report"), help="only the places of this part")
+    parser.add_argument("--parts", type=Path, help="the file that parts.py wrote, for --part")
     parser.add_argument("--again", action="store_true", help="also what the results have already")
     parser.add_argument("--out", type=Path, required=True, help="the JSON file; the table is written beside it")
     parser.add_argument("--repeats", type=int, default=IMAGE_REPEATS, help="of folds, for images")
     parser.add_argument("--mask-repeats", type=int, default=MASK_REPEATS, help="of folds, for masks")
-    return run(parser.parse_args())
+    given = parser.parse_args()
+    if given.part and not given.parts:
+        parser.error("--part needs --parts")
+    return run(given)
 
 
 if __name__ == "__main__":

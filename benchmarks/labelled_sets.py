@@ -15,7 +15,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import rasterio
@@ -67,6 +67,41 @@ def eurosat(data: Path, work: Path) -> MadeSet:
     ]
     counts = Counter(row["label"] for row in table)
     return made(work, "eurosat", "class", table, counts, bands="eurosat")
+
+
+FAR = 10_000.0
+"""Metres between images of EuroSAT below which they are one place when places are drawn for training: so far apart
+they were cut by those who chose them."""
+
+LEAST_IN_CLASS = 10
+"""Images of a class below which it is left out."""
+
+
+def eurosat_places(data: Path) -> dict[Path, str]:
+    """The place of each image of EuroSAT, of both folders: images less than 10 km apart, however indirectly, share
+    one."""
+    paths = [path for folder in ("eurosat_ms", "eurosat_more") for path in sorted((data / folder).glob("*/*.tif"))]
+    return dict(zip(paths, linked([ground_of(path) for path in paths], "eurosat", FAR), strict=True))
+
+
+def eurosat_more(data: Path, work: Path) -> MadeSet:
+    """One label: five classes of EuroSAT."""
+    root, places = data / "eurosat_more", eurosat_places(data)
+    rows = read_rows(root / "labels.csv")
+    sizes = Counter(row["class_name"] for row in rows)
+    table = [
+        {
+            "image": str(root / row["file"]),
+            "label": row["class_name"],
+            "group": places[root / row["file"]],
+            "lon": row["center_lon"],
+            "lat": row["center_lat"],
+        }
+        for row in rows
+        if sizes[row["class_name"]] >= LEAST_IN_CLASS
+    ]
+    counts = Counter(row["label"] for row in table)
+    return made(work, "eurosat_more", "class", table, counts, bands="eurosat")
 
 
 # -- bark beetle -------------------------------------------------------------------------------------------------------
@@ -360,8 +395,32 @@ def made(
 
 SETS: Mapping[str, Callable[[Path, Path], MadeSet]] = {
     made_by.__name__: made_by
-    for made_by in (eurosat, forest_classes, land_cover, water, forest, landslides, oscd, damage, nanjing)
+    for made_by in (eurosat, eurosat_more, forest_classes, land_cover, water, forest, landslides, oscd, damage, nanjing)
 }
+
+
+DRAWN = {
+    "eurosat_more": "eurosat_more",
+    "forest_classes": "bark_beetle", "forest": "bark_beetle", "damage": "bark_beetle",
+    "land_cover": "hls_water", "water": "hls_water",
+}  # fmt: skip
+"""The images of a set, by the name under which parts.py draws them."""
+
+
+def restricted(made_set: MadeSet, part: str, parts: Path) -> MadeSet:
+    """The set with only the groups of a part; its table is written anew. parts: the file that parts.py wrote. A set
+    of which nothing is drawn stays as it is."""
+    images = DRAWN.get(made_set.name)
+    if images is None:
+        return made_set
+    groups = {row["group"] for row in read_rows(parts) if (row["set"], row["part"]) == (images, part)}
+    table = [row for row in read_rows(Path(made_set.source)) if row["group"] in groups]
+    with Path(made_set.source).open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(table[0]))
+        writer.writeheader()
+        writer.writerows(table)
+    notes = (*made_set.notes, f"only the places of the part {part!r}")
+    return replace(made_set, samples=len(table), groups=len({row["group"] for row in table}), counts={}, notes=notes)
 
 
 def labelled_sets(data: Path, work: Path, names: Sequence[str] = tuple(SETS)) -> list[MadeSet]:

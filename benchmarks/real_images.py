@@ -4,7 +4,7 @@ import csv
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
@@ -139,9 +139,11 @@ LEFT_OUT = {
 
 @dataclass(frozen=True)
 class Row:
-    """An image of a table. ground: west, south, east, north in degrees, None where unknown."""
+    """An image of a table. source: where it lies in DATA; path: what is opened in its place. ground: west, south, east,
+    north in degrees, None where unknown."""
 
     family: Family
+    source: Path
     path: Path
     series: str
     place: str
@@ -150,16 +152,22 @@ class Row:
     ground: tuple[float, float, float, float] | None
 
 
-def write_tables(data: Path, folder: Path) -> None:
-    """Write a table per family; two for one with two series of dates at one place. Counts go to standard output."""
+def rows_of_all(data: Path, folder: Path) -> list[Row]:
+    """The images of all families, with their true places. folder: for files that are opened in place of some."""
     folder.mkdir(parents=True, exist_ok=True)
     data = data.resolve()
-    rows = with_true_places(
-        [row for each in FAMILIES for row in rows_of(each, data, folder.resolve())], stated_as_one(data)
-    )
+    every = [row for each in FAMILIES for row in rows_of(each, data, folder.resolve())]
+    return with_true_places(every, stated_as_one(data))
+
+
+def write_tables(rows: Sequence[Row], data: Path, folder: Path) -> None:
+    """Write a table per family; two for one with two series of dates at one place. Counts go to standard output."""
+    data = data.resolve()
     print(f"{len(rows)} images of {len({row.place for row in rows})} places", file=sys.stderr)
     for family in FAMILIES:
         own = [row for row in rows if row.family == family]
+        if not own:
+            continue
         tables = apart(own)
         for number, table in enumerate(tables):
             name = f"{family.name}{f'_{number + 1}' if number else ''}.csv"
@@ -223,7 +231,7 @@ def rows_of(family: Family, data: Path, folder: Path) -> Iterator[Row]:
             corners = [a * corner for corner in ((0, 0), (grid.width, 0), (0, grid.height), (grid.width, grid.height))]
             xs, ys = zip(*corners, strict=True)
             ground = transform_bounds(CRS.from_wkt(grid.crs), CRS.from_epsg(4326), min(xs), min(ys), max(xs), max(ys))
-        yield Row(family, path, place, place, date, bands or "", ground)
+        yield Row(family, original, path, place, place, date, bands or "", ground)
 
 
 def cloudy(data: Path) -> set[Path]:

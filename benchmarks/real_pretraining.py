@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from interpolation import Corrected, Scene, Weighted, estimated, fitted
 from rasterio.errors import NotGeoreferencedWarning
-from real_images import write_tables
+from real_images import rows_of_all, write_tables
 from torch import Tensor
 
 from spectralgpt.data.augmentation import centred
@@ -273,7 +273,7 @@ def main() -> None:
     command.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     if given.command == "tables":
-        write_tables(given.data, given.tables)
+        write_tables(rows_of_all(given.data, given.tables), given.data, given.tables)
         return
     torch.set_num_threads(given.threads)
     given.ratio = given.ratio or [0.75, 0.9]

@@ -191,7 +191,7 @@ def test_only_held_back_places_and_the_error_of_the_loss(made):
 
 
 def made_row(place: str, ground=None, stack: bool = False, family: str = "f") -> Row:
-    return Row(Family(family, (), "", stack=stack), Path(place), place, place, "", "", ground)
+    return Row(Family(family, (), "", stack=stack), Path(place), Path(place), place, place, "", "", ground)
 
 
 def test_places_that_touch_are_one():

@@ -11,9 +11,11 @@ from spectralgpt.errors import OptionError
 from spectralgpt.nn.backbone import Backbone, initialize
 from spectralgpt.nn.cube import Cube
 from spectralgpt.nn.decoder import Decoder
+from spectralgpt.nn.descriptors import descriptor_count, image_descriptors
 from spectralgpt.nn.dropping import Key
 from spectralgpt.nn.given_cube import of_cubes
 from spectralgpt.nn.hiding import Hide, hidden_tokens
+from spectralgpt.nn.linear import Linear
 from spectralgpt.nn.losses import (
     LossTerm,
     normalized_target,
@@ -24,8 +26,9 @@ from spectralgpt.nn.losses import (
 )
 from spectralgpt.nn.masks import Mask, given_mask, tokens_of_places
 from spectralgpt.nn.patches import to_slots, to_tokens
+from spectralgpt.nn.precision import computing_in
 from spectralgpt.nn.sizes import ModelConfig
-from spectralgpt.nn.slots import band_valid_in_slots, to_bands
+from spectralgpt.nn.slots import band_valid_in_slots, to_bands, to_slots_of_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,9 @@ class MaskedAutoencoder(Backbone):
     def __init__(self, config: ModelConfig):
         super().__init__(config)
         self.decoder = Decoder(config)
+        count = descriptor_count(len(config.bands.groups) * config.slots)
+        self.describe = Linear(config.size.dim, count) if config.descriptors else None
+        """Tells the image's descriptors from the mean of its encoded tokens."""
         initialize(self)
 
     def set_checkpointing(self, on: bool) -> None:
@@ -98,11 +104,14 @@ class MaskedAutoencoder(Backbone):
         places: Int[Tensor, "batch drawn"] | None = None,
         tokens: Float[Tensor, "batch token value"] | None = None,
         key: Key | None = None,
-    ) -> Float[Tensor, "batch predicted value"]:
+        *,
+        describing: bool = False,
+    ) -> Float[Tensor, "batch predicted value"] | tuple[Tensor, Float[Tensor, "batch descriptor"]]:
         """Predictions in slots, normalized: of all tokens, or of all dates and groups at the drawn places only.
 
         With places the decoder sees the kept tokens and those of the places: less work per step. tokens: the cube's,
-        from `targets`, if already computed. key: one per sample, for drop path.
+        from `targets`, if already computed. key: one per sample, for drop path. describing: also predict the image's
+        descriptors, by a model that has them.
         """
         tokens, present = self._tokens(cube) if tokens is None else tokens, self._present(cube)
         grid, index = self.grid_of(cube), mask.index
@@ -112,11 +121,30 @@ class MaskedAutoencoder(Backbone):
             # attention gives surplus tokens weight 0, and 0 * NaN would pass on their values
             kept = torch.where(mask.seen[..., None], kept, 0.0)
         encoded = self.encoder(kept, mask.seen, self.encoder.positions(*where, index), key=key)[-1]
-        if places is None:
-            return self.decoder(encoded, mask, present, self.decoder.positions(*where))  # type: ignore[no-any-return]
-        chosen = tokens_of_places(places, grid.dates * grid.groups, grid.places)
-        positions = self.decoder.positions(*where, torch.cat([index, chosen], dim=1))
-        return self.decoder(encoded, mask, present, positions, chosen)  # type: ignore[no-any-return]
+        chosen = None if places is None else tokens_of_places(places, grid.dates * grid.groups, grid.places)
+        positions = self.decoder.positions(*where, None if chosen is None else torch.cat([index, chosen], dim=1))
+        predicted: Tensor = self.decoder(encoded, mask, present, positions, chosen)
+        if not describing:
+            return predicted
+        assert self.describe is not None, "the model's configuration has descriptors"
+        return predicted, self.describe(_mean(encoded, mask.seen))
+
+    @torch.no_grad()
+    def descriptors(self, cube: Cube) -> tuple[Float[Tensor, "batch descriptor"], Bool[Tensor, "batch descriptor"]]:
+        """The descriptors of the whole images in the slots of the model, and which are known: none of a cube with
+        groups of its own."""
+        groups = self.config.bands.groups
+        index = [group.native for group in cube.bands.groups if group.native is not None]
+        if not index:
+            unknown = cube.values.new_zeros(cube.shape[0], descriptor_count(len(groups) * self.config.slots))
+            return unknown, unknown.bool()
+        with computing_in("fp32", cube.values.device):
+            slots = to_slots_of_groups(cube.filled(), cube.bands)
+            valid = band_valid_in_slots(cube.all_valid(), cube.bands)
+            shape = (*slots.shape[:2], len(groups), *slots.shape[3:])
+            native = torch.tensor(index, device=slots.device)
+            values, known = (each.new_zeros(shape).index_copy(2, native, each).flatten(2, 3) for each in (slots, valid))
+            return image_descriptors(values, known)
 
     def losses(
         self,
@@ -208,7 +236,7 @@ class MaskedAutoencoder(Backbone):
             ]
             hidden = torch.from_numpy(np.stack([hidden_tokens(each, *where) for each in wanted])).to(cube.values.device)
         # not self.forward: a wrapper that shards the model over processes gathers its weights when it is called
-        predicted = self(cube, given_mask(hidden.flatten(1), self._present(cube)))
+        predicted: Tensor = self(cube, given_mask(hidden.flatten(1), self._present(cube)))
         patch, height, width = self.config.patch, *cube.shape[-2:]
         slots = to_slots(predicted.to(cube.values.dtype), patch, *grid.shape)
         pixels = hidden.repeat_interleave(patch, dim=-2).repeat_interleave(patch, dim=-1)
@@ -217,3 +245,12 @@ class MaskedAutoencoder(Backbone):
             predicted=to_bands(slots, cube.bands)[..., :height, :width],
             hidden=pixels[:, :, list(cube.bands.group_of_band), :height, :width],
         )
+
+
+def _mean(
+    encoded: Float[Tensor, "batch kept dim"], seen: Bool[Tensor, "batch kept"] | None
+) -> Float[Tensor, "batch dim"]:
+    """Over the tokens that were seen."""
+    if seen is None:
+        return encoded.mean(dim=1)
+    return torch.where(seen[..., None], encoded, 0.0).sum(dim=1) / seen.sum(dim=1, keepdim=True).clamp(min=1)

@@ -45,6 +45,7 @@ class ModelConfig:
     patch: side of a patch, pixels. image: side of the training images, pixels.
     place_nodes: rows and columns of the place table. spectrum_nodes: wavelengths (nm) of the spectrum table's nodes.
     joint_positions: the encoder has one table for group and place together, like the released classifiers.
+    descriptors: pretraining also learns to tell the image's descriptors (descriptors.py).
     """
 
     size: Size
@@ -54,6 +55,7 @@ class ModelConfig:
     place_nodes: tuple[int, int] = (16, 16)
     spectrum_nodes: tuple[float, ...] = SPECTRUM_NODES
     joint_positions: bool = False
+    descriptors: bool = False
 
     @property
     def slots(self) -> int:

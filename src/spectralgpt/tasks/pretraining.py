@@ -15,6 +15,7 @@ from spectralgpt.nn import (
     Mask,
     MaskedAutoencoder,
     MaskKind,
+    ModelConfig,
     Reconstruction,
     Scored,
     bare,
@@ -28,7 +29,7 @@ from spectralgpt.tasks.task import Batch, Objective, Prepared, Task
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A batch with its mask drawn."""
+    """A batch with its mask drawn. described: the image's descriptors and which are known, if they are learned."""
 
     cube: Cube
     mask: Mask
@@ -36,6 +37,7 @@ class Masked:
     tokens: Tensor
     scored: Scored
     key: Key
+    described: tuple[Tensor, Tensor] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,9 @@ class Pretraining(Objective):
     mask_ratio: share hidden. mask: what is hidden together. normalized_target: the token loss in each token's own
     units. spectral_weight: default 1, but 0 with normalized targets, as the spectral loss is in the cube's units and
     one prediction cannot be in both. decode_fraction: share of the places that the decoder sees in addition to the kept
-    tokens, and that count in the losses; below 1 a step costs less and its losses are noisier.
+    tokens, and that count in the losses; below 1 a step costs less and its losses are noisier. descriptor_weight: of a
+    third loss, the mean square error of the descriptors of the whole image (`nn/descriptors.py`) as the model tells
+    them from the mean of the tokens that it sees; 0, as in the paper, for none. It distils hand-made features.
 
     Raises OptionError for values out of range.
     """
@@ -56,6 +60,7 @@ class Pretraining(Objective):
     decode_fraction: float | int = 1.0
     normalized_target: bool = False
     spectral_weight: float | int | None = None
+    descriptor_weight: float | int = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.mask_ratio < 1:
@@ -64,6 +69,12 @@ class Pretraining(Objective):
             raise OptionError(f"decode_fraction: found {self.decode_fraction}", "above 0 and up to 1")
         if self.spectral_weight is not None and not self.spectral_weight >= 0:
             raise OptionError(f"spectral_weight: found {self.spectral_weight}", "0 or more, or none")
+        if not self.descriptor_weight >= 0:
+            raise OptionError(f"descriptor_weight: found {self.descriptor_weight}", "0 or more")
+
+    def model_config(self, config: ModelConfig) -> ModelConfig:
+        """With the descriptors that this objective needs."""
+        return replace(config, descriptors=self.descriptor_weight > 0)
 
     @torch.no_grad()
     def prepare(self, model: nn.Module, batch: Batch) -> Prepared:
@@ -79,30 +90,40 @@ class Pretraining(Objective):
         counts = scored.counts()
         if self._spectral_weight == 0:
             counts = {"token": counts["token"]}
+        described = None
+        if self.descriptor_weight > 0:
+            described = model.descriptors(cube)
+            counts["descriptors"] = described[1].sum()
         # the decoder sees all tokens, or the kept ones and those of the drawn places, which it predicts
         predicted = grid.dates * grid.groups * (grid.places if places is None else places.shape[1])
         decoded = predicted if places is None else mask.kept + predicted
         flops = forward_flops(model.config, kept=mask.kept, decoded=decoded, predicted=predicted)
         return Prepared(
             counts=counts,
-            work=Masked(cube, mask, places, targets[0], scored, batch.key),
+            work=Masked(cube, mask, places, targets[0], scored, batch.key, described),
             samples=cube.shape[0],
             tokens=cube.shape[0] * (mask.kept + decoded),
             flops=3 * cube.shape[0] * flops,
         )
 
     def totals(self, model: nn.Module, prepared: Prepared) -> Mapping[str, Tensor]:
-        """Sums of squares: those of the token loss, and those of the spectral loss times its weight."""
+        """Sums of squares: those of the token loss, and those of the other losses times their weights."""
         work: Masked = prepared.work
-        predicted = model(work.cube, work.mask, work.places, work.tokens, work.key)
+        answer = model(work.cube, work.mask, work.places, work.tokens, work.key, describing=work.described is not None)
+        predicted, found = answer if work.described is not None else (answer, None)
         inner = bare(model)
         assert isinstance(inner, MaskedAutoencoder)
         losses = inner.losses(
             work.cube, work.mask, predicted, normalized=self.normalized_target, places=work.places, scored=work.scored
         )
-        if self._spectral_weight == 0:
-            return {"token": losses["token"].total}
-        return {"token": losses["token"].total, "spectral": losses["spectral"].total * self._spectral_weight}
+        totals = {"token": losses["token"].total}
+        if self._spectral_weight != 0:
+            totals["spectral"] = losses["spectral"].total * self._spectral_weight
+        if work.described is not None and found is not None:
+            wanted, known = work.described
+            errors = torch.where(known, found.to(wanted.dtype) - wanted, 0.0)
+            totals["descriptors"] = errors.square().sum() * self.descriptor_weight
+        return totals
 
     def validating(self) -> "Pretraining":
         """With random masks and all places decoded: the same measure for all kinds of masks."""

@@ -109,6 +109,10 @@ class Objective(Family):
         # not a property `head`: a dataclass would use it as the default of the field
         return getattr(self, "head", None)
 
+    def model_config(self, config: ModelConfig) -> ModelConfig:
+        """The configuration with what this objective needs of a model in addition."""
+        return config
+
     @abstractmethod
     def prepare(self, model: nn.Module, batch: Batch) -> Prepared:
         """All work that needs no gradient. model: without wrappers (`bare`)."""

@@ -193,6 +193,12 @@ class Recipe:
                     f"stage {stage.name}: found the task {stage.task.task}",
                     f"that of the first stage, {first.task}, with the same head, as all stages train one model",
                 )
+            config = self.model.config(image)
+            if stage.task.model_config(config) != first.model_config(config):
+                raise OptionError(
+                    f"stage {stage.name}: found a descriptor_weight in some stages only",
+                    "one in all stages or in none, as all train one model",
+                )
 
     @property
     def task(self) -> Task:

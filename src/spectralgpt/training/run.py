@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from spectralgpt.errors import DataError
+from spectralgpt.nn import ModelConfig
 from spectralgpt.progress import Progress
 from spectralgpt.training.checkpoints import DamagedError, checkpoints, load_checkpoint, read_extra
 from spectralgpt.training.distribution import Distribution
@@ -107,7 +108,7 @@ def _new_model(run: Run) -> PretrainedModel:
     if run.start is not None:
         return _from_weights(run, run.start).to(run.distribution.device)
     torch.manual_seed(recipe.seed)
-    config = recipe.model.config(recipe.stages[0].augmentation.image)
+    config = recipe.stages[0].task.model_config(recipe.model.config(recipe.stages[0].augmentation.image))
     units, head = statistics(run.data, recipe.model.normalization), recipe.stages[0].task.head_config()
     model = new_weights(recipe.task.name, config, head, units, _provenance(run))
     if recipe.model.start != "random":
@@ -125,11 +126,23 @@ def _from_weights(run: Run, start: PretrainedModel) -> PretrainedModel:
         model = on_encoder(start, task.name, head)
     # it was measured on the features of the given weights
     model.read_out = None
+    model = _with_config(model, run.recipe.stages[0].task.model_config(model.config))
     model = at_image(run, model, 0)
     before = {key: value for key, value in start.provenance.items() if key in ("recipe", "data", "license", "steps")}
     earlier = TrainedImages.of(start.provenance)
     model.provenance = {**_provenance(run, earlier), "from": {"weights": start.fingerprint(), **before}}
     return model
+
+
+def _with_config(model: PretrainedModel, config: ModelConfig) -> PretrainedModel:
+    """The model with the parts that another configuration asks for, drawn anew, and without those that it does not."""
+    if config == model.config:
+        return model
+    made = new_weights(model.task.name, config, model.head_config, model.normalization, model.provenance)
+    own = made.state_dict()
+    own.update({name: tensor for name, tensor in model.state_dict().items() if name in own})
+    made.load_state_dict(own)
+    return made
 
 
 def at_image(run: Run, model: PretrainedModel, number: int) -> PretrainedModel:

@@ -4,7 +4,8 @@ Version 2 is written. Version 1, which has no `format`, stays readable; the fing
 so that weights have the same one in both versions.
 
 config.json holds the dataclasses as `plain` writes them, except that the bands stand beside the model, that a row of
-the normalization holds the fields of its band itself, and that `joint_positions` is left out if it is false.
+the normalization holds the fields of its band itself, and that `joint_positions` and `descriptors` are left out where
+they are false.
 """
 
 import json
@@ -23,6 +24,8 @@ FORMAT, VERSION = "spectralgpt weights", 2
 
 UNNAMED = "pretraining"
 """The task of weights of version 1 without `kind`."""
+LEFT_OUT_IF_FALSE = ("joint_positions", "descriptors")
+"""Settings of a model that few have."""
 MEASURED = "measured"
 """Type of a read-out with numbers of its own."""
 
@@ -129,7 +132,8 @@ def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: st
         else:
             task, values, named = find(content["task"]), content["head"], content["classes"]
         head = _head_of(task, values)
-        config = from_plain(ModelConfig, {"joint_positions": False, **model, "bands": content["bands"]}, complete=True)
+        left_out = dict.fromkeys(LEFT_OUT_IF_FALSE, False)
+        config = from_plain(ModelConfig, {**left_out, **model, "bands": content["bands"]}, complete=True)
         for key, side in (("patch", config.patch), ("image", config.image)):
             if side < 1:
                 raise ValueError(f"{key}: found {side}; expected a side in pixels")
@@ -163,8 +167,8 @@ def _model_and_bands(config: ModelConfig) -> tuple[dict[str, Any], dict[str, Any
     """A model's configuration without its bands, and the bands."""
     model = to_plain(config)
     bands = model.pop("bands")
-    joint = model.pop("joint_positions")
-    return ({"joint_positions": True} if joint else {}) | model, bands
+    on = {name: True for name in LEFT_OUT_IF_FALSE if model.pop(name)}
+    return on | model, bands
 
 
 def _flat(normalization: Normalization) -> dict[str, Any]:
