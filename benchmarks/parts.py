@@ -43,7 +43,7 @@ def drawn(groups: Mapping[str, int], share: float, salt: str, reported: Collecti
     """A part for each group. groups: with their numbers of images; share: of the images to be held back, evenly to
     choose by and to report on. reported: groups that are reported on in any case, and count.
 
-    A group that is larger than what is still to be held back is trained on, unless by less than a tenth.
+    A group with more images than are still to be held back is trained on.
     """
     each_part = share * sum(groups.values()) / 2
     room = {"choose": each_part, "report": each_part - sum(groups[name] for name in reported)}
@@ -53,7 +53,7 @@ def drawn(groups: Mapping[str, int], share: float, salt: str, reported: Collecti
         if name in parts:
             continue
         part: Part = "choose" if room["choose"] >= room["report"] else "report"
-        if groups[name] > room[part] + each_part / 10:
+        if groups[name] > room[part]:
             parts[name] = "train"
             continue
         parts[name] = part
