@@ -33,6 +33,7 @@ class InspectedWeights(Inspected):
     data: str | None
     licence: str | None
     text: str
+    warnings: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         return [str(self.source), self.text]
@@ -42,7 +43,7 @@ def inspect_weights(
     source: PathLike, kind: Literal["segmentation", "change"] | None, progress: Progress
 ) -> InspectedWeights:
     """What weights are, of this kind where they do not state it."""
-    from spectralgpt.weights import describe, open_weights
+    from spectralgpt.weights import describe, name_note, open_weights
 
     progress("reading weights", 0, 1)
     found = describe(open_weights(source, kind))
@@ -62,4 +63,5 @@ def inspect_weights(
         data=found.data,
         licence=found.licence,
         text=str(found),
+        warnings=tuple(filter(None, [name_note(source)])),
     )
