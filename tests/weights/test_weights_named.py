@@ -13,18 +13,8 @@ from spectralgpt import SpectralGPT
 from spectralgpt.bands import BandSet
 from spectralgpt.errors import WeightsError
 from spectralgpt.nn import Size
-from spectralgpt.weights import (
-    Released,
-    Segmenter,
-    is_named,
-    load_model,
-    name_note,
-    open_weights,
-    packaged,
-    to_released,
-    versioned_name,
-)
-from spectralgpt.weights.named import PUBLISHED, ZENODO_RECORD
+from spectralgpt.weights import Released, Segmenter, load_model, open_weights, packaged, to_released
+from spectralgpt.weights.named import PUBLISHED, ZENODO_RECORD, is_named, name_note, versioned_name
 from spectralgpt.weights.released import released_normalization
 
 SEEDS = {"tiny-1": 1, "tiny-2": 2, "tiny-10": 3, "small-1": 4}

@@ -7,8 +7,8 @@ import pytest
 
 from made_weights import small_weights
 from spectralgpt.nn import PooledConfig
-from spectralgpt.weights import Classifier, SpectralGPT, TrainedDomain, describe, outside_note
-from spectralgpt.weights.trained_domain import GSD_MARGIN
+from spectralgpt.weights import Classifier, SpectralGPT, TrainedDomain, describe
+from spectralgpt.weights.trained_domain import GSD_MARGIN, outside_note
 
 S2 = ("s2-l2a", ("B2", "B3", "B4"))
 LANDSAT = ("landsat8-c2l2", ("B4", "B5"))

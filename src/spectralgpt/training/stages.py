@@ -26,7 +26,8 @@ from spectralgpt.training.run import Run, RunResult, State, at_image, averaged, 
 from spectralgpt.training.run_folder import claimed
 from spectralgpt.training.stage_data import StageData, stage_data
 from spectralgpt.training.validation import validate
-from spectralgpt.weights import PretrainedModel, name_note, open_weights
+from spectralgpt.weights import PretrainedModel, open_weights
+from spectralgpt.weights.named import name_note
 
 
 def run_training(

@@ -69,7 +69,8 @@ def opened_answerer(options: ProbeOptions, encoder: PathLike | None) -> Answerer
     from spectralgpt.errors import WeightsError
     from spectralgpt.features import Probe
     from spectralgpt.features.probe_files import is_probe
-    from spectralgpt.weights import load_model, versioned_name
+    from spectralgpt.weights import load_model
+    from spectralgpt.weights.named import versioned_name
 
     weights = options["weights"]
     if weights is not None and is_probe(Path(weights)):

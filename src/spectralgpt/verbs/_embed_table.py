@@ -189,7 +189,7 @@ class _TableRun:
     @property
     def warnings(self) -> tuple[str, ...]:
         """The first of each kind, with the number of others."""
-        from spectralgpt.weights import name_note
+        from spectralgpt.weights.named import name_note
 
         counts = ((first, self._warnings[kind] - 1) for kind, first in self._first_warnings.items())
         found = (first + (f" (and {more} like it)" if more else "") for first, more in counts)
@@ -206,7 +206,7 @@ class _TableRun:
         """The image of an index, checked. Called in threads."""
         from spectralgpt.checks import check
         from spectralgpt.raster import footprint
-        from spectralgpt.weights import outside_note
+        from spectralgpt.weights.trained_domain import outside_note
 
         path = self._images[index].path
         raster = self._images[index].open(self._options)

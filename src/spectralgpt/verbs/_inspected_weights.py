@@ -43,7 +43,8 @@ def inspect_weights(
     source: PathLike, kind: Literal["segmentation", "change"] | None, progress: Progress
 ) -> InspectedWeights:
     """What weights are, of this kind where they do not state it."""
-    from spectralgpt.weights import describe, name_note, open_weights
+    from spectralgpt.weights import describe, open_weights
+    from spectralgpt.weights.named import name_note
 
     progress("reading weights", 0, 1)
     found = describe(open_weights(source, kind))

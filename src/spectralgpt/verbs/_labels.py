@@ -69,7 +69,8 @@ class WatchedSet:
     def notes_on_weights(self, model: "PretrainedModel", weights: PathLike | None) -> tuple[str, ...]:
         """Lines on images, of those that were read, outside what the model was trained on, and on a path that was taken
         for the weights although others have its name."""
-        from spectralgpt.weights import name_note, outside_note
+        from spectralgpt.weights.named import name_note
+        from spectralgpt.weights.trained_domain import outside_note
 
         outside = outside_note(model.provenance, self.source, self.kinds.values())
         return (*outside, *filter(None, [name_note(weights)]))

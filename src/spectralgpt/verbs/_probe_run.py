@@ -101,7 +101,8 @@ def probe_run(
     """The run, with the vectors of images computed."""
     from spectralgpt.evaluation.leaks import seen_share
     from spectralgpt.features import Cache, image_vectors
-    from spectralgpt.weights import TrainedImages, versioned_name
+    from spectralgpt.weights import TrainedImages
+    from spectralgpt.weights.named import versioned_name
 
     run = ProbeRun(
         labels=labels,

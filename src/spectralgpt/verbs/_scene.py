@@ -102,7 +102,8 @@ def opened_scene(
 def _with_notes(verdict: "Verdict", raster: "Raster", model: "PretrainedModel", weights: PathLike | None) -> "Verdict":
     """The verdict with notes on the weights: a path that has a name of others, an image outside their training. Only
     the latter belongs in the tags of a result."""
-    from spectralgpt.weights import name_note, outside_note
+    from spectralgpt.weights.named import name_note
+    from spectralgpt.weights.trained_domain import outside_note
 
     outside = outside_note(model.provenance, ", ".join(raster.paths[:3]), [kind_of_image(raster)])
     named = name_note(weights)

@@ -84,7 +84,8 @@ def convert(
         spectralgpt convert SpectralGPT.pth weights/ --image 128
     """
     from spectralgpt.errors import argument
-    from spectralgpt.weights import describe, name_note, open_weights
+    from spectralgpt.weights import describe, open_weights
+    from spectralgpt.weights.named import name_note
 
     target = Path(target)
     _check(source, target, image)

@@ -233,7 +233,7 @@ def _are_weights(source: str) -> bool:
     if os.path.exists(source):
         return any(os.path.exists(os.path.join(source, name)) for name in WEIGHT_FILES)
     if PLAIN_NAME.fullmatch(source):
-        from spectralgpt.weights import is_named
+        from spectralgpt.weights.named import is_named
 
         return is_named(source)
     from spectralgpt.products import looks_like_image

@@ -14,11 +14,11 @@ from spectralgpt.weights.models import (
     new_weights,
     on_encoder,
 )
-from spectralgpt.weights.named import PackagedWeights, is_named, name_note, packaged, versioned_name
+from spectralgpt.weights.named import PackagedWeights, packaged
 from spectralgpt.weights.pretrained import PretrainedModel
 from spectralgpt.weights.released import Released, describe_released, from_released, to_released
 from spectralgpt.weights.store import check_weights_target, fingerprint
-from spectralgpt.weights.trained_domain import TrainedDomain, outside_note
+from spectralgpt.weights.trained_domain import TrainedDomain
 from spectralgpt.weights.trained_images import TrainedImages
 
 __all__ = [
@@ -38,17 +38,13 @@ __all__ = [
     "describe_released",
     "fingerprint",
     "from_released",
-    "is_named",
     "load_model",
-    "name_note",
     "new_weights",
     "on_encoder",
     "open_weights",
-    "outside_note",
     "packaged",
     "read_released",
     "to_released",
-    "versioned_name",
 ]
 
 if not TYPE_CHECKING:  # type checkers see the new names only
