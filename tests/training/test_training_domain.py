@@ -61,7 +61,7 @@ def test_the_record_is_of_the_samples_trained_on(shards, straight):
     [
         ({0: [12.5], 1: [20.0], 2: [30.0]}, (12.5, 30.0)),
         ({0: [np.nan, 9.7261], 1: [np.nan], 2: [30.0]}, (9.726, 30.0)),
-        ({0: [np.nan], 1: [np.nan], 2: [np.nan]}, (10.0, 15.0)),
+        ({0: [np.nan], 1: [np.nan], 2: [np.nan]}, (10.0, 30.0)),  # the finest bands of Sentinel-2 and Landsat
     ],
 )
 def test_sizes_come_from_the_samples_and_else_from_the_sensor(shards, tmp_path, monkeypatch, sizes, expected):
@@ -72,9 +72,28 @@ def test_sizes_come_from_the_samples_and_else_from_the_sensor(shards, tmp_path, 
     run_training(replace(SHORT, held_back=0.0), shards, tmp_path / "run", device="cpu")
     found = domain(tmp_path / "run")
     assert found is not None
-    finest = min(band.gsd for band in sensor("landsat8-c2l2").bands)
-    assert found.gsd == (expected if expected != (10.0, 15.0) else (10.0, finest))
+    assert found.gsd == expected
     assert [name for name, _ in found.sensors] == ["landsat8-c2l2", "s2-l2a"]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.4])
+def test_held_back_samples_leave_no_trace(shards, tmp_path, monkeypatch, share):
+    held_back = 0
+
+    def gsd(self: Shards, layout: int) -> np.ndarray:
+        nonlocal held_back
+        rows = split.rows(self, layout, share, held_back=True)
+        held_back += len(rows)
+        sizes = np.full(self.counts[layout], 20.0, np.float32)
+        sizes[rows] = 500.0
+        return sizes
+
+    monkeypatch.setattr(Shards, "gsd", gsd)
+    run_training(replace(SHORT, held_back=share), shards, tmp_path / "run", device="cpu")
+    found = domain(tmp_path / "run")
+    assert found is not None
+    assert found.gsd == (20.0, 20.0)
+    assert held_back > 3
 
 
 def test_a_resumed_run_saves_the_same_record(shards, straight, tmp_path):

@@ -8,6 +8,7 @@ import rasterio
 from made_rasters import NAMES, land, write
 
 from made_labelled import QUICK, SENSOR, class_folders
+from spectralgpt import embed, open_raster
 from spectralgpt.weights import SpectralGPT, TrainedDomain
 
 COUNTS = {"water": 4, "forest": 4}
@@ -98,3 +99,11 @@ def test_inspect_shows_it(trained, spectralgpt, name):
     assert domain is None or str(domain) in text
     kept = json.loads((weights / "config.json").read_text())["provenance"].get("trained")
     assert (kept is None) is (domain is None)
+
+
+@pytest.mark.parametrize("name", ["inside", "other level", "no record"])
+def test_pixels_in_python(trained, scene, tmp_path, name):
+    with open_raster(scene) as raster:
+        pixels = raster.read()
+    found = embed(pixels, tmp_path / "o.tif", weights=trained(name))
+    assert len([line for line in found.warnings if TOLD in line]) == (name in FOUND)
