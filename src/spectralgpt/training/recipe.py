@@ -22,8 +22,8 @@ class ModelChoice:
     `min_max` as in the released models. start: `random`, as in the paper, or another start of the task of the first
     stage; `local` of pretraining is for runs of minutes: its decoder looks at neighbours from the start.
     time_and_scale: whether the model is given dates and GSD; in the paper it is not, and the tables for them stay 0.
-    weights: to start from (a folder, a .pth, a name on the hub); size, bands, spectrum, normalization and start are
-    then those of the weights, and the values here are ignored.
+    weights: to start from (a folder, a .pth, a name, a name on the hub); size, bands, spectrum, normalization and start
+    are then those of the weights, and the values here are ignored.
     """
 
     size: Literal["tiny", "small", "base", "large", "huge"] = "base"
