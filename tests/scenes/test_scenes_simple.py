@@ -17,6 +17,7 @@ from spectralgpt.products import open_raster
 from spectralgpt.raster import Window
 from spectralgpt.scenes import plan_scene, reconstruct_scene
 from spectralgpt.scenes.journal import MOST_NOTES
+from spectralgpt.scenes.reconstruction import ReconstructionMaker
 from spectralgpt.scenes.simple import FromBands, FromDates, FromPlaces, RebuiltPart, simple_way
 from spectralgpt.scenes.windows import scene_alignment
 from spectralgpt.weights import SpectralGPT
@@ -144,10 +145,13 @@ def test_positions_stand_for_unknown_days(days, times):
 
 
 def test_few_windows_spread_over_the_scene_are_measured():
-    assert len(FromPlaces.sampled(plan(64, 64)).windows) == 1
-    some = FromPlaces.sampled(plan_scene(2000, 2000, patch=8, side=128, batch=8)).windows
-    assert len(some) == 28, "one in 16 of 21 x 21"
-    many = FromPlaces.sampled(plan_scene(11000, 11000, patch=8, side=128, batch=8)).windows
+    assert len(FromPlaces.sampled(plan(64, 64), 12).windows) == 1
+    cut = plan_scene(2000, 2000, patch=8, side=128, batch=8)
+    assert len(cut.rows) == len(cut.columns) == 21
+    some = FromPlaces.sampled(cut, 12).windows
+    assert len(some) == 23, "one in 20, as each has 12 x 128 x 128 values"
+    assert [len(FromPlaces.sampled(cut, images).windows) for images in (3, 60, 2000)] == [64, 5, 1]
+    many = FromPlaces.sampled(plan_scene(11000, 11000, patch=8, side=128, batch=8), 12).windows
     assert len(many) == 64
     quarters = {(row > 5500, column > 5500) for row, column in many}
     assert len(quarters) == 4
@@ -173,7 +177,7 @@ def test_a_plane_is_nearly_exact(share):
 def test_borders_of_windows_are_left_out_but_not_the_scene_s():
     cut = plan_scene(240, 128, patch=8, side=128, batch=4)
     assert cut.rows == (0, 96, 112)
-    every = replace(FromPlaces.sampled(cut), windows=frozenset((row, 0) for row in cut.rows))
+    every = replace(FromPlaces.sampled(cut, 12), windows=frozenset((row, 0) for row in cut.rows))
     truth, hidden, known, prediction = made(Hide(share=0.5), 1, 240, 128)
     known[:] = True
     counts = [every.of(part).sums[0] for part in parts(cut, truth, hidden, known, prediction)]
@@ -253,26 +257,31 @@ def test_a_real_series(model, tmp_path, shared):
     assert best < 1.2 * other
 
 
-def test_a_killed_run_ends_with_the_same_numbers(model, tmp_path, monkeypatch):
-    """The notes on disk hold all that the comparison needs."""
-    from spectralgpt.scenes.reconstruction import ReconstructionMaker
+@pytest.mark.parametrize("hide", ["B11", "0.7", "2020-05-01"])
+def test_a_run_after_a_killed_one_has_the_same_numbers(model, tmp_path, monkeypatch, hide):
+    """The notes on disk hold all that the comparison needs, and nothing is kept elsewhere."""
+    for day in ("2020-05-01", "2020-06-01"):
+        write(tmp_path / f"s_{day}.tif", land(300, 100, int(day[6])), names=NAMES)
+    with open_raster(sorted(tmp_path.glob("s_*.tif"))) as raster:
+        how = {"verdict": check(raster), "hide": hide, "batch": 2}
+        expected = reconstruct_scene(raster, model, tmp_path / "r.tif", **how)
+        calls, compute = [], ReconstructionMaker.compute
 
-    with open_raster(write(tmp_path / "s_2020-05-01.tif", land(300, 100), names=NAMES)) as raster:
-        for hide in ("B11", "0.7"):
-            how = {"verdict": check(raster), "hide": hide, "batch": 2}
-            expected = reconstruct_scene(raster, model, tmp_path / "r.tif", **how)
-            seen = []
+        def killed(self, pixels):
+            calls.append(pixels)
+            if len(calls) == 4:
+                raise RuntimeError("killed")
+            return compute(self, pixels)
 
-            def merged(self, notes, rows, kept=ReconstructionMaker.merged, seen=seen):
-                plain = json.loads(json.dumps(list(notes)))
-                seen.append(len(plain))
-                return kept(self, plain, rows)
-
-            with monkeypatch.context() as patched:
-                patched.setattr(ReconstructionMaker, "merged", merged)
-                found = reconstruct_scene(raster, model, tmp_path / "r.tif", **how)
-            assert seen[0] > 1
-            assert (found.simple.ways, found.simple.model) == (expected.simple.ways, expected.simple.model)
+        with monkeypatch.context() as patched:
+            patched.setattr(ReconstructionMaker, "compute", killed)
+            with pytest.raises(RuntimeError, match="killed"):
+                reconstruct_scene(raster, model, tmp_path / "r.tif", **how)
+        assert list((tmp_path / "r.tif.partial").glob("notes-*.json"))
+        found = reconstruct_scene(raster, model, tmp_path / "r.tif", **how)
+    assert found.simple.pixels
+    for part in ("ways", "model", "pixels"):
+        assert getattr(found.simple, part) == getattr(expected.simple, part)
 
 
 def test_the_values_of_the_result_are_the_prediction(model, tmp_path):

@@ -27,15 +27,15 @@ BLOCK_SIDE = 64
 MOST_PREDICTORS, MOST_SUMS = 40, 30_000
 """Visible bands in a regression, and numbers kept of a block row: its notes are at most 1 MB."""
 
-MOST_WINDOWS, WINDOWS_PER_MEASURED = 64, 16
-"""Windows in which interpolation in space is measured, and how many there are for each: it would take longer than the
-model does."""
+MOST_WINDOWS, VALUES_PER_WINDOW = 64, 10_000
+"""Windows in which interpolation in space is measured, and the values that it may fill per window of the scene: filling
+all would take longer than the model does, this a tenth of its time."""
 
 MARGIN_PATCHES = 2
 """Width of the border of a window in which interpolation in space is not measured, as it sees no more on that side; at
 most a quarter of the window."""
 
-BANDS_AT_ONCE = 8
+BANDS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,10 +174,11 @@ class FromPlaces:
     width: int
 
     @classmethod
-    def sampled(cls, plan: Plan) -> "FromPlaces":
-        """In some of the plan's windows, spread over the scene by a hash of their place."""
+    def sampled(cls, plan: Plan, images: int) -> "FromPlaces":
+        """In some of the plan's windows, spread over the scene by a hash of their place. images: bands of all dates."""
         places = [(row, column) for row in plan.rows for column in plan.columns]
-        count = min(MOST_WINDOWS, math.ceil(len(places) / WINDOWS_PER_MEASURED))
+        values = images * plan.side_rows * plan.side_columns
+        count = min(MOST_WINDOWS, math.ceil(len(places) * VALUES_PER_WINDOW / values))
         chosen = np.argsort(keys(0, *np.array(places).T), kind="stable")[:count]
         margin = min(MARGIN_PATCHES * plan.patch, min(plan.side_rows, plan.side_columns) // 4)
         return cls(frozenset(places[index] for index in chosen), margin, plan.height, plan.width)
@@ -225,4 +226,4 @@ def simple_way(hide: Hide, bandset: BandSet, days: Sequence[int], plan: Plan) ->
     """The simple way for what is hidden of a scene."""
     if hide.groups:
         return FromBands.named(hide, bandset, len(days), plan.height, plan.width, plan.patch)
-    return FromDates.named(hide, days) if hide.dates else FromPlaces.sampled(plan)
+    return FromDates.named(hide, days) if hide.dates else FromPlaces.sampled(plan, len(days) * len(bandset))
