@@ -22,7 +22,10 @@ def series(tmp_path):
 
 @pytest.mark.parametrize(
     ("hide", "way", "part"),
-    [("B11", "linear regression from the visible bands", False), ("0.5", "harmonic interpolation in space", True)],
+    [
+        ("B11", "linear regression from the visible bands, fitted elsewhere in this image", False),
+        ("0.5", "harmonic interpolation in space", True),
+    ],
 )
 def test_the_table_has_a_column(scene, weights, tmp_path, hide, way, part):
     result = reconstruct(scene, tmp_path / "out.tif", hide=hide, weights=weights)

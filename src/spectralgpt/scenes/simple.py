@@ -7,7 +7,7 @@ these before a share.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -27,7 +27,7 @@ BLOCK_SIDE = 64
 MOST_PREDICTORS, MOST_SUMS = 40, 30_000
 """Visible bands in a regression, and numbers kept of a block row: its notes are at most 1 MB."""
 
-MOST_WINDOWS, VALUES_PER_WINDOW = 64, 10_000
+FEWEST_WINDOWS, MOST_WINDOWS, VALUES_PER_WINDOW = 2, 64, 10_000
 """Windows in which interpolation in space is measured, and the values that it may fill per window of the scene: filling
 all would take longer than the model does, this a tenth of its time."""
 
@@ -90,7 +90,7 @@ class FromBands:
     """Linear regression of each hidden band from the visible bands of the same pixel and date, in two halves of the
     scene: fitted on one and scored on the other. side: of their squares. shown: whether each date is visible."""
 
-    names: ClassVar[tuple[str, ...]] = ("linear regression from the visible bands",)
+    names: ClassVar[tuple[str, ...]] = ("linear regression from the visible bands, fitted elsewhere in this image",)
     missing: ClassVar[str] = "too few pixels with another band visible"
     bands: int
     targets: tuple[int, ...]
@@ -176,12 +176,15 @@ class FromPlaces:
     @classmethod
     def sampled(cls, plan: Plan, images: int) -> "FromPlaces":
         """In some of the plan's windows, spread over the scene by a hash of their place. images: bands of all dates."""
-        places = [(row, column) for row in plan.rows for column in plan.columns]
-        values = images * plan.side_rows * plan.side_columns
-        count = min(MOST_WINDOWS, math.ceil(len(places) * VALUES_PER_WINDOW / values))
-        chosen = np.argsort(keys(0, *np.array(places).T), kind="stable")[:count]
         margin = min(MARGIN_PATCHES * plan.patch, min(plan.side_rows, plan.side_columns) // 4)
-        return cls(frozenset(places[index] for index in chosen), margin, plan.height, plan.width)
+        way = cls(frozenset(), margin, plan.height, plan.width)
+        rows = way._measured(plan.rows, plan.block_rows, plan.side_rows, plan.height)
+        columns = way._measured(plan.columns, plan.block_columns, plan.side_columns, plan.width)
+        places = [(row, column) for row in rows for column in columns]
+        values = images * plan.side_rows * plan.side_columns
+        count = min(MOST_WINDOWS, max(FEWEST_WINDOWS, math.ceil(plan.count * VALUES_PER_WINDOW / values)))
+        chosen = np.argsort(keys(0, *np.array(places).T), kind="stable")[:count]
+        return replace(way, windows=frozenset(places[index] for index in chosen))
 
     def of(self, part: RebuiltPart) -> WaySums:
         dates, bands, *shape = part.truth.shape
@@ -189,14 +192,9 @@ class FromPlaces:
         window = part.window
         if (window.row, window.column) not in self.windows:
             return total
-        rows, columns = (
-            self._inner(*each, rebuilt)
-            for each, rebuilt in zip(
-                ((window.row, shape[0], self.height), (window.column, shape[1], self.width)),
-                part.prediction.shape[2:],
-                strict=True,
-            )
-        )
+        (height, width), (below, right) = shape, part.prediction.shape[2:]
+        rows = self._inner(window.row, height, self.height, below)
+        columns = self._inner(window.column, width, self.width, right)
         prediction = part.prediction[..., rows, columns]
         truth, hidden, known = (each[..., rows, columns] for each in (part.truth, part.hidden, part.known))
         visible = part.known & ~part.hidden
@@ -214,6 +212,15 @@ class FromPlaces:
 
     def sums(self, found: WaySums) -> WaySums:
         return found
+
+    def _measured(self, starts: Sequence[int], blocks: Sequence[tuple[int, int]], side: int, length: int) -> list[int]:
+        """The windows along an axis that measure at least half as many pixels as any: a window that ends a narrow
+        piece may measure none."""
+        inner = [
+            self._inner(start, side, length, last - first) for start, (first, last) in zip(starts, blocks, strict=True)
+        ]
+        sizes = [each.stop - each.start for each in inner]
+        return [start for start, size in zip(starts, sizes, strict=True) if 2 * size >= max(sizes)]
 
     def _inner(self, start: int, side: int, length: int, rebuilt: int) -> slice:
         """Along an axis, the rebuilt pixels that are not near the border of the window, except at that of the scene."""
