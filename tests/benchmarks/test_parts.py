@@ -72,7 +72,7 @@ def test_the_real_sets(shared):
     for name, share in (("eurosat_more", 1 / 2), ("bark_beetle", 1 / 2), ("hls_water", 1 / 3), ("oscd", 1 / 5)):
         total = sum(counts[name, part] for part in ("train", "choose", "report"))
         for part in ("choose", "report"):
-            assert counts[name, part] == pytest.approx(share * total / 2, rel=0.15), (name, part)
+            assert counts[name, part] == pytest.approx(share * total / 2, rel=0.25), (name, part)
     for name in ("eurosat_more", "bark_beetle"):
         grounds = {
             part: [ground_of(each.paths[0]) for each, found in parts.items() if each.set == name and found == part]
