@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from spectralgpt.nn.descriptors import FLOOR, TOLD_PERCENTILES, GRADIENT_STEPS, descriptor_count, image_descriptors
+from spectralgpt.nn.descriptors import FLOOR, GRADIENT_STEPS, TOLD_PERCENTILES, descriptor_count, image_descriptors
 
 
 def images(*shape: int, seed: int = 0) -> Tensor:
