@@ -144,7 +144,7 @@ def test_processes_lose_nothing_of_each_other(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("most", [0, 100])
 def test_a_full_disk_is_known_before_measuring(tmp_path, monkeypatch, most):
-    """Stood for by the largest file that a process may write: like a full disk, it refuses the content, not the name."""
+    """Stood for by the largest file that a process may write: both refuse the content, not the name."""
     measuring(monkeypatch, tmp_path)
     monkeypatch.setattr(measured_ways, "measured", lambda shape: pytest.fail("measured"))
     _, hard = before = resource.getrlimit(resource.RLIMIT_FSIZE)

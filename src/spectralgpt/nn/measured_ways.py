@@ -155,9 +155,9 @@ def measured(shape: AttentionShape) -> dict[str, Any]:
     batch = max(1, min(shape.batch, MEASURED_SCORES // (shape.scores // shape.batch)))
     ways, inputs, before = possible_ways(shape), _inputs(replace(shape, batch=batch)), torch.get_num_threads()
     try:
-        best = _shortest_seconds(ways, inputs, 1, time.thread_time)
+        best = _best_seconds(ways, inputs, 1, time.thread_time)
         if ALL_THREADS > 1:
-            together = _shortest_seconds(ways, inputs, ALL_THREADS, time.perf_counter)
+            together = _best_seconds(ways, inputs, ALL_THREADS, time.perf_counter)
             best = together if all(together[way] <= best[way] for way in ways) else best
     finally:
         torch.set_num_threads(before)
@@ -166,9 +166,7 @@ def measured(shape: AttentionShape) -> dict[str, Any]:
     return {"way": way, "ms": {name: round(seconds * 1e3, 3) for name, seconds in best.items()}}
 
 
-def _shortest_seconds(
-    ways: Sequence[Way], inputs: Inputs, threads: int, clock: Callable[[], float]
-) -> dict[Way, float]:
+def _best_seconds(ways: Sequence[Way], inputs: Inputs, threads: int, clock: Callable[[], float]) -> dict[Way, float]:
     """Seconds of each way, in turns: the shortest of several, as other processes only ever make it longer; without the
     first, which also starts the kernels."""
     torch.set_num_threads(threads)

@@ -123,6 +123,7 @@ def asked_way() -> str:
     if asked not in ("measured", "usual") and asked not in WAYS:
         ways = ", ".join(f"'{way}'" for way in WAYS)
         raise OptionError(
-            f"the environment variable {ATTENTION_VARIABLE}: found {asked!r}", f"usual, measured, or one way of {ways}"
+            f"the environment variable {ATTENTION_VARIABLE}: found {asked!r}",
+            f"usual, measured, or one of the ways {ways}",
         )
     return asked
