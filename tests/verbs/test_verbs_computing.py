@@ -71,3 +71,24 @@ def test_the_demo_computes_with_the_threads_given(tmp_path, monkeypatch):
         sg.demo(tmp_path / "out", threads=2)
     assert found == [2]
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["shard", "a", "--out", "b", "--threads", "3"], "--workers"),
+        (["shard", "a", "--out", "b", "--threads=3"], "--workers"),
+        (["shard", "a", "--out", "b", "--chp", "3"], "--chip"),
+    ],
+)
+def test_an_option_of_another_command_names_the_nearest_one_here(tmp_path, root, command, words):
+    found = subprocess.run(
+        [sys.executable, "-m", "spectralgpt", *command],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root / "src")},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 2
+    assert words in found.stderr
+    assert "--bands" not in found.stderr

@@ -90,7 +90,7 @@ def test_a_healthy_computer_has_no_advice():
 )
 def test_how_threads_wait(environment, set_here, how):
     assert _waiting(environment, set_here) == how
-    assert how in verb.WAITING
+    assert how in verb.IDLE_THREADS
 
 
 @pytest.mark.parametrize(

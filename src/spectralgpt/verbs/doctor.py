@@ -22,9 +22,9 @@ measures them, in the usual precision, where nothing is known yet."""
 
 LITTLE_DISK, LITTLE_MEMORY = 5 * 2**30, 4 * 2**30
 
-WAITING = {
+IDLE_THREADS = {
     "passive in commands": (
-        "idle threads sleep in commands; in Python programs of your own after: export OMP_WAIT_POLICY=passive"
+        "idle threads sleep in commands; in your own Python programs only after: export OMP_WAIT_POLICY=passive"
     ),
     "passive": "idle threads sleep",
     "active": "idle threads keep their cores busy",
@@ -75,7 +75,7 @@ class Checkup:
             ("CPU", self.cpu),
             ("instructions", ", ".join(self.instructions) or "unknown"),
             ("threads", self._threads),
-            ("", WAITING[self.waiting]),
+            ("", IDLE_THREADS[self.waiting]),
             ("precision", self.precision),
             *(("attention", f"{what}: {way}") for what, way in self.attention.items()),
             ("GPU", self.gpu),
