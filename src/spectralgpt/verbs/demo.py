@@ -165,7 +165,7 @@ def _made_by_demo(weights: Path) -> bool:
     try:
         found = json.loads((weights / "config.json").read_text())
         return bool(found["provenance"]["made_by"] == "spectralgpt demo")
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
