@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from spectralgpt.cores import available_cores, cgroup_limit, usual_threads, wait_passively
+from spectralgpt.cores import available_cores, cgroup_limit, memory_limit, usual_threads, wait_passively
 
 VERSION_1 = (("quota", 4000), ("period", 1000))
 
@@ -42,6 +42,28 @@ def test_limits_of_cgroups(tmp_path, process, files, cores):
     root.mkdir(exist_ok=True)
     (tmp_path / "process").write_text(process)
     assert cgroup_limit(root, tmp_path / "process") == cores
+
+
+@pytest.mark.parametrize(
+    ("process", "files", "limit"),
+    [
+        ("0::/\n", {"memory.max": "536870912\n"}, 2**29),
+        ("0::/\n", {"memory.max": "max\n"}, None),
+        ("0::/a/b\n", {"a/b/memory.max": "max", "a/memory.max": "2000", "memory.max": "8000"}, 2000),
+        ("0::/docker/1234\n", {"memory.max": "4096"}, 4096),
+        ("4:memory:/a\n0::/\n", {"memory/a/memory.limit_in_bytes": "1073741824\n"}, 2**30),
+        ("4:memory:/host/path\n", {"memory/memory.limit_in_bytes": "12288"}, 12288),
+        ("4:memory:/\n", {"memory/memory.limit_in_bytes": "9223372036854771712"}, None),
+        ("4:cpu:/\n", {"memory/memory.limit_in_bytes": "4096"}, None),
+        ("0::/\n", {"memory.max": "damaged"}, None),
+        ("damaged", {}, None),
+    ],
+)
+def test_limits_of_memory(tmp_path, process, files, limit):
+    root = written(tmp_path / "cgroup", files)
+    root.mkdir(exist_ok=True)
+    (tmp_path / "process").write_text(process)
+    assert memory_limit(root, tmp_path / "process") == limit
 
 
 @pytest.mark.parametrize(("granted", "cores"), [(None, 4), (0.3, 1), (1.5, 2), (64.0, 4)])

@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from spectralgpt.disk import atomic_write, locked, release_and_remove
+from spectralgpt.disk import atomic_write, locked, release_and_remove, write_refusal
 
 HOLD = """
 import sys, time
@@ -137,3 +138,15 @@ def test_an_atomic_write_that_fails_leaves_the_old_file(tmp_path, durable):
     with pytest.raises(TypeError), atomic_write(path, durable=durable) as file:
         file.writelines([b"ne", "w"])
     assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("what", ["a file", "below a file", "/proc/nothere"])
+def test_folders_that_take_no_file(tmp_path, what):
+    (tmp_path / "file").touch()
+    folder = {"a file": tmp_path / "file", "below a file": tmp_path / "file" / "deep" / "er"}.get(what, Path(what))
+    assert isinstance(write_refusal(folder), OSError)
+
+
+def test_a_folder_that_takes_files_is_made_and_stays_empty(tmp_path):
+    assert write_refusal(tmp_path / "a" / "b") is None
+    assert list((tmp_path / "a" / "b").iterdir()) == []

@@ -1,8 +1,8 @@
-"""How many cores this process may use, and how threads wait for each other."""
+"""How many cores and how much memory this process may use, and how threads wait for each other."""
 
 import math
 import os
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 
 WAIT_POLICY = "OMP_WAIT_POLICY"
@@ -12,6 +12,11 @@ actively, its default, run in circles: beside other processes a step then takes 
 NUM_THREADS = "OMP_NUM_THREADS"
 
 CGROUPS = Path("/sys/fs/cgroup")
+
+OWN_CGROUPS = Path("/proc/self/cgroup")
+
+UNLIMITED = 2**60
+"""Bytes from which a limit of memory stands for none: version 1 then has the largest multiple of a page."""
 
 
 def available_cores() -> int:
@@ -26,26 +31,26 @@ def available_cores() -> int:
 
 def usual_threads(environment: Mapping[str, str] = os.environ) -> int:
     """Threads that OpenMP starts: as the environment says, at most one per core that this process may use."""
+    asked = asked_threads(environment)
+    return available_cores() if asked is None else min(asked, available_cores())
+
+
+def asked_threads(environment: Mapping[str, str]) -> int | None:
+    """The number of threads that the environment asks OpenMP for; None where it names none."""
     asked = environment.get(NUM_THREADS, "").partition(",")[0].strip()
-    return min(int(asked), available_cores()) if asked.isdecimal() and int(asked) else available_cores()
+    return int(asked) if asked.isdecimal() and int(asked) else None
 
 
-def cgroup_limit(root: Path = CGROUPS, process: Path = Path("/proc/self/cgroup")) -> float | None:
+def cgroup_limit(root: Path = CGROUPS, process: Path = OWN_CGROUPS) -> float | None:
     """The lowest limit of cores that this process' cgroups set, of version 1 or 2; None without one."""
-    limits = []
-    for line in _text(process).splitlines():
-        _, controllers, path = (*line.split(":", 2), "", "")[:3]
-        base = root if not controllers else root / "cpu" if "cpu" in controllers.split(",") else None
-        if base is None:
-            continue
-        # in a container the path may be the host's, of which only the root is there
-        folder = base / path.strip("/")
-        for each in (folder, *folder.parents):
-            limits.append(_limit(each))
-            if each == base:
-                break
-    found = [limit for limit in limits if limit is not None]
-    return min(found, default=None)
+    limits = map(_cores_of, _cgroups("cpu", root, process))
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def memory_limit(root: Path = CGROUPS, process: Path = OWN_CGROUPS) -> int | None:
+    """The lowest limit of memory in bytes that this process' cgroups set, of version 1 or 2; None without one."""
+    limits = map(_bytes_of, _cgroups("memory", root, process))
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 set_here: set[str] = set()
@@ -60,7 +65,28 @@ def wait_passively(environment: MutableMapping[str, str]) -> None:
             set_here.add(name)
 
 
-def _limit(folder: Path) -> float | None:
+def _cgroups(controller: str, root: Path, process: Path) -> Iterator[Path]:
+    """The folders of this process' cgroups with this controller, and of all above them."""
+    for line in _text(process).splitlines():
+        _, controllers, path = (*line.split(":", 2), "", "")[:3]
+        base = root if not controllers else root / controller if controller in controllers.split(",") else None
+        if base is None:
+            continue
+        # in a container the path may be the host's, of which only the root is there
+        folder = base / path.strip("/")
+        for each in (folder, *folder.parents):
+            yield each
+            if each == base:
+                break
+
+
+def _bytes_of(folder: Path) -> int | None:
+    """Bytes of memory that one cgroup grants."""
+    found = (_text(folder / "memory.max") or _text(folder / "memory.limit_in_bytes")).strip()
+    return int(found) if found.isdecimal() and int(found) < UNLIMITED else None
+
+
+def _cores_of(folder: Path) -> float | None:
     """Cores that one cgroup grants: quota by period."""
     quota, period = (*_text(folder / "cpu.max").split(), "", "")[:2]
     if not quota:

@@ -1,7 +1,9 @@
 """Atomic writes, and locks on folders that only one run may write to."""
 
+import errno
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,10 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 PULL = "Run `git lfs install` and `git lfs pull` in its repository, or download the file from its page"
 """What to do about such a file."""
+
+
+TRIED_BYTES = 4096
+"""Written to learn whether a folder takes a file: a disk that is full still takes an empty one."""
 
 
 @contextmanager
@@ -53,6 +59,18 @@ def user_cache() -> Path | None:
     except RuntimeError:
         return None
     return caches / "spectralgpt"
+
+
+def write_refusal(folder: Path) -> OSError | None:
+    """Why a small file cannot be written into this folder, which is made if missing; None where it can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            if file.write(bytes(TRIED_BYTES)) < TRIED_BYTES:
+                return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        return error
+    return None
 
 
 def fsync_folder(folder: Path) -> None:

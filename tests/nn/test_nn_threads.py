@@ -28,9 +28,9 @@ def test_as_many_as_asked_for(four, asked, inside):
     assert four == [4]
 
 
-@pytest.mark.parametrize("asked", [0, -3])
-def test_less_than_one_thread_is_refused(asked):
-    with pytest.raises(OptionError, match="threads"), computing_threads(asked):
+@pytest.mark.parametrize("asked", [0, -3, 1001, 100_000, 10**12])
+def test_less_than_one_thread_is_refused_and_more_than_any_computer_has(asked):
+    with pytest.raises(OptionError, match=rf"^threads={asked}; expected 1 to 1000\.$"), computing_threads(asked):
         pass
 
 

@@ -1,16 +1,21 @@
 """Every way to compute attention is the same function, as exact as a plain softmax; the chosen one is the fastest."""
 
 import json
+import multiprocessing
+import re
+import resource
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from spectralgpt.errors import OptionError
 from spectralgpt.nn import blocked, measured_ways
 from spectralgpt.nn.attention import attend, key_mask
-from spectralgpt.nn.measured_ways import chosen_way, kept_ways, measured, ways_file
+from spectralgpt.nn.measured_ways import chosen_way, kept_ways, measured, ways_folder
 from spectralgpt.nn.ways import WAYS, AttentionShape, possible_ways, usual_way
 
 SHAPE = AttentionShape("bfloat16", batch=2, heads=3, tokens=40, width=16, masked=False, training=True)
@@ -96,23 +101,75 @@ def test_what_another_process_chose_first_counts(tmp_path, monkeypatch):
     other = next(way for way in possible_ways(SHAPE) if way != usual_way(SHAPE))
 
     def slow(shape: AttentionShape) -> dict[str, object]:
-        path = ways_file()
-        assert path is not None
-        path.write_text(json.dumps({"ways": {shape.kind: {"way": other, "ms": {}}, "damaged": 3}}))
+        the_file().write_text(json.dumps({"kind": shape.kind, "way": other, "ms": {}}))
         return {"way": usual_way(shape), "ms": {}}
 
     monkeypatch.setattr(measured_ways, "measured", slow)
     assert chosen_way(SHAPE) == other
+    assert [path.name for path in the_file().parent.iterdir()] == [the_file().name]
 
 
-@pytest.mark.parametrize("damage", ["", "[]", "{", '{"ways": 3}', '{"ways": {"bfloat16": {"way": "magic"}}}'])
+NESTED = "[" * 100_000
+DAMAGES = ["", "[]", "{", NESTED, '{"way": 3}', '{"kind": "x", "way": "magic"}', '{"kind": "x", "way": ["flash"]}']
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=[damage[:30] for damage in DAMAGES])
 def test_a_damaged_file_is_measured_anew(tmp_path, monkeypatch, damage):
     measuring(monkeypatch, tmp_path)
-    path = ways_file()
-    assert path is not None
+    path = the_file()
+    path.parent.mkdir(parents=True)
     path.write_text(damage)
+    assert kept_ways() == {}
     assert chosen_way(SHAPE) in possible_ways(SHAPE)
-    assert len(kept_ways()) == 1
+    assert kept_ways().keys() == {SHAPE.kind}
+
+
+def keep_some(tokens: range) -> None:
+    measured_ways.measured = lambda shape: {"way": usual_way(shape), "ms": {}}
+    for each in tokens:
+        chosen_way(replace(SHAPE, tokens=2**each))
+
+
+def test_processes_lose_nothing_of_each_other(tmp_path, monkeypatch):
+    measuring(monkeypatch, tmp_path)
+    ranges = [range(2, 30), range(30, 58), range(20, 40)]
+    processes = [multiprocessing.get_context("fork").Process(target=keep_some, args=(each,)) for each in ranges]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert len(kept_ways()) == 56
+
+
+@pytest.mark.parametrize("most", [0, 100])
+def test_a_full_disk_is_known_before_measuring(tmp_path, monkeypatch, most):
+    """Stood for by the largest file that a process may write: both refuse the content, not the name."""
+    measuring(monkeypatch, tmp_path)
+    monkeypatch.setattr(measured_ways, "measured", lambda shape: pytest.fail("measured"))
+    _, hard = before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        assert chosen_way(SHAPE) == usual_way(SHAPE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_disk_that_fills_while_measuring_keeps_no_part(tmp_path, monkeypatch):
+    measuring(monkeypatch, tmp_path)
+    _, hard = before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def filling(shape: AttentionShape) -> dict[str, object]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+        return {"way": next(way for way in possible_ways(shape) if way != usual_way(shape)), "ms": {}}
+
+    monkeypatch.setattr(measured_ways, "measured", filling)
+    try:
+        assert chosen_way(SHAPE) == usual_way(SHAPE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_nothing_is_measured_where_it_cannot_be_kept(tmp_path, monkeypatch):
@@ -126,6 +183,25 @@ def test_nothing_is_measured_where_it_cannot_be_kept(tmp_path, monkeypatch):
 def test_a_way_that_is_asked_for(monkeypatch, way):
     monkeypatch.setenv("SPECTRALGPT_ATTENTION", way)
     assert chosen_way(SHAPE) == way
+
+
+@pytest.mark.parametrize("value", ["nonsense", "Flash", "flash,plain", " "])
+def test_an_unknown_way_is_refused_with_the_known_ones(monkeypatch, value):
+    monkeypatch.setenv("SPECTRALGPT_ATTENTION", value)
+    with pytest.raises(OptionError) as refused:
+        chosen_way(SHAPE)
+    assert str(refused.value).startswith(f"the environment variable SPECTRALGPT_ATTENTION: found {value!r}; expected ")
+    assert all(name in str(refused.value) for name in ("usual", "measured", *WAYS))
+    q = torch.ones(1, 1, 2, 4)
+    with pytest.raises(OptionError):
+        attend(q, q, q, None)
+
+
+def test_an_empty_variable_is_as_none(tmp_path, monkeypatch):
+    measuring(monkeypatch, tmp_path)
+    monkeypatch.setenv("SPECTRALGPT_ATTENTION", "")
+    chosen_way(SHAPE)
+    assert len(kept_ways()) == 1
 
 
 def test_measuring_inside_a_checkpointed_block(tmp_path, monkeypatch):
@@ -172,8 +248,26 @@ def test_beside_other_processes_the_time_of_one_thread_counts(monkeypatch, besid
     assert measured(SHAPE)["way"] == way
 
 
+def test_single_delays_do_not_count(monkeypatch):
+    """A way that other processes hold up in most rounds, but not in all, is still known as the fastest."""
+    turns = dict.fromkeys(WAYS, 0)
+
+    def seconds(way, *rest):
+        turns[way] += 1
+        return 1.0 if way != "blocked" else 0.9 if turns[way] % 4 == 0 else 1.4
+
+    monkeypatch.setattr(measured_ways, "_seconds", seconds)
+    assert measured(replace(SHAPE, dtype="float32"))["way"] == "blocked"
+
+
+def the_file() -> Path:
+    """Where the way of SHAPE is kept."""
+    folder = ways_folder()
+    assert folder is not None
+    return folder / (re.sub(r"\W+", "-", SHAPE.kind) + ".json")
+
+
 def measuring(monkeypatch, folder) -> None:
     monkeypatch.setenv("SPECTRALGPT_ATTENTION", "measured")
     monkeypatch.setenv("SPECTRALGPT_CACHE", str(folder))
     monkeypatch.setattr(measured_ways, "_chosen", {})
-    measured_ways._is_writable.cache_clear()

@@ -28,6 +28,9 @@ EVERYWHERE = (
     ("-h, --help", "Show this message and exit."),
 )
 
+NEAREST = {"--threads": "workers"}
+"""Options that only other commands have -> what stands for them here."""
+
 
 def add_command(app: typer.Typer, name: str, verb: Verb) -> None:
     """Add the command `name`, which calls `verb`, prints its result, and ends with an exit code."""
@@ -146,6 +149,15 @@ def _command_class(asked: Sequence[Parameter]) -> type[TyperCommand]:
 
     class Command(TyperCommand):
         """Its usage is `SOURCE... TARGET`, where typer has `{SOURCE}...`."""
+
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            try:
+                return super().parse_args(ctx, args)
+            except Exception as error:  # of click, which some versions of typer bring along
+                near = NEAREST.get(getattr(error, "option_name", ""))
+                if near is not None and any(one.name == near for one in asked):
+                    error.possibilities = [f"--{near}"]  # type: ignore[attr-defined]
+                raise
 
         def collect_usage_pieces(self, ctx: Any) -> list[str]:
             wanted = (one for one in asked if one.positional)

@@ -1,15 +1,17 @@
-"""The fastest way to compute attention of a shape on this computer: measured at its first use, and kept in a file."""
+"""The fastest way to compute attention of a shape on this computer: measured at its first use, and kept in a file.
+
+Each kind of shape has a file of its own, so that processes that measure at the same time lose nothing of each other.
+"""
 
 import hashlib
 import json
 import os
-import statistics
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,9 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from spectralgpt.cores import usual_threads
-from spectralgpt.disk import atomic_write, user_cache
+from spectralgpt.disk import user_cache, write_refusal
 from spectralgpt.nn.cpu import CPU_NAME, INSTRUCTIONS
-from spectralgpt.nn.ways import WAYS, AttentionShape, Way, possible_ways, usual_way
-
-ATTENTION_VARIABLE = "SPECTRALGPT_ATTENTION"
-"""Environment variable: `usual` measures nothing, `measured` is the default, the name of a way is taken for all."""
+from spectralgpt.nn.ways import WAYS, AttentionShape, Way, asked_way, possible_ways, usual_way
 
 MEASURED_SCORES = 2**24
 """Scores that are measured at most: of larger batches fewer samples, as time grows with their number."""
@@ -48,9 +47,10 @@ _lock = threading.Lock()
 
 
 def chosen_way(shape: AttentionShape) -> Way:
-    """The way for this shape: as measured on this computer, now or before; by the rule where the file that keeps it
-    cannot be written, as results would otherwise not be the same in the next run."""
-    asked = os.environ.get(ATTENTION_VARIABLE, "measured")
+    """The way for this shape: as measured on this computer, now or before; by the rule where this cannot be kept, as
+    results would otherwise not be the same in the next run. OptionError where the environment asks for an unknown
+    way."""
+    asked = asked_way()
     if asked in WAYS:
         return asked if asked in possible_ways(shape) else usual_way(shape)
     if asked == "usual" or torch.compiler.is_compiling():
@@ -60,21 +60,18 @@ def chosen_way(shape: AttentionShape) -> Way:
 
 def kept_ways() -> dict[str, dict[str, Any]]:
     """What has been measured on this computer: by kind of shape, the way and milliseconds of each."""
-    path = ways_file()
-    if path is None:
+    folder = ways_folder()
+    if folder is None or not folder.is_dir():
         return {}
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        found = json.loads(path.read_text())["ways"]
-        if isinstance(found, dict):
-            return {kind: each for kind, each in found.items() if isinstance(each, dict) and each.get("way") in WAYS}
-    return {}
+    found = [_kept(path) for path in sorted(folder.glob("*.json"))]
+    return {each["kind"]: each for each in found if each is not None}
 
 
-def ways_file() -> Path | None:
-    """The file for this CPU, number of threads and PyTorch, None where there is no folder for caches."""
+def ways_folder() -> Path | None:
+    """The folder for this CPU, number of threads and PyTorch, None where there is no folder for caches."""
     folder = user_cache()
     computer = hashlib.sha256(f"{CPU_NAME} {INSTRUCTIONS} {ALL_THREADS} {torch.__version__}".encode()).hexdigest()[:16]
-    return None if folder is None else folder / f"attention-{computer}.json"
+    return None if folder is None else folder / "attention" / computer
 
 
 _chosen: dict[AttentionShape, Way] = {}
@@ -90,21 +87,55 @@ def _way_of(shape: AttentionShape) -> Way:
 
 
 def _known_or_measured(kind: str, shape: AttentionShape) -> Way:
-    path, known = ways_file(), kept_ways()
-    if kind in known:
-        return known[kind]["way"]  # type: ignore[no-any-return]
-    if path is None or not _is_writable(path.parent):
+    folder = ways_folder()
+    if folder is None:
         return usual_way(shape)
-    with _apart():
-        found = measured(shape)
-    known = kept_ways()  # another process may have been faster: what it chose is what counts
-    entry = known.setdefault(kind, found)
+    path = folder / (re.sub(r"\W+", "-", kind) + ".json")
+    known = _kept(path)
+    if known is None:
+        if write_refusal(folder) is not None:
+            return usual_way(shape)
+        with _apart():
+            found = measured(shape)
+        known = _kept_first(path, {"kind": kind, "cpu": CPU_NAME, "torch": torch.__version__, **found})
+    return usual_way(shape) if known is None else known["way"]
+
+
+def _kept(path: Path) -> dict[str, Any] | None:
+    """What was measured; None where nothing was, or the file is damaged."""
     try:
-        with atomic_write(path, f".{os.getpid()}", durable=False) as file:
-            file.write(json.dumps({"cpu": CPU_NAME, "torch": torch.__version__, "ways": known}, indent=1).encode())
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    whole = isinstance(found, dict) and all(isinstance(found.get(name), str) for name in ("kind", "way"))
+    return found if whole and found["way"] in WAYS else None
+
+
+def _kept_first(path: Path, found: dict[str, Any]) -> dict[str, Any] | None:
+    """What is kept from now on: what was found, or what another process has kept meanwhile; None where the disk
+    refuses."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(json.dumps(found, indent=1))
+        if _kept(path) is None:
+            path.unlink(missing_ok=True)  # damaged
+            _named(partial, path)
+        return _kept(path)
     except OSError:
-        return usual_way(shape)
-    return entry["way"]  # type: ignore[no-any-return]
+        return None
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _named(partial: Path, path: Path) -> None:
+    """Give the whole file its name, unless another process was the first to."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        return
+    except OSError:  # file systems without links
+        os.replace(partial, path)
 
 
 @contextmanager
@@ -124,9 +155,9 @@ def measured(shape: AttentionShape) -> dict[str, Any]:
     batch = max(1, min(shape.batch, MEASURED_SCORES // (shape.scores // shape.batch)))
     ways, inputs, before = possible_ways(shape), _inputs(replace(shape, batch=batch)), torch.get_num_threads()
     try:
-        best = _usual_seconds(ways, inputs, 1, time.thread_time)
+        best = _best_seconds(ways, inputs, 1, time.thread_time)
         if ALL_THREADS > 1:
-            together = _usual_seconds(ways, inputs, ALL_THREADS, time.perf_counter)
+            together = _best_seconds(ways, inputs, ALL_THREADS, time.perf_counter)
             best = together if all(together[way] <= best[way] for way in ways) else best
     finally:
         torch.set_num_threads(before)
@@ -135,8 +166,9 @@ def measured(shape: AttentionShape) -> dict[str, Any]:
     return {"way": way, "ms": {name: round(seconds * 1e3, 3) for name, seconds in best.items()}}
 
 
-def _usual_seconds(ways: Sequence[Way], inputs: Inputs, threads: int, clock: Callable[[], float]) -> dict[Way, float]:
-    """Seconds of each way, in turns: the median of several, without the first, which also starts the kernels."""
+def _best_seconds(ways: Sequence[Way], inputs: Inputs, threads: int, clock: Callable[[], float]) -> dict[Way, float]:
+    """Seconds of each way, in turns: the shortest of several, as other processes only ever make it longer; without the
+    first, which also starts the kernels."""
     torch.set_num_threads(threads)
     found: dict[Way, list[float]] = {way: [] for way in ways}
     best, start = dict.fromkeys(ways, float("inf")), time.perf_counter()
@@ -146,7 +178,7 @@ def _usual_seconds(ways: Sequence[Way], inputs: Inputs, threads: int, clock: Cal
         for way, seconds in found.items():
             if turn < 2 or best[way] < HOPELESS * min(best.values()):
                 seconds.append(_seconds(way, *inputs, clock))
-                best[way] = statistics.median(seconds[1:] or seconds)
+                best[way] = min(seconds[1:] or seconds)
     return best
 
 
@@ -169,12 +201,3 @@ def _seconds(way: Way, together: Tensor, gradient: Tensor, keys: Tensor | None, 
         if together.requires_grad:
             torch.autograd.grad(out, (q, k, v), gradient)
         return clock() - start
-
-
-@lru_cache(maxsize=1)
-def _is_writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(folder, os.W_OK)

@@ -5,18 +5,23 @@ from contextlib import contextmanager
 
 import torch
 
-from spectralgpt.errors import OptionError
+from spectralgpt.errors import OptionError, argument
 
 GRAIN = 4e9
 """FLOP per thread from which another thread pays: 10 to 50 ms of a core, against less than 1 ms of waiting for each
 other in all layers together."""
 
 
+MOST_THREADS = 1000
+"""Far more than pay on any computer; OpenMP ends the process where the system does not start as many as asked for."""
+
+
 @contextmanager
 def computing_threads(count: int) -> Iterator[None]:
-    """PyTorch computes inside with this many threads. OptionError, naming `threads`, for fewer than one."""
-    if count < 1:
-        raise OptionError(f"threads: found {count}", "1 or more")
+    """PyTorch computes inside with this many threads. OptionError, naming `threads`, for fewer than one or more
+    than 1000."""
+    if not 1 <= count <= MOST_THREADS:
+        raise OptionError(argument("threads", count), f"1 to {MOST_THREADS}")
     with _threads(count):
         yield
 

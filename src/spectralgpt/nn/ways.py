@@ -5,6 +5,7 @@ all of it on CPUs without AMX; the other ways multiply with oneDNN, at the speed
 """
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from spectralgpt.errors import OptionError
 from spectralgpt.nn.blocked import blocked_attention, flash_attention_with_blocked_backward
 from spectralgpt.nn.cpu import HAS_AMX, MULTIPLIES_BF16
 
@@ -22,6 +24,9 @@ Way = Literal["flash", "float32", "plain", "blocked", "flash, blocked backward"]
 KeyMask = Bool[Tensor, "batch 1 1 token"]
 
 Heads = Float[Tensor, "batch head token width"]
+
+ATTENTION_VARIABLE = "SPECTRALGPT_ATTENTION"
+"""Environment variable: `usual` measures nothing, `measured` is the default, the name of a way is taken for all."""
 
 MOST_PLAIN = 2**23
 """Scores (batch x heads x tokens^2) up to which all of them may be kept: 16 MB per layer in bfloat16."""
@@ -110,3 +115,15 @@ WAYS: dict[Way, Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]] = {
     "blocked": blocked_attention,
     "flash, blocked backward": flash_attention_with_blocked_backward,
 }
+
+
+def asked_way() -> str:
+    """`measured`, `usual` or a way, as the environment says. OptionError for anything else."""
+    asked = os.environ.get(ATTENTION_VARIABLE) or "measured"
+    if asked not in ("measured", "usual") and asked not in WAYS:
+        ways = ", ".join(f"'{way}'" for way in WAYS)
+        raise OptionError(
+            f"the environment variable {ATTENTION_VARIABLE}: found {asked!r}",
+            f"usual, measured, or one of the ways {ways}",
+        )
+    return asked

@@ -106,7 +106,7 @@ def parsed(text: str, kind: type) -> Any:
     """The JSON value of a tag, None for other text or another kind of value."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, kind) else None
 

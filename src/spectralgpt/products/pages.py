@@ -46,7 +46,7 @@ def _shape(dataset: DatasetReader) -> tuple[int, int, int] | None:
     """The shape in tifffile's description, if the pages are rows of it."""
     try:
         shape = json.loads(dataset.tags().get("TIFFTAG_IMAGEDESCRIPTION", ""))["shape"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     rows, columns, bands = shape if isinstance(shape, list) and len(shape) == 3 else (0, 0, 0)
     pages = len(dataset.subdatasets) or 1

@@ -184,7 +184,7 @@ def _foreign(partial: Path) -> str:
         if names <= {"plan.json.new", "lock"}:  # killed while the folder was made or removed
             return ""
         content = json.loads((partial / "plan.json").read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return f"a folder without a plan.json that can be read ({error})"
     ours = isinstance(content, dict) and content.get("format") == FORMAT
     return "" if ours else f'a folder with a plan.json of another format than "{FORMAT}"'

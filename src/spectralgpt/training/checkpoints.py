@@ -207,7 +207,7 @@ def _damage(path: Path) -> str:
         for name, wanted in {".metadata": None, **content["files"]}.items():
             if _sum(path / name) != wanted:
                 return f"{name}, which is not as it was written"
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         return f"a file that cannot be read ({error})"
     return ""
 

@@ -100,7 +100,7 @@ def _stored(path: Path, shards: str) -> TrainedImages | None:
     try:
         content = json.loads(path.read_bytes())
         return TrainedImages.of(content) if content["shards"] == shards else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -107,7 +107,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             if number < len(lines):
                 raise DataError(
                     f"{path}: line {number} is not JSON", do="Move the file away, or delete this line"

@@ -27,7 +27,7 @@ def run_recipe(folder: Path) -> dict[str, Any] | None:
     try:
         content = json.loads(path.read_text())
         recipe: dict[str, Any] = with_parts(content["recipe"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise DataError(f"{path}: found no configuration of a run", "a config.json that a run wrote") from None
     return recipe
 

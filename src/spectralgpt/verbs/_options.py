@@ -11,7 +11,6 @@ import textwrap
 import types
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import wraps
 from typing import (
@@ -32,6 +31,7 @@ from typing import (
 from spectralgpt.arguments import ListInPython, taken
 from spectralgpt.errors import InputError, OptionError, check_choice, did_you_mean
 from spectralgpt.progress import Announce, Progress
+from spectralgpt.verbs._computing import computing
 
 FORMER_NAMES = {"date": "dates"}
 """Options by the name they had in the version before, which still works, with a warning."""
@@ -200,10 +200,17 @@ class ComputingOptions(EncodingOptions, total=False):
 
 
 class DeviceOption(TypedDict, total=False):
-    """Where the model runs, and how."""
+    """Where the model runs."""
 
     device: Annotated[str, Option("cpu, cuda, or auto (a GPU if there is one).", "auto")]
-    threads: Annotated[int | None, Option("Number of threads on a CPU; default: one per core.")]
+
+
+class ThreadsOption(TypedDict, total=False):
+    """How a CPU computes."""
+
+    threads: Annotated[
+        int | None, Option("Number of threads on a CPU; default: as OMP_NUM_THREADS says, else one per core.")
+    ]
 
 
 class OverwriteOption(TypedDict, total=False):
@@ -219,7 +226,9 @@ class OverwriteOption(TypedDict, total=False):
     ]
 
 
-class SceneOptions(WeightsOption, ImageOptions, ComputingOptions, DeviceOption, OverwriteOption, total=False):
+class SceneOptions(
+    WeightsOption, ImageOptions, ComputingOptions, DeviceOption, ThreadsOption, OverwriteOption, total=False
+):
     """Everything that a verb needs to map a scene."""
 
 
@@ -229,7 +238,7 @@ class SeedOption(TypedDict, total=False):
     seed: Annotated[int, Option("Seed of all random choices.", 0)]
 
 
-class ProbeOptions(WeightsOption, LabelOptions, EncodingOptions, SeedOption, DeviceOption, total=False):
+class ProbeOptions(WeightsOption, LabelOptions, EncodingOptions, SeedOption, DeviceOption, ThreadsOption, total=False):
     """Everything that a verb needs to judge labelled images."""
 
     apart: Annotated[float, Option("Images nearer than this, in km, count as one place.", 1.0)]
@@ -276,7 +285,7 @@ def with_shared_options(verb: Function) -> Function:
         values += arguments[len(values) :]
         given = {name: _taken(signature.parameters[name], value) for name, value in given.items()}
         try:
-            with _threads(given.get("threads")):
+            with computing(given, signature.parameters):
                 return verb(*values, **{**defaults, **given})
         except InputError as error:
             own = error.within(signature.parameters)
@@ -289,15 +298,6 @@ def with_shared_options(verb: Function) -> Function:
     call.__annotations__ = {one.name: one.annotation for one in plain} | {"return": signature.return_annotation}
     call.__doc__ = _flat_docstring(verb.__doc__ or "", signature)
     return cast(Function, call)
-
-
-def _threads(asked: int | None) -> AbstractContextManager[None]:
-    """PyTorch computes inside with as many threads as asked for, None: as it is set to."""
-    if asked is None:
-        return nullcontext()
-    from spectralgpt.nn.threads import computing_threads
-
-    return computing_threads(asked)
 
 
 def _taken(one: inspect.Parameter, value: Any) -> Any:

@@ -12,6 +12,7 @@ from spectralgpt.verbs._options import (
     Replacing,
     SeedOption,
     ShowProgress,
+    ThreadsOption,
     with_shared_options,
 )
 from spectralgpt.verbs._scene import mark_of
@@ -70,8 +71,8 @@ class Demonstrated:
         )
 
 
-class DemoOptions(SeedOption, OverwriteOption, total=False):
-    """Where random choices start, and what may be replaced."""
+class DemoOptions(SeedOption, ThreadsOption, OverwriteOption, total=False):
+    """Where random choices start, how it is computed, and what may be replaced."""
 
 
 @with_shared_options
@@ -164,7 +165,7 @@ def _made_by_demo(weights: Path) -> bool:
     try:
         found = json.loads((weights / "config.json").read_text())
         return bool(found["provenance"]["made_by"] == "spectralgpt demo")
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 

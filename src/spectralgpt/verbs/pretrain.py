@@ -6,8 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from spectralgpt.progress import silent
-from spectralgpt.verbs._options import DeviceOption, PathLike, PrecisionChoice, ShowProgress, with_shared_options
+from spectralgpt.progress import silent, unheard
+from spectralgpt.verbs._options import (
+    Announced,
+    DeviceOption,
+    PathLike,
+    PrecisionChoice,
+    ShowProgress,
+    ThreadsOption,
+    with_shared_options,
+)
 
 if TYPE_CHECKING:
     from spectralgpt.training import Recipe
@@ -52,6 +60,10 @@ class Pretrained:
         )
 
 
+class PretrainOptions(DeviceOption, ThreadsOption, total=False):
+    """Where the model runs, and how."""
+
+
 @with_shared_options
 def pretrain(
     recipe: PathLike,
@@ -62,8 +74,9 @@ def pretrain(
     set: str | Sequence[str] = (),
     seed: int | None = None,
     precision: PrecisionChoice | None = None,
+    announce: Announced = unheard,
     progress: ShowProgress = silent,
-    **options: Unpack[DeviceOption],
+    **options: Unpack[PretrainOptions],
 ) -> Pretrained:
     """Pretrain a model on shards, in the stages of a recipe.
 
@@ -81,6 +94,7 @@ def pretrain(
             repeated.
         seed: Seed of all random choices; default: that of the recipe.
         precision: fp32, bf16, or auto (bf16 where the hardware supports it); default: that of the recipe.
+        announce: Function that is called with what is worth knowing, before anything else.
 
     Example:
         spectralgpt pretrain smoke --data shards --out run

@@ -137,7 +137,7 @@ def _ours(path: Path) -> bool:
         return f'<meta name="generator" content="{GENERATOR}">'.encode() in data[:2000]
     try:
         contents = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(contents, dict) and contents.get("format") == FORMAT
 

@@ -297,7 +297,7 @@ def named_files(path: str) -> Iterator[str]:
     try:
         assets = json.loads(Path(path).read_bytes()).get("assets", {})
         hrefs = [asset["href"] for asset in assets.values()]
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return  # reported where it is opened
     for href in hrefs:
         local = _local(href, os.path.dirname(os.path.abspath(path))) if isinstance(href, str) else None
