@@ -123,7 +123,8 @@ def nearest_dates(
     rank = (2 * after.abs() + (after > 0)) * dates + position
     # two dates of one day are equally near to either
     rank = torch.where(position[:, None] == position, -1, rank)
-    return torch.where(there[:, None], rank[..., None], torch.iinfo(rank.dtype).max).argmin(dim=2)
+    nearest: Tensor = torch.where(there[:, None], rank[..., None], torch.iinfo(rank.dtype).max).argmin(dim=2)
+    return nearest
 
 
 def closest_covariance(covariance: Float64[np.ndarray, "slot slot"]) -> Float64[np.ndarray, "slot slot"]:

@@ -20,7 +20,7 @@ THINNED = 4
 AT_ONCE = 16
 """Samples in memory."""
 
-Rows = tuple[Shards, int, Int64[np.ndarray, " row"]]
+Rows = tuple[Shards, int, Int64[np.ndarray, "..."]]
 """Samples of a layout."""
 
 

@@ -48,11 +48,8 @@ class Distribution:
         if self.ranks == 1:
             return model, optimizer(model)
         # no device_ids: inputs are on the device, and are dataclasses that DDP passes on unchanged
-        # training changes no buffers, which DDP would broadcast in each step
-        for buffer in model.buffers():
-            dist.broadcast(buffer, 0)
-        made = DistributedDataParallel(model, gradient_as_bucket_view=True, broadcast_buffers=False)
-        return made, optimizer(model)
+        # (DDP broadcasts buffers in each step: models in training have at most one, of a few hundred numbers)
+        return DistributedDataParallel(model, gradient_as_bucket_view=True), optimizer(model)
 
     def whole(self, model: nn.Module) -> dict[str, Tensor]:
         """All tensors of a bare model, whole also where each process holds a part; by all processes together."""
