@@ -69,7 +69,7 @@ def test_it_learns_and_is_validated(run):
 
 def test_it_has_nothing_that_a_conditional_mean_could_start(run):
     recipe = run[0]
-    with pytest.raises(OptionError, match="model.conditional_mean: found true for regression; expected pretraining"):
+    with pytest.raises(OptionError, match=r"model.conditional_mean: found true for regression; expected pretraining"):
         replace(recipe, model=replace(recipe.model, conditional_mean=True))
 
 

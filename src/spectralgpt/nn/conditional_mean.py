@@ -103,7 +103,7 @@ def regressions(
     # those that are not known get an equation of their own, so that all patterns are of one size
     among = torch.where(rows & columns, wide, 0.0) + torch.diag_embed(torch.where(known, RIDGE, 1.0).to(wide.dtype))
     # without a check of the result, for which the host would wait
-    inverse = torch.linalg.inv_ex(among).inverse
+    inverse: Tensor = torch.linalg.inv_ex(among).inverse
     across = torch.where(~rows & columns, wide, 0.0) @ inverse
     return (across + torch.diag_embed(known.to(wide.dtype))).to(covariance.dtype)
 

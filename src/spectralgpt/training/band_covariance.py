@@ -15,12 +15,12 @@ from spectralgpt.training.stage_data import StageData
 
 MEASURED_SAMPLES = 1000
 """Samples that are measured, at most about."""
-THINNED = 4
+THINNED_BY = 4
 """Every so many rows and columns are measured, as neighbours are alike."""
-AT_ONCE = 16
+MEASURED_AT_ONCE = 16
 """Samples in memory."""
 
-Rows = tuple[Shards, int, Int64[np.ndarray, "..."]]
+LayoutRows = tuple[Shards, int, Int64[np.ndarray, "..."]]
 """Samples of a layout."""
 
 
@@ -41,7 +41,7 @@ def band_covariance(
     return closest_covariance(found)
 
 
-def _layouts(stages: Sequence[StageData], bands: BandSet) -> tuple[list[Rows], list[Rows]]:
+def _layouts(stages: Sequence[StageData], bands: BandSet) -> tuple[list[LayoutRows], list[LayoutRows]]:
     """The layouts with all bands of the model, and the others; each once, also if several stages have it."""
     found = {
         (source.shards.folder, layout): (source.shards, layout, rows)
@@ -50,7 +50,7 @@ def _layouts(stages: Sequence[StageData], bands: BandSet) -> tuple[list[Rows], l
         for layout, rows in zip(source.layouts, source.rows, strict=True)
         if not own
     }
-    parts: tuple[list[Rows], list[Rows]] = ([], [])
+    parts: tuple[list[LayoutRows], list[LayoutRows]] = ([], [])
     for shards, layout, rows in found.values():
         aligned = align(shards.layouts[layout].bands, bands, own=False).bandset
         parts[len(aligned) < len(bands)].append((shards, layout, rows))
@@ -58,7 +58,7 @@ def _layouts(stages: Sequence[StageData], bands: BandSet) -> tuple[list[Rows], l
 
 
 def _means(
-    layouts: Sequence[Rows], bands: BandSet, normalization: Normalization, image: int
+    layouts: Sequence[LayoutRows], bands: BandSet, normalization: Normalization, image: int
 ) -> tuple[Float64[np.ndarray, "slot slot"], np.ndarray]:
     """Mean of the product of each pair of slots over pixels that are valid in both, and which pairs there are."""
     slots = len(bands.groups) * bands.slots
@@ -66,7 +66,7 @@ def _means(
     for cube in _cubes(layouts, bands, normalization, image):
         taken = torch.tensor([slots_of_model(cube.bands)[i] for i in _slots_of_bands(cube.bands)])
         values, valid = (
-            each[..., ::THINNED, ::THINNED].movedim(2, -1).reshape(-1, len(cube.bands)).double()
+            each[..., ::THINNED_BY, ::THINNED_BY].movedim(2, -1).reshape(-1, len(cube.bands)).double()
             for each in (torch.where(cube.all_valid(), cube.values, 0.0), cube.all_valid())
         )
         for total, each in ((sums, values), (counts, valid)):
@@ -79,12 +79,12 @@ def _slots_of_bands(bands: BandSet) -> list[int]:
     return [number * bands.slots + slot for number, group in enumerate(bands.groups) for slot in group.taken_slots()]
 
 
-def _cubes(layouts: Sequence[Rows], bands: BandSet, normalization: Normalization, image: int) -> Iterator[Cube]:
+def _cubes(layouts: Sequence[LayoutRows], bands: BandSet, normalization: Normalization, image: int) -> Iterator[Cube]:
     """The middles of drawn samples, of each layout in proportion to its samples."""
     total = sum(len(rows) for _, _, rows in layouts)
     for shards, layout, rows in layouts:
         count = max(1, MEASURED_SAMPLES * len(rows) // total) if total else 0
         chosen = np.sort(rows[permutation(0, layout, count=len(rows))[:count]])
-        for start in range(0, len(chosen), AT_ONCE):
-            samples = shards.read(layout, chosen[start : start + AT_ONCE])
+        for start in range(0, len(chosen), MEASURED_AT_ONCE):
+            samples = shards.read(layout, chosen[start : start + MEASURED_AT_ONCE])
             yield centred(samples, image, bands, normalization, trained_side=image)
