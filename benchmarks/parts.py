@@ -1,8 +1,9 @@
 """Which real images the packaged weights are trained on, and which are held back, by place.
 
 python benchmarks/parts.py DATA WORK
-    DATA: a folder of real images, as for real_pretraining.py. Writes tables of the images to train on into WORK/tables,
-    for `spectralgpt shard WORK/tables/*.csv`, and WORK/parts.csv: every labelled image with its part.
+    DATA: a folder of real images, as for real_pretraining.py. Writes tables of the images to train on into WORK/train,
+    and of those to choose by into WORK/choose, for `spectralgpt shard WORK/train/*.csv`; and WORK/parts.csv: every
+    labelled image with its part.
 
 Half of what is held back serves to choose among ways to train, the other half is reported on, once. EuroSAT's 120
 images are only reported on. A place is held back whole (EuroSAT: all within 10 km), and nothing within 1 km of it is
@@ -42,7 +43,7 @@ def drawn(groups: Mapping[str, int], share: float, salt: str, reported: Collecti
     """A part for each group. groups: with their numbers of images; share: of the images to be held back, evenly to
     choose by and to report on. reported: groups that are reported on in any case, and count.
 
-    A group that is larger than what is still to be held back is trained on, unless by less than a tenth.
+    A group with more images than are still to be held back is trained on.
     """
     each_part = share * sum(groups.values()) / 2
     room = {"choose": each_part, "report": each_part - sum(groups[name] for name in reported)}
@@ -52,7 +53,7 @@ def drawn(groups: Mapping[str, int], share: float, salt: str, reported: Collecti
         if name in parts:
             continue
         part: Part = "choose" if room["choose"] >= room["report"] else "report"
-        if groups[name] > room[part] + each_part / 10:
+        if groups[name] > room[part]:
             parts[name] = "train"
             continue
         parts[name] = part
@@ -130,8 +131,10 @@ def main() -> None:
     given = parser.parse_args()
     data = given.data.resolve()
     parts = labelled(data)
-    tables = given.work / "tables"
-    write_tables(to_train_on(rows_of_all(data, tables), parts), data, tables)
+    rows = rows_of_all(data, given.work / "train")
+    write_tables(to_train_on(rows, parts), data, given.work / "train")
+    chosen = {path for each, part in parts.items() if part == "choose" for path in each.paths}
+    write_tables([row for row in rows if row.source in chosen], data, given.work / "choose")
     with (given.work / "parts.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["set", "group", "part", "path"])

@@ -163,6 +163,7 @@ def rows_of_all(data: Path, folder: Path) -> list[Row]:
 def write_tables(rows: Sequence[Row], data: Path, folder: Path) -> None:
     """Write a table per family; two for one with two series of dates at one place. Counts go to standard output."""
     data = data.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
     print(f"{len(rows)} images of {len({row.place for row in rows})} places", file=sys.stderr)
     for family in FAMILIES:
         own = [row for row in rows if row.family == family]

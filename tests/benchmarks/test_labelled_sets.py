@@ -100,6 +100,7 @@ def test_the_sets_of_the_results(made):
     found = {name: (each.target, each.samples, each.groups) for name, each in made.items()}
     assert found == {
         "eurosat": ("class", 120, 118),
+        "eurosat_more": ("class", 500, 282),
         "forest_classes": ("classes", 142, 69),
         "land_cover": ("classes", 154, 27),
         "water": ("mask", 108, 24),

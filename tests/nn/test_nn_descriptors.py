@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from spectralgpt.nn.descriptors import FLOOR, PERCENTILES, STEPS, descriptor_count, image_descriptors
+from spectralgpt.nn.descriptors import FLOOR, GRADIENT_STEPS, TOLD_PERCENTILES, descriptor_count, image_descriptors
 
 
 def images(*shape: int, seed: int = 0) -> Tensor:
@@ -14,9 +14,9 @@ def images(*shape: int, seed: int = 0) -> Tensor:
 
 def split(found: Tensor, slots: int) -> tuple[Tensor, Tensor, Tensor]:
     """Percentiles (slot, percentile), gradients (step, kind, slot) and differences (pair)."""
-    sizes = [slots * len(PERCENTILES), 2 * slots * len(STEPS), slots * (slots - 1) // 2]
+    sizes = [slots * len(TOLD_PERCENTILES), 2 * slots * len(GRADIENT_STEPS), slots * (slots - 1) // 2]
     percentiles, gradients, differences = torch.split(found, sizes)
-    return percentiles.reshape(slots, -1), gradients.reshape(len(STEPS), 2, slots), differences
+    return percentiles.reshape(slots, -1), gradients.reshape(len(GRADIENT_STEPS), 2, slots), differences
 
 
 def test_they_are_what_they_say():
@@ -26,9 +26,9 @@ def test_they_are_what_they_say():
     assert known.all()
     percentiles, gradients, differences = split(found[0], 3)
     own = values[0].transpose(0, 1).flatten(1).numpy()
-    wanted = np.percentile(own, PERCENTILES, axis=1, method="lower").T
+    wanted = np.percentile(own, TOLD_PERCENTILES, axis=1, method="lower").T
     np.testing.assert_allclose(percentiles, wanted, rtol=1e-6)
-    for number, step in enumerate(STEPS):
+    for number, step in enumerate(GRADIENT_STEPS):
         for slot in range(3):
             image = values[0, :, slot].double()
             change = torch.cat(
@@ -74,7 +74,7 @@ def test_images_smaller_than_a_step(side):
     found, known = image_descriptors(images(2, 1, 2, side, side), None)
     assert found.isfinite().all()
     _, gradients, _ = split(known[0], 2)
-    assert gradients.all(dim=2).all(dim=1).tolist() == [step < side for step in STEPS]
+    assert gradients.all(dim=2).all(dim=1).tolist() == [step < side for step in GRADIENT_STEPS]
 
 
 def test_an_even_image():
@@ -89,5 +89,5 @@ def test_an_even_image():
 def test_large_images_are_thinned_for_percentiles_only():
     values = images(1, 1, 1, 128, 128)
     percentiles, _, _ = split(image_descriptors(values, None)[0][0], 1)
-    wanted = np.percentile(values[..., ::4, ::4].flatten().numpy(), PERCENTILES, method="lower")
+    wanted = np.percentile(values[..., ::4, ::4].flatten().numpy(), TOLD_PERCENTILES, method="lower")
     np.testing.assert_allclose(percentiles[0], wanted, rtol=1e-6)

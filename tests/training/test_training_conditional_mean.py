@@ -172,6 +172,17 @@ def test_weights_without_it_have_no_tensor_and_keep_their_fingerprint(tmp_path):
     assert back.fingerprint() != more.fingerprint()
 
 
+def test_half_precision_leaves_it_as_it_is(tmp_path):
+    """An error of 2e-4 would be as large as the smallest eigenvalues."""
+    model = made_model()
+    model.rounded().save_pretrained(tmp_path / "half")
+    back = SpectralGPT.from_pretrained(tmp_path / "half")
+    assert model.conditional_mean is not None
+    assert back.conditional_mean is not None
+    assert torch.equal(back.conditional_mean.covariance, model.conditional_mean.covariance)
+    assert not torch.equal(back.decoder.embed.weight, model.decoder.embed.weight)
+
+
 def test_the_released_format_cannot_hold_it(tmp_path):
     with pytest.raises(WeightsError, match=r"a conditional mean, which the decoder's answers are added to"):
         made_model().save_released(tmp_path / "model.pth")

@@ -11,6 +11,7 @@ from PIL import Image
 from rio_cogeo.cogeo import cog_validate
 
 from spectralgpt import SpectralGPT, embed, open_raster
+from spectralgpt.nn import ReadOut, ReadOutConfig, default_scale
 
 
 def opened(path) -> np.ndarray:
@@ -68,7 +69,7 @@ def test_one_window_gives_the_model_s_own_numbers(dates, weights, tmp_path):
 
 def test_int8_is_the_same_to_half_a_step(scene, weights, tmp_path):
     for dtype in ("float32", "int8"):
-        embed(scene, tmp_path / f"{dtype}.tif", weights=weights, dtype=dtype, precision="fp32")
+        embed(scene, tmp_path / f"{dtype}.tif", weights=weights, dtype=dtype, precision="fp32", scale="file")
     whole = opened(tmp_path / "float32.tif")
     with rasterio.open(tmp_path / "int8.tif") as dataset:
         stored, scales = dataset.read(), np.array(dataset.scales)
@@ -79,6 +80,66 @@ def test_int8_is_the_same_to_half_a_step(scene, weights, tmp_path):
     error = np.abs(np.where(known, stored * scales[:, None, None] - whole, 0)).max(axis=(1, 2))
     assert (error <= scales * 0.5001).all()
     assert np.abs(np.where(known, stored, 0)).max() == 127
+
+
+def halves(scene, tmp_path):
+    """The scene's left and right 64 columns, written anew."""
+    for name, start in (("left", 0), ("right", 64)):
+        with rasterio.open(scene) as dataset:
+            values = dataset.read(window=((0, dataset.height), (start, start + 64)))
+        yield write(tmp_path / f"{name}.tif", values, names=NAMES)
+
+
+@pytest.mark.parametrize("per", ["all", "group", "date"])
+def test_int8_has_the_scale_of_the_weights(per, weights, tmp_path):
+    model = SpectralGPT.from_pretrained(weights)
+    scene = write(tmp_path / "scene.tif", land(64, 128), names=NAMES)
+    scales = []
+    for part in halves(scene, tmp_path):
+        embed(part, tmp_path / f"{per}.tif", weights=weights, per=per, dtype="int8", precision="fp32", overwrite=True)
+        embed(part, tmp_path / f"f_{per}.tif", weights=weights, per=per, precision="fp32", overwrite=True)
+        whole = opened(tmp_path / f"f_{per}.tif")
+        with rasterio.open(tmp_path / f"{per}.tif") as dataset:
+            stored, tags = dataset.read(), dataset.tags()
+            scales.append(np.array(dataset.scales))
+        reach = 127 * scales[-1][:, None, None]
+        beyond = np.abs(whole) > reach
+        assert float(tags["SPECTRALGPT_CLIPPED"]) == pytest.approx(beyond.mean(), abs=1e-6)
+        error = np.abs(stored * scales[-1][:, None, None] - np.clip(whole, -reach, reach))
+        assert (error <= scales[-1][:, None, None] * 0.5001).all()
+    np.testing.assert_array_equal(*scales)
+    expected = default_scale(model.encoder.norm).detach().numpy()
+    np.testing.assert_allclose(scales[0], np.tile(expected, len(scales[0]) // len(expected)), rtol=1e-6)
+
+
+def test_the_scale_of_a_table_means_nothing(scene, weights, tmp_path, spectralgpt):
+    ended = spectralgpt("embed", scene, tmp_path / "t.csv", "--weights", weights, "--scale", "file")
+    assert ended.code == 2
+    assert "--scale" in ended.err
+    assert "table" in ended.err
+
+
+def test_a_measured_read_out_gives_unit_vectors_that_compare(weights, tmp_path):
+    """Of each map, float and int8, whatever lies in its windows."""
+    model = SpectralGPT.from_pretrained(weights)
+    config = model.config
+    model.read_out = ReadOut(ReadOutConfig((1, config.size.depth), (0,), 5), config.size.dim, len(config.bands.groups))
+    numbers = np.random.default_rng(0).normal(size=model.read_out.projection.shape).astype(np.float32)
+    model.read_out.projection.copy_(torch.from_numpy(numbers))
+    model.read_out.scale.copy_(torch.tensor([0.004, 0.004, 0.004, 0.004, 0.001]))
+    model.save_pretrained(tmp_path / "measured")
+    scene = write(tmp_path / "scene.tif", land(64, 128), names=NAMES)
+    for part in halves(scene, tmp_path):
+        embed(part, tmp_path / "f.tif", weights=tmp_path / "measured", overwrite=True)
+        embed(part, tmp_path / "i.tif", weights=tmp_path / "measured", dtype="int8", overwrite=True)
+        whole = opened(tmp_path / "f.tif")
+        np.testing.assert_allclose(np.square(whole).sum(axis=0), 1, rtol=1e-5)
+        with rasterio.open(tmp_path / "i.tif") as dataset:
+            assert dataset.scales == pytest.approx([0.004, 0.004, 0.004, 0.004, 0.001])
+            assert 0 < float(dataset.tags()["SPECTRALGPT_CLIPPED"]) < 1
+            codes = dataset.read()
+        scale = np.array(dataset.scales, np.float32)[:, None, None]
+        np.testing.assert_array_equal(codes, np.clip(np.rint(whole / scale), -127, 127))
 
 
 def test_the_order_of_the_file_s_bands_does_not_matter(weights, tmp_path):

@@ -74,5 +74,5 @@ def test_a_checkpoint_cut_off(tmp_path, spectralgpt):
 def test_paths_are_absolute_and_a_name_on_the_hub_is_none(weights, spectralgpt, monkeypatch):
     monkeypatch.chdir(weights.parent)
     assert spectralgpt("inspect", weights.name, "--json").json["source"] == str(weights)
-    monkeypatch.setattr("spectralgpt.weights.pretrained.snapshot_download", lambda *_, **__: str(weights))
+    monkeypatch.setattr("spectralgpt.weights.hub.snapshot_download", lambda *_, **__: str(weights))
     assert spectralgpt("inspect", "somebody/model", "--json").json["source"] == "somebody/model"

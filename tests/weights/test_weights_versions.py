@@ -9,6 +9,7 @@ from functools import partial
 import golden_numbers as golden
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from made_weights import DENSE, of_all_kinds, small_weights
 from spectralgpt import tasks
@@ -231,6 +232,32 @@ def test_a_read_out_is_part_of_the_weights(tmp_path):
     with torch.no_grad():
         model.read_out.projection[0, 0] += 1
     assert back.fingerprint() != model.fingerprint()
+
+
+def test_rounded_weights_take_half_of_the_space(tmp_path):
+    model = measured()
+    rounded = model.rounded()
+    for name, each in (("whole", model), ("half", rounded)):
+        each.save_pretrained(tmp_path / name)
+    stored = load_file(tmp_path / "half/model.safetensors")
+    kinds = {name: tensor.dtype for name, tensor in stored.items()}
+    assert {kinds[name] for name in kinds if name.startswith("read_out.")} == {torch.float32}
+    assert {kinds[name] for name in kinds if not name.startswith("read_out.")} == {torch.float16}
+    assert {tensor.dtype for tensor in load_file(tmp_path / "whole/model.safetensors").values()} == {torch.float32}
+    back = SpectralGPT.from_pretrained(tmp_path / "half")
+    assert all(tensor.dtype == torch.float32 for tensor in back.state_dict().values())
+    assert back.fingerprint() == rounded.fingerprint() != model.fingerprint()
+    for name, tensor in model.state_dict().items():
+        if name.startswith("read_out."):
+            assert torch.equal(back.state_dict()[name], tensor)
+        else:
+            torch.testing.assert_close(back.state_dict()[name], tensor, atol=1e-4, rtol=1e-3)
+    assert back.classes == model.classes
+    assert back.provenance == model.provenance
+    with torch.no_grad():
+        model.encoder.norm.bias[0] = 7e4
+    with pytest.raises(WeightsError, match=r"half precision.*encoder\.norm\.bias \(1 of 32\)"):
+        model.rounded()
 
 
 def test_a_read_out_of_blocks_that_are_not_there(tmp_path):

@@ -3,9 +3,11 @@
 from spectralgpt.metrics.calibration import Reliability
 from spectralgpt.metrics.classwise import ClassSums, ClassTable
 from spectralgpt.metrics.confusion import ConfusionCounts
+from spectralgpt.metrics.interpolation import harmonic, in_time
 from spectralgpt.metrics.intervals import Interval, bootstrap, paired_difference
 from spectralgpt.metrics.labels import LabelTable
 from spectralgpt.metrics.reconstruction import ErrorSums
+from spectralgpt.metrics.regression import RegressionSums
 from spectralgpt.metrics.scores import (
     CHANGE_SCORES,
     CLASS_SCORES,
@@ -17,6 +19,7 @@ from spectralgpt.metrics.scores import (
     classes_present,
     reliability,
 )
+from spectralgpt.metrics.simple import SimpleErrors, WaySums
 
 __all__ = [
     "CHANGE_SCORES",
@@ -30,11 +33,16 @@ __all__ = [
     "ImageTable",
     "Interval",
     "LabelTable",
+    "RegressionSums",
     "Reliability",
     "Score",
+    "SimpleErrors",
+    "WaySums",
     "bootstrap",
     "by_class",
     "classes_present",
+    "harmonic",
+    "in_time",
     "paired_difference",
     "reliability",
 ]

@@ -26,7 +26,7 @@ from spectralgpt.nn.normalization import BandStatistics, Normalization, Scaling,
 from spectralgpt.nn.positions import Positions, resize_table
 from spectralgpt.nn.precision import Precision, computing_in, resolved_precision
 from spectralgpt.nn.prediction import Prediction, cropped, evaluating
-from spectralgpt.nn.read_out import ReadOut, ReadOutConfig
+from spectralgpt.nn.read_out import ReadOut, ReadOutConfig, default_scale
 from spectralgpt.nn.sizes import SIZES, SPECTRUM_NODES, ModelConfig, Size
 
 __all__ = [
@@ -69,6 +69,7 @@ __all__ = [
     "bare",
     "computing_in",
     "cropped",
+    "default_scale",
     "draw_mask",
     "draw_places",
     "evaluating",

@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-PERCENTILES = (1, 10, 25, 50, 75, 90, 99)
+TOLD_PERCENTILES = (1, 10, 25, 50, 75, 90, 99)
 
-STEPS = (1, 2, 4)
+GRADIENT_STEPS = (1, 2, 4)
 """Pixels between those that a gradient compares."""
 
 FLOOR = 0.01
@@ -28,7 +28,7 @@ Described = tuple[Float[Tensor, "batch descriptor"], Bool[Tensor, "batch descrip
 
 def descriptor_count(slots: int) -> int:
     """Number of descriptors of images with this number of slots in all groups."""
-    return slots * (len(PERCENTILES) + 2 * len(STEPS)) + slots * (slots - 1) // 2
+    return slots * (len(TOLD_PERCENTILES) + 2 * len(GRADIENT_STEPS)) + slots * (slots - 1) // 2
 
 
 def image_descriptors(
@@ -45,7 +45,7 @@ def image_descriptors(
     values = torch.where(valid, values, 0.0)
     parts = [
         _percentiles(values, valid),
-        *(_roughness(values, valid, step) for step in STEPS),
+        *(_roughness(values, valid, step) for step in GRADIENT_STEPS),
         _differences(values, valid),
     ]
     found, known = (torch.cat(each, dim=1) for each in zip(*parts, strict=True))
@@ -59,7 +59,7 @@ def _percentiles(values: Tensor, valid: Tensor) -> Described:
     # those that are not valid come last
     ranked = torch.where(there, shown, math.inf).transpose(1, 2).flatten(2).sort(dim=-1).values
     count = there.sum(dim=(1, 3, 4))
-    at = (count - 1).clamp(min=0)[..., None] * torch.tensor(PERCENTILES, device=values.device) // 100
+    at = (count - 1).clamp(min=0)[..., None] * torch.tensor(TOLD_PERCENTILES, device=values.device) // 100
     known = (count > 0)[..., None].expand_as(at)
     return ranked.gather(2, at).flatten(1), known.flatten(1)
 

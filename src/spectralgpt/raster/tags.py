@@ -26,3 +26,6 @@ CLASSES_TAG = "SPECTRALGPT_CLASSES"
 
 DATE_TAG = "ACQUISITION_DATE"
 """The ISO date on which an image was taken."""
+
+CLIPPED_TAG = "SPECTRALGPT_CLIPPED"
+"""Share of the values of an int8 map that lie beyond its largest code."""

@@ -15,7 +15,7 @@ from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window
-from spectralgpt.raster.tags import CLASSES_TAG, VALID_SHARE
+from spectralgpt.raster.tags import CLASSES_TAG, CLIPPED_TAG, VALID_SHARE
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.picture import component_picture
 from spectralgpt.scenes.plan import Plan
@@ -32,8 +32,7 @@ from spectralgpt.scenes.windows import (
 from spectralgpt.tasks import Answers
 from spectralgpt.weights import PretrainedModel
 
-INT8_NODATA = -128
-
+INT8_NODATA, LARGEST_CODE = -128, 127
 
 SHARE_ROUNDING = 1e-6
 """What rounding and blending change of a share at most."""
@@ -41,9 +40,11 @@ SHARE_ROUNDING = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapSummary:
-    """largest: the largest magnitude per band, of an int8 map. picture: (row, column, RGBA), if requested."""
+    """largest: the largest magnitude per band, of an int8 map with scales of its own. clipped: the share of values
+    beyond the largest code, of one with given scales. picture: (row, column, RGBA), if requested."""
 
     largest: Float32[np.ndarray, " band"] | None
+    clipped: float | None
     picture: UInt8[np.ndarray, "row column 4"] | None
 
 
@@ -51,10 +52,10 @@ class MapSummary:
 class AnswerMaker:
     """The maker of a map.
 
-    int8: float answers become codes from -127 to 127 with a scale per band (its largest magnitude / 127) and nodata
-    -128. picture: draw the first three principal components of float answers. names: of the map's bands. least_valid:
-    the valid share is stored as a band of its own, after the others, and places with less have none; None: it is
-    not kept. The other fields are those of `map_scene`.
+    int8: float answers become codes from -127 to 127 and nodata -128. scale: of these codes, per band; None: the
+    band's largest magnitude in this map / 127. picture: draw the first three principal components of float answers.
+    names: of the map's bands. least_valid: the valid share is stored as a band of its own, after the others, and places
+    with less have none; None: it is not kept. The other fields are those of `map_scene`.
     """
 
     raster: Raster
@@ -63,6 +64,7 @@ class AnswerMaker:
     plan: Plan
     tags: Mapping[str, str]
     int8: bool = False
+    scale: tuple[float, ...] | None = None
     picture: bool = False
     least_valid: float | int | None = None
 
@@ -101,31 +103,53 @@ class AnswerMaker:
     def notes(self, piece: Piece[WindowBatch], stored: Shaped[np.ndarray, "band row column"]) -> Notes:
         if not self.int8:
             return {}
-        return {"largest": np.nanmax(np.abs(self._mapped(stored)), axis=(1, 2), initial=0.0).tolist()}
+        magnitudes = np.abs(self._mapped(stored))
+        if self.scale is not None:
+            beyond = magnitudes > LARGEST_CODE * np.array(self.scale, np.float32)[:, None, None]
+            return {"clipped": int(beyond.sum()), "known": int((~np.isnan(magnitudes)).sum())}
+        return {"largest": np.nanmax(magnitudes, axis=(1, 2), initial=0.0).tolist()}
 
     def joined(self, notes: Iterable[Notes]) -> Notes:
         if not self.int8:
             return {}
+        if self.scale is not None:
+            every = list(notes)
+            return {name: sum(each[name] for each in every) for name in ("clipped", "known")}
         # the shortest digits that give the same float32: maps of embeddings may have many thousand bands
         return {"largest": [float(str(value)) for value in self._largest(notes)]}
 
     def merged(self, notes: Iterable[Notes], rows: Sequence[NDArray[Any]]) -> MapSummary:
+        largest, clipped = None, None
+        if self.int8 and self.scale is None:
+            largest = self._largest(notes)
+        elif self.int8:
+            counts = self.joined(notes)
+            clipped = counts["clipped"] / max(1, counts["known"])
         return MapSummary(
-            self._largest(notes) if self.int8 else None,
+            largest,
+            clipped,
             component_picture(_MappedRows(rows, len(self.names)), self.plan.output_shape) if self.picture else None,
         )
 
     def profile(self, summary: MapSummary) -> Profile:
         classes = [asdict(each) for each in self.answers.classes]
         places = self.plan.reduce > 1
+        scale = self.scale if self.int8 and self.scale is not None else ()
+        if summary.largest is not None:
+            scale = tuple(float(value) / LARGEST_CODE or 1.0 for value in summary.largest)
+        tags = dict(self.tags)
+        if classes:
+            tags[CLASSES_TAG] = json.dumps(classes)
+        if summary.clipped is not None:
+            tags[CLIPPED_TAG] = f"{summary.clipped:.6f}"
         return Profile(
             grid=self.grid,
             count=len(self.names),
             dtype="int8" if self.int8 else self.dtype.name,
             nodata=INT8_NODATA if self.int8 else self.answers.nodata,
             descriptions=self.names,
-            scale=() if summary.largest is None else tuple(float(value) / 127 or 1.0 for value in summary.largest),
-            tags={**self.tags, CLASSES_TAG: json.dumps(classes)} if classes else self.tags,
+            scale=scale,
+            tags=tags,
             # pixel: all values of a place are read together
             interleave="pixel" if places else "band",
             block=128 if places else 512,
@@ -140,7 +164,7 @@ class AnswerMaker:
         codes = np.empty(stored.shape, np.int8)
         for row in range(stored.shape[1]):  # row by row, as all at once would take several times the memory
             scaled = np.rint(stored[:, row] / scale)
-            codes[:, row] = np.where(np.isnan(scaled), INT8_NODATA, np.clip(scaled, -127, 127))
+            codes[:, row] = np.where(np.isnan(scaled), INT8_NODATA, np.clip(scaled, -LARGEST_CODE, LARGEST_CODE))
         return codes
 
     def _largest(self, notes: Iterable[Notes]) -> Float32[np.ndarray, " band"]:
@@ -206,6 +230,7 @@ def map_scene(
     verdict: Verdict,
     verb: Mapping[str, object],
     dtype: Literal["int8"] | None = None,
+    scale: Sequence[float] | None = None,
     picture: bool = False,
     least_valid: float | int | None = None,
     own: bool = False,
@@ -217,11 +242,11 @@ def map_scene(
 ) -> SceneMap:
     """Write the map of the model's answers.
 
-    verb: its name and parameters, for the tags. dtype: int8 stores float answers as codes with a scale per band;
-    default: the answers' own type. picture: draw their first three principal components. least_valid: the
-    valid share of a place below which it has no answer; shares are then written beside the map (`share_target`); for
-    float answers, one per place. mark: of the command, which
-    may replace the map unasked. Raises InputError for what the user can fix: bands, too many dates, an unwritable
+    verb: its name and parameters, for the tags. dtype: int8 stores float answers as codes with a scale per band:
+    `scale`, or by default its largest magnitude in the map / 127; default: the answers' own type. picture: draw their
+    first three principal components. least_valid: the valid share of a place below which it has no answer; shares are
+    then written beside the map (`share_target`); for float answers, one per place. mark: of the command, which may
+    replace the map unasked. Raises InputError for what the user can fix: bands, too many dates, an unwritable
     target.
     """
     alignment = scene_alignment(raster, model, own)
@@ -239,6 +264,7 @@ def map_scene(
         plan=plan,
         tags=provenance.tags,
         int8=dtype == "int8",
+        scale=None if scale is None else tuple(map(float, scale)),
         picture=picture,
         least_valid=least_valid,
     )

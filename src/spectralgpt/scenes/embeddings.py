@@ -10,10 +10,11 @@ from jaxtyping import UInt8
 from spectralgpt.bands import Alignment
 from spectralgpt.checks import Verdict
 from spectralgpt.errors import OptionError, argument
-from spectralgpt.nn import Precision
+from spectralgpt.nn import Precision, default_scale
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Raster, ResultMark
 from spectralgpt.scenes.answers import map_scene
+from spectralgpt.scenes.windows import scene_alignment
 from spectralgpt.tasks import Embeddings
 from spectralgpt.weights import PretrainedModel
 
@@ -39,6 +40,7 @@ def embed_scene(
     verdict: Verdict,
     per: Literal["all", "group", "date"] = "all",
     dtype: Literal["float32", "int8"] = "float32",
+    scale: Literal["weights", "file"] = "weights",
     min_valid: float | int = 0,
     own: bool = False,
     overlap: float = 0.25,
@@ -49,22 +51,36 @@ def embed_scene(
 ) -> SceneEmbeddings:
     """Write the map: the features of each place, averaged over its present groups and dates.
 
-    per: group or date keeps a vector for each of them, stacked as bands. dtype: float32 with nodata NaN, or int8 with a
-    scale per band (largest magnitude / 127) and nodata -128. min_valid: the valid share below which a place has no
-    vector; all shares are written beside the map, as `share_target` names it. GSD is the scene's times the patch. The
-    picture shows the first three principal components; above about a million places, every second or third place, and
-    so on. Raises OptionError for a share that is not from 0 to 1, and
+    per: group or date keeps a vector for each of them, stacked as bands. dtype: float32 with nodata NaN, or int8 with
+    nodata -128. scale: of the codes, per value: that of the weights, so that codes of all maps by these weights compare
+    (what lies beyond is clipped, its share is in the tags), or of the file, its largest magnitude / 127. min_valid: the
+    valid share below which a place has no vector; all shares are written beside the map, as `share_target` names it.
+    GSD is the scene's times the patch. The picture shows the first three principal components; above about a million
+    places, every second or third place, and so on. Raises OptionError for a share that is not from 0 to 1, and
     InputError for what the user can fix: bands, too many dates, an unwritable target.
     """
     check_min_valid(min_valid)
+    answers = Embeddings.of(model, per)
+    scales = None
+    if dtype == "int8" and scale == "weights":
+        of_value = (model.embedding_scale if per == "all" else default_scale(model.encoder.norm)).tolist()
+        bands = answers.names(scene_alignment(raster, model, own).bandset, raster.dates)
+        scales = of_value * (len(bands) // len(of_value))
     result = map_scene(
         raster,
         model,
-        Embeddings.of(model, per),
+        answers,
         target,
         verdict=verdict,
-        verb={"verb": "embed", "per": per, "dtype": dtype, **({"min_valid": min_valid} if min_valid else {})},
+        verb={
+            "verb": "embed",
+            "per": per,
+            "dtype": dtype,
+            **({"scale": scale} if dtype == "int8" else {}),
+            **({"min_valid": min_valid} if min_valid else {}),
+        },
         dtype="int8" if dtype == "int8" else None,
+        scale=scales,
         picture=True,
         least_valid=min_valid,
         own=own,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spectralgpt.bands import Alignment, BandSet
 from spectralgpt.checks import Verdict
-from spectralgpt.metrics import ErrorSums
+from spectralgpt.metrics import ErrorSums, SimpleErrors
 from spectralgpt.nn import Hide, PixelsLike, Precision, aligned_reflectance, computing_in, hidden_tokens
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window, without_mark
@@ -21,6 +21,7 @@ from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance
 from spectralgpt.scenes.run import run_scene
+from spectralgpt.scenes.simple import RebuiltPart, SimpleWay, simple_way
 from spectralgpt.scenes.windows import WindowBatch, read_windows, scene_alignment, windows_plan
 from spectralgpt.weights import SpectralGPT
 
@@ -47,7 +48,9 @@ class SceneReconstruction:
     named bands first.
 
     spread: standard deviation of the truth there, which is the error of always guessing the band's mean.
-    hidden: share of the valid pixels that was hidden.
+    hidden: share of the valid pixels that was hidden. simple: the errors of a simple way to estimate the hidden pixels
+    of this scene, and the model's on the same pixels. simple_share: their share of the hidden pixels. missing: why
+    there are none, if so.
     """
 
     fingerprint: str
@@ -55,6 +58,9 @@ class SceneReconstruction:
     error: dict[str, float]
     spread: dict[str, float]
     hidden: float
+    simple: SimpleErrors
+    simple_share: float
+    missing: str
     sample: FigureSample
 
 
@@ -98,11 +104,20 @@ def reconstruct_scene(
         precision=precision,
         kept_as=StoredAs.of(raster, alignment),
         tags={**without_mark(raster.tags), **provenance.tags},
+        simple=simple_way(wanted, alignment.bandset, raster.days, plan),
     )
     summary = run_scene(plan, maker, target, provenance.journal, progress=progress)
     error, spread = summary.sums.by_band(alignment.bandset.names, wanted.bands)
     return SceneReconstruction(
-        provenance.fingerprint, alignment, error, spread, summary.sums.hidden_share, summary.sample
+        fingerprint=provenance.fingerprint,
+        alignment=alignment,
+        error=error,
+        spread=spread,
+        hidden=summary.sums.hidden_share,
+        simple=summary.simple,
+        simple_share=sum(summary.simple.pixels.values()) / max(1.0, float(summary.sums.sums[0].sum())),
+        missing=_missing(summary, maker.simple),
+        sample=summary.sample,
     )
 
 
@@ -180,6 +195,7 @@ class StoredAs:
 @dataclass(frozen=True, slots=True, eq=False)
 class ReconstructionSummary:
     sums: ErrorSums
+    simple: SimpleErrors
     sample: FigureSample
 
 
@@ -197,6 +213,7 @@ class ReconstructionMaker:
     precision: Precision
     kept_as: StoredAs
     tags: Mapping[str, str]
+    simple: SimpleWay
 
     @property
     def grid(self) -> Grid:
@@ -234,17 +251,24 @@ class ReconstructionMaker:
     def stored(self, piece: Piece[MaskedWindows]) -> Shaped[np.ndarray, "band row column"]:
         height, width = piece.window.shape
         values = piece.pixels.pixels.values[piece.index, :, :, :height, :width]
-        truth, prediction, hidden, known = self._parts(piece)
-        return self.kept_as.stored(values, truth, prediction, hidden, known).reshape(-1, height, width)
+        part = self._part(piece)
+        truth, hidden, known = part.rebuilt
+        return self.kept_as.stored(values, truth, part.prediction, hidden, known).reshape(-1, height, width)
 
     def notes(self, piece: Piece[MaskedWindows], stored: Shaped[np.ndarray, "band row column"]) -> Notes:
-        return ErrorSums.of(*self._parts(piece)).notes
+        part = self._part(piece)
+        truth, hidden, known = part.rebuilt
+        sums = ErrorSums.of(truth, part.prediction, hidden, known)
+        return {"model": sums.notes, "simple": self.simple.of(part).notes}
 
     def joined(self, notes: Iterable[Notes]) -> Notes:
-        return self._sums(notes).notes
+        sums, simple = self._sums(notes)
+        return {"model": sums.notes, "simple": simple.notes}
 
     def merged(self, notes: Iterable[Notes], rows: Sequence[NDArray[Any]]) -> ReconstructionSummary:
-        return ReconstructionSummary(self._sums(notes), self._sample(rows))
+        sums, simple = self._sums(notes)
+        errors = self.simple.sums(simple).errors(self.simple.names, self.alignment.bandset.names)
+        return ReconstructionSummary(sums, errors, self._sample(rows))
 
     def profile(self, summary: ReconstructionSummary) -> Profile:
         kept_as, bandset = self.kept_as, self.alignment.bandset
@@ -267,19 +291,13 @@ class ReconstructionMaker:
     def encoded(self, stored: NDArray[Any], profile: Profile) -> NDArray[Any]:
         return stored
 
-    def _parts(
-        self, piece: Piece[MaskedWindows]
-    ) -> tuple[
-        Float32[np.ndarray, "date band row column"],
-        Float64[np.ndarray, "date band row column"],
-        Bool[np.ndarray, "date band row column"],
-        Bool[np.ndarray, "date band row column"],
-    ]:
-        """Truth, prediction (both reflectance), what is hidden, and where the truth is known."""
-        shown, (height, width) = piece.pixels, piece.window.shape
-        truth, known = (each[piece.index, :, :, :height, :width] for each in (shown.truth, shown.known))
-        hidden = self._pixels_of(shown.hidden[piece.index], height, width)
-        return truth, piece.values.reshape(truth.shape), hidden, known
+    def _part(self, piece: Piece[MaskedWindows]) -> RebuiltPart:
+        """The window of a piece, and what was rebuilt of it."""
+        shown, side = piece.pixels, (self.plan.side_rows, self.plan.side_columns)
+        truth, known = shown.truth[piece.index], shown.known[piece.index]
+        hidden = self._pixels_of(shown.hidden[piece.index], *side)
+        prediction = piece.values.reshape(*truth.shape[:2], *piece.window.shape)
+        return RebuiltPart(Window(piece.window.row, piece.window.column, *side), truth, hidden, known, prediction)
 
     def _hidden(self, window: Window) -> Bool[np.ndarray, "date group row column"]:
         """The hidden tokens of a window that starts on whole patches."""
@@ -298,10 +316,14 @@ class ReconstructionMaker:
         tokens = tokens[:, self.alignment.bandset.group_of_band, : -(-height // patch), : -(-width // patch)]
         return tokens.repeat(patch, axis=-2).repeat(patch, axis=-1)[..., :height, :width]
 
-    @staticmethod
-    def _sums(notes: Iterable[Notes]) -> ErrorSums:
-        first, *others = (ErrorSums.from_notes(each) for each in notes)
-        return sum(others, first)
+    def _sums(self, notes: Iterable[Notes]) -> tuple[ErrorSums, Any]:
+        """The sums of the model, and those of the simple way."""
+        (sums, simple), *others = (
+            (ErrorSums.from_notes(each["model"]), self.simple.read(each["simple"])) for each in notes
+        )
+        for each, other in others:
+            sums, simple = sums + each, simple + other
+        return sums, simple
 
     def _sample(self, rows: Sequence[NDArray[Any]]) -> FigureSample:
         """The middle of the scene on the first hidden date, else the first: the truth is read again, the rest comes
@@ -334,6 +356,13 @@ class ReconstructionMaker:
                 there = inside.seen_from(block).slices
                 parts.append(rows[index][:, *there].copy())  # a view would hold the whole block row
         return np.concatenate(parts, axis=1)
+
+
+def _missing(summary: ReconstructionSummary, way: SimpleWay) -> str:
+    """Why nothing was measured; empty if anything was."""
+    if summary.simple.model:
+        return ""
+    return way.missing if summary.sums.hidden_share else "nothing hidden"
 
 
 def _aligned(

@@ -29,16 +29,20 @@ class Embeddings:
     """A map of embeddings, one pixel per place: means over present groups and dates, or one vector per group or date.
 
     reduce: the model's patch, pixels. values: number per vector. per: all, or what each vector is of, stacked as bands.
+    unit: vectors get unit length, as those of a measured read-out do, once windows are blended.
     """
 
     reduce: int
     values: int
     per: Stacked = "all"
+    unit: bool = False
 
     @classmethod
     def of(cls, model: Backbone, per: Stacked = "all") -> "Embeddings":
         """The map that a model makes."""
-        return cls(model.config.patch, model.embedding_values if per == "all" else model.config.size.dim, per)
+        if per != "all":
+            return cls(model.config.patch, model.config.size.dim, per)
+        return cls(model.config.patch, model.embedding_values, per, unit=model.read_out is not None)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -76,6 +80,9 @@ class Embeddings:
         self, values: Float64[np.ndarray, "channel row column"], valid: Bool[np.ndarray, "channel row column"]
     ) -> Float32[np.ndarray, "channel row column"]:
         """The vectors, NaN where not valid."""
+        if self.unit:
+            length = np.sqrt(np.square(values).sum(axis=0))
+            values = values / np.where(length > 0, length, 1.0)
         return np.where(valid, values, np.nan).astype(np.float32)
 
 

@@ -27,8 +27,8 @@ class ModelChoice:
     time_and_scale: whether the model is given dates and GSD; in the paper it is not, and the tables for them stay 0.
     conditional_mean: whether hidden bands are estimated from the visible ones at the same pixel, and the decoder adds
     to the estimate; in the paper it predicts them itself.
-    weights: to start from (a folder, a .pth, a name on the hub); size, bands, spectrum, normalization and start are
-    then those of the weights, and the values here are ignored; a conditional mean of the weights stays.
+    weights: to start from (a folder, a .pth, a name, a name on the hub); size, bands, spectrum, normalization and start
+    are then those of the weights, and the values here are ignored; a conditional mean of the weights stays.
     """
 
     size: Literal["tiny", "small", "base", "large", "huge"] = "base"

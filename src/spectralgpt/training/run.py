@@ -24,12 +24,14 @@ from spectralgpt.progress import Progress
 from spectralgpt.training.band_covariance import band_covariance
 from spectralgpt.training.checkpoints import DamagedError, checkpoints, load_checkpoint, read_extra
 from spectralgpt.training.distribution import Distribution
+from spectralgpt.training.domain import domain_of_run, earlier_domain
 from spectralgpt.training.ema import Average
 from spectralgpt.training.logs import LOG, RunLog, read_log
 from spectralgpt.training.optimizer import make_optimizer
 from spectralgpt.training.recipe import STANDARD, Recipe
 from spectralgpt.training.stage_data import StageData, statistics
 from spectralgpt.weights import PretrainedModel, new_weights, on_encoder
+from spectralgpt.weights.trained_domain import TrainedDomain
 from spectralgpt.weights.trained_images import TrainedImages
 
 
@@ -162,7 +164,10 @@ def _from_weights(run: Run, start: PretrainedModel) -> PretrainedModel:
     model = at_image(run, model, 0)
     before = {key: value for key, value in start.provenance.items() if key in ("recipe", "data", "license", "steps")}
     earlier = TrainedImages.of(start.provenance)
-    model.provenance = {**_provenance(run, earlier), "from": {"weights": start.fingerprint(), **before}}
+    model.provenance = {
+        **_provenance(run, earlier, earlier_domain(start)),
+        "from": {"weights": start.fingerprint(), **before},
+    }
     return model
 
 
@@ -237,8 +242,11 @@ def _refuse_lost(run: Run) -> None:
         )
 
 
-def _provenance(run: Run, earlier: TrainedImages | None = None) -> dict[str, Any]:
-    """earlier: the images that the weights of the start were trained on."""
+def _provenance(run: Run, earlier: TrainedImages | None = None, domain: TrainedDomain | None = None) -> dict[str, Any]:
+    """earlier, domain: the images, and the kinds of images, that the weights of the start were trained on."""
+    own = domain_of_run(run.recipe.stages, run.data)
+    assert own is not None, "a stage has samples to train on"
+    own = own if domain is None else domain | own
     folders = {source.shards.folder: source.shards for data in run.data for source in data.sources}
     return {
         "recipe": run.recipe.name,
@@ -247,6 +255,7 @@ def _provenance(run: Run, earlier: TrainedImages | None = None) -> dict[str, Any
         ),
         "held_back": run.recipe.held_back,
         "seed": run.recipe.seed,
+        **own.entries(),
         **(run.images | (earlier or TrainedImages())).entries(),
     }
 

@@ -27,6 +27,7 @@ from spectralgpt.training.run_folder import claimed
 from spectralgpt.training.stage_data import StageData, stage_data
 from spectralgpt.training.validation import validate
 from spectralgpt.weights import PretrainedModel, open_weights
+from spectralgpt.weights.named import name_note
 
 
 def run_training(
@@ -56,6 +57,7 @@ def run_training(
             log = RunLog(out, tensorboard=machine.tensorboard, wandb=machine.wandb, writes=distribution.is_main)
             peak = matmul_peak(distribution.device, resolved_precision(machine.precision, distribution.device))
             run = Run(recipe, opened, start, out, distribution, log, shown, peak, images)
+            run.notes += [note for note in (name_note(weights),) if note]
             run.notes += [f"left out {each}" for stage in opened for each in stage.left_out]
             try:
                 with closing(log):

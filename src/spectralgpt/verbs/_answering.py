@@ -64,13 +64,13 @@ class Answerer:
 
 def opened_answerer(options: ProbeOptions, encoder: PathLike | None) -> Answerer:
     """The weights or the probe that the option `weights` names. WeightsError for weights without a head."""
-    import os
     from pathlib import Path
 
     from spectralgpt.errors import WeightsError
     from spectralgpt.features import Probe
     from spectralgpt.features.probe_files import is_probe
     from spectralgpt.weights import load_model
+    from spectralgpt.weights.named import versioned_name
 
     weights = options["weights"]
     if weights is not None and is_probe(Path(weights)):
@@ -78,7 +78,7 @@ def opened_answerer(options: ProbeOptions, encoder: PathLike | None) -> Answerer
     model = load_model(weights, options["device"])
     if not model.task.targets:
         raise WeightsError(
-            f"{os.fspath(weights or '')}: found weights for {model.task.name}, which answer nothing about labels",
+            f"{versioned_name(weights)}: found weights for {model.task.name}, which answer nothing about labels",
             "weights with a head, or a folder that `probe` wrote",
             "Fit a read-out to them first: spectralgpt probe DATA --out PROBE",
         )

@@ -14,6 +14,7 @@ from spectralgpt.errors import InputError, RasterError, counted
 from spectralgpt.interruption import Interruption
 from spectralgpt.progress import Announce, Progress
 from spectralgpt.verbs._embedded import EmbeddedImages
+from spectralgpt.verbs._image_kind import kind_of_image
 from spectralgpt.verbs._options import Paths, SceneOptions
 from spectralgpt.verbs._scene import files_of, listed, mark_of
 from spectralgpt.verbs._table_images import TableImage, images_of
@@ -188,9 +189,11 @@ class _TableRun:
     @property
     def warnings(self) -> tuple[str, ...]:
         """The first of each kind, with the number of others."""
+        from spectralgpt.weights.named import name_note
+
         counts = ((first, self._warnings[kind] - 1) for kind, first in self._first_warnings.items())
         found = (first + (f" (and {more} like it)" if more else "") for first, more in counts)
-        return (*found, *([self._cache.note] if self._cache.note else []))
+        return (*found, *filter(None, (self._cache.note, name_note(self._options["weights"]))))
 
     def _note(self, opened: _Checked) -> None:
         self.kinds[opened.kind] += 1
@@ -203,14 +206,19 @@ class _TableRun:
         """The image of an index, checked. Called in threads."""
         from spectralgpt.checks import check
         from spectralgpt.raster import footprint
+        from spectralgpt.weights.trained_domain import outside_note
 
+        path = self._images[index].path
         raster = self._images[index].open(self._options)
         try:
             self._opened[index] = _Checked(
                 footprint=footprint(raster.grid),
                 date=",".join(filter(None, raster.dates)),
                 kind=self._kind(raster.bands),
-                warnings=check(raster, self._options["trust_input"]).warnings,
+                warnings=(
+                    *check(raster, self._options["trust_input"]).warnings,
+                    *outside_note(self._model.provenance, path, [kind_of_image(raster)]),
+                ),
             )
         except InputError:
             raster.close()

@@ -33,6 +33,7 @@ class InspectedWeights(Inspected):
     data: str | None
     licence: str | None
     text: str
+    warnings: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         return [str(self.source), self.text]
@@ -43,6 +44,7 @@ def inspect_weights(
 ) -> InspectedWeights:
     """What weights are, of this kind where they do not state it."""
     from spectralgpt.weights import describe, open_weights
+    from spectralgpt.weights.named import name_note
 
     progress("reading weights", 0, 1)
     found = describe(open_weights(source, kind))
@@ -62,4 +64,5 @@ def inspect_weights(
         data=found.data,
         licence=found.licence,
         text=str(found),
+        warnings=tuple(filter(None, [name_note(source)])),
     )

@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from spectralgpt.plain import as_text
 from spectralgpt.progress import Progress
+from spectralgpt.verbs._image_kind import kind_of_image
 from spectralgpt.verbs._options import LabelledObject, LabelOptions, PathLike, ProbeOptions
 
 if TYPE_CHECKING:
-    from spectralgpt.data.labels import ClassList, LabelledSet, LabelReading
+    from spectralgpt.data.labels import ClassList, LabelledImage, LabelledSample, LabelledSet, LabelReading
     from spectralgpt.raster import ResultMark
-    from spectralgpt.tasks import TargetKind
+    from spectralgpt.tasks import Class, TargetKind
+    from spectralgpt.weights import PretrainedModel
 
 IMAGE_TARGETS: tuple["TargetKind", ...] = ("class", "classes")
 """Kinds of labels that are of whole images."""
@@ -29,6 +31,49 @@ class Labels:
     def text(self) -> str:
         """The reports, one after the other."""
         return "\n\n".join(self.reports)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WatchedSet:
+    """A labelled set that keeps the sensor and the GSD of each image that is read."""
+
+    whole: "LabelledSet"
+    kinds: dict[int, tuple[str, float]] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        return self.whole.source
+
+    @property
+    def target(self) -> "TargetKind":
+        return self.whole.target
+
+    @property
+    def classes(self) -> "tuple[Class, ...]":
+        return self.whole.classes
+
+    @property
+    def samples(self) -> "tuple[LabelledSample, ...]":
+        return self.whole.samples
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.whole.notes
+
+    def read(self, index: int) -> "LabelledImage":
+        """The image and mask of a sample."""
+        found = self.whole.read(index)
+        self.kinds[index] = kind_of_image(found.image)
+        return found
+
+    def notes_on_weights(self, model: "PretrainedModel", weights: PathLike | None) -> tuple[str, ...]:
+        """Lines on images, of those that were read, outside what the model was trained on, and on a path that was taken
+        for the weights although others have its name."""
+        from spectralgpt.weights.named import name_note
+        from spectralgpt.weights.trained_domain import outside_note
+
+        outside = outside_note(model.provenance, self.source, self.kinds.values())
+        return (*outside, *filter(None, [name_note(weights)]))
 
 
 def mark_of_labels(verb: str, data: Sequence[PathLike | LabelledObject | None]) -> "ResultMark":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from spectralgpt.errors import counted
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._judged_page import Findings, settings_of
-from spectralgpt.verbs._labels import IMAGE_TARGETS, Labels, read_with
+from spectralgpt.verbs._labels import IMAGE_TARGETS, Labels, WatchedSet, read_with
 from spectralgpt.verbs._learning_curve import curve_of
 from spectralgpt.verbs._options import ProbeOptions
 from spectralgpt.verbs._probing import (
@@ -54,7 +54,7 @@ class ProbeRun:
     methods: names of those that are judged on the model's features; auto: whether one of them is chosen. vectors: of
     the images by the model, None for masks. reading: options by
     which images were read. hashes: of each image and its chips; seen: number of images that training
-    saw.
+    saw. notes: on the weights.
     """
 
     labels: "Labels"
@@ -72,6 +72,7 @@ class ProbeRun:
     reading: Mapping[str, str] = field(default_factory=dict)
     hashes: tuple[frozenset[str], ...] = ()
     seen: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def data(self) -> "LabelledSet":
@@ -101,11 +102,12 @@ def probe_run(
     from spectralgpt.evaluation.leaks import seen_share
     from spectralgpt.features import Cache, image_vectors
     from spectralgpt.weights import TrainedImages
+    from spectralgpt.weights.named import versioned_name
 
     run = ProbeRun(
         labels=labels,
         model=model,
-        weights=os.fspath(options["weights"] or ""),
+        weights=versioned_name(options["weights"]),
         methods=PROBING if method == "auto" else (method,),
         auto=method == "auto",
         read_out=read_out,
@@ -116,14 +118,15 @@ def probe_run(
         progress=progress,
         reading=read_with(options),
     )
-    trained = TrainedImages.of(model.provenance)
+    trained, watched = TrainedImages.of(model.provenance), WatchedSet(labels.data)
     if run.of_images:
-        made = image_vectors(labels.data, image_maker(run, model), run.cache, progress, sides=trained.chips)
+        made = image_vectors(watched, image_maker(run, model), run.cache, progress, sides=trained.chips)
         hashes: Sequence[frozenset[str]] = made.hashes
         run = replace(run, vectors=made.values)
     else:
-        hashes = hashes_of(labels.data, trained.chips, progress)
-    return replace(run, hashes=tuple(hashes), seen=seen_share(hashes, trained.hashes).count)
+        hashes = hashes_of(watched, trained.chips, progress)
+    notes = watched.notes_on_weights(model, options["weights"])
+    return replace(run, hashes=tuple(hashes), seen=seen_share(hashes, trained.hashes).count, notes=notes)
 
 
 def hashes_of(data: "LabelledSet", sides: Iterable[int], progress: Progress) -> list[frozenset[str]]:
@@ -160,7 +163,7 @@ def findings_of(run: ProbeRun, trial: Trial, *, baselines: bool, shots: Sequence
     own = _judged_by_model(run, trial)
     main = own["auto" if run.auto else run.methods[0]]
     others = [each for each in own.values() if each is not main]
-    curves, notes = [], [*trial.notes, *main.notes]
+    curves, notes = [], [*run.notes, *trial.notes, *main.notes]
     others += _baselines(run, trial, notes) if baselines else []
     if shots and run.vectors is not None:
         curve, noted = curve_of(trial, run.vectors, run.chosen_methods(), shots)

@@ -3,12 +3,13 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from spectralgpt.plain import as_text
 from spectralgpt.progress import Announce, unheard
+from spectralgpt.verbs._image_kind import kind_of_image
 from spectralgpt.verbs._options import (
     ImageInPython,
     ImageOptions,
@@ -94,7 +95,23 @@ def opened_scene(
         for line in check_replacing(written, mark, files, overwrite=options["overwrite"], raster=raster):
             announce(line)
         model = load_model(options["weights"], options["device"], kind)
-        yield OpenedScene(raster, model, check(raster, options["trust_input"]), target, picture, mark, computing)
+        verdict = _with_notes(check(raster, options["trust_input"]), raster, model, options["weights"])
+        yield OpenedScene(raster, model, verdict, target, picture, mark, computing)
+
+
+def _with_notes(verdict: "Verdict", raster: "Raster", model: "PretrainedModel", weights: PathLike | None) -> "Verdict":
+    """The verdict with notes on the weights: a path that has a name of others, an image outside their training. Only
+    the latter belongs in the tags of a result."""
+    from spectralgpt.weights.named import name_note
+    from spectralgpt.weights.trained_domain import outside_note
+
+    outside = outside_note(model.provenance, ", ".join(raster.paths[:3]), [kind_of_image(raster)])
+    named = name_note(weights)
+    return replace(
+        verdict,
+        text="\n".join((verdict.text, *outside)),
+        warnings=(*verdict.warnings, *outside, *([named] if named else [])),
+    )
 
 
 def mark_of(verb: str, sources: Paths | ImageInPython, raster: "Raster | None" = None) -> "ResultMark":

@@ -72,7 +72,8 @@ def convert(
     very same weights.
 
     Args:
-        source: A released checkpoint (.pth), a weights folder, or a model on the Hugging Face hub (owner/name).
+        source: A released checkpoint (.pth), a weights folder, a model on the Hugging Face hub (owner/name), or
+            a name like spectralgpt-base.
         target: A folder, or a file that ends in .pth.
         image: Side in pixels of the images that the model will see; position tables are interpolated to it.
         overwrite: Replace a file, or a folder of weights, that holds something else. The source is never replaced.
@@ -84,6 +85,7 @@ def convert(
     """
     from spectralgpt.errors import argument
     from spectralgpt.weights import describe, open_weights
+    from spectralgpt.weights.named import name_note
 
     target = Path(target)
     _check(source, target, image)
@@ -109,6 +111,7 @@ def convert(
         tensors=len(model.state_dict()),
         fingerprint=found.fingerprint,
         warnings=(
+            *filter(None, [name_note(source)]),
             *([f"{os.fspath(source)}: converted {taken}"] if taken else []),
             *(() if image is None or resized else (as_before,)),
         ),

@@ -104,11 +104,26 @@ def doctor() -> Checkup:
         },
         free_disk=_free_disk(cache),
         free_memory=_free_memory(),
-        packaged_weights=(),
+        packaged_weights=_packaged_weights(),
         extras={name: all(map(_is_installed, packages)) for name, packages in EXTRAS.items()},
         cache="no folder for it" if cache is None else str(cache),
     )
     return replace(found, advice=_advice(found))
+
+
+def _packaged_weights() -> tuple[str, ...]:
+    """Each of the weights in the package: name, fingerprint, size."""
+    from spectralgpt.errors import WeightsError
+    from spectralgpt.weights import open_weights, packaged
+
+    lines = []
+    for each in packaged():
+        try:
+            found = f"fingerprint {open_weights(each.folder).fingerprint()[:16]}"
+        except WeightsError as error:
+            found = f"damaged: {error.found}"
+        lines.append(f"{each} ({found}, {each.bytes / 1e6:.1f} MB)")
+    return tuple(lines)
 
 
 def _attention() -> dict[str, str]:

@@ -21,7 +21,7 @@ from spectralgpt.verbs._options import (
 )
 from spectralgpt.verbs._scene import opened_scene
 
-OF_MAPS = ("per", "dtype", "min_valid", "overlap", "aoi", "dates")
+OF_MAPS = ("per", "dtype", "scale", "min_valid", "overlap", "aoi", "dates")
 """Options that mean nothing for a table."""
 
 
@@ -64,6 +64,7 @@ def embed(
     *,
     per: Literal["all", "group", "date"] = "all",
     dtype: Literal["float32", "int8"] = "float32",
+    scale: Literal["weights", "file"] = "weights",
     min_valid: float = 0.0,
     announce: Replacing = unheard,
     progress: ShowProgress = silent,
@@ -81,7 +82,8 @@ def embed(
             images of their own. PATH@2020-05-01 gives an image its date. In Python also Pixels or a Raster.
         target: The GeoTIFF to write (.tif), or the table (.parquet, .csv).
         per: Average over band groups and dates (all), or stack one vector per band group (group) or per date (date).
-        dtype: Type of the stored values; int8 takes a quarter of the space and has one scale per band.
+        dtype: Type of the stored values; int8 takes a quarter of the space.
+        scale: Scale of int8 values: that of the weights, so that files compare, or a closer one of this file.
         min_valid: Leave out places with a smaller valid share, from 0 to 1.
 
     Example:
@@ -94,7 +96,7 @@ def embed(
     if is_table(Path(target)):
         if isinstance(sources, ImageInPython):
             raise OptionError(f"{target}: found a table as the target of one image", "a GeoTIFF (.tif)")
-        _refuse_options_of_maps({"per": per, "dtype": dtype, "min_valid": min_valid, **options})
+        _refuse_options_of_maps({"per": per, "dtype": dtype, "scale": scale, "min_valid": min_valid, **options})
         return embed_table(sources, Path(target), options, announce, progress)
 
     from spectralgpt.report import save_picture
@@ -112,6 +114,7 @@ def embed(
             verdict=scene.verdict,
             per=per,
             dtype=dtype,
+            scale=scale,
             min_valid=min_valid,
             mark=scene.mark,
             progress=progress,

@@ -161,6 +161,7 @@ def _findings(
     from spectralgpt.features import Cache
     from spectralgpt.verbs._answering import answered_images, answered_pixels
     from spectralgpt.verbs._judged_page import Findings
+    from spectralgpt.verbs._labels import WatchedSet
     from spectralgpt.verbs._probe_run import hashes_of
     from spectralgpt.verbs._probing import Judged, image_table, trial_of
     from spectralgpt.weights import TrainedImages
@@ -172,7 +173,8 @@ def _findings(
         )
     data, notes = in_classes_of(labels.data, answerer.classes, answerer.count, chosen)
     trained = TrainedImages.of(answerer.model.provenance)
-    hashes = hashes_of(data, trained.chips, progress)
+    watched = WatchedSet(data)
+    hashes = hashes_of(watched, trained.chips, progress)
     trial = trial_of(data, split="places", apart=options["apart"], repeats=1, folds=1, seed=options["seed"])
     trial = trial.with_contents(hashes)
     everything = np.arange(len(data.samples))
@@ -208,7 +210,13 @@ def _findings(
         main,
         [],
         marks=marks,
-        notes=(*answerer.other_reading(options), *notes, *trial.notes, *trial.places.notes),
+        notes=(
+            *watched.notes_on_weights(answerer.model, options["weights"]),
+            *answerer.other_reading(options),
+            *notes,
+            *trial.notes,
+            *trial.places.notes,
+        ),
     ), seen
 
 

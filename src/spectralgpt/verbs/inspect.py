@@ -33,6 +33,9 @@ NOTES_SHOWN = 4
 
 WEIGHT_FILES = ("config.json", "model.safetensors")
 
+PLAIN_NAME = re.compile(r"[a-z][a-z0-9-]*(?:@[\w.-]+/[\w.-]+)?")
+"""What a name of weights looks like; a mirror on the hub may follow it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
@@ -154,8 +157,9 @@ def inspect(
 
     Args:
         sources: An image, a product, or a folder of single-band files; several are dates of the same place, and
-            PATH@2020-05-01 gives an image its date. Or weights: a folder, a released checkpoint (.pth), or a model on
-            the Hugging Face hub (owner/name). Or a folder of shards. In Python also Pixels or a Raster.
+            PATH@2020-05-01 gives an image its date. Or weights: a folder, a released checkpoint (.pth), a model on the
+            Hugging Face hub (owner/name), or a name like tiny. Or a folder of shards. In Python also Pixels or a
+            Raster.
         weights: Weights to compare the bands of the image with; default: the 12 bands of the released weights.
         picture: PNG file to write. For an image: true colour, false colour, SWIR and the mean spectrum; for shards:
             samples and a map of their places.
@@ -228,6 +232,10 @@ def _are_weights(source: str) -> bool:
         return True
     if os.path.exists(source):
         return any(os.path.exists(os.path.join(source, name)) for name in WEIGHT_FILES)
+    if PLAIN_NAME.fullmatch(source):
+        from spectralgpt.weights.named import is_named
+
+        return is_named(source)
     from spectralgpt.products import looks_like_image
 
     owner, _, name = source.partition("/")

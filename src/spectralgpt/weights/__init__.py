@@ -14,19 +14,23 @@ from spectralgpt.weights.models import (
     new_weights,
     on_encoder,
 )
+from spectralgpt.weights.named import PackagedWeights, packaged
 from spectralgpt.weights.pretrained import PretrainedModel
 from spectralgpt.weights.released import Released, describe_released, from_released, to_released
 from spectralgpt.weights.store import check_weights_target, fingerprint
+from spectralgpt.weights.trained_domain import TrainedDomain
 from spectralgpt.weights.trained_images import TrainedImages
 
 __all__ = [
     "ChangeDetector",
     "Classifier",
     "Description",
+    "PackagedWeights",
     "PretrainedModel",
     "Released",
     "Segmenter",
     "SpectralGPT",
+    "TrainedDomain",
     "TrainedImages",
     "check_weights_target",
     "class_of",
@@ -38,6 +42,7 @@ __all__ = [
     "new_weights",
     "on_encoder",
     "open_weights",
+    "packaged",
     "read_released",
     "to_released",
 ]

@@ -13,6 +13,7 @@ from spectralgpt.nn import SIZES, BandStatistics, ModelConfig, Normalization
 from spectralgpt.tasks import Task, find
 from spectralgpt.weights.described import DescribedModel
 from spectralgpt.weights.store import MARK
+from spectralgpt.weights.trained_domain import TRAINED, TrainedDomain
 from spectralgpt.weights.trained_images import CHIPS, IMAGES, TrainedImages
 
 
@@ -97,7 +98,11 @@ class Description:
 def describe(model: DescribedModel, fingerprint: str | None = None) -> Description:
     """The description of a model's weights. fingerprint: the model's, if already known, as computing it takes time."""
     config, size, provenance = model.config, model.config.size, model.provenance
-    stated = {key: _words(value) for key, value in provenance.items() if key not in (IMAGES, CHIPS)}
+    domain = TrainedDomain.of(provenance)
+    left = (IMAGES, CHIPS) if domain is None else (IMAGES, CHIPS, TRAINED)
+    stated = {key: _words(value) for key, value in provenance.items() if key not in left}
+    if domain is not None:
+        stated["domain"] = str(domain)
     images = TrainedImages.of(provenance)
     if images.hashes:
         stated["trained on"] = str(images)

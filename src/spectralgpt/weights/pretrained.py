@@ -2,15 +2,14 @@
 
 import copy
 import os
-import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from huggingface_hub import ModelHubMixin, snapshot_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+from huggingface_hub import ModelHubMixin
 from torch import Tensor
 
 from spectralgpt.arguments import checked
@@ -28,6 +27,8 @@ from spectralgpt.weights.card import Description, describe, model_card
 from spectralgpt.weights.checkpoint_file import read_checkpoint, refuse_pointer, write_released
 from spectralgpt.weights.contents import Contents, from_json
 from spectralgpt.weights.described import DescribedModel
+from spectralgpt.weights.hub import HUB_ERRORS, HUB_NAME, hub_folder, hub_reason
+from spectralgpt.weights.named import name_note, names_in_words, packaged_as, published_as
 from spectralgpt.weights.released import (
     Released,
     describe_released,
@@ -37,6 +38,7 @@ from spectralgpt.weights.released import (
 )
 from spectralgpt.weights.store import (
     CONFIG,
+    IN_FULL,
     TENSORS,
     check_sum,
     check_tensors,
@@ -45,18 +47,11 @@ from spectralgpt.weights.store import (
     write_weights,
 )
 
-ANY_WEIGHTS = "Give a weights folder, a released checkpoint (.pth), or a model on the Hugging Face hub (owner/name)"
-"""What to do where no weights are found."""
-
-HUB_ERRORS: tuple[type[BaseException], ...] = (
-    HfHubHTTPError,
-    HfHubHTTPError.__bases__[0],
-    EntryNotFoundError,
-    OSError,
-    ValueError,
+ANY_WEIGHTS = (
+    "Give a weights folder, a released checkpoint (.pth), a model on the Hugging Face hub (owner/name), or a name like "
+    "spectralgpt-base"
 )
-"""What the hub's client raises. A base of its HTTP error belongs to the HTTP library of its version (requests, httpx):
-a broken connection raises an error of that library."""
+"""What to do where no weights are found."""
 
 Model = TypeVar("Model", bound="PretrainedModel")
 
@@ -107,13 +102,15 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
     @classmethod
     @checked
     def from_pretrained(cls: type[Model], name: str | os.PathLike[str], **hub: Any) -> Model:  # type: ignore[override]
-        """The model of a weights folder, of a released checkpoint (.pth), or of the Hugging Face hub (`owner/name`), in
-        evaluation mode.
+        """The model of a weights folder, of a released checkpoint (.pth), of a name (`tiny`, `spectralgpt-base`), or of
+        the Hugging Face hub (`owner/name`), in evaluation mode.
 
         hub: `revision`, `token`, `cache_dir`, `force_download`, `local_files_only`, as in huggingface_hub. Local
-        weights need no network. Raises WeightsError naming every tensor that does not fit, for weights of another
-        kind, and for anything that is not weights.
+        weights need no network. Warns where a path was taken that has the name of other weights. Raises WeightsError
+        naming every tensor that does not fit, for weights of another kind, and for anything that is not weights.
         """
+        if note := name_note(name):
+            warnings.warn(note, UserWarning, stacklevel=3)  # of the caller, above `checked`
         return cls._from_pretrained(model_id=os.fspath(name), **hub)
 
     @classmethod
@@ -217,7 +214,7 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
             return str(super().push_to_hub(repo_id, **hub))
         except HUB_ERRORS as error:
             raise TargetError(
-                f"{repo_id}: the Hugging Face hub refuses it ({_first_line(error)})",
+                f"{repo_id}: the Hugging Face hub refuses it ({hub_reason(error)})",
                 "a name of yours (owner/name) and a token with permission to write",
                 "Log in with `hf auth login`, or give `token`",
             ) from None
@@ -231,6 +228,17 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
     def with_tensors(self: Model, tensors: Mapping[str, Tensor]) -> Model:
         """The same model with these tensors, which are not copied. WeightsError where they do not fit."""
         return type(self).from_contents(replace(self._contents(), tensors=dict(tensors), source="the model"))
+
+    def rounded(self: Model) -> Model:
+        """A copy with its numbers, but those of the read-out and of a covariance, rounded to half precision: saved, it
+        takes half of the space. Its features differ a little, and so does its fingerprint. WeightsError for numbers
+        beyond 65,504."""
+        tensors = {
+            name: tensor.clone() if name.startswith(IN_FULL) else tensor.half().float()
+            for name, tensor in self.state_dict().items()
+        }
+        refuse_not_finite(tensors, "the model in half precision")
+        return self.with_tensors(tensors)
 
     # -- another size ------------------------------------------------------------------------------------------------
 
@@ -262,17 +270,36 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
 
 
 def read_contents(name: str | os.PathLike[str], task: str | None = None, **hub: Any) -> Contents:
-    """The weights of a folder, a released checkpoint (.pth) or a hub id. Raises WeightsError for anything else.
+    """The weights of a folder, a released checkpoint (.pth), a name or a hub id. Raises WeightsError for anything else.
 
-    task: for checkpoints that do not state theirs; a folder may state another one.
+    A path that exists counts before a name. task: for checkpoints that do not state theirs; a folder may state another
+    one.
     """
     path = Path(name)
-    if not os.path.isdir(path):
-        if path.suffix.lower() == ".pth":
-            return read_released_contents(path, task)
-        if os.path.isfile(path):
-            raise _no_weights(path)
-        path = _downloaded(os.fspath(name), hub)
+    if os.path.exists(path) or path.suffix.lower() == ".pth":
+        try:
+            return _at_path(path, task)
+        except WeightsError as error:
+            if note := name_note(name):
+                raise WeightsError(error.found, error.expected, note) from None
+            raise
+    if (published := published_as(os.fspath(name))) is not None:
+        checkpoint, mirror = published
+        return read_released_contents(checkpoint.path(mirror, hub), task or "pretraining")
+    own = packaged_as(os.fspath(name))
+    return _of_folder(_downloaded(os.fspath(name), hub) if own is None else own.folder)
+
+
+def _at_path(path: Path, task: str | None) -> Contents:
+    """The weights of a folder or a released checkpoint."""
+    if os.path.isdir(path):
+        return _of_folder(path)
+    if path.suffix.lower() == ".pth":
+        return read_released_contents(path, task)
+    raise _no_weights(path)
+
+
+def _of_folder(path: Path) -> Contents:
     config, tensors = read_weights(path)
     contents = from_json(config, tensors, str(path))
     check_sum(path, config)
@@ -311,17 +338,12 @@ def _no_weights(path: Path) -> WeightsError:
 
 def _downloaded(name: str, hub: dict[str, Any]) -> Path:
     """The folder of a model of the hub, from the cache if it is present there."""
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", name):
-        raise WeightsError(f"{name}: does not exist", do=f"{ANY_WEIGHTS}; no weights come with this version")
+    if not HUB_NAME.fullmatch(name):
+        raise WeightsError(f"{name}: does not exist", do=f"{ANY_WEIGHTS}; {names_in_words(name)}")
     try:
-        return Path(snapshot_download(name, allow_patterns=[CONFIG, TENSORS], **hub))
+        return hub_folder(name, [CONFIG, TENSORS], hub)
     except HUB_ERRORS as error:
         raise WeightsError(
-            f"{name}: is no folder here, and the Hugging Face hub did not provide it ({_first_line(error)})",
+            f"{name}: is no folder here, and the Hugging Face hub did not provide it ({hub_reason(error)})",
             do=ANY_WEIGHTS,
         ) from None
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

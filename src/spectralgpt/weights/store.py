@@ -21,6 +21,9 @@ from spectralgpt.weights.checkpoint_file import refuse_pointer
 CARD = "README.md"
 MARK = "<!-- written by spectralgpt: remove this line to keep your own text when weights are saved again -->"
 CONFIG, TENSORS = "config.json", "model.safetensors"
+IN_FULL = ("read_out.", "conditional_mean.covariance")
+"""How names of tensors begin that are never rounded to half precision: those of the read-out, and the covariance, as its
+smallest eigenvalues would be lost."""
 MOST_TENSORS = 6
 """Tensors of one kind that a message names."""
 
@@ -78,7 +81,7 @@ def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str,
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
             partial = Path(beside) / "weights"
             partial.mkdir()
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial / TENSORS)
+            save_file(as_stored(tensors), partial / TENSORS)
             # safetensors makes it readable by its owner alone, unlike a user's other files
             (partial / TENSORS).chmod(0o644)
             content = {**config, "checksum": checksum(partial / TENSORS)}
@@ -95,6 +98,16 @@ def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str,
                 raise
     except (OSError, SafetensorError) as error:
         raise TargetError(f"{folder}: cannot be written to ({error})", do=CHECK_DISK) from None
+
+
+def as_stored(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors as they are written: in half precision where that loses nothing of the whole model, as after
+    `PretrainedModel.rounded`; those of IN_FULL always in float32."""
+    written = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    halves = {name: tensor.half() for name, tensor in written.items() if not name.startswith(IN_FULL)}
+    if all(torch.equal(half.to(written[name].dtype), written[name]) for name, half in halves.items()):
+        written |= halves
+    return written
 
 
 def checksum(path: Path) -> str:
