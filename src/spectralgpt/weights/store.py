@@ -22,8 +22,8 @@ CARD = "README.md"
 MARK = "<!-- written by spectralgpt: remove this line to keep your own text when weights are saved again -->"
 CONFIG, TENSORS = "config.json", "model.safetensors"
 IN_FULL = ("read_out.", "conditional_mean.covariance")
-"""How names of tensors begin that are never rounded to half precision: those of the read-out, and the covariance, as its
-smallest eigenvalues would be lost."""
+"""How names of tensors begin that are never rounded to half precision: those of the read-out, and the covariance, as
+its smallest eigenvalues would be lost."""
 MOST_TENSORS = 6
 """Tensors of one kind that a message names."""
 
