@@ -1,6 +1,7 @@
 """A new task is one file: it trains, resumes bit by bit, saves, loads and maps, and no other file mentions it."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,12 @@ def test_it_learns_and_is_validated(run):
     losses = [each["loss"] for each in records if "loss" in each]
     assert np.mean(losses[-3:]) < 0.7 * np.mean(losses[:3])
     assert any("val_square" in each for each in records)
+
+
+def test_it_has_nothing_that_a_conditional_mean_could_start(run):
+    recipe = run[0]
+    with pytest.raises(OptionError, match=r"model.conditional_mean: found true for regression; expected pretraining"):
+        replace(recipe, model=replace(recipe.model, conditional_mean=True))
 
 
 def test_its_settings_are_read_by_type(run):

@@ -39,6 +39,19 @@ def test_a_pass_computes_what_is_counted(size, ratio, fraction, monkeypatch):
     assert 2.7 * counted < both.get_total_flops() <= 3.3 * counted
 
 
+def test_a_conditional_mean_is_counted_but_for_its_estimates(monkeypatch):
+    monkeypatch.setattr("spectralgpt.nn.linear.ONEDNN_IN_FP32", False)
+    counted, found = [], []
+    for on in (False, True):
+        model = MaskedAutoencoder(ModelConfig(Size(48, 3, 4, 32, 2, 4), CONFIG.bands, conditional_mean=on))
+        mask = draw_mask("random", 0.5, (3, 1, 4, 16), torch.arange(3))
+        with FlopCounterMode(display=False) as forward, sdpa_kernel(SDPBackend.MATH):
+            model(cube_of(3), mask)
+        found.append(forward.get_total_flops())
+        counted.append(3 * forward_flops(model.config, kept=mask.kept, decoded=64))
+    assert found[0] == counted[0] < counted[1] < found[1] < 1.1 * counted[1]
+
+
 def test_the_peak_is_the_speed_of_the_fastest_product(monkeypatch):
     """With a clock that runs as the products say, as that of a busy computer does not."""
     clock, done = [0.0], []

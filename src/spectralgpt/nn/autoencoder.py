@@ -9,6 +9,7 @@ from torch import Tensor
 
 from spectralgpt.errors import OptionError
 from spectralgpt.nn.backbone import Backbone, initialize
+from spectralgpt.nn.conditional_mean import ConditionalMean
 from spectralgpt.nn.cube import Cube
 from spectralgpt.nn.decoder import Decoder
 from spectralgpt.nn.descriptors import descriptor_count, image_descriptors
@@ -90,7 +91,13 @@ class MaskedAutoencoder(Backbone):
         count = descriptor_count(len(config.bands.groups) * config.slots)
         self.describe = Linear(config.size.dim, count) if config.descriptors else None
         """Tells the image's descriptors from the mean of its encoded tokens."""
+        self.conditional_mean = ConditionalMean(config) if config.conditional_mean else None
+        """Estimates hidden tokens; the decoder's answers are then what is added to them."""
         initialize(self)
+        if self.conditional_mean is not None:
+            self.conditional_mean.start()
+            # an untrained model answers with the estimates
+            torch.nn.init.zeros_(self.decoder.head.weight)
 
     def set_checkpointing(self, on: bool) -> None:
         """Recompute the blocks in the backward pass: less memory, more time, the same gradients."""
@@ -123,11 +130,33 @@ class MaskedAutoencoder(Backbone):
         encoded = self.encoder(kept, mask.seen, self.encoder.positions(*where, index), key=key)[-1]
         chosen = None if places is None else tokens_of_places(places, grid.dates * grid.groups, grid.places)
         positions = self.decoder.positions(*where, None if chosen is None else torch.cat([index, chosen], dim=1))
-        predicted: Tensor = self.decoder(encoded, mask, present, positions, chosen)
+        estimate, shown = self._estimate(cube, mask, tokens, present, chosen)
+        predicted: Tensor = self.decoder(encoded, mask, present, positions, chosen, shown)
+        if estimate is not None:
+            predicted = predicted + estimate
         if not describing:
             return predicted
         assert self.describe is not None, "the model's configuration has descriptors"
         return predicted, self.describe(_mean(encoded, mask.seen))
+
+    def _estimate(
+        self,
+        cube: Cube,
+        mask: Mask,
+        tokens: Float[Tensor, "batch token value"],
+        present: Bool[Tensor, "batch token"] | None,
+        chosen: Int[Tensor, "batch chosen"] | None,
+    ) -> tuple[Float[Tensor, "batch predicted value"] | None, Float[Tensor, "batch predicted decoder_dim"] | None]:
+        """The conditional mean of all tokens or of the chosen ones, and what the decoder is shown of it: that of hidden
+        ones. None of a model without."""
+        if self.conditional_mean is None:
+            return None, None
+        visible = ~mask.hidden if present is None else ~mask.hidden & present
+        estimate, hidden = self.conditional_mean(tokens, visible, cube.bands, cube.days), mask.hidden
+        if chosen is not None:
+            estimate = estimate.gather(1, chosen[..., None].expand(-1, -1, estimate.shape[-1]))
+            hidden = hidden.gather(1, chosen)
+        return estimate, torch.where(hidden[..., None], self.conditional_mean.skip(estimate), 0.0)
 
     @torch.no_grad()
     def descriptors(self, cube: Cube) -> tuple[Float[Tensor, "batch descriptor"], Bool[Tensor, "batch descriptor"]]:

@@ -35,11 +35,12 @@ class Decoder(nn.Module):
         present: Bool[Tensor, "batch token"] | None,
         positions: Float[Tensor, "batch positioned decoder_dim"],
         chosen: Int[Tensor, "batch chosen"] | None = None,
+        shown: Float[Tensor, "batch out decoder_dim"] | None = None,
     ) -> Float[Tensor, "batch out value"]:
         """Predictions of all tokens, in their order (date, group, row, column), normalized; or of the chosen ones.
 
         chosen: the decoder then sees only the kept tokens and these. positions: of all tokens, or with `chosen` of the
-        kept and then the chosen ones.
+        kept and then the chosen ones. shown: added to the query of each token that is predicted.
         """
         y = self.embed(encoded)
         if mask.seen is not None:
@@ -50,8 +51,12 @@ class Decoder(nn.Module):
         x = self.mask_token.to(y.dtype).expand(batch, tokens, -1).scatter(1, index, y)
         kept = 0
         if chosen is not None:
-            x = torch.cat([y, x.gather(1, chosen[..., None].expand(-1, -1, y.shape[-1]))], dim=1)
+            x = x.gather(1, chosen[..., None].expand(-1, -1, y.shape[-1]))
             present, kept = _attended(mask, present, chosen), mask.kept
+        if shown is not None:
+            x = x + shown.to(x.dtype)
+        if chosen is not None:
+            x = torch.cat([y, x], dim=1)
         x, keys = x + positions, key_mask(present)
         for block in self.blocks:
             x = run_block(block, x, keys, self.checkpointing)

@@ -8,14 +8,16 @@ def forward_flops(config: ModelConfig, *, kept: int, decoded: int, predicted: in
     """FLOP of a forward pass per sample; a training step takes three times that.
 
     kept: tokens that the encoder takes. decoded: tokens that the decoder takes, the kept ones among them. predicted:
-    tokens that it predicts; default: all of `decoded`.
+    tokens that it predicts; default: all of `decoded`. The estimates of a conditional mean are not counted, as they are
+    few products; the layer that shows them to the decoder is.
     """
     size = config.size
     encoder = 2 * kept * config.token_values * size.dim + size.depth * block_flops(kept, size.dim)
     between = 2 * kept * size.dim * size.decoder_dim
     decoder = size.decoder_depth * block_flops(decoded, size.decoder_dim)
     head = 2 * (decoded if predicted is None else predicted) * size.decoder_dim * config.token_values
-    return float(encoder + between + decoder + head)
+    shown = head if config.conditional_mean else 0
+    return float(encoder + between + decoder + head + shown)
 
 
 def block_flops(tokens: int, dim: int) -> int:

@@ -73,7 +73,12 @@ class Pretraining(Objective):
             raise OptionError(f"descriptor_weight: found {self.descriptor_weight}", "0 or more")
 
     def model_config(self, config: ModelConfig) -> ModelConfig:
-        """With the descriptors that this objective needs."""
+        """With the descriptors that this objective needs. OptionError where it does not fit a conditional mean."""
+        if config.conditional_mean and self.normalized_target:
+            raise OptionError(
+                "normalized_target: found true, of a model with a conditional mean",
+                "false, as its estimates are in the units of the pixels and not of a token",
+            )
         return replace(config, descriptors=self.descriptor_weight > 0)
 
     @torch.no_grad()

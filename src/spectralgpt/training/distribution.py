@@ -48,7 +48,7 @@ class Distribution:
         if self.ranks == 1:
             return model, optimizer(model)
         # no device_ids: inputs are on the device, and are dataclasses that DDP passes on unchanged
-        # (models in training have no buffers, which DDP would broadcast in each step)
+        # (DDP broadcasts buffers in each step: models in training have at most one, of a few hundred numbers)
         return DistributedDataParallel(model, gradient_as_bucket_view=True), optimizer(model)
 
     def whole(self, model: nn.Module) -> dict[str, Tensor]:

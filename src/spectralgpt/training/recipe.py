@@ -6,9 +6,12 @@ from typing import Any, Literal
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.data import Augmentation
 from spectralgpt.errors import OptionError
-from spectralgpt.nn import SIZES, SPECTRUM_NODES, ModelConfig, Precision, Size
+from spectralgpt.nn import SIZES, SPECTRUM_NODES, MaskedAutoencoder, ModelConfig, Precision, Size
 from spectralgpt.tasks import Objective, Task, find
 from spectralgpt.training.schedule import Schedule
+
+STANDARD = "normalization=standard, in which every band has mean 0"
+"""What a conditional mean expects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,10 @@ class ModelChoice:
     `min_max` as in the released models. start: `random`, as in the paper, or another start of the task of the first
     stage; `local` of pretraining is for runs of minutes: its decoder looks at neighbours from the start.
     time_and_scale: whether the model is given dates and GSD; in the paper it is not, and the tables for them stay 0.
+    conditional_mean: whether hidden bands are estimated from the visible ones at the same pixel, and the decoder adds
+    to the estimate; in the paper it predicts them itself.
     weights: to start from (a folder, a .pth, a name, a name on the hub); size, bands, spectrum, normalization and start
-    are then those of the weights, and the values here are ignored.
+    are then those of the weights, and the values here are ignored; a conditional mean of the weights stays.
     """
 
     size: Literal["tiny", "small", "base", "large", "huge"] = "base"
@@ -35,6 +40,7 @@ class ModelChoice:
     normalization: Literal["standard", "min_max"] = "standard"
     start: str = "random"
     time_and_scale: bool = True
+    conditional_mean: bool = False
     weights: str | None = None
     shape: Size | None = None
     """Another size than the five, for tests; `size` is then ignored."""
@@ -45,6 +51,8 @@ class ModelChoice:
                 raise OptionError(f"{name}: found {getattr(self, name)}", "1 or more")
         if self.place_nodes is not None and self.place_nodes < 1:
             raise OptionError(f"place_nodes: found {self.place_nodes}", "1 or more, or none")
+        if self.conditional_mean and self.weights is None and self.normalization != "standard":
+            raise OptionError(f"model.conditional_mean: found true with normalization={self.normalization}", STANDARD)
 
     def config(self, image: int) -> ModelConfig:
         """The configuration of the model for images of this side (pixels)."""
@@ -60,6 +68,7 @@ class ModelChoice:
             image=image,
             place_nodes=(nodes, nodes),
             spectrum_nodes=SPECTRUM_NODES if self.spectrum == "shared" else tuple(g.wavelength for g in bands.groups),
+            conditional_mean=self.conditional_mean,
         )
 
 
@@ -182,6 +191,10 @@ class Recipe:
         first, starts = self.stages[0].task, ("random", *self.task.starts)
         if self.model.start not in starts:
             raise OptionError(f"model.start: found {self.model.start!r}", f"one of: {', '.join(starts)}")
+        if self.model.conditional_mean and not issubclass(self.task.model, MaskedAutoencoder):
+            raise OptionError(
+                f"model.conditional_mean: found true for {self.task.name}", "pretraining, as its decoder adds to it"
+            )
         for stage in self.stages:
             image = stage.augmentation.image
             if image % self.model.patch:

@@ -17,16 +17,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from spectralgpt.errors import DataError
+from spectralgpt.errors import DataError, OptionError
 from spectralgpt.nn import ModelConfig
+from spectralgpt.nn.conditional_mean import ConditionalMean
 from spectralgpt.progress import Progress
+from spectralgpt.training.band_covariance import band_covariance
 from spectralgpt.training.checkpoints import DamagedError, checkpoints, load_checkpoint, read_extra
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.domain import domain_of_run, earlier_domain
 from spectralgpt.training.ema import Average
 from spectralgpt.training.logs import LOG, RunLog, read_log
 from spectralgpt.training.optimizer import make_optimizer
-from spectralgpt.training.recipe import Recipe
+from spectralgpt.training.recipe import STANDARD, Recipe
 from spectralgpt.training.stage_data import StageData, statistics
 from spectralgpt.weights import PretrainedModel, new_weights, on_encoder
 from spectralgpt.weights.trained_domain import TrainedDomain
@@ -104,13 +106,43 @@ def started(run: Run, model: PretrainedModel, number: int, step: int) -> State:
     return run.state
 
 
+def config_of(recipe: Recipe, start: PretrainedModel | None) -> ModelConfig:
+    """The configuration of the model that a run starts with: by the recipe, or that of the given weights with the parts
+    that the recipe adds. OptionError where one of them does not fit."""
+    first = recipe.stages[0]
+    if start is None:
+        return first.task.model_config(recipe.model.config(first.augmentation.image))
+    config = start.config
+    if recipe.model.conditional_mean and not config.conditional_mean:
+        if start.normalization.kind != "standard":
+            raise OptionError(
+                f"model.conditional_mean: found true for weights with normalization={start.normalization.kind}",
+                STANDARD,
+            )
+        config = replace(config, conditional_mean=True)
+    return first.task.model_config(config)
+
+
+def _measure_bands(run: Run, model: PretrainedModel) -> None:
+    """Set the covariance of a conditional mean that is new. A resumed run has it in its checkpoint."""
+    mean = _mean_of(model)
+    if mean is not None and _mean_of(run.start) is None:
+        mean.set_covariance(band_covariance(run.data, model.config.bands, model.normalization, model.config.image))
+
+
+def _mean_of(model: PretrainedModel | None) -> ConditionalMean | None:
+    """The conditional mean of a model that has one."""
+    found = getattr(model, "conditional_mean", None)
+    return found if isinstance(found, ConditionalMean) else None
+
+
 def _new_model(run: Run) -> PretrainedModel:
     """The model that a run starts with, made for the image size of its first stage."""
     recipe = run.recipe
     if run.start is not None:
         return _from_weights(run, run.start).to(run.distribution.device)
     torch.manual_seed(recipe.seed)
-    config = recipe.stages[0].task.model_config(recipe.model.config(recipe.stages[0].augmentation.image))
+    config = config_of(recipe, None)
     units, head = statistics(run.data, recipe.model.normalization), recipe.stages[0].task.head_config()
     model = new_weights(recipe.task.name, config, head, units, _provenance(run))
     if recipe.model.start != "random":
@@ -128,7 +160,7 @@ def _from_weights(run: Run, start: PretrainedModel) -> PretrainedModel:
         model = on_encoder(start, task.name, head)
     # it was measured on the features of the given weights
     model.read_out = None
-    model = _with_config(model, run.recipe.stages[0].task.model_config(model.config))
+    model = _with_config(model, config_of(run.recipe, start))
     model = at_image(run, model, 0)
     before = {key: value for key, value in start.provenance.items() if key in ("recipe", "data", "license", "steps")}
     earlier = TrainedImages.of(start.provenance)
@@ -145,7 +177,10 @@ def _with_config(model: PretrainedModel, config: ModelConfig) -> PretrainedModel
         return model
     made = new_weights(model.task.name, config, model.head_config, model.normalization, model.provenance)
     own = made.state_dict()
-    own.update({name: tensor for name, tensor in model.state_dict().items() if name in own})
+    # an answer that is added to an estimate has to be learned anew
+    anew = "decoder.head." if config.conditional_mean > model.config.conditional_mean else None
+    kept = {name: each for name, each in model.state_dict().items() if not (anew and name.startswith(anew))}
+    own.update({name: each for name, each in kept.items() if name in own})
     made.load_state_dict(own)
     return made
 
@@ -189,7 +224,9 @@ def resumed(run: Run) -> State:
         break
     else:
         _refuse_lost(run)
-        state = started(run, _new_model(run), 0, 0)
+        model = _new_model(run)
+        _measure_bands(run, model)
+        state = started(run, model, 0, 0)
     run.log.cut(state.step)
     return state
 

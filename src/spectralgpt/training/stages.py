@@ -22,7 +22,7 @@ from spectralgpt.training.logs import RunLog, read_log
 from spectralgpt.training.loop import Work, train_steps
 from spectralgpt.training.meter import DivergedError, Meter
 from spectralgpt.training.recipe import Recipe, Stage
-from spectralgpt.training.run import Run, RunResult, State, at_image, averaged, resumed, started
+from spectralgpt.training.run import Run, RunResult, State, at_image, averaged, config_of, resumed, started
 from spectralgpt.training.run_folder import claimed
 from spectralgpt.training.stage_data import StageData, stage_data
 from spectralgpt.training.validation import validate
@@ -48,8 +48,7 @@ def run_training(
     with distributed(device) as distribution, Interruption() as interruption:
         weights = recipe.model.weights
         start = None if weights is None else open_weights(weights)
-        image = recipe.stages[0].augmentation.image
-        bands = (recipe.model.config(image) if start is None else start.config).bands
+        bands = config_of(recipe, start).bands
         opened = tuple(stage_data(stage, data, bands, recipe.held_back) for stage in recipe.stages)
         with claimed(recipe, opened, data, out, distribution):
             shown = progress if distribution.is_main else silent

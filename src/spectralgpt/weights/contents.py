@@ -4,8 +4,8 @@ Version 2 is written. Version 1, which has no `format`, stays readable; the fing
 so that weights have the same one in both versions.
 
 config.json holds the dataclasses as `plain` writes them, except that the bands stand beside the model, that a row of
-the normalization holds the fields of its band itself, and that `joint_positions` and `descriptors` are left out where
-they are false.
+the normalization holds the fields of its band itself, and that `joint_positions`, `descriptors` and `conditional_mean`
+are left out where they are false.
 """
 
 import json
@@ -24,7 +24,7 @@ FORMAT, VERSION = "spectralgpt weights", 2
 
 UNNAMED = "pretraining"
 """The task of weights of version 1 without `kind`."""
-LEFT_OUT_IF_FALSE = ("joint_positions", "descriptors")
+LEFT_OUT_IF_FALSE = ("joint_positions", "descriptors", "conditional_mean")
 """Settings of a model that few have."""
 MEASURED = "measured"
 """Type of a read-out with numbers of its own."""

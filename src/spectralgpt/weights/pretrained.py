@@ -38,7 +38,7 @@ from spectralgpt.weights.released import (
 )
 from spectralgpt.weights.store import (
     CONFIG,
-    READ_OUT,
+    IN_FULL,
     TENSORS,
     check_sum,
     check_tensors,
@@ -230,10 +230,11 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
         return type(self).from_contents(replace(self._contents(), tensors=dict(tensors), source="the model"))
 
     def rounded(self: Model) -> Model:
-        """A copy with its numbers, but those of the read-out, rounded to half precision: saved, it takes half of the
-        space. Its features differ a little, and so does its fingerprint. WeightsError for numbers beyond 65,504."""
+        """A copy with its numbers, but those of the read-out and of a covariance, rounded to half precision: saved, it
+        takes half of the space. Its features differ a little, and so does its fingerprint. WeightsError for numbers
+        beyond 65,504."""
         tensors = {
-            name: tensor.clone() if name.startswith(READ_OUT) else tensor.half().float()
+            name: tensor.clone() if name.startswith(IN_FULL) else tensor.half().float()
             for name, tensor in self.state_dict().items()
         }
         refuse_not_finite(tensors, "the model in half precision")

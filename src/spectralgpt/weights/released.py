@@ -254,6 +254,8 @@ def _problems(released: Released, normalization: Normalization | None) -> list[s
         problems.append(f"a place table of {config.place_nodes[0]} x {config.place_nodes[1]} instead of a square one")
     if config.joint_positions and released.task.name != "classification":
         problems.append("a joint position table, which only classifiers have")
+    if config.conditional_mean and released.task.name == "pretraining":
+        problems.append("a conditional mean, which the decoder's answers are added to")
     size = config.size
     sides = [(ENCODER_HEADS, size.dim, size.heads)]
     if released.task.name == "pretraining":

@@ -21,8 +21,9 @@ from spectralgpt.weights.checkpoint_file import refuse_pointer
 CARD = "README.md"
 MARK = "<!-- written by spectralgpt: remove this line to keep your own text when weights are saved again -->"
 CONFIG, TENSORS = "config.json", "model.safetensors"
-READ_OUT = "read_out."
-"""How names of the read-out's tensors begin."""
+IN_FULL = ("read_out.", "conditional_mean.covariance")
+"""How names of tensors begin that are never rounded to half precision: those of the read-out, and the covariance, as
+its smallest eigenvalues would be lost."""
 MOST_TENSORS = 6
 """Tensors of one kind that a message names."""
 
@@ -101,9 +102,9 @@ def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str,
 
 def as_stored(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors as they are written: in half precision where that loses nothing of the whole model, as after
-    `PretrainedModel.rounded`; the read-out's always in float32."""
+    `PretrainedModel.rounded`; those of IN_FULL always in float32."""
     written = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    halves = {name: tensor.half() for name, tensor in written.items() if not name.startswith(READ_OUT)}
+    halves = {name: tensor.half() for name, tensor in written.items() if not name.startswith(IN_FULL)}
     if all(torch.equal(half.to(written[name].dtype), written[name]) for name, half in halves.items()):
         written |= halves
     return written

@@ -1,0 +1,90 @@
+"""The covariance of a model's bands in the samples of a run, from which hidden bands are estimated at the start."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+
+from spectralgpt.bands import BandSet, align
+from spectralgpt.data import Shards, centred
+from spectralgpt.draws import permutation
+from spectralgpt.nn import Cube, Normalization
+from spectralgpt.nn.conditional_mean import closest_covariance, slots_of_model
+from spectralgpt.training.stage_data import StageData
+
+MEASURED_SAMPLES = 1000
+"""Samples that are measured, at most about."""
+THINNED_BY = 4
+"""Every so many rows and columns are measured, as neighbours are alike."""
+MEASURED_AT_ONCE = 16
+"""Samples in memory."""
+
+LayoutRows = tuple[Shards, int, Int64[np.ndarray, "..."]]
+"""Samples of a layout."""
+
+
+def band_covariance(
+    stages: Sequence[StageData], bands: BandSet, normalization: Normalization, image: int
+) -> Float64[np.ndarray, "slot slot"]:
+    """The covariance of the slots of a model, about 0, in the units of its normalization; all eigenvalues above 0.
+
+    From samples to train on, the same in every process: of layouts that have all bands of the model. Pairs of bands
+    that these do not have come from the other layouts; where no layout has them, bands are uncorrelated, of variance 1.
+    image: side of the measured crops, pixels.
+    """
+    whole, others = _layouts(stages, bands)
+    found, known = _means(whole, bands, normalization, image)
+    if not known.all():
+        more, seen = _means(others, bands, normalization, image)
+        found = np.where(known, found, np.where(seen, more, np.eye(len(found))))
+    return closest_covariance(found)
+
+
+def _layouts(stages: Sequence[StageData], bands: BandSet) -> tuple[list[LayoutRows], list[LayoutRows]]:
+    """The layouts with all bands of the model, and the others; each once, also if several stages have it."""
+    found = {
+        (source.shards.folder, layout): (source.shards, layout, rows)
+        for data in stages
+        for source, own in zip(data.sources, data.own, strict=True)
+        for layout, rows in zip(source.layouts, source.rows, strict=True)
+        if not own
+    }
+    parts: tuple[list[LayoutRows], list[LayoutRows]] = ([], [])
+    for shards, layout, rows in found.values():
+        aligned = align(shards.layouts[layout].bands, bands, own=False).bandset
+        parts[len(aligned) < len(bands)].append((shards, layout, rows))
+    return parts
+
+
+def _means(
+    layouts: Sequence[LayoutRows], bands: BandSet, normalization: Normalization, image: int
+) -> tuple[Float64[np.ndarray, "slot slot"], np.ndarray]:
+    """Mean of the product of each pair of slots over pixels that are valid in both, and which pairs there are."""
+    slots = len(bands.groups) * bands.slots
+    sums, counts = torch.zeros((2, slots, slots), dtype=torch.float64)
+    for cube in _cubes(layouts, bands, normalization, image):
+        taken = torch.tensor([slots_of_model(cube.bands)[i] for i in _slots_of_bands(cube.bands)])
+        values, valid = (
+            each[..., ::THINNED_BY, ::THINNED_BY].movedim(2, -1).reshape(-1, len(cube.bands)).double()
+            for each in (torch.where(cube.all_valid(), cube.values, 0.0), cube.all_valid())
+        )
+        for total, each in ((sums, values), (counts, valid)):
+            total[taken[:, None], taken] += each.T @ each
+    return (sums / counts.clamp(min=1)).numpy(), (counts > 0).numpy()
+
+
+def _slots_of_bands(bands: BandSet) -> list[int]:
+    """The slot of each band, counted over all groups of the cube."""
+    return [number * bands.slots + slot for number, group in enumerate(bands.groups) for slot in group.taken_slots()]
+
+
+def _cubes(layouts: Sequence[LayoutRows], bands: BandSet, normalization: Normalization, image: int) -> Iterator[Cube]:
+    """The middles of drawn samples, of each layout in proportion to its samples."""
+    total = sum(len(rows) for _, _, rows in layouts)
+    for shards, layout, rows in layouts:
+        count = max(1, MEASURED_SAMPLES * len(rows) // total) if total else 0
+        chosen = np.sort(rows[permutation(0, layout, count=len(rows))[:count]])
+        for start in range(0, len(chosen), MEASURED_AT_ONCE):
+            samples = shards.read(layout, chosen[start : start + MEASURED_AT_ONCE])
+            yield centred(samples, image, bands, normalization, trained_side=image)

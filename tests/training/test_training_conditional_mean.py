@@ -1,0 +1,289 @@
+"""The conditional mean of hidden bands in runs: what it is measured on, and what it is to weights and other runs."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from made_runs import made_recipe, made_shards, records_of, state_of, weights_of
+from made_training import differences, run_ranks
+from spectralgpt.bands import BandSet, align, sensor
+from spectralgpt.data.layout import Layout
+from spectralgpt.data.manifest import Manifest
+from spectralgpt.data.statistics import totals
+from spectralgpt.data.table import Chip
+from spectralgpt.data.writing import ShardsWriter
+from spectralgpt.errors import OptionError, WeightsError
+from spectralgpt.nn import BandStatistics, MaskedAutoencoder, ModelConfig, Normalization, Size
+from spectralgpt.nn.conditional_mean import SMALLEST_VARIANCE
+from spectralgpt.tasks import Pretraining
+from spectralgpt.training import Recipe, checkpoints, run, run_training
+from spectralgpt.training.band_covariance import band_covariance
+from spectralgpt.training.stage_data import StageData, stage_data, statistics
+from spectralgpt.weights import SpectralGPT
+from spectralgpt.weights.models import new_weights
+
+BANDS = BandSet.native(sensor("spectralgpt-12").bands)
+STANDARD = Normalization("standard", tuple(BandStatistics(band, 2.5, 0.5) for band in BANDS.bands))
+SIDE = 24
+
+
+def with_mean(recipe: Recipe, **model: object) -> Recipe:
+    return replace(recipe, model=replace(recipe.model, **{"conditional_mean": True, **model}))
+
+
+def made_model(on: bool = True, normalization: Normalization = STANDARD) -> SpectralGPT:
+    torch.manual_seed(0)
+    config = ModelConfig(Size(32, 1, 2, 32, 1, 2), BANDS, image=16, place_nodes=(2, 2), conditional_mean=on)
+    made = new_weights("pretraining", config, None, normalization)
+    assert isinstance(made, SpectralGPT)
+    if made.conditional_mean is not None:
+        made.conditional_mean.set_covariance(correlated(12))
+    return made
+
+
+def correlated(count: int, seed: int = 0) -> np.ndarray:
+    causes = np.random.default_rng(seed).normal(size=(count, 3))
+    made = causes @ causes.T + 0.3 * np.eye(count)
+    sd = np.sqrt(np.diag(made))
+    return made / sd / sd[:, None]
+
+
+def gaussian_shards(folder: Path, parts: dict[str, np.ndarray], count: int = 240) -> Path:
+    """Samples of sensors with bands of these correlations in asinh(r / 0.02)."""
+    numbers = np.random.default_rng(0)
+    with ShardsWriter(folder, 1_000_000) as writer:
+        for number, (name, covariance) in enumerate(parts.items()):
+            bands = sensor(name).bands
+            scale, offset = np.ones(len(bands)), np.zeros(len(bands))
+            for sample in range(count):
+                drawn = numbers.multivariate_normal(np.zeros(len(bands)), covariance, size=(1, SIDE, SIDE))
+                values = np.ascontiguousarray(0.02 * np.sinh(2 + 0.5 * np.moveaxis(drawn, -1, 1)), np.float32)
+                layout = Layout(bands, "float32", 1, SIDE)
+                found = tuple(totals(values, None, scale, offset, layout.bands))
+                days, about = np.full(1, -1, np.int32), {"gsd": 10.0, "lon": 10.0, "lat": 50.0, "chips": 1}
+                source = f"{number}-{sample}.tif"
+                chip = Chip(
+                    values=values,
+                    valid=None,
+                    scale=scale,
+                    offset=offset,
+                    extent=(SIDE, SIDE),
+                    days=days,
+                    place=1000 * number + sample,
+                    image=source,
+                    source=source,
+                    row=0,
+                    column=0,
+                    totals=found,
+                    **about,
+                )
+                writer.add(layout, chip)
+            writer.update(writer.manifest if writer.manifest.layouts else Manifest())
+    return folder
+
+
+def opened(folder: Path) -> tuple[StageData, ...]:
+    return tuple(stage_data(stage, folder, BANDS, 0.1) for stage in made_recipe().stages)
+
+
+def measured(data: tuple[StageData, ...]) -> np.ndarray:
+    return band_covariance(data, BANDS, statistics(data, "standard"), SIDE)
+
+
+def in_order(name: str, covariance: np.ndarray) -> np.ndarray:
+    """Of a sensor's bands in its order, as slots of the model."""
+    at = [next(i for i, each in enumerate(sensor(name).bands) if each.name == band.name) for band in BANDS.bands]
+    return covariance[np.ix_(at, at)]
+
+
+# -- what is measured --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another sensor"])
+def test_the_covariance_is_that_of_the_samples(tmp_path, beside):
+    truth = correlated(12)
+    parts = {"spectralgpt-12": truth}
+    if beside:
+        parts["landsat8-c2l2"] = correlated(len(sensor("landsat8-c2l2").bands), seed=5)
+    data = opened(gaussian_shards(tmp_path / "shards", parts))
+    found = measured(data)
+    # 7,000 pixels: the error of a correlation is about 1.2 %
+    np.testing.assert_allclose(found, in_order("spectralgpt-12", truth), atol=0.05)
+    assert np.array_equal(found, found.T)
+    assert np.linalg.eigvalsh(found).min() > 0.9 * SMALLEST_VARIANCE
+    assert np.array_equal(found, measured(data))
+
+
+def test_bands_that_no_layout_has_are_uncorrelated(tmp_path):
+    landsat = sensor("landsat8-c2l2").bands
+    truth = correlated(len(landsat), seed=5)
+    found = measured(opened(gaussian_shards(tmp_path / "shards", {"landsat8-c2l2": truth})))
+    there = align(landsat, BANDS, own=False)
+    slots = [next(i for i, each in enumerate(BANDS.bands) if each == band) for band in there.bandset.bands]
+    fed = there.matrix.argmax(axis=1)
+    assert len(slots) < 12
+    expected = np.eye(12)
+    expected[np.ix_(slots, slots)] = truth[np.ix_(fed, fed)]
+    np.testing.assert_allclose(found, expected, atol=0.05)
+    apart = np.delete(np.arange(12), slots)
+    np.testing.assert_allclose(found[apart], np.eye(12)[apart], atol=1e-9)
+
+
+def test_only_samples_to_train_on_count(tmp_path):
+    """The covariance is the same however odd what is held back is."""
+    shards = gaussian_shards(tmp_path / "shards", {"spectralgpt-12": correlated(12)}, count=40)
+    whole, part = (stage_data(made_recipe().stages[0], shards, BANDS, share) for share in (0.0, 0.5))
+    few = replace(part, held=())
+    units = statistics((whole,), "standard")
+    found = [band_covariance((each,), BANDS, units, SIDE) for each in (whole, part, few)]
+    assert not np.allclose(found[0], found[1], atol=1e-6)
+    assert np.array_equal(found[1], found[2])
+    own = replace(whole, own=(True,))
+    np.testing.assert_allclose(band_covariance((own,), BANDS, units, SIDE), np.eye(12), atol=1e-12)
+
+
+def test_holes_do_not_count(tmp_path):
+    """Every second sample of these has holes, others two dates."""
+    found = measured(opened(made_shards(tmp_path / "shards")))
+    assert np.isfinite(found).all()
+    assert 0.5 < np.diag(found).min() <= np.diag(found).max() < 2
+
+
+# -- weights -----------------------------------------------------------------------------------------------------------
+
+
+def test_weights_without_it_have_no_tensor_and_keep_their_fingerprint(tmp_path):
+    plain, more = made_model(on=False), made_model()
+    assert not [name for name in plain.state_dict() if name.startswith("conditional_mean")]
+    more.save_pretrained(tmp_path / "more")
+    plain.save_pretrained(tmp_path / "plain")
+    assert "conditional_mean" not in (tmp_path / "plain" / "config.json").read_text()
+    back = SpectralGPT.from_pretrained(tmp_path / "more")
+    assert back.config.conditional_mean
+    assert back.fingerprint() == more.fingerprint() != plain.fingerprint()
+    for name, tensor in more.state_dict().items():
+        assert torch.equal(back.state_dict()[name], tensor)
+    assert more.conditional_mean is not None
+    more.conditional_mean.set_covariance(correlated(12, seed=1))
+    assert back.fingerprint() != more.fingerprint()
+
+
+def test_half_precision_leaves_it_as_it_is(tmp_path):
+    """An error of 2e-4 would be as large as the smallest eigenvalues."""
+    model = made_model()
+    model.rounded().save_pretrained(tmp_path / "half")
+    back = SpectralGPT.from_pretrained(tmp_path / "half")
+    assert model.conditional_mean is not None
+    assert back.conditional_mean is not None
+    assert torch.equal(back.conditional_mean.covariance, model.conditional_mean.covariance)
+    assert not torch.equal(back.decoder.embed.weight, model.decoder.embed.weight)
+
+
+def test_the_released_format_cannot_hold_it(tmp_path):
+    with pytest.raises(WeightsError, match=r"a conditional mean, which the decoder's answers are added to"):
+        made_model().save_released(tmp_path / "model.pth")
+    assert not list(tmp_path.iterdir())
+
+
+# -- runs --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory) -> Path:
+    return gaussian_shards(tmp_path_factory.mktemp("shards") / "made", {"spectralgpt-12": correlated(12)}, count=40)
+
+
+@pytest.fixture(scope="module")
+def done(shards, tmp_path_factory) -> Path:
+    """A run; none of the tests changes it."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    run_training(with_mean(RECIPE), shards, out, device="cpu")
+    return out
+
+
+RECIPE = made_recipe(steps=(6, 3), log_every=1)
+
+
+def test_a_run_starts_below_one_without(shards, done, tmp_path):
+    model = SpectralGPT.from_pretrained(done / "weights")
+    assert model.conditional_mean is not None
+    data = opened(shards)
+    again = band_covariance(tuple(data), BANDS, model.normalization, 16)
+    np.testing.assert_allclose(model.conditional_mean.covariance.numpy(), again, atol=0.1)
+    assert model.conditional_mean.skip.weight.any(), "it learns"
+    run_training(RECIPE, shards, tmp_path / "plain", device="cpu")
+    first, plain = (records_of(each)[0]["token"] for each in (done, tmp_path / "plain"))
+    assert first < 0.8 * plain
+    assert "conditional_mean" not in (tmp_path / "plain/weights/config.json").read_text()
+
+
+def test_a_resumed_run_has_it_in_its_checkpoint(shards, done, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    shutil.copytree(done, out)
+    shutil.rmtree(checkpoints(out / "checkpoints")[0])
+    monkeypatch.setattr(run, "band_covariance", lambda *_: pytest.fail("measured again"))
+    result = run_training(with_mean(RECIPE), shards, out, device="cpu")
+    assert any(note.startswith("resumed") for note in result.notes)
+    assert not differences(state_of(out), state_of(done))
+    assert weights_of(out) == weights_of(done)
+    assert state_of(out)["model"]["conditional_mean.covariance"].shape == (12, 12)
+
+
+def test_other_weights_get_it_from_the_data_and_keep_what_they_have(shards, done, tmp_path):
+    """Of weights without: the decoder's answer starts at 0 again, and all else stays."""
+    plain = made_model(on=False)
+    plain.save_pretrained(tmp_path / "plain")
+    short = with_mean(made_recipe(steps=(1, 1), log_every=1), weights=str(tmp_path / "plain"))
+    short = replace(short, ema=None, stages=tuple(each.but(lr=1e-9) for each in short.stages[:1]))
+    run_training(short, shards, tmp_path / "added", device="cpu")
+    added = SpectralGPT.from_pretrained(tmp_path / "added" / "weights")
+    assert added.conditional_mean is not None
+    assert abs(added.decoder.head.weight).max() < 1e-6
+    assert abs(added.encoder.embedding.weight - plain.encoder.embedding.weight).max() < 1e-6
+    assert abs(added.conditional_mean.covariance - torch.eye(12)).max() > 0.3
+    more = made_model()
+    more.save_pretrained(tmp_path / "more")
+    for asked in (False, True):
+        kept = with_mean(short, weights=str(tmp_path / "more"), conditional_mean=asked)
+        run_training(kept, shards, tmp_path / f"kept {asked}", device="cpu")
+        found = SpectralGPT.from_pretrained(tmp_path / f"kept {asked}" / "weights")
+        assert found.conditional_mean is not None
+        assert more.conditional_mean is not None
+        assert torch.equal(found.conditional_mean.covariance, more.conditional_mean.covariance)
+
+
+def test_two_processes_train_as_one(shards, done, tmp_path):
+    code = """
+        from made_runs import made_recipe
+        from spectralgpt.training import run_training
+        from test_training_conditional_mean import RECIPE, with_mean
+        run_training(with_mean(RECIPE), Path(sys.argv[1]), Path(sys.argv[2]), device="cpu")
+    """
+    run_ranks(code, [shards, tmp_path / "two"])
+    one, two = (SpectralGPT.from_pretrained(each / "weights") for each in (done, tmp_path / "two"))
+    assert one.conditional_mean is not None
+    assert two.conditional_mean is not None
+    assert torch.equal(one.conditional_mean.covariance, two.conditional_mean.covariance)
+    for mine, other in zip(records_of(done), records_of(tmp_path / "two"), strict=True):
+        assert {name: value for name, value in mine.items() if isinstance(value, float)} == pytest.approx(
+            {name: value for name, value in other.items() if isinstance(value, float)}, rel=1e-3
+        )
+
+
+def test_what_it_does_not_fit(shards, tmp_path):
+    recipe = made_recipe(steps=(1, 1))
+    with pytest.raises(OptionError, match=r"conditional_mean: found true with normalization=min_max"):
+        with_mean(recipe, normalization="min_max")
+    stages = tuple(replace(each, task=Pretraining(normalized_target=True)) for each in recipe.stages)
+    with pytest.raises(OptionError, match=r"normalized_target: found true, of a model with a conditional mean"):
+        with_mean(replace(recipe, stages=stages))
+    made_model(False, replace(STANDARD, kind="min_max")).save_pretrained(tmp_path / "extremes")
+    other = with_mean(recipe, weights=str(tmp_path / "extremes"))
+    with pytest.raises(OptionError, match=r"conditional_mean: found true for weights with normalization=min_max"):
+        run_training(other, shards, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
+    assert MaskedAutoencoder(made_model().config).conditional_mean is not None
