@@ -120,7 +120,7 @@ def test_a_published_checkpoint_that_is_missing(spectralgpt, scene, tmp_path, mo
 
 
 def test_doctor_lists_them(package, monkeypatch, tmp_path):
-    monkeypatch.setattr(doctor_verb, "USUAL_SHAPES", ((1, 2, 16, 8),))
+    monkeypatch.setattr(doctor_verb, "SHAPES_SHOWN", {"tiny": (1, 2, 16, 8)})
     (package / "tiny-1" / "model.safetensors").write_bytes(b"cut")
     first, second = sg.doctor().packaged_weights
     size = sum(each.stat().st_size for each in (package / "tiny-2").iterdir()) / 1e6
@@ -129,7 +129,7 @@ def test_doctor_lists_them(package, monkeypatch, tmp_path):
     assert first in str(sg.doctor())
     monkeypatch.setattr("spectralgpt.weights.named.PACKAGED_FOLDER", tmp_path / "none")
     assert sg.doctor().packaged_weights == ()
-    assert "none in the package" in str(sg.doctor())
+    assert "none come with the package" in str(sg.doctor())
 
 
 @pytest.mark.parametrize("verb", ["embed", "reconstruct", "probe"])
