@@ -18,7 +18,11 @@ from typing import Any
 
 from measuring import about, given, options, write
 
-WAITING = {"passive": {"OMP_WAIT_POLICY": "passive"}, "active": {}}
+from spectralgpt.cores import wait_passively
+
+WAITING: dict[str, dict[str, str]] = {"passive": {}, "active": {}}
+wait_passively(WAITING["passive"])
+
 ACTIVE_REPEATS = 3
 """Of active waiting, which is only there for comparison, and takes long beside others."""
 

@@ -87,7 +87,11 @@ def test_what_the_user_has_set_stays():
     assert environment == {"OMP_WAIT_POLICY": "active", "OMP_NUM_THREADS": "7"}
     environment = {}
     wait_passively(environment)
-    assert environment == {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": str(available_cores())}
+    waiting = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
+    assert environment == {**waiting, "OMP_NUM_THREADS": str(available_cores())}
+    environment = {"GOMP_SPINCOUNT": "7", "OMP_NUM_THREADS": "1"}
+    wait_passively(environment)
+    assert environment == {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "7", "OMP_NUM_THREADS": "1"}
 
 
 @pytest.mark.parametrize("how", [["-m", "spectralgpt"], ["-c", "from spectralgpt.cli import main; main()"]])

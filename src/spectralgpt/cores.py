@@ -9,6 +9,11 @@ WAIT_POLICY = "OMP_WAIT_POLICY"
 """Environment variable of OpenMP, which PyTorch computes with. It is read when the library starts. Threads that wait
 actively, its default, run in circles: beside other processes a step then takes several times its time."""
 
+SPIN_COUNT, SPINS = "GOMP_SPINCOUNT", 1000
+"""Environment variable of GNU's OpenMP, and how often a thread that waits passively looks before it sleeps: some
+microseconds. Without, steps of many small operations take 1.4 times as long on a quiet machine; with a hundred times as
+many, 35 times as long beside other processes."""
+
 NUM_THREADS = "OMP_NUM_THREADS"
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -59,7 +64,10 @@ set_here: set[str] = set()
 
 def wait_passively(environment: MutableMapping[str, str]) -> None:
     """Set how OpenMP waits and how many threads it starts, where the user has not: before the library is loaded."""
-    for name, value in ((WAIT_POLICY, "passive"), (NUM_THREADS, str(available_cores()))):
+    wanted = {NUM_THREADS: str(available_cores())}
+    if WAIT_POLICY not in environment:
+        wanted |= {WAIT_POLICY: "passive", SPIN_COUNT: str(SPINS)}
+    for name, value in wanted.items():
         if name not in environment:
             environment[name] = value
             set_here.add(name)

@@ -43,7 +43,7 @@ def healthy() -> Checkup:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"waiting": "active"}, "export OMP_WAIT_POLICY=passive"),
+        ({"waiting": "active"}, "export OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=1000"),
         ({"waiting": "active, as OMP_WAIT_POLICY says"}, "export OMP_WAIT_POLICY=passive"),
         ({"ignored": {"OMP_NUM_THREADS": "abc"}}, "OMP_NUM_THREADS is 'abc', which is not a number from 1"),
         ({"ignored": {"OMP_WAIT_POLICY": ""}}, "OMP_WAIT_POLICY is '', which is not passive or active"),

@@ -24,7 +24,7 @@ LITTLE_DISK, LITTLE_MEMORY = 5 * 2**30, 4 * 2**30
 
 IDLE_THREADS = {
     "passive in commands": (
-        "idle threads sleep in commands; in your own Python programs only after: export OMP_WAIT_POLICY=passive"
+        "idle threads sleep in commands; in your own Python programs only after: export OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=1000"
     ),
     "passive": "idle threads sleep",
     "active": "idle threads keep their cores busy",
@@ -212,7 +212,7 @@ def _advice_on_speed(found: Checkup) -> list[str]:
     if found.waiting.startswith("active"):
         lines.append(
             "Where threads wait actively, a step takes several times as long beside other processes. Before Python "
-            "starts: export OMP_WAIT_POLICY=passive"
+            "starts: export OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=1000"
         )
     if found.threads > found.cores:
         lines.append(
