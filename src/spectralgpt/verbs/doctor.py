@@ -24,7 +24,8 @@ LITTLE_DISK, LITTLE_MEMORY = 5 * 2**30, 4 * 2**30
 
 IDLE_THREADS = {
     "passive in commands": (
-        "idle threads sleep in commands; in your own Python programs only after: export OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=1000"
+        "idle threads sleep in commands; in your own Python programs only after: export OMP_WAIT_POLICY=passive "
+        "GOMP_SPINCOUNT=1000"
     ),
     "passive": "idle threads sleep",
     "active": "idle threads keep their cores busy",

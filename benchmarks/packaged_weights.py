@@ -1,0 +1,43 @@
+"""The weights in the package from a folder of real images, in one command.
+
+python benchmarks/packaged_weights.py DATA WORK [--version 1]
+    DATA: a folder of real images, as for real_pretraining.py. Draws the parts (parts.py), makes shards, trains recipe
+    `packaged`, measures the read-out (read_out.py), and writes WORK/tiny-VERSION. Run it again after an interruption:
+    every step goes on where it stopped.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def run(*command: object) -> None:
+    words = list(map(str, command))
+    print(" ".join(words), flush=True)
+    subprocess.run([sys.executable, *words], check=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--version", type=int, default=1)
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="changes of the recipe, to try it")
+    given = parser.parse_args()
+    work = given.work
+    if not (work / "parts.csv").exists():
+        run(HERE / "parts.py", given.data, work)
+    for part in ("train", "choose"):
+        tables = sorted((work / part).glob("*.csv"))
+        run("-m", "spectralgpt", "shard", *tables, "--out", work / f"{part}_shards")
+    changes = [word for each in given.set for word in ("--set", each)]
+    run("-m", "spectralgpt", "pretrain", "packaged", "--data", work / "train_shards", "--out", work / "run", *changes)
+    weights, shards = work / f"tiny-{given.version}", work / "train_shards"
+    run(HERE / "read_out.py", work / "run" / "weights", shards, weights, "--held", work / "choose_shards")
+
+
+if __name__ == "__main__":
+    main()
