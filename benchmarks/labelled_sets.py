@@ -55,6 +55,13 @@ def eurosat(data: Path, work: Path) -> MadeSet:
     root = data / "eurosat_ms"
     rows = read_rows(root / "labels.csv")
     groups = linked([ground_of(root / row["file"]) for row in rows], "eurosat")
+    return of_one_label(work, "eurosat", root, rows, groups)
+
+
+def of_one_label(
+    work: Path, name: str, root: Path, rows: Sequence[Mapping[str, str]], groups: Sequence[str]
+) -> MadeSet:
+    """A set of images of EuroSAT. rows: of its `labels.csv`; groups: one per row."""
     table = [
         {
             "image": str(root / row["file"]),
@@ -65,8 +72,7 @@ def eurosat(data: Path, work: Path) -> MadeSet:
         }
         for row, group in zip(rows, groups, strict=True)
     ]
-    counts = Counter(row["label"] for row in table)
-    return made(work, "eurosat", "class", table, counts, bands="eurosat")
+    return made(work, name, "class", table, Counter(row["label"] for row in table), bands="eurosat")
 
 
 FAR = 10_000.0
@@ -87,21 +93,10 @@ def eurosat_places(data: Path) -> dict[Path, str]:
 def eurosat_more(data: Path, work: Path) -> MadeSet:
     """One label: five classes of EuroSAT."""
     root, places = data / "eurosat_more", eurosat_places(data)
-    rows = read_rows(root / "labels.csv")
-    sizes = Counter(row["class_name"] for row in rows)
-    table = [
-        {
-            "image": str(root / row["file"]),
-            "label": row["class_name"],
-            "group": places[root / row["file"]],
-            "lon": row["center_lon"],
-            "lat": row["center_lat"],
-        }
-        for row in rows
-        if sizes[row["class_name"]] >= LEAST_IN_CLASS
-    ]
-    counts = Counter(row["label"] for row in table)
-    return made(work, "eurosat_more", "class", table, counts, bands="eurosat")
+    every = read_rows(root / "labels.csv")
+    sizes = Counter(row["class_name"] for row in every)
+    rows = [row for row in every if sizes[row["class_name"]] >= LEAST_IN_CLASS]
+    return of_one_label(work, "eurosat_more", root, rows, [places[root / row["file"]] for row in rows])
 
 
 # -- bark beetle -------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from spectralgpt.nn.descriptors import FLOOR, GRADIENT_STEPS, TOLD_PERCENTILES, descriptor_count, image_descriptors
+from spectralgpt.nn.descriptors import FLOOR, GRADIENT_STEPS, VALUE_PERCENTILES, descriptor_count, image_descriptors
 
 
 def images(*shape: int, seed: int = 0) -> Tensor:
@@ -14,7 +14,7 @@ def images(*shape: int, seed: int = 0) -> Tensor:
 
 def split(found: Tensor, slots: int) -> tuple[Tensor, Tensor, Tensor]:
     """Percentiles (slot, percentile), gradients (step, kind, slot) and differences (pair)."""
-    sizes = [slots * len(TOLD_PERCENTILES), 2 * slots * len(GRADIENT_STEPS), slots * (slots - 1) // 2]
+    sizes = [slots * len(VALUE_PERCENTILES), 2 * slots * len(GRADIENT_STEPS), slots * (slots - 1) // 2]
     percentiles, gradients, differences = torch.split(found, sizes)
     return percentiles.reshape(slots, -1), gradients.reshape(len(GRADIENT_STEPS), 2, slots), differences
 
@@ -26,7 +26,7 @@ def test_they_are_what_they_say():
     assert known.all()
     percentiles, gradients, differences = split(found[0], 3)
     own = values[0].transpose(0, 1).flatten(1).numpy()
-    wanted = np.percentile(own, TOLD_PERCENTILES, axis=1, method="lower").T
+    wanted = np.percentile(own, VALUE_PERCENTILES, axis=1, method="lower").T
     np.testing.assert_allclose(percentiles, wanted, rtol=1e-6)
     for number, step in enumerate(GRADIENT_STEPS):
         for slot in range(3):
@@ -89,5 +89,5 @@ def test_an_even_image():
 def test_large_images_are_thinned_for_percentiles_only():
     values = images(1, 1, 1, 128, 128)
     percentiles, _, _ = split(image_descriptors(values, None)[0][0], 1)
-    wanted = np.percentile(values[..., ::4, ::4].flatten().numpy(), TOLD_PERCENTILES, method="lower")
+    wanted = np.percentile(values[..., ::4, ::4].flatten().numpy(), VALUE_PERCENTILES, method="lower")
     np.testing.assert_allclose(percentiles[0], wanted, rtol=1e-6)

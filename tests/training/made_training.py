@@ -14,6 +14,7 @@ from spectralgpt.bands import BandSet, sensor
 from spectralgpt.nn import Cube, MaskedAutoencoder, ModelConfig, Scaling, Size
 from spectralgpt.training import make_optimizer
 from spectralgpt.training.distribution import Distribution
+from spectralgpt.weights import SpectralGPT
 
 CONFIG = ModelConfig(Size(16, 1, 2, 16, 1, 2), BandSet.native(sensor("spectralgpt-12").bands), image=32)
 ALONE = Distribution(0, 1, torch.device("cpu"))
@@ -99,3 +100,20 @@ def run_ranks(code: str, arguments: Sequence[object] = (), ranks: int = 2) -> li
     for each, (_, errors) in zip(running, said, strict=True):
         assert each.returncode == 0, "\n\n".join(errors for _, errors in said)
     return [out for out, _ in said]
+
+
+def assert_optional_part(
+    plain: SpectralGPT, more: SpectralGPT, setting: str, tensors: str, folder: Path
+) -> SpectralGPT:
+    """A part that few models have: without it there is no tensor of it, nor a word in config.json; with it, weights
+    come back as they were. Returns those. tensors: how the names of its tensors begin."""
+    assert not [name for name in plain.state_dict() if name.startswith(tensors)]
+    more.save_pretrained(folder / "more")
+    plain.save_pretrained(folder / "plain")
+    assert setting not in (folder / "plain" / "config.json").read_text()
+    back = SpectralGPT.from_pretrained(folder / "more")
+    assert getattr(back.config, setting)
+    assert back.fingerprint() == more.fingerprint() != plain.fingerprint()
+    for name, tensor in more.state_dict().items():
+        assert torch.equal(back.state_dict()[name], tensor)
+    return back

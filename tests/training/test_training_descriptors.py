@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from made_runs import made_recipe, made_shards, records_of
+from made_training import assert_optional_part
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.errors import OptionError
 from spectralgpt.nn import BandStatistics, Cube, ModelConfig, Normalization, Scaling, Size, bare
@@ -108,16 +109,7 @@ def test_samples_alone_make_the_sums_of_a_batch():
 
 
 def test_weights_without_them_have_no_tensor_and_keep_their_fingerprint(tmp_path):
-    plain, more = made_model(descriptors=False), made_model()
-    assert not [name for name in plain.state_dict() if name.startswith("describe")]
-    more.save_pretrained(tmp_path / "more")
-    plain.save_pretrained(tmp_path / "plain")
-    assert "descriptors" not in (tmp_path / "plain" / "config.json").read_text()
-    back = SpectralGPT.from_pretrained(tmp_path / "more")
-    assert back.config.descriptors
-    assert back.fingerprint() == more.fingerprint() != plain.fingerprint()
-    for name, tensor in more.state_dict().items():
-        assert torch.equal(back.state_dict()[name], tensor)
+    assert_optional_part(made_model(descriptors=False), made_model(), "descriptors", "describe", tmp_path)
 
 
 def test_a_run_learns_them_and_another_goes_on_without(tmp_path):

@@ -12,7 +12,7 @@ from spectralgpt import embed, open_raster
 from spectralgpt.weights import SpectralGPT, TrainedDomain
 
 COUNTS = {"water": 4, "forest": 4}
-TOLD = "outside what the weights were trained on"
+OUTSIDE = "outside what the weights were trained on"
 DOMAINS = {
     "inside": TrainedDomain((("s2-l1c", ("B2",)), ("s2-l2a", ("B2",))), (10.0, 20.0)),
     "other level": TrainedDomain((("s2-l2a", ("B2", "B3")),), (10.0, 10.0)),
@@ -37,8 +37,8 @@ def trained(weights, tmp_path):
     return of
 
 
-def told(err: str) -> list[str]:
-    return [line for line in err.splitlines() if TOLD in line]
+def warned(err: str) -> list[str]:
+    return [line for line in err.splitlines() if OUTSIDE in line]
 
 
 @pytest.mark.parametrize("name", DOMAINS)
@@ -46,22 +46,22 @@ def told(err: str) -> list[str]:
 def test_a_scene(trained, scene, tmp_path, spectralgpt, name, verb, target):
     ended = spectralgpt(verb, scene, tmp_path / target, "--weights", trained(name), "--json")
     assert ended.code == 0, ended.err
-    lines = told(ended.err)
+    lines = warned(ended.err)
     assert len(lines) == (name in FOUND)
     if lines:
-        assert lines[0].startswith(f"warning: {scene}: is {TOLD} (")
+        assert lines[0].startswith(f"warning: {scene}: is {OUTSIDE} (")
         assert lines[0].endswith(f": {FOUND[name]}")
-        assert [line for line in ended.json["warnings"] if TOLD in line] == [lines[0].removeprefix("warning: ")]
+        assert [line for line in ended.json["warnings"] if OUTSIDE in line] == [lines[0].removeprefix("warning: ")]
     if target.endswith(".tif"):
         with rasterio.open(tmp_path / target) as dataset:
-            assert (TOLD in "".join(dataset.tags().values())) is (name in FOUND)
+            assert (OUTSIDE in "".join(dataset.tags().values())) is (name in FOUND)
 
 
 def test_gsd_is_that_of_reading(trained, scene, tmp_path, spectralgpt):
     weights = trained("other sizes")
     for gsd, lines in ((10, 1), (19, 1), (20, 0), (30, 0)):
         ended = spectralgpt("embed", scene, tmp_path / f"{gsd}.tif", "--weights", weights, "--gsd", gsd)
-        assert len(told(ended.err)) == lines, gsd
+        assert len(warned(ended.err)) == lines, gsd
 
 
 def test_a_table_of_many_images_gets_one_line(trained, tmp_path, spectralgpt):
@@ -70,7 +70,7 @@ def test_a_table_of_many_images_gets_one_line(trained, tmp_path, spectralgpt):
         write(tmp_path / "in" / f"{number}.tif", land(32, 32, number), names=NAMES)
     ended = spectralgpt("embed", tmp_path / "in", tmp_path / "t.csv", "--bands", SENSOR, "--weights", trained("both"))
     assert ended.code == 0, ended.err
-    (line,) = told(ended.err)
+    (line,) = warned(ended.err)
     assert line.endswith("(and 3 like it)")
 
 
@@ -83,12 +83,12 @@ def test_labelled_images(trained, tmp_path, spectralgpt, name):
     again = spectralgpt("evaluate", folder, "--bands", SENSOR, "--weights", report)
     assert again.code == 0, again.err
     for err in (ended.err, again.err):
-        lines = told(err)
+        lines = warned(err)
         assert len(lines) == (name in FOUND)
         if lines:
-            assert lines[0].startswith(f"warning: {folder}: 8 of 8 images are {TOLD} (")
+            assert lines[0].startswith(f"warning: {folder}: 8 of 8 images are {OUTSIDE} (")
             assert lines[0].endswith(f": {FOUND[name].replace('10 m', '9.98 m')}") or lines[0].endswith(FOUND[name])
-    assert (TOLD in (report / "report.html").read_text()) is (name in FOUND)
+    assert (OUTSIDE in (report / "report.html").read_text()) is (name in FOUND)
 
 
 @pytest.mark.parametrize("name", DOMAINS)
@@ -106,4 +106,4 @@ def test_pixels_in_python(trained, scene, tmp_path, name):
     with open_raster(scene) as raster:
         pixels = raster.read()
     found = embed(pixels, tmp_path / "o.tif", weights=trained(name))
-    assert len([line for line in found.warnings if TOLD in line]) == (name in FOUND)
+    assert len([line for line in found.warnings if OUTSIDE in line]) == (name in FOUND)

@@ -90,7 +90,7 @@ class MaskedAutoencoder(Backbone):
         self.decoder = Decoder(config)
         count = descriptor_count(len(config.bands.groups) * config.slots)
         self.describe = Linear(config.size.dim, count) if config.descriptors else None
-        """Tells the image's descriptors from the mean of its encoded tokens."""
+        """Predicts the image's descriptors from the mean of its encoded tokens."""
         self.conditional_mean = ConditionalMean(config) if config.conditional_mean else None
         """Estimates hidden tokens; the decoder's answers are then what is added to them."""
         initialize(self)

@@ -1,6 +1,6 @@
 """Numbers that describe a whole image, as targets of pretraining: how bright, how rough and how alike its bands are.
 
-They are hand-made; a model that learns to tell them from a masked image distils them into its features.
+They are hand-made; a model that learns to predict them from a masked image distils them into its features.
 """
 
 import math
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-TOLD_PERCENTILES = (1, 10, 25, 50, 75, 90, 99)
+VALUE_PERCENTILES = (1, 10, 25, 50, 75, 90, 99)
 
 GRADIENT_STEPS = (1, 2, 4)
 """Pixels between those that a gradient compares."""
@@ -28,7 +28,7 @@ Described = tuple[Float[Tensor, "batch descriptor"], Bool[Tensor, "batch descrip
 
 def descriptor_count(slots: int) -> int:
     """Number of descriptors of images with this number of slots in all groups."""
-    return slots * (len(TOLD_PERCENTILES) + 2 * len(GRADIENT_STEPS)) + slots * (slots - 1) // 2
+    return slots * (len(VALUE_PERCENTILES) + 2 * len(GRADIENT_STEPS)) + slots * (slots - 1) // 2
 
 
 def image_descriptors(
@@ -59,7 +59,7 @@ def _percentiles(values: Tensor, valid: Tensor) -> Described:
     # those that are not valid come last
     ranked = torch.where(there, shown, math.inf).transpose(1, 2).flatten(2).sort(dim=-1).values
     count = there.sum(dim=(1, 3, 4))
-    at = (count - 1).clamp(min=0)[..., None] * torch.tensor(TOLD_PERCENTILES, device=values.device) // 100
+    at = (count - 1).clamp(min=0)[..., None] * torch.tensor(VALUE_PERCENTILES, device=values.device) // 100
     known = (count > 0)[..., None].expand_as(at)
     return ranked.gather(2, at).flatten(1), known.flatten(1)
 

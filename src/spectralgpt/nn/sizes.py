@@ -45,7 +45,7 @@ class ModelConfig:
     patch: side of a patch, pixels. image: side of the training images, pixels.
     place_nodes: rows and columns of the place table. spectrum_nodes: wavelengths (nm) of the spectrum table's nodes.
     joint_positions: the encoder has one table for group and place together, like the released classifiers.
-    descriptors: pretraining also learns to tell the image's descriptors (descriptors.py). conditional_mean: the decoder
+    descriptors: pretraining also predicts the image's descriptors (descriptors.py). conditional_mean: the decoder
     adds to an estimate from the bands that are visible at the same pixel (conditional_mean.py).
     """
 

@@ -8,7 +8,7 @@ from spectralgpt.training import Machine, Mixture, ModelChoice, Recipe, Schedule
 def recipe() -> Recipe:
     """Takes some seven hours on two cores for 1,000 samples of up to 128 pixels.
 
-    In a third of the steps bands are missing, so that any subset of them works. The encoder also learns to tell
+    In a third of the steps bands are missing, so that any subset of them works. The encoder also learns to predict
     descriptors of the whole image, without which its features would fall below those of an untrained network for hours;
     the decoder starts from the regression of hidden bands on the visible ones.
     """

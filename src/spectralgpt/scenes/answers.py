@@ -243,13 +243,14 @@ def map_scene(
     """Write the map of the model's answers.
 
     verb: its name and parameters, for the tags. dtype: int8 stores float answers as codes with a scale per band:
-    `scale`, or by default its largest magnitude in the map / 127; default: the answers' own type. picture: draw their
-    first three principal components. least_valid: the valid share of a place below which it has no answer; shares are
-    then written beside the map (`share_target`); for float answers, one per place. mark: of the command, which may
-    replace the map unasked. Raises InputError for what the user can fix: bands, too many dates, an unwritable
-    target.
+    `scale`, repeated where the map stacks several vectors, or by default its largest magnitude in the map / 127;
+    default: the answers' own type. picture: draw their first three principal components. least_valid: the valid share
+    of a place below which it has no answer; shares are then written beside the map (`share_target`); for float answers,
+    one per place. mark: of the command, which may replace the map unasked. Raises InputError for what the user can fix:
+    bands, too many dates, an unwritable target.
     """
     alignment = scene_alignment(raster, model, own)
+    names = answers.names(alignment.bandset, raster.dates)
     plan = windows_plan(raster, model, alignment, overlap=overlap, batch=batch, reduce=answers.reduce)
     scaling = scene_scaling(raster, model, alignment, own)
     provenance = scene_provenance(
@@ -260,11 +261,11 @@ def map_scene(
         answering=Answering(
             model, answers, alignment, scaling, max(raster.grid.shape), own, precision, share=least_valid is not None
         ),
-        names=answers.names(alignment.bandset, raster.dates),
+        names=names,
         plan=plan,
         tags=provenance.tags,
         int8=dtype == "int8",
-        scale=None if scale is None else tuple(map(float, scale)),
+        scale=None if scale is None else tuple(map(float, scale)) * (len(names) // len(scale)),
         picture=picture,
         least_valid=least_valid,
     )

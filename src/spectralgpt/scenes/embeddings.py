@@ -14,7 +14,6 @@ from spectralgpt.nn import Precision, default_scale
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Raster, ResultMark
 from spectralgpt.scenes.answers import map_scene
-from spectralgpt.scenes.windows import scene_alignment
 from spectralgpt.tasks import Embeddings
 from spectralgpt.weights import PretrainedModel
 
@@ -60,16 +59,11 @@ def embed_scene(
     InputError for what the user can fix: bands, too many dates, an unwritable target.
     """
     check_min_valid(min_valid)
-    answers = Embeddings.of(model, per)
-    scales = None
-    if dtype == "int8" and scale == "weights":
-        of_value = (model.embedding_scale if per == "all" else default_scale(model.encoder.norm)).tolist()
-        bands = answers.names(scene_alignment(raster, model, own).bandset, raster.dates)
-        scales = of_value * (len(bands) // len(of_value))
+    of_weights = model.embedding_scale if per == "all" else default_scale(model.encoder.norm)
     result = map_scene(
         raster,
         model,
-        answers,
+        Embeddings.of(model, per),
         target,
         verdict=verdict,
         verb={
@@ -80,7 +74,7 @@ def embed_scene(
             **({"min_valid": min_valid} if min_valid else {}),
         },
         dtype="int8" if dtype == "int8" else None,
-        scale=scales,
+        scale=of_weights.tolist() if scale == "weights" else None,
         picture=True,
         least_valid=min_valid,
         own=own,
