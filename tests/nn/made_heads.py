@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from made_cubes import NATIVE, SIZE
-from spectralgpt.nn import Backbone, Cube, DenseConfig, ModelConfig, PooledConfig
-from spectralgpt.tasks import ChangeConfig, ChangeDetection, Classification, Segmentation
+from spectralgpt.nn import Backbone, Cube, DenseConfig, LightConfig, ModelConfig, PooledConfig
+from spectralgpt.tasks import ChangeConfig, ChangeDetection, Classification, LightChange, Segmentation
 
 # two channels per group of the levels' norms: with one, a bias before a norm has no effect
 SMALL: dict[str, Any] = {"widths": (64, 64, 64, 64), "levels": (16, 32, 48), "channels": 32}
+LIGHT: dict[str, Any] = {"channels": 32, "fine": 16}
 HEADS: dict[str, Callable[[ModelConfig], Backbone]] = {
     "pooled": lambda config: Classification(config, PooledConfig(5, dropout=0.3)),
     "hidden": lambda config: Classification(config, PooledConfig(5, hidden=24, dropout=0.3)),
@@ -21,9 +22,13 @@ HEADS: dict[str, Callable[[ModelConfig], Backbone]] = {
     "segmentation": lambda config: Segmentation(config, DenseConfig(4, **SMALL)),
     "difference": lambda config: ChangeDetection(config, ChangeConfig(**SMALL)),
     "concatenation": lambda config: ChangeDetection(config, ChangeConfig(combine="concatenation", **SMALL)),
+    "light": lambda config: Segmentation(config, LightConfig(4, **LIGHT)),
+    "light difference": lambda config: ChangeDetection(config, LightChange(**LIGHT)),
+    "light concatenation": lambda config: ChangeDetection(config, LightChange(combine="concatenation", **LIGHT)),
 }
-DENSE = ("segmentation", "difference", "concatenation")
-CHANGE = ("difference", "concatenation")
+DENSE = ("segmentation", "difference", "concatenation", "light", "light difference", "light concatenation")
+"""Heads that answer per pixel."""
+CHANGE = ("difference", "concatenation", "light difference", "light concatenation")
 
 
 def made(name: str, seed: int = 0, **options: Any) -> Any:

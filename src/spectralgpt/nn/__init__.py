@@ -7,7 +7,17 @@ from spectralgpt.nn.cube import Cube, PixelsLike, aligned_reflectance, make_cube
 from spectralgpt.nn.dropping import Dropout, Key
 from spectralgpt.nn.flops import forward_flops
 from spectralgpt.nn.given_cube import of_cubes
-from spectralgpt.nn.heads import DenseConfig, DenseHead, MapHeadConfig, Merge, Merged, PooledConfig, PooledHead
+from spectralgpt.nn.heads import (
+    DenseConfig,
+    DenseHead,
+    LightConfig,
+    LightHead,
+    MapHeadConfig,
+    Merge,
+    Merged,
+    PooledConfig,
+    PooledHead,
+)
 from spectralgpt.nn.hiding import Hide, hidden_tokens
 from spectralgpt.nn.local_start import start_local
 from spectralgpt.nn.losses import LossTerm, normalized_target, spectral_loss, token_loss
@@ -41,6 +51,8 @@ __all__ = [
     "Dropout",
     "Hide",
     "Key",
+    "LightConfig",
+    "LightHead",
     "LossTerm",
     "MapHeadConfig",
     "Mask",

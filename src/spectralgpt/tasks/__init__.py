@@ -1,6 +1,6 @@
 """Tasks: one file each, with a value that holds everything that the other rooms need to know about the task."""
 
-from spectralgpt.tasks.change import ChangeConfig, ChangeDetection, Combine
+from spectralgpt.tasks.change import ChangeConfig, ChangeDetection, Combine, LightChange
 from spectralgpt.tasks.classification import Classification
 from spectralgpt.tasks.embedding import Embedding, Embeddings
 from spectralgpt.tasks.pretraining import Pretraining
@@ -32,6 +32,7 @@ __all__ = [
     "Embedding",
     "Embeddings",
     "HeadConfig",
+    "LightChange",
     "Objective",
     "Prepared",
     "Pretraining",

@@ -14,6 +14,7 @@ from spectralgpt.nn import (
     Cube,
     DenseConfig,
     Key,
+    LightConfig,
     Merge,
     Merged,
     ModelConfig,
@@ -44,18 +45,31 @@ class ChangeConfig(DenseConfig):
         return f"{DenseConfig.words(self, depth)}, of the {self.combine} of both times"
 
 
-class ChangeDetection(Backbone):
-    """The backbone on each of two times separately, with the dense head on both maps of features combined."""
+@dataclass(frozen=True, slots=True)
+class LightChange(LightConfig):
+    """A light head on two times. combine: it sees the difference of their normalized features, before minus after, or
+    both."""
 
-    def __init__(self, config: ModelConfig, head: ChangeConfig):
+    classes: int = 2
+    combine: Combine = "difference"
+
+    def words(self, depth: int) -> str:
+        """The head in words."""
+        return f"{LightConfig.words(self, depth)}, of the {self.combine} of both times"
+
+
+class ChangeDetection(Backbone):
+    """The backbone on each of two times separately, with a dense or light head on both maps of features combined."""
+
+    def __init__(self, config: ModelConfig, head: ChangeConfig | LightChange):
         super().__init__(config)
         if head.combine not in get_args(Combine):
             raise OptionError(f"combine: found {head.combine!r}", f"one of: {', '.join(get_args(Combine))}")
         self.combine = head.combine
         self.blocks = head.blocks(config.size.depth)
         dim = config.size.dim
-        self.merge = Merge(tuple(group.wavelength for group in config.bands.groups), dim)
-        self.head = head.make(dim if head.combine == "difference" else 2 * dim, config.patch)
+        self.merge = Merge(tuple(group.wavelength for group in config.bands.groups), dim, head.normed)
+        self.head = head.make(dim if head.combine == "difference" else 2 * dim, config.patch, config.size.depth)
         initialize(self.encoder)
 
     def forward(
@@ -127,7 +141,7 @@ def _halves(stacked: Merged) -> tuple[Merged, Merged]:
 TASK = Task(
     name="change",
     model=ChangeDetection,
-    heads={"dense": ChangeConfig},
+    heads={"dense": ChangeConfig, "light": LightChange},
     class_name="ChangeDetector",
     purpose="what changed at each pixel between two times",
     pipeline="image-segmentation",  # the hub has no name for change detection

@@ -16,6 +16,7 @@ from spectralgpt.nn import (
     Cube,
     DenseConfig,
     Key,
+    LightConfig,
     MapHeadConfig,
     Merge,
     ModelConfig,
@@ -34,8 +35,8 @@ class Segmentation(Backbone):
     def __init__(self, config: ModelConfig, head: MapHeadConfig):
         super().__init__(config)
         self.blocks = head.blocks(config.size.depth)
-        self.merge = Merge(tuple(group.wavelength for group in config.bands.groups), config.size.dim)
-        self.head = head.make(config.size.dim, config.patch)
+        self.merge = Merge(tuple(group.wavelength for group in config.bands.groups), config.size.dim, head.normed)
+        self.head = head.make(config.size.dim, config.patch, config.size.depth)
         initialize(self.encoder)
 
     def forward(self, cube: Cube, key: Key | None = None) -> Float[Tensor, "batch class height width"]:
@@ -104,7 +105,7 @@ class ClassMap:
 TASK = Task(
     name="segmentation",
     model=Segmentation,
-    heads={"dense": DenseConfig},
+    heads={"dense": DenseConfig, "light": LightConfig},
     class_name="Segmenter",
     purpose="a class for each pixel",
     pipeline="image-segmentation",

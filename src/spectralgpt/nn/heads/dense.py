@@ -57,8 +57,13 @@ class DenseConfig:
             raise OptionError(f"found a head on block {self.block}", f"one of the model's {depth}")
         return (self.block or depth,)
 
-    def make(self, dim: int, patch: int) -> "DenseHead":
-        """The head for maps of `dim` values per place and patches of `patch` pixels."""
+    @property
+    def normed(self) -> bool:
+        """False: the released models read features as the blocks give them."""
+        return False
+
+    def make(self, dim: int, patch: int, depth: int) -> "DenseHead":
+        """The head for maps of `dim` values per place and patches of `patch` pixels; it is the same for any depth."""
         return DenseHead(self, dim, patch)
 
     def words(self, depth: int) -> str:
@@ -204,12 +209,15 @@ def resize(
     x: Float[Tensor, "batch channel height width"],
     shape: tuple[int, int],
     where: Bool[Tensor, "batch 1 height width"] | None = None,
+    corners: bool = True,
 ) -> Float[Tensor, "batch channel rows columns"]:
-    """Bilinear, corners aligned; a mean over the pixels `where` only, 0 with none of them nearby."""
+    """Bilinear; a mean over the pixels `where` only, 0 with none of them nearby. corners: the centres of the corner
+    pixels stay in place, as in the released models; otherwise the edges of the image do, so that pixels keep their
+    positions on the ground."""
     if where is None:
-        return F.interpolate(x, shape, mode="bilinear", align_corners=True)
-    weight = F.interpolate(where.to(x.dtype), shape, mode="bilinear", align_corners=True)
-    total = F.interpolate(torch.where(where, x, 0.0), shape, mode="bilinear", align_corners=True)
+        return F.interpolate(x, shape, mode="bilinear", align_corners=corners)
+    weight = F.interpolate(where.to(x.dtype), shape, mode="bilinear", align_corners=corners)
+    total = F.interpolate(torch.where(where, x, 0.0), shape, mode="bilinear", align_corners=corners)
     return total / torch.where(weight > 0, weight, 1.0)
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from spectralgpt.bands import BandSet
+from spectralgpt.nn.attention import NORM_EPS
 from spectralgpt.nn.positions import read_table, spectrum_nodes_of
 
 
@@ -32,11 +34,15 @@ class MapHeadConfig(Protocol):
     def classes(self) -> int:
         """Number of classes."""
 
+    @property
+    def normed(self) -> bool:
+        """Whether the features of each token are normalized before groups, dates and times are merged."""
+
     def blocks(self, depth: int) -> tuple[int, ...]:
         """The encoder blocks that it reads, increasing, 1-based, of `depth`."""
 
-    def make(self, dim: int, patch: int) -> nn.Module:
-        """The head for maps of `dim` values per place and patches of `patch` pixels."""
+    def make(self, dim: int, patch: int, depth: int) -> nn.Module:
+        """The head for maps of `dim` values per place, patches of `patch` pixels and an encoder of `depth` blocks."""
 
     def words(self, depth: int) -> str:
         """The head in words. depth: blocks of the encoder."""
@@ -49,10 +55,14 @@ class Merge(nn.Module):
     weight at its mean wavelength, linear in ln wavelength between the native ones; sums over another number of groups,
     or over the present ones only, are scaled to the native number. Dates are weighted by a softmax of a learned score
     of their features, which starts as the plain mean; a single date has weight 1, as in the released models.
+
+    normed: the features of each token are normalized first, by a layer norm without parameters. Of two times, one after
+    the other, so that no change is a difference of zero, however similar the rest of the image is.
     """
 
-    def __init__(self, spectrum_nodes: Sequence[float], dim: int):
+    def __init__(self, spectrum_nodes: Sequence[float], dim: int, normed: bool = False):
         super().__init__()
+        self.normed = normed
         self.spectrum_nodes = tuple(spectrum_nodes)
         linear = nn.Linear(len(self.spectrum_nodes), 1)  # for its initial values
         self.weight, self.bias = nn.Parameter(linear.weight.detach()[0].clone()), nn.Parameter(linear.bias.detach())
@@ -65,6 +75,8 @@ class Merge(nn.Module):
         bands: BandSet,
     ) -> Merged:
         """The map. features: 0 where absent; places without any token are also 0 in the map."""
+        if self.normed:
+            features = F.layer_norm(features, features.shape[-1:], eps=NORM_EPS)
         by_group, there = self._over_dates(features, present)
         nodes = spectrum_nodes_of(bands, self.spectrum_nodes).to(self.weight.device)
         weight = read_table(self.weight, nodes).to(features.dtype)
