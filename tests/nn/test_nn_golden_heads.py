@@ -8,10 +8,9 @@ import golden_numbers as golden
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spectralgpt.nn import Cube, ModelConfig
+from spectralgpt.nn import Cube, ModelConfig, class_loss
 from spectralgpt.nn.dropping import drop_path_rates
 from spectralgpt.tasks import ChangeDetection, Classification, Segmentation
 from spectralgpt.training import make_optimizer
@@ -110,9 +109,8 @@ def run(model: nn.Module, images: list[Tensor], config: ModelConfig) -> dict[str
 
 def loss_of(output: Tensor, stored: dict, about: dict) -> Tensor:
     label = torch.from_numpy(stored["label"]).long()
-    if about["family"] == "change":
-        return F.nll_loss(output, label, torch.tensor(about["class_weights"], dtype=output.dtype))
-    return F.cross_entropy(output, label, ignore_index=255)
+    weights = torch.tensor(about["class_weights"], dtype=output.dtype) if about["family"] == "change" else None
+    return class_loss(output, label, label != 255, weights=weights).mean
 
 
 def images_of(stored: dict, dtype: torch.dtype) -> list[Tensor]:

@@ -3,6 +3,16 @@
 from spectralgpt.nn.attention import Block
 from spectralgpt.nn.autoencoder import MaskedAutoencoder, Reconstruction, Scored
 from spectralgpt.nn.backbone import Backbone, Per, TokenGrid, bare, initialize
+from spectralgpt.nn.class_losses import (
+    class_count,
+    class_loss,
+    class_weights,
+    dice_count,
+    dice_loss,
+    label_count,
+    label_loss,
+    positive_weights,
+)
 from spectralgpt.nn.cube import Cube, PixelsLike, aligned_reflectance, make_cube
 from spectralgpt.nn.dropping import Dropout, Key
 from spectralgpt.nn.flops import forward_flops
@@ -79,9 +89,14 @@ __all__ = [
     "TokenGrid",
     "aligned_reflectance",
     "bare",
+    "class_count",
+    "class_loss",
+    "class_weights",
     "computing_in",
     "cropped",
     "default_scale",
+    "dice_count",
+    "dice_loss",
     "draw_mask",
     "draw_places",
     "evaluating",
@@ -90,10 +105,13 @@ __all__ = [
     "hidden_tokens",
     "initialize",
     "kept_count",
+    "label_count",
+    "label_loss",
     "make_cube",
     "normalized_target",
     "of_cubes",
     "other_key",
+    "positive_weights",
     "random_mask",
     "resize_table",
     "resolved_precision",

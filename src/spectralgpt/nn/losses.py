@@ -6,21 +6,22 @@ Each comes as a sum and a count, so that gradient accumulation and several proce
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class LossTerm:
-    """A mean as its sum and count; `mean` is 0, with gradient 0, where nothing counts."""
+    """A mean as its sum and count, a number or a sum of weights; `mean` is 0, with gradient 0, where nothing counts."""
 
     total: Float[Tensor, ""]
-    count: Int[Tensor, ""]
+    count: Real[Tensor, ""]
 
     @property
     def mean(self) -> Float[Tensor, ""]:
         """total / count."""
-        return self.total / self.count.clamp(min=1)
+        # not clamp(min=1): a sum of weights may be below 1
+        return self.total / torch.where(self.count > 0, self.count, 1)
 
 
 def token_loss(

@@ -76,7 +76,9 @@ def train_steps(
         counts = sum(torch.stack([one.counts[name] for name in names]) for one in prepared)
         assert isinstance(counts, Tensor)
         # DDP gives the mean of the gradients over processes; the sum is needed
-        share = distribution.ranks / distribution.sum_(counts * each.counted).clamp(min=1)
+        whole = distribution.sum_(counts * each.counted)
+        # not clamp(min=1): a sum of class weights may be below 1
+        share = distribution.ranks / torch.where(whole > 0, whole, 1)
         optimizer.zero_grad(set_to_none=True)
         losses = torch.zeros_like(share)
         for number, one in enumerate(prepared, start=1):
