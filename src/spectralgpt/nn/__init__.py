@@ -41,6 +41,7 @@ from spectralgpt.nn.masks import (
     random_mask,
     scene_hidden,
 )
+from spectralgpt.nn.mixing import Erasing, Mix, Mixing
 from spectralgpt.nn.noise import other_key
 from spectralgpt.nn.normalization import BandStatistics, Normalization, Scaling, ScalingKind
 from spectralgpt.nn.positions import Positions, resize_table
@@ -59,6 +60,7 @@ __all__ = [
     "DenseConfig",
     "DenseHead",
     "Dropout",
+    "Erasing",
     "Hide",
     "Key",
     "LightConfig",
@@ -70,6 +72,8 @@ __all__ = [
     "MaskedAutoencoder",
     "Merge",
     "Merged",
+    "Mix",
+    "Mixing",
     "ModelConfig",
     "Normalization",
     "Per",

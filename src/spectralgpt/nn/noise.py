@@ -12,6 +12,8 @@ from spectralgpt.draws import FIRST, GOLDEN, SECOND
 
 MASKED_TOKENS, DRAWN_PLACES = 1, 2
 """Purposes of the masks: which tokens are hidden, which places the decoder sees."""
+ERASED = 3
+"""Purpose of random erasing."""
 DROP_PATH, DROPOUT = 0x1_0000, 0x2_0000
 """The first purposes of drop path and dropout; every layer has its own, counted from these."""
 
