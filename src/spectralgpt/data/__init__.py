@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from spectralgpt.data import split
-from spectralgpt.data.augmentation import Augmentation, augmented, centred
+from spectralgpt.data.augmentation import Augmentation, augmented, augmented_mask, centred, centred_mask
+from spectralgpt.data.labelled_sharding import shard_labels
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.loader import Loader, MixtureEntry, Step
 from spectralgpt.data.manifest import Manifest
@@ -25,10 +26,13 @@ __all__ = [
     "Shards",
     "Step",
     "augmented",
+    "augmented_mask",
     "centred",
+    "centred_mask",
     "merge",
     "open_shards",
     "shard",
+    "shard_labels",
     "split",
 ]
 

@@ -12,7 +12,8 @@ from typing import get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int16, Int64
+from torch import Tensor
 
 from spectralgpt.bands import Alignment, Band, BandSet, align
 from spectralgpt.data.crops import Crops, CropWindow, Kernel, Resampling, centred_crops
@@ -123,6 +124,32 @@ def centred(
     device = samples.values.device if device is None else torch.device(device)
     resampling = crops.resampling(samples.values.shape[-1], image, "bicubic", True, device)
     return _cube(samples, crops, resampling, _feeding(samples.bands, model_bands, own), normalization, trained_side)
+
+
+def augmented_mask(
+    samples: Samples, augmentation: Augmentation, *, device: torch.device | str | None = None
+) -> Int16[Tensor, "batch height width"]:
+    """The masks of the cubes that `augmented` makes of these samples: the same crops, flips and turns.
+
+    Never interpolated: each pixel is the one of the sample's mask under its centre; -1 where not labelled. device: as
+    for augmented. ValueError for samples without masks.
+    """
+    return _mask(samples, drawn_crops(samples, augmentation), augmentation.image, device)
+
+
+def centred_mask(
+    samples: Samples, image: int, *, device: torch.device | str | None = None
+) -> Int16[Tensor, "batch height width"]:
+    """The masks of the cubes that `centred` makes of these samples, as for augmented_mask."""
+    return _mask(samples, centred_crops(samples.extent, image), image, device)
+
+
+def _mask(
+    samples: Samples, crops: Crops, image: int, device: torch.device | str | None
+) -> Int16[Tensor, "batch height width"]:
+    if samples.target is None or samples.target.ndim != 3:
+        raise ValueError("found samples without masks")
+    return crops.nearest(samples.target, image, samples.target.device if device is None else torch.device(device))
 
 
 def drawn_crops(samples: Samples, augmentation: Augmentation) -> Crops:

@@ -73,6 +73,16 @@ class Looked:
     rest: tuple[Part, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ChipOrigin:
+    """Where a chip comes from: the columns `image`, `source`, `place` and `chips`."""
+
+    image: str
+    source: str
+    place: int
+    chips: int
+
+
 Known = frozenset[tuple[str, int, int, int]]
 """Chips of an image that are already stored: source, row, column, side."""
 
@@ -136,16 +146,22 @@ def look(image: ImageSource, reading: Reading, known: Known) -> Looked:
 
 def _left_at_edges(several: Sequence[Series], chip: int) -> tuple[str, ...]:
     """A note on the pixels of an image that are in no chip."""
-    notes = []
+    notes: list[str] = []
     for series in several:
         height, width = opened(series).grid.shape
-        rows, columns = in_no_chip(height, width, padded_side(height, width, chip))
-        if rows or columns:
-            notes.append(
-                f"{series.files[0]}: the last rows or columns are in no chip ({rows} and {columns} pixels, less than "
-                f"1/{LEAST_NEW} of a chip)"
-            )
+        notes += left_at_edges(series.files[0], height, width, padded_side(height, width, chip))
     return tuple(notes)
+
+
+def left_at_edges(source: str, height: int, width: int, side: int) -> tuple[str, ...]:
+    """A note on the pixels of an image that are in no chip, if there are any."""
+    rows, columns = in_no_chip(height, width, side)
+    if not rows and not columns:
+        return ()
+    return (
+        f"{source}: the last rows or columns are in no chip ({rows} and {columns} pixels, less than "
+        f"1/{LEAST_NEW} of a chip)",
+    )
 
 
 def read_part(part: Part) -> Cut:
@@ -156,6 +172,7 @@ def read_part(part: Part) -> Cut:
     try:
         raster = opened(part.series)
         layout = _layout(raster, part.side)
+        origin = ChipOrigin(part.image, part.series.source, part.place, part.chips)
         height, width = raster.grid.shape
         for row, column in part.corners:
             window = Window(row, column, min(part.side, height), min(part.side, width))
@@ -164,7 +181,7 @@ def read_part(part: Part) -> Cut:
             if share == 0 or share < part.least_valid:
                 left_out += 1
             else:
-                chips.append(_chip(part, pixels, layout, raster, window))
+                chips.append(chip_of(origin, pixels, layout, raster.grid, window))
     except InputError as error:
         return Cut(part.image, layout, tuple(chips), left_out, (Failure(part.series.source, str(error), part.image),))
     return Cut(part.image, layout, tuple(chips), left_out)
@@ -180,16 +197,9 @@ def _parts(image: ImageSource, several: Sequence[Series], reading: Reading, know
     parts = []
     for series, side, places in zip(several, sides, cut, strict=True):
         layout = _layout(opened(series), side)
-        if layout.bytes >= MOST_SAMPLE_BYTES:
-            raise OptionError(
-                f"{series.files[0]}: found chips of {layout.bytes / 1e9:.1f} GB ({layout.dates} dates, "
-                f"{len(layout.bands)} bands, {side} pixels)",
-                "less than 2 GB",
-                "Choose a smaller chip, like",
-                ("chip", 128),
-            )
+        refuse_too_large(series.files[0], layout)
         left = [corner for corner in places if (series.source, *corner, side) not in known]
-        many = max(1, min(MOST_CHIPS, MOST_BYTES // layout.bytes))
+        many = read_together(layout)
         parts += [
             Part(
                 image=image.name,
@@ -205,6 +215,23 @@ def _parts(image: ImageSource, several: Sequence[Series], reading: Reading, know
     return parts
 
 
+def refuse_too_large(source: str, layout: Layout) -> None:
+    """OptionError for chips that Arrow cannot hold in one cell."""
+    if layout.bytes >= MOST_SAMPLE_BYTES:
+        raise OptionError(
+            f"{source}: found chips of {layout.bytes / 1e9:.1f} GB ({layout.dates} dates, {len(layout.bands)} bands, "
+            f"{layout.side} pixels)",
+            "less than 2 GB",
+            "Choose a smaller chip, like",
+            ("chip", 128),
+        )
+
+
+def read_together(layout: Layout) -> int:
+    """The number of chips of a layout that are read together."""
+    return max(1, min(MOST_CHIPS, MOST_BYTES // layout.bytes))
+
+
 def _layout(raster: Raster, side: int) -> Layout:
     return Layout(raster.bands, str(raster.dtype), len(raster.days), side)
 
@@ -212,13 +239,17 @@ def _layout(raster: Raster, side: int) -> Layout:
 def _place(image: ImageSource, grid: Grid) -> int:
     if image.place:
         return place_of(f"place {image.place}")
-    lon, lat = _position(grid, grid.whole)
+    return place_at(*position_in(grid, grid.whole), image.name)
+
+
+def place_at(lon: float, lat: float, name: str) -> int:
+    """The place of an image: its cell on Earth or, where its position is NaN, a place of its own by its name."""
     if math.isfinite(lon) and math.isfinite(lat):
         return place_of(f"cell {math.floor(lat / CELL)} {math.floor(lon / CELL)}")
-    return place_of(f"source {image.name}")
+    return place_of(f"source {name}")
 
 
-def _position(grid: Grid, window: Window) -> tuple[float, float]:
+def position_in(grid: Grid, window: Window) -> tuple[float, float]:
     """Longitude and latitude of a window's centre, NaN where the CRS does not give them."""
     if grid.crs is None:
         return math.nan, math.nan
@@ -231,8 +262,9 @@ def _position(grid: Grid, window: Window) -> tuple[float, float]:
     return (lon, lat) if math.isfinite(lon) and math.isfinite(lat) else (math.nan, math.nan)
 
 
-def _chip(part: Part, pixels: Pixels, layout: Layout, raster: Raster, window: Window) -> Chip:
-    """A chip, padded at the bottom and on the right to the layout's side; 0 where nothing was measured."""
+def chip_of(origin: ChipOrigin, pixels: Pixels, layout: Layout, grid: Grid, window: Window) -> Chip:
+    """A chip, padded at the bottom and on the right to the layout's side; 0 where nothing was measured. grid: the
+    image's; window: where the pixels lie in it."""
     values = np.zeros(layout.shape, layout.dtype)
     inside = (..., slice(window.height), slice(window.width))
     values[inside] = pixels.values
@@ -241,7 +273,7 @@ def _chip(part: Part, pixels: Pixels, layout: Layout, raster: Raster, window: Wi
         valid = np.zeros(layout.shape, bool)
         valid[inside] = pixels.valid
         values[~valid] = 0
-    lon, lat = _position(raster.grid, window)
+    lon, lat = position_in(grid, window)
     return Chip(
         values=values,
         valid=valid,
@@ -252,11 +284,11 @@ def _chip(part: Part, pixels: Pixels, layout: Layout, raster: Raster, window: Wi
         days=pixels.days,
         lon=lon,
         lat=lat,
-        place=part.place,
-        image=part.image,
-        source=part.series.source,
+        place=origin.place,
+        image=origin.image,
+        source=origin.source,
         row=window.row,
         column=window.column,
-        chips=part.chips,
+        chips=origin.chips,
         totals=tuple(totals(pixels.values, pixels.valid, pixels.scale, pixels.offset, layout.bands)),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Float32, Float64, Int, Int32, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int, Int16, Int32, Int64
 from torch import Tensor
 
 Kernel = Literal["bicubic", "bilinear"]
@@ -44,6 +44,26 @@ class Crops:
         backwards = torch.cat(self.reversed.unbind(1)).to(device, non_blocking=True)
         to_rows, to_columns = crop_matrix(start, length, source, target, kernel, antialias, backwards).chunk(2)
         return Resampling(to_rows, to_columns, self.turned)
+
+    def nearest(
+        self, masks: Int16[Tensor, "batch row column"], target: int, device: torch.device
+    ) -> Int16[Tensor, "batch target target"]:
+        """The crops of masks: at each of target x target pixels, the pixel of the mask under its centre; of two that
+        meet there, the later one of the image before it is reversed."""
+        twice = 2 * torch.arange(target) + 1  # whole numbers, so that no rounding decides
+        rows, columns = (
+            start[:, None] + twice * length[:, None] // (2 * target)
+            for start, length in (self.rows.unbind(1), self.columns.unbind(1))
+        )
+        rows, columns = (
+            torch.where(backwards[:, None], each.flip(1), each)
+            for each, backwards in zip((rows, columns), self.reversed.unbind(1), strict=True)
+        )
+        rows, columns = rows[:, :, None], columns[:, None, :]
+        turned = self.turned[:, None, None]
+        index = masks.shape[2] * torch.where(turned, rows.mT, rows) + torch.where(turned, columns.mT, columns)
+        found = masks.to(device, non_blocking=True).flatten(1).gather(1, index.flatten(1).to(device, non_blocking=True))
+        return found.view(-1, target, target)
 
 
 @dataclass(frozen=True, slots=True)

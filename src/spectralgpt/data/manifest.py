@@ -5,15 +5,24 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from spectralgpt.checks import Flag
-from spectralgpt.data.layout import Layout
+from spectralgpt.data.layout import Layout, layout_from, plain_layout
 from spectralgpt.data.statistics import BandTotals
 from spectralgpt.disk import atomic_write
 from spectralgpt.errors import DataError, OptionError
 from spectralgpt.plain import from_plain, to_plain
+from spectralgpt.tasks import Class, TargetKind
 
-NAME, FORMAT, VERSION = "manifest.json", "spectralgpt shards", 1
+NAME, FORMAT, VERSION = "manifest.json", "spectralgpt shards", 2
+
+UNLABELLED_VERSION = 1
+"""The version of folders without targets, which earlier versions of the package read too."""
+
+
+LABELLED: dict[str, Any] = {"target": None, "classes": [], "labels": None}
+"""The fields that only folders with targets have in files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +61,24 @@ def suspected_of(flags: Iterable[Flag], source: str, image: str) -> list[Suspect
 
 
 @dataclass(frozen=True, slots=True)
+class LabelsMark:
+    """The labelled set that a folder was made of. digest: of its samples, splits and groups. chip: side in pixels, as
+    given."""
+
+    digest: str
+    chip: int
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What a folder of shards holds.
 
     statistics: of each band that has a valid pixel. skipped: images without a chip of enough valid pixels. roots: pairs
     of the name of a source's folder, as `source` has it, and its path. suspected: of images that were stored. nodata:
     the argument of each run, each once, empty where it was not given.
+
+    target: what the labels of the samples are, None without labels. classes: in the order of the indices in labels and
+    masks. labels: which labelled set it was made of.
     ValueError for a shard of an unlisted layout.
     """
 
@@ -69,6 +90,9 @@ class Manifest:
     roots: tuple[tuple[str, str], ...] = ()
     suspected: tuple[Suspected, ...] = ()
     nodata: tuple[str, ...] = ()
+    target: TargetKind | None = None
+    classes: tuple[Class, ...] = ()
+    labels: LabelsMark | None = None
 
     def __post_init__(self) -> None:
         if any(not 0 <= shard.layout < len(self.layouts) for shard in self.shards):
@@ -76,7 +100,12 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of manifest.json."""
-        return json.dumps({"format": FORMAT, "version": VERSION, **to_plain(self)}, indent=1) + "\n"
+        content: dict[str, Any] = to_plain(self) | {"layouts": [plain_layout(each) for each in self.layouts]}
+        version = VERSION
+        if self.target is None:
+            version = UNLABELLED_VERSION
+            content = {name: value for name, value in content.items() if name not in LABELLED}
+        return json.dumps({"format": FORMAT, "version": version, **content}, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
@@ -85,10 +114,14 @@ class Manifest:
         if not isinstance(content, dict):
             raise ValueError("no JSON object")
         found = content.pop("format", None), content.pop("version", None)
-        if found != (FORMAT, VERSION):
+        if found not in ((FORMAT, UNLABELLED_VERSION), (FORMAT, VERSION)):
             raise ValueError(f"format {found[0]!r}, version {found[1]!r}")
         content.setdefault("suspected", [])  # earlier versions noted none
         content.setdefault("nodata", [""] if content.get("shards") else [])  # and had no such argument
+        if found[1] == UNLABELLED_VERSION:
+            content = LABELLED | content
+        if isinstance(layouts := content.get("layouts"), list):
+            content["layouts"] = [to_plain(layout_from(each)) for each in layouts]
         return from_plain(cls, content, complete=True)
 
     def suspected_images(self) -> dict[str, int]:
@@ -111,7 +144,7 @@ def read_manifest(folder: Path) -> Manifest:
     except (ValueError, OptionError, RecursionError) as error:
         raise DataError(
             f"{path}: found no manifest of shards ({error})",
-            f'format "{FORMAT}", version {VERSION}',
+            f'format "{FORMAT}", version {UNLABELLED_VERSION} or {VERSION}',
             "Shard the images again, into another folder",
         ) from None
 

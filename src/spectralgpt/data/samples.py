@@ -4,10 +4,14 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float32, Float64, Int32, Int64, Shaped
+from jaxtyping import Bool, Float32, Float64, Int16, Int32, Int64, Shaped
 from torch import Tensor
 
 from spectralgpt.bands import Band
+
+Target = Int64[Tensor, " batch"] | Bool[Tensor, "batch class"] | Int16[Tensor, "batch row column"]
+"""The labels of samples: an index of a class each; whether each class is there; the index of the class of each pixel,
+-1 where not labelled and in the padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,7 @@ class Samples:
     reflectance = values x scale + offset. valid: None means all within the extent. extent: rows and columns of the
     image; the rest is padding. days: since 1970, -1 unknown. gsd: metres, NaN unknown. key: one per sample and step,
     from which all its random numbers are drawn (bits of a uint64). draw: the same for all samples of a step in all
-    processes. number: of the sample in the mixture.
+    processes. number: of the sample in the mixture. target: labels, None without.
     """
 
     values: Shaped[Tensor, "batch date band row column"]
@@ -31,6 +35,7 @@ class Samples:
     key: Int64[Tensor, " batch"]
     draw: int
     number: Int64[Tensor, " batch"]
+    target: Target | None = None
 
     def __len__(self) -> int:
         return self.values.shape[0]
@@ -52,5 +57,6 @@ class Samples:
             values=self.values[rows, until],
             valid=None if self.valid is None else self.valid[rows, until],
             days=self.days[rows, until],
+            target=None if self.target is None else self.target[rows],
             **{name: getattr(self, name)[rows] for name in ("scale", "offset", "gsd", "extent", "key", "number")},
         )

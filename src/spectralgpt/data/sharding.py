@@ -77,13 +77,16 @@ def shard(
     shutdown: an interrupt (SIGINT, SIGTERM) finishes the open shards, then raises KeyboardInterrupt. Workers import the
     script that calls this, so the call must stand below `if __name__ == "__main__"`.
 
-    RasterError when there is no image, and in strict mode; DataError for another `nodata`; TargetError and DataError as
+    RasterError when there is no image, and in strict mode; DataError for another `nodata`, and for a folder of labelled
+    samples; TargetError and DataError as
     ShardsWriter.
     """
     folder = Path(out)
     roots = dict(read_manifest(folder).roots) if (folder / NAME).exists() else {}
     found = find_images(sources, stack, roots, progress)
     with ShardsWriter(folder, size) as writer, Interruption() as interruption:
+        if writer.manifest.target is not None:
+            raise DataError(f"{folder}: contains labelled samples", "samples without labels", "Choose another folder")
         stored = _stored(writer, reading.chip)
         is_resumed = any(image.name in stored.whole or image.name in stored.parts for image in found.images)
         nodata = _nodata_of_runs(folder, writer.manifest.nodata, reading.nodata, is_resumed)

@@ -15,9 +15,10 @@ import torch
 from jaxtyping import Bool, Float32, Int32, Int64, Shaped, UInt64
 
 from spectralgpt.data.image_hash import date_hashes
-from spectralgpt.data.layout import Layout
+from spectralgpt.data.layout import Layout, plain_layout
 from spectralgpt.data.manifest import Manifest, ShardEntry, read_manifest
-from spectralgpt.data.samples import Samples
+from spectralgpt.data.samples import Samples, Target
+from spectralgpt.data.stored_targets import as_target
 from spectralgpt.data.table import MappedBatch, Table
 from spectralgpt.plain import to_plain
 
@@ -73,11 +74,13 @@ class Shards:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over layouts and the files' names, counts and CRC-32s: it differs for other samples."""
+        """SHA-256 over layouts, classes and the files' names, counts and CRC-32s: it differs for other samples."""
         content = {
-            "layouts": to_plain(self.layouts),
+            "layouts": [plain_layout(each) for each in self.layouts],
             "shards": to_plain(self.manifest.shards),
         }
+        if self.manifest.target is not None:  # without, as before there were targets
+            content["classes"] = to_plain(self.manifest.classes)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def read(
@@ -120,6 +123,7 @@ class Shards:
             key=torch.zeros(batch, dtype=torch.int64),
             draw=0,
             number=numbers,
+            target=_target(located, shared),
         )
 
     def places(self, layout: int) -> UInt64[np.ndarray, " sample"]:
@@ -155,6 +159,23 @@ class Shards:
             height, width = (int(each) for each in block.extent[row])
             named.append(f"{source}, rows {first}-{first + height - 1}, columns {left}-{left + width - 1}")
         return named
+
+    def splits(self, layout: int) -> list[str]:
+        """The part that each sample of a layout is in: train, val, test, or empty."""
+        return self._texts(layout, "split")
+
+    def samples(self, layout: int) -> list[str]:
+        """The name of each sample of a layout in its labelled set, empty without labels. Chips of an image share it."""
+        return self._texts(layout, "sample")
+
+    def groups(self, layout: int) -> list[str]:
+        """The place of each sample of a layout by which its labelled set was split, empty where unknown."""
+        return self._texts(layout, "group")
+
+    @cached_property
+    def has_splits(self) -> bool:
+        """Whether any sample is in a part: train, val or test."""
+        return any(any(self.splits(layout)) for layout in range(len(self.layouts)))
 
     @cached_property
     def _entries(self) -> tuple[tuple[ShardEntry, ...], ...]:
@@ -193,6 +214,12 @@ class Shards:
         # a layout has no shards after somebody removed them
         return np.concatenate([np.zeros(0, dtype), *(seen[entry.file] for entry in entries)])
 
+    def _texts(self, layout: int, name: str) -> list[str]:
+        """A column of texts that only samples with labels have, empty for others."""
+        if self.layouts[layout].target is None:
+            return [""] * self.counts[layout]
+        return [text for entry in self._entries[layout] for text in self._table(entry).column(name).to_pylist()]
+
 
 def _copy_values(
     located: Located,
@@ -206,6 +233,14 @@ def _copy_values(
         else:
             for date, chosen in enumerate(dates[number]):
                 _copy(block.values[row, chosen], out[number, date])
+
+
+def _target(located: Located, layout: Layout) -> Target | None:
+    """The labels of samples."""
+    rows = [block.targets[row] for block, row in located if block.targets is not None]
+    if layout.target is None or not rows:
+        return None
+    return as_target(np.stack(rows), layout)
 
 
 def _valid(

@@ -10,6 +10,8 @@ lon, lat   of the chip's centre, NaN if unknown
 place    hash of the place: samples of one place are trained on or held back together
 image, source   the image among the sources, and the path of its first date
 row, column, chips   the chip's upper left corner in the image, and the number of chips that the image is cut into
+
+Samples with labels also have the columns of `stored_targets`.
 """
 
 import bisect
@@ -23,10 +25,13 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float64, Int32, Shaped
 
-from spectralgpt.data.layout import Layout
+from spectralgpt.data.layout import Layout, layout_from, plain_layout
+from spectralgpt.data.manifest import LabelsMark
 from spectralgpt.data.statistics import BandTotals
+from spectralgpt.data.stored_targets import StoredTarget, mapped_targets, target_columns
 from spectralgpt.errors import DataError, OptionError
 from spectralgpt.plain import from_plain, to_plain
+from spectralgpt.tasks import Class
 
 REPLACE = "Download it again, or remove it and run the verb `shard` again"
 """What to do about a damaged shard."""
@@ -34,10 +39,13 @@ REPLACE = "Download it again, or remove it and run the verb `shard` again"
 LAYOUT = b"layout"
 """Key of the layout, as JSON, in the metadata of a table."""
 
+LABELS = b"labels"
+"""Key of what the manifest says of the labels, as JSON, so that it can be restored."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chip:
-    """A sample before it is a row: the fields are the columns, with the sample's statistics beside them."""
+    """A sample before it is a row: the fields are the columns, with the sample's statistics and labels beside them."""
 
     values: Shaped[np.ndarray, "date band row column"]
     valid: Bool[np.ndarray, "date band row column"] | None
@@ -55,10 +63,19 @@ class Chip:
     column: int
     chips: int
     totals: tuple[BandTotals, ...]
+    labels: StoredTarget | None = None
 
 
-def schema(layout: Layout) -> pa.Schema:
-    """The schema of the table of a layout, with the layout in its metadata."""
+@dataclass(frozen=True, slots=True)
+class LabelsInShard:
+    """What the manifest says of labels."""
+
+    classes: tuple[Class, ...]
+    labels: LabelsMark | None
+
+
+def schema(layout: Layout, labels: LabelsInShard | None = None) -> pa.Schema:
+    """The schema of the table of a layout. Its metadata hold the layout and what is said of the labels."""
     bands = pa.list_(pa.float64(), len(layout.bands))
     columns = {
         "values": pa.binary(layout.bytes),
@@ -76,16 +93,17 @@ def schema(layout: Layout) -> pa.Schema:
         "row": pa.int32(),
         "column": pa.int32(),
         "chips": pa.int32(),
+        **target_columns(layout),
     }
-    return pa.schema(
-        [pa.field(name, kind, nullable=False) for name, kind in columns.items()],
-        {LAYOUT: json.dumps(to_plain(layout))},
-    )
+    metadata = {LAYOUT: json.dumps(plain_layout(layout))}
+    if layout.target is not None:
+        metadata[LABELS] = json.dumps(to_plain(labels))
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()], metadata)
 
 
 def record_batch(layout: Layout, chips: Sequence[Chip]) -> pa.RecordBatch:
     """The rows of chips that have this layout. ValueError for chips of another one."""
-    wanted = schema(layout)
+    wanted, labelled = schema(layout), target_columns(layout)
     values = np.stack([chip.values for chip in chips])
     if values.shape[1:] != layout.shape or values.dtype != np.dtype(layout.dtype):
         raise ValueError(f"found chips of {values.shape[1:]} {values.dtype}; expected {layout.shape} {layout.dtype}")
@@ -98,7 +116,7 @@ def record_batch(layout: Layout, chips: Sequence[Chip]) -> pa.RecordBatch:
     for field in wanted:
         column = columns.get(field.name)
         if column is None:
-            column = [getattr(chip, field.name) for chip in chips]
+            column = [getattr(chip.labels if field.name in labelled else chip, field.name) for chip in chips]
             if pa.types.is_fixed_size_list(field.type):
                 flat = pa.array(np.stack(column).ravel(), field.type.value_type)
                 column = pa.FixedSizeListArray.from_arrays(flat, type=field.type)
@@ -120,6 +138,7 @@ class MappedBatch:
             batch.column(name).values.to_numpy().reshape(rows, -1) for name in ("scale", "offset", "extent", "days")
         )
         self.gsd = batch.column("gsd").to_numpy()
+        self.targets = None if layout.target is None else mapped_targets(batch.column("target"), layout)
 
     def all_valid(self, row: int) -> bool:
         """Whether all pixels of a sample within its extent are valid."""
@@ -180,19 +199,23 @@ class Table:
         return pa.chunked_array([block.batch.column(name) for block in self.blocks])
 
 
-def layout_of(path: Path) -> tuple[Layout, int]:
-    """The layout and the number of samples of a shard. DataError, naming the file, if it is none."""
+def described(path: Path) -> tuple[Layout, LabelsInShard | None, int]:
+    """The layout of a shard, what it says of its labels, and the number of its samples. DataError, naming the file, if
+    it is none."""
     try:
         with pa.memory_map(str(path)) as file:
             reader = pa.ipc.open_file(file)
             layout = _layout(reader.schema.metadata[LAYOUT])
-            return layout, sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
+            stored = json.loads(reader.schema.metadata.get(LABELS, b"null"))
+            labels = None if stored is None else from_plain(LabelsInShard, stored, complete=True)
+            count = sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
+            return layout, labels, count
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, OptionError) as error:
         raise DataError(f"{path}: is not a shard ({error})", do="Remove it, and run this again") from None
 
 
 def _layout(stored: bytes) -> Layout:
-    return from_plain(Layout, json.loads(stored), complete=True)
+    return layout_from(json.loads(stored))
 
 
 def _bytes(buffer: pa.Buffer) -> Shaped[np.ndarray, " byte"]:

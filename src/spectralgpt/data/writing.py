@@ -21,7 +21,7 @@ from filelock import BaseFileLock
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import NAME, Manifest, ShardEntry, read_manifest, write_manifest
 from spectralgpt.data.statistics import BandTotals, merge, totals
-from spectralgpt.data.table import Chip, Table, layout_of, record_batch, schema
+from spectralgpt.data.table import Chip, LabelsInShard, Table, described, record_batch, schema
 from spectralgpt.disk import LOCK, atomic_write, locked
 from spectralgpt.errors import CHECK_DISK, TargetError
 
@@ -34,14 +34,14 @@ SHARD = re.compile(r"shard-(\d{5,})\.arrow")
 class OpenShard:
     """A shard being written. It does not count before close(), which returns what the manifest needs."""
 
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, layout: Layout, labels: LabelsInShard) -> None:
         self.layout, self.written, self.count = layout, 0, 0
         self.totals: tuple[BandTotals, ...] = ()
         self._path, self._waiting = path, list[Chip]()
         self._most = max(1, BATCH // layout.bytes)
         self._write = atomic_write(path)
         self._file = self._write.__enter__()
-        self._writer = pa.ipc.new_file(pa.PythonFile(self._file, "w"), schema(layout))
+        self._writer = pa.ipc.new_file(pa.PythonFile(self._file, "w"), schema(layout, labels))
 
     def add(self, chip: Chip) -> None:
         self._waiting.append(chip)
@@ -117,7 +117,9 @@ class ShardsWriter:
         with self._refusals():
             shard = self._open.get(layout)
             if shard is None:
-                shard = self._open[layout] = OpenShard(self.folder / f"shard-{self._number:05d}.arrow", layout)
+                path = self.folder / f"shard-{self._number:05d}.arrow"
+                labels = LabelsInShard(self.manifest.classes, self.manifest.labels)
+                shard = self._open[layout] = OpenShard(path, layout, labels)
                 self._number += 1
             shard.add(chip)
         if shard.written >= self.size:
@@ -168,7 +170,11 @@ class ShardsWriter:
             found = (_totals_in(self._table(entry), self.manifest.layouts[entry.layout]) for entry in kept)
             self.update(replace(self.manifest, shards=kept, statistics=merge(chain.from_iterable(found))))
         for file in sorted(set(shards) - {entry.file for entry in kept}):
-            layout, count = layout_of(self.folder / file)
+            layout, labels, count = described(self.folder / file)
+            if labels is not None and self.manifest.target is None:
+                self.manifest = replace(
+                    self.manifest, target=layout.target, classes=labels.classes, labels=labels.labels
+                )
             size, crc32 = checksum(self.folder / file)
             table = Table(self.folder / file, layout, count, size)
             self._enter(layout, file, count, size, crc32, _totals_in(table, layout))
