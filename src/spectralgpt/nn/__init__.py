@@ -15,7 +15,7 @@ from spectralgpt.nn.class_losses import (
 )
 from spectralgpt.nn.cube import Cube, PixelsLike, aligned_reflectance, make_cube
 from spectralgpt.nn.dropping import Dropout, Key
-from spectralgpt.nn.flops import forward_flops
+from spectralgpt.nn.flops import encoder_flops, forward_flops
 from spectralgpt.nn.given_cube import of_cubes
 from spectralgpt.nn.heads import (
     DenseConfig,
@@ -103,6 +103,7 @@ __all__ = [
     "dice_loss",
     "draw_mask",
     "draw_places",
+    "encoder_flops",
     "evaluating",
     "forward_flops",
     "given_mask",

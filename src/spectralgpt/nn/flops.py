@@ -11,13 +11,18 @@ def forward_flops(config: ModelConfig, *, kept: int, decoded: int, predicted: in
     tokens that it predicts; default: all of `decoded`. The estimates of a conditional mean are not counted, as they are
     few products; the layer that shows them to the decoder is.
     """
-    size = config.size
-    encoder = 2 * kept * config.token_values * size.dim + size.depth * block_flops(kept, size.dim)
+    size, encoder = config.size, encoder_flops(config, kept)
     between = 2 * kept * size.dim * size.decoder_dim
     decoder = size.decoder_depth * block_flops(decoded, size.decoder_dim)
     head = 2 * (decoded if predicted is None else predicted) * size.decoder_dim * config.token_values
     shown = head if config.conditional_mean else 0
     return float(encoder + between + decoder + head + shown)
+
+
+def encoder_flops(config: ModelConfig, tokens: int) -> float:
+    """FLOP of the encoder, forward, per sample of this number of tokens."""
+    size = config.size
+    return float(2 * tokens * config.token_values * size.dim + size.depth * block_flops(tokens, size.dim))
 
 
 def block_flops(tokens: int, dim: int) -> int:

@@ -1,10 +1,10 @@
 """Change detection: what changed at each pixel between two times."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from spectralgpt.errors import OptionError
@@ -25,8 +25,9 @@ from spectralgpt.nn import (
     of_cubes,
     other_key,
 )
+from spectralgpt.tasks.mask_fitting import MaskFitting
 from spectralgpt.tasks.segmentation import ClassMap
-from spectralgpt.tasks.task import Task
+from spectralgpt.tasks.task import TargetKind, Task
 
 Combine = Literal["difference", "concatenation"]
 
@@ -138,6 +139,27 @@ def _halves(stacked: Merged) -> tuple[Merged, Merged]:
     return Merged(before, present[0]), Merged(after, present[1])
 
 
+@dataclass(frozen=True, slots=True)
+class DetectingChange(MaskFitting):
+    """Fit whether each pixel changed between two dates. combine: as of the head."""
+
+    task: ClassVar[str] = "change"
+    combine: Combine = "difference"
+
+    @property
+    def labels(self) -> TargetKind:
+        return "change"
+
+    def head_config(self) -> ChangeConfig | LightChange:
+        """The head; two classes as long as the classes are not known."""
+        kind = LightChange if self.head == "light" else ChangeConfig
+        return kind(classes=self.classes or 2, combine=self.combine, **self.widths())
+
+    def seen(self, valid: Bool[Tensor, "batch date band height width"]) -> Bool[Tensor, "batch height width"]:
+        """Those with a valid value at each time."""
+        return valid.any(dim=2).all(dim=1)
+
+
 TASK = Task(
     name="change",
     model=ChangeDetection,
@@ -150,4 +172,5 @@ TASK = Task(
     sources=("before.tif@2020-05-01", "after.tif@2021-05-01"),
     answers=ClassMap.of,
     targets={"change": CHANGE_SCORES},
+    objective=DetectingChange,
 )

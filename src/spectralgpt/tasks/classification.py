@@ -1,23 +1,38 @@
 """Classification: a label, or several, for an image."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor, nn
 
-from spectralgpt.metrics import CLASS_SCORES, LABEL_SCORES
+from spectralgpt.metrics import CLASS_SCORES, LABEL_SCORES, ConfusionCounts, LabelTable
 from spectralgpt.nn import (
     Backbone,
     Cube,
     Key,
+    LossTerm,
+    Mix,
+    Mixing,
     ModelConfig,
     PooledConfig,
     PooledHead,
     Prediction,
+    class_count,
+    class_loss,
     evaluating,
     initialize,
+    label_count,
+    label_loss,
     of_cubes,
+    positive_weights,
 )
-from spectralgpt.tasks.task import Task
+from spectralgpt.tasks.fitting import Fitting, Labelled, Target
+from spectralgpt.tasks.task import Prepared, TargetKind, Task
 
 
 class Classification(Backbone):
@@ -57,6 +72,67 @@ class Classification(Backbone):
         return features.flatten(1, 4), None if present is None else present.flatten(1)
 
 
+@dataclass(frozen=True, slots=True)
+class Classifying(Fitting):
+    """Fit a classifier to images with one class each, or with `several` (any number).
+
+    hidden, dropout: of the head. mixup, cutmix: parameters of the beta distributions of their shares, 0 for none; where
+    both are set, each takes half of the steps.
+    """
+
+    task: ClassVar[str] = "classification"
+    several: bool = False
+    hidden: int = 0
+    dropout: float | int = 0.0
+    mixup: float | int = 0.0
+    cutmix: float | int = 0.0
+
+    @property
+    def labels(self) -> TargetKind:
+        return "classes" if self.several else "class"
+
+    def head_config(self) -> PooledConfig:
+        """The head, of one class as long as the classes are not known."""
+        return PooledConfig(self.classes or 1, self.hidden, float(self.dropout), several=self.several)
+
+    def balanced(self, counts: Int64[np.ndarray, " class"], total: int) -> Float64[np.ndarray, " class"]:
+        """Weights of the classes, or of the images that have a class."""
+        if self.several:
+            return positive_weights(counts, np.full_like(counts, total), self.balance)
+        return super(Classifying, self).balanced(counts, total)
+
+    @property
+    def mixing(self) -> Mixing:
+        return Mixing(self.mixup, self.cutmix)
+
+    def mixed(self, mix: Mix, target: Target) -> Target:
+        """Shares of the classes."""
+        return mix.shares((target if self.several else F.one_hot(target, self.classes)).float())
+
+    def divisors(self, work: Labelled) -> dict[str, Tensor]:
+        if self.several:
+            return {"labels": label_count(work.target.float())}
+        return {"class": class_count(work.target, weights=self.weights_on(work.target.device))}
+
+    def terms(self, logits: Tensor, work: Labelled) -> Mapping[str, LossTerm]:
+        weights = self.weights_on(logits.device)
+        if self.several:
+            target = work.target.float()
+            return {"labels": label_loss(logits, target, positive=weights, smoothing=self.smoothing, focus=self.focus)}
+        return {"class": class_loss(logits, work.target, weights=weights, smoothing=self.smoothing, focus=self.focus)}
+
+    def judged(self, model: nn.Module, prepared: Prepared) -> ConfusionCounts | LabelTable:
+        """A row per image; one without a valid pixel has no answer."""
+        assert isinstance(model, Classification)
+        work: Labelled = prepared.work
+        prediction = model.predict(work.cube)
+        likely = prediction.probabilities.float().nan_to_num(0.0).cpu().numpy()
+        target = work.target.cpu().numpy()
+        if self.several:
+            return LabelTable(target, likely > 0.5, likely)
+        return ConfusionCounts.of_classes(target, prediction.classes.cpu().numpy(), self.classes, likely)
+
+
 TASK = Task(
     name="classification",
     model=Classification,
@@ -66,4 +142,5 @@ TASK = Task(
     pipeline="image-classification",
     example="classes = model.predict(cube).classes  # of the image",
     targets={"class": CLASS_SCORES, "classes": LABEL_SCORES},
+    objective=Classifying,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -26,7 +26,8 @@ from spectralgpt.nn import (
     initialize,
     of_cubes,
 )
-from spectralgpt.tasks.task import Class, Task
+from spectralgpt.tasks.mask_fitting import MaskFitting
+from spectralgpt.tasks.task import Class, TargetKind, Task
 
 
 class Segmentation(Backbone):
@@ -102,6 +103,26 @@ class ClassMap:
         return np.where(valid[:1], values.argmax(axis=0)[None], self.nodata).astype(self.dtype)
 
 
+@dataclass(frozen=True, slots=True)
+class Segmenting(MaskFitting):
+    """Fit a class per pixel of an image."""
+
+    task: ClassVar[str] = "segmentation"
+
+    @property
+    def labels(self) -> TargetKind:
+        return "mask"
+
+    def head_config(self) -> DenseConfig | LightConfig:
+        """The head, of one class as long as the classes are not known."""
+        kind = LightConfig if self.head == "light" else DenseConfig
+        return kind(self.classes or 1, **self.widths())
+
+    def seen(self, valid: Bool[Tensor, "batch date band height width"]) -> Bool[Tensor, "batch height width"]:
+        """Those with any valid value."""
+        return valid.flatten(1, 2).any(dim=1)
+
+
 TASK = Task(
     name="segmentation",
     model=Segmentation,
@@ -112,4 +133,5 @@ TASK = Task(
     example="classes = model.predict(cube).classes  # one per pixel",
     answers=ClassMap.of,
     targets={"mask": MASK_SCORES},
+    objective=Segmenting,
 )

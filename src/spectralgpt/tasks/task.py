@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from spectralgpt.bands import BandSet
 from spectralgpt.errors import OptionError, did_you_mean
-from spectralgpt.metrics import Score
+from spectralgpt.metrics import ConfusionCounts, LabelTable, Score
 from spectralgpt.nn import Backbone, Cube, ModelConfig
 from spectralgpt.plain import Family
 
@@ -58,11 +58,16 @@ _COLOUR = re.compile("#[0-9a-fA-F]{6}")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A cube and the keys for everything that is drawn: `key` one per sample, `draw` one for the whole step."""
+    """A cube and the keys for everything that is drawn: `key` one per sample, `draw` one for the whole step.
+
+    target: of labelled samples: the index of the class (batch,), true for each class (batch, class), or the classes of
+    the pixels (batch, row, column), negative where they are ignored.
+    """
 
     cube: Cube
     key: Int64[Tensor, " batch"]
     draw: int
+    target: Shaped[Tensor, "batch *axes"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,9 @@ class Objective(Family):
     task: ClassVar[str]
     """The task's name."""
 
+    chooses: ClassVar[bool] = False
+    """Whether the result of a stage is its best state by the score of held-back samples (`judged`), not its last."""
+
     @classmethod
     def type_name(cls) -> str:
         """The task's name."""
@@ -112,6 +120,24 @@ class Objective(Family):
     def model_config(self, config: ModelConfig) -> ModelConfig:
         """The configuration with what this objective needs of a model in addition."""
         return config
+
+    @property
+    def labels(self) -> TargetKind | None:
+        """The kind of labels that samples must have; None where they need none."""
+        return None
+
+    def of_labels(self, counts: Int64[np.ndarray, " class"], total: int) -> "Objective":
+        """The objective for labels, of which `total` samples (pixels of masks) are trained on, `counts` of each
+        class."""
+        return self
+
+    def ready(self, model: nn.Module) -> None:
+        """Set what of the model is trained and how; called whenever it was put into training mode, and before an
+        optimizer is made. model: without wrappers."""
+
+    def judged(self, model: nn.Module, prepared: Prepared) -> ConfusionCounts | LabelTable:
+        """A table of the model's answers for a batch, one row per sample. model: without wrappers."""
+        raise NotImplementedError(f"{type(self).__name__} chooses, so it must judge")
 
     @abstractmethod
     def prepare(self, model: nn.Module, batch: Batch) -> Prepared:
@@ -222,10 +248,14 @@ class Task:
         raise OptionError(f"found {found} for {self.name}", expected)
 
 
+SHARED = ("task", "fitting", "mask_fitting")
+"""Modules of the room that hold no task."""
+
+
 def names() -> list[str]:
-    """The tasks: all modules of the room except this one."""
+    """The tasks: all modules of the room except those that tasks share."""
     room = importlib.import_module(__package__)
-    return sorted(module.name for module in pkgutil.iter_modules(room.__path__) if module.name != "task")
+    return sorted(module.name for module in pkgutil.iter_modules(room.__path__) if module.name not in SHARED)
 
 
 def find(name: str) -> Task:

@@ -22,7 +22,7 @@ from spectralgpt.weights.trained_images import TrainedImages
 IMAGES_FILE = "images.json"
 """The file in a run's folder: a run that is resumed does not read all samples again."""
 
-AT_ONCE = 64
+HASHED = 64
 """Samples that a thread hashes at a time."""
 
 Rows = Int64[np.ndarray, "..."]
@@ -60,7 +60,7 @@ def trained_images(
 
 
 def _parts(data: Sequence[StageData], distribution: Distribution) -> list[tuple[Shards, int, Rows]]:
-    """The samples of all stages that this process hashes, each once: shards, layout, and at most AT_ONCE rows."""
+    """The samples of all stages that this process hashes, each once: shards, layout, and at most HASHED rows."""
     trained: dict[tuple[Path, int], tuple[Shards, list[Rows]]] = {}
     for stage in data:
         for source in stage.sources:
@@ -69,7 +69,7 @@ def _parts(data: Sequence[StageData], distribution: Distribution) -> list[tuple[
     parts = []
     for (_, layout), (shards, several) in trained.items():
         rows = np.unique(np.concatenate(several))
-        parts += [(shards, layout, rows[start : start + AT_ONCE]) for start in range(0, len(rows), AT_ONCE)]
+        parts += [(shards, layout, rows[start : start + HASHED]) for start in range(0, len(rows), HASHED)]
     return parts[distribution.rank :: distribution.ranks]
 
 

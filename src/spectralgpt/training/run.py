@@ -3,6 +3,7 @@
 config.json        the resolved recipe and what the run was started on; it starts the same run
 log.jsonl          a record every few steps, and one per validation
 checkpoints/       training states (checkpoints.py)
+best/              the best weights so far, where a stage chooses
 pictures/          reconstructions of fixed validation samples; the loss curve
 weights/           the model as users load it, after each stage
 images.json        hashes of the images trained on, as the weights list them (hashing.py)
@@ -82,7 +83,8 @@ class Run:
 @dataclass
 class State:
     """What training changes. model: the bare model; trained: the model as the processes train it. stage: the index of
-    the stage that the model is made for; step: steps made in all stages."""
+    the stage that the model is made for; step: steps made in all stages. best: score, and validation loss times -1, of
+    the best state so far of a stage that chooses."""
 
     model: PretrainedModel
     trained: nn.Module
@@ -90,14 +92,24 @@ class State:
     step: int
     optimizer: torch.optim.Optimizer
     average: Average | None
+    best: list[float] | None = None
 
 
 def started(run: Run, model: PretrainedModel, number: int, step: int) -> State:
     """The state at the start of a stage: the model of the previous stage with a new optimizer. step: made before it."""
-    schedule = run.recipe.stages[number].schedule
+    stage = run.recipe.stages[number]
+    schedule = stage.schedule
+    # first: what is frozen has no optimizer
+    stage.task.ready(model)
 
     def optimizer(made: nn.Module) -> torch.optim.Optimizer:
-        return make_optimizer(made, lr=schedule.lr, weight_decay=schedule.weight_decay, betas=schedule.betas)
+        return make_optimizer(
+            made,
+            lr=schedule.lr,
+            weight_decay=schedule.weight_decay,
+            betas=schedule.betas,
+            layer_decay=schedule.layer_decay,
+        )
 
     trained, made = run.distribution.made(model, optimizer)
     # after the model is distributed: each process averages the parameters that it holds
@@ -145,15 +157,18 @@ def _new_model(run: Run) -> PretrainedModel:
     config = config_of(recipe, None)
     units, head = statistics(run.data, recipe.model.normalization), recipe.stages[0].task.head_config()
     model = new_weights(recipe.task.name, config, head, units, _provenance(run))
+    model.classes = run.data[0].classes
     if recipe.model.start != "random":
         recipe.task.starts[recipe.model.start](model)
     return model.to(run.distribution.device)
 
 
 def _from_weights(run: Run, start: PretrainedModel) -> PretrainedModel:
-    """A copy of the given weights; where their task or head differs, a new model on their encoder."""
+    """A copy of the given weights; where their task, head or classes differ, a new model on their encoder."""
     task, head = run.recipe.task, run.recipe.stages[0].task.head_config()
-    if start.task.name == task.name and start.head_config == head:
+    classes = run.data[0].classes
+    same = (start.task.name, start.head_config, start.classes or classes) == (task.name, head, classes)
+    if same:
         model = copy.deepcopy(start)
     else:
         torch.manual_seed(run.recipe.seed)
@@ -161,6 +176,7 @@ def _from_weights(run: Run, start: PretrainedModel) -> PretrainedModel:
     # it was measured on the features of the given weights
     model.read_out = None
     model = _with_config(model, config_of(run.recipe, start))
+    model.classes = classes
     model = at_image(run, model, 0)
     before = {key: value for key, value in start.provenance.items() if key in ("recipe", "data", "license", "steps")}
     earlier = TrainedImages.of(start.provenance)
@@ -215,6 +231,7 @@ def resumed(run: Run) -> State:
                 model = at_image(run, model, number)
             state = started(run, model, extra["stage"], extra["step"])
             load_checkpoint(path, model, state.optimizer, run.distribution, state.average)
+            state.best = extra.get("best")
         except DamagedError as error:
             if path == found[-1]:
                 raise

@@ -10,6 +10,7 @@ from spectralgpt.errors import OptionError
 class Schedule:
     """epochs or steps: the length, exactly one of them. lr: the peak of a cosine that follows `warmup`, a share of the
     length, and ends at `lr_end`. weight_decay, betas: of AdamW. clip: largest gradient norm, None for no limit.
+    layer_decay: in fine-tuning, the rate of each layer relative to the one above it; None for one rate.
 
     Raises OptionError for values that do not make a schedule.
     """
@@ -22,6 +23,7 @@ class Schedule:
     weight_decay: float | int = 0.05
     betas: tuple[float | int, float | int] = (0.9, 0.95)
     clip: float | int | None = None
+    layer_decay: float | int | None = None
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
@@ -35,6 +37,12 @@ class Schedule:
             ("weight_decay", self.weight_decay, self.weight_decay >= 0, "0 or more"),
             ("betas", self.betas, all(0 <= each < 1 for each in self.betas), "two decays from 0 to below 1"),
             ("clip", self.clip, self.clip is None or self.clip > 0, "more than 0, or none"),
+            (
+                "layer_decay",
+                self.layer_decay,
+                self.layer_decay is None or 0 < self.layer_decay <= 1,
+                "above 0 and up to 1, or none",
+            ),
         )
         for name, value, fits, expected in limits:
             if not fits:

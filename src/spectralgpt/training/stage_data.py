@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +15,24 @@ from spectralgpt.draws import permutation
 from spectralgpt.errors import BandError, DataError
 from spectralgpt.nn import BandStatistics, Normalization
 from spectralgpt.nn.normalization import SMALLEST_SD
-from spectralgpt.training.recipe import DataChoice, Stage
+from spectralgpt.tasks import Class
+from spectralgpt.training.recipe import DataChoice, Recipe, Stage
+
+AT_ONCE = 64
+"""Samples that are read together."""
 
 
 @dataclass(frozen=True)
 class StageData:
     """sources: samples to train on; own: which of the sources feed groups of their own bands. held: held-back samples,
-    as source, layout and rows. left_out: layouts with bands that the model does not recognize, in words."""
+    as source, layout and rows. left_out: layouts with bands that the model does not recognize, in words. classes: of
+    the labels, empty where samples have none."""
 
     sources: tuple[MixtureEntry, ...]
     own: tuple[bool, ...]
     held: tuple[tuple[int, int, Int64[np.ndarray, "..."]], ...]
     left_out: tuple[str, ...]
+    classes: tuple[Class, ...] = ()
 
     @property
     def count(self) -> int:
@@ -38,13 +44,30 @@ class StageData:
         """Number of held-back samples."""
         return sum(len(rows) for _, _, rows in self.held)
 
-    def held_samples(self, most: int) -> Iterator[tuple[Samples, bool]]:
-        """About `most` held-back samples, the same in every run, evenly from all layouts; with their source's `own`."""
-        share = -(-most // max(1, len(self.held)))
+    def held_samples(self, most: int | None) -> Iterator[tuple[Samples, bool]]:
+        """About `most` held-back samples (None: all), the same in every run, evenly from all layouts; with `own` of
+        their source."""
+        share = None if most is None else -(-most // max(1, len(self.held)))
         for source, layout, rows in self.held:
             chosen = rows[permutation(0, source, layout, count=len(rows))[:share]]
-            if len(chosen):
-                yield self.sources[source].shards.read(layout, chosen), self.own[source]
+            for start in range(0, len(chosen), AT_ONCE):
+                yield self.sources[source].shards.read(layout, chosen[start : start + AT_ONCE]), self.own[source]
+
+    def label_counts(self) -> tuple[Int64[np.ndarray, " class"], int]:
+        """Number of samples to train on (pixels, where labels are masks) of each class, and of all with a label."""
+        counts, total = np.zeros(len(self.classes), np.int64), 0
+        for source in self.sources:
+            for layout, rows in zip(source.layouts, source.rows, strict=True):
+                for start in range(0, len(rows), AT_ONCE):
+                    target = source.shards.read(layout, rows[start : start + AT_ONCE]).target
+                    assert target is not None, "samples of a folder with classes have targets"
+                    found = target.numpy()
+                    if found.dtype == bool:
+                        counts, total = counts + found.sum(axis=0), total + len(found)
+                    else:
+                        each = np.bincount(found[found >= 0].ravel(), minlength=len(counts))
+                        counts, total = counts + each, total + int(each.sum())
+        return counts, total
 
 
 def stage_data(stage: Stage, folder: Path, bands: BandSet, held_back: float) -> StageData:
@@ -66,7 +89,39 @@ def stage_data(stage: Stage, folder: Path, bands: BandSet, held_back: float) -> 
             )
         sources.append(MixtureEntry(shards, choice.weight, layouts, rows))
         own.append(choice.bands_as == "own")
-    return StageData(tuple(sources), tuple(own), tuple(held), tuple(left_out))
+    return StageData(tuple(sources), tuple(own), tuple(held), tuple(left_out), _classes(stage, sources))
+
+
+def of_labels(recipe: Recipe, data: Sequence[StageData]) -> Recipe:
+    """The recipe with the classes of the labels of its samples, and their weights. OptionError where it has others."""
+    if all(stage.task.labels is None for stage in recipe.stages):
+        return recipe
+    # one model is trained, so all stages have the weights of the first
+    counts, total = data[0].label_counts()
+    return replace(
+        recipe, stages=tuple(replace(each, task=each.task.of_labels(counts, total)) for each in recipe.stages)
+    )
+
+
+def _classes(stage: Stage, sources: Sequence[MixtureEntry]) -> tuple[Class, ...]:
+    """The classes of the labels that a stage is fitted to. DataError where its samples have other labels."""
+    wanted = stage.task.labels
+    found: dict[tuple[Class, ...], Path] = {}
+    for source in sources:
+        manifest = source.shards.manifest
+        if wanted is not None and manifest.target != wanted:
+            raise DataError(
+                f"{source.shards.folder}: found samples with {manifest.target or 'no'} labels",
+                f"labels of the kind {wanted}, for stage {stage.name}",
+            )
+        found.setdefault(tuple(manifest.classes), source.shards.folder)
+    if wanted is None:
+        return ()
+    if len(found) > 1:
+        raise DataError(
+            f"{', '.join(map(str, found.values()))}: found different classes", "the same in all shards of a run"
+        )
+    return next(iter(found))
 
 
 def _layouts(shards: Shards, choice: DataChoice, bands: BandSet) -> tuple[tuple[int, ...], list[str]]:

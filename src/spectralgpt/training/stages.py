@@ -7,7 +7,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from spectralgpt.data import Loader, augmented
+import torch
+
+from spectralgpt.data import Loader, Samples, augmented, augmented_mask
 from spectralgpt.draws import keys
 from spectralgpt.errors import first_few
 from spectralgpt.interruption import Interruption
@@ -24,10 +26,13 @@ from spectralgpt.training.meter import DivergedError, Meter
 from spectralgpt.training.recipe import Recipe, Stage
 from spectralgpt.training.run import Run, RunResult, State, at_image, averaged, config_of, resumed, started
 from spectralgpt.training.run_folder import claimed
-from spectralgpt.training.stage_data import StageData, stage_data
+from spectralgpt.training.stage_data import StageData, of_labels, stage_data
 from spectralgpt.training.validation import validate
 from spectralgpt.weights import PretrainedModel, open_weights
 from spectralgpt.weights.named import name_note
+
+BEST = "best"
+"""Folder, in that of a run, of the best weights so far of a stage that chooses."""
 
 
 def run_training(
@@ -50,6 +55,7 @@ def run_training(
         start = None if weights is None else open_weights(weights)
         bands = config_of(recipe, start).bands
         opened = tuple(stage_data(stage, data, bands, recipe.held_back) for stage in recipe.stages)
+        recipe = of_labels(recipe, opened)
         with claimed(recipe, opened, data, out, distribution):
             shown = progress if distribution.is_main else silent
             images = trained_images(opened, out, distribution, interruption, shown)
@@ -132,6 +138,7 @@ def _train_stage(run: Run, state: State, before: int, lengths: list[int], interr
     seed = int(keys(recipe.seed, state.stage)) >> 1
     loader = _loader_of(stage, data, seed, distribution, micro=machine.micro, workers=machine.workers)
     model.train()
+    stage.task.ready(model)
     model.set_checkpointing(machine.checkpointing)
     if machine.compile:
         _compile(model)
@@ -148,6 +155,7 @@ def _train_stage(run: Run, state: State, before: int, lengths: list[int], interr
         precision=machine.precision,
         average=state.average,
     )
+    judges = _between_judgements(stage, loader) if stage.task.chooses and data.held_count else 0
     # several GPUs agree to stop only where they wait for each other anyway
     seldom = distribution.device.type == "cuda" and distribution.ranks > 1
     with closing(work), closing(steps):
@@ -155,16 +163,17 @@ def _train_stage(run: Run, state: State, before: int, lengths: list[int], interr
             meter.add(done)
             state.step = step = before + done.step
             last, draws = done.step == length, step % machine.picture_every == 0
+            judged = judges > 0 and (last or done.step % judges == 0)
             logs = step % machine.log_every == 0 or last
             stops = distribution.any(interruption.asked) if logs or not seldom else False
             saves = step % machine.save_every == 0 or last or stops
             if logs or saves:
                 _log(run, meter, loader, state.stage, before, total)
             with meter.paused():
-                if draws or last:
-                    _validate(run, state, stage, data)
+                if draws or last or judged:
+                    _validate(run, state, stage, data, judged=judged)
                 if saves:
-                    kept = {"stage": state.stage, "step": step}
+                    kept = {"stage": state.stage, "step": step, "best": state.best}
                     path = save_checkpoint(
                         run.folder, step, model, state.optimizer, kept, distribution, state.average, keep=machine.keep
                     )
@@ -206,10 +215,18 @@ def _work(
                 if not run.recipe.model.time_and_scale:
                     cube = cube.without_time_and_scale()
                 key = samples.key.to(run.distribution.device, non_blocking=True)
-                batches.append(Batch(cube, key, samples.draw))
+                batches.append(Batch(cube, key, samples.draw, _target(samples, stage, run.distribution.device)))
             yield Work(step.number + 1, batches, step.counted, waited, (step.number + 1) / loader.steps_per_epoch)
     finally:
         steps.close()
+
+
+def _target(samples: Samples, stage: Stage, device: torch.device) -> torch.Tensor | None:
+    """The targets of samples, masks cropped like the cube."""
+    if samples.target is None or stage.task.labels is None:
+        return None
+    target = augmented_mask(samples, stage.augmentation) if samples.target.ndim == 3 else samples.target
+    return target.to(device, non_blocking=True)
 
 
 # -- what is reported ------------------------------------------------------------------------------------------------
@@ -260,15 +277,27 @@ def _line(record: dict[str, Any], number: int, stages: int) -> str:
     )
 
 
-def _validate(run: Run, state: State, stage: Stage, data: StageData) -> None:
-    """Validate, log the losses and draw the samples; by all processes together."""
+def _between_judgements(stage: Stage, loader: Loader) -> int:
+    """Steps between two judgements of a stage that chooses its best state."""
+    return max(1, round(getattr(stage.task, "judge_every", 1.0) * loader.steps_per_epoch))
+
+
+def _validate(run: Run, state: State, stage: Stage, data: StageData, *, judged: bool = False) -> None:
+    """Validate, log the losses and draw the samples; where it is judged, keep the weights if they are the best so far.
+    By all processes together."""
     if not data.held_count:
         return
     machine = run.recipe.machine
     with averaged(state):
-        found = validate(state.model, stage, data, machine.micro, machine.precision, run.distribution)
+        found = validate(state.model, stage, data, machine.micro, machine.precision, run.distribution, judged=judged)
+        # of equal scores the lower loss, then the earlier
+        if judged and (state.best is None or (found.score, -found.losses["val_loss"]) > tuple(state.best)):
+            state.best = [found.score, -found.losses["val_loss"]]
+            _write_weights(run, state, run.out / BEST)
     state.model.train()
-    run.log.write({"stage": stage.name, "step": float(state.step), **found.losses})
+    stage.task.ready(state.model)
+    score = {"val_score": found.score} if judged else {}
+    run.log.write({"stage": stage.name, "step": float(state.step), **found.losses, **score})
     if run.distribution.is_main and found.samples:
         name = f"step-{state.step:08d}"
         title = f"held-back samples after {name.replace('-', ' ')}"
@@ -276,13 +305,22 @@ def _validate(run: Run, state: State, stage: Stage, data: StageData) -> None:
 
 
 def _save_weights(run: Run, state: State) -> None:
-    """Save the weights after a stage, in place of those of the previous stage; by all processes together."""
-    with averaged(state):
-        tensors = run.distribution.whole(state.model)
-        if run.distribution.is_main:
-            stages = [stage.name for stage in run.recipe.stages[: state.stage + 1]]
-            # added last, so that a resumed run writes the same order of keys
-            kept = {name: each for name, each in state.model.provenance.items() if name not in ("stages", "steps")}
-            state.model.provenance = {**kept, "stages": stages, "steps": state.step}
-            state.model.with_tensors(tensors).save_pretrained(run.out / "weights")
+    """Save the weights after a stage, in place of those of the previous stage: the best ones of a stage that chooses.
+    By all processes together."""
+    if state.best is None:
+        with averaged(state):
+            _write_weights(run, state, run.out / "weights")
+    elif run.distribution.is_main:
+        open_weights(run.out / BEST).save_pretrained(run.out / "weights")
     run.distribution.barrier()
+
+
+def _write_weights(run: Run, state: State, folder: Path) -> None:
+    """Write the weights as they are, with how they were made; by all processes together."""
+    tensors = run.distribution.whole(state.model)
+    if run.distribution.is_main:
+        stages = [stage.name for stage in run.recipe.stages[: state.stage + 1]]
+        # added last, so that a resumed run writes the same order of keys
+        kept = {name: each for name, each in state.model.provenance.items() if name not in ("stages", "steps")}
+        state.model.provenance = {**kept, "stages": stages, "steps": state.step}
+        state.model.with_tensors(tensors).save_pretrained(folder)
