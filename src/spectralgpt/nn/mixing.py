@@ -24,7 +24,10 @@ MIXING = 0x313D
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """How a batch is mixed with itself in reverse order: the partner of sample i of n is n - 1 - i.
+    """How a batch is mixed: samples 0 and 1 with each other, 2 and 3, and so on; one that is left over with itself.
+
+    The paper pairs a batch with its reverse. The order within a batch is random, so both draw the same pairs as often;
+    but neighbours stay together when a step is divided into batches of even size, or among processes.
 
     share: of each sample itself in its target; the rest is its partner's. box: rows and columns that cutmix takes from
     the partner; None for mixup, which takes values from both everywhere.
@@ -39,20 +42,20 @@ class Mix:
         Where mixup has only one valid value, it is taken whole; where it has none, nothing is valid. Cutmix takes
         validity together with values.
         """
-        partner = _reversed(cube)
+        partner = _swapped_cube(cube)
         values, valid = self._mixed(cube, partner) if self.box is None else self._cut(cube, partner, self.box)
         return replace(cube if self.share >= 0.5 else partner, values=values, valid=valid)
 
     def shares(self, target: Float[Tensor, "batch *axes"]) -> Float[Tensor, "batch *axes"]:
         """Targets of whole images: shares of the classes, or of labels that apply."""
-        return self.share * target + (1 - self.share) * target.flip(0)
+        return self.share * target + (1 - self.share) * _swapped(target)
 
     def mask(self, mask: Shaped[Tensor, "batch *axes height width"]) -> Shaped[Tensor, "batch *axes height width"]:
         """Targets per pixel, or where they are known, cut as the cube is. OptionError for mixup, as two classes at one
         pixel are no class."""
         if self.box is None:
             raise OptionError("mixup: found targets per pixel", "one target per image", "Use cutmix alone for masks")
-        return _with_box(mask, mask.flip(0), self.box)
+        return _with_box(mask, _swapped(mask), self.box)
 
     def _mixed(self, cube: Cube, partner: Cube) -> tuple[Tensor, Tensor | None]:
         mixed = self.share * cube.values + (1 - self.share) * partner.values
@@ -94,8 +97,7 @@ class Mixing:
         """How the batches of a step are mixed, None for not at all. draw: the step's key. height, width: of the cube,
         pixels.
 
-        The same for all batches of a step; the pairs, however, are those of each batch, so a step that is divided
-        into other batches or among other processes mixes other pairs.
+        The same for all batches of a step, however it is divided.
         """
         cuts = self.cutmix > 0 and (not self.mixup or _drawn(draw, CUT) < self.switch)
         shape = self.cutmix if cuts else self.mixup
@@ -165,15 +167,22 @@ def _inside(place: Float[Tensor, " batch"], length: Float[Tensor, " batch"], siz
     return (every >= start) & (every < start + length)
 
 
-def _reversed(cube: Cube) -> Cube:
-    """The cube's samples in reverse order."""
-    scaling = replace(cube.scaling, centre=cube.scaling.centre.flip(0), scale=cube.scaling.scale.flip(0))
+def _swapped(x: Shaped[Tensor, "batch *axes"]) -> Shaped[Tensor, "batch *axes"]:
+    """Each sample's partner in its place."""
+    even = len(x) // 2 * 2
+    # not an index: PyTorch copies one from the host, and waits for the device
+    pairs = x[:even].reshape(even // 2, 2, *x.shape[1:])
+    return torch.cat([pairs.flip(1).flatten(0, 1), x[even:]])
+
+
+def _swapped_cube(cube: Cube) -> Cube:
+    scaling = replace(cube.scaling, centre=_swapped(cube.scaling.centre), scale=_swapped(cube.scaling.scale))
     return replace(
         cube,
-        values=cube.values.flip(0),
-        valid=None if cube.valid is None else cube.valid.flip(0),
-        days=cube.days.flip(0),
-        gsd=cube.gsd.flip(0),
+        values=_swapped(cube.values),
+        valid=None if cube.valid is None else _swapped(cube.valid),
+        days=_swapped(cube.days),
+        gsd=_swapped(cube.gsd),
         scaling=scaling,
     )
 
