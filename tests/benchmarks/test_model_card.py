@@ -153,7 +153,8 @@ def test_the_card_says_what_weights_run_and_data_say(made):
     text = written(made)
     assert text.startswith("# tiny-1\n")
     for part in (
-        "5 images of 4 places", f"| rules | {RULES}:", "measured: 24 values from blocks 1, 2; for an image, from blocks 0, 2",
+        "5 images of 4 places", f"| rules | {RULES}:",
+        "measured: 24 values from blocks 1, 2; for an image, from blocks 0, 2",
         "| 64 px | 1,000 | 16,000 | 2.5 hours |", "Recipe `packaged`, seed 3; train_shards (5 samples, ab12)",
         "spectralgpt 0.1.0, torch 2.9", "Pixels: 6.4 to 30 m. Dates of one place: up to 3 dates.",
         "| s2-l1c | L1C | B2, B3 |", "and 24 more |", "asinh(reflectance / 0.02)",
