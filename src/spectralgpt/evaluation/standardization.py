@@ -1,10 +1,10 @@
 """Features with mean 0 and deviation 1, by the samples that a read-out is fitted to alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Bool, Float32, Float64
 
 FLAT = 1e-7
 """A value with a deviation below this share of its largest size is constant: what is left is rounding of float32."""
@@ -12,23 +12,29 @@ FLAT = 1e-7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Standardization:
-    """Mean of each value, and what it is multiplied by: 1 / deviation, 0 for a constant value."""
+    """Mean of each value, and what it is multiplied by: 1 / deviation, 0 for a constant value; where features have
+    parts, times a number for each part."""
 
     mean: Float64[np.ndarray, " value"]
     factor: Float64[np.ndarray, " value"]
 
     @classmethod
     def of(
-        cls, features: Float32[np.ndarray, "sample value"], weight: Float64[np.ndarray, " sample"]
+        cls,
+        features: Float32[np.ndarray, "sample value"],
+        weight: Float64[np.ndarray, " sample"],
+        parts: Sequence[int] = (),
     ) -> "Standardization":
-        """The one of these samples; a sample of weight 2 is two samples."""
+        """The one of these samples; a sample of weight 2 is two samples. parts: numbers of values of the parts that the
+        features consist of, which then count the same, however many values each has."""
         exact = features.astype(np.float64)
         share = weight / weight.sum()
         mean = share @ exact
         exact -= mean
         deviation = np.sqrt(share @ np.square(exact))
         constant = deviation <= FLAT * np.abs(features).max(axis=0)
-        return cls(mean, np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation)))
+        factor = np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation))
+        return cls(mean, factor * part_factors(factor != 0, parts) if len(parts) > 1 else factor)
 
     def of_features(self, features: Float32[np.ndarray, "sample value"]) -> Float64[np.ndarray, "sample value"]:
         """The features, standardized."""
@@ -42,3 +48,11 @@ class Standardization:
     def restored(cls, arrays: Mapping[str, np.ndarray]) -> "Standardization":
         """The one that `arrays` describes."""
         return cls(arrays["mean"], arrays["factor"])
+
+
+def part_factors(varies: Bool[np.ndarray, " value"], parts: Sequence[int]) -> Float64[np.ndarray, " value"]:
+    """What the values of each part are multiplied by, so that the sum of their squares is the same for every part that
+    varies, and for all parts together what it was. varies: which values are not constant."""
+    counts = np.array([part.sum() for part in np.split(varies, np.cumsum(parts)[:-1])])
+    fair = counts.sum() / max(1, np.count_nonzero(counts))
+    return np.repeat(np.sqrt(fair / np.maximum(counts, 1)), parts)

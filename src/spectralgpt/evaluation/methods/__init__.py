@@ -2,6 +2,9 @@
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from spectralgpt.errors import OptionError, did_you_mean
 from spectralgpt.evaluation.method import Method
@@ -12,10 +15,15 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def find(name: str) -> Method:
-    """The method of this name. OptionError, with the nearest name, for any other."""
+def find(name: str, parts: Sequence[int] = ()) -> Method:
+    """The method of this name. OptionError, with the nearest name, for any other.
+
+    parts: numbers of values of the parts that features consist of, which count the same for a method that standardizes
+    features (`Standardization.of`); trees ask each value alone.
+    """
     known = names()
     if name not in known:
         raise OptionError(f"unknown method {name!r}", f"one of: {', '.join(known)}", did_you_mean(name, known, 0.6))
-    method: Method = importlib.import_module(f"{__name__}.{name}").METHOD
-    return method
+    method: Any = importlib.import_module(f"{__name__}.{name}").METHOD
+    found: Method = replace(method, parts=tuple(parts)) if parts and hasattr(method, "parts") else method
+    return found

@@ -35,6 +35,7 @@ class Logistic:
     title: str = "logistic regression"
     settings: Sequence[Setting] = tuple({"strength": strength} for strength in LOGISTIC_STRENGTHS)
     usual: Setting = field(default_factory=lambda: {"strength": 0.01})
+    parts: tuple[int, ...] = ()
 
     def fits(
         self,
@@ -44,7 +45,7 @@ class Logistic:
         seed: int,
     ) -> Sequence[Fitted]:
         """A read-out for each strength; nothing is drawn."""
-        standardization = Standardization.of(features, targets.weight)
+        standardization = Standardization.of(features, targets.weight, self.parts)
         standardized = standardization.of_features(features)
         rows, back = in_span(standardized)
         share = targets.weight / targets.weight.sum()

@@ -90,6 +90,7 @@ class Ridge:
     title: str = "ridge regression"
     settings: Sequence[Setting] = tuple({"strength": strength} for strength in STRENGTHS)
     usual: Setting = field(default_factory=lambda: {"strength": 1.0})
+    parts: tuple[int, ...] = ()
 
     def fits(
         self,
@@ -99,7 +100,7 @@ class Ridge:
         seed: int,
     ) -> Sequence[Fitted]:
         """A read-out for each strength; nothing is drawn."""
-        standardization = Standardization.of(features, targets.weight)
+        standardization = Standardization.of(features, targets.weight, self.parts)
         decomposition = Decomposition.of(standardization.of_features(features), targets.weight)
         signs = np.where(targets.truth, 1.0, -1.0)
         centre = targets.weight @ signs / targets.weight.sum()
