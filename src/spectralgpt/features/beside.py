@@ -13,7 +13,7 @@ def makers_beside(beside: BesideName | None) -> tuple[ImageMaker, ...]:
     """What makes the vectors beside a model's; nothing without a name.
 
     They are made, kept in the cache and written apart from those of the model. Methods that are fitted to both get the
-    number of values of each as `parts`, so that each part counts the same, whatever their numbers.
+    number of values of each as `parts` (`evaluation.Parted`).
     """
     maker = None if beside is None else find(beside).images
     return () if maker is None else (maker,)

@@ -53,8 +53,8 @@ class ImageVectors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StreamedVectors:
-    """An image's vectors, None where `failure` says why. content: `content_of` it. hashes: `sample_hashes` of it. valid:
-    share of its values."""
+    """An image's vectors, None where `failure` says why. content: `content_of` it. hashes: `sample_hashes` of it.
+    valid: share of its values."""
 
     index: int
     vectors: Vectors | None

@@ -146,10 +146,10 @@ def write_vectors(
 ) -> int:
     """Write the table by atomic write and return the number of rows.
 
-    values: per vector; beside: by name, per other vector of a row. common: columns with one value for all rows, like the fingerprint. tags: the metadata of a
-    Parquet table; CSV has no place for them. Parquet has the outline as the geometry of GeoParquet 1.1.0 (WKB,
-    OGC:CRS84) and each vector as one list column; CSV has the outline as WKT and a column per value. TargetError when
-    the disk refuses.
+    values: per vector; beside: by name, per other vector of a row. common: columns with one value for all rows, like
+    the fingerprint. tags: the metadata of a Parquet table; CSV has no place for them. Parquet has the outline as the
+    geometry of GeoParquet 1.1.0 (WKB, OGC:CRS84) and each vector as one list column; CSV has the outline as WKT and a
+    column per value. TargetError when the disk refuses.
     """
     kind = _Parquet if target.suffix.lower() == ".parquet" else _Csv
     count, sizes = 0, {VECTORS: values, **(beside or {})}

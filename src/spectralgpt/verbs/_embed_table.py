@@ -60,8 +60,9 @@ class LeftOut:
 class EmbeddedTable(EmbeddedImages):
     """What a table of vectors contains.
 
-    images: rows; values: per image; beside: by name, values of other vectors of each image. rules: version of the rules by which vectors are made. kinds: the images by their
-    bands. failed: images that could not be read or used; they have no row.
+    images: rows; values: per image; beside: by name, values of other vectors of each image. rules: version of the rules
+    by which vectors are made. kinds: the images by their bands. failed: images that could not be read or used; they
+    have no row.
     """
 
     target: Path
@@ -198,7 +199,8 @@ class _TableRun:
                 elif each.vectors is not None and opened is not None:
                     self._note(opened)
                     vector, *others = each.vectors
-                    beside = {self._beside: others[0]} if self._beside else {}
+                    names: list[str] = [self._beside] if self._beside else []
+                    beside = dict(zip(names, others, strict=True))
                     yield VectorRow(path, opened.footprint, opened.date, each.valid, vector, beside)
                 progress("embedding", each.index + 1, total)
 

@@ -12,8 +12,9 @@ from spectralgpt.verbs._inspected import Inspected
 class InspectedTable(Inspected):
     """What a table of embeddings is.
 
-    images: its rows. values: per vector; beside: by name, of other vectors. weights: the fingerprint of those that made it; rules: the number of the rules
-    by which. dates: the first and the last, ISO, empty where unknown. valid: the mean valid share of the images.
+    images: its rows. values: per vector; beside: by name, of other vectors. weights: the fingerprint of those that made
+    it; rules: the number of the rules by which. dates: the first and the last, ISO, empty where unknown. valid: the
+    mean valid share of the images.
     """
 
     source: Path

@@ -54,8 +54,8 @@ class ProbeRun:
 
     methods: names of those that are judged on the model's features; auto: whether one of them is chosen. beside: the
     descriptors behind the model's vectors. vectors: of the images, None for masks; parts: how many of their values are
-    the model's, and how many each other's. reading: options by which images were read. hashes: of each image and its chips; seen: number of images that training
-    saw. notes: on the weights.
+    the model's, and how many each other's. reading: options by which images were read. hashes: of each image and its
+    chips; seen: number of images that training saw. notes: on the weights.
     """
 
     labels: "Labels"
@@ -220,7 +220,8 @@ def _parts_alone(run: ProbeRun, trial: Trial) -> Iterator[Judged]:
     from spectralgpt.features.baselines import find
     from spectralgpt.features.encoder import name_of
 
-    assert run.vectors is not None and run.beside is not None, "descriptors stand beside vectors of images"
+    assert run.vectors is not None, "descriptors stand beside vectors of images"
+    assert run.beside is not None, "it stands beside the model"
     titles = (name_of(run.model), find(run.beside).title)
     for title, part in zip(titles, np.split(run.vectors, np.cumsum(run.parts)[:-1], axis=1), strict=True):
         found = judge_images(trial, np.ascontiguousarray(part), title, run.chosen_methods(), auto=run.auto)

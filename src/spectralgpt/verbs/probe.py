@@ -131,8 +131,8 @@ def probe(
         method: What is fitted to the features; auto chooses among k-nearest neighbours, ridge and logistic regression.
         read_out: What is read of the model: the measured read-out of the weights or, without one, the mean of the last
             block (auto), that mean in any case (mean), or mean and deviation per band group at four depths (layers).
-        beside: handmade: put hand-made features behind the model's vectors, each part counting the same, and also judge
-            both alone; for labels of whole images.
+        beside: handmade: put hand-made features beside the model's, choose how much each counts, and also judge each
+            alone; for labels of whole images.
         split: given: use the split of the data; places: cross-validate by place; auto: given if it has a test part.
         shots: Also draw a learning curve with these numbers of images per class, like 1,5,10.
         baselines: Also judge the same network untrained, band statistics, random convolutions and hand-made features.

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from spectralgpt.evaluation.method import Fitted, Setting, Targets
-from spectralgpt.evaluation.standardization import Standardization
+from spectralgpt.evaluation.standardization import FeatureParts, Standardization
 
 SIMILARITIES = 2**23
 """Similarities that are held at once: 32 MiB, and 64 MiB for their order."""
@@ -56,7 +56,7 @@ class Knn:
     title: str = "k-nearest neighbours"
     settings: Sequence[Setting] = tuple({"neighbours": count} for count in (20, 10, 5, 3, 1))
     usual: Setting = field(default_factory=lambda: {"neighbours": 1})
-    parts: tuple[int, ...] = ()
+    parts: FeatureParts = ()
 
     def fits(
         self,

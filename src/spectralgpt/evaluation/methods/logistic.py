@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float32, Float64
 
 from spectralgpt.evaluation.linear import LinearReadOut, all_linear, mean_eigenvalue
 from spectralgpt.evaluation.method import Fitted, Setting, Targets
-from spectralgpt.evaluation.standardization import Standardization
+from spectralgpt.evaluation.standardization import FeatureParts, Standardization
 
 LOGISTIC_STRENGTHS = (10.0, 1.0, 0.1, 0.01, 0.001, 0.0001)
 TOLERANCE = 3e-4
@@ -35,7 +35,7 @@ class Logistic:
     title: str = "logistic regression"
     settings: Sequence[Setting] = tuple({"strength": strength} for strength in LOGISTIC_STRENGTHS)
     usual: Setting = field(default_factory=lambda: {"strength": 0.01})
-    parts: tuple[int, ...] = ()
+    parts: FeatureParts = ()
 
     def fits(
         self,
