@@ -162,12 +162,10 @@ def test_an_image_with_other_bands_is_left_out_and_said(scenes, tmp_path, weight
 
 def test_a_map_is_refused(scenes, tmp_path, weights, spectralgpt):
     before = listing(tmp_path)
-    ended = spectralgpt(
-        "embed", scenes / "0.tif", tmp_path / "out.tif", "--weights", weights, "--beside", "handmade"
-    )
+    ended = spectralgpt("embed", scenes / "0.tif", tmp_path / "out.tif", "--weights", weights, "--beside", "handmade")
     assert (ended.code, ended.out) == (2, "")
     assert "--beside handmade: found a map as the target" in ended.err
     assert "expected a table (.parquet, .csv)" in ended.err
     assert listing(tmp_path) == before
-    with pytest.raises(OptionError, match="^beside="):
+    with pytest.raises(OptionError, match=r"^beside="):
         package.embed(scenes / "0.tif", tmp_path / "out.tif", weights=weights, beside="handmade")
