@@ -24,7 +24,7 @@ from spectralgpt.raster import Footprint
 TABLE_SUFFIXES = (".parquet", ".csv")
 """Endings of a table of vectors."""
 
-VECTORS, CSV_VECTOR = "vector", "e"
+VECTOR_COLUMN, CSV_VALUE = "vector", "e"
 """Name of the column of vectors, and what the names of its values in CSV begin with."""
 
 CSV_COMMON = {"fingerprint": "", "rules": ""}
@@ -99,7 +99,7 @@ def table_in(path: Path) -> VectorTable | None:
     shares = [float(row["valid_share"]) for row in rows]
     return VectorTable(
         images=len(rows),
-        values=sizes.pop(VECTORS),
+        values=sizes.pop(VECTOR_COLUMN),
         fingerprint=", ".join(dict.fromkeys(str(row["fingerprint"]) for row in rows)),
         rules=", ".join(dict.fromkeys(str(row["rules"]) for row in rows)),
         dates=(dates[0], dates[-1]) if dates else ("", ""),
@@ -123,13 +123,13 @@ def _sizes(header: Sequence[str]) -> dict[str, int] | None:
     """The values of the vectors of a CSV table by name; None where it is no table of ours."""
     known = _columns({}, CSV_COMMON)
     counted = Counter(re.sub(r"\d+$", "", name) for name in header[len(known) :])
-    sizes = {VECTORS: counted.pop(CSV_VECTOR, 0), **counted}
-    return sizes if sizes[VECTORS] and list(header) == _columns(sizes, CSV_COMMON) else None
+    sizes = {VECTOR_COLUMN: counted.pop(CSV_VALUE, 0), **counted}
+    return sizes if sizes[VECTOR_COLUMN] and list(header) == _columns(sizes, CSV_COMMON) else None
 
 
 def _parquet_columns(path: Path) -> tuple[dict[str, int], list[dict[str, Any]]] | None:
     schema = pq.read_schema(path)
-    if not {VECTORS, *_columns({}, CSV_COMMON)} <= set(schema.names):
+    if not {VECTOR_COLUMN, *_columns({}, CSV_COMMON)} <= set(schema.names):
         return None
     kept = ["date", "valid_share", *CSV_COMMON]
     sizes = {each.name: each.type.list_size for each in schema if pa.types.is_fixed_size_list(each.type)}
@@ -152,7 +152,7 @@ def write_vectors(
     column per value. TargetError when the disk refuses.
     """
     kind = _Parquet if target.suffix.lower() == ".parquet" else _Csv
-    count, sizes = 0, {VECTORS: values, **(beside or {})}
+    count, sizes = 0, {VECTOR_COLUMN: values, **(beside or {})}
     try:
         with atomic_write(target) as file, closing(kind(file, sizes, common, tags)) as writer:
             for together in _batches(rows):
@@ -242,14 +242,16 @@ class _Csv:
 def _columns(sizes: Mapping[str, int], common: Mapping[str, Any]) -> list[str]:
     """Of CSV. sizes: values of vectors by name."""
     of_values = (
-        f"{CSV_VECTOR if name == VECTORS else name}{index}" for name, values in sizes.items() for index in range(values)
+        f"{CSV_VALUE if name == VECTOR_COLUMN else name}{index}"
+        for name, values in sizes.items()
+        for index in range(values)
     )
     return ["path", "geometry", "date", "valid_share", *common, *of_values]
 
 
 def _vectors(row: VectorRow) -> dict[str, Float32[np.ndarray, "_"]]:
     """By the name of the column."""
-    return {VECTORS: row.vector, **row.beside}
+    return {VECTOR_COLUMN: row.vector, **row.beside}
 
 
 def _lists(vectors: Float32[np.ndarray, "row value"]) -> pa.FixedSizeListArray:
