@@ -26,10 +26,12 @@ import numpy as np
 import torch
 from fewer_shown import KINDS, MODEL, SETS, write
 from four_tasks import described
+from joblib import Parallel, delayed
 from labelled_sets import eurosat, eurosat_more, read_rows
 from place_intervals import compared
 
 from spectralgpt.bands import canonical
+from spectralgpt.cores import available_cores
 from spectralgpt.evaluation import (
     Method,
     Places,
@@ -236,8 +238,12 @@ def right(features: np.ndarray, targets: Targets, ids: np.ndarray, draws: Sequen
 def point(features: Mapping[str, np.ndarray], data: Labelled, draws: Sequence[Draw]) -> dict[str, dict[str, Any]]:
     """Accuracy of each kind of features with its interval over places, and the model's differences."""
     targets, ids = data.targets, data.places.ids
-    ways = {kind: right(features[kind], targets, ids, draws, METHODS[kind]).tolist() for kind in features}
-    return compared(ways, [str(each) for each in ids], MODEL, by_place=False)
+    # a process per core: fits of few samples use one thread
+    ways = Parallel(n_jobs=min(available_cores(), len(features)))(
+        delayed(right)(values, targets, ids, draws, METHODS[kind]) for kind, values in features.items()
+    )
+    found = {kind: way.tolist() for kind, way in zip(features, ways, strict=True)}
+    return compared(found, [str(each) for each in ids], MODEL, by_place=False)
 
 
 def curves(name: str, data: Labelled, made: Mapping[str, ImageMaker], cache: Cache, repeats: int) -> dict[str, Any]:
