@@ -1,4 +1,4 @@
-"""Probes with fewer bands, other pixel sizes and fewer labels: images, draws, shares of right answers, table, picture."""
+"""Probes with fewer bands, other pixel sizes and fewer labels: images, draws, right answers, table and picture."""
 
 import sys
 from pathlib import Path
