@@ -10,7 +10,6 @@ import argparse
 import json
 import platform
 import shutil
-import statistics
 import sys
 import time
 from collections.abc import Mapping
@@ -30,11 +29,15 @@ from spectralgpt.plain import differences, to_plain
 from spectralgpt.recipes.packaged import recipe as packaged
 from spectralgpt.tasks import Pretraining
 from spectralgpt.training import Recipe
+from spectralgpt.training.checkpoints import checkpoints
 from spectralgpt.training.run_folder import run_recipe
 from spectralgpt.training.stages import run_training
 from spectralgpt.weights import load_model
 
 IMAGES, SEEDS = 48_000, (0, 1, 2)
+
+SPEED = "speed.json"
+"""A file in the folder of a run: images per second of CPU time, since its last start."""
 
 REFERENCES = ("untrained", "statistics", "handmade")
 """Features without any pretraining, judged in the same way."""
@@ -174,29 +177,36 @@ def trained(recipe: Recipe, shards: Path, out: Path) -> None:
         if changes:
             sys.exit(f"{out}: found a run with other settings ({'; '.join(changes[:6])}); remove it to train it anew")
     else:
-        start = time.monotonic()
+        start, before = time.process_time(), steps_saved(out)
 
         def progress(what: str, step: int, steps: int) -> None:
             if step % 500 == 0:
-                print(f"{out.name}, {time.monotonic() - start:.0f} s: {step} of {steps}, {what}", flush=True)
+                print(f"{out.name}: {step} of {steps}, {what}", flush=True)
 
-        if not run_training(recipe, shards, out, progress=progress).finished:
+        found = run_training(recipe, shards, out, progress=progress)
+        if not found.finished:
             sys.exit(f"{out}: interrupted; the same command goes on")
+        stage = recipe.stages[0]
+        images = (found.step - before) * stage.data.batch * getattr(stage.task, "views", 1)
+        if images:
+            (out / SPEED).write_text(json.dumps({"speed": images / (time.process_time() - start)}) + "\n")
     # three times as large as the weights, and a run with weights is not resumed
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
 
 
-def images_per_second(out: Path) -> float:
-    """The median of the run's log; the machine may have had other work."""
-    records = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    return statistics.median(each["images_per_second"] for each in records if "images_per_second" in each)
+def steps_saved(out: Path) -> int:
+    """Steps of the newest checkpoint of a run; 0 without one."""
+    found = checkpoints(out / "checkpoints")
+    return int(found[0].name.removeprefix("step-")) if found else 0
 
 
 def judged(choice: Choice, out: Path, judge: Judge) -> dict[str, float]:
     """The scores of a finished run, rounded."""
     model = load_model(out / "weights", "cpu", "pretraining")
     scores = judge.of_model(model, pixels=not choice.stage.get("normalized_target", False))
-    return {name: round(value, 5) for name, value in {**scores, "speed": images_per_second(out)}.items()}
+    # a run that was killed just after its last step has none
+    speed = json.loads((out / SPEED).read_text()) if (out / SPEED).exists() else {}
+    return {name: round(value, 5) for name, value in {**scores, **speed}.items()}
 
 
 def reference(name: str, judge: Judge) -> dict[str, float]:

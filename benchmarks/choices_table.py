@@ -27,16 +27,17 @@ REFERENCE_TITLES = {
 }
 
 NOTES = (
-    "The first row holds values. Every other choice differs from it in one thing, and its row holds the mean difference "
-    "to it over the seeds that both have, with the standard deviation of that difference; for speed, the ratio.",
-    "EuroSAT: mean over five classes of the share that is right, 12 images per class, other places; forest, land cover: "
-    "mean average precision, folds over places. Frozen features (read-out of four depths), half-whitened, read by "
-    "logistic regression. The reported half of what is held back is not among these images; pretraining has seen a part "
-    "of them, of every row alike, and no label.",
-    "Hidden bands: root mean square error of B11 and B12, hidden with their group, in reflectance. Token error: mean "
-    "square error with 75 % of the tokens hidden, over that of harmonic interpolation. Both on images that are held "
-    "back; lower is better. Empty where a model does not predict pixels in units that can be compared.",
-    "Images/s: median over the run, beside whatever else the machine did.",
+    "The first row holds values. Every other choice differs from it in one thing, and its row holds the mean "
+    "difference to it over the seeds that both have, with the standard deviation of that difference; for speed, the "
+    "ratio.",
+    "EuroSAT: mean over five classes of the share that is right, 12 images per class, other places; forest, land "
+    "cover: mean average precision, folds over places. Frozen features (read-out of four depths), half-whitened, read "
+    "by logistic regression. The reported half of what is held back is not among these images; pretraining has seen a "
+    "part of them, in every row the same, and no label.",
+    "Hidden bands: root mean square error of B11 and B12 of Sentinel-2, hidden with their group, in reflectance. Token "
+    "error: mean square error with 75 % of the tokens hidden, divided by that of harmonic interpolation. Both on "
+    "images that are held back; lower is better. Empty where a model does not predict pixels in comparable units.",
+    "Images/s: images per second of CPU time, on one thread; a few percent are noise.",
 )
 
 

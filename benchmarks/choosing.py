@@ -171,35 +171,40 @@ def first_dates(shards: Shards) -> Iterator[tuple[int, np.ndarray, Any]]:
             yield layout, rows, shards.read(layout, rows, np.zeros((len(rows), 1), np.int64))
 
 
-def cubes_of(model: SpectralGPT, shards: Shards) -> Iterator[tuple[Cube, Tensor]]:
-    """The middles of all samples, and which tokens are hidden: the same for every model with the same bands."""
+def cubes_of(model: SpectralGPT, shards: Shards) -> Iterator[tuple[int, Cube, Tensor]]:
+    """The middles of all samples with their layout, and which tokens are hidden: the same for every model with the same bands."""
     for layout, rows, samples in first_dates(shards):
         cube = centred(samples, SIDE, model.config.bands, model.normalization, trained_side=model.config.image)
         grid = model.grid_of(cube)
         present = None if cube.valid is None else model.present(cube).flatten(1)
         key = torch.from_numpy(keys(0, 2, layout, rows).view(np.int64))
         mask = draw_mask("random", SHARE, (len(rows), *grid.shape[:2], grid.places), key, present)
-        yield cube, mask.hidden.reshape(len(rows), *grid.shape)
+        yield layout, cube, mask.hidden.reshape(len(rows), *grid.shape)
 
 
-def bands_error(model: SpectralGPT, shards: Shards) -> float:
-    """Root mean square error of B11 and B12 together, hidden with their group, in reflectance; of images with both."""
-    squares, count = 0.0, 0
-    for cube, _ in cubes_of(model, shards):
-        if not set(HIDDEN_BANDS) <= set(cube.bands.names):
+def bands_errors(model: SpectralGPT, shards: Shards) -> dict[str, float]:
+    """Root mean square error of B11 and B12 together, hidden with their group, in reflectance: of all images of
+    Sentinel-2, and by sensor."""
+    squares: dict[str, float] = defaultdict(float)
+    count: dict[str, int] = defaultdict(int)
+    for layout, cube, _ in cubes_of(model, shards):
+        sensor = shards.layouts[layout].sensor
+        if not (sensor.startswith("s2") and set(HIDDEN_BANDS) <= set(cube.bands.names)):
             continue
         bands = [cube.bands.names.index(each) for each in HIDDEN_BANDS]
         rebuilt = model.reconstruct(cube, hide=",".join(HIDDEN_BANDS))
         wrong = cube.scaling.reflectance(rebuilt.predicted) - cube.scaling.reflectance(cube.filled())
         scored = wrong[:, :, bands][cube.all_valid()[:, :, bands]].double()
-        squares, count = squares + float(scored.square().sum()), count + scored.numel()
-    return (squares / count) ** 0.5
+        for name in ("hidden_bands", f"hidden_bands, {sensor}"):
+            squares[name] += float(scored.square().sum())
+            count[name] += scored.numel()
+    return {name: (total / count[name]) ** 0.5 for name, total in squares.items()}
 
 
 def tokens_error(model: SpectralGPT, shards: Shards) -> float:
     """Mean square error of the pixels of hidden tokens, of asinh(reflectance / KNEE)."""
     squares, count = 0.0, 0
-    for cube, hidden in cubes_of(model, shards):
+    for _, cube, hidden in cubes_of(model, shards):
         rebuilt = model.reconstruct(cube, hide=hidden)
         units = [(cube.scaling.reflectance(each) / KNEE).asinh() for each in (rebuilt.predicted, cube.filled())]
         wrong = (units[0] - units[1])[rebuilt.hidden & cube.all_valid()].double()
@@ -211,7 +216,7 @@ def harmonic_error(model: SpectralGPT, shards: Shards) -> float:
     """What `tokens_error` is of harmonic interpolation from the visible pixels of the same band. model: for its bands
     alone."""
     squares, count = 0.0, 0
-    for cube, hidden in cubes_of(model, shards):
+    for _, cube, hidden in cubes_of(model, shards):
         patch, (height, width) = model.config.patch, cube.shape[-2:]
         pixels = hidden.repeat_interleave(patch, dim=-2).repeat_interleave(patch, dim=-1)[..., :height, :width]
         unseen = pixels[:, :, list(cube.bands.group_of_band)]
@@ -264,4 +269,4 @@ class Judge:
         if self.harmonic is None:
             self.harmonic = harmonic_error(model, self.shards)
         tokens = tokens_error(model, self.shards) / self.harmonic
-        return {**scores, "hidden_bands": bands_error(model, self.shards), "tokens": tokens}
+        return {**scores, **bands_errors(model, self.shards), "tokens": tokens}
