@@ -172,7 +172,8 @@ def first_dates(shards: Shards) -> Iterator[tuple[int, np.ndarray, Any]]:
 
 
 def cubes_of(model: SpectralGPT, shards: Shards) -> Iterator[tuple[int, Cube, Tensor]]:
-    """The middles of all samples with their layout, and which tokens are hidden: the same for every model with the same bands."""
+    """The middles of all samples with their layout, and which tokens are hidden: the same for every model with the same
+    bands."""
     for layout, rows, samples in first_dates(shards):
         cube = centred(samples, SIDE, model.config.bands, model.normalization, trained_side=model.config.image)
         grid = model.grid_of(cube)
