@@ -12,9 +12,11 @@ import platform
 import shutil
 import sys
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from other_targets import Agreement, MovingCopy, MovingCopyOfHidden, Pairs, regi
 
 from spectralgpt.features.baselines import find
 from spectralgpt.nn import SIZES
-from spectralgpt.plain import differences, to_plain
+from spectralgpt.plain import differences, from_plain, to_plain
 from spectralgpt.recipes.packaged import recipe as packaged
 from spectralgpt.tasks import Pretraining
 from spectralgpt.training import Recipe
@@ -173,11 +175,13 @@ def recipe_of(choice: Choice, seed: int, images: int) -> Recipe:
 def trained(recipe: Recipe, shards: Path, out: Path) -> None:
     """Train, or go on with it. SystemExit after an interruption, and for a finished run with other settings."""
     if (out / "weights").exists():
-        changes = [each for each in differences(to_plain(recipe), run_recipe(out)) if "machine." not in each]
+        # as this version writes it: settings that are new since then have their defaults
+        before = to_plain(from_plain(Recipe, run_recipe(out)))
+        changes = [each for each in differences(to_plain(recipe), before) if not each.startswith("machine.")]
         if changes:
             sys.exit(f"{out}: found a run with other settings ({'; '.join(changes[:6])}); remove it to train it anew")
     else:
-        start, before = time.process_time(), steps_saved(out)
+        start, saved = time.process_time(), steps_saved(out)
 
         def progress(what: str, step: int, steps: int) -> None:
             if step % 500 == 0:
@@ -187,7 +191,7 @@ def trained(recipe: Recipe, shards: Path, out: Path) -> None:
         if not found.finished:
             sys.exit(f"{out}: interrupted; the same command goes on")
         stage = recipe.stages[0]
-        images = (found.step - before) * stage.data.batch * getattr(stage.task, "views", 1)
+        images = (found.step - saved) * stage.data.batch * getattr(stage.task, "views", 1)
         if images:
             (out / SPEED).write_text(json.dumps({"speed": images / (time.process_time() - start)}) + "\n")
     # three times as large as the weights, and a run with weights is not resumed
@@ -243,30 +247,36 @@ def save(out: Path, result: Mapping[str, Any]) -> None:
     out.with_suffix(".md").write_text(table(result))
 
 
-def run(given: argparse.Namespace) -> None:
-    """Train and judge what is not in the results yet."""
+def run(given: argparse.Namespace) -> int:
+    """Train and judge what is not in the results yet. Returns the number of runs that failed."""
     result = json.loads(given.out.read_text()) if given.out.exists() else result_of(given.images)
     if result["images"] != given.images:
         sys.exit(f"{given.out}: found results of {result['images']} images, expected {given.images}")
-    judge = Judge(given.work)
+    judge, failed = Judge(given.work), 0
     for name in REFERENCES:
         if name not in result["references"]:
             result["references"][name] = reference(name, judge)
             save(given.out, result)
-    chosen = [each for each in CHOICES if each.name in (given.only or [one.name for one in CHOICES])]
-    for seed in given.seeds:
-        for choice in chosen:
-            if any((each["choice"], each["seed"]) == (choice.name, seed) for each in result["runs"]):
-                continue
-            out = given.work / "choices" / f"{choice.name}-{seed}"
+    chosen = [each for each in CHOICES if not given.only or each.name in given.only]
+    done = {(each["choice"], each["seed"]) for each in result["runs"]}
+    for seed, choice in product(given.seeds, chosen):
+        if (choice.name, seed) in done:
+            continue
+        out = given.work / "choices" / f"{choice.name}-{seed}"
+        try:
             trained(recipe_of(choice, seed, given.images), given.work / "train_shards", out)
             scores = judged(choice, out, judge)
-            result["runs"].append({"choice": choice.name, "differs": choice.differs, "seed": seed, "scores": scores})
-            save(given.out, result)
-            print(f"{choice.name}, seed {seed}: {json.dumps(scores)}", flush=True)
+        except Exception:  # the other choices are worth having
+            traceback.print_exc()
+            failed += 1
+            continue
+        result["runs"].append({"choice": choice.name, "differs": choice.differs, "seed": seed, "scores": scores})
+        save(given.out, result)
+        print(f"{choice.name}, seed {seed}: {json.dumps(scores)}", flush=True)
+    return failed
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="the JSON file; the table is written beside it")
@@ -277,8 +287,8 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     register()
-    run(given)
+    return run(given)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,9 +1,10 @@
-"""Each choice changes one thing at an equal budget; what judges them never sees the reported half; the table is right."""
+"""Each choice changes one thing at an equal budget; the reported half is never opened; the table is right."""
 
 import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,8 +19,6 @@ from choosing import half_whitened, may_choose_by, one_label, several_labels, ve
 from other_targets import register  # noqa: E402
 
 from spectralgpt.plain import differences, from_plain, to_plain  # noqa: E402
-from spectralgpt.products import as_pixels  # noqa: E402
-from spectralgpt.raster import Pixels  # noqa: E402
 from spectralgpt.recipes.packaged import recipe as packaged  # noqa: E402
 from spectralgpt.tasks import Pretraining  # noqa: E402
 from spectralgpt.training import Recipe  # noqa: E402
@@ -96,14 +95,16 @@ def test_whitening_to_the_full_power_makes_all_directions_equal():
     for power in (0.0, 0.5, 1.0):
         made = half_whitened(vectors, power)
         assert np.linalg.norm(made, axis=1) == pytest.approx(1)
-        assert made @ made.T == pytest.approx((other := half_whitened(3 * vectors - 7, power)) @ other.T)
+        other = half_whitened(3 * vectors - 7, power)
+        assert made @ made.T == pytest.approx(other @ other.T)
     unit = exact / np.linalg.norm(exact, axis=1, keepdims=True)
-    assert (plain := half_whitened(vectors, 0.0)) @ plain.T == pytest.approx(unit @ unit.T)
+    plain, white = half_whitened(vectors, 0.0), half_whitened(vectors, 1.0)
+    assert plain @ plain.T == pytest.approx(unit @ unit.T)
     # Mahalanobis: the directions of a fully whitened set
     inverse = np.linalg.inv(exact.T @ exact)
     cosines = exact @ inverse @ exact.T
     lengths = np.sqrt(np.diag(cosines))
-    assert (white := half_whitened(vectors, 1.0)) @ white.T == pytest.approx(cosines / np.outer(lengths, lengths))
+    assert white @ white.T == pytest.approx(cosines / np.outer(lengths, lengths))
 
 
 def test_a_constant_value_does_not_count():
@@ -139,8 +140,8 @@ def test_several_labels_are_judged_on_other_places():
     assert by_heart == pytest.approx(1 / 3, abs=0.1)
 
 
-def image(size: int, number: int) -> Pixels:
-    return as_pixels(np.full((2, size, size), number, np.float32), ["s2-l2a:B4", "s2-l2a:B8"])
+def image(size: int, number: int) -> SimpleNamespace:
+    return SimpleNamespace(values=np.full((1, 2, size, size), number), bands=("B4", "B8"))
 
 
 def test_images_of_one_shape_are_computed_together_and_keep_their_order(monkeypatch):

@@ -1,4 +1,4 @@
-"""A moving copy moves and is never trained; agreement is worked out by hand; both run, resume and leave plain weights."""
+"""A moving copy is never trained; agreement is worked out by hand; runs resume and leave plain weights."""
 
 import sys
 from dataclasses import fields, replace
@@ -11,7 +11,6 @@ ROOT = Path(__file__).resolve().parents[2]
 for folder in ("benchmarks", "tests/training"):
     sys.path.insert(0, str(ROOT / folder))
 
-from made_runs import made_recipe, made_shards, records_of, weights_of  # noqa: E402
 from other_targets import (  # noqa: E402
     STARTS,
     Agreement,
@@ -23,6 +22,7 @@ from other_targets import (  # noqa: E402
     register,
 )
 
+from made_runs import made_recipe, made_shards, records_of, weights_of  # noqa: E402
 from spectralgpt.bands import BandSet, sensor  # noqa: E402
 from spectralgpt.nn import BandStatistics, Cube, ModelConfig, Normalization, Scaling, Size  # noqa: E402
 from spectralgpt.tasks import Batch, Pretraining  # noqa: E402
