@@ -96,21 +96,21 @@ def test_whitening_to_the_full_power_makes_all_directions_equal():
         made = half_whitened(vectors, power)
         assert np.linalg.norm(made, axis=1) == pytest.approx(1)
         other = half_whitened(3 * vectors - 7, power)
-        assert made @ made.T == pytest.approx(other @ other.T)
+        assert made @ made.T == pytest.approx(other @ other.T, abs=1e-6)
     unit = exact / np.linalg.norm(exact, axis=1, keepdims=True)
     plain, white = half_whitened(vectors, 0.0), half_whitened(vectors, 1.0)
-    assert plain @ plain.T == pytest.approx(unit @ unit.T)
+    assert plain @ plain.T == pytest.approx(unit @ unit.T, abs=1e-6)
     # Mahalanobis: the directions of a fully whitened set
     inverse = np.linalg.inv(exact.T @ exact)
     cosines = exact @ inverse @ exact.T
     lengths = np.sqrt(np.diag(cosines))
-    assert white @ white.T == pytest.approx(cosines / np.outer(lengths, lengths))
+    assert white @ white.T == pytest.approx(cosines / np.outer(lengths, lengths), abs=1e-6)
 
 
 def test_a_constant_value_does_not_count():
     vectors = np.random.default_rng(0).normal(size=(30, 3))
     one, other = half_whitened(vectors), half_whitened(np.column_stack([vectors, np.full(30, 5.0)]))
-    assert one @ one.T == pytest.approx(other @ other.T)
+    assert one @ one.T == pytest.approx(other @ other.T, abs=1e-6)
 
 
 LABELS = [each for each in ("forest", "river", "town") for _ in range(40)]
