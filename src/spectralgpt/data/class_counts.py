@@ -21,8 +21,8 @@ def class_counts(shards: Shards) -> Mapping[str, Int64[np.ndarray, " class"]]:
     for layout in range(len(shards.layouts)):
         splits = iter(shards.splits(layout))
         for target in shards.targets(layout):
-            for some in target.split(CLASS_ROWS):
-                for counts in _per_sample(some, classes):
+            for start in range(0, len(target), CLASS_ROWS):
+                for counts in _per_sample(target[start : start + CLASS_ROWS], classes):
                     split = next(splits)
                     found[split] = found.get(split, np.zeros(classes, np.int64)) + counts
     return found
