@@ -14,7 +14,7 @@ from made_labelled import GROUPS, SPLITS, MadeLabels, classes_of, holey, killed_
 from made_labels import class_folders, masked, pairs
 from spectralgpt import inspect
 from spectralgpt import shard as shard_verb
-from spectralgpt.data import Layout, Shards, open_shards, shard_labels, split
+from spectralgpt.data import Layout, Loader, MixtureEntry, Shards, open_shards, shard_labels, split
 from spectralgpt.data.chips import place_of
 from spectralgpt.data.labels import LabelledImage, LabelledSample, open_labels
 from spectralgpt.data.verification import verify_shards
@@ -411,3 +411,25 @@ def test_inspect_counts_samples_of_classes(tmp_path):
             counts = {f"class {number}": sum(number in each for each in given) for number in range(3)}
             assert found.counts[part] == counts
             assert found.samples[part] == len(given)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("target", KINDS)
+def test_the_loader_passes_labels_on(target, workers, tmp_path):
+    """Each sample of a step has the label that the shards hold for it; order and resume know nothing of labels."""
+    shards = stored(made_labels(target), tmp_path)
+    layouts = tuple(range(len(shards.layouts)))
+    rows = tuple(split.rows(shards, layout, 0, held_back=False) for layout in layouts)
+    loader = Loader([MixtureEntry(shards, None, layouts, rows)], batch=3, micro=2, seed=1, workers=workers)
+    firsts = np.cumsum([0, *shards.counts])
+    steps = loader.steps()
+    for number in range(2 * loader.steps_per_epoch):
+        step = next(steps)
+        later = next(loader.steps(number))
+        for samples, again in zip(step.micro, later.micro, strict=True):
+            layout = int(np.searchsorted(firsts, int(samples.number[0]), side="right")) - 1
+            held = shards.read(layout, samples.number.numpy() - firsts[layout])
+            assert torch.equal(samples.target, held.target)
+            assert torch.equal(again.target, held.target)
+            assert torch.equal(again.key, samples.key)
+    steps.close()
