@@ -1,8 +1,9 @@
 """Labelled sets in shards: each chip has its image's labels, whatever kills the run; other labels are refused."""
 
 import multiprocessing
+import os
 import signal
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from spectralgpt.data.chips import place_of
 from spectralgpt.data.labels import LabelledImage, LabelledSample, open_labels
 from spectralgpt.data.verification import verify_shards
 from spectralgpt.errors import DataError, OptionError, RasterError
+from spectralgpt.raster import Pixels, Window
 from spectralgpt.tasks import Class
 
 KINDS = ("class", "classes", "mask", "change")
@@ -433,3 +435,47 @@ def test_the_loader_passes_labels_on(target, workers, tmp_path):
             assert torch.equal(again.target, held.target)
             assert torch.equal(again.key, samples.key)
     steps.close()
+
+
+class BreakingPixels(Pixels):
+    """An image that cannot be read below row 160."""
+
+    def read(self, window: Window | None = None) -> Pixels:
+        if window is not None and window.row >= 160:
+            raise RasterError("a: cannot be read below row 160")
+        return Pixels.read(self, window)
+
+
+def test_a_large_image_is_stored_in_parts(tmp_path):
+    """8 x 8 chips in two parts; the second cannot be read at first."""
+    image, mask = pixels(259, 256, name="naip", dtype="uint8"), mask_of(259, 256, 5)
+    broken = BreakingPixels(*(getattr(image, each.name) for each in fields(image)))
+    how = {"splits": ["train"], "groups": ["x"], "chip": 32}
+    first = MadeLabels("mask", classes_of(5), (LabelledSample("a"),), [LabelledImage(broken, mask)])
+    report = shard_labels(first, tmp_path, **how)
+    assert [each.reason for each in report.manifest.failed] == ["a: cannot be read below row 160"]
+    assert report.added == 32
+    assert len(report.warnings) == 1
+    report = shard_labels(replace(first, images=[LabelledImage(image, mask)]), tmp_path, **how)
+    assert (report.known, report.added, report.manifest.failed) == (0, 32, ())
+    shards = open_shards(tmp_path)
+    samples = shards.read(0, np.arange(64))
+    again = np.full((256, 256), -2, np.int16)
+    for source, target in zip(shards.sources(0, np.arange(64)), samples.target, strict=True):
+        top, left = corner_of(source)
+        again[top : top + 32, left : left + 32] = target
+    np.testing.assert_array_equal(again, mask[:256])
+
+
+def test_an_interrupt_keeps_whole_samples(tmp_path):
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if (stage, done, total) == ("sharding", 3, 6):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        stored(made_labels("mask"), tmp_path / "out", progress=interrupt)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert {name for name, _ in rows_of(open_shards(tmp_path / "out"))} == {f"folder/{index}.tif" for index in range(3)}
+    finished = rows_of(stored(made_labels("mask"), tmp_path / "out"))
+    assert finished == rows_of(stored(made_labels("mask"), tmp_path / "whole"))
