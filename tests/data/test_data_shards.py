@@ -1,9 +1,11 @@
 """Shards return what the rasters contain, or raise an error that says why not."""
 
+import hashlib
 import json
 import pickle
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +13,18 @@ import pyarrow as pa
 import pytest
 from made_rasters import NAMES, land, write
 
+from made_shards import made_layout
+from spectralgpt.data.manifest import Failure, LabelsMark, Manifest, ShardEntry
 from spectralgpt.data.series import Reading
 from spectralgpt.data.sharding import shard
 from spectralgpt.data.shards import Shards, open_shards
-from spectralgpt.data.statistics import KNEE
-from spectralgpt.errors import DataError
+from spectralgpt.data.statistics import KNEE, BandTotals
+from spectralgpt.data.table import schema
+from spectralgpt.errors import DataError, OptionError
 from spectralgpt.nn.normalization import ASINH_REFLECTANCE
 from spectralgpt.products import open_raster
 from spectralgpt.raster import Window
+from spectralgpt.tasks import Class
 
 
 def made(folder: Path, sources: list[Path], chip: int = 64, size: int = 10**9, **how) -> Shards:
@@ -249,3 +255,50 @@ def test_a_damaged_manifest_is_named(tmp_path, text):
 def test_statistics_are_of_what_the_model_normalizes_by():
     """The number is written twice, because code that writes shards does not import torch."""
     assert KNEE == ASINH_REFLECTANCE
+
+
+def test_a_folder_without_labels_is_what_it_was():
+    """The digests are those of the version before there were targets: fingerprints name shards in finished runs."""
+    layouts = (made_layout(), made_layout(32, 2))
+    manifest = Manifest(
+        layouts,
+        (ShardEntry("shard-00000.arrow", 0, 3, 1234, 99), ShardEntry("shard-00001.arrow", 1, 2, 5678, 7)),
+        (BandTotals(layouts[0].bands[0], 3, 1.5, 2.25, 0.1, 0.9, 4.5, 6.75),),
+        (Failure("a", "b", "c"),),
+        ("d",),
+        (("e", "f"),),
+        (),
+        ("",),
+    )
+    text = manifest.to_json()
+    assert (
+        hashlib.sha256(text.encode()).hexdigest() == "68691ff23310c7f81355e293bb9def0c2e93ffb259acfe94963a61ddcf75dd16"
+    )
+    assert json.loads(text)["version"] == 1
+    assert Manifest.from_json(text) == manifest
+    assert Shards(Path("x"), manifest).fingerprint == "fe1acac48e39ab09f795b32c642c1d4b26b0aeb84840fc7a837979ee0dac4136"
+    assert set(schema(layouts[1]).metadata) == {b"layout"}
+    assert set(json.loads(schema(layouts[1]).metadata[b"layout"])) == {"bands", "dtype", "dates", "side"}
+    assert schema(layouts[1]).names[-1] == "chips"
+
+
+@pytest.mark.parametrize(("target", "count"), [("class", 2), ("classes", 9), ("mask", 300), ("change", 2)])
+def test_a_manifest_with_targets_is_version_2(target, count):
+    layout = replace(made_layout(), target=target, classes=count)
+    classes = tuple(Class(f"class {number}", "#123456" if number else None) for number in range(count))
+    entries = (ShardEntry("shard-00000.arrow", 0, 3, 1234, 99),)
+    manifest = Manifest((layout,), entries, target=target, classes=classes, labels=LabelsMark("0", 128))
+    content = json.loads(manifest.to_json())
+    assert content["version"] == 2
+    assert Manifest.from_json(manifest.to_json()) == manifest
+    for name in ("target", "classes", "labels"):
+        with pytest.raises(OptionError, match=name):
+            Manifest.from_json(json.dumps({key: value for key, value in content.items() if key != name}))
+
+
+def test_samples_without_labels_have_no_split(shards):
+    assert not shards.has_splits
+    for layout, count in enumerate(shards.counts):
+        assert shards.splits(layout) == shards.samples(layout) == shards.groups(layout) == [""] * count
+        assert list(shards.targets(layout)) == []
+        assert shards.read(layout, np.arange(count)).target is None

@@ -12,6 +12,7 @@ from pathlib import Path
 from spectralgpt.cores import available_cores
 from spectralgpt.data.chips import Cut
 from spectralgpt.data.labelled_chips import Corners, LabelCutting, NamedSample, cuts_of
+from spectralgpt.data.labels.label_report import REPORT_PARTS
 from spectralgpt.data.labels.labelled import LabelledSet
 from spectralgpt.data.loader import prefetched
 from spectralgpt.data.manifest import Failure, LabelsMark, Manifest
@@ -22,17 +23,14 @@ from spectralgpt.errors import DataError, InputError, OptionError, RasterError, 
 from spectralgpt.interruption import Interruption
 from spectralgpt.progress import Progress, silent
 
-PARTS = ("train", "val", "test", "")
-"""The parts of a split; an empty one is neither trained on nor judged."""
-
 MOST_READERS = 4
 """Threads that read images unless a number is given."""
 
 CHIP_SIDES = (8, 32_000)
 """Pixels of the side of a chip."""
 
-NAMES_SHOWN = 5
-"""Names in a message."""
+DIFFERENT_SHOWN = 5
+"""Splits or classes in a message about other ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +134,8 @@ def _named(labels: LabelledSet, splits: Sequence[str], groups: Sequence[str]) ->
     for option, given in (("splits", splits), ("groups", groups)):
         if len(given) != len(samples):
             raise OptionError(f"{option}: found {len(given)} for {counted(len(samples), 'sample')}", "one per sample")
-    if strange := sorted(set(splits) - set(PARTS)):
-        raise OptionError(f"splits: found {first_few(strange, NAMES_SHOWN)}", "train, val, test or empty")
+    if strange := sorted(set(splits) - set(REPORT_PARTS)):
+        raise OptionError(f"splits: found {first_few(strange, DIFFERENT_SHOWN)}", "train, val, test or empty")
     seen: Counter[str] = Counter()
     named = []
     for sample, split, group in zip(samples, splits, groups, strict=True):
@@ -204,7 +202,7 @@ def _difference(
         return f"contains labels of the kind {manifest.target!r}, not {labels.target!r}"
     kept, given = ([one.name for one in each] for each in (manifest.classes, labels.classes))
     if kept != given:
-        return f"contains the classes {first_few(kept, NAMES_SHOWN)}, not {first_few(given, NAMES_SHOWN)}"
+        return f"contains the classes {first_few(kept, DIFFERENT_SHOWN)}, not {first_few(given, DIFFERENT_SHOWN)}"
     if manifest.labels is None or manifest.labels == mark:
         return ""
     if manifest.labels.chip != mark.chip:

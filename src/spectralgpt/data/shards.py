@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -171,6 +171,13 @@ class Shards:
     def groups(self, layout: int) -> list[str]:
         """The place of each sample of a layout by which its labelled set was split, empty where unknown."""
         return self._texts(layout, "group")
+
+    def targets(self, layout: int) -> Iterator[Target]:
+        """The labels of all samples of a layout in their order, some at a time; none without labels."""
+        for entry in self._entries[layout]:
+            for block in self._table(entry).blocks:
+                if block.targets is not None:
+                    yield as_target(block.targets, self.layouts[layout])
 
     @cached_property
     def has_splits(self) -> bool:

@@ -18,8 +18,8 @@ def is_held_back(places: UInt64[np.ndarray, " sample"], share: float | int) -> B
 def rows(shards: Shards, layout: int, share: float | int, *, held_back: bool) -> Int64[np.ndarray, " sample"]:
     """Numbers of the samples of a layout that are held back, or of those that are trained on.
 
-    Where samples have a split, it decides, whatever the share: `val` is held back, `train` is trained on, and others
-    are neither.
+    Where samples have a split, it decides, whatever the share: `val` is held back, `train` is trained on, others are
+    neither.
     """
     if shards.has_splits:
         return np.flatnonzero(np.array(shards.splits(layout), str) == ("val" if held_back else "train"))

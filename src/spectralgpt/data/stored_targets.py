@@ -85,6 +85,7 @@ def as_target(stored: Shaped[np.ndarray, "sample ..."], layout: Layout) -> Tenso
         return torch.from_numpy(stored.astype(np.int64))
     if layout.target == "classes":
         return torch.from_numpy(np.unpackbits(stored, axis=1, count=layout.classes).view(bool))
-    indices = stored.astype(np.int16)
-    indices[stored == np.iinfo(stored.dtype).max] = -1
+    # the largest number plus 1 is 0: a pass of additions is several times as fast as looking for it
+    indices = (stored + stored.dtype.type(1)).astype(np.int16)
+    indices -= 1
     return torch.from_numpy(indices)

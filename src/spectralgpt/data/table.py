@@ -210,7 +210,7 @@ def described(path: Path) -> tuple[Layout, LabelsInShard | None, int]:
             labels = None if stored is None else from_plain(LabelsInShard, stored, complete=True)
             count = sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
             return layout, labels, count
-    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, OptionError) as error:
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, OptionError, RecursionError) as error:
         raise DataError(f"{path}: is not a shard ({error})", do="Remove it, and run this again") from None
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -43,6 +43,25 @@ class ShardBandStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class ShardLabels:
+    """The labels of the samples. target: class, classes, mask or change. samples: their number by part of the split
+    (train, val, test, or empty). counts: by part and class, samples or, in masks, labelled pixels."""
+
+    target: str
+    samples: Mapping[str, int]
+    counts: Mapping[str, Mapping[str, int]]
+
+    def lines(self) -> list[str]:
+        """What they are, and a table of the classes."""
+        from spectralgpt.data.labels.label_report import TARGET_WORDS, class_table
+
+        unit = "pixels" if self.target in ("mask", "change") else "images"
+        classes = len(next(iter(self.counts.values()), {}))
+        kind = next(words for target, words in TARGET_WORDS.items() if target == self.target)
+        return [f"labels      {kind}; number of classes: {classes}", *class_table(self.samples, self.counts, unit)]
+
+
+@dataclass(frozen=True, slots=True)
 class InspectedShards(Inspected):
     """What a shards folder contains.
 
@@ -50,7 +69,7 @@ class InspectedShards(Inspected):
     dates that are known. gsd: the smallest and the largest, metres, nan if none is known. placed: fraction of the
     samples with a known position. places: their number; all samples of a place are trained on, or all are held back.
     failed: images, or dates of them, that could not be stored. skipped: images without a chip of enough valid pixels.
-    suspected: the number of images per kind of suspicion.
+    suspected: the number of images per kind of suspicion. labels: None for samples without labels.
     """
 
     source: Path
@@ -69,6 +88,7 @@ class InspectedShards(Inspected):
     suspected: dict[str, int]
     fingerprint: str
     picture: Path | None
+    labels: ShardLabels | None = None
 
     def lines(self) -> list[str]:
         first, last = self.dates
@@ -85,6 +105,7 @@ class InspectedShards(Inspected):
             f"dates       {when or 'unknown'}{known}",
             f"GSD         {metres if low == low else 'unknown'}",
             f"places      {self.places:,}; position known for {self.placed:.1%} of the samples",
+            *(self.labels.lines() if self.labels else []),
             *_table(self.table),
             *([f"picture     {self.picture}"] if self.picture else []),
             *_failures(self.failed),
@@ -157,6 +178,7 @@ def inspect_shards(
         suspected=manifest.suspected_images(),
         fingerprint=shards.fingerprint,
         picture=picture,
+        labels=_labels(shards),
     )
 
 
@@ -175,6 +197,18 @@ def chosen(counts: Sequence[int], most: int) -> list[tuple[int, Int64[np.ndarray
         for layout, (share, count) in enumerate(zip(shares, counts, strict=True))
         if share
     ]
+
+
+def _labels(shards: "Shards") -> ShardLabels | None:
+    """What the labels are, and how often each class occurs."""
+    from spectralgpt.data.class_counts import class_counts
+
+    if shards.manifest.target is None:
+        return None
+    samples = Counter(split for layout in range(len(shards.layouts)) for split in shards.splits(layout))
+    names = [each.name for each in shards.manifest.classes]
+    counts = {part: dict(zip(names, found.tolist(), strict=True)) for part, found in class_counts(shards).items()}
+    return ShardLabels(shards.manifest.target, dict(samples), counts)
 
 
 def _stored(layout: "Layout", samples: int) -> StoredSamples:

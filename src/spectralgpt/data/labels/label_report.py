@@ -56,30 +56,31 @@ class LabelReport:
         ]
         if self.unlabelled:
             lines.append(f"not labelled: {self.unlabelled:.1%} of {unit}")
-        lines += self._table(unit)
+        lines += class_table(self.samples, self.counts, unit)
         lines += [f"note: {note}" for note in self.notes[:REPORT_NOTES]]
         if len(self.notes) > REPORT_NOTES:
             lines.append(f"and {counted(len(self.notes) - REPORT_NOTES, 'more note')}")
         return "\n".join(lines)
 
-    def _table(self, unit: str) -> list[str]:
-        parts = [part for part in REPORT_PARTS if part in self.counts]
-        names = list(next(iter(self.counts.values()), {}))
-        shown = names if len(names) <= REPORT_CLASSES else names[: REPORT_CLASSES - 1]
-        rows = [["images", *(str(self.samples[part]) for part in parts)]]
-        rows += [[_shortened(name), *(str(self.counts[part][name]) for part in parts)] for name in shown]
-        if len(names) > len(shown):
-            rest = names[len(shown) :]
-            rows.append(
-                [f"{len(rest)} more classes", *(str(sum(self.counts[part][each] for each in rest)) for part in parts)]
-            )
-        rows.insert(0, [f"{unit} per class", *(part or ("all" if len(parts) == 1 else "no part") for part in parts)])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return [
-            "  ".join(text.ljust(width) if not at else text.rjust(width) for at, (text, width) in
-                      enumerate(zip(row, widths, strict=True)))
-            for row in rows
-        ]  # fmt: skip
+
+def class_table(samples: Mapping[str, int], counts: Mapping[str, Mapping[str, int]], unit: str) -> list[str]:
+    """Lines of a table: how often each class occurs in each part. samples: images by part; counts: by part and class;
+    unit: what is counted."""
+    parts = [part for part in REPORT_PARTS if part in counts]
+    names = list(next(iter(counts.values()), {}))
+    shown = names if len(names) <= REPORT_CLASSES else names[: REPORT_CLASSES - 1]
+    rows = [["images", *(str(samples[part]) for part in parts)]]
+    rows += [[_shortened(name), *(str(counts[part][name]) for part in parts)] for name in shown]
+    if len(names) > len(shown):
+        rest = names[len(shown) :]
+        rows.append([f"{len(rest)} more classes", *(str(sum(counts[part][each] for each in rest)) for part in parts)])
+    rows.insert(0, [f"{unit} per class", *(part or ("all" if len(parts) == 1 else "no part") for part in parts)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(text.ljust(width) if not at else text.rjust(width) for at, (text, width) in
+                  enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]  # fmt: skip
 
 
 def report_of(
