@@ -1,4 +1,4 @@
-"""Descriptors of the whole image as a third target of pretraining."""
+"""Descriptors of places as a third target of pretraining."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from made_runs import made_recipe, made_shards, records_of
 from made_training import assert_optional_part
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.errors import OptionError
-from spectralgpt.nn import BandStatistics, Cube, ModelConfig, Normalization, Scaling, Size, bare
+from spectralgpt.nn import BandStatistics, Cube, Mask, ModelConfig, Normalization, Scaling, Size, bare
 from spectralgpt.nn.descriptors import descriptor_count
 from spectralgpt.tasks import Batch, Pretraining
 from spectralgpt.training import Recipe, run_training
@@ -62,19 +62,41 @@ def with_descriptors(recipe: Recipe, weight: float = 1.0) -> Recipe:
     return replace(recipe, stages=stages)
 
 
-def test_the_loss_is_the_error_of_what_the_model_tells():
+def mask_of(model: SpectralGPT, cube: Cube) -> Mask:
+    mask: Mask = OBJECTIVE.prepare(model, batch_of(cube)).work.mask
+    return mask
+
+
+def test_the_loss_is_the_error_of_what_the_model_says():
     model, cube = made_model(), made_cube()
     assert model.describe is not None
     torch.nn.init.zeros_(model.describe.weight)
-    wanted, known = model.descriptors(cube)
+    mask = mask_of(model, cube)
+    wanted, known = model.descriptors(cube, mask)
     assert known.all()
-    assert wanted.shape == (4, descriptor_count(12))
+    assert wanted.shape == (4, mask.kept, descriptor_count(12))
     assert losses(model, OBJECTIVE, cube)["descriptors"].item() == pytest.approx(
         2 * float(wanted.square().mean()), rel=1e-5
     )
     torch.nn.init.constant_(model.describe.bias, 0.5)
     found = losses(model, OBJECTIVE, cube)["descriptors"].item()
     assert found == pytest.approx(2 * float((wanted - 0.5).square().mean()), rel=1e-5)
+
+
+def test_a_token_has_the_descriptors_of_its_place_and_date():
+    model, cube = made_model(), made_cube()
+    cube = replace(cube, values=torch.cat([cube.values, cube.values + 1], dim=1), days=cube.days.expand(-1, 2))
+    flat = cube.scaling.centre.expand(-1, 2, -1)
+    cube = replace(cube, scaling=Scaling("min_max", flat, flat + 1))
+    mask = mask_of(model, cube)
+    wanted, _ = model.descriptors(cube, mask)
+    grid = model.grid_of(cube)
+    for sample in range(4):
+        for number, token in enumerate(mask.index[sample].tolist()):
+            date, _, place = np.unravel_index(token, (grid.dates, grid.groups, grid.places))
+            row, column = 8 * (place // grid.columns), 8 * (place % grid.columns)
+            shown = cube.values[sample, date, :, row : row + 8, column : column + 8]
+            torch.testing.assert_close(wanted[sample, number, :12], shown.mean(dim=(1, 2)), atol=1e-5, rtol=1e-5)
 
 
 def test_it_teaches_the_encoder():
@@ -88,12 +110,13 @@ def test_it_teaches_the_encoder():
 def test_a_missing_group_and_groups_of_the_files_own():
     model = made_model()
     some = BANDS.subset([0, 1, 2, 6, 7])
-    wanted, known = model.descriptors(made_cube(bands=some))
-    assert known.any(dim=0).sum() == descriptor_count(5)
+    cube = made_cube(bands=some)
+    wanted, known = model.descriptors(cube, mask_of(model, cube))
+    assert (known.sum(dim=-1) == descriptor_count(5)).all()
     assert not wanted[~known].any()
     own = BandSet.own(sensor("landsat8-c2l2").bands)
-    wanted, known = model.descriptors(made_cube(bands=own))
-    assert not known.any()
+    cube = made_cube(bands=own)
+    assert not model.descriptors(cube, mask_of(model, cube))[1].any()
     assert losses(model, OBJECTIVE, made_cube(bands=own))["descriptors"].isnan(), "0 of 0 values"
 
 

@@ -12,7 +12,7 @@ from spectralgpt.nn.backbone import Backbone, initialize
 from spectralgpt.nn.conditional_mean import ConditionalMean
 from spectralgpt.nn.cube import Cube
 from spectralgpt.nn.decoder import Decoder
-from spectralgpt.nn.descriptors import descriptor_count, image_descriptors
+from spectralgpt.nn.descriptors import descriptor_count, place_descriptors
 from spectralgpt.nn.dropping import Key
 from spectralgpt.nn.given_cube import of_cubes
 from spectralgpt.nn.hiding import Hide, hidden_tokens
@@ -26,7 +26,7 @@ from spectralgpt.nn.losses import (
     token_loss,
 )
 from spectralgpt.nn.masks import Mask, given_mask, tokens_of_places
-from spectralgpt.nn.patches import to_slots, to_tokens
+from spectralgpt.nn.patches import pad, to_slots, to_tokens
 from spectralgpt.nn.precision import computing_in
 from spectralgpt.nn.sizes import ModelConfig
 from spectralgpt.nn.slots import band_valid_in_slots, to_bands, to_slots_of_groups
@@ -90,7 +90,7 @@ class MaskedAutoencoder(Backbone):
         self.decoder = Decoder(config)
         count = descriptor_count(len(config.bands.groups) * config.slots)
         self.describe = Linear(config.size.dim, count) if config.descriptors else None
-        """Predicts the image's descriptors from the mean of its encoded tokens."""
+        """Predicts the descriptors of a place from an encoded token there."""
         self.conditional_mean = ConditionalMean(config) if config.conditional_mean else None
         """Estimates hidden tokens; the decoder's answers are then what is added to them."""
         initialize(self)
@@ -113,12 +113,12 @@ class MaskedAutoencoder(Backbone):
         key: Key | None = None,
         *,
         describing: bool = False,
-    ) -> Float[Tensor, "batch predicted value"] | tuple[Tensor, Float[Tensor, "batch descriptor"]]:
+    ) -> Float[Tensor, "batch predicted value"] | tuple[Tensor, Float[Tensor, "batch kept descriptor"]]:
         """Predictions in slots, normalized: of all tokens, or of all dates and groups at the drawn places only.
 
         With places the decoder sees the kept tokens and those of the places: less work per step. tokens: the cube's,
-        from `targets`, if already computed. key: one per sample, for drop path. describing: also predict the image's
-        descriptors, by a model that has them.
+        from `targets`, if already computed. key: one per sample, for drop path. describing: also predict the
+        descriptors of the place of each kept token, by a model that has them.
         """
         tokens, present = self._tokens(cube) if tokens is None else tokens, self._present(cube)
         grid, index = self.grid_of(cube), mask.index
@@ -137,7 +137,7 @@ class MaskedAutoencoder(Backbone):
         if not describing:
             return predicted
         assert self.describe is not None, "the model's configuration has descriptors"
-        return predicted, self.describe(_mean(encoded, mask.seen))
+        return predicted, self.describe(encoded)
 
     def _estimate(
         self,
@@ -159,21 +159,29 @@ class MaskedAutoencoder(Backbone):
         return estimate, torch.where(hidden[..., None], self.conditional_mean.skip(estimate), 0.0)
 
     @torch.no_grad()
-    def descriptors(self, cube: Cube) -> tuple[Float[Tensor, "batch descriptor"], Bool[Tensor, "batch descriptor"]]:
-        """The descriptors of the whole images in the slots of the model, and which are known: none of a cube with
-        groups of its own."""
-        groups = self.config.bands.groups
+    def descriptors(
+        self, cube: Cube, mask: Mask
+    ) -> tuple[Float[Tensor, "batch kept descriptor"], Bool[Tensor, "batch kept descriptor"]]:
+        """The descriptors of the place of each kept token in all slots of the model, hidden ones too; and which are
+        known: none of a cube with groups of its own."""
+        groups, grid = self.config.bands.groups, self.grid_of(cube)
         index = [group.native for group in cube.bands.groups if group.native is not None]
         if not index:
-            unknown = cube.values.new_zeros(cube.shape[0], descriptor_count(len(groups) * self.config.slots))
+            unknown = cube.values.new_zeros(*mask.index.shape, descriptor_count(len(groups) * self.config.slots))
             return unknown, unknown.bool()
         with computing_in("fp32", cube.values.device):
-            slots = to_slots_of_groups(cube.filled(), cube.bands)
-            valid = band_valid_in_slots(cube.all_valid(), cube.bands)
+            patch = self.config.patch
+            slots = to_slots_of_groups(pad(cube.filled(), patch, 0.0), cube.bands)
+            valid = band_valid_in_slots(pad(cube.all_valid(), patch, False), cube.bands)
             shape = (*slots.shape[:2], len(groups), *slots.shape[3:])
             native = torch.tensor(index, device=slots.device)
-            values, known = (each.new_zeros(shape).index_copy(2, native, each).flatten(2, 3) for each in (slots, valid))
-            return image_descriptors(values, known)
+            values, there = (each.new_zeros(shape).index_copy(2, native, each).flatten(2, 3) for each in (slots, valid))
+            found, known = (each.flatten(2, 3) for each in place_descriptors(values, there, patch))
+        # tokens are in the order of dates, groups, places
+        place = mask.index // (grid.groups * grid.places) * grid.places + mask.index % grid.places
+        place = place[..., None].expand(-1, -1, found.shape[-1])
+        found, known = (each.flatten(1, 2).gather(1, place) for each in (found, known))
+        return found, known if mask.seen is None else known & mask.seen[..., None]
 
     def losses(
         self,
@@ -274,12 +282,3 @@ class MaskedAutoencoder(Backbone):
             predicted=to_bands(slots, cube.bands)[..., :height, :width],
             hidden=pixels[:, :, list(cube.bands.group_of_band), :height, :width],
         )
-
-
-def _mean(
-    encoded: Float[Tensor, "batch kept dim"], seen: Bool[Tensor, "batch kept"] | None
-) -> Float[Tensor, "batch dim"]:
-    """Over the tokens that were seen."""
-    if seen is None:
-        return encoded.mean(dim=1)
-    return torch.where(seen[..., None], encoded, 0.0).sum(dim=1) / seen.sum(dim=1, keepdim=True).clamp(min=1)

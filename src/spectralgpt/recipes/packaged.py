@@ -8,14 +8,14 @@ from spectralgpt.training import Machine, Mixture, ModelChoice, Recipe, Schedule
 def recipe() -> Recipe:
     """Takes some five hours on two cores for 1,000 samples of up to 128 pixels.
 
-    In a third of the steps bands are missing, so that any subset of them works. The encoder also learns to predict
-    descriptors of the whole image, without which its features would fall below those of an untrained network for hours;
-    the decoder starts from the regression of hidden bands on the visible ones.
+    In a third of the steps bands are missing, so that any subset of them works. Each token also learns to predict
+    descriptors of its place in all bands; those of the whole image gave tokens that show the borders of windows on a
+    map. The decoder starts from the regression of hidden bands on the visible ones.
     """
     first = Stage(
         name="64 px",
         task=Pretraining(
-            mask="mixed", mask_ratio=0.75, spectral_weight=0.1, descriptor_weight=10.0, decode_fraction=0.25
+            mask="mixed", mask_ratio=0.75, spectral_weight=0.1, descriptor_weight=3.0, decode_fraction=0.25
         ),
         augmentation=Augmentation(image=64, area=(0.25, 1.0), missing_bands=0.33),
         schedule=Schedule(steps=40_000, lr=1e-3, warmup=0.02, clip=1.0),

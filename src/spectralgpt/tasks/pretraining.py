@@ -29,7 +29,7 @@ from spectralgpt.tasks.task import Batch, Objective, Prepared, Task
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A batch with its mask drawn. described: the image's descriptors and which are known, if they are learned."""
+    """A batch with its mask drawn. described: descriptors at kept tokens and which are known, if they are learned."""
 
     cube: Cube
     mask: Mask
@@ -48,8 +48,8 @@ class Pretraining(Objective):
     units. spectral_weight: default 1, but 0 with normalized targets, as the spectral loss is in the cube's units and
     one prediction cannot be in both. decode_fraction: share of the places that the decoder sees in addition to the kept
     tokens, and that count in the losses; below 1 a step costs less and its losses are noisier. descriptor_weight: of a
-    third loss, the mean square error of the descriptors of the whole image (`nn/descriptors.py`) as the model predicts
-    them from the mean of the tokens that it sees; 0, as in the paper, for none. It distils hand-made features.
+    third loss, the mean square error of the descriptors of a place in all its bands (`nn/descriptors.py`) as the model
+    predicts them from each token that it sees; 0, as in the paper, for none. It distils hand-made features.
 
     Raises OptionError for values out of range.
     """
@@ -97,7 +97,7 @@ class Pretraining(Objective):
             counts = {"token": counts["token"]}
         described = None
         if self.descriptor_weight > 0:
-            described = model.descriptors(cube)
+            described = model.descriptors(cube, mask)
             counts["descriptors"] = described[1].sum()
         # the decoder sees all tokens, or the kept ones and those of the drawn places, which it predicts
         predicted = grid.dates * grid.groups * (grid.places if places is None else places.shape[1])
