@@ -126,11 +126,14 @@ class Fitting(Objective):
         return torch.tensor(self.weights, device=device) if self.weights else None
 
     def ready(self, model: nn.Module) -> None:
-        """Set drop path; a frozen encoder is also in evaluation mode, so that its features are always the same."""
+        """Set drop path, and whether the encoder is trained; a frozen one is also in evaluation mode, so that its
+        features are always the same."""
         assert isinstance(model, Backbone)
         model.set_drop_path(0.0 if self.freeze else float(self.drop_path))
+        # also to true: an earlier stage may have frozen it
+        model.encoder.requires_grad_(not self.freeze)
         if self.freeze:
-            model.encoder.requires_grad_(False).eval()
+            model.encoder.eval()
 
     @torch.no_grad()
     def prepare(self, model: nn.Module, batch: Batch) -> Prepared:

@@ -122,6 +122,10 @@ class Stage:
     schedule: Schedule
     data: Mixture = Mixture()
 
+    def __post_init__(self) -> None:
+        if self.task.labels == "change" and self.data.dates != 2:
+            raise OptionError(f"stage {self.name}, dates: found {self.data.dates}", "2 for change, before and after")
+
     def but(self, **changes: Any) -> "Stage":
         """A copy with other values of its fields or of those of its parts (`lr`, `image`). TypeError for others."""
         parts: dict[str, dict[str, Any]] = {}

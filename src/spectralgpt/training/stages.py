@@ -32,7 +32,7 @@ from spectralgpt.weights import PretrainedModel, open_weights
 from spectralgpt.weights.named import name_note
 
 BEST = "best"
-"""Folder, in that of a run, of the best weights so far of a stage that chooses."""
+"""Folder, in that of a run, with a folder per stage that chooses: its best weights so far."""
 
 
 def run_training(
@@ -293,7 +293,7 @@ def _validate(run: Run, state: State, stage: Stage, data: StageData, *, judged: 
         # of equal scores the lower loss, then the earlier
         if judged and (state.best is None or (found.score, -found.losses["val_loss"]) > tuple(state.best)):
             state.best = [found.score, -found.losses["val_loss"]]
-            _write_weights(run, state, run.out / BEST)
+            _write_weights(run, state, _best(run, state))
     state.model.train()
     stage.task.ready(state.model)
     score = {"val_score": found.score} if judged else {}
@@ -311,8 +311,14 @@ def _save_weights(run: Run, state: State) -> None:
         with averaged(state):
             _write_weights(run, state, run.out / "weights")
     elif run.distribution.is_main:
-        open_weights(run.out / BEST).save_pretrained(run.out / "weights")
+        open_weights(_best(run, state)).save_pretrained(run.out / "weights")
     run.distribution.barrier()
+
+
+def _best(run: Run, state: State) -> Path:
+    """The best weights so far of a stage. One folder per stage: a run that returns to the end of a stage has already
+    written those of the next."""
+    return run.out / BEST / f"stage-{state.stage + 1}"
 
 
 def _write_weights(run: Run, state: State, folder: Path) -> None:
