@@ -23,7 +23,7 @@ from spectralgpt.nn import (
     dice_loss,
     evaluating,
 )
-from spectralgpt.tasks.fitting import Fitting, Labelled, Target
+from spectralgpt.tasks.fitting import Fitting, Labelled, MixedTarget, Target
 from spectralgpt.tasks.task import Prepared
 
 MapHead = Literal["light", "dense"]
@@ -68,7 +68,7 @@ class MaskFitting(Fitting):
     def mixing(self) -> Mixing:
         return Mixing(cutmix=self.cutmix)
 
-    def mixed(self, mix: Mix, target: Target) -> Target:
+    def mixed(self, mix: Mix, target: Target) -> MixedTarget:
         return mix.mask(target)
 
     def known(self, cube: Cube, target: Target) -> Bool[Tensor, "batch row column"]:

@@ -1,6 +1,7 @@
 """Training a run, stage by stage: checkpoints, logs, validation. It can be killed at any moment and then resumed."""
 
 import json
+import math
 import time
 from collections.abc import Generator
 from contextlib import closing
@@ -290,9 +291,11 @@ def _validate(run: Run, state: State, stage: Stage, data: StageData, *, judged: 
     machine = run.recipe.machine
     with averaged(state):
         found = validate(state.model, stage, data, machine.micro, machine.precision, run.distribution, judged=judged)
-        # of equal scores the lower loss, then the earlier
-        if judged and (state.best is None or (found.score, -found.losses["val_loss"]) > tuple(state.best)):
-            state.best = [found.score, -found.losses["val_loss"]]
+        loss = found.losses["val_loss"]
+        # of equal scores the lower loss, then the earlier; nothing is less than NaN
+        reached = [found.score, -loss if math.isfinite(loss) else -math.inf]
+        if judged and (state.best is None or reached > state.best):
+            state.best = reached
             _write_weights(run, state, _best(run, state))
     state.model.train()
     stage.task.ready(state.model)
