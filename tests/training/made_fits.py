@@ -161,7 +161,7 @@ def fit_recipe(target: TargetKind, *, steps: int = 40, batch: int = 4, **changes
     machine |= {"picture_every": 10**6, "tensorboard": False} | parts["machine"]
     return Recipe(
         name="fitting",
-        model=ModelChoice(**{"shape": Size(32, 1, 2, 32, 1, 2), "place_nodes": None} | parts["model"]),
+        model=ModelChoice(**{"shape": Size(32, 2, 2, 32, 1, 2), "place_nodes": None} | parts["model"]),
         stages=(stage,),
         **{"seed": 3, "machine": Machine(**machine)} | parts["recipe"],
     )

@@ -15,7 +15,7 @@ from made_fits import NAMES, fit_recipe, labelled_shards
 from made_runs import made_recipe, made_shards, records_of, weights_of
 from spectralgpt.data import centred, centred_mask, open_shards
 from spectralgpt.errors import DataError, OptionError
-from spectralgpt.nn import ReadOut, ReadOutConfig
+from spectralgpt.nn import ReadOut, ReadOutConfig, Size
 from spectralgpt.training import run_training, stages, validation
 from spectralgpt.training.stage_data import stage_data
 from spectralgpt.weights import PretrainedModel, open_weights
@@ -216,8 +216,9 @@ def pretrained(tmp_path_factory) -> Path:
     """Weights with all that pretraining may have: a conditional mean, descriptors, and a measured read-out."""
     folder = tmp_path_factory.mktemp("pretrained")
     recipe = made_recipe(steps=(2, 2))
+    choice = replace(recipe.model, conditional_mean=True, shape=Size(32, 2, 2, 32, 1, 2))
     first, second = (stage.but(descriptor_weight=0.5) for stage in recipe.stages)
-    recipe = replace(recipe, stages=(first, second), model=replace(recipe.model, conditional_mean=True))
+    recipe = replace(recipe, stages=(first, second), model=choice)
     result = run_training(recipe, made_shards(folder / "shards"), folder / "run", device="cpu")
     model = open_weights(result.weights)
     model.read_out = ReadOut(ReadOutConfig((1, 2), (1, 2), 8), model.config.size.dim, len(model.config.bands.groups))
