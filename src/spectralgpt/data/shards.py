@@ -126,7 +126,7 @@ class Shards:
             target=_target(located, shared),
         )
 
-    def targets(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> Target | None:
+    def targets_at(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> Target | None:
         """The labels of samples alone, as `read` gives them; None without labels."""
         return _target(self._located(layout, rows), self.layouts[layout])
 

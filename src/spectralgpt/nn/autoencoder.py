@@ -172,7 +172,7 @@ class MaskedAutoencoder(Backbone):
         with computing_in("fp32", cube.values.device):
             patch = self.config.patch
             slots = to_slots_of_groups(pad(cube.filled(), patch, 0.0), cube.bands)
-            valid = band_valid_in_slots(pad(cube.all_valid(), patch, False), cube.bands)
+            valid = band_valid_in_slots(pad(cube.all_valid(), patch, 0.0), cube.bands)
             shape = (*slots.shape[:2], len(groups), *slots.shape[3:])
             native = torch.tensor(index, device=slots.device)
             values, there = (each.new_zeros(shape).index_copy(2, native, each).flatten(2, 3) for each in (slots, valid))

@@ -59,7 +59,7 @@ class StageData:
         for source in self.sources:
             for layout, rows in zip(source.layouts, source.rows, strict=True):
                 for start in range(0, len(rows), AT_ONCE):
-                    target = source.shards.targets(layout, rows[start : start + AT_ONCE])
+                    target = source.shards.targets_at(layout, rows[start : start + AT_ONCE])
                     assert target is not None, "samples of a folder with classes have targets"
                     found = target.numpy()
                     if found.dtype == bool:
