@@ -19,7 +19,7 @@ from spectralgpt.data.shards import open_shards
 from spectralgpt.draws import permutation
 from spectralgpt.errors import BandError
 from spectralgpt.nn import Cube, ReadOut, ReadOutConfig, computing_in
-from spectralgpt.nn.read_out import image_statistics
+from spectralgpt.nn.read_out import LARGEST, pooled_statistics
 from spectralgpt.weights import SpectralGPT, load_model
 
 BATCH, SIDE = 16, 64
@@ -27,6 +27,9 @@ BATCH, SIDE = 16, 64
 
 LEAST_SD = 1e-4
 """Of a number that is divided by its standard deviation."""
+
+SMALLEST_SHARE = 1e-3
+"""Size of a principal component of images, as share of the largest, below which it is left out."""
 
 QUANTILE = 0.999
 """Of the magnitudes of values that int8 reaches without clipping."""
@@ -62,12 +65,12 @@ def measured(
         if any(group.native is None for group in cube.bands.groups):
             continue
         with computing_in(precision, torch.device("cpu")):  # type: ignore[arg-type]
-            features, present = model._of_all_groups(cube, every)
+            features, present = model._encoded(cube, every)[0], model.present(cube)
         by_block = dict(zip(every, features, strict=True))
         count = present.sum(dim=(1, 2))
         means = [by_block[block].sum(dim=(1, 2)) / count.clamp(min=1)[..., None] for block in place]
         places.append(torch.cat(means, dim=-1)[count > 0])
-        numbers, there = image_statistics([by_block[block] for block in image], present)
+        numbers, there = pooled_statistics([by_block[block] for block in image], present)
         statistics.append(numbers)
         known.append(there)
     return torch.cat(places), torch.cat(statistics), torch.cat(known)
@@ -76,9 +79,12 @@ def measured(
 def fitted(
     places: Tensor, statistics: Tensor, known: Tensor, config: ReadOutConfig, model: SpectralGPT, whitening: float
 ) -> ReadOut:
-    """Means and deviations, and the projection of places onto their first principal components, whitened to the power
-    `whitening`: 0 leaves them as they are, 1 makes all equal."""
-    read_out = ReadOut(config, model.config.size.dim, len(model.config.bands.groups))
+    """Means and deviations, the projection of places onto their first principal components, and that of images onto all
+    of them and back; whitened to the power `whitening`: 0 leaves them as they are, 1 makes all equal.
+
+    Places are turned to few values, by size; values of images stay where they are, as probes standardize each.
+    """
+    read_out = ReadOut(config, model.config.size.dim)
     values = places.double()
     mean, sd = values.mean(dim=0), values.std(dim=0).clamp(min=LEAST_SD)
     _, sizes, axes = torch.linalg.svd((values - mean) / sd, full_matrices=False)
@@ -87,12 +93,18 @@ def fitted(
     total = weight.sum(dim=0).clamp(min=1)
     average = numbers.sum(dim=0) / total
     spread = ((numbers - average).square() * weight).sum(dim=0).div(total).sqrt().clamp(min=LEAST_SD)
+    standardized = torch.where(known, (numbers - average) / spread, 0.0).clamp(-LARGEST, LARGEST)
+    _, lengths, turned = torch.linalg.svd(standardized, full_matrices=False)
+    lengths = lengths / len(standardized) ** 0.5
+    there = lengths > SMALLEST_SHARE * lengths[0]
+    whitened = (turned[there].T * lengths[there] ** -whitening) @ turned[there]
     for name, found in {
         "place_mean": mean,
         "place_deviation": sd,
         "projection": axes[: config.values].T * sizes**-whitening,
         "image_mean": average,
         "image_deviation": spread,
+        "image_projection": whitened,
     }.items():
         getattr(read_out, name).copy_(found)
     return read_out
@@ -115,7 +127,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--held", type=Path, required=True, help="shards of places that were not trained on")
     parser.add_argument("--place", type=int, nargs="+", default=[4, 8, 12], help="blocks read for a place")
-    parser.add_argument("--image", type=int, nargs="+", default=[0, 4, 8, 12], help="blocks read for an image")
+    parser.add_argument("--image", type=int, nargs="+", default=[12], help="blocks read for an image")
     parser.add_argument("--values", type=int, default=192)
     parser.add_argument("--whitening", type=float, default=0.5)
     parser.add_argument("--samples", type=int, default=1500)

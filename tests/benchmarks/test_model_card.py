@@ -99,7 +99,7 @@ def made(tmp_path) -> Path:
     (run / "config.json").write_text(json.dumps(config))
     (run / "log.jsonl").write_text(json.dumps(record("64 px", 1000, 9000.0)) + "\n")
     model = small_weights()
-    model.read_out = ReadOut(ReadOutConfig((1, 2), (0, 2), 24), 32, len(model.config.bands.groups))
+    model.read_out = ReadOut(ReadOutConfig((1, 2), (0, 2), 24), 32)
     model.provenance = {
         "recipe": "packaged", "seed": 3, "stages": ["64 px"], "steps": 1000, "data": "train_shards (5 samples, ab12)",
         "trained": {

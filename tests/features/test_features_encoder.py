@@ -18,7 +18,7 @@ from spectralgpt.features import (
     encoder,
 )
 from spectralgpt.features.encoder import even_windows
-from spectralgpt.nn import DenseConfig, PooledConfig, ReadOut, ReadOutConfig
+from spectralgpt.nn import DenseConfig, PooledConfig
 from spectralgpt.raster import Pixels, Window
 from spectralgpt.scenes import tiled
 from spectralgpt.tasks import ChangeConfig, Embeddings
@@ -68,8 +68,7 @@ def test_the_read_outs(model, images):
     cube = model.cube(images[1])
     with torch.inference_mode():
         embedded = model.embed(cube)[0].numpy()
-        unit = ReadOut(ReadOutConfig((1,), (0, 1, 2, 3), 1), 48, 4)
-        layers = unit.of_images(*model._of_all_groups(cube, (0, 1, 2, 3)))[0].numpy()
+        layers = model.image_statistics(cube, (0, 1, 2, 3))[0].numpy()
     auto, mean, by_layer = (EncoderImages(model, False, "fp32", name) for name in ("auto", "mean", "layers"))
     assert np.array_equal(auto.of(images[1:2])[0], embedded)
     assert np.allclose(mean.of(images[1:2])[0], embedded, atol=1e-6)

@@ -221,7 +221,7 @@ def pretrained(tmp_path_factory) -> Path:
     recipe = replace(recipe, stages=(first, second), model=choice)
     result = run_training(recipe, made_shards(folder / "shards"), folder / "run", device="cpu")
     model = open_weights(result.weights)
-    model.read_out = ReadOut(ReadOutConfig((1, 2), (1, 2), 8), model.config.size.dim, len(model.config.bands.groups))
+    model.read_out = ReadOut(ReadOutConfig((1, 2), (1, 2), 8), model.config.size.dim)
     model.save_pretrained(folder / "weights")
     return folder / "weights"
 

@@ -123,7 +123,7 @@ def test_a_measured_read_out_gives_unit_vectors_that_compare(weights, tmp_path):
     """Of each map, float and int8, whatever lies in its windows."""
     model = SpectralGPT.from_pretrained(weights)
     config = model.config
-    model.read_out = ReadOut(ReadOutConfig((1, config.size.depth), (0,), 5), config.size.dim, len(config.bands.groups))
+    model.read_out = ReadOut(ReadOutConfig((1, config.size.depth), (0,), 5), config.size.dim)
     numbers = np.random.default_rng(0).normal(size=model.read_out.projection.shape).astype(np.float32)
     model.read_out.projection.copy_(torch.from_numpy(numbers))
     model.read_out.scale.copy_(torch.tensor([0.004, 0.004, 0.004, 0.004, 0.001]))

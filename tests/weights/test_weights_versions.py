@@ -210,7 +210,7 @@ def test_what_cannot_be_read_back_is_not_saved(tmp_path):
 def measured(seed: int = 0) -> SpectralGPT:
     """Weights with a read-out of 5 values, from blocks 0 and 2 for places, 1 and 2 for images."""
     model = small_weights(seed)
-    read_out = ReadOut(ReadOutConfig((0, 2), (1, 2), 5), dim=32, groups=4)
+    read_out = ReadOut(ReadOutConfig((0, 2), (1, 2), 5), dim=32)
     generator = torch.Generator().manual_seed(seed)
     for name, buffer in read_out.named_buffers():
         drawn = torch.rand(buffer.shape, generator=generator)

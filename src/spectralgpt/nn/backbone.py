@@ -97,7 +97,7 @@ class Backbone(nn.Module):
         if self.read_out is not None and per == "place":
             return self.read_out.of_places(self._encoded(cube, self.read_out.config.place)[0], self.present(cube))
         if self.read_out is not None and per == "image":
-            return self._image_read_out(cube, self.read_out)
+            return self.read_out.of_images(self._encoded(cube, self.read_out.config.image)[0], self.present(cube))
         (features,) = self.features(cube, at=(self.config.size.depth,))
         axes = pooled[per]
         count = self.present(cube).sum(dim=axes).clamp(min=1)
@@ -182,13 +182,6 @@ class Backbone(nn.Module):
         return [output.unflatten(1, grid.shape) for output in outputs], (
             None if present is None else present.reshape(-1, *grid.shape)
         )
-
-    def _image_read_out(self, cube: Cube, read_out: ReadOut) -> Float[Tensor, "batch value"]:
-        """From the model's own groups, 0 for missing ones; a cube with other groups gets the mean over its places."""
-        if not _has_native_groups(cube):
-            places, there = self.embed(cube, "place"), self.present(cube).any(dim=2).any(dim=1)
-            return places.sum(dim=(1, 2)) / there.sum(dim=(1, 2)).clamp(min=1)[:, None]
-        return read_out.of_images(*self._of_all_groups(cube, read_out.config.image))
 
     def _of_all_groups(
         self, cube: Cube, at: Sequence[int]

@@ -14,6 +14,12 @@ from torch import Tensor, nn
 SMALLEST_DEVIATION = 1e-6
 """Added to a standard deviation before its logarithm is taken."""
 
+LARGEST = 8.0
+"""Of a standardized statistic of an image: of an image unlike all that were measured, a few would drown the others."""
+
+SHORTEST = 1e-12
+"""Length of a vector that is not divided by it."""
+
 Features = Sequence[Float[Tensor, "batch date group row column dim"]]
 Present = Bool[Tensor, "batch date group row column"]
 
@@ -44,8 +50,9 @@ class ReadOut(nn.Module):
     """A measured read-out; its numbers are part of the weights and are not trained.
 
     Vector of a place: the mean over its present tokens (groups, dates) after each block, concatenated, standardized and
-    projected. Vector of an image: the mean and the logarithm of the standard deviation over present tokens, per block
-    and per group of the model, standardized; 0 for a group with fewer than two present tokens.
+    projected. Vector of an image: the mean and the logarithm of the standard deviation over the present tokens of each
+    group after each block, averaged over groups, standardized, cut off at +-LARGEST, projected to as many values, and
+    divided by their length; 0 where no token is present.
     """
 
     place_mean: Tensor
@@ -54,17 +61,19 @@ class ReadOut(nn.Module):
     scale: Tensor
     image_mean: Tensor
     image_deviation: Tensor
+    image_projection: Tensor
 
-    def __init__(self, config: ReadOutConfig, dim: int, groups: int):
+    def __init__(self, config: ReadOutConfig, dim: int):
         super().__init__()
         self.config = config
-        read, seen = len(config.place) * dim, len(config.image) * groups * 2 * dim
+        read, seen = len(config.place) * dim, len(config.image) * 2 * dim
         self.register_buffer("place_mean", torch.zeros(read))
         self.register_buffer("place_deviation", torch.ones(read))
         self.register_buffer("projection", torch.eye(read, config.values))
         self.register_buffer("scale", torch.ones(config.values))
         self.register_buffer("image_mean", torch.zeros(seen))
         self.register_buffer("image_deviation", torch.ones(seen))
+        self.register_buffer("image_projection", torch.eye(seen))
 
     def of_places(self, features: Features, present: Present) -> Float[Tensor, "batch row column value"]:
         """Vectors of the places, 0 where nothing is present. features: one per block of `config.place`."""
@@ -74,9 +83,33 @@ class ReadOut(nn.Module):
         return torch.where(present.any(dim=2).any(dim=1)[..., None], vectors, 0.0)
 
     def of_images(self, features: Features, present: Present) -> Float[Tensor, "batch value"]:
-        """Vectors of the images. features: one per block of `config.image`, for the model's own groups."""
-        statistics, known = image_statistics(features, present)
-        return torch.where(known, (statistics - self.image_mean) / self.image_deviation, 0.0)
+        """Vectors of the images, of any groups. features: one per block of `config.image`."""
+        return self.of_statistics(*pooled_statistics(features, present))
+
+    def of_statistics(
+        self, statistics: Float[Tensor, "batch value"], known: Bool[Tensor, "batch value"]
+    ) -> Float[Tensor, "batch value"]:
+        """Vectors of images with these `pooled_statistics`."""
+        standardized = ((statistics - self.image_mean) / self.image_deviation).clamp(-LARGEST, LARGEST)
+        vectors: Tensor = torch.where(known, standardized, 0.0) @ self.image_projection
+        return vectors / vectors.norm(dim=1, keepdim=True).clamp(min=SHORTEST)
+
+
+def pooled_statistics(
+    features: Features, present: Present
+) -> tuple[Float[Tensor, "batch value"], Bool[Tensor, "batch value"]]:
+    """Mean and logarithm of the standard deviation over present tokens, per block, each averaged over groups; and which
+    are known: means of at least one token, deviations of groups with at least two."""
+    batch, groups = len(present), present.shape[2]
+    statistics, _ = image_statistics(features, present)
+    # batch, block, group, mean or deviation, value
+    each = statistics.reshape(batch, len(features), groups, 2, -1)
+    count = present.sum(dim=(1, 3, 4))
+    some = torch.stack([count > 0, count > 1], dim=-1)
+    total = torch.where(some[:, None, ..., None], each, 0.0).sum(dim=2)
+    of = some.sum(dim=1)
+    known = (of > 0)[:, None, :, None].expand_as(total)
+    return (total / of.clamp(min=1)[:, None, :, None]).flatten(1), known.flatten(1)
 
 
 def image_statistics(

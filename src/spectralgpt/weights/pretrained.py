@@ -155,8 +155,7 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
         model = cls(*parts) if contents.head is None else cls(parts[0], contents.head, *parts[1:])  # type: ignore[arg-type, call-arg]
         model.classes = contents.classes
         if contents.read_out is not None:
-            config = contents.config
-            model.read_out = ReadOut(contents.read_out, config.size.dim, len(config.bands.groups))
+            model.read_out = ReadOut(contents.read_out, contents.config.size.dim)
         return model
 
     # -- out ---------------------------------------------------------------------------------------------------------
