@@ -91,8 +91,9 @@ class ReadOut(nn.Module):
     ) -> Float[Tensor, "batch value"]:
         """Vectors of images with these `pooled_statistics`."""
         standardized = ((statistics - self.image_mean) / self.image_deviation).clamp(-LARGEST, LARGEST)
-        vectors: Tensor = torch.where(known, standardized, 0.0) @ self.image_projection
-        return vectors / vectors.norm(dim=1, keepdim=True).clamp(min=SHORTEST)
+        vectors = torch.where(known, standardized, 0.0) @ self.image_projection
+        unit: Tensor = vectors / vectors.norm(dim=1, keepdim=True).clamp(min=SHORTEST)
+        return unit
 
 
 def pooled_statistics(
