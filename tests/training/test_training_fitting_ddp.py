@@ -1,5 +1,5 @@
-"""Two processes fit a head as one does, also where they have other numbers of labelled pixels, and of parameters without
-a gradient."""
+"""Two processes fit a head as one does, also where they have unequal numbers of labelled pixels, and where parameters
+have no gradient."""
 
 import json
 import os

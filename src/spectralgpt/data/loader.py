@@ -74,8 +74,8 @@ class Loader:
     processes have the same number of micro-batches in a step (where a part would have fewer samples than micro-batches,
     possible only for micro = 1, there is one less, of up to 2 samples). dates: most dates of a sample, drawn by its key
     without repeats, in order of time; None: all. workers: threads that prefetch, about two micro-batches each; 0: no
-    threads. pin: into pinned memory, which needs CUDA. pairs: samples 0 and 1 of a step, 2 and 3, and so on, are read
-    in one micro-batch, as they are mixed with each other; a micro-batch may then have up to 4 samples where micro is less.
+    threads. pin: into pinned memory, which needs CUDA. pairs: samples 0 and 1 of a step, 2 and 3, and so on, are in one
+    micro-batch, as they are mixed with each other; where micro is below 4, a micro-batch may then have up to 4 samples.
 
     OptionError for numbers that are too small or weights that do not fit; DataError for a source without samples.
     """
