@@ -55,7 +55,7 @@ from spectralgpt.training.stage_data import StageData, stage_data
 from spectralgpt.weights import PretrainedModel
 
 GOAL, HEAD_GOAL = 0.95, 1.3
-"""Smallest share of the loop's time that the bare step should have; and most of the encoder's time with a light head."""
+"""Smallest share of the loop's time for the bare step; most of it with a light head, in times of the encoder."""
 CLASSES, SAMPLES = 6, 64
 RATE, CLIP, EVERY = 1e-5, 1.0, 10
 HARDER: dict[str, Any] = {"smoothing": 0.1, "erasing": 0.25, "cutmix": 1.0, "drop_path": 0.1}

@@ -346,6 +346,8 @@ def test_a_frozen_encoder_stays_as_it_is(kind, layer_decay):
     assert not any(id(each) in kept for each in optimizer.state)
     assert not any(id(each) in kept for group in optimizer.param_groups for each in group["params"])
     assert model.training
+    model.predict(batch.cube)
+    assert (model.training, model.encoder.training) == (True, False)
     one, other = (model.features(batch.cube) for _ in range(2))
     assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
 
