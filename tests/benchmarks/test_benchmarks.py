@@ -22,3 +22,19 @@ def test_runs_quickly_and_is_equal_to_the_textbook(name, root, tmp_path):
     rows = result["rows"] if "rows" in result else next(iter(result["cases"].values()))["rows"]
     assert {"textbook", "ours fp32"} <= rows.keys()
     assert all(value > 0 for row in rows.values() for value in row.values())
+
+
+@pytest.mark.long
+def test_fine_tuning_steps_are_measured(root, tmp_path):
+    command = [sys.executable, str(root / "benchmarks/finetune_step.py"), "--quick", "--out", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    result = json.loads((tmp_path / "finetune_step.json").read_text())
+    assert json.loads(run.stdout) == result
+    assert {name.partition(",")[0] for name in result["cases"]} == {"class", "mask"}
+    assert all(0.2 < case["bare_by_whole"] < 2 for case in result["cases"].values())
+    assert set(result["heads"]["by_encoder"]) == {"encoder", "light", "dense", "pooled"}
+    memory = result["memory_bytes"]
+    assert 0 < memory["segmentation, light head, frozen"] < memory["segmentation, light head"]
+    assert memory["segmentation, light head"] < memory["segmentation, dense head"]

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-sys.path[:0] = [str(Path(__file__).parents[1] / room) for room in ("nn", "training")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "nn"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 from made_cubes import NATIVE, SIZE, made_cube, made_keys, with_valid
 from made_fits import OBJECTIVES, objective
 from spectralgpt.errors import OptionError
@@ -345,6 +346,8 @@ def test_a_frozen_encoder_stays_as_it_is(kind, layer_decay):
     assert not any(id(each) in kept for each in optimizer.state)
     assert not any(id(each) in kept for group in optimizer.param_groups for each in group["params"])
     assert model.training
+    model.predict(batch.cube)
+    assert (model.training, model.encoder.training) == (True, False)
     one, other = (model.features(batch.cube) for _ in range(2))
     assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
 

@@ -39,8 +39,8 @@ RUNS = """
             os.kill(os.getpid(), signal.SIGTERM)
         return sums(self, tensor)
 
-    def wrapped(self, model, optimizer):
-        ddp, made = makes(self, model, optimizer)
+    def wrapped(self, model, optimizer, **options):
+        ddp, made = makes(self, model, optimizer, **options)
         if ddp is not model:
             def around(_, bucket):
                 rounds.append(len(counts))

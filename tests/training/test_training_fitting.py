@@ -1,7 +1,6 @@
 """A run that fits a head to labels: it learns them and nothing else, keeps its best state, and refuses other labels."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -115,7 +114,7 @@ def test_weights_are_those_of_the_part_to_train_on(shards, tmp_path):
 
 
 @pytest.fixture
-def judging(monkeypatch) -> Iterator[Any]:
+def judging(monkeypatch) -> Any:
     """Scores and losses that judgements give, one after the other; and the fingerprints of the models judged."""
     told = SimpleNamespace(scores=[], losses=[], models=[])
 
@@ -125,7 +124,7 @@ def judging(monkeypatch) -> Iterator[Any]:
         return validation.Validation({"val_loss": told.losses[number]}, [], told.scores[number] if judged else 0.0)
 
     monkeypatch.setattr(stages, "validate", validate)
-    yield told
+    return told
 
 
 @pytest.mark.parametrize("ema", [None, 0.5])
@@ -138,6 +137,7 @@ def judging(monkeypatch) -> Iterator[Any]:
         # of equal scores the lower loss, of equal losses the earlier
         ([0.9, 0.9, 0.9, 0.9], [5.0, 2.0, 1.0, 1.5], 2),
         ([0.7, 0.9, 0.9, 0.9], [5.0, 2.0, 2.0, 2.0], 1),
+        # a loss that is no number is the highest
         ([0.0, 0.0, 0.0, 0.0], [float("nan"), 3.0, 2.0, 2.5], 2),
     ],
 )
@@ -152,10 +152,10 @@ def test_the_best_state_is_kept(scores, losses, best, ema, judging, shards, tmp_
 def test_epochs_between_judgements(judging, shards, tmp_path):
     judging.scores, judging.losses = [0.5] * 9, [1.0] * 9
     # two steps per epoch; the last step is always judged
-    for every, steps in ((1.0, [2, 4, 6, 7]), (2, [4, 7]), (0.5, [1, 2, 3, 4, 5, 6, 7]), (1.5, [3, 6, 7]), (99, [7])):
+    for every, steps in ((1.0, [2, 4, 5]), (0.5, [1, 2, 3, 4, 5]), (1.5, [3, 5]), (99, [5])):
         judging.models.clear()
         out = tmp_path / str(every)
-        train(quick("class", steps=7, task__judge_every=every), shards["class"], out)
+        train(quick("class", steps=5, task__judge_every=every), shards["class"], out)
         assert [step for step, _ in scores_of(out)] == steps
 
 

@@ -77,7 +77,8 @@ def assert_same(out: Path, kind: str, straight: dict[str, tuple[Path, Path]]) ->
     ("kind", "before", "number"), [("class", False, 1), ("mask", True, 3), ("mask", False, 3), ("change", True, 1)]
 )
 def test_killed_between_the_best_state_and_the_next_checkpoint(kind, before, number, straight, monkeypatch, tmp_path):
-    """before: while the best state is written, not after it; number: which of the best states; the run is killed before the checkpoint that would know of it."""
+    """before: while the best state is written, not after it. number: which of the best states; the run is killed before
+    the checkpoint that would know of it."""
     written, write = [], stages._write_weights
 
     def killing(run, state, folder):

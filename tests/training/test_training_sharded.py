@@ -23,7 +23,7 @@ RUN = """
     from spectralgpt.nn import Block
     from spectralgpt.training import Distribution, run_training
 
-    def made(self, model, optimizer):
+    def made(self, model, optimizer, partly=False):
         for each in model.modules():
             if isinstance(each, Block):
                 fully_shard(each)

@@ -13,14 +13,16 @@ from spectralgpt.nn.cube import Cube
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode, without gradients; its own mode is restored at the end."""
-    training = model.training
+    """The model in evaluation mode, without gradients; the mode of each of its parts is restored at the end."""
+    # not model.train(): a part may be frozen
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        model.train(training)
+        for module, training in modes:
+            module.training = training
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from spectralgpt.nn import (
 )
 from spectralgpt.tasks.task import Batch, Objective, Prepared
 
-Target = Shaped[Tensor, "batch *axes"]
+FitTarget = Shaped[Tensor, "batch *axes"]
 MixedTarget = Shaped[Tensor, "batch *mixed"]
 
 
@@ -34,7 +34,7 @@ class Labelled:
     """A batch with its targets. known: where there is a target, None for everywhere."""
 
     cube: Cube
-    target: Target
+    target: FitTarget
     known: Bool[Tensor, "batch *axes"] | None
     key: Key
 
@@ -82,7 +82,7 @@ class Fitting(Objective):
 
     # -- what each task says -----------------------------------------------------------------------------------------
 
-    def known(self, cube: Cube, target: Target) -> Bool[Tensor, "batch *axes"] | None:
+    def known(self, cube: Cube, target: FitTarget) -> Bool[Tensor, "batch *axes"] | None:
         """Where there is a target that the model can answer; None: everywhere."""
         return None
 
@@ -91,7 +91,11 @@ class Fitting(Objective):
         """How batches are mixed; not at all, unless a task says otherwise."""
         return Mixing()
 
-    def mixed(self, mix: Mix, target: Target) -> MixedTarget:
+    @property
+    def pairs(self) -> bool:
+        return bool(self.mixing.mixup or self.mixing.cutmix)
+
+    def mixed(self, mix: Mix, target: FitTarget) -> MixedTarget:
         """The targets of a mixed batch."""
         return target
 

@@ -23,7 +23,7 @@ from spectralgpt.nn import (
     dice_loss,
     evaluating,
 )
-from spectralgpt.tasks.fitting import Fitting, Labelled, MixedTarget, Target
+from spectralgpt.tasks.fitting import FitTarget, Fitting, Labelled, MixedTarget
 from spectralgpt.tasks.task import Prepared
 
 MapHead = Literal["light", "dense"]
@@ -68,10 +68,10 @@ class MaskFitting(Fitting):
     def mixing(self) -> Mixing:
         return Mixing(cutmix=self.cutmix)
 
-    def mixed(self, mix: Mix, target: Target) -> MixedTarget:
+    def mixed(self, mix: Mix, target: FitTarget) -> MixedTarget:
         return mix.mask(target)
 
-    def known(self, cube: Cube, target: Target) -> Bool[Tensor, "batch row column"]:
+    def known(self, cube: Cube, target: FitTarget) -> Bool[Tensor, "batch row column"]:
         """Where a class is given, and the model sees something."""
         return target >= 0 if cube.valid is None else (target >= 0) & self.seen(cube.valid)
 

@@ -122,6 +122,7 @@ def _loader_of(
         ranks=distribution.ranks,
         workers=workers,
         pin=distribution.device.type == "cuda",
+        pairs=stage.task.pairs,
     )
 
 
