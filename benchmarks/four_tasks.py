@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ wider than the spread over folds, does not need more."""
 
 UNTRAINED = "untrained"
 UNTRAINED_TITLE = "the same network untrained"
+BESIDE = "handmade"
+"""What stands beside the model's features in a column of its own, for image labels."""
+
 BASELINES = ("statistics", "convolutions", "handmade", "differencing", "nbr")
 
 COLUMNS = {
@@ -44,6 +48,7 @@ COLUMNS = {
     "handmade": "hand-made, extra trees",
     "differencing": "differencing",
     "nbr": "NBR difference",
+    "beside": "pretrained with hand-made beside",
 }
 """Columns of the table: kinds of features, and what they are called."""
 
@@ -72,8 +77,10 @@ NOTES = (
     f"{FOLDS} folds over places, repeated {IMAGE_REPEATS} times for image labels and once for masks and change.",
     "Other folds move these values too, which the intervals do not cover: the ten repeats of EuroSAT differ by 0.02 "
     "to 0.04 (standard deviation), and two draws of ten gave 0.750 and 0.721 for the four depths.",
-    "The last two columns are paired differences; open: the interval holds 0. The best of several columns is picked by "
-    "the same images, which favours it a little.",
+    "The last three columns are paired differences; open: the interval holds 0. The best of several columns is picked "
+    "by the same images, which favours it a little. The best other column is one without the model's features.",
+    "With hand-made beside: the same probe of both kinds of features side by side, where inner folds also choose how "
+    "much each counts; alone, hand-made features are read by the probe as well, and the better of the two counts.",
     "EuroSAT: the hand-made set was tuned on these 120 images, so its score is optimistic.",
     "Landslides: 16 patches in 12 groups without georeference, so patches of one mountain range may be in two groups.",
     "Nanjing is one scene of raw digital numbers with sparse labels, split into blocks that touch: no claim.",
@@ -97,6 +104,20 @@ def columns_of(found: Probed) -> dict[str, dict[str, Any]]:
     return columns
 
 
+def column_beside(beside: Probed) -> dict[str, Any]:
+    """The column of the model with hand-made features beside it; difference: of the model alone to both."""
+    both, alone = beside.methods[0], parts_alone(beside)[0]
+    low, high = (None if end is None else -end for end in reversed(alone["difference_interval"]))
+    less = alone["difference"]
+    return {**scored(both), "difference": None if less is None else -less, "difference_interval": [low, high]}
+
+
+def parts_alone(beside: Probed) -> list[dict[str, Any]]:
+    """The model alone, then the hand-made features alone by each method; difference: of both to it."""
+    own = beside.methods[0].features
+    return [{"features": each.features, **scored(each)} for each in beside.methods if each.features != own]
+
+
 def scored(each: Any) -> dict[str, Any]:
     """A score in plain values; difference: of the probe to it."""
     return {
@@ -113,8 +134,13 @@ def number(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 5)
 
 
-def case_of(each: MadeSet, read_out: str, repeats: int, found: Probed, cpu: float) -> dict[str, Any]:
-    """What is kept of a probe."""
+def case_of(
+    each: MadeSet, read_out: str, repeats: int, found: Probed, cpu: float, beside: Probed | None = None
+) -> dict[str, Any]:
+    """What is kept of a probe, and of one with hand-made features beside those of the model."""
+    columns = columns_of(found)
+    if beside is not None:
+        columns["beside"] = column_beside(beside)
     own = [scored(one) for one in found.methods if one.features == found.methods[0].features]
     return {
         "set": each.name,
@@ -124,7 +150,8 @@ def case_of(each: MadeSet, read_out: str, repeats: int, found: Probed, cpu: floa
         "counts": dict(found.counts),
         "split": found.split,
         "settings": {"folds": FOLDS, "repeats": repeats, "apart_km": 1.0, "seed": 0, "method": "auto"},
-        "columns": columns_of(found),
+        "columns": columns,
+        "beside": [] if beside is None else parts_alone(beside),
         "methods": own,
         "scores": {name: number(value) for name, value in found.scores.items()},
         "per_class": dict(found.per_class),
@@ -142,7 +169,8 @@ def probed(each: MadeSet, read_out: str, given: argparse.Namespace) -> dict[str,
     of_images = each.target in ("class", "classes")
     repeats = given.repeats if of_images else given.mask_repeats
     start = time.process_time()
-    found = probe(
+    judged = partial(
+        probe,
         each.source,
         bands=each.bands or None,
         classes=each.classes or None,
@@ -153,10 +181,11 @@ def probed(each: MadeSet, read_out: str, given: argparse.Namespace) -> dict[str,
         split="places",
         folds=FOLDS,
         repeats=repeats,
-        baselines=True,
-        out=given.work / "reports" / f"{each.name}_{read_out}",
     )
-    return case_of(each, read_out, repeats, found, time.process_time() - start)
+    report = given.work / "reports" / f"{each.name}_{read_out}"
+    found = judged(baselines=True, out=report)
+    beside = judged(beside=BESIDE, out=report.with_name(f"{report.name}_{BESIDE}")) if of_images else None
+    return case_of(each, read_out, repeats, found, time.process_time() - start, beside)
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------
@@ -164,11 +193,15 @@ def probed(each: MadeSet, read_out: str, given: argparse.Namespace) -> dict[str,
 
 def table(result: Mapping[str, Any]) -> str:
     """The results as Markdown."""
-    head = ["task", "score", "images, places", *COLUMNS.values(), "pretrained - untrained", "pretrained - best other"]
+    differences = ["pretrained - untrained", "pretrained - best other", "with hand-made beside - best alone"]
+    head = ["task", "score", "images, places", *COLUMNS.values(), *differences]
     order = list(TITLES)
     cases = sorted(result["cases"], key=lambda case: (order.index(case["set"]), case["read_out"]))
     rows = [
-        [row_title(case), score_title(case), sizes(case), *values(case), against(case, UNTRAINED), verdict(case)]
+        [
+            *(row_title(case), score_title(case), sizes(case), *values(case)),
+            *(against(case["columns"][UNTRAINED]), verdict(case), gain(case)),
+        ]
         for case in cases
     ]
     lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
@@ -223,15 +256,25 @@ def values(case: Mapping[str, Any]) -> list[str]:
 
 
 def verdict(case: Mapping[str, Any]) -> str:
-    """The difference to the best other column."""
-    others = {name: each for name, each in case["columns"].items() if name != "model" and each["value"] is not None}
+    """The difference to the best other column without the model's features."""
+    own = ("model", "beside")
+    others = {name: each for name, each in case["columns"].items() if name not in own and each["value"] is not None}
     name = max(others, key=lambda name: others[name]["value"])
-    return f"{COLUMNS[name]}: {against(case, name)}"
+    return f"{COLUMNS[name]}: {against(others[name])}"
 
 
-def against(case: Mapping[str, Any], name: str) -> str:
-    """The difference to a column, and whether its interval excludes 0."""
-    each = case["columns"][name]
+def gain(case: Mapping[str, Any]) -> str:
+    """How much more both kinds of features score than the better of them alone; empty where they were not judged."""
+    alone = [each for each in case.get("beside", ()) if each["value"] is not None]
+    if not alone:
+        return ""
+    best = max(alone, key=lambda each: each["value"])
+    title = COLUMNS["model"] if best is alone[0] else "hand-made"
+    return f"{title}, {best['method']}: {against(best)}"
+
+
+def against(each: Mapping[str, Any]) -> str:
+    """The difference to a score, and whether its interval excludes 0."""
     low, high = each["difference_interval"]
     words = f"{each['difference']:+.3f}"
     if low is None:

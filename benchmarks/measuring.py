@@ -18,6 +18,7 @@ import matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import torch
+from machine import processor_facts
 from textbook import Textbook
 from torch import Tensor
 
@@ -198,8 +199,7 @@ def has_bf16(device: str) -> bool:
 
 def about(found: argparse.Namespace) -> dict[str, Any]:
     """Command, machine and versions."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    said = dict(reversed([[part.strip() for part in line.split(":", 1)] for line in lines if ":" in line]))
+    said = processor_facts()
     flags = [flag for flag in said.get("flags", "").split() if flag.startswith(("avx", "amx"))]
     values = {name: value for name, value in vars(found).items() if name != "out" and value is not None}
     return {

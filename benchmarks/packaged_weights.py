@@ -2,8 +2,8 @@
 
 python benchmarks/packaged_weights.py DATA WORK [--version 1]
     DATA: a folder of real images, as for real_pretraining.py. Draws the parts (parts.py), makes shards, trains recipe
-    `packaged`, measures the read-out (read_out.py), and writes WORK/tiny-VERSION. Run it again after an interruption:
-    every step goes on where it stopped.
+    `packaged`, measures the read-out (read_out.py), and writes WORK/tiny-VERSION with its card (model_card.py). Run it
+    again after an interruption: every step goes on where it stopped.
 """
 
 import argparse
@@ -37,6 +37,7 @@ def main() -> None:
     run("-m", "spectralgpt", "pretrain", "packaged", "--data", work / "train_shards", "--out", work / "run", *changes)
     weights, shards = work / f"tiny-{given.version}", work / "train_shards"
     run(HERE / "read_out.py", work / "run" / "weights", shards, weights, "--held", work / "choose_shards")
+    run(HERE / "model_card.py", weights, weights / "README.md", "--data", given.data, "--work", work)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The table of the four tasks: the best in bold, the difference to the best other column, and what a run keeps."""
 
 import argparse
+import dataclasses
 import json
 import math
 import sys
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import four_tasks  # noqa: E402
-from four_tasks import COLUMNS, UNTRAINED_TITLE, case_of, columns_of, run, save, table, values, verdict  # noqa: E402
+from four_tasks import COLUMNS, UNTRAINED_TITLE, case_of, columns_of, gain, run, save, table, values, verdict  # noqa: E402
 from labelled_sets import MadeSet  # noqa: E402
 
 
@@ -61,12 +62,46 @@ def case(**differing: object) -> dict:
     return case_of(made_set(), "auto", 10, found(**differing), 2.0)
 
 
+def with_beside(both: float = 0.9) -> Probed:
+    """A probe of both, beside the model alone (.6) and hand-made features by ridge (.85) and by trees (.8)."""
+
+    def of(features: str, method: str, value: float) -> ScoreOfMethod:
+        less = both - value
+        return ScoreOfMethod(features, method, value, value - 0.1, value + 0.1, less, less - 0.02, less + 0.04)
+
+    model, handmade = "SpectralGPT 12345678", baselines.find("handmade").title
+    methods = [
+        ScoreOfMethod(
+            f"{model} and hand-made features", method, value, value - 0.1, value + 0.1, both - value, 0.0, 0.0
+        )
+        for method, value in (("auto", both), ("ridge", 0.95))
+    ]
+    alone = [of(model, "auto", 0.6), of(handmade, "auto", 0.85), of(handmade, "trees", 0.8)]
+    return dataclasses.replace(found(), value=both, methods=(*methods, *alone))
+
+
+def test_the_column_of_both_and_what_they_gain():
+    made = case_of(made_set(), "auto", 10, found(), 2.0, with_beside())
+    column = made["columns"]["beside"]
+    assert (column["value"], column["difference"], column["difference_interval"]) == (0.9, -0.3, [-0.34, -0.28])
+    assert values(made)[-1].startswith("**0.900**")
+    assert verdict(made).startswith("hand-made, extra trees: -0.200"), "not to the column that holds the model"
+    assert gain(made) == "hand-made, auto: +0.050 (+0.030 to +0.090), better"
+    assert [each["method"] for each in made["beside"]] == ["auto", "auto", "trees"]
+    assert gain(case_of(made_set(), "auto", 10, found(), 2.0, with_beside(0.8))).endswith(
+        "-0.050 (-0.070 to -0.010), worse"
+    )
+    assert gain(case()) == ""
+    rows = [line for line in table(result(made, case())).splitlines() if line.startswith("|")]
+    assert len({row.count("|") for row in rows}) == 1
+
+
 def result(*cases: dict) -> dict:
     return {"command": "python x", "weights": {"text": "recipe own.", "fingerprint": "0" * 64}, "cases": list(cases)}
 
 
 def test_every_baseline_has_a_column_with_its_title():
-    assert set(COLUMNS) == {"model", "untrained", *baselines.names()}
+    assert set(COLUMNS) == {"model", "untrained", *baselines.names(), "beside"}
 
 
 def test_another_method_on_the_models_features_is_no_column():
@@ -83,6 +118,7 @@ def test_the_best_is_bold_and_what_is_missing_empty():
         "0.700 (0.600 to 0.800)",
         "",
         "**0.800** (0.700 to 0.900)",
+        "",
         "",
         "",
     ]

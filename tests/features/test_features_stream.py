@@ -42,7 +42,7 @@ class Counted:
         return self.image(index)
 
     def stream(self, **how):
-        return streamed_vectors(self, TOTAL, "image {}".format, Means(), Cache(None), **how)
+        return streamed_vectors(self, TOTAL, "image {}".format, [Means()], Cache(None), **how)
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +69,7 @@ def test_vectors_come_in_order(rows, readers):
     assert [each.index for each in found] == list(range(TOTAL))
     for each in found:
         expected = Means().of([source.image(each.index)])[0]
-        np.testing.assert_array_equal(each.vector, expected)
+        np.testing.assert_array_equal(each.vectors, [expected])
         assert (each.failure, each.valid) == (None, 1.0)
 
 
@@ -98,7 +98,7 @@ def test_large_images_are_read_one_at_a_time(monkeypatch):
     expected = run(Counted(), readers=2)
     monkeypatch.setattr(images, "VALUES_AHEAD", 100)
     for each, large in zip(expected, run(Counted(), readers=2), strict=True):
-        np.testing.assert_array_equal(each.vector, large.vector)
+        np.testing.assert_array_equal(each.vectors, large.vectors)
         assert each.content == large.content
 
 
@@ -121,7 +121,7 @@ def test_an_image_that_cannot_be_used_is_named_and_the_others_stay():
         5: "image 5; expected an image.",
         30: "image 30: 24 rows; expected others.",
     }
-    assert sum(each.vector is not None for each in found) == TOTAL - 3
+    assert sum(each.vectors is not None for each in found) == TOTAL - 3
     assert [each.index for each in found] == list(range(TOTAL))
 
 

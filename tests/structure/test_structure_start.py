@@ -1,15 +1,34 @@
 """The package and its help start at once: nothing heavy is imported before it is used."""
 
 import os
+import re
 import resource
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from spectralgpt import verbs
 
-HEAVY = ("torch", "rasterio", "matplotlib", "numpy", "rich")
+ROOT = Path(__file__).resolve().parents[2]
+IMPORTED_AS = {"scikit-learn": "sklearn"}
+
+
+def heavy() -> tuple[str, ...]:
+    """Every dependency but the one that makes the commands, and every room but those of the commands: what loads a
+    model, also one in the package, is among them."""
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = [re.match(r"[\w-]+", each)[0] for each in needed]
+    rooms = [path.parent.name for path in (ROOT / "src" / "spectralgpt").glob("*/__init__.py")]
+    return (
+        *(IMPORTED_AS.get(name, name) for name in names if name != "typer"),
+        *(f"spectralgpt.{room}" for room in sorted(rooms) if room not in ("cli", "verbs")),
+    )
+
+
+HEAVY = heavy()
 CALLS = [[], *([name] for name in verbs.names())]
 
 
@@ -18,6 +37,20 @@ def python(root, *words: str) -> str:
     return subprocess.run(
         [sys.executable, *words], env=environment, capture_output=True, text=True, check=True
     ).stdout  # fmt: skip
+
+
+def test_what_is_heavy_is_known():
+    assert {"torch", "rasterio", "sklearn", "numpy", "rich", "spectralgpt.weights", "spectralgpt.nn"} <= set(HEAVY)
+
+
+def test_what_is_heavy_is_seen_where_it_is_used(root):
+    code = f"import sys, spectralgpt.weights; print([name for name in {HEAVY} if name in sys.modules])"
+    assert {"'torch'", "'numpy'", "'spectralgpt.weights'"} <= set(re.findall("'[^']+'", python(root, "-c", code)))
+
+
+def test_import_needs_no_dependency(root):
+    # -S: without the environment's packages
+    assert python(root, "-S", "-c", "import spectralgpt; print(spectralgpt.__version__)").strip()
 
 
 def test_import_needs_nothing_heavy(root):

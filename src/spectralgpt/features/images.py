@@ -35,24 +35,29 @@ READERS = min(4, available_cores())
 
 VECTOR = "vector"
 
+Vectors = tuple[Float32[np.ndarray, "_"], ...]
+"""Of an image, one by each maker."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageVectors:
-    """Of each image of a set, in its order. contents: `content_of` each, the same for equal images. hashes: of its
-    dates and chips (`sample_hashes`), to find it among the images of a training."""
+    """Of each image of a set, in its order, side by side where several makers made them. parts: number of values by
+    each maker. contents: `content_of` each, the same for equal images. hashes: of its dates and chips
+    (`sample_hashes`), to find it among the images of a training."""
 
     values: Float32[np.ndarray, "image value"]
+    parts: tuple[int, ...]
     contents: tuple[str, ...]
     hashes: tuple[frozenset[str], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StreamedVector:
-    """An image's vector, None where `failure` says why. content: `content_of` it. hashes: `sample_hashes` of it. valid:
-    share of its values."""
+class StreamedVectors:
+    """An image's vectors, None where `failure` says why. content: `content_of` it. hashes: `sample_hashes` of it.
+    valid: share of its values."""
 
     index: int
-    vector: Float32[np.ndarray, " value"] | None
+    vectors: Vectors | None
     failure: InputError | None = None
     content: str = ""
     hashes: frozenset[str] = frozenset()
@@ -61,24 +66,24 @@ class StreamedVector:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Read:
-    """An image that was read. pixels: None where its vector was in the cache, where it failed, and where it is so large
-    that it is read `later`."""
+    """An image that was read. keys, held: by maker, the key in the cache and the vector that was there. pixels: None
+    where all vectors were, where it failed, and where it is so large that it is read `later`."""
 
     index: int
     failure: InputError | None = None
     later: Readable | None = None
     content: str = ""
-    key: str = ""
+    keys: tuple[str, ...] = ()
     hashes: frozenset[str] = frozenset()
     valid: float = 0.0
     pixels: Pixels | None = None
-    vector: Float32[np.ndarray, " value"] | None = None
+    held: tuple[Float32[np.ndarray, "_"] | None, ...] = ()
 
-    def made(self, found: Float32[np.ndarray, " value"] | InputError | None) -> StreamedVector:
+    def made(self, found: Vectors | InputError) -> StreamedVectors:
         """What became of it."""
         if isinstance(found, InputError):
-            return StreamedVector(self.index, None, found)
-        return StreamedVector(self.index, found, None, self.content, self.hashes, self.valid)
+            return StreamedVectors(self.index, None, found)
+        return StreamedVectors(self.index, found, None, self.content, self.hashes, self.valid)
 
 
 def image_vectors(
@@ -87,24 +92,27 @@ def image_vectors(
     cache: Cache,
     progress: Progress = silent,
     *,
+    beside: Sequence[ImageMaker] = (),
     sides: Iterable[int] = (),
     readers: int = READERS,
 ) -> ImageVectors:
     """The vectors of all images of a set, from the cache where it has them.
 
-    Threads read ahead while vectors are made. sides: of chips, for the hashes. progress: stage "features". Raises
+    Threads read ahead while vectors are made. beside: makers of further vectors, which are put behind the first; the
+    cache keeps those of each maker alone. sides: of chips, for the hashes. progress: stage "features". Raises
     InputError, naming the image, where it cannot be read or its bands cannot be used; DataError where vectors differ in
     length.
     """
     total = len(data.samples)
-    made: list[StreamedVector] = []
+    made: list[StreamedVectors] = []
 
     def name(index: int) -> str:
         return f"{data.source}: {data.samples[index].name}"
 
     progress("features", 0, total)
+    makers = (maker, *beside)
     stream = streamed_vectors(
-        lambda index: data.read(index).image, total, name, maker, cache, sides=tuple(sides), readers=readers
+        lambda index: data.read(index).image, total, name, makers, cache, sides=tuple(sides), readers=readers
     )
     with closing(stream):
         for each in stream:
@@ -112,29 +120,30 @@ def image_vectors(
                 raise each.failure from None
             made.append(each)
             progress("features", len(made), total)
-    rows = [each.vector for each in made if each.vector is not None]
+    rows = [each.vectors for each in made if each.vectors is not None]
     _check_lengths(data, rows)
-    values = np.stack(rows) if rows else np.empty((0, 0), np.float32)
-    return ImageVectors(values, tuple(each.content for each in made), tuple(each.hashes for each in made))
+    values = np.stack([np.concatenate(each) for each in rows]) if rows else np.empty((0, 0), np.float32)
+    parts = tuple(map(len, rows[0])) if rows else (0,) * len(makers)
+    return ImageVectors(values, parts, tuple(each.content for each in made), tuple(each.hashes for each in made))
 
 
 def streamed_vectors(
     read: Callable[[int], Readable],
     total: int,
     name: Callable[[int], str],
-    maker: ImageMaker,
+    makers: Sequence[ImageMaker],
     cache: Cache,
     *,
     sides: Iterable[int] | None = None,
     readers: int = READERS,
-) -> Generator[StreamedVector, None, None]:
-    """The vectors of the images 0 to total - 1, in this order, from the cache where it has them.
+) -> Generator[StreamedVectors, None, None]:
+    """The vectors of the images 0 to total - 1 by each maker, in this order, from the cache where it has them.
 
     read: the image of an index, called in threads that read ahead; a Raster is closed after it was read. name: of an
     image, for messages. sides: of chips, for the hashes; None: without hashes. Memory does not depend on the number of
     images. An InputError becomes the `failure` of its image.
     """
-    sides, identity = None if sides is None else tuple(sides), maker.identity
+    sides, identities = None if sides is None else tuple(sides), [maker.identity for maker in makers]
 
     def looked_at(index: int, image: Readable | None = None) -> _Read:
         try:
@@ -146,20 +155,21 @@ def streamed_vectors(
         except InputError as error:
             return _Read(index, failure=error)
         content = content_of(pixels)
-        key = cache.key(identity, content)
-        held = (cache.get(key) or {}).get(VECTOR)
+        keys = tuple(cache.key(identity, content) for identity in identities)
+        held = tuple((cache.get(key) or {}).get(VECTOR) for key in keys)
+        needed = any(vector is None for vector in held)
         hashes = frozenset[str]() if sides is None else sample_hashes(pixels, sides)
         share = 1.0 if pixels.valid is None else float(pixels.valid.mean())
-        return _Read(index, None, None, content, key, hashes, share, pixels if held is None else None, held)
+        return _Read(index, None, None, content, keys, hashes, share, pixels if needed else None, held)
 
-    done: dict[int, StreamedVector] = {}
+    done: dict[int, StreamedVectors] = {}
     following = 0
     with closing(prefetched(looked_at, range(total), readers)) as ahead:
         images = (each if each.later is None else looked_at(each.index, each.later) for each in ahead)
         for together in _together(images):
-            for each, found in zip(together, _made(maker, together, name), strict=True):
-                if each.vector is None and isinstance(found, np.ndarray):
-                    cache.put(each.key, {VECTOR: found})
+            for each, found in zip(together, _made(makers, together, name), strict=True):
+                if not isinstance(found, InputError):
+                    _keep(cache, each, found)
                 done[each.index] = each.made(found)
             while following in done:
                 yield done.pop(following)
@@ -205,28 +215,44 @@ def _kind(pixels: Pixels) -> Any:
 
 
 def _made(
-    maker: ImageMaker, together: Sequence[_Read], name: Callable[[int], str]
-) -> list[Float32[np.ndarray, " value"] | InputError | None]:
-    """The vector of each image, or why it has none."""
-    images = [each.pixels for each in together if each.pixels is not None]
-    if not images:
-        return [each.failure or each.vector for each in together]
+    makers: Sequence[ImageMaker], together: Sequence[_Read], name: Callable[[int], str]
+) -> list[Vectors | InputError]:
+    """The vectors of each image, or why it has none."""
+    if together[0].failure is not None:  # such an image comes alone
+        return [together[0].failure]
     try:
-        return list(maker.of(images))
+        by_maker = [_by(maker, number, together) for number, maker in enumerate(makers)]
+        return list(zip(*by_maker, strict=True))
     except InputError as error:
         if len(together) == 1:
             return [error.about(name(together[0].index))]
     # which of them it was
-    return [found for each in together for found in _made(maker, [each], name)]
+    return [found for each in together for found in _made(makers, [each], name)]
 
 
-def _check_lengths(data: LabelledSet, rows: Sequence[Float32[np.ndarray, " value"]]) -> None:
+def _keep(cache: Cache, image: _Read, vectors: Vectors) -> None:
+    """Put into the cache what it did not have."""
+    for key, held, vector in zip(image.keys, image.held, vectors, strict=True):
+        if held is None:
+            cache.put(key, {VECTOR: vector})
+
+
+def _by(maker: ImageMaker, number: int, together: Sequence[_Read]) -> Vectors:
+    """The vector of each image by one maker, the `number`th."""
+    missing = [each.pixels for each in together if each.held[number] is None and each.pixels is not None]
+    made = iter(maker.of(missing) if missing else ())
+    return tuple(next(made) if held is None else held for held in (each.held[number] for each in together))
+
+
+def _check_lengths(data: LabelledSet, rows: Sequence[Vectors]) -> None:
     """DataError where vectors differ in length, as they may where images differ in their bands."""
     for index, row in enumerate(rows):
-        if len(row) != len(rows[0]):
+        for one, first in zip(row, rows[0], strict=True):
+            if len(one) == len(first):
+                continue
             raise DataError(
-                f"{data.source}: {data.samples[0].name} has a vector of {len(rows[0])} values, "
-                f"{data.samples[index].name} one of {len(row)}",
+                f"{data.source}: {data.samples[0].name} has a vector of {len(first)} values, "
+                f"{data.samples[index].name} one of {len(one)}",
                 "images with the same bands",
                 "List the bands that all of them have in the argument `bands`",
             )

@@ -12,8 +12,10 @@ from spectralgpt.data.labels import LabelledImage, LabelledSample
 from spectralgpt.errors import OptionError, WeightsError
 from spectralgpt.evaluation import Chosen, DenseFeatures, Fitted, answers, methods
 from spectralgpt.evaluation.pixels import strips
+from spectralgpt.features.beside import BesideName, makers_beside, title_with
 from spectralgpt.features.cache import Cache
 from spectralgpt.features.encoder import EncoderImages, EncoderPlaces, ReadOutName, name_of
+from spectralgpt.features.makers import ImageMaker
 from spectralgpt.features.pixels import PixelFeatures
 from spectralgpt.features.probe_files import (
     PROBE_FORMAT,
@@ -52,12 +54,14 @@ class Probe:
         read_out: ReadOutName = "auto",
         own: bool = False,
         precision: Precision = "auto",
+        beside: BesideName | None = None,
         images: Iterable[str] = (),
         reading: Mapping[str, str] | None = None,
         made: Mapping[str, str] | None = None,
     ) -> "Probe":
-        """A probe of what was chosen. weights: the path or name of the model's; images: hashes of those that it was
-        fitted to or chosen by; reading: options by which images were read; made: data, seeds and scores, as texts."""
+        """A probe of what was chosen. weights: the path or name of the model's; beside: the descriptors behind its
+        vectors; images: hashes of those that it was fitted to or chosen by; reading: options by which images were read;
+        made: data, seeds and scores, as texts."""
         description = ProbeDescription(
             format=PROBE_FORMAT,
             version=PROBE_VERSION,
@@ -73,6 +77,7 @@ class Probe:
             precision=resolved_precision(precision, model.device),
             rules=RULES,
             checksum="",
+            beside=beside,
             images=tuple(sorted(set(images))),
             reading=dict(reading or {}),
             made=dict(made or {}),
@@ -133,8 +138,12 @@ class Probe:
         return np.array(self.description.thresholds) if self.description.thresholds else None
 
     def image_maker(self) -> EncoderImages:
-        """Makes the vectors of images that the probe reads."""
+        """Makes the vectors of images that the probe reads: those of the model."""
         return EncoderImages(self.model, self._own, self.description.precision, self.description.read_out)
+
+    def makers_beside(self) -> tuple[ImageMaker, ...]:
+        """Make the vectors that the probe reads behind those of the model."""
+        return makers_beside(self.description.beside)
 
     def probabilities(self, image: Readable) -> Float32[np.ndarray, "*axes class"]:
         """Of each class: of an image (class,), or of its pixels (row, column, class), NaN where nothing is valid.
@@ -143,7 +152,9 @@ class Probe:
         the model recognizes none of its bands.
         """
         if self.description.target in ("class", "classes"):
-            (found,) = self.fitted.probabilities(self.image_maker().of([image.read()]))
+            pixels = [image.read()]
+            vectors = [maker.of(pixels) for maker in (self.image_maker(), *self.makers_beside())]
+            (found,) = self.fitted.probabilities(np.concatenate(vectors, axis=1))
             return np.asarray(found, np.float32)
         dense = self.dense(image)
         rows = []
@@ -173,7 +184,8 @@ class Probe:
     @property
     def name(self) -> str:
         """In words."""
-        return f"{self.description.method} on {name_of(self.model)}"
+        features = title_with(name_of(self.model), self.description.beside)
+        return f"{self.description.method} on {features}"
 
     @property
     def _own(self) -> bool:

@@ -13,6 +13,7 @@ from safetensors.numpy import load, save
 
 from spectralgpt.disk import atomic_write
 from spectralgpt.errors import CHECK_DISK, InputError, TargetError, WeightsError
+from spectralgpt.features.beside import BesideName
 from spectralgpt.plain import from_plain, to_plain
 from spectralgpt.tasks import Class, TargetKind
 
@@ -28,9 +29,9 @@ class ProbeDescription:
     method: of `evaluation.methods`; settings: what was chosen of it. thresholds: from which probability on a class
     applies, one per class, or one of the second class of two; empty where the likeliest class is the answer. weights,
     fingerprint: of the model that makes the features, as it was given. read_out, bands_as, precision: how it does.
-    rules: number of the rules by which features are made. reading: how its
-    images were read, like gsd. images: hashes of the images that it was fitted to or chosen
-    by (`data.image_hash`). made: data, seeds, scores and versions, for people.
+    beside: the descriptors behind the vectors of images. rules: number of the rules by which features are made.
+    reading: how its images were read, like gsd. images: hashes of the images that it was fitted to or chosen by
+    (`data.image_hash`). made: data, seeds, scores and versions, for people.
     checksum: SHA-256 of the numbers.
     """
 
@@ -48,6 +49,7 @@ class ProbeDescription:
     precision: Literal["fp32", "bf16"]
     rules: int
     checksum: str
+    beside: BesideName | None = None
     images: tuple[str, ...] = ()
     reading: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, str] = field(default_factory=dict)

@@ -4,9 +4,11 @@ import csv
 import io
 import json
 import os
+import re
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +24,9 @@ from spectralgpt.raster import Footprint
 TABLE_SUFFIXES = (".parquet", ".csv")
 """Endings of a table of vectors."""
 
+VECTOR_COLUMN, CSV_VALUE = "vector", "e"
+"""Name of the column of vectors, and what the names of its values in CSV begin with."""
+
 CSV_COMMON = {"fingerprint": "", "rules": ""}
 """Columns of a table of `embed` with one value for all rows."""
 
@@ -35,19 +40,22 @@ ROWS_TOGETHER = 1024
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorRow:
     """An image and its vector. path: as it was found. footprint: None without georeference. date: ISO, empty where
-    unknown; of several dates, all, separated by commas. valid: the valid share of its values, from 0 to 1."""
+    unknown; of several dates, all, separated by commas. valid: the valid share of its values, from 0 to 1. beside: by
+    name, other vectors of the image."""
 
     path: str
     footprint: Footprint | None
     date: str
     valid: float
     vector: Float32[np.ndarray, " value"]
+    beside: Mapping[str, Float32[np.ndarray, "_"]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class VectorTable:
     """What a table of vectors holds: images (rows), values per vector, the weights and the rules that made them, the
-    first and the last date (empty where none is known), and the mean valid share."""
+    first and the last date (empty where none is known), and the mean valid share. beside: by name, the values of other
+    vectors."""
 
     images: int
     values: int
@@ -55,6 +63,7 @@ class VectorTable:
     rules: str
     dates: tuple[str, str]
     valid: float
+    beside: Mapping[str, int] = field(default_factory=dict)
 
 
 def is_table(target: Path) -> bool:
@@ -74,9 +83,7 @@ def is_own_csv(target: Path, paths: Container[str]) -> bool:
         return False
     if len(first) < 2 or not first[1] or not last:
         return False
-    header = first[0]
-    ours = _columns(len(header) - len(_columns(0, CSV_COMMON)), CSV_COMMON)
-    return header == ours and first[1][0] in paths and last[0] in paths
+    return _sizes(first[0]) is not None and first[1][0] in paths and last[0] in paths
 
 
 def table_in(path: Path) -> VectorTable | None:
@@ -87,53 +94,67 @@ def table_in(path: Path) -> VectorTable | None:
         return None
     if columns is None:
         return None
-    values, rows = columns
+    sizes, rows = columns
     dates = sorted(day for row in rows for day in (row["date"] or "").split(",") if day)
     shares = [float(row["valid_share"]) for row in rows]
     return VectorTable(
         images=len(rows),
-        values=values,
+        values=sizes.pop(VECTOR_COLUMN),
         fingerprint=", ".join(dict.fromkeys(str(row["fingerprint"]) for row in rows)),
         rules=", ".join(dict.fromkeys(str(row["rules"]) for row in rows)),
         dates=(dates[0], dates[-1]) if dates else ("", ""),
         valid=sum(shares) / len(shares) if shares else 0.0,
+        beside=sizes,
     )
 
 
-def _csv_columns(path: Path) -> tuple[int, list[dict[str, Any]]] | None:
-    """The values per vector, and per row its other columns."""
+def _csv_columns(path: Path) -> tuple[dict[str, int], list[dict[str, Any]]] | None:
+    """The values of its vectors by name, and per row its other columns."""
     with open(path, encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
         header = next(reader, [])
-        known = _columns(0, CSV_COMMON)
-        values = len(header) - len(known)
-        if values < 1 or header != _columns(values, CSV_COMMON):
+        sizes = _sizes(header)
+        if sizes is None:
             return None
-        return values, [dict(zip(known, row, strict=False)) for row in reader]
+        return sizes, [dict(zip(header, row[: len(header) - sum(sizes.values())], strict=False)) for row in reader]
 
 
-def _parquet_columns(path: Path) -> tuple[int, list[dict[str, Any]]] | None:
+def _sizes(header: Sequence[str]) -> dict[str, int] | None:
+    """The values of the vectors of a CSV table by name; None where it is no table of ours."""
+    known = _columns({}, CSV_COMMON)
+    counted = Counter(re.sub(r"\d+$", "", name) for name in header[len(known) :])
+    sizes = {VECTOR_COLUMN: counted.pop(CSV_VALUE, 0), **counted}
+    return sizes if sizes[VECTOR_COLUMN] and list(header) == _columns(sizes, CSV_COMMON) else None
+
+
+def _parquet_columns(path: Path) -> tuple[dict[str, int], list[dict[str, Any]]] | None:
     schema = pq.read_schema(path)
-    if not {"vector", *_columns(0, CSV_COMMON)} <= set(schema.names):
+    if not {VECTOR_COLUMN, *_columns({}, CSV_COMMON)} <= set(schema.names):
         return None
     kept = ["date", "valid_share", *CSV_COMMON]
-    return schema.field("vector").type.list_size, pq.read_table(path, columns=kept).to_pylist()
+    sizes = {each.name: each.type.list_size for each in schema if pa.types.is_fixed_size_list(each.type)}
+    return sizes, pq.read_table(path, columns=kept).to_pylist()
 
 
 def write_vectors(
-    target: Path, rows: Iterable[VectorRow], values: int, common: Mapping[str, Any], tags: Mapping[str, str]
+    target: Path,
+    rows: Iterable[VectorRow],
+    values: int,
+    common: Mapping[str, Any],
+    tags: Mapping[str, str],
+    beside: Mapping[str, int] | None = None,
 ) -> int:
     """Write the table by atomic write and return the number of rows.
 
-    values: per vector. common: columns with one value for all rows, like the fingerprint. tags: the metadata of a
-    Parquet table; CSV has no place for them. Parquet has the outline as the geometry of GeoParquet 1.1.0 (WKB,
-    OGC:CRS84) and the vector as one list column; CSV has the outline as WKT and a column per value. TargetError when
-    the disk refuses.
+    values: per vector; beside: by name, per other vector of a row. common: columns with one value for all rows, like
+    the fingerprint. tags: the metadata of a Parquet table; CSV has no place for them. Parquet has the outline as the
+    geometry of GeoParquet 1.1.0 (WKB, OGC:CRS84) and each vector as one list column; CSV has the outline as WKT and a
+    column per value. TargetError when the disk refuses.
     """
     kind = _Parquet if target.suffix.lower() == ".parquet" else _Csv
-    count = 0
+    count, sizes = 0, {VECTOR_COLUMN: values, **(beside or {})}
     try:
-        with atomic_write(target) as file, closing(kind(file, values, common, tags)) as writer:
+        with atomic_write(target) as file, closing(kind(file, sizes, common, tags)) as writer:
             for together in _batches(rows):
                 writer.rows(together)
                 count += len(together)
@@ -158,16 +179,16 @@ def _batches(rows: Iterable[VectorRow]) -> Iterator[list[VectorRow]]:
 class _Parquet:
     """GeoParquet 1.1.0, without a bounding-box column."""
 
-    def __init__(self, file: BinaryIO, values: int, common: Mapping[str, Any], tags: Mapping[str, str]):
+    def __init__(self, file: BinaryIO, sizes: Mapping[str, int], common: Mapping[str, Any], tags: Mapping[str, str]):
         fields = [
             pa.field("path", pa.string()),
             pa.field("geometry", pa.binary()),
             pa.field("date", pa.string()),
             pa.field("valid_share", pa.float64()),
-            pa.field("vector", pa.list_(pa.float32(), values)),
+            *(pa.field(name, pa.list_(pa.float32(), values)) for name, values in sizes.items()),
             *(pa.field(name, pa.scalar(value).type) for name, value in common.items()),
         ]
-        self._common = common
+        self._common, self._sizes = common, sizes
         # In the schema, not added at the end, where pyarrow's own reader would not see it; so without the optional box,
         # which is known only then. No crs: longitude and latitude, OGC:CRS84.
         geometry = {"encoding": "WKB", "geometry_types": ["Polygon"]}
@@ -182,7 +203,7 @@ class _Parquet:
             pa.array([None if each is None else each.wkb for each in footprints], pa.binary()),
             pa.array([row.date or None for row in rows], pa.string()),
             pa.array([row.valid for row in rows], pa.float64()),
-            _lists(np.stack([row.vector for row in rows])),
+            *(_lists(np.stack([_vectors(row)[name] for row in rows])) for name in self._sizes),
             *(pa.array([value] * len(rows), pa.scalar(value).type) for value in self._common.values()),
         ]
         self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
@@ -192,9 +213,9 @@ class _Parquet:
 
 
 class _Csv:
-    def __init__(self, file: BinaryIO, values: int, common: Mapping[str, Any], tags: Mapping[str, str]):
-        self._file, self._common = file, common
-        self._write([_columns(values, common)])
+    def __init__(self, file: BinaryIO, sizes: Mapping[str, int], common: Mapping[str, Any], tags: Mapping[str, str]):
+        self._file, self._common, self._sizes = file, common, sizes
+        self._write([_columns(sizes, common)])
 
     def rows(self, rows: Sequence[VectorRow]) -> None:
         self._write(
@@ -204,7 +225,7 @@ class _Csv:
                 row.date,
                 f"{row.valid:.6f}",
                 *self._common.values(),
-                *row.vector.tolist(),
+                *(value for name in self._sizes for value in _vectors(row)[name].tolist()),
             ]
             for row in rows
         )
@@ -218,8 +239,19 @@ class _Csv:
         self._file.write(text.getvalue().encode())
 
 
-def _columns(values: int, common: Mapping[str, Any]) -> list[str]:
-    return ["path", "geometry", "date", "valid_share", *common, *(f"e{index}" for index in range(values))]
+def _columns(sizes: Mapping[str, int], common: Mapping[str, Any]) -> list[str]:
+    """Of CSV. sizes: values of vectors by name."""
+    of_values = (
+        f"{CSV_VALUE if name == VECTOR_COLUMN else name}{index}"
+        for name, values in sizes.items()
+        for index in range(values)
+    )
+    return ["path", "geometry", "date", "valid_share", *common, *of_values]
+
+
+def _vectors(row: VectorRow) -> dict[str, Float32[np.ndarray, "_"]]:
+    """By the name of the column."""
+    return {VECTOR_COLUMN: row.vector, **row.beside}
 
 
 def _lists(vectors: Float32[np.ndarray, "row value"]) -> pa.FixedSizeListArray:

@@ -91,8 +91,8 @@ def _of_probe(probe: "Probe") -> Answerer:
     def images(data: "LabelledSet", cache: "Cache", progress: Progress) -> "np.ndarray":
         from spectralgpt.features import image_vectors
 
-        vectors = image_vectors(data, probe.image_maker(), cache, progress).values
-        return probe.fitted.probabilities(vectors)
+        made = image_vectors(data, probe.image_maker(), cache, progress, beside=probe.makers_beside())
+        return probe.fitted.probabilities(made.values)
 
     def pixels(image: "Readable") -> "tuple[np.ndarray, np.ndarray]":
         likely = probe.probabilities(image)

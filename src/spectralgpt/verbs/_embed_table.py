@@ -3,14 +3,14 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spectralgpt.errors import InputError, RasterError, counted
+from spectralgpt.errors import DataError, InputError, RasterError, counted
 from spectralgpt.interruption import Interruption
 from spectralgpt.progress import Announce, Progress
 from spectralgpt.verbs._embedded import EmbeddedImages
@@ -22,6 +22,8 @@ from spectralgpt.verbs.shard import FAILURES_SHOWN, grouped, kind_of_message
 
 if TYPE_CHECKING:
     from spectralgpt.bands import Band
+    from spectralgpt.features.beside import BesideName
+    from spectralgpt.features.images import StreamedVectors
     from spectralgpt.features.vector_table import VectorRow
     from spectralgpt.raster import Footprint, Raster
     from spectralgpt.weights import PretrainedModel
@@ -58,8 +60,9 @@ class LeftOut:
 class EmbeddedTable(EmbeddedImages):
     """What a table of vectors contains.
 
-    images: rows; values: per image. rules: version of the rules by which vectors are made. kinds: the images by their
-    bands. failed: images that could not be read or used; they have no row.
+    images: rows; values: per image; beside: by name, values of other vectors of each image. rules: version of the rules
+    by which vectors are made. kinds: the images by their bands. failed: images that could not be read or used; they
+    have no row.
     """
 
     target: Path
@@ -71,9 +74,12 @@ class EmbeddedTable(EmbeddedImages):
     failed: tuple[LeftOut, ...]
     seconds: float
     warnings: tuple[str, ...] = ()
+    beside: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        lines = [f"{self.target}: {counted(self.images, 'image')}, {self.values} values each ({self.seconds:.1f} s)"]
+        others = "".join(f", {values} of {name}" for name, values in self.beside.items())
+        found = f"{counted(self.images, 'image')}, {self.values} values each{others}"
+        lines = [f"{self.target}: {found} ({self.seconds:.1f} s)"]
         lines += map(str, self.kinds[:KINDS_SHOWN])
         if len(self.kinds) > KINDS_SHOWN:
             lines.append(f"and {counted(len(self.kinds) - KINDS_SHOWN, 'more kind')} of images with other bands")
@@ -84,10 +90,15 @@ class EmbeddedTable(EmbeddedImages):
 
 
 def embed_table(
-    sources: Paths, target: Path, options: SceneOptions, announce: Announce, progress: Progress
+    sources: Paths,
+    target: Path,
+    options: SceneOptions,
+    announce: Announce,
+    progress: Progress,
+    beside: "BesideName | None" = None,
 ) -> EmbeddedTable:
     """Write a row per image. What can be refused is refused before anything is computed; images that cannot be used
-    are left out. InputError where no image can be used."""
+    are left out. beside: the name of other vectors of the images. InputError where no image can be used."""
     from spectralgpt.features.vector_table import is_own_csv, table_in, write_vectors
     from spectralgpt.products import check_replacing
     from spectralgpt.raster import check_target
@@ -109,14 +120,14 @@ def embed_table(
         announce(line)
     model = load_model(options["weights"], options["device"])
     fingerprint = model.fingerprint()
-    run = _TableRun(images, model, options)
+    run = _TableRun(images, model, options, beside)
     with Interruption() as interruption, closing(run.rows(interruption, progress)) as rows:
         first = next(rows, None)
         if first is None:
             raise run.nothing()
-        values = len(first.vector)
+        values, others = len(first.vector), {name: len(vector) for name, vector in first.beside.items()}
         common = {"fingerprint": fingerprint, "rules": RULES}
-        count = write_vectors(target, chain([first], rows), values, common, mark.tags)
+        count = write_vectors(target, chain([first], rows), values, common, mark.tags, others)
     return EmbeddedTable(
         target=target,
         images=count,
@@ -127,6 +138,7 @@ def embed_table(
         failed=tuple(LeftOut(path, str(error)) for path, error in run.failed),
         seconds=time.perf_counter() - start,
         warnings=run.warnings,
+        beside=others,
     )
 
 
@@ -144,10 +156,17 @@ class _TableRun:
     """Rows of images one by one, and what was noticed on the way. kinds: how many images there are of each, with 0
     images. failed: images without a row."""
 
-    def __init__(self, images: Sequence[TableImage], model: "PretrainedModel", options: SceneOptions) -> None:
+    def __init__(
+        self,
+        images: Sequence[TableImage],
+        model: "PretrainedModel",
+        options: SceneOptions,
+        beside: "BesideName | None",
+    ) -> None:
         from spectralgpt.features import Cache
 
-        self._images, self._model, self._options = images, model, options
+        self._images, self._model, self._options, self._beside = images, model, options, beside
+        self._others: list[int] | None = None
         self._own = options["bands_as"] == "own"
         self._cache = Cache.default()
         self._opened: dict[int, _Checked] = {}
@@ -160,24 +179,43 @@ class _TableRun:
         """A row for each image that can be used, in their order. KeyboardInterrupt when an interruption is asked for;
         the vectors until then are in the cache."""
         from spectralgpt.features import EncoderImages
+        from spectralgpt.features.beside import makers_beside
         from spectralgpt.features.images import streamed_vectors
         from spectralgpt.features.vector_table import VectorRow
 
-        maker = EncoderImages(self._model, self._own, self._options["precision"], batch=self._options["batch"])
+        encoder = EncoderImages(self._model, self._own, self._options["precision"], batch=self._options["batch"])
+        makers = (encoder, *makers_beside(self._beside))
         total = len(self._images)
         progress("embedding", 0, total)
-        stream = streamed_vectors(self._open, total, lambda index: self._images[index].path, maker, self._cache)
+        stream = streamed_vectors(self._open, total, lambda index: self._images[index].path, makers, self._cache)
         with closing(stream):
             for each in stream:
                 if interruption.asked:
                     raise KeyboardInterrupt
                 path, opened = self._images[each.index].path, self._opened.pop(each.index, None)
-                if each.failure is not None:
-                    self.failed.append((path, each.failure))
-                elif each.vector is not None and opened is not None:
+                failure = each.failure or self._other_length(path, each)
+                if failure is not None:
+                    self.failed.append((path, failure))
+                elif each.vectors is not None and opened is not None:
                     self._note(opened)
-                    yield VectorRow(path, opened.footprint, opened.date, each.valid, each.vector)
+                    vector, *others = each.vectors
+                    names: list[str] = [self._beside] if self._beside else []
+                    beside = dict(zip(names, others, strict=True))
+                    yield VectorRow(path, opened.footprint, opened.date, each.valid, vector, beside)
                 progress("embedding", each.index + 1, total)
+
+    def _other_length(self, path: str, found: "StreamedVectors") -> InputError | None:
+        """The error for an image with other bands than the first, where other vectors have a value for each band."""
+        lengths = list(map(len, found.vectors or ()))
+        self._others = self._others or lengths
+        if lengths == self._others:
+            return None
+        return DataError(
+            f"{path}: its bands give {lengths[-1]} values of {self._beside}",
+            f"{self._others[-1]}, as the first image has",
+            "Embed images with other bands into a table of their own, or give all the same",
+            ("bands", "BANDS"),
+        )
 
     def nothing(self) -> InputError:
         """The error for images that all cannot be used."""

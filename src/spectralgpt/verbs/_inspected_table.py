@@ -1,6 +1,7 @@
 """What a table of embeddings is: the part of `inspect` that is about our own tables."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from spectralgpt.errors import OptionError, argument, counted
@@ -11,8 +12,9 @@ from spectralgpt.verbs._inspected import Inspected
 class InspectedTable(Inspected):
     """What a table of embeddings is.
 
-    images: its rows. values: per vector. weights: the fingerprint of those that made it; rules: the number of the rules
-    by which. dates: the first and the last, ISO, empty where unknown. valid: the mean valid share of the images.
+    images: its rows. values: per vector; beside: by name, of other vectors. weights: the fingerprint of those that made
+    it; rules: the number of the rules by which. dates: the first and the last, ISO, empty where unknown. valid: the
+    mean valid share of the images.
     """
 
     source: Path
@@ -22,6 +24,7 @@ class InspectedTable(Inspected):
     rules: str
     dates: tuple[str, str]
     valid: float
+    beside: Mapping[str, int] = field(default_factory=dict)
     purpose: str = (
         "similarity search, clustering and classifiers of images; it is not an image, so no verb takes it for one"
     )
@@ -32,6 +35,7 @@ class InspectedTable(Inspected):
         return [
             str(self.source),
             f"table      embeddings of {counted(self.images, 'image')}, {self.values} values each",
+            *(f"beside     {name}, {values} values each" for name, values in self.beside.items()),
             f"weights    {self.weights}",
             f"rules      {self.rules}",
             f"dates      {span or 'unknown'}",
@@ -51,4 +55,13 @@ def inspect_table(source: Path, picture: Path | None) -> InspectedTable | None:
         return None
     if picture is not None:
         raise OptionError(f"{argument('picture', str(picture))}: {source} is a table", "an image or shards")
-    return InspectedTable(source, found.images, found.values, found.fingerprint, found.rules, found.dates, found.valid)
+    return InspectedTable(
+        source,
+        found.images,
+        found.values,
+        found.fingerprint,
+        found.rules,
+        found.dates,
+        found.valid,
+        found.beside,
+    )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from spectralgpt.data.labels import LabelledSet
     from spectralgpt.evaluation import Chosen, DenseFeatures, Method
     from spectralgpt.features import Cache
+    from spectralgpt.features.beside import BesideName
     from spectralgpt.features.encoder import ReadOutName
     from spectralgpt.features.makers import ImageMaker
     from spectralgpt.nn import Precision
@@ -51,10 +52,10 @@ CHOICES_LISTED = 5
 class ProbeRun:
     """What is probed, and how features are made.
 
-    methods: names of those that are judged on the model's features; auto: whether one of them is chosen. vectors: of
-    the images by the model, None for masks. reading: options by
-    which images were read. hashes: of each image and its chips; seen: number of images that training
-    saw. notes: on the weights.
+    methods: names of those that are judged on the model's features; auto: whether one of them is chosen. beside: the
+    descriptors behind the model's vectors. vectors: of the images, None for masks; parts: how many of their values are
+    the model's, and how many each other's. reading: options by which images were read. hashes: of each image and its
+    chips; seen: number of images that training saw. notes: on the weights.
     """
 
     labels: "Labels"
@@ -68,7 +69,9 @@ class ProbeRun:
     cache: "Cache"
     seed: int
     progress: Progress
+    beside: "BesideName | None" = None
     vectors: "Float32[np.ndarray, 'image value'] | None" = None
+    parts: tuple[int, ...] = ()
     reading: Mapping[str, str] = field(default_factory=dict)
     hashes: tuple[frozenset[str], ...] = ()
     seen: int = 0
@@ -83,11 +86,19 @@ class ProbeRun:
         """Whether labels are of whole images, not of pixels."""
         return self.data.target in IMAGE_TARGETS
 
-    def chosen_methods(self) -> list["Method"]:
-        """The methods."""
+    def chosen_methods(self, parts: Sequence[int] = ()) -> list["Method"]:
+        """The methods. parts: of the features that they are fitted to."""
         from spectralgpt.evaluation import methods
 
-        return [methods.find(name) for name in self.methods]
+        return [methods.find(name, parts) for name in self.methods]
+
+    @property
+    def title(self) -> str:
+        """The features in words."""
+        from spectralgpt.features.beside import title_with
+        from spectralgpt.features.encoder import name_of
+
+        return title_with(name_of(self.model), self.beside)
 
 
 def probe_run(
@@ -97,10 +108,12 @@ def probe_run(
     read_out: "ReadOutName",
     options: "ProbeOptions",
     progress: Progress,
+    beside: "BesideName | None" = None,
 ) -> ProbeRun:
     """The run, with the vectors of images computed."""
     from spectralgpt.evaluation.leaks import seen_share
     from spectralgpt.features import Cache, image_vectors
+    from spectralgpt.features.beside import makers_beside
     from spectralgpt.weights import TrainedImages
     from spectralgpt.weights.named import versioned_name
 
@@ -116,13 +129,15 @@ def probe_run(
         cache=Cache.default(),
         seed=options["seed"],
         progress=progress,
+        beside=beside,
         reading=read_with(options),
     )
     trained, watched = TrainedImages.of(model.provenance), WatchedSet(labels.data)
     if run.of_images:
-        made = image_vectors(watched, image_maker(run, model), run.cache, progress, sides=trained.chips)
+        maker, others = image_maker(run, model), makers_beside(beside)
+        made = image_vectors(watched, maker, run.cache, progress, beside=others, sides=trained.chips)
         hashes: Sequence[frozenset[str]] = made.hashes
-        run = replace(run, vectors=made.values)
+        run = replace(run, vectors=made.values, parts=made.parts)
     else:
         hashes = hashes_of(watched, trained.chips, progress)
     notes = watched.notes_on_weights(model, options["weights"])
@@ -164,9 +179,11 @@ def findings_of(run: ProbeRun, trial: Trial, *, baselines: bool, shots: Sequence
     main = own["auto" if run.auto else run.methods[0]]
     others = [each for each in own.values() if each is not main]
     curves, notes = [], [*run.notes, *trial.notes, *main.notes]
-    others += _baselines(run, trial, notes) if baselines else []
+    if run.beside is not None:
+        others += _parts_alone(run, trial)
+    others += _baselines(run, trial, notes, all_of_them=baselines)
     if shots and run.vectors is not None:
-        curve, noted = curve_of(trial, run.vectors, run.chosen_methods(), shots)
+        curve, noted = curve_of(trial, run.vectors, run.chosen_methods(run.parts), shots)
         curves.append(curve)
         notes += noted
     elif shots:
@@ -191,12 +208,24 @@ def _few(notes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _judged_by_model(run: ProbeRun, trial: Trial) -> dict[str, Judged]:
+    if run.vectors is not None:
+        return judge_images(trial, run.vectors, run.title, run.chosen_methods(run.parts), auto=run.auto)
+    return judge_pixels(trial, model_pixels(run, run.model), run.title, run.chosen_methods(), auto=run.auto)
+
+
+def _parts_alone(run: ProbeRun, trial: Trial) -> Iterator[Judged]:
+    """The model alone, and the descriptors beside it alone, by the same methods."""
+    import numpy as np
+
+    from spectralgpt.features.baselines import find
     from spectralgpt.features.encoder import name_of
 
-    title = name_of(run.model)
-    if run.vectors is not None:
-        return judge_images(trial, run.vectors, title, run.chosen_methods(), auto=run.auto)
-    return judge_pixels(trial, model_pixels(run, run.model), title, run.chosen_methods(), auto=run.auto)
+    assert run.vectors is not None, "descriptors stand beside vectors of images"
+    assert run.beside is not None, "it stands beside the model"
+    titles = (name_of(run.model), find(run.beside).title)
+    for title, part in zip(titles, np.split(run.vectors, np.cumsum(run.parts)[:-1], axis=1), strict=True):
+        found = judge_images(trial, np.ascontiguousarray(part), title, run.chosen_methods(), auto=run.auto)
+        yield found["auto" if run.auto else run.methods[0]]
 
 
 def _marks(run: ProbeRun) -> list[str]:
@@ -218,20 +247,25 @@ def _facts(run: ProbeRun, trial: Trial) -> list[tuple[str, str]]:
         seen_fact(run.model, run.seen, len(run.data.samples)),
         content_fact(trial),
         ("Split", trial.how),
+        ("Features", run.title),
         ("Read-out, bands, precision", f"{run.read_out}, {'own' if run.own else 'model'}, {run.precision}"),
         ("Seed", str(run.seed)),
         version_fact(),
     ]
 
 
-def _baselines(run: ProbeRun, trial: Trial, notes: list[str]) -> Iterator[Judged]:
-    """The same network untrained, and the baselines for these labels, each by its method. notes: of missing bands."""
+def _baselines(run: ProbeRun, trial: Trial, notes: list[str], all_of_them: bool) -> Iterator[Judged]:
+    """The same network untrained, and the baselines for these labels, each by its method; without `all_of_them`, the
+    one that stands beside the model alone. notes: of missing bands."""
     from spectralgpt.errors import BandError
     from spectralgpt.evaluation import methods
     from spectralgpt.features import baselines
 
-    yield _untrained(run, trial)
+    if all_of_them:
+        yield _untrained(run, trial)
     for name in baselines.names(run.data.target):
+        if not (all_of_them or name == run.beside):
+            continue
         baseline = baselines.find(name)
         same = baseline.method == baselines.SAME_METHOD
         asked = run.chosen_methods() if same else [methods.find(baseline.method)]
@@ -288,6 +322,7 @@ def keep(folder: Path, run: ProbeRun, findings: Findings, mark: "ResultMark", ov
         read_out=run.read_out,
         own=run.own,
         precision=run.precision,
+        beside=run.beside,
         images=(each for index in used.tolist() for each in run.hashes[index]),
         reading=run.reading,
         made={
@@ -312,6 +347,7 @@ def keep(folder: Path, run: ProbeRun, findings: Findings, mark: "ResultMark", ov
             findings,
             weights={"name": run.weights, "fingerprint": run.model.fingerprint()},
             seen_in_pretraining=run.seen,
+            beside=run.beside,
             probe=final,
             labels=run.labels.text,
         ),
@@ -335,7 +371,7 @@ def final_choice(run: ProbeRun, trial: Trial, method: str) -> "tuple[Chosen, Int
     each = final_round(trial.split, trial.truth, trial.places, trial.seed)
     used = np.unique(np.concatenate([each.train, *(judge for _, judge in each.inner)]))
     names = run.methods if method == "auto" else (method,)
-    found = [one for one in run.chosen_methods() if one.name in names]
+    found = [one for one in run.chosen_methods(run.parts) if one.name in names]
     kind = trial.data.target
     if run.vectors is not None:
         with fit_threads(run.vectors):

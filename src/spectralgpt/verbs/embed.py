@@ -66,6 +66,7 @@ def embed(
     dtype: Literal["float32", "int8"] = "float32",
     scale: Literal["weights", "file"] = "weights",
     min_valid: float = 0.0,
+    beside: Literal["handmade"] | None = None,
     announce: Replacing = unheard,
     progress: ShowProgress = silent,
     **options: Unpack[SceneOptions],
@@ -85,6 +86,7 @@ def embed(
         dtype: Type of the stored values; int8 takes a quarter of the space.
         scale: Scale of int8 values: that of the weights, so that files compare, or a closer one of this file.
         min_valid: Leave out places with a smaller valid share, from 0 to 1.
+        beside: handmade: write hand-made features of each image, too, into a column of this name; for a table.
 
     Example:
         spectralgpt embed demo-output/part.tif vectors.tif --weights demo-output/weights
@@ -97,7 +99,10 @@ def embed(
         if isinstance(sources, ImageInPython):
             raise OptionError(f"{target}: found a table as the target of one image", "a GeoTIFF (.tif)")
         _refuse_options_of_maps({"per": per, "dtype": dtype, "scale": scale, "min_valid": min_valid, **options})
-        return embed_table(sources, Path(target), options, announce, progress)
+        return embed_table(sources, Path(target), options, announce, progress, beside)
+    if beside is not None:
+        found = f"{argument('beside', beside)}: found a map as the target, and these are numbers of a whole image"
+        raise OptionError(found, "a table (.parquet, .csv)")
 
     from spectralgpt.report import save_picture
     from spectralgpt.scenes import embed_scene, share_target

@@ -106,6 +106,7 @@ def probe(
     method: Literal["auto", "knn", "ridge", "logistic", "trees"] = "auto",
     read_out: Literal["auto", "mean", "layers"] = "auto",
     split: Literal["auto", "given", "places"] = "auto",
+    beside: Literal["handmade"] | None = None,
     shots: str | None = None,
     baselines: bool = False,
     repeats: int | None = None,
@@ -130,6 +131,8 @@ def probe(
         method: What is fitted to the features; auto chooses among k-nearest neighbours, ridge and logistic regression.
         read_out: What is read of the model: the measured read-out of the weights or, without one, the mean of the last
             block (auto), that mean in any case (mean), or mean and deviation per band group at four depths (layers).
+        beside: handmade: put hand-made features beside the model's, choose how much each counts, and also judge each
+            alone; for labels of whole images.
         split: given: use the split of the data; places: cross-validate by place; auto: given if it has a test part.
         shots: Also draw a learning curve with these numbers of images per class, like 1,5,10.
         baselines: Also judge the same network untrained, band statistics, random convolutions and hand-made features.
@@ -160,6 +163,7 @@ def probe(
     model = load_model(options["weights"], options["device"])
     labels = opened_parts([("train" if test else "", data), ("val", val), ("test", test)], options, progress)
     _check_val(labels.data, val is not None)
+    _check_beside(labels.data, beside)
     announce(labels.text)
     trial = trial_of(
         labels.data,
@@ -169,7 +173,7 @@ def probe(
         folds=folds,
         seed=options["seed"],
     )
-    run = probe_run(labels, model, method, read_out, options, progress)
+    run = probe_run(labels, model, method, read_out, options, progress, beside)
     findings = findings_of(run, trial, baselines=baselines, shots=numbers)
     if folder is not None:
         keep(folder, run, findings, mark, options["overwrite"])
@@ -199,6 +203,20 @@ def _check_val(data: "LabelledSet", given: bool) -> None:
             f"{data.source}: found labels to choose by, and no test part to report on",
             "the part test in the data, or test='TEST'",
             "Without a test part, inner folds choose, and no val is needed",
+        )
+
+
+def _check_beside(data: "LabelledSet", beside: str | None) -> None:
+    """OptionError for descriptors beside the features of pixels."""
+    from spectralgpt.errors import OptionError, argument
+    from spectralgpt.verbs._labels import IMAGE_TARGETS
+
+    if beside is not None and data.target not in IMAGE_TARGETS:
+        raise OptionError(
+            f"{argument('beside', beside)}: {data.source} has labels of pixels",
+            "labels of whole images",
+            "Judge both kinds of features of pixels one beside the other:",
+            ("baselines", True),
         )
 
 

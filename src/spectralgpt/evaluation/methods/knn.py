@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from spectralgpt.evaluation.method import Fitted, Setting, Targets
-from spectralgpt.evaluation.standardization import Standardization
+from spectralgpt.evaluation.standardization import FeatureParts, Standardization
 
 SIMILARITIES = 2**23
 """Similarities that are held at once: 32 MiB, and 64 MiB for their order."""
@@ -56,6 +56,7 @@ class Knn:
     title: str = "k-nearest neighbours"
     settings: Sequence[Setting] = tuple({"neighbours": count} for count in (20, 10, 5, 3, 1))
     usual: Setting = field(default_factory=lambda: {"neighbours": 1})
+    parts: FeatureParts = ()
 
     def fits(
         self,
@@ -65,7 +66,7 @@ class Knn:
         seed: int,
     ) -> Sequence[Fitted]:
         """A read-out for each number of neighbours; nothing is drawn."""
-        standardization = Standardization.of(features, targets.weight)
+        standardization = Standardization.of(features, targets.weight, self.parts)
         step = -(-len(features) // EXAMPLES)
         directions = directions_of(standardization, features[::step])
         truth, weight = targets.truth[::step], targets.weight[::step]

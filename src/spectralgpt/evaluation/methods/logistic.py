@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float32, Float64
 
 from spectralgpt.evaluation.linear import LinearReadOut, all_linear, mean_eigenvalue
 from spectralgpt.evaluation.method import Fitted, Setting, Targets
-from spectralgpt.evaluation.standardization import Standardization
+from spectralgpt.evaluation.standardization import FeatureParts, Standardization
 
 LOGISTIC_STRENGTHS = (10.0, 1.0, 0.1, 0.01, 0.001, 0.0001)
 TOLERANCE = 3e-4
@@ -35,6 +35,7 @@ class Logistic:
     title: str = "logistic regression"
     settings: Sequence[Setting] = tuple({"strength": strength} for strength in LOGISTIC_STRENGTHS)
     usual: Setting = field(default_factory=lambda: {"strength": 0.01})
+    parts: FeatureParts = ()
 
     def fits(
         self,
@@ -44,7 +45,7 @@ class Logistic:
         seed: int,
     ) -> Sequence[Fitted]:
         """A read-out for each strength; nothing is drawn."""
-        standardization = Standardization.of(features, targets.weight)
+        standardization = Standardization.of(features, targets.weight, self.parts)
         standardized = standardization.of_features(features)
         rows, back = in_span(standardized)
         share = targets.weight / targets.weight.sum()

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float32, Float64
 
 from spectralgpt.evaluation.linear import LinearReadOut, all_linear, mean_eigenvalue, sigmoid, softmax
 from spectralgpt.evaluation.method import Fitted, Setting, Targets
-from spectralgpt.evaluation.standardization import Standardization
+from spectralgpt.evaluation.standardization import FeatureParts, Standardization
 
 STRENGTHS = tuple(10.0**power for power in range(2, -8, -1))
 COOLEST, HOTTEST = 2.0**-6, 2.0**8
@@ -90,6 +90,7 @@ class Ridge:
     title: str = "ridge regression"
     settings: Sequence[Setting] = tuple({"strength": strength} for strength in STRENGTHS)
     usual: Setting = field(default_factory=lambda: {"strength": 1.0})
+    parts: FeatureParts = ()
 
     def fits(
         self,
@@ -99,7 +100,7 @@ class Ridge:
         seed: int,
     ) -> Sequence[Fitted]:
         """A read-out for each strength; nothing is drawn."""
-        standardization = Standardization.of(features, targets.weight)
+        standardization = Standardization.of(features, targets.weight, self.parts)
         decomposition = Decomposition.of(standardization.of_features(features), targets.weight)
         signs = np.where(targets.truth, 1.0, -1.0)
         centre = targets.weight @ signs / targets.weight.sum()
