@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -108,7 +108,7 @@ class Fitting(Objective):
 
     # -- what the loop asks ------------------------------------------------------------------------------------------
 
-    def of_labels(self, counts: Int64[np.ndarray, " class"], total: int) -> Self:
+    def of_labels(self, counts: Int64[np.ndarray, " class"], total: int) -> "Fitting":
         """With the classes of the labels, and their weights. OptionError where another number of classes was set."""
         if self.classes not in (0, len(counts)):
             raise OptionError(f"classes: found {self.classes}", f"the {len(counts)} of the labels, or 0 for these")
@@ -165,6 +165,6 @@ class Fitting(Objective):
         logits = model(work.cube, key=work.key)
         return {name: term.total for name, term in self.terms(logits, work).items()}
 
-    def validating(self) -> Self:
+    def validating(self) -> "Fitting":
         """Without what makes training harder."""
         return replace(self, smoothing=0.0, erasing=0.0)
