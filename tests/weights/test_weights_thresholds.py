@@ -96,7 +96,7 @@ def test_a_model_predicts_by_its_thresholds():
 
 def test_a_map_is_made_by_them():
     """The second of two classes is 0.5, 0.73 and 0.27 likely."""
-    values, valid = np.array([[[0.0, 0.0, 1.0]], [[0.0, 1.0, 0.0]]]), np.array([[[True, True, True]]])
+    values, valid = np.array([[[0.0, 0.0, 1.0]], [[0.0, 1.0, 0.0]]]), np.ones((2, 1, 3), bool)
     two = (Class("land"), Class("water"))
     assert ClassMap(two).stored(values, valid).tolist() == [[[0, 1, 0]]]
     assert ClassMap(two, (0.25,)).stored(values, valid).tolist() == [[[1, 1, 1]]]
