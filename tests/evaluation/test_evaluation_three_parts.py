@@ -1,5 +1,7 @@
 """Parts for fine-tuning, by place or as given, and shares of the training samples."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ def test_by_place_no_place_is_in_two_parts(seed):
     assert sum(counts) == 100
     assert counts[1] == counts[2] == 20
     held = [set(places[found.of(part)].tolist()) for part in ("train", "val", "test")]
-    assert not (held[0] & held[1] or held[0] & held[2] or held[1] & held[2])
+    assert sum(map(len, held)) == 25
     assert not found.notes
     assert found == three_parts([""] * 100, places, truth, NAMES, seed)
     assert found != three_parts([""] * 100, places, truth, NAMES, seed + 1)
@@ -82,7 +84,7 @@ def test_a_fraction_keeps_classes_and_is_nested(several):
     train = np.arange(10, 190)
     drawn = [fraction_of(train, truth, share, 3) for share in (0.02, 0.1, 0.5, 1.0)]
     assert [len(each) for each in drawn] == [4, 18, 90, 180]
-    for fewer, more in zip(drawn, drawn[1:], strict=False):
+    for fewer, more in itertools.pairwise(drawn):
         assert set(fewer.tolist()) < set(more.tolist())
     for each in drawn:
         assert truth[each].any(axis=0).all()

@@ -25,7 +25,14 @@ def test_a_recipe_has_the_name_of_its_file_and_builds_its_model(name):
 
 
 def test_what_ships():
-    assert set(recipes.names("pretraining")) >= {"multi-sensor", "own", "paper-base", "paper-huge", "paper-large", "smoke"}
+    assert set(recipes.names("pretraining")) >= {
+        "multi-sensor",
+        "own",
+        "paper-base",
+        "paper-huge",
+        "paper-large",
+        "smoke",
+    }
 
 
 @pytest.mark.parametrize(("name", "millions"), [("paper-base", 98.5), ("paper-large", 316.1), ("paper-huge", 643.8)])

@@ -36,7 +36,9 @@ def find(kind: RecipeKind, name: str) -> "Callable[..., Recipe]":
         expected = f"one of: {', '.join(known)}, or the config.json of a run"
         if name in names(other):
             do = f"Use it with the verb `{RECIPE_VERBS[other]}`"
-            raise OptionError(f"{name!r} is a recipe of {RECIPE_VERBS[other]}, not of {RECIPE_VERBS[kind]}", expected, do)
+            raise OptionError(
+                f"{name!r} is a recipe of {RECIPE_VERBS[other]}, not of {RECIPE_VERBS[kind]}", expected, do
+            )
         raise OptionError(f"unknown recipe {name!r}", expected, did_you_mean(name, known, 0.6))
     module: Any = importlib.import_module(f"{__name__}.{kind}.{name.replace('-', '_')}")
     made: Callable[..., Recipe] = module.recipe

@@ -82,7 +82,7 @@ def opened_answerer(options: ProbeOptions, encoder: PathLike | None) -> Answerer
             "weights with a head, or a folder that `probe` wrote",
             "Fit a read-out to them first: spectralgpt probe DATA --out PROBE",
         )
-    return _of_head(model, options)
+    return answerer_of_head(model, options)
 
 
 def _of_probe(probe: "Probe") -> Answerer:
@@ -114,7 +114,8 @@ def _of_probe(probe: "Probe") -> Answerer:
     )
 
 
-def _of_head(model: "PretrainedModel", options: ProbeOptions) -> Answerer:
+def answerer_of_head(model: "PretrainedModel", options: ProbeOptions) -> Answerer:
+    """What weights with a head answer, with their own thresholds or 1/2."""
     import numpy as np
 
     from spectralgpt.features import ImageProbabilities, PixelProbabilities

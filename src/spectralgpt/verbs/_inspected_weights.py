@@ -15,8 +15,9 @@ class InspectedWeights(Inspected):
     """What weights are; `text` says all of it in words.
 
     source: a path, or a name on the hub. size: its name, or width x depth. image: side in pixels of the images it was
-    trained on. bands: in the model's order, with their wavelengths in nm. classes: None without a head. thresholds: from
-    which probability on classes are answered, empty where none were chosen. parameters: of the whole model, with its decoder or head.
+    trained on. bands: in the model's order, with their wavelengths in nm. classes: None without a head. thresholds:
+    from which probability on classes are answered, empty where none were chosen. parameters: of the whole model, with
+    its decoder or head.
     """
 
     source: Path | str

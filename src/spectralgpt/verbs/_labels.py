@@ -171,6 +171,18 @@ def check_apart(apart: float | int) -> None:
         raise OptionError(argument("apart", apart), "kilometres, from 0 to below 20,000")
 
 
+def check_val(data: "LabelledSet", given: bool) -> None:
+    """DataError for a validation part without anything to report on."""
+    from spectralgpt.errors import DataError
+
+    if given and not any(sample.split == "test" for sample in data.samples):
+        raise DataError(
+            f"{data.source}: found labels to choose by, and no test part to report on",
+            "the part test in the data, or test='TEST'",
+            "Without a test part, the images themselves are split, and no val is needed",
+        )
+
+
 def _codes(text: str | None) -> tuple[int, ...]:
     from spectralgpt.errors import OptionError, argument
 

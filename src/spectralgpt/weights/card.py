@@ -24,8 +24,9 @@ class Description:
     kind: name of the task; purpose: what such models do. size: its name, or WIDTH x DEPTH. decoder: in words, None
     without one. image: side of the images in training, patch: side of a patch, both in pixels. groups: names of the
     bands that share a token. classes: their number, head: in words, both None without a head; class_names: empty where
-    unknown; thresholds: from which probability on they are answered, empty without. normalization: in words; statistics: its numbers per band. positions: the encoder's tables, in words.
-    licence, data: None where not stated. provenance: all other statements about the origin, one line each.
+    unknown; thresholds: from which probability on they are answered, empty without. normalization: in words;
+    statistics: its numbers per band. positions: the encoder's tables, in words. licence, data: None where not stated.
+    provenance: all other statements about the origin, one line each.
     """
 
     kind: str

@@ -1,12 +1,12 @@
 """For data of your own: head, length, rate and image side are chosen by the kind of labels and the number of images."""
 
 import math
+from typing import Any
 
 from spectralgpt.data import Augmentation
 from spectralgpt.recipes.label_facts import LabelFacts
-from spectralgpt.tasks import find
+from spectralgpt.tasks import task_of
 from spectralgpt.tasks.fitting import Fitting
-from spectralgpt.tasks.task import task_of
 from spectralgpt.training import Machine, Mixture, ModelChoice, Recipe, Schedule, Stage
 
 SIDES = (16, 128)
@@ -52,7 +52,7 @@ def recipe(data: LabelFacts) -> Recipe:
 
 def _batch(images: int) -> int:
     """A power of 2, so that mixed pairs fill a step, and four steps or more per epoch where there are enough images."""
-    fitting = 2 ** int(math.log2(max(1, images // 4)))
+    fitting = 1 << (max(1, images // 4).bit_length() - 1)
     return min(max(fitting, BATCHES[0]), BATCHES[1])
 
 
@@ -63,14 +63,16 @@ def _side(side: int) -> int:
 
 def _task(data: LabelFacts, judge_every: int) -> Fitting:
     """The objective. Rare classes weigh more in masks, and the dice loss is added there."""
-    made = find(task_of(data.target).name).objective
-    assert made is not None, "what is fitted to labels has an objective"
+    made: Any = task_of(data.target).objective
+    settings: dict[str, Any]
     if data.target in ("class", "classes"):
         several = data.target == "classes"
         # a label of a mixed image is a share, which the loss of several labels takes as it is
-        settings = dict(several=several, smoothing=0.0 if several else 0.1, mixup=0.8, cutmix=1.0, erasing=0.25)
+        smoothing = 0.0 if several else 0.1
+        settings = {"several": several, "smoothing": smoothing, "mixup": 0.8, "cutmix": 1.0, "erasing": 0.25}
     else:
-        settings = dict(channels=64 if data.images < FEW else 256, balance=0.5, dice_weight=1.0, cutmix=1.0)
+        channels = 64 if data.images < FEW else 256
+        settings = {"channels": channels, "balance": 0.5, "dice_weight": 1.0, "cutmix": 1.0}
     task = made(drop_path=0.1, judge_every=judge_every, **settings)
     assert isinstance(task, Fitting), "what is fitted to labels is an objective of fine-tuning"
     return task
