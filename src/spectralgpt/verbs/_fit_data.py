@@ -66,8 +66,12 @@ class FitData:
         data = self.labels.data
         looked = train[np.unique(np.linspace(0, len(train) - 1, LOOKED_AT).round().astype(np.int64))]
         shapes = [data.read(int(index)).image.shape for index in looked]
-        side = int(statistics.median_low(max(shape[2:]) for shape in shapes))
-        return LabelFacts(data.target, len(data.classes), len(train), side, max(shape[0] for shape in shapes))
+        side = statistics.median_low(max(shape[2:]) for shape in shapes)
+        # images with masks are cut into chips
+        cut = data.target in ("mask", "change")
+        chips = statistics.median_low(-(-shape[2] // LARGEST_CHIP) * -(-shape[3] // LARGEST_CHIP) for shape in shapes)
+        images = len(train) * (chips if cut else 1)
+        return LabelFacts(data.target, len(data.classes), images, side, max(shape[0] for shape in shapes))
 
     def store(
         self, train: "Int64[np.ndarray, ' train']", folder: Path, image: int, progress: Progress

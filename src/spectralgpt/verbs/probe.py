@@ -22,6 +22,7 @@ CHOICES_SHOWN = 3
 """Different choices that the text lists, the most frequent first."""
 
 if TYPE_CHECKING:
+    from spectralgpt.data.labels import LabelledSet
     from spectralgpt.verbs._judged_page import Findings
     from spectralgpt.verbs._probe_run import ProbeRun
 
