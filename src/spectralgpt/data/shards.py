@@ -126,6 +126,10 @@ class Shards:
             target=_target(located, shared),
         )
 
+    def targets(self, layout: int, rows: Int64[np.ndarray, " batch"]) -> Target | None:
+        """The labels of samples alone, as `read` gives them; None without labels."""
+        return _target(self._located(layout, rows), self.layouts[layout])
+
     def places(self, layout: int) -> UInt64[np.ndarray, " sample"]:
         """A number per sample of a layout: samples with the same one are trained on, or held back, together."""
         return self._whole(layout, "place", np.uint64)

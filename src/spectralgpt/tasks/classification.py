@@ -31,7 +31,7 @@ from spectralgpt.nn import (
     of_cubes,
     positive_weights,
 )
-from spectralgpt.tasks.fitting import Fitting, Labelled, Target
+from spectralgpt.tasks.fitting import Fitting, Labelled, MixedTarget, Target
 from spectralgpt.tasks.task import Prepared, TargetKind, Task
 
 
@@ -105,7 +105,7 @@ class Classifying(Fitting):
     def mixing(self) -> Mixing:
         return Mixing(self.mixup, self.cutmix)
 
-    def mixed(self, mix: Mix, target: Target) -> Target:
+    def mixed(self, mix: Mix, target: Target) -> MixedTarget:
         """Shares of the classes."""
         return mix.shares((target if self.several else F.one_hot(target, self.classes)).float())
 

@@ -26,6 +26,7 @@ from spectralgpt.nn import (
 from spectralgpt.tasks.task import Batch, Objective, Prepared
 
 Target = Shaped[Tensor, "batch *axes"]
+MixedTarget = Shaped[Tensor, "batch *mixed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Fitting(Objective):
         """How batches are mixed; not at all, unless a task says otherwise."""
         return Mixing()
 
-    def mixed(self, mix: Mix, target: Target) -> Target:
+    def mixed(self, mix: Mix, target: Target) -> MixedTarget:
         """The targets of a mixed batch."""
         return target
 
@@ -123,14 +124,17 @@ class Fitting(Objective):
 
     def weights_on(self, device: torch.device) -> Float[Tensor, " class"] | None:
         """The weights of the classes; None where they are equal."""
-        return torch.tensor(self.weights, device=device) if self.weights else None
+        return torch.tensor(self.weights, dtype=torch.float32, device=device) if self.weights else None
 
     def ready(self, model: nn.Module) -> None:
-        """Set drop path; a frozen encoder is also in evaluation mode, so that its features are always the same."""
+        """Set drop path, and whether the encoder is trained; a frozen one is also in evaluation mode, so that its
+        features are always the same."""
         assert isinstance(model, Backbone)
         model.set_drop_path(0.0 if self.freeze else float(self.drop_path))
+        # also to true: an earlier stage may have frozen it
+        model.encoder.requires_grad_(not self.freeze)
         if self.freeze:
-            model.encoder.requires_grad_(False).eval()
+            model.encoder.eval()
 
     @torch.no_grad()
     def prepare(self, model: nn.Module, batch: Batch) -> Prepared:
@@ -149,7 +153,7 @@ class Fitting(Objective):
             flops=(1 if self.freeze else 3) * cube.shape[0] * encoder_flops(model.config, tokens),
         )
 
-    def varied(self, batch: Batch) -> tuple[Cube, Target]:
+    def varied(self, batch: Batch) -> tuple[Cube, MixedTarget]:
         """A batch as it is trained on: with parts erased, and images mixed."""
         assert batch.target is not None, "samples to fit to have labels"
         cube, target = batch.cube, batch.target

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool
@@ -23,7 +23,7 @@ from spectralgpt.nn import (
     dice_loss,
     evaluating,
 )
-from spectralgpt.tasks.fitting import Fitting, Labelled, Target
+from spectralgpt.tasks.fitting import Fitting, Labelled, MixedTarget, Target
 from spectralgpt.tasks.task import Prepared
 
 MapHead = Literal["light", "dense"]
@@ -40,6 +40,8 @@ class MaskFitting(Fitting):
     one. dice_weight: of the dice loss beside cross-entropy, which helps where a class is rare. cutmix: parameter of the
     beta distribution of the share that is cut out of another image, 0 for none.
     """
+
+    partly: ClassVar[bool] = True  # the final norm, and the scores of dates where there is one
 
     head: MapHead = "light"
     channels: int = 0
@@ -66,7 +68,7 @@ class MaskFitting(Fitting):
     def mixing(self) -> Mixing:
         return Mixing(cutmix=self.cutmix)
 
-    def mixed(self, mix: Mix, target: Target) -> Target:
+    def mixed(self, mix: Mix, target: Target) -> MixedTarget:
         return mix.mask(target)
 
     def known(self, cube: Cube, target: Target) -> Bool[Tensor, "batch row column"]:

@@ -99,6 +99,9 @@ class Objective(Family):
     chooses: ClassVar[bool] = False
     """Whether the result of a stage is its best state by the score of held-back samples (`judged`), not its last."""
 
+    partly: ClassVar[bool] = False
+    """Whether a step may leave some parameters without a gradient, in every process alike."""
+
     @classmethod
     def type_name(cls) -> str:
         """The task's name."""

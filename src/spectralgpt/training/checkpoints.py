@@ -136,12 +136,24 @@ def checkpoints(folder: Path) -> list[Path]:
 def _state(model: nn.Module, optimizer: torch.optim.Optimizer, ema: Average | None) -> dict[str, Any]:
     """References to everything that is saved, by the names of the parameters: loading fills them in place."""
     inside, fresh = bare(model), not optimizer.state
+    if not fresh:
+        _complete(optimizer)
     state = {"model": inside.state_dict(), "optimizer": get_optimizer_state_dict(inside, optimizer)}
     if fresh:
         # PyTorch creates the moments by a step with rate 0, and counts it
         for each in optimizer.state.values():
             each["step"].zero_()
     return state if ema is None else state | {"average": ema.weights}
+
+
+def _complete(optimizer: torch.optim.Optimizer) -> None:
+    """Start the state of parameters that never had a gradient, as AdamW starts it: a checkpoint has it for all."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            if not optimizer.state[parameter]:
+                moments = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+                step = torch.zeros((), dtype=torch.float32, device=parameter.device)
+                optimizer.state[parameter] = {"step": step, **moments}
 
 
 def _load(path: Path, state: dict[str, Any]) -> None:

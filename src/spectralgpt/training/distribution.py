@@ -40,16 +40,19 @@ class Distribution:
         return self.rank == 0
 
     def made(
-        self, model: nn.Module, optimizer: Callable[[nn.Module], torch.optim.Optimizer]
+        self, model: nn.Module, optimizer: Callable[[nn.Module], torch.optim.Optimizer], *, partly: bool = False
     ) -> tuple[nn.Module, torch.optim.Optimizer]:
         """The model, which is on its device already, as all processes train it, and its optimizer. All start from the
-        weights of rank 0. optimizer: makes the optimizer, once the parameters are distributed.
+        weights of rank 0. optimizer: makes the optimizer, once the parameters are distributed. partly: a step may leave
+        some parameters without a gradient.
         """
         if self.ranks == 1:
             return model, optimizer(model)
         # no device_ids: inputs are on the device, and are dataclasses that DDP passes on unchanged
         # (DDP broadcasts buffers in each step: models in training have at most one, of a few hundred numbers)
-        return DistributedDataParallel(model, gradient_as_bucket_view=True), optimizer(model)
+        return DistributedDataParallel(
+            model, gradient_as_bucket_view=True, find_unused_parameters=partly
+        ), optimizer(model)
 
     def whole(self, model: nn.Module) -> dict[str, Tensor]:
         """All tensors of a bare model, whole also where each process holds a part; by all processes together."""

@@ -1,6 +1,6 @@
 """The full description of a run: a model, and the stages that train it one after the other."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from spectralgpt.bands import BandSet, sensor
@@ -122,17 +122,23 @@ class Stage:
     schedule: Schedule
     data: Mixture = Mixture()
 
+    def __post_init__(self) -> None:
+        if self.task.labels == "change" and self.data.dates != 2:
+            raise OptionError(f"stage {self.name}, dates: found {self.data.dates}", "2 for change, before and after")
+
     def but(self, **changes: Any) -> "Stage":
         """A copy with other values of its fields or of those of its parts (`lr`, `image`). TypeError for others."""
         parts: dict[str, dict[str, Any]] = {}
+        # not __slots__: an objective's are those of its last class alone
+        stated = [each.name for each in fields(self)]
         for name, value in changes.items():
-            if name in self.__slots__:
+            if name in stated:
                 continue
-            owners = [part for part in self.__slots__[1:] if name in getattr(self, part).__slots__]
+            owners = [part for part in stated[1:] if name in (each.name for each in fields(getattr(self, part)))]
             if len(owners) != 1:
                 raise TypeError(f"{name}: found in {owners or 'no part'} of a stage; expected in one")
             parts.setdefault(owners[0], {})[name] = value
-        own = {name: value for name, value in changes.items() if name in self.__slots__}
+        own = {name: value for name, value in changes.items() if name in stated}
         return replace(self, **own, **{part: replace(getattr(self, part), **values) for part, values in parts.items()})
 
 

@@ -3,7 +3,7 @@
 config.json        the resolved recipe and what the run was started on; it starts the same run
 log.jsonl          a record every few steps, and one per validation
 checkpoints/       training states (checkpoints.py)
-best/              the best weights so far, where a stage chooses
+best/stage-1/      the best weights so far of the first stage, where it chooses by held-back samples
 pictures/          reconstructions of fixed validation samples; the loss curve
 weights/           the model as users load it, after each stage
 images.json        hashes of the images trained on, as the weights list them (hashing.py)
@@ -111,7 +111,7 @@ def started(run: Run, model: PretrainedModel, number: int, step: int) -> State:
             layer_decay=schedule.layer_decay,
         )
 
-    trained, made = run.distribution.made(model, optimizer)
+    trained, made = run.distribution.made(model, optimizer, partly=stage.task.partly)
     # after the model is distributed: each process averages the parameters that it holds
     average = None if run.recipe.ema is None else Average(model, run.recipe.ema)
     run.state = State(model, trained, number, step, made, average)

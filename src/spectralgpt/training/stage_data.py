@@ -59,7 +59,7 @@ class StageData:
         for source in self.sources:
             for layout, rows in zip(source.layouts, source.rows, strict=True):
                 for start in range(0, len(rows), AT_ONCE):
-                    target = source.shards.read(layout, rows[start : start + AT_ONCE]).target
+                    target = source.shards.targets(layout, rows[start : start + AT_ONCE])
                     assert target is not None, "samples of a folder with classes have targets"
                     found = target.numpy()
                     if found.dtype == bool:
@@ -93,10 +93,14 @@ def stage_data(stage: Stage, folder: Path, bands: BandSet, held_back: float) -> 
 
 
 def of_labels(recipe: Recipe, data: Sequence[StageData]) -> Recipe:
-    """The recipe with the classes of the labels of its samples, and their weights. OptionError where it has others."""
+    """The recipe with the classes of the labels of its samples, and their weights. OptionError where it has others,
+    DataError where stages have different ones."""
     if all(stage.task.labels is None for stage in recipe.stages):
         return recipe
     # one model is trained, so all stages have the weights of the first
+    for each in data[1:]:
+        if each.classes != data[0].classes:
+            _refuse_other_classes([one.sources[0].shards.folder for one in (data[0], each)])
     counts, total = data[0].label_counts()
     return replace(
         recipe, stages=tuple(replace(each, task=each.task.of_labels(counts, total)) for each in recipe.stages)
@@ -118,10 +122,12 @@ def _classes(stage: Stage, sources: Sequence[MixtureEntry]) -> tuple[Class, ...]
     if wanted is None:
         return ()
     if len(found) > 1:
-        raise DataError(
-            f"{', '.join(map(str, found.values()))}: found different classes", "the same in all shards of a run"
-        )
+        _refuse_other_classes(list(found.values()))
     return next(iter(found))
+
+
+def _refuse_other_classes(folders: Sequence[Path]) -> None:
+    raise DataError(f"{', '.join(map(str, folders))}: found different classes", "the same in all shards of a run")
 
 
 def _layouts(shards: Shards, choice: DataChoice, bands: BandSet) -> tuple[tuple[int, ...], list[str]]:

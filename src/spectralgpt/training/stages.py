@@ -1,6 +1,7 @@
 """Training a run, stage by stage: checkpoints, logs, validation. It can be killed at any moment and then resumed."""
 
 import json
+import math
 import time
 from collections.abc import Generator
 from contextlib import closing
@@ -32,7 +33,7 @@ from spectralgpt.weights import PretrainedModel, open_weights
 from spectralgpt.weights.named import name_note
 
 BEST = "best"
-"""Folder, in that of a run, of the best weights so far of a stage that chooses."""
+"""Folder, in that of a run, with a folder per stage that chooses: its best weights so far."""
 
 
 def run_training(
@@ -290,10 +291,12 @@ def _validate(run: Run, state: State, stage: Stage, data: StageData, *, judged: 
     machine = run.recipe.machine
     with averaged(state):
         found = validate(state.model, stage, data, machine.micro, machine.precision, run.distribution, judged=judged)
-        # of equal scores the lower loss, then the earlier
-        if judged and (state.best is None or (found.score, -found.losses["val_loss"]) > tuple(state.best)):
-            state.best = [found.score, -found.losses["val_loss"]]
-            _write_weights(run, state, run.out / BEST)
+        loss = found.losses["val_loss"]
+        # of equal scores the lower loss, then the earlier; nothing is less than NaN
+        reached = [found.score, -loss if math.isfinite(loss) else -math.inf]
+        if judged and (state.best is None or reached > state.best):
+            state.best = reached
+            _write_weights(run, state, _best(run, state))
     state.model.train()
     stage.task.ready(state.model)
     score = {"val_score": found.score} if judged else {}
@@ -311,8 +314,14 @@ def _save_weights(run: Run, state: State) -> None:
         with averaged(state):
             _write_weights(run, state, run.out / "weights")
     elif run.distribution.is_main:
-        open_weights(run.out / BEST).save_pretrained(run.out / "weights")
+        open_weights(_best(run, state)).save_pretrained(run.out / "weights")
     run.distribution.barrier()
+
+
+def _best(run: Run, state: State) -> Path:
+    """The best weights so far of a stage. One folder per stage: a run that returns to the end of a stage has already
+    written those of the next."""
+    return run.out / BEST / f"stage-{state.stage + 1}"
 
 
 def _write_weights(run: Run, state: State, folder: Path) -> None:
