@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from affine import Affine
 
 import spectralgpt as sg
-from made_fits import SHORT, several_labels, water_masks
-from made_labelled import SENSOR, class_folders, masked, metrics, pairs
+from made_finetuning import SHORT, several_labels, water_masks
+from made_labelled import SENSOR, class_folders, masked, metrics, pairs, picture
 from spectralgpt import ChangeDetector, Classifier, Segmenter, open_raster
 from spectralgpt.weights import open_weights
 
@@ -38,22 +39,22 @@ def test_one_label_from_images_to_a_report(fitted, land, weights, spectralgpt):
     out, ended = fitted
     found = ended.json
     assert (found["target"], found["recipe"], found["finished"], found["score"]) == ("class", "own", True, "accuracy")
-    assert found["counts"] == {"train": 15, "val": 3, "test": 7, "classes": 3, "places": 25}
+    assert found["counts"] == {"train": 14, "val": 4, "test": 7, "classes": 3, "places": 25}
     assert found["step"] == found["steps"] > 0
     assert {each.name for each in out.iterdir() if not each.name.startswith(".")} == WROTE
     assert (out / "run" / "pictures" / "loss.png").stat().st_size > 0
     # what is said before the run, and after
-    assert "15 train, 3 val, 7 test" in ended.err
+    assert "14 train, 4 val, 7 test" in ended.err
     assert "Estimated time" in ended.err
     assert found["seconds_expected"] > 0
     # the report names what it was made with
     numbers, page = metrics(out), (out / "report.html").read_text()
     start = open_weights(weights).fingerprint()
     assert (numbers["seed"], numbers["fraction"], numbers["recipe"]) == (0, 1.0, "own")
-    assert numbers["parts"] == {"train": 15, "val": 3, "test": 7}
+    assert numbers["parts"] == {"train": 14, "val": 4, "test": 7}
     assert len(numbers["data_hash"]) == 64
     assert numbers["weights"]["fingerprint"] == found["fingerprint"]
-    for words in (start[:16], found["fingerprint"], numbers["data_hash"][:16], "the part val, 3 images", "seed 0"):
+    for words in (start[:16], found["fingerprint"], numbers["data_hash"][:16], "the part val, 4 images", "seed 0"):
         assert words in page
     # and the same numbers come from evaluate
     again = spectralgpt("evaluate", land / "test", "--bands", SENSOR, "--weights", out / "weights", "--json")
@@ -78,10 +79,12 @@ def test_what_comes_out_opens_everywhere(fitted, land, tmp_path, spectralgpt):
     embedded = spectralgpt("embed", image, tmp_path / "embedded.tif", "--bands", SENSOR, "--weights", out / "weights")
     assert embedded.code == 0, embedded.err
     assert (tmp_path / "embedded.tif").exists()
-    # an image of another sensor lies outside
-    other = class_folders(tmp_path / "other", {"water": 2, "forest": 2})
-    judged = spectralgpt("evaluate", other, "--bands", "s2-l2a", "--weights", out / "weights", "--json")
-    assert any("outside what the weights were trained on" in each for each in [judged.err, *judged.json["warnings"]])
+    # pixels of another size lie outside
+    for kind, name in enumerate(("water", "forest")):
+        picture(tmp_path / "other" / name / "0.tif", kind, 9, transform=Affine(60, 0, 435730, 0, -60, 4179460))
+    judged = spectralgpt("evaluate", tmp_path / "other", "--bands", SENSOR, "--weights", out / "weights", "--json")
+    assert judged.code == 0, judged.err
+    assert any("outside what the weights were trained on" in each for each in judged.json["warnings"])
 
 
 def test_several_labels_have_thresholds_of_the_part_val(weights, tmp_path, spectralgpt):

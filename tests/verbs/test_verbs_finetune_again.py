@@ -5,7 +5,7 @@ import json
 import pytest
 
 import spectralgpt as sg
-from made_fits import SHORT, same_weights
+from made_finetuning import SHORT, same_weights
 from made_labelled import SENSOR, class_folders, refused
 from spectralgpt.errors import DataError, OptionError
 

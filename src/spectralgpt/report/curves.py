@@ -57,7 +57,7 @@ def save_loss_curve(
     for name, curve in curves.items():
         colour = colours.get(name.removeprefix(VALIDATION), colours[name])
         _draw_curve(axes, name, curve, colour, [start for _, start, _ in stages[1:]])
-    axes.set(xlabel="step", ylabel="loss (normalized units)", title=title)
+    axes.set(xlabel="step", ylabel="loss" if scores.size else "loss (normalized units)", title=title)
     if all((curve[1] >= 0).all() and curve[1].any() for curve in curves.values()):
         # the spectral loss of a batch without a complete group of bands is 0
         axes.set_yscale("log", nonpositive="mask")
@@ -76,7 +76,7 @@ def _draw_scores(axes: Axes, scores: Curve) -> None:
     steps, values = scores
     best = int(values.argmax())
     axes.plot(steps, values, marker=".", color="C2")
-    axes.plot(steps[best], values[best], "o", color="C3", label=f"best: {values[best]:.3f} at step {steps[best]:g}")
+    axes.plot(steps[best], values[best], "o", color="C3", label=f"best: {values[best]:.3f}")
     axes.set(xlabel="step", ylabel="score, held back")
     axes.grid(True, alpha=0.3)
     axes.legend()

@@ -50,9 +50,9 @@ class Distribution:
             return model, optimizer(model)
         # no device_ids: inputs are on the device, and are dataclasses that DDP passes on unchanged
         # (DDP broadcasts buffers in each step: models in training have at most one, of a few hundred numbers)
-        return DistributedDataParallel(
-            model, gradient_as_bucket_view=True, find_unused_parameters=partly
-        ), optimizer(model)
+        return DistributedDataParallel(model, gradient_as_bucket_view=True, find_unused_parameters=partly), optimizer(
+            model
+        )
 
     def whole(self, model: nn.Module) -> dict[str, Tensor]:
         """All tensors of a bare model, whole also where each process holds a part; by all processes together."""

@@ -81,7 +81,8 @@ def _draw(fit: Fit, result: "RunResult") -> None:
     from spectralgpt.training import read_log
 
     records = read_log(fit.run / "log.jsonl")
-    losses = [name for name in ("loss", "class", "labels", "dice") if any(name in each for each in records)]
+    # a single part is the loss itself
+    losses = ["loss", *(("class", "dice") if any("dice" in each for each in records) else ())]
     title = f"{fit.recipe.name}: {result.step} of {result.steps} steps"
     save_loss_curve(fit.run / "pictures" / "loss.png", records, losses, title)
 
