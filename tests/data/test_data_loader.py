@@ -111,6 +111,28 @@ def test_parts_are_the_batch_in_even_pieces(count, ranks, micro):
         assert micro == 1 or max(map(len, pieces)) <= micro
 
 
+@given(st.integers(1, 70), st.integers(1, 5), st.integers(1, 9))
+def test_pairs_stay_together(count, ranks, micro):
+    found = [parts(count, rank, ranks, micro, pairs=True) for rank in range(ranks)]
+    assert [place for pieces in found for piece in pieces for place in piece] == list(range(count))
+    assert all(piece.start % 2 == 0 for pieces in found for piece in pieces)
+    assert len({len(pieces) for pieces in found if pieces}) == 1
+    assert {len(pieces) for pieces in found if pieces} == {1} or all(found)
+    for pieces in filter(None, found):
+        assert max(map(len, pieces)) - min(map(len, pieces)) <= 3
+        assert max(map(len, pieces)) <= max(micro, 4)
+
+
+def test_steps_of_pairs_however_they_are_divided():
+    wholes = [step.micro[0].number.tolist() for (step,) in of_ranks(1, 0, 0, 12, micro=64, pairs=True)]
+    assert max(map(len, wholes)) > 6
+    for ranks, micro in ((1, 2), (2, 3), (3, 64)):
+        for step, whole in zip(of_ranks(ranks, 0, 0, 12, micro=micro, pairs=True), wholes, strict=True):
+            pieces = [samples.number.tolist() for part in step if part.counted for samples in part.micro]
+            assert [number for piece in pieces for number in piece] == whole
+            assert all(len(piece) % 2 == 0 for piece in pieces[:-1])
+
+
 def test_a_rank_without_samples_has_one_that_does_not_count():
     together = of_ranks(4, 0, 0, 2, sources=[source(MadeShards((3,)))])
     for step in together:

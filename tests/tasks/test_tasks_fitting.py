@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-sys.path[:0] = [str(Path(__file__).parents[1] / room) for room in ("nn", "training")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "nn"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 from made_cubes import NATIVE, SIZE, made_cube, made_keys, with_valid
 from made_fits import OBJECTIVES, objective
 from spectralgpt.errors import OptionError

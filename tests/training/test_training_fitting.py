@@ -1,7 +1,6 @@
 """A run that fits a head to labels: it learns them and nothing else, keeps its best state, and refuses other labels."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -115,7 +114,7 @@ def test_weights_are_those_of_the_part_to_train_on(shards, tmp_path):
 
 
 @pytest.fixture
-def judging(monkeypatch) -> Iterator[Any]:
+def judging(monkeypatch) -> Any:
     """Scores and losses that judgements give, one after the other; and the fingerprints of the models judged."""
     told = SimpleNamespace(scores=[], losses=[], models=[])
 
@@ -125,7 +124,7 @@ def judging(monkeypatch) -> Iterator[Any]:
         return validation.Validation({"val_loss": told.losses[number]}, [], told.scores[number] if judged else 0.0)
 
     monkeypatch.setattr(stages, "validate", validate)
-    yield told
+    return told
 
 
 @pytest.mark.parametrize("ema", [None, 0.5])

@@ -74,7 +74,8 @@ class Loader:
     processes have the same number of micro-batches in a step (where a part would have fewer samples than micro-batches,
     possible only for micro = 1, there is one less, of up to 2 samples). dates: most dates of a sample, drawn by its key
     without repeats, in order of time; None: all. workers: threads that prefetch, about two micro-batches each; 0: no
-    threads. pin: into pinned memory, which needs CUDA.
+    threads. pin: into pinned memory, which needs CUDA. pairs: samples 0 and 1 of a step, 2 and 3, and so on, are in one
+    micro-batch, as they are mixed with each other; where micro is below 4, a micro-batch may then have up to 4 samples.
 
     OptionError for numbers that are too small or weights that do not fit; DataError for a source without samples.
     """
@@ -91,11 +92,12 @@ class Loader:
         ranks: int = 1,
         workers: int = 0,
         pin: bool = False,
+        pairs: bool = False,
     ) -> None:
         _check_least(1, batch=batch, micro=micro, dates=1 if dates is None else dates, ranks=ranks)
         _check_least(0, rank=rank, workers=workers)
         self.sources, self.micro, self.seed, self.dates = tuple(sources), micro, seed, dates
-        self.rank, self.ranks, self.workers, self.pin = rank, ranks, workers, pin
+        self.rank, self.ranks, self.workers, self.pin, self.pairs = rank, ranks, workers, pin, pairs
         if rank >= ranks:
             raise ValueError(f"found rank {rank} of {ranks}; expected at most {ranks - 1}")
         for source in self.sources:
@@ -136,7 +138,7 @@ class Loader:
 
     def _plan(self, number: int) -> PlannedStep:
         batch = self.order.batch(number)
-        pieces = parts(len(batch.positions), self.rank, self.ranks, self.micro)
+        pieces = parts(len(batch.positions), self.rank, self.ranks, self.micro, pairs=self.pairs)
         return PlannedStep(number, batch, pieces or (range(1),), bool(pieces))
 
     def _read(self, task: tuple[PlannedStep, range]) -> tuple[PlannedStep, Samples]:
@@ -155,11 +157,16 @@ class Loader:
         return plan, samples
 
 
-def parts(count: int, rank: int, ranks: int, micro: int) -> tuple[range, ...]:
+def parts(count: int, rank: int, ranks: int, micro: int, *, pairs: bool = False) -> tuple[range, ...]:
     """A process's places in a global batch, per micro-batch, with sizes that differ by at most 1; () where it has none.
 
-    All parts in order of rank are 0 to count - 1; every rank with places has the same number of micro-batches.
+    All parts in order of rank are 0 to count - 1; every rank with places has the same number of micro-batches. pairs:
+    no part begins at an odd place, so sizes differ by up to 3.
     """
+    if pairs:
+        # parts of the pairs, the last of which may be a single sample
+        found = parts(-(-count // 2), rank, ranks, max(1, micro // 2))
+        return tuple(range(2 * each.start, min(2 * each.stop, count)) for each in found)
     first, end = rank * count // ranks, (rank + 1) * count // ranks
     if first == end:
         return ()

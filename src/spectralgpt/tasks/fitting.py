@@ -91,6 +91,10 @@ class Fitting(Objective):
         """How batches are mixed; not at all, unless a task says otherwise."""
         return Mixing()
 
+    @property
+    def pairs(self) -> bool:
+        return bool(self.mixing.mixup or self.mixing.cutmix)
+
     def mixed(self, mix: Mix, target: Target) -> MixedTarget:
         """The targets of a mixed batch."""
         return target

@@ -129,6 +129,11 @@ class Objective(Family):
         """The kind of labels that samples must have; None where they need none."""
         return None
 
+    @property
+    def pairs(self) -> bool:
+        """Whether samples are mixed in pairs of neighbours, which then have to stay together when a step is divided."""
+        return False
+
     def of_labels(self, counts: Int64[np.ndarray, " class"], total: int) -> "Objective":
         """The objective for labels, of which `total` samples (pixels of masks) are trained on, `counts` of each
         class."""

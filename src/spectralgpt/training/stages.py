@@ -122,6 +122,7 @@ def _loader_of(
         ranks=distribution.ranks,
         workers=workers,
         pin=distribution.device.type == "cuda",
+        pairs=stage.task.pairs,
     )
 
 
@@ -174,7 +175,7 @@ def _train_stage(run: Run, state: State, before: int, lengths: list[int], interr
                 if draws or last or judged:
                     _validate(run, state, stage, data, judged=judged)
                 if saves:
-                    kept = {"stage": state.stage, "step": step, "best": state.best}
+                    kept = {"stage": state.stage, "step": step} | ({} if state.best is None else {"best": state.best})
                     path = save_checkpoint(
                         run.folder, step, model, state.optimizer, kept, distribution, state.average, keep=machine.keep
                     )
