@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spectralgpt.recipes import LabelFacts
     from spectralgpt.verbs._labels import Labels
 
-LOOKED_AT = 5
+SHAPES_READ = 5
 """Images of which the size is looked at, to choose a recipe."""
 
 LARGEST_CHIP = 128
@@ -64,7 +64,7 @@ class FitData:
         from spectralgpt.recipes import LabelFacts
 
         data = self.labels.data
-        looked = train[np.unique(np.linspace(0, len(train) - 1, LOOKED_AT).round().astype(np.int64))]
+        looked = train[np.unique(np.linspace(0, len(train) - 1, SHAPES_READ).round().astype(np.int64))]
         shapes = [data.read(int(index)).image.shape for index in looked]
         side = statistics.median_low(max(shape[2:]) for shape in shapes)
         # images with masks are cut into chips
@@ -110,8 +110,8 @@ def opened_fit_data(
     """The labels of all sources and their parts. InputError for labels that cannot be used, and for a single place."""
     from spectralgpt.errors import DataError
     from spectralgpt.evaluation import three_parts
-    from spectralgpt.verbs._labels import check_apart, check_val, opened_parts
-    from spectralgpt.verbs._probing import places_of_set, truth_of
+    from spectralgpt.verbs._labels import check_apart, check_val, opened_parts, places_of_set
+    from spectralgpt.verbs._probing import truth_of
 
     check_apart(options["apart"])
     labels = opened_parts([("train" if test else "", data), ("val", val), ("test", test)], options, progress)

@@ -77,6 +77,6 @@ def _asked_before(folder: Path) -> Any:
         content = json.loads(path.read_bytes())
         if content["format"] == ASKED_FORMAT:
             return content["asked"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     raise TargetError(f"{path}: is not of spectralgpt", "a folder that `finetune` wrote", "Choose another folder")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spectralgpt.verbs._judged_page import Findings
     from spectralgpt.weights import PretrainedModel
 
-MOST_PIXELS = 4_000_000
+THRESHOLD_PIXELS = 4_000_000
 """Pixels of masks by which a threshold is chosen."""
 
 
@@ -130,7 +130,7 @@ def _pixels(
     import numpy as np
 
     assert answerer.pixels is not None, "it answers about pixels"
-    likely, labels, most = [], [], max(1, MOST_PIXELS // len(data.samples))
+    likely, labels, most = [], [], max(1, THRESHOLD_PIXELS // len(data.samples))
     for index in range(len(data.samples)):
         sample = data.read(index)
         assert sample.mask is not None, "a target of masks has masks"

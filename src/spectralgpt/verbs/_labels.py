@@ -12,6 +12,7 @@ from spectralgpt.verbs._options import LabelledObject, LabelOptions, PathLike, P
 
 if TYPE_CHECKING:
     from spectralgpt.data.labels import ClassList, LabelledImage, LabelledSample, LabelledSet, LabelReading
+    from spectralgpt.evaluation import Places
     from spectralgpt.raster import ResultMark
     from spectralgpt.tasks import Class, TargetKind
     from spectralgpt.weights import PretrainedModel
@@ -129,6 +130,21 @@ def class_list(data: "LabelledSet") -> "ClassList | None":
     if data.target == "mask" and isinstance(data, FileSet):
         return ClassList(data.classes, tuple(map(str, data.codes)))
     return None
+
+
+def places_of_set(data: "LabelledSet", apart: float | int) -> "Places":
+    """The places of its samples. apart: images nearer than this, in km, are of one place."""
+    import numpy as np
+
+    from spectralgpt.evaluation import places_of
+
+    unknown = (float("nan"), float("nan"))
+    return places_of(
+        [sample.group for sample in data.samples],
+        np.array([sample.position or unknown for sample in data.samples], np.float64).reshape(-1, 2),
+        np.array([sample.extent for sample in data.samples], np.float64),
+        apart,
+    )
 
 
 def read_with(options: ProbeOptions) -> dict[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from spectralgpt.errors import DataError, counted
-from spectralgpt.verbs._labels import IMAGE_TARGETS
+from spectralgpt.verbs._labels import IMAGE_TARGETS, places_of_set
 
 if TYPE_CHECKING:
     import numpy as np
@@ -172,21 +172,6 @@ def trial_of(
             "are used; split='given' reports on its validation part",
         )
     return Trial(data, truth, places, parts, (), repeats, folds, seed, (*notes, *_unmeasured(data)))
-
-
-def places_of_set(data: "LabelledSet", apart: float | int) -> "Places":
-    """The places of its samples. apart: images nearer than this, in km, are of one place."""
-    import numpy as np
-
-    from spectralgpt.evaluation import places_of
-
-    unknown = (float("nan"), float("nan"))
-    return places_of(
-        [sample.group for sample in data.samples],
-        np.array([sample.position or unknown for sample in data.samples], np.float64).reshape(-1, 2),
-        np.array([sample.extent for sample in data.samples], np.float64),
-        apart,
-    )
 
 
 def _unmeasured(data: "LabelledSet") -> Iterator[str]:

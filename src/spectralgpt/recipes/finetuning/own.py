@@ -9,13 +9,13 @@ from spectralgpt.tasks import task_of
 from spectralgpt.tasks.fitting import Fitting
 from spectralgpt.training import Machine, Mixture, ModelChoice, Recipe, Schedule, Stage
 
-SIDES = (16, 128)
+OWN_SIDES = (16, 128)
 """Smallest and largest side of the cubes, in pixels."""
-BATCHES = (2, 16)
+OWN_BATCHES = (2, 16)
 """Fewest and most images per step."""
-FEW = 1000
+FEW_IMAGES = 1000
 """Images below which the rate is halved and heads are small."""
-STEPS = (150, 6000)
+OWN_STEPS = (150, 6000)
 """Fewest and most steps."""
 
 
@@ -26,7 +26,7 @@ def recipe(data: LabelFacts) -> Recipe:
     wider. The numbers were set by hand and tried on few sets: judge them by the score on the part val.
     """
     batch = _batch(data.images)
-    steps = min(max(round(30 * math.sqrt(data.images)), STEPS[0]), STEPS[1])
+    steps = min(max(round(30 * math.sqrt(data.images)), OWN_STEPS[0]), OWN_STEPS[1])
     epochs = math.ceil(max(1.0, steps * batch / data.images))
     stage = Stage(
         name="fit",
@@ -34,7 +34,7 @@ def recipe(data: LabelFacts) -> Recipe:
         augmentation=Augmentation(image=_side(data.side), area=(0.5, 1.0)),
         schedule=Schedule(
             epochs=epochs,
-            lr=5e-4 if data.images < FEW else 1e-3,
+            lr=5e-4 if data.images < FEW_IMAGES else 1e-3,
             warmup=0.1,
             betas=(0.9, 0.999),
             clip=1.0,
@@ -53,12 +53,12 @@ def recipe(data: LabelFacts) -> Recipe:
 def _batch(images: int) -> int:
     """A power of 2, so that mixed pairs fill a step, and four steps or more per epoch where there are enough images."""
     fitting = 1 << (max(1, images // 4).bit_length() - 1)
-    return min(max(fitting, BATCHES[0]), BATCHES[1])
+    return min(max(fitting, OWN_BATCHES[0]), OWN_BATCHES[1])
 
 
 def _side(side: int) -> int:
     """A multiple of 8 pixels."""
-    return min(max(8 * round(side / 8), SIDES[0]), SIDES[1])
+    return min(max(8 * round(side / 8), OWN_SIDES[0]), OWN_SIDES[1])
 
 
 def _task(data: LabelFacts, judge_every: int) -> Fitting:
@@ -71,7 +71,7 @@ def _task(data: LabelFacts, judge_every: int) -> Fitting:
         smoothing = 0.0 if several else 0.1
         settings = {"several": several, "smoothing": smoothing, "mixup": 0.8, "cutmix": 1.0, "erasing": 0.25}
     else:
-        channels = 64 if data.images < FEW else 256
+        channels = 64 if data.images < FEW_IMAGES else 256
         settings = {"channels": channels, "balance": 0.5, "dice_weight": 1.0, "cutmix": 1.0}
     task = made(drop_path=0.1, judge_every=judge_every, **settings)
     assert isinstance(task, Fitting), "what is fitted to labels is an objective of fine-tuning"
