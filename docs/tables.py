@@ -5,16 +5,20 @@
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
+from typing import get_args
 
 from spectralgpt import recipes
 from spectralgpt.bands import BandSet, Sensor, align, sensor, sensors
 from spectralgpt.data import datasets
+from spectralgpt.errors import OptionError
 from spectralgpt.products import all_formats
+from spectralgpt.recipes import finetuning, pretraining
+from spectralgpt.tasks import TargetKind
 from spectralgpt.training import Recipe, Stage
 
 DOCS = Path(__file__).parent
@@ -87,7 +91,29 @@ def dataset_row(name: str, paragraphs: list[str]) -> Iterator[str]:
     yield source.removeprefix("Source: ")
 
 
-ABOUT = {name.replace("_", "-"): paragraphs[0] for name, paragraphs in documented(recipes)}
+def finetuning_row(name: str, about: str, made: Callable[[recipes.LabelFacts], Recipe]) -> Iterator[str]:
+    """A recipe for as many images as its data set has; `own` chooses by what it is given."""
+    facts = (recipes.LabelFacts(target, 10, 1000, 128) for target in get_args(TargetKind))
+    fitting = [each for each in facts if _takes(made, each)]
+    yield f"`{name}`"
+    yield about
+    yield ", ".join(f"`{each.target}`" for each in fitting)
+    yield in_words(made(fitting[0]).stages[0]) if len(fitting) == 1 else "by the images"
+
+
+def _takes(made: Callable[[recipes.LabelFacts], Recipe], facts: recipes.LabelFacts) -> bool:
+    try:
+        made(facts)
+    except OptionError:
+        return False
+    return True
+
+
+def about(package: ModuleType) -> dict[str, str]:
+    """The first paragraph of each recipe, by its name."""
+    return {name.replace("_", "-"): paragraphs[0] for name, paragraphs in documented(package)}
+
+
 TABLES = {
     "sensors": table(
         ("sensor", "what", "level", "scale", "offset", "GSD (m)", "bands with their wavelengths (nm)"),
@@ -97,7 +123,11 @@ TABLES = {
     "formats": table(("format", "what it reads"), ((f"`{each.name}`", each.title) for each in all_formats())),
     "recipes": table(
         ("recipe", "what it is", "model", "stages", "expects in `--data`"),
-        (recipe_row(name, ABOUT[name], recipes.find(name)) for name in recipes.names()),
+        (recipe_row(name, text, recipes.find("pretraining", name)()) for name, text in about(pretraining).items()),
+    ),
+    "finetuning": table(
+        ("recipe", "what it is", "labels", "stage"),
+        (finetuning_row(name, text, recipes.find("finetuning", name)) for name, text in about(finetuning).items()),
     ),
     "datasets": table(
         ("data set", "what it is", "gives", "layout", "source"),

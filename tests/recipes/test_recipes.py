@@ -12,9 +12,9 @@ from spectralgpt.tasks import Pretraining
 from spectralgpt.training import Recipe, cosine
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", recipes.names("pretraining"))
 def test_a_recipe_has_the_name_of_its_file_and_builds_its_model(name):
-    recipe = recipes.find(name)
+    recipe = recipes.find("pretraining", name)()
     assert recipe.name == name
     assert from_plain(Recipe, to_plain(recipe)) == recipe
     for stage in recipe.stages:
@@ -25,13 +25,20 @@ def test_a_recipe_has_the_name_of_its_file_and_builds_its_model(name):
 
 
 def test_what_ships():
-    assert set(recipes.names()) >= {"multi-sensor", "own", "paper-base", "paper-huge", "paper-large", "smoke"}
+    assert set(recipes.names("pretraining")) >= {
+        "multi-sensor",
+        "own",
+        "paper-base",
+        "paper-huge",
+        "paper-large",
+        "smoke",
+    }
 
 
 @pytest.mark.parametrize(("name", "millions"), [("paper-base", 98.5), ("paper-large", 316.1), ("paper-huge", 643.8)])
 def test_the_papers_runs(name, millions):
     """fMoW-Sentinel at 96 px, then BigEarthNet at 128: 200 epochs, 20 of warm-up, 4096 samples a step, 90 % hidden."""
-    recipe = recipes.find(name)
+    recipe = recipes.find("pretraining", name)()
     first, second = recipe.stages
     for stage in recipe.stages:
         plan, drawn = stage.schedule, stage.augmentation
@@ -53,4 +60,4 @@ def test_the_papers_runs(name, millions):
 
 def test_an_unknown_name_comes_with_the_nearest():
     with pytest.raises(OptionError, match=r"paper-bse.*Did you mean paper-base\?"):
-        recipes.find("paper-bse")
+        recipes.find("pretraining", "paper-bse")

@@ -51,6 +51,8 @@ class Backbone(nn.Module):
         self.encoder = Encoder(config)
         self.read_out: ReadOut | None = None
         """How features become embeddings, in weights with a measured read-out."""
+        self.thresholds: tuple[float, ...] = ()
+        """Of a model with a head: from which probability on classes are answered (Prediction)."""
 
     def grid_of(self, cube: Cube) -> TokenGrid:
         """The token grid of a cube, its sides rounded up to whole patches."""

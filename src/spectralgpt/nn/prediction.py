@@ -30,12 +30,14 @@ class Prediction:
     """A model's answer for images, or for their pixels.
 
     logits: before softmax, or before the sigmoid where `several` labels may apply at once. present: where the model saw
-    any valid pixel; None: everywhere. axes: none, or height and width.
+    any valid pixel; None: everywhere. axes: none, or height and width. thresholds: from which probability on a class is
+    answered: one per class where `several`, else one for the second of two classes; none: 1/2, and the likeliest class.
     """
 
     logits: Float[Tensor, "batch class *axes"]
     present: Bool[Tensor, "batch *axes"] | None
     several: bool = False
+    thresholds: tuple[float, ...] = ()
 
     @property
     def probabilities(self) -> Float[Tensor, "batch class *axes"]:
@@ -45,10 +47,16 @@ class Prediction:
 
     @property
     def classes(self) -> Int[Tensor, "batch *axes"] | Bool[Tensor, "batch class"]:
-        """The most likely class, -1 where nothing was seen; with several labels: true for each that is likely."""
+        """The most likely class, or the second of two from its threshold on; -1 where nothing was seen. With several
+        labels: true for each that is likely, or that reaches its threshold."""
+        # in double precision, as evaluation compares them
+        of_each, least = self.probabilities, self.logits.new_tensor(self.thresholds, dtype=torch.float64)
         if self.several:
-            return self.probabilities > 0.5
-        most_likely = self.logits.argmax(dim=1)
+            return of_each.double() >= least if self.thresholds else of_each > 0.5
+        if self.thresholds:
+            most_likely = (of_each[:, 1].double() >= least).long()
+        else:
+            most_likely = self.logits.argmax(dim=1)
         return most_likely if self.present is None else torch.where(self.present, most_likely, -1)
 
 

@@ -15,6 +15,9 @@ from spectralgpt.report.pictures import save_figure
 VALIDATION = "val_"
 """Prefix of the names of losses that are measured on held-back samples."""
 
+HELD_BACK_SCORE = "val_score"
+"""Name of the score by which a state is chosen, which is drawn in a panel of its own."""
+
 SMOOTHED_FROM = 200
 """Number of points from which a moving average is drawn over a curve: losses differ between batches of different
 sensors."""
@@ -39,19 +42,22 @@ def save_loss_curve(
     """Losses over steps, on a logarithmic axis unless one is below 0; a loss of 0 is a gap on it.
 
     records: of a training log, in order, each with `step`; a loss may be missing in some. All losses with the prefix
-    `val_` are drawn as well, dashed, in the colour of the same loss in training. Where records have a `stage` (a name
-    or a number), it is printed above the curves, with a line where it changes. text: of the PNG's text chunks.
+    `val_` are drawn as well, dashed, in the colour of the same loss in training. The score of held-back samples is
+    drawn below, if there is one. Where records have a `stage` (a name or a number), it is printed above the curves,
+    with a line where it changes. text: of the PNG's text chunks.
     """
     validation = dict.fromkeys(name for each in records for name in each if name.startswith(VALIDATION))
+    validation.pop(HELD_BACK_SCORE, None)
+    scores = _curve(records, HELD_BACK_SCORE)
     colours = {name: f"C{index % 10}" for index, name in enumerate((*losses, *validation))}
     curves = {name: curve for name in colours if (curve := _curve(records, name)).size}
     stages = _stages(records)
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(8, 7 if scores.size else 4.5), layout="constrained")
+    axes, *below = figure.subplots(2 if scores.size else 1, squeeze=False).ravel()
     for name, curve in curves.items():
         colour = colours.get(name.removeprefix(VALIDATION), colours[name])
         _draw_curve(axes, name, curve, colour, [start for _, start, _ in stages[1:]])
-    axes.set(xlabel="step", ylabel="loss (normalized units)", title=title)
+    axes.set(xlabel="step", ylabel="loss" if scores.size else "loss (normalized units)", title=title)
     if all((curve[1] >= 0).all() and curve[1].any() for curve in curves.values()):
         # the spectral loss of a batch without a complete group of bands is 0
         axes.set_yscale("log", nonpositive="mask")
@@ -60,7 +66,20 @@ def save_loss_curve(
         _draw_stages(axes, stages)
     if curves:
         axes.legend()
+    for panel in below:
+        _draw_scores(panel, scores)
     save_figure(path, figure, text)
+
+
+def _draw_scores(axes: Axes, scores: Curve) -> None:
+    """The score of each judgement, with the best one marked."""
+    steps, values = scores
+    best = int(values.argmax())
+    axes.plot(steps, values, marker=".", color="C2")
+    axes.plot(steps[best], values[best], "o", color="C3", label=f"best: {values[best]:.3f}")
+    axes.set(xlabel="step", ylabel="score, held back")
+    axes.grid(True, alpha=0.3)
+    axes.legend()
 
 
 def _curve(records: Sequence[Mapping[str, Any]], name: str) -> Curve:

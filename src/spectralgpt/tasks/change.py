@@ -99,7 +99,7 @@ class ChangeDetection(Backbone):
         with evaluating(self):
             logits = self(cube, after)
         there = [each.valid.flatten(1, 2).any(dim=1) for each in both_times(cube, after) if each.valid is not None]
-        return Prediction(logits, torch.stack(there).all(dim=0) if there else None)
+        return Prediction(logits, torch.stack(there).all(dim=0) if there else None, thresholds=self.thresholds)
 
     def _merged(self, cube: Cube, key: Key | None) -> list[Merged]:
         features, present = self._encoded(cube, self.blocks, normed=False, key=key)

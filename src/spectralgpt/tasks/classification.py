@@ -62,7 +62,7 @@ class Classification(Backbone):
             rows = range(len(features))
             parts = ((features[row : row + 1], None if present is None else present[row : row + 1]) for row in rows)
             logits = torch.cat([self.head(one, there, self.encoder.norm) for one, there in parts])
-        return Prediction(logits, seen, self.head.config.several)
+        return Prediction(logits, seen, self.head.config.several, self.thresholds)
 
     def _tokens_of_head(
         self, cube: Cube, key: Key | None

@@ -52,7 +52,8 @@ class Segmentation(Backbone):
         """Classes of the pixels; nothing where no band of any date is valid. Nothing is dropped out, even in training
         mode."""
         with evaluating(self):
-            return Prediction(self(cube), None if cube.valid is None else cube.valid.flatten(1, 2).any(dim=1))
+            present = None if cube.valid is None else cube.valid.flatten(1, 2).any(dim=1)
+            return Prediction(self(cube), present, thresholds=self.thresholds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,17 @@ class ClassMap:
     """A map of classes, of a model with a head on pixels: the most likely class of each pixel (ties: the first).
 
     What is blended where windows overlap are logits. classes: names and colours, `class 0`, ... where unknown.
+    thresholds: of the model, as in Prediction.
     """
 
     classes: tuple[Class, ...]
+    thresholds: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, model: Any) -> "ClassMap":
         """The map that a model with a head makes."""
-        return cls(model.classes or tuple(Class(f"class {index}") for index in range(model.head_config.classes)))
+        classes = model.classes or tuple(Class(f"class {index}") for index in range(model.head_config.classes))
+        return cls(classes, model.thresholds)
 
     @property
     def reduce(self) -> int:
@@ -99,8 +103,12 @@ class ClassMap:
     def stored(
         self, values: Float64[np.ndarray, "class row column"], valid: Bool[np.ndarray, "class row column"]
     ) -> Shaped[np.ndarray, "1 row column"]:
-        """The most likely class, nodata where not valid."""
-        return np.where(valid[:1], values.argmax(axis=0)[None], self.nodata).astype(self.dtype)
+        """The most likely class, or the second of two from its threshold on; nodata where not valid."""
+        if self.thresholds:
+            found = 1 / (1 + np.exp(values[0] - values[1])) >= self.thresholds[0]
+        else:
+            found = values.argmax(axis=0)
+        return np.where(valid[:1], found[None], self.nodata).astype(self.dtype)
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,8 +173,8 @@ def _from_weights(run: Run, start: PretrainedModel) -> PretrainedModel:
     else:
         torch.manual_seed(run.recipe.seed)
         model = on_encoder(start, task.name, head)
-    # it was measured on the features of the given weights
-    model.read_out = None
+    # they were measured on the features, and chosen by the answers, of the given weights
+    model.read_out, model.thresholds = None, ()
     model = _with_config(model, config_of(run.recipe, start))
     model.classes = classes
     model = at_image(run, model, 0)

@@ -82,7 +82,7 @@ def opened_answerer(options: ProbeOptions, encoder: PathLike | None) -> Answerer
             "weights with a head, or a folder that `probe` wrote",
             "Fit a read-out to them first: spectralgpt probe DATA --out PROBE",
         )
-    return _of_head(model, options)
+    return answerer_of_head(model, options)
 
 
 def _of_probe(probe: "Probe") -> Answerer:
@@ -114,7 +114,8 @@ def _of_probe(probe: "Probe") -> Answerer:
     )
 
 
-def _of_head(model: "PretrainedModel", options: ProbeOptions) -> Answerer:
+def answerer_of_head(model: "PretrainedModel", options: ProbeOptions) -> Answerer:
+    """What weights with a head answer, with their own thresholds or 1/2."""
     import numpy as np
 
     from spectralgpt.features import ImageProbabilities, PixelProbabilities
@@ -123,6 +124,7 @@ def _of_head(model: "PretrainedModel", options: ProbeOptions) -> Answerer:
     own = options["bands_as"] == "own"
     head: Any = model.head_config
     name = name_of(model)
+    chosen = np.array(model.thresholds) if model.thresholds else None
     if model.task.name == "classification":
         maker: ImageMaker = ImageProbabilities(model, own=own, precision=options["precision"])
 
@@ -132,11 +134,11 @@ def _of_head(model: "PretrainedModel", options: ProbeOptions) -> Answerer:
             return image_vectors(data, maker, cache, progress).values
 
         several: bool = head.several
-        thresholds = np.full(head.classes, 0.5) if several else None
+        thresholds = chosen if chosen is not None else np.full(head.classes, 0.5) if several else None
         kind: TargetKind = "classes" if several else "class"
         return Answerer(name, model, (kind,), model.classes, head.classes, thresholds, images=images)
     pixels = PixelProbabilities(model, own=own, precision=options["precision"])
-    return Answerer(name, model, tuple(model.task.targets), model.classes, head.classes, None, pixels=pixels.of)
+    return Answerer(name, model, tuple(model.task.targets), model.classes, head.classes, chosen, pixels=pixels.of)
 
 
 def answered_images(

@@ -15,8 +15,9 @@ class InspectedWeights(Inspected):
     """What weights are; `text` says all of it in words.
 
     source: a path, or a name on the hub. size: its name, or width x depth. image: side in pixels of the images it was
-    trained on. bands: in the model's order, with their wavelengths in nm. classes: None without a head. parameters: of
-    the whole model, with its decoder or head.
+    trained on. bands: in the model's order, with their wavelengths in nm. classes: None without a head. thresholds:
+    from which probability on classes are answered, empty where none were chosen. parameters: of the whole model, with
+    its decoder or head.
     """
 
     source: Path | str
@@ -27,6 +28,7 @@ class InspectedWeights(Inspected):
     wavelengths: tuple[float, ...]
     groups: tuple[tuple[str, ...], ...]
     classes: int | None
+    thresholds: tuple[float, ...]
     normalization: str
     parameters: int
     fingerprint: str
@@ -58,6 +60,7 @@ def inspect_weights(
         wavelengths=tuple(band.wavelength for band in found.bands),
         groups=found.groups,
         classes=found.classes,
+        thresholds=found.thresholds,
         normalization=found.normalization,
         parameters=found.parameters,
         fingerprint=found.fingerprint,

@@ -202,11 +202,14 @@ def seen_fact(model: "PretrainedModel", seen: int, images: int) -> tuple[str, st
 
 
 def version_fact() -> tuple[str, str]:
-    """The versions that made the numbers."""
+    """The versions that made the numbers, and the commit where there is one."""
     import sklearn
     import torch
 
-    return "Versions", f"spectralgpt {__version__}, torch {torch.__version__}, scikit-learn {sklearn.__version__}"
+    from spectralgpt.verbs._checkout import commit
+
+    own = f"{__version__} (commit {commit()})" if commit() else __version__
+    return "Versions", f"spectralgpt {own}, torch {torch.__version__}, scikit-learn {sklearn.__version__}"
 
 
 # -- samples ----------------------------------------------------------------------------------------------------------

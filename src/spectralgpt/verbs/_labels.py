@@ -12,6 +12,7 @@ from spectralgpt.verbs._options import LabelledObject, LabelOptions, PathLike, P
 
 if TYPE_CHECKING:
     from spectralgpt.data.labels import ClassList, LabelledImage, LabelledSample, LabelledSet, LabelReading
+    from spectralgpt.evaluation import Places
     from spectralgpt.raster import ResultMark
     from spectralgpt.tasks import Class, TargetKind
     from spectralgpt.weights import PretrainedModel
@@ -131,6 +132,21 @@ def class_list(data: "LabelledSet") -> "ClassList | None":
     return None
 
 
+def places_of_set(data: "LabelledSet", apart: float | int) -> "Places":
+    """The places of its samples. apart: images nearer than this, in km, are of one place."""
+    import numpy as np
+
+    from spectralgpt.evaluation import places_of
+
+    unknown = (float("nan"), float("nan"))
+    return places_of(
+        [sample.group for sample in data.samples],
+        np.array([sample.position or unknown for sample in data.samples], np.float64).reshape(-1, 2),
+        np.array([sample.extent for sample in data.samples], np.float64),
+        apart,
+    )
+
+
 def read_with(options: ProbeOptions) -> dict[str, str]:
     """The options that change the pixels of an image, where they are given."""
     given = {name: options[name] for name in ("gsd", "clouds", "nodata", "bands_as")}
@@ -169,6 +185,18 @@ def check_apart(apart: float | int) -> None:
 
     if not 0 <= apart < 20_000:  # also of NaN
         raise OptionError(argument("apart", apart), "kilometres, from 0 to below 20,000")
+
+
+def check_val(data: "LabelledSet", given: bool) -> None:
+    """DataError for a validation part without anything to report on."""
+    from spectralgpt.errors import DataError
+
+    if given and not any(sample.split == "test" for sample in data.samples):
+        raise DataError(
+            f"{data.source}: found labels to choose by, and no test part to report on",
+            "the part test in the data, or test='TEST'",
+            "Without a test part, the images themselves are split, and no val is needed",
+        )
 
 
 def _codes(text: str | None) -> tuple[int, ...]:

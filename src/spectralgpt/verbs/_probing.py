@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from spectralgpt.errors import DataError, counted
-from spectralgpt.verbs._labels import IMAGE_TARGETS
+from spectralgpt.verbs._labels import IMAGE_TARGETS, places_of_set
 
 if TYPE_CHECKING:
     import numpy as np
@@ -132,7 +132,7 @@ class Judged:
 def trial_of(
     data: "LabelledSet",
     *,
-    split: Literal["auto", "given", "places"],
+    split: Literal["auto", "given", "places", "none"],
     apart: float | int,
     repeats: int,
     folds: int,
@@ -141,20 +141,12 @@ def trial_of(
     """The rounds of a labelled set: folds over places, or its own split.
 
     split: given, the set's own, reported on its test part or, where it has none, on its validation part; places, folds
-    over all samples; auto, the set's own if it has a test part. Raises DataError for a split that cannot be used.
+    over all samples; auto, the set's own if it has a test part; none, as nothing is fitted. DataError for a split that
+    cannot be used.
     """
-    import numpy as np
+    from spectralgpt.evaluation import given_parts
 
-    from spectralgpt.evaluation import given_parts, places_of
-
-    samples, truth = data.samples, truth_of(data)
-    unknown = (float("nan"), float("nan"))
-    places = places_of(
-        [sample.group for sample in samples],
-        np.array([sample.position or unknown for sample in samples], np.float64).reshape(-1, 2),
-        np.array([sample.extent for sample in samples], np.float64),
-        apart,
-    )
+    samples, truth, places = data.samples, truth_of(data), places_of_set(data, apart)
     splits = [sample.split for sample in samples]
     notes: tuple[str, ...] = ()
     parts: Parts | Places = places
@@ -167,7 +159,7 @@ def trial_of(
         except DataError as error:
             raise error.about(data.source) from None
         notes = (*notes, *_neighbours(data, splits, apart))
-    elif places.count < 2:
+    elif places.count < 2 and split != "none":
         raise DataError(
             f"{data.source}: all {len(samples)} samples lie in one place",
             "at least two places, to hold one back",

@@ -1,24 +1,22 @@
 """How good weights with a head, or a probe, are on labelled images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
-from spectralgpt.progress import Progress, silent, unheard
+from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._options import (
     Announced,
     JudgingOptions,
     LabelledData,
     PathLike,
-    ProbeOptions,
     ShowProgress,
     with_shared_options,
 )
 
 if TYPE_CHECKING:
     from spectralgpt.data.labels import LabelledSet
-    from spectralgpt.raster import ResultMark
     from spectralgpt.verbs._answering import Answerer
     from spectralgpt.verbs._judged_page import Findings
     from spectralgpt.verbs._labels import Labels
@@ -100,6 +98,7 @@ def evaluate(
 
     from spectralgpt.report.evaluation import check_report_target
     from spectralgpt.verbs._answering import opened_answerer
+    from spectralgpt.verbs._evaluating import judged_answers, write_judged
     from spectralgpt.verbs._labels import check_apart, mark_of_labels, opened_parts
 
     start = time.perf_counter()
@@ -114,9 +113,9 @@ def evaluate(
     labels = opened_parts([("", data)], options, progress, answerer.known_classes)
     announce(labels.text)
     chosen, name = _part(labels.data, part)
-    findings, seen = _findings(answerer, labels, chosen, options, progress)
+    findings, seen = judged_answers(answerer, labels, chosen, options, progress)
     if folder is not None:
-        _write(folder, answerer, findings, labels, name, seen, mark, options["overwrite"])
+        write_judged(folder, answerer, findings, labels, name, seen, mark, overwrite=options["overwrite"])
     return _result(answerer, findings, labels, name, seen, folder, time.perf_counter() - start)
 
 
@@ -143,116 +142,6 @@ def _part(data: "LabelledSet", part: str) -> tuple[list[int], str]:
         have = ", ".join(sorted(set(filter(None, splits)))) or "no parts"
         raise DataError(f"{data.source}: has no sample in the part {part}", f"one of its parts: {have}")
     return chosen, f"the part {part}"
-
-
-def _findings(
-    answerer: "Answerer",
-    labels: "Labels",
-    chosen: Sequence[int],
-    options: ProbeOptions,
-    progress: Progress,
-) -> tuple["Findings", int]:
-    """The judged answers, and how many of the images pretraining saw."""
-    import numpy as np
-
-    from spectralgpt.data.labels import in_classes_of
-    from spectralgpt.errors import DataError
-    from spectralgpt.evaluation.leaks import seen_share
-    from spectralgpt.features import Cache
-    from spectralgpt.verbs._answering import answered_images, answered_pixels
-    from spectralgpt.verbs._judged_page import Findings
-    from spectralgpt.verbs._labels import WatchedSet
-    from spectralgpt.verbs._probe_run import hashes_of
-    from spectralgpt.verbs._probing import Judged, image_table, trial_of
-    from spectralgpt.weights import TrainedImages
-
-    if labels.data.target not in answerer.targets:
-        raise DataError(
-            f"{labels.data.source}: its labels are of the kind {labels.data.target!r}",
-            f"{' or '.join(map(repr, answerer.targets))}, which {answerer.name} answers",
-        )
-    data, notes = in_classes_of(labels.data, answerer.classes, answerer.count, chosen)
-    trained = TrainedImages.of(answerer.model.provenance)
-    watched = WatchedSet(data)
-    hashes = hashes_of(watched, trained.chips, progress)
-    trial = trial_of(data, split="places", apart=options["apart"], repeats=1, folds=1, seed=options["seed"])
-    trial = trial.with_contents(hashes)
-    everything = np.arange(len(data.samples))
-    likely = answered = predicted = None
-    if answerer.images is not None:
-        cache = Cache.default()
-        likely, answered = answered_images(answerer, data, cache, progress)
-        table = image_table(trial, everything, answered, likely)
-    else:
-        table, predicted = answered_pixels(answerer, data, trial.names, progress)
-    seeds = (options["seed"],)
-    main = Judged(
-        answerer.name,
-        "",
-        (table,),
-        everything,
-        trial.places.ids,
-        choices=(),
-        seeds=seeds,
-        seconds=0.0,
-        notes=(),
-        likely=likely,
-        answered=answered,
-        predicted=predicted,
-    )
-    seen = seen_share(hashes, trained.hashes).count
-    marks = [f"Training of the weights saw {seen} of {len(hashes)} images: the scores are too good."] if seen else []
-    fitted = seen_share(hashes, answerer.fitted_to).count
-    if fitted:
-        marks.append(f"The probe was fitted to {fitted} of {len(hashes)} images: the scores are too good.")
-    return Findings.of(
-        trial,
-        main,
-        [],
-        marks=marks,
-        notes=(
-            *watched.notes_on_weights(answerer.model, options["weights"]),
-            *answerer.other_reading(options),
-            *notes,
-            *trial.notes,
-            *trial.places.notes,
-        ),
-    ), seen
-
-
-def _write(
-    folder: Path,
-    answerer: "Answerer",
-    findings: "Findings",
-    labels: "Labels",
-    part: str,
-    seen: int,
-    mark: "ResultMark",
-    overwrite: bool,
-) -> None:
-    from dataclasses import replace
-
-    from spectralgpt.report.evaluation import write_report
-    from spectralgpt.verbs._judged_page import command_line, content_fact, metrics_of, page_of, seen_fact, version_fact
-
-    fingerprint = answerer.model.fingerprint()
-    facts = [
-        ("Weights", f"fingerprint {fingerprint}"),
-        seen_fact(answerer.model, seen, len(findings.trial.names)),
-        content_fact(findings.trial),
-        ("Part", part),
-        version_fact(),
-    ]
-    findings = replace(findings, facts=facts)
-    title = f"Evaluation on {len(findings.trial.names)} images, {len(findings.trial.classes)} classes"
-    page = page_of(findings, title, f"{answerer.name} on {labels.data.source}", command_line())
-    write_report(
-        folder,
-        page,
-        metrics_of(findings, weights={"fingerprint": fingerprint}, seen_in_pretraining=seen, labels=labels.text),
-        mark=mark.tags,
-        overwrite=overwrite,
-    )
 
 
 def _result(

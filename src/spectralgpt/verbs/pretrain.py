@@ -1,10 +1,9 @@
 """Shards in, a pretrained model out, in a run that continues where it stopped."""
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._options import (
@@ -16,9 +15,7 @@ from spectralgpt.verbs._options import (
     ThreadsOption,
     with_shared_options,
 )
-
-if TYPE_CHECKING:
-    from spectralgpt.training import Recipe
+from spectralgpt.verbs._recipes import pretraining_recipe, with_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +102,7 @@ def pretrain(
     from spectralgpt.training import read_log, run_training
 
     start = time.perf_counter()
-    chosen = _with(changed(_recipe(os.fspath(recipe)), set), seed, precision, weights)
+    chosen = with_settings(changed(pretraining_recipe(recipe), set), seed, precision, weights)
     folder = Path(out)
     result = run_training(chosen, Path(data), folder, device=options["device"], progress=progress)
     records = read_log(folder / "log.jsonl")
@@ -136,31 +133,3 @@ def _draw(target: Path, records: Sequence[dict[str, Any]], title: str) -> None:
 
     losses = [name for name in ("loss", "token", "spectral", "val_loss") if any(name in each for each in records)]
     save_loss_curve(target, records, losses, title)
-
-
-def _recipe(name: str) -> "Recipe":
-    from spectralgpt.plain import from_plain
-    from spectralgpt.recipes import find
-    from spectralgpt.training import Recipe, run_recipe
-
-    if name.endswith(".json") or os.path.isdir(name):
-        plain = run_recipe(Path(name))
-        if plain is not None:
-            return from_plain(Recipe, plain)
-    return find(name)
-
-
-def _with(recipe: "Recipe", seed: int | None, precision: PrecisionChoice | None, weights: PathLike | None) -> "Recipe":
-    """The recipe with those of these settings that are given."""
-    if seed is not None:
-        recipe = replace(recipe, seed=seed)
-    if precision is not None:
-        recipe = replace(recipe, machine=replace(recipe.machine, precision=precision))
-    if weights is not None:
-        recipe = replace(recipe, model=replace(recipe.model, weights=_lasting(weights)))
-    return recipe
-
-
-def _lasting(weights: PathLike) -> str:
-    """An absolute path, as the run may be continued from another folder; a name on the hub stays as it is."""
-    return os.path.abspath(weights) if os.path.exists(weights) else os.fspath(weights)

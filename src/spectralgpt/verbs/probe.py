@@ -145,7 +145,7 @@ def probe(
     import time
 
     from spectralgpt.report.evaluation import check_report_target
-    from spectralgpt.verbs._labels import IMAGE_TARGETS, check_apart, mark_of_labels, opened_parts
+    from spectralgpt.verbs._labels import IMAGE_TARGETS, check_apart, check_val, mark_of_labels, opened_parts
     from spectralgpt.verbs._probe_run import PROBE_FILES, findings_of, keep, probe_run
     from spectralgpt.verbs._probing import trial_of
     from spectralgpt.weights import load_model
@@ -162,7 +162,7 @@ def probe(
     check_apart(options["apart"])
     model = load_model(options["weights"], options["device"])
     labels = opened_parts([("train" if test else "", data), ("val", val), ("test", test)], options, progress)
-    _check_val(labels.data, val is not None)
+    check_val(labels.data, val is not None)
     _check_beside(labels.data, beside)
     announce(labels.text)
     trial = trial_of(
@@ -191,18 +191,6 @@ def _check_probe(folder: Path, overwrite: bool) -> None:
             "a new folder, or one that `probe` wrote",
             "Choose another folder, or replace it:",
             ("overwrite", True),
-        )
-
-
-def _check_val(data: "LabelledSet", given: bool) -> None:
-    """DataError for a validation part without anything to report on."""
-    from spectralgpt.errors import DataError
-
-    if given and not any(sample.split == "test" for sample in data.samples):
-        raise DataError(
-            f"{data.source}: found labels to choose by, and no test part to report on",
-            "the part test in the data, or test='TEST'",
-            "Without a test part, inner folds choose, and no val is needed",
         )
 
 

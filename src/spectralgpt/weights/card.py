@@ -24,8 +24,9 @@ class Description:
     kind: name of the task; purpose: what such models do. size: its name, or WIDTH x DEPTH. decoder: in words, None
     without one. image: side of the images in training, patch: side of a patch, both in pixels. groups: names of the
     bands that share a token. classes: their number, head: in words, both None without a head; class_names: empty where
-    unknown. normalization: in words; statistics: its numbers per band. positions: the encoder's tables, in words.
-    licence, data: None where not stated. provenance: all other statements about the origin, one line each.
+    unknown; thresholds: from which probability on they are answered, empty without. normalization: in words;
+    statistics: its numbers per band. positions: the encoder's tables, in words. licence, data: None where not stated.
+    provenance: all other statements about the origin, one line each.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class Description:
     groups: tuple[tuple[str, ...], ...]
     classes: int | None
     class_names: tuple[str, ...]
+    thresholds: tuple[float, ...]
     head: str | None
     normalization: str
     statistics: tuple[BandStatistics, ...]
@@ -63,6 +65,7 @@ class Description:
         named = f"{self.classes}: {', '.join(self.class_names)}" if self.class_names else str(self.classes)
         answers = [] if self.head is None else [("head", self.head)]
         answers += [] if self.classes is None else [("classes", named)]
+        answers += [("thresholds", _thresholds(self.thresholds, self.class_names))] if self.thresholds else []
         return [
             ("kind", f"{self.kind}: {self.purpose}"),
             ("size", f"{self.size} (width {self.width}, {self.depth} blocks, {self.heads} heads)"),
@@ -95,6 +98,12 @@ class Description:
         return "\n".join(f"{label + ':':<{width}}{text}" for label, text in self.rows)
 
 
+def _thresholds(thresholds: Sequence[float], names: Sequence[str]) -> str:
+    """Each with its class; a single one is that of the second."""
+    of = names[1:2] if len(thresholds) == 1 else names
+    return ", ".join(f"{name} {one:.3g}" for name, one in zip(of or range(len(thresholds)), thresholds, strict=True))
+
+
 def describe(model: DescribedModel, fingerprint: str | None = None) -> Description:
     """The description of a model's weights. fingerprint: the model's, if already known, as computing it takes time."""
     config, size, provenance = model.config, model.config.size, model.provenance
@@ -124,6 +133,7 @@ def describe(model: DescribedModel, fingerprint: str | None = None) -> Descripti
         groups=tuple(tuple(band.name for band in group.bands) for group in config.bands.groups),
         classes=getattr(head, "classes", None),
         class_names=tuple(each.name for each in model.classes),
+        thresholds=model.thresholds,
         head=None if head is None else head.words(size.depth),
         normalization=_normalization(model.normalization),
         statistics=model.normalization.statistics,

@@ -4,12 +4,12 @@ Version 2 is written. Version 1, which has no `format`, stays readable; the fing
 so that weights have the same one in both versions.
 
 config.json holds the dataclasses as `plain` writes them, except that the bands stand beside the model, that a row of
-the normalization holds the fields of its band itself, and that `joint_positions`, `descriptors` and `conditional_mean`
-are left out where they are false.
+the normalization holds the fields of its band itself, that `joint_positions`, `descriptors` and `conditional_mean` are
+left out where they are false, and that `thresholds` are left out where there are none.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ class Contents:
     """What weights hold, before a model is made from them.
 
     classes: of the head, if they have names. read_out: None if it was not measured. source: where this was read, for
-    messages.
+    messages. thresholds: from which probability on classes are answered, empty where none were chosen (Prediction).
     """
 
     task: Task
@@ -47,6 +47,7 @@ class Contents:
     read_out: ReadOutConfig | None
     tensors: dict[str, Tensor]
     source: str
+    thresholds: tuple[float, ...] = ()
 
     def arrangement(self) -> dict[str, Any]:
         """What makes the model, in addition to its tensors, as version 1 arranged it: for the fingerprint. What that
@@ -58,6 +59,8 @@ class Contents:
             model["head"] = self._head(of_version_1=True)
         if self.classes:
             model["classes"] = [each.name for each in self.classes]
+        if self.thresholds:
+            model["thresholds"] = list(self.thresholds)
         return _as_json(
             {
                 "model": model,
@@ -80,6 +83,7 @@ class Contents:
                 "task": self.task.name,
                 "head": None if self.head is None else self._head(),
                 "classes": to_plain(self.classes),
+                **({"thresholds": list(self.thresholds)} if self.thresholds else {}),
                 "model": model,
                 "bands": bands,
                 "normalization": _flat(self.normalization),
@@ -147,6 +151,7 @@ def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: st
             read_out=_read_out_of(content["read_out"], config.size.depth),
             tensors=tensors,
             source=source,
+            thresholds=checked_thresholds(tuple(content.get("thresholds", ())), head),
         )
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, InputError) as error:
         said = error if isinstance(error, ValueError | InputError) else repr(error)
@@ -161,6 +166,18 @@ def checked_classes(classes: tuple[Class, ...], head: HeadConfig | None) -> tupl
     if len({each.name for each in classes}) < len(classes):
         raise ValueError(f"found a class twice in {', '.join(each.name for each in classes)}; expected each once")
     return classes
+
+
+def checked_thresholds(thresholds: Sequence[float | int], head: HeadConfig | None) -> tuple[float, ...]:
+    """The thresholds of a head. ValueError unless there are none, or one per class of several labels, or one for two
+    classes, each a probability."""
+    found, count = tuple(map(float, thresholds)), getattr(head, "classes", 0)
+    expected = count if getattr(head, "several", False) else 1 if count == 2 else 0
+    if found and len(found) != expected:
+        raise ValueError(f"found {len(found)} thresholds; expected {expected or 'none'} for {count} classes")
+    if strange := [each for each in found if not 0 <= each <= 1]:
+        raise ValueError(f"found the threshold {strange[0]}; expected a probability")
+    return found
 
 
 def _model_and_bands(config: ModelConfig) -> tuple[dict[str, Any], dict[str, Any]]:

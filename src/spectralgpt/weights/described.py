@@ -15,8 +15,8 @@ class DescribedModel(Backbone):
     """A backbone with its task, units, classes and origin.
 
     normalization: the units of its input. head_config: the head's settings, None without one. classes: the names and
-    colours of the head's classes, empty where unknown. provenance: where it came from (data, licence, steps, source);
-    not part of the fingerprint.
+    colours of the head's classes, empty where unknown. thresholds: as in Prediction, chosen in fine-tuning. provenance:
+    where it came from (data, licence, steps, source); not part of the fingerprint.
     """
 
     task: ClassVar[Task]
@@ -57,4 +57,5 @@ class DescribedModel(Backbone):
             read_out=None if self.read_out is None else self.read_out.config,
             tensors={},
             source="",
+            thresholds=self.thresholds,
         )

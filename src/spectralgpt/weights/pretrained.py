@@ -153,7 +153,7 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
     def _made(cls: type[Model], contents: Contents) -> Model:
         parts = (contents.config, contents.normalization, contents.provenance)
         model = cls(*parts) if contents.head is None else cls(parts[0], contents.head, *parts[1:])  # type: ignore[arg-type, call-arg]
-        model.classes = contents.classes
+        model.classes, model.thresholds = contents.classes, contents.thresholds
         if contents.read_out is not None:
             model.read_out = ReadOut(contents.read_out, contents.config.size.dim)
         return model

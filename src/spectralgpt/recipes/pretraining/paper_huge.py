@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from spectralgpt.recipes import paper_base
+from spectralgpt.recipes.pretraining import paper_base
 from spectralgpt.training import Recipe
 
 

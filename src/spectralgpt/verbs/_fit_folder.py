@@ -1,0 +1,82 @@
+"""The folder of a fine-tuning: what was asked, so that only the same command continues it.
+
+finetune.json  what was asked: data, parts, recipe, weights
+shards/        the samples that are trained on and chosen by, with their labels
+run/           the run: config.json, log.jsonl, checkpoints, the best state, the curve
+weights/       the result: the best state, with the thresholds chosen on the part val
+report.html    the report on the part test, and metrics.json
+fractions/     names of the images that were drawn, where only a fraction is trained on
+seed-0/ ...    run, weights and report of each seed, where there are several; then summary.json
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spectralgpt.disk import atomic_write
+from spectralgpt.errors import CHECK_DISK, OptionError, TargetError, first_few
+
+ASKED = "finetune.json"
+ASKED_FORMAT = "spectralgpt finetune"
+FIT_NAMES = (ASKED, "shards", "run", "weights", "fractions")
+"""Names in the folder that are not the report's."""
+MOST_DIFFERENCES = 6
+
+
+def claim_folder(folder: Path, asked: Mapping[str, Any]) -> None:
+    """Make the folder and write what was asked, or check that the same was asked before.
+
+    OptionError with what differs for another command; TargetError for a folder that holds something else.
+    """
+    from spectralgpt.plain import differences
+    from spectralgpt.version import __version__
+
+    path = folder / ASKED
+    plain = json.loads(json.dumps(asked))
+    before = _asked_before(folder)
+    if before is not None:
+        changes = [each for each in differences(plain, before) if not each.startswith("recipe.machine.")]
+        if changes:
+            raise OptionError(
+                f"{folder}: holds a fine-tuning with other settings ({'; '.join(changes[:MOST_DIFFERENCES])})",
+                "the same settings, to continue it",
+                "Use those, or choose another folder",
+            )
+        return
+    content = {"format": ASKED_FORMAT, "version": __version__, "asked": plain}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            file.write((json.dumps(content, indent=1) + "\n").encode())
+    except OSError as error:
+        raise TargetError(f"{folder}: cannot be written to ({error.strerror})", do=CHECK_DISK) from None
+
+
+def check_fit_folder(folder: Path) -> None:
+    """TargetError unless the folder is new, empty, or that of a fine-tuning."""
+    if folder.is_dir() and _asked_before(folder) is not None:
+        return
+    if folder.exists() and not folder.is_dir():
+        raise TargetError(f"{folder}: found a file", "a folder", "Choose another name")
+    if not folder.exists():
+        return
+    others = sorted(each.name for each in folder.iterdir() if not each.name.startswith((".", ASKED)))
+    if others:
+        raise TargetError(
+            f"{folder}: found {first_few(others, 3)}", "a new folder, an empty one, or one that `finetune` wrote"
+        )
+
+
+def _asked_before(folder: Path) -> Any:
+    """What was asked before; None in a folder without it. TargetError for another file of that name."""
+    path = folder / ASKED
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_bytes())
+        if content["format"] == ASKED_FORMAT:
+            return content["asked"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise TargetError(f"{path}: is not of spectralgpt", "a folder that `finetune` wrote", "Choose another folder")

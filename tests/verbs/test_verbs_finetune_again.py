@@ -1,0 +1,141 @@
+"""A fine-tuning that is killed and continued, refused, or repeated with other seeds and shares."""
+
+import json
+
+import pytest
+
+import spectralgpt as sg
+from made_finetuning import SHORT, same_weights
+from made_labelled import SENSOR, class_folders, refused
+from spectralgpt.errors import DataError, OptionError
+
+OFTEN = ["stages.0.epochs=3", "stages.0.batch=4", "machine.save_every=2", "machine.log_every=1", "machine.micro=4"]
+
+
+class KilledError(BaseException):
+    """Stands for a kill: nothing is saved."""
+
+
+@pytest.fixture(scope="module")
+def land(tmp_path_factory):
+    return class_folders(tmp_path_factory.mktemp("land") / "land", {"water": 6, "forest": 6, "town": 6})
+
+
+@pytest.fixture(scope="module")
+def whole(land, weights, tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole") / "out"
+    return out, sg.finetune(land, out=out, weights=weights, bands=SENSOR, set=OFTEN)
+
+
+@pytest.mark.parametrize("moment", ["sharding 5", "measuring", "stage 3", "stage 8"])
+def test_a_killed_run_ends_as_one_that_was_not(moment, land, weights, whole, tmp_path):
+    what, _, count = moment.partition(" ")
+
+    def killed(stage: str, done: int, total: int) -> None:
+        if stage.startswith(what) and done >= int(count or 0):
+            raise KilledError
+
+    how = {"out": tmp_path / "out", "weights": weights, "bands": SENSOR, "set": OFTEN}
+    with pytest.raises(KilledError):
+        sg.finetune(land, progress=killed, **how)
+    assert not (tmp_path / "out" / "weights").exists()
+    result = sg.finetune(land, **how)
+    out, uninterrupted = whole
+    assert result.finished
+    assert same_weights(tmp_path / "out" / "weights", out / "weights")
+    assert result.scores == uninterrupted.scores
+    assert result.fingerprint == uninterrupted.fingerprint
+    assert (result.seconds_expected is None) == (what == "stage")
+
+
+def test_again_it_is_done_and_another_command_is_refused(land, weights, whole, spectralgpt):
+    out, result = whole
+    again = sg.finetune(land, out=out, weights=weights, bands=SENSOR, set=[*OFTEN, "machine.log_every=2"])
+    assert again.scores == result.scores
+    sets = [word for change in OFTEN for word in ("--set", change)]
+    same = ("finetune", land, "--out", out, "--bands", SENSOR, *sets)
+    for words, more in (
+        ("recipe.seed: 1, was 0", ("--weights", weights, "--seed", 1)),
+        ("fraction: 0.5, was 1.0", ("--weights", weights, "--fraction", 0.5)),
+        ('weights: "untrained"', ("--weights", "untrained")),
+        ("freeze: true, was false", ("--weights", weights, "--freeze")),
+    ):
+        refused(spectralgpt, out.parent, ["other settings", words, "choose another folder"], *same, *more)
+
+
+def test_other_data_in_the_same_folder_are_refused(weights, whole, tmp_path):
+    other = class_folders(tmp_path / "land", {"water": 6, "forest": 5, "town": 6})
+    with pytest.raises(OptionError, match="samples and parts"):
+        sg.finetune(other, out=whole[0], weights=weights, bands=SENSOR, set=OFTEN)
+
+
+def test_what_cannot_be_done_is_refused_before_anything_is_written(land, weights, tmp_path, spectralgpt):
+    def run(words, *more):
+        refused(spectralgpt, tmp_path, words, "finetune", land, "--out", tmp_path / "out", "--weights", weights, *more)
+
+    run(["fraction 0", "above 0"], "--fraction", 0)
+    run(["seeds 0", "1 or more"], "--seeds", 0)
+    run(["unknown recipe 'ownn'", "Did you mean own?"], "--bands", SENSOR, "--recipe", "ownn")
+    run(["'smoke' is a recipe of pretrain", "verb `pretrain`"], "--bands", SENSOR, "--recipe", "smoke")
+    run(["recipe oscd", "'class'", "'change'", "--recipe own"], "--bands", SENSOR, "--recipe", "oscd")
+    run(["unknown name stages.0.epoch", "Did you mean epochs?"], "--bands", SENSOR, "--set", "stages.0.epoch=1")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    refused(
+        spectralgpt, tmp_path, ["found notes.txt"], "finetune", land, "--out", tmp_path / "full", "--weights", weights
+    )
+    refused(
+        spectralgpt, tmp_path, ["'eurosat' is a recipe of finetune", "verb `finetune`"],
+        "pretrain", "eurosat", "--data", land, "--out", tmp_path / "out",
+    )  # fmt: skip
+
+
+def test_images_of_one_place_are_refused(weights, tmp_path):
+    near = class_folders(tmp_path / "near", {"water": 3, "forest": 3}, apart=0.001)
+    with pytest.raises(DataError, match="one place"):
+        sg.finetune(near, out=tmp_path / "out", weights=weights, bands=SENSOR)
+    assert not (tmp_path / "out").exists()
+
+
+def test_fractions_and_seeds(land, weights, tmp_path, spectralgpt):
+    out = tmp_path / "out"
+    ended = spectralgpt(
+        "finetune", land, "--out", out, "--weights", weights, "--fraction", 0.5, "--seeds", 2, "--json", *SHORT
+    )
+    assert ended.code == 0, ended.err
+    found = ended.json
+    assert (found["seeds"], found["fraction"], found["counts"]["train"]) == ([0, 1], 0.5, 5)
+    assert len(found["runs"]) == 2
+    mean = sum(found["runs"]) / 2
+    assert found["value"] == pytest.approx(mean)
+    assert found["spread"]["accuracy"] == pytest.approx(abs(found["runs"][0] - mean) * 2**0.5)
+    lists = [(out / "fractions" / f"seed-{number}.txt").read_text().split() for number in range(2)]
+    assert [len(each) for each in lists] == [5, 5]
+    assert lists[0] != lists[1]
+    for names in lists:
+        assert {name.partition("/")[0] for name in names} == {"water", "forest", "town"}
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["mean"] == pytest.approx(found["scores"])
+    assert (summary["seeds"], summary["runs"]) == ([0, 1], found["runs"])
+    for number in range(2):
+        own = out / f"seed-{number}"
+        numbers = json.loads((own / "metrics.json").read_text())
+        assert (numbers["seed"], numbers["fraction"], numbers["parts"]["train"]) == (number, 0.5, 5)
+        assert (own / "report.html").exists()
+    assert not same_weights(out / "seed-0" / "weights", out / "seed-1" / "weights")
+
+
+def test_seeds_share_the_stored_images(land, weights, tmp_path):
+    result = sg.finetune(
+        land,
+        out=tmp_path / "out",
+        weights=weights,
+        bands=SENSOR,
+        seeds=2,
+        seed=3,
+        set=["stages.0.steps=1", "stages.0.epochs=none"],
+    )
+    assert result.seeds == (3, 4)
+    assert (tmp_path / "out" / "shards" / "manifest.json").exists()
+    assert not (tmp_path / "out" / "seed-0" / "shards").exists()
+    assert "over 2 seeds" in str(result)
