@@ -257,7 +257,14 @@ def repeated() -> Iterator[str]:
 
 def probe_row(case: Mapping[str, Any]) -> list[str]:
     """A line of the table of probes."""
-    return [row_title(case), score_title(case), sizes(case), *values(case), against(case["columns"][UNTRAINED]), verdict(case)]
+    return [
+        row_title(case),
+        score_title(case),
+        sizes(case),
+        *values(case),
+        against(case["columns"][UNTRAINED]),
+        verdict(case),
+    ]
 
 
 # -- text --------------------------------------------------------------------------------------------------------------
