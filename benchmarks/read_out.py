@@ -19,7 +19,7 @@ from spectralgpt.data.shards import open_shards
 from spectralgpt.draws import permutation
 from spectralgpt.errors import BandError
 from spectralgpt.nn import Cube, ReadOut, ReadOutConfig, computing_in
-from spectralgpt.nn.read_out import LARGEST, pooled_statistics
+from spectralgpt.nn.read_out import MOST_DEVIATIONS, pooled_statistics
 from spectralgpt.weights import SpectralGPT, load_model
 
 BATCH, SIDE = 16, 64
@@ -93,7 +93,7 @@ def fitted(
     total = weight.sum(dim=0).clamp(min=1)
     average = numbers.sum(dim=0) / total
     spread = ((numbers - average).square() * weight).sum(dim=0).div(total).sqrt().clamp(min=LEAST_SD)
-    standardized = torch.where(known, (numbers - average) / spread, 0.0).clamp(-LARGEST, LARGEST)
+    standardized = torch.where(known, (numbers - average) / spread, 0.0).clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS)
     _, lengths, turned = torch.linalg.svd(standardized, full_matrices=False)
     lengths = lengths / len(standardized) ** 0.5
     there = lengths > SMALLEST_SHARE * lengths[0]

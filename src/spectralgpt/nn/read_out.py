@@ -14,10 +14,10 @@ from torch import Tensor, nn
 SMALLEST_DEVIATION = 1e-6
 """Added to a standard deviation before its logarithm is taken."""
 
-LARGEST = 8.0
+MOST_DEVIATIONS = 8.0
 """Of a standardized statistic of an image: of an image unlike all that were measured, a few would drown the others."""
 
-SHORTEST = 1e-12
+SHORTEST_VECTOR = 1e-12
 """Length of a vector that is not divided by it."""
 
 Features = Sequence[Float[Tensor, "batch date group row column dim"]]
@@ -51,7 +51,7 @@ class ReadOut(nn.Module):
 
     Vector of a place: the mean over its present tokens (groups, dates) after each block, concatenated, standardized and
     projected. Vector of an image: the mean and the logarithm of the standard deviation over the present tokens of each
-    group after each block, averaged over groups, standardized, cut off at +-LARGEST, projected to as many values, and
+    group after each block, averaged over groups, standardized, cut off at +-MOST_DEVIATIONS, projected to as many values, and
     divided by their length; 0 where no token is present.
     """
 
@@ -90,9 +90,9 @@ class ReadOut(nn.Module):
         self, statistics: Float[Tensor, "batch value"], known: Bool[Tensor, "batch value"]
     ) -> Float[Tensor, "batch value"]:
         """Vectors of images with these `pooled_statistics`."""
-        standardized = ((statistics - self.image_mean) / self.image_deviation).clamp(-LARGEST, LARGEST)
+        standardized = ((statistics - self.image_mean) / self.image_deviation).clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS)
         vectors = torch.where(known, standardized, 0.0) @ self.image_projection
-        unit: Tensor = vectors / vectors.norm(dim=1, keepdim=True).clamp(min=SHORTEST)
+        unit: Tensor = vectors / vectors.norm(dim=1, keepdim=True).clamp(min=SHORTEST_VECTOR)
         return unit
 
 
