@@ -51,8 +51,8 @@ class ReadOut(nn.Module):
 
     Vector of a place: the mean over its present tokens (groups, dates) after each block, concatenated, standardized and
     projected. Vector of an image: the mean and the logarithm of the standard deviation over the present tokens of each
-    group after each block, averaged over groups, standardized, cut off at +-MOST_DEVIATIONS, projected to as many values, and
-    divided by their length; 0 where no token is present.
+    group after each block, averaged over groups, standardized, cut off at +-MOST_DEVIATIONS, projected to as many
+    values, and divided by their length; 0 where no token is present.
     """
 
     place_mean: Tensor
