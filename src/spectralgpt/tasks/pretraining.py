@@ -49,7 +49,8 @@ class Pretraining(Objective):
     one prediction cannot be in both. decode_fraction: share of the places that the decoder sees in addition to the kept
     tokens, and that count in the losses; below 1 a step costs less and its losses are noisier. descriptor_weight: of a
     third loss, the mean square error of the descriptors of a place and its surroundings in all bands
-    (`nn/descriptors.py`) as the model predicts them from each token that it sees; 0, as in the paper, for none. It distils hand-made features.
+    (`nn/descriptors.py`) as the model predicts them from each token that it sees; 0, as in the paper, for none. It
+    distils hand-made features.
 
     Raises OptionError for values out of range.
     """
