@@ -24,11 +24,11 @@ import torch
 from choices_table import table
 from choosing import Judge
 from other_targets import Agreement, MovingCopy, MovingCopyOfHidden, Pairs, register
+from spectralgpt.recipes.packaged import recipe as packaged
 
 from spectralgpt.features.baselines import find
 from spectralgpt.nn import SIZES
 from spectralgpt.plain import differences, from_plain, to_plain
-from spectralgpt.recipes.packaged import recipe as packaged
 from spectralgpt.tasks import Pretraining
 from spectralgpt.training import Recipe
 from spectralgpt.training.checkpoints import checkpoints

@@ -17,9 +17,9 @@ from choices import CHOICES, Choice, recipe_of  # noqa: E402
 from choices_table import COLUMNS, table  # noqa: E402
 from choosing import half_whitened, may_choose_by, one_label, several_labels, vectors_of  # noqa: E402
 from other_targets import register  # noqa: E402
+from spectralgpt.recipes.packaged import recipe as packaged  # noqa: E402
 
 from spectralgpt.plain import differences, from_plain, to_plain  # noqa: E402
-from spectralgpt.recipes.packaged import recipe as packaged  # noqa: E402
 from spectralgpt.tasks import Pretraining  # noqa: E402
 from spectralgpt.training import Recipe  # noqa: E402
 

@@ -1,6 +1,9 @@
 """A fine-tuning that is killed and continued, refused, or repeated with other seeds and shares."""
 
 import json
+import signal
+import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -46,6 +49,26 @@ def test_a_killed_run_ends_as_one_that_was_not(moment, land, weights, whole, tmp
     assert result.scores == uninterrupted.scores
     assert result.fingerprint == uninterrupted.fingerprint
     assert (result.seconds_expected is None) == (what == "stage")
+
+
+@pytest.mark.parametrize("call", [1, 3, 5])
+def test_an_interrupt_while_a_step_is_measured_ends_the_command(call, land, weights, whole, tmp_path, monkeypatch):
+    asked = []
+
+    def clock() -> float:
+        asked.append(time.perf_counter())
+        if len(asked) == call:
+            signal.raise_signal(signal.SIGINT)
+        return asked[-1]
+
+    how = {"out": tmp_path / "out", "weights": weights, "bands": SENSOR, "set": OFTEN}
+    with monkeypatch.context() as patch:
+        patch.setattr("spectralgpt.verbs._time_estimate.time", SimpleNamespace(perf_counter=clock))
+        with pytest.raises(KeyboardInterrupt):
+            sg.finetune(land, **how)
+    assert len(asked) >= call
+    assert not (tmp_path / "out" / "run").exists()
+    assert sg.finetune(land, **how).fingerprint == whole[1].fingerprint
 
 
 def test_again_it_is_done_and_another_command_is_refused(land, weights, whole, spectralgpt):
@@ -114,8 +137,8 @@ def test_what_is_refused_after_the_claim_leaves_nothing_behind(depth, land, weig
         raise DataError(f"{land}: found something wrong", "something right")
 
     out = tmp_path / depth
-    with monkeypatch.context() as patch, pytest.raises(DataError, match="something wrong"):
-        patch.setattr("spectralgpt.verbs._fitting.fitted", late)
+    monkeypatch.setattr("spectralgpt.verbs._fitting.fitted", late)
+    with pytest.raises(DataError, match="something wrong"):
         sg.finetune(land, out=out, weights=weights, bands=SENSOR, seeds=2, fraction=0.7, set=OFTEN)
     assert not list(tmp_path.iterdir())
 
