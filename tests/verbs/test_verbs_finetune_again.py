@@ -1,6 +1,7 @@
 """A fine-tuning that is killed and continued, refused, or repeated with other seeds and shares."""
 
 import json
+import shutil
 import signal
 import time
 from types import SimpleNamespace
@@ -96,6 +97,16 @@ def test_the_same_files_read_in_another_way_are_other_data(land, weights, whole,
         ("gsd", ("--bands", SENSOR, "--gsd", 20)),
     ):
         refused(spectralgpt, out.parent, ["other settings", words], *same, *more)
+
+
+def test_the_folder_of_a_fine_tuning_is_not_an_image(whole, tmp_path, spectralgpt):
+    out, _ = whole
+    refused(spectralgpt, out.parent, ["folder of a fine-tuning", f"Give {out / 'weights'}"], "inspect", out)
+    ended = spectralgpt("inspect", out / "weights")
+    assert ended.code == 0, ended.err
+    (tmp_path / "begun").mkdir()
+    shutil.copy(out / "finetune.json", tmp_path / "begun")
+    refused(spectralgpt, tmp_path, ["without weights as yet", "continues it"], "inspect", tmp_path / "begun")
 
 
 def test_other_data_in_the_same_folder_are_refused(weights, whole, tmp_path):

@@ -10,6 +10,7 @@ seed-0/ ...    run, weights and report of each seed, where there are several; th
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from spectralgpt.disk import atomic_write
-from spectralgpt.errors import CHECK_DISK, InputError, OptionError, TargetError, first_few
+from spectralgpt.errors import CHECK_DISK, DataError, InputError, OptionError, TargetError, first_few
 
 ASKED = "finetune.json"
 ASKED_FORMAT = "spectralgpt finetune"
@@ -100,6 +101,19 @@ def check_fit_folder(folder: Path) -> None:
         raise TargetError(
             f"{folder}: found {first_few(others, 3)}", "a new folder, an empty one, or one that `finetune` wrote"
         )
+
+
+def refuse_fine_tuning(path: str | os.PathLike[str]) -> None:
+    """DataError for the folder of a fine-tuning, where its weights are meant."""
+    folder = Path(path)
+    if not (folder / ASKED).is_file():
+        return
+    weights = [*folder.glob("weights/config.json"), *sorted(folder.glob("seed-*/weights/config.json"))]
+    raise DataError(
+        f"{folder}: found the folder of a fine-tuning" + ("" if weights else ", without weights as yet"),
+        "an image, weights or shards",
+        f"Give {weights[0].parent}" if weights else "The same command continues it",
+    )
 
 
 def _asked_before(folder: Path) -> Any:
