@@ -10,7 +10,8 @@ class Interruption:
     """Graceful shutdown, as a context: SIGTERM and the first SIGINT (Ctrl-C) only set `asked`; the second SIGINT raises
     KeyboardInterrupt as usual.
 
-    Outside of the main thread Python receives no signals, and `asked` stays false.
+    Within another one, both are asked: what it is part of has to end as well. Outside of the main thread Python
+    receives no signals, and `asked` stays false.
     """
 
     def __init__(self) -> None:
@@ -35,4 +36,7 @@ class Interruption:
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT and self._interrupted:
             raise KeyboardInterrupt
+        before = getattr(self._before.get(signal.Signals(number)), "__self__", None)
+        if isinstance(before, Interruption):
+            before.asked = True
         self.asked, self._interrupted = True, self._interrupted or number == signal.SIGINT

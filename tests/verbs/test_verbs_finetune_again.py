@@ -1,11 +1,15 @@
 """A fine-tuning that is killed and continued, refused, or repeated with other seeds and shares."""
 
 import json
+import shutil
+import signal
+import time
+from types import SimpleNamespace
 
 import pytest
 
 import spectralgpt as sg
-from made_finetuning import SHORT, same_weights
+from made_finetuning import SHORT, same_weights, water_masks
 from made_labelled import SENSOR, class_folders, refused
 from spectralgpt.errors import DataError, OptionError
 
@@ -48,6 +52,26 @@ def test_a_killed_run_ends_as_one_that_was_not(moment, land, weights, whole, tmp
     assert (result.seconds_expected is None) == (what == "stage")
 
 
+@pytest.mark.parametrize("call", [1, 3, 5])
+def test_an_interrupt_while_a_step_is_measured_ends_the_command(call, land, weights, whole, tmp_path, monkeypatch):
+    asked = []
+
+    def clock() -> float:
+        asked.append(time.perf_counter())
+        if len(asked) == call:
+            signal.raise_signal(signal.SIGINT)
+        return asked[-1]
+
+    how = {"out": tmp_path / "out", "weights": weights, "bands": SENSOR, "set": OFTEN}
+    with monkeypatch.context() as patch:
+        patch.setattr("spectralgpt.verbs._time_estimate.time", SimpleNamespace(perf_counter=clock))
+        with pytest.raises(KeyboardInterrupt):
+            sg.finetune(land, **how)
+    assert len(asked) >= call
+    assert not (tmp_path / "out" / "run").exists()
+    assert sg.finetune(land, **how).fingerprint == whole[1].fingerprint
+
+
 def test_again_it_is_done_and_another_command_is_refused(land, weights, whole, spectralgpt):
     out, result = whole
     again = sg.finetune(land, out=out, weights=weights, bands=SENSOR, set=[*OFTEN, "machine.log_every=2"])
@@ -61,6 +85,28 @@ def test_again_it_is_done_and_another_command_is_refused(land, weights, whole, s
         ("freeze: true, was false", ("--weights", weights, "--freeze")),
     ):
         refused(spectralgpt, out.parent, ["other settings", words, "choose another folder"], *same, *more)
+
+
+def test_the_same_files_read_in_another_way_are_other_data(land, weights, whole, spectralgpt):
+    out, _ = whole
+    sets = [word for change in OFTEN for word in ("--set", change)]
+    same = ("finetune", land, "--out", out, "--weights", weights, *sets)
+    for words, more in (
+        ('bands: "eurosat", was "s2-l1c"', ("--bands", "eurosat", "--trust-input")),
+        ('nodata: "7"', ("--bands", SENSOR, "--nodata", 7)),
+        ("gsd", ("--bands", SENSOR, "--gsd", 20)),
+    ):
+        refused(spectralgpt, out.parent, ["other settings", words], *same, *more)
+
+
+def test_the_folder_of_a_fine_tuning_is_not_an_image(whole, tmp_path, spectralgpt):
+    out, _ = whole
+    refused(spectralgpt, out.parent, ["folder of a fine-tuning", f"Give {out / 'weights'}"], "inspect", out)
+    ended = spectralgpt("inspect", out / "weights")
+    assert ended.code == 0, ended.err
+    (tmp_path / "begun").mkdir()
+    shutil.copy(out / "finetune.json", tmp_path / "begun")
+    refused(spectralgpt, tmp_path, ["without weights as yet", "continues it"], "inspect", tmp_path / "begun")
 
 
 def test_other_data_in_the_same_folder_are_refused(weights, whole, tmp_path):
@@ -78,6 +124,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(land, weights
     run(["unknown recipe 'ownn'", "Did you mean own?"], "--bands", SENSOR, "--recipe", "ownn")
     run(["'smoke' is a recipe of pretrain", "verb `pretrain`"], "--bands", SENSOR, "--recipe", "smoke")
     run(["recipe oscd", "'class'", "'change'", "--recipe own"], "--bands", SENSOR, "--recipe", "oscd")
+    run(["--device gpu", "cpu, cuda"], "--bands", SENSOR, "--device", "gpu")
     run(["unknown name stages.0.epoch", "Did you mean epochs?"], "--bands", SENSOR, "--set", "stages.0.epoch=1")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
@@ -88,6 +135,66 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(land, weights
         spectralgpt, tmp_path, ["'eurosat' is a recipe of finetune", "verb `finetune`"],
         "pretrain", "eurosat", "--data", land, "--out", tmp_path / "out",
     )  # fmt: skip
+
+
+def test_weights_of_an_unknown_size_are_refused_as_that(land, tmp_path):
+    with pytest.raises(OptionError, match="untrained:hug: unknown size 'hug'"):
+        sg.finetune(land, out=tmp_path / "out", weights="untrained:hug", bands=SENSOR)
+
+
+@pytest.mark.parametrize("depth", ["out", "new/deep/out"])
+def test_what_is_refused_after_the_claim_leaves_nothing_behind(depth, land, weights, tmp_path, monkeypatch):
+    def late(*_: object, **__: object) -> None:
+        raise DataError(f"{land}: found something wrong", "something right")
+
+    out = tmp_path / depth
+    monkeypatch.setattr("spectralgpt.verbs._fitting.fitted", late)
+    with pytest.raises(DataError, match="something wrong"):
+        sg.finetune(land, out=out, weights=weights, bands=SENSOR, seeds=2, fraction=0.7, set=OFTEN)
+    assert not list(tmp_path.iterdir())
+
+
+def test_own_files_stay_when_a_fine_tuning_is_refused(land, weights, tmp_path, monkeypatch):
+    def late(*_: object, **__: object) -> None:
+        raise DataError(f"{land}: found something wrong", "something right")
+
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".mine").write_text("mine")
+    monkeypatch.setattr("spectralgpt.verbs._fitting.fitted", late)
+    with pytest.raises(DataError, match="something wrong"):
+        sg.finetune(land, out=out, weights=weights, bands=SENSOR)
+    assert [each.name for each in out.iterdir()] == [".mine"]
+
+
+def test_a_finished_run_survives_what_is_refused_later(weights, whole, land, monkeypatch):
+    def late(*_: object, **__: object) -> None:
+        raise DataError(f"{land}: found something wrong", "something right")
+
+    monkeypatch.setattr("spectralgpt.verbs._fitting.fitted", late)
+    with pytest.raises(DataError, match="something wrong"):
+        sg.finetune(land, out=whole[0], weights=weights, bands=SENSOR, set=OFTEN)
+    assert (whole[0] / "weights" / "model.safetensors").exists()
+
+
+def test_the_recipe_of_a_run_serves_other_images_and_classes(land, weights, whole, tmp_path):
+    recipe = whole[0] / "run" / "config.json"
+    other = class_folders(tmp_path / "two", {"water": 5, "forest": 5})
+    result = sg.finetune(other, out=tmp_path / "out", weights=weights, bands=SENSOR, recipe=recipe)
+    assert (result.finished, result.counts["classes"]) == (True, 2)
+    assert json.loads((tmp_path / "out/run/config.json").read_text())["recipe"]["stages"][0]["schedule"]["epochs"] == 3
+    masks = water_masks(tmp_path / "masks", 4)
+    with pytest.raises(OptionError, match="labels of the kind 'mask'"):
+        sg.finetune(masks, out=tmp_path / "other", weights=weights, bands=SENSOR, recipe=recipe)
+    assert not (tmp_path / "other").exists()
+
+
+def test_images_of_one_class_are_not_trained_on(land, weights, tmp_path):
+    with pytest.raises(DataError, match=r"1 image to train on, of the class \w+ only.*larger fraction"):
+        sg.finetune(land, out=tmp_path / "out", weights=weights, bands=SENSOR, fraction=0.01)
+    assert not (tmp_path / "out").exists()
+    result = sg.finetune(land, out=tmp_path / "out", weights=weights, bands=SENSOR, fraction=0.2, set=OFTEN)
+    assert any("2 images to train on hold no" in note for note in result.warnings)
 
 
 def test_images_of_one_place_are_refused(weights, tmp_path):

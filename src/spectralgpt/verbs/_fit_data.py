@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spectralgpt.errors import counted
+from spectralgpt.errors import counted, first_few
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._options import LabelledObject, PathLike, ProbeOptions
 
@@ -45,11 +45,31 @@ class FitData:
         return "\n".join([f"{counts} ({self.parts.how})", *self.notes])
 
     def drawn(self, fraction: float | int, seed: int) -> "Int64[np.ndarray, ' train']":
-        """The samples that are trained on, by index."""
+        """The samples that are trained on, by index. DataError for one label each where all have the same one."""
+        from spectralgpt.errors import DataError
         from spectralgpt.evaluation import fraction_of
 
         train = self.parts.of("train")
-        return train if fraction == 1 else fraction_of(train, self.truth, fraction, seed)
+        drawn = train if fraction == 1 else fraction_of(train, self.truth, fraction, seed)
+        data, classes = self.labels.data, self._classes(drawn)
+        if data.target == "class" and len(classes) < 2:
+            raise DataError(
+                f"{data.source}: found {counted(len(drawn), 'image')} to train on, of the class {classes[0]} only",
+                "images of two classes or more",
+                "Add images" if fraction == 1 else "Take a larger fraction",
+            )
+        return drawn
+
+    def _classes(self, samples: "Int64[np.ndarray, ' sample']") -> list[str]:
+        """Names of the classes that some samples hold."""
+        occurs = self.truth[samples].any(axis=0)
+        return [one.name for one, here in zip(self.labels.data.classes, occurs, strict=True) if here]
+
+    def notes_on(self, train: "Int64[np.ndarray, ' train']") -> tuple[str, ...]:
+        """What is to be said of a fraction of the samples to train on: the classes that it lost."""
+        kept = self._classes(train)
+        lost = [name for name in self._classes(self.parts.of("train")) if name not in kept]
+        return (f"{counted(len(train), 'image')} to train on hold no {first_few(lost, 5)}",) if lost else ()
 
     def names(self, samples: "Int64[np.ndarray, ' sample']") -> list[str]:
         """Of some samples."""

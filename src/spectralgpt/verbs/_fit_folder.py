@@ -10,12 +10,15 @@ seed-0/ ...    run, weights and report of each seed, where there are several; th
 """
 
 import json
-from collections.abc import Mapping
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from spectralgpt.disk import atomic_write
-from spectralgpt.errors import CHECK_DISK, OptionError, TargetError, first_few
+from spectralgpt.errors import CHECK_DISK, DataError, InputError, OptionError, TargetError, first_few
 
 ASKED = "finetune.json"
 ASKED_FORMAT = "spectralgpt finetune"
@@ -53,6 +56,38 @@ def claim_folder(folder: Path, asked: Mapping[str, Any]) -> None:
         raise TargetError(f"{folder}: cannot be written to ({error.strerror})", do=CHECK_DISK) from None
 
 
+@contextmanager
+def claimed_folder(folder: Path, asked: Mapping[str, Any]) -> Iterator[None]:
+    """The folder, claimed for what was asked.
+
+    Where the input is refused before a step was saved, nothing is left behind: a claim would refuse the command that
+    was put right. A disk that refuses is not the input's fault: what is stored is kept.
+    """
+    was_asked = (folder / ASKED).exists()
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    claim_folder(folder, asked)
+    try:
+        yield
+    except TargetError:
+        raise
+    except InputError:
+        if not was_asked and not any(folder.glob("**/checkpoints/step-*")):
+            _release(folder, missing)
+        raise
+
+
+def _release(folder: Path, missing: list[Path]) -> None:
+    """Remove what a fine-tuning wrote into the folder, and the folders that were missing before."""
+    for each in [*(folder / name for name in FIT_NAMES), *folder.glob("seed-*")]:
+        if each.is_dir():
+            shutil.rmtree(each, ignore_errors=True)
+        else:
+            each.unlink(missing_ok=True)
+    with suppress(OSError):  # someone else's file
+        for each in missing:
+            each.rmdir()
+
+
 def check_fit_folder(folder: Path) -> None:
     """TargetError unless the folder is new, empty, or that of a fine-tuning."""
     if folder.is_dir() and _asked_before(folder) is not None:
@@ -66,6 +101,19 @@ def check_fit_folder(folder: Path) -> None:
         raise TargetError(
             f"{folder}: found {first_few(others, 3)}", "a new folder, an empty one, or one that `finetune` wrote"
         )
+
+
+def refuse_fine_tuning(path: str | os.PathLike[str]) -> None:
+    """DataError for the folder of a fine-tuning, where its weights are meant."""
+    folder = Path(path)
+    if not (folder / ASKED).is_file():
+        return
+    weights = [*folder.glob("weights/config.json"), *sorted(folder.glob("seed-*/weights/config.json"))]
+    raise DataError(
+        f"{folder}: found the folder of a fine-tuning" + ("" if weights else ", without weights as yet"),
+        "an image, weights or shards",
+        f"Give {weights[0].parent}" if weights else "The same command continues it",
+    )
 
 
 def _asked_before(folder: Path) -> Any:

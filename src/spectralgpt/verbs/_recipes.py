@@ -23,7 +23,24 @@ def finetuning_recipe(name: PathLike, facts: "LabelFacts") -> "Recipe":
     """The recipe of this name for such labels, or that of a run."""
     from spectralgpt.recipes import find
 
-    return _of_run(name, "finetuning") or find("finetuning", os.fspath(name))(facts)
+    before = _of_run(name, "finetuning")
+    return find("finetuning", os.fspath(name))(facts) if before is None else _for_labels(before, facts)
+
+
+def _for_labels(before: "Recipe", facts: "LabelFacts") -> "Recipe":
+    """The recipe of a run for other labels of the same kind: classes, and their weights if these are computed, are
+    those of the labels."""
+    from spectralgpt.tasks.fitting import Fitting
+
+    stages = []
+    for stage in before.stages:
+        task = stage.task
+        if task.labels is not None:
+            facts.require(task.labels, f"of a run ({before.name})")
+        if isinstance(task, Fitting):
+            stage = replace(stage, task=replace(task, classes=0, weights=() if task.balance else task.weights))
+        stages.append(stage)
+    return replace(before, stages=tuple(stages))
 
 
 def _of_run(name: PathLike, kind: str) -> "Recipe | None":

@@ -3,6 +3,7 @@
 import statistics
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -47,7 +48,11 @@ class _MeasuredError(Exception):
 
 
 def estimated_time(recipe: "Recipe", shards: Path, device: str) -> TimeEstimate | None:
-    """The time of a run on these shards, from a few steps of one micro-batch; None where too few steps were made."""
+    """The time of a run on these shards, from a few steps of one micro-batch; None where too few steps were made.
+
+    An interrupt raises KeyboardInterrupt: the measured run takes it for its own, and the real one would go on.
+    """
+    from spectralgpt.interruption import Interruption
     from spectralgpt.training import run_training
 
     machine = replace(recipe.machine, log_every=1, save_every=10**9, picture_every=10**9, tensorboard=False, wandb=None)
@@ -64,17 +69,11 @@ def estimated_time(recipe: "Recipe", shards: Path, device: str) -> TimeEstimate 
         if len(times) > MEASURED_STEPS:
             raise _MeasuredError
 
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            run_training(
-                replace(recipe, stages=short, machine=machine),
-                shards,
-                Path(folder) / "run",
-                device=device,
-                progress=measured,
-            )
-    except _MeasuredError:
-        pass
+    with Interruption() as interruption, suppress(_MeasuredError), tempfile.TemporaryDirectory() as folder:
+        run = replace(recipe, stages=short, machine=machine)
+        run_training(run, shards, Path(folder) / "run", device=device, progress=measured)
+    if interruption.asked:
+        raise KeyboardInterrupt
     if len(times) < 2:
         return None
     step = statistics.median(after - before for before, after in pairwise(times))

@@ -129,32 +129,35 @@ def finetune(
         spectralgpt finetune labelled --bands s2-l1c --weights demo-output/weights --out fine-tuned
     """
     import time
+    from contextlib import nullcontext
 
     from spectralgpt.verbs._fit_data import opened_fit_data
-    from spectralgpt.verbs._fit_folder import check_fit_folder, claim_folder
+    from spectralgpt.verbs._fit_folder import check_fit_folder, claimed_folder
     from spectralgpt.verbs._fitting import fitted
+    from spectralgpt.weights.device import named_device
 
     begun = time.perf_counter()
     folder = Path(out)
     _check_numbers(fraction, seeds)
+    named_device(options["device"], int(os.environ["LOCAL_RANK"]) if "LOCAL_RANK" in os.environ else None)
     check_fit_folder(folder)
     start, name = _start(options["weights"])
     found = opened_fit_data(data, val, test, options, progress)
     announce("\n".join([found.labels.text, "", found.text]))
     chosen = _recipe(recipe, found, fraction, name, freeze, set, options)
     is_main = os.environ.get("RANK", "0") == "0"
-    if is_main:
-        claim_folder(folder, _asked(chosen, found, start, fraction, seeds))
-    fits = list(_fits(found, chosen, start, fraction, seeds, folder, (data, val, test), options, progress))
     notes, expected, outcomes = [*found.notes], None, []
-    for number, fit in enumerate(fits):
-        if is_main:
-            notes += _stored(fit)
-            if number == 0:
-                expected = _estimated(fit, len(fits), announce)
-        outcomes.append(fitted(fit))
-        if not outcomes[-1].result.finished:
-            break
+    asked = _asked(chosen, found, start, fraction, seeds, options)
+    with claimed_folder(folder, asked) if is_main else nullcontext():
+        fits = list(_fits(found, chosen, start, fraction, seeds, folder, (data, val, test), options, progress))
+        for number, fit in enumerate(fits):
+            if is_main:
+                notes += _stored(fit)
+                if number == 0:
+                    expected = _estimated(fit, len(fits), announce)
+            outcomes.append(fitted(fit))
+            if not outcomes[-1].result.finished:
+                break
     return _result(fits, outcomes, expected, time.perf_counter() - begun, notes)
 
 
@@ -171,10 +174,11 @@ def _start(weights: PathLike | None) -> tuple[str, str | None]:
     """The weights to start from in words, and their name for a recipe; `untrained` without one."""
     from spectralgpt.weights import load_model
     from spectralgpt.weights.named import versioned_name
-    from spectralgpt.weights.untrained import UNTRAINED
+    from spectralgpt.weights.untrained import UNTRAINED, check_size
 
     text = None if weights is None else os.fspath(weights)
     if text is not None and text.partition(":")[0] == UNTRAINED and not os.path.exists(text):
+        check_size(text)
         return text, None
     model = load_model(weights, "cpu")
     name = versioned_name(weights)
@@ -210,12 +214,15 @@ def _recipe(
     return changed(replace(made, stages=stages), changes)
 
 
-def _asked(recipe: "Recipe", data: "FitData", start: str, fraction: float, seeds: int) -> dict[str, Any]:
+def _asked(
+    recipe: "Recipe", data: "FitData", start: str, fraction: float, seeds: int, options: ProbeOptions
+) -> dict[str, Any]:
     """What decides the result, as plain values."""
     import hashlib
     import json
 
-    from spectralgpt.plain import to_plain
+    from spectralgpt.plain import as_text, to_plain
+    from spectralgpt.verbs._labels import read_with
 
     samples = [
         [each.name, list(each.labels), part]
@@ -227,6 +234,11 @@ def _asked(recipe: "Recipe", data: "FitData", start: str, fraction: float, seeds
         "fraction": float(fraction),
         "seeds": seeds,
         "data": data.labels.data.source,
+        "classes": [each.name for each in data.labels.data.classes],
+        # the same files, read in another way, are other data: those that are reported on are stored nowhere
+        "bands": str(as_text(options["bands"]) or "as the files declare"),
+        "ignore": str(as_text(options["ignore"]) or ""),
+        "read with": read_with(options),
         "samples and parts": hashlib.sha256(json.dumps(samples).encode()).hexdigest()[:16],
     }
 
@@ -270,7 +282,7 @@ def _stored(fit: "Fit") -> tuple[str, ...]:
     if fit.fraction < 1:
         fit.drawn_list.parent.mkdir(parents=True, exist_ok=True)
         fit.drawn_list.write_text("\n".join(fit.data.names(fit.train)) + "\n", encoding="utf-8")
-    return fit.data.store(fit.train, fit.shards, image, fit.progress)
+    return *fit.data.notes_on(fit.train), *fit.data.store(fit.train, fit.shards, image, fit.progress)
 
 
 def _estimated(fit: "Fit", runs: int, announce: Announce) -> float | None:

@@ -170,9 +170,13 @@ def inspect(
         spectralgpt inspect demo-output/weights
         spectralgpt inspect shards
     """
+    from spectralgpt.verbs._fit_folder import refuse_fine_tuning
+
     several = listed(sources)
     if len(several) == 1 and _are_weights(os.fspath(several[0])):
         return inspect_weights(several[0], options["kind"], progress)
+    if len(several) == 1:
+        refuse_fine_tuning(several[0])
     _refuse_kind(several, options["kind"])
     from spectralgpt.raster import check_target
     from spectralgpt.verbs._shards import are_shards, inspect_shards
