@@ -1,0 +1,393 @@
+"""Fine-tuning on real labelled images of four tasks: from pretrained weights, from scratch, frozen, and baselines.
+
+python benchmarks/finetuned.py DATA WORK --weights W [--only SET ...] [--seeds 0 1 2] [--fractions 0.1 0.25 0.5 1]
+        --out docs/results/finetuned.json
+    DATA: a folder of real images as for labelled_sets.py. First prints how long it will take. Every way's answers for
+    each set, seed and fraction are kept in WORK, and after each one the results are written as JSON with a table (.md)
+    and, of fractions, a picture (.png) beside it; a further run goes on where one ended.
+"""
+
+import argparse
+import inspect
+import math
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from finetuned_answers import Answers, compared, over_seeds
+from finetuned_shown import CURVE, FINETUNED, PROBE, SCRATCH, UNTRAINED, WAYS, write
+from four_tasks import BASELINES, UNTRAINED_TITLE, described
+from labelled_sets import SETS, MadeSet, labelled_sets
+
+from spectralgpt.data.labels import Selection, join
+from spectralgpt.evaluation import Parts, Places, three_parts
+from spectralgpt.evaluation.leaks import seen_share
+from spectralgpt.features.baselines import find, untrained
+from spectralgpt.progress import silent
+from spectralgpt.settings import changed
+from spectralgpt.tasks import scores_of
+from spectralgpt.training import Recipe
+from spectralgpt.verbs._answering import answerer_of_head
+from spectralgpt.verbs._evaluating import judged_answers
+from spectralgpt.verbs._fit_data import FitData, opened_fit_data
+from spectralgpt.verbs._labels import Labels
+from spectralgpt.verbs._options import ProbeOptions
+from spectralgpt.verbs._probe_run import findings_of, hashes_of, probe_run
+from spectralgpt.verbs._probing import Judged, Trial
+from spectralgpt.verbs._recipes import finetuning_recipe, with_settings
+from spectralgpt.verbs._time_estimate import estimated_time, in_words
+from spectralgpt.verbs.finetune import finetune
+from spectralgpt.weights import PretrainedModel, TrainedImages, load_model
+
+CLAIMED = [name for name in SETS if name != "nanjing"]
+"""All sets but one of a single scene, of which four_tasks.py makes no claim either."""
+
+CURVES = ("eurosat", "eurosat_more")
+"""Sets of which fractions are trained on."""
+
+FITTED = (FINETUNED, SCRATCH)
+
+ONE_RATE = ("stages.*.layer_decay=1",)
+"""From scratch: lower rates in lower layers would keep what was drawn."""
+
+QUICK = ("stages.*.epochs=1",)
+
+HEAVY = ("weights", "shards", "run/weights", "run/checkpoints")
+"""What is removed of a fine-tuning after its test images are answered."""
+
+FROZEN_SECONDS = {"class": 30.0, "classes": 30.0, "mask": 80.0, "change": 200.0}
+"""CPU seconds of probe and baselines of a set and seed, for the estimate."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is answered at once. way: `probe` comes with untrained network and baselines where nothing is left out."""
+
+    set: str
+    seed: int
+    fraction: float
+    way: str
+
+    @property
+    def path(self) -> Path:
+        """Of the answers, in the folder of all."""
+        return self.folder / f"{self.way}.npz"
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.set, f"fraction-{self.fraction:g}", f"seed-{self.seed}")
+
+
+def planned(sets: Sequence[str], seeds: Sequence[int], fractions: Sequence[float]) -> list[Item]:
+    """Everything that is answered, the sets whole first."""
+    kinds = (*FITTED, PROBE)
+    whole = [Item(name, seed, 1.0, way) for name in sets for seed in seeds for way in kinds]
+    return whole + [
+        Item(name, seed, fraction, way)
+        for name in sets
+        if name in CURVES
+        for fraction in sorted(set(fractions) - {1.0})
+        for seed in seeds
+        for way in kinds
+    ]
+
+
+# -- a set -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class OpenedSet:
+    """A labelled set with what is the same for all seeds."""
+
+    made: MadeSet
+    trained: TrainedImages
+
+    @property
+    def options(self) -> Any:
+        """All options of the verbs."""
+        declared = inspect.signature(finetune).parameters.items()
+        return {name: one.default for name, one in declared if name in ProbeOptions.__annotations__} | self.reading
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """Those that say how the set is read."""
+        return {
+            "bands": self.made.bands or None,
+            "classes": self.made.classes or None,
+            "ignore": None if self.made.ignore is None else str(self.made.ignore),
+            "trust_input": self.made.trust_input,
+        }
+
+    @cached_property
+    def data(self) -> FitData:
+        return opened_fit_data(self.made.source, None, None, self.options, silent)
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        """Whether pretraining saw an image."""
+        found = np.zeros(len(self.data.truth), bool)
+        if self.trained.hashes:
+            hashes = hashes_of(self.data.labels.data, self.trained.chips, silent)
+            found[list(seen_share(hashes, self.trained.hashes).indices)] = True
+        return found
+
+    def divided(self, seed: int) -> FitData:
+        """The set in the parts of this seed, which are those of `finetune`."""
+        samples = self.data.labels.data
+        names = [each.name for each in samples.classes]
+        splits = [each.split for each in samples.samples]
+        return replace(self.data, parts=three_parts(splits, self.data.places.ids, self.data.truth, names, seed))
+
+    def answers(self, parts: FitData, train: np.ndarray, table: Any, answered: np.ndarray, seconds: float) -> Answers:
+        """What is kept. answered: the images in the table, by number in the set."""
+        used = np.concatenate([train, parts.parts.of("val")])
+        counts = {"train": len(train), "val": len(used) - len(train), "seen": int(self.seen[used].sum())}
+        names = tuple(parts.names(answered))
+        return Answers(table, names, parts.places.ids[answered], self.seen[answered], counts, seconds)
+
+
+def as_split(parts: FitData, train: np.ndarray) -> tuple[Labels, np.ndarray]:
+    """The labels with the parts as their own split, and the number in the set of each of its samples."""
+    data = parts.labels.data
+    chosen = {"train": train, "val": parts.parts.of("val"), "test": parts.parts.of("test")}
+    same = tuple(range(len(data.classes)))
+    sets = [(part, Selection(data, tuple(each.tolist()), data.classes, same)) for part, each in chosen.items()]
+    return Labels(join([each for each in sets if each[1].chosen]), parts.labels.reports), np.concatenate(
+        list(chosen.values())
+    )
+
+
+# -- ways --------------------------------------------------------------------------------------------------------------
+
+
+def cpu_seconds() -> float:
+    """Of this process and its children that ended."""
+    return sum(os.times()[:4])
+
+
+def probed(opened: OpenedSet, item: Item, given: argparse.Namespace) -> dict[str, Answers]:
+    """The frozen probe and, of whole sets, the same of the network untrained and of the baselines."""
+    start = cpu_seconds()
+    parts = opened.divided(item.seed)
+    train = parts.drawn(item.fraction, item.seed)
+    labels, order = as_split(parts, train)
+    model = load_model(given.weights, "cpu")
+    options = {**opened.options, "seed": item.seed, "weights": given.weights}
+    run = probe_run(labels, model, "auto", "auto", options, silent)
+    ends = np.cumsum([len(train), len(parts.parts.of("val"))])
+    split = Parts(*np.split(np.arange(len(order)), ends))
+    places = Places(np.unique(parts.places.ids[order], return_inverse=True)[1].astype(np.int64), parts.places.how)
+    trial = Trial(labels.data, parts.truth[order], places, split, (), 1, 5, item.seed)
+    findings = findings_of(run, trial, baselines=item.fraction == 1, shots=())
+    seconds = cpu_seconds() - start
+    return {
+        way: opened.answers(parts, train, judged.tables[0], order[judged.samples], seconds)
+        for way, judged in by_way([findings.main, *findings.others])
+    }
+
+
+def by_way(judged: Sequence[Judged]) -> Iterator[tuple[str, Judged]]:
+    """The chosen method on the model's features, which is the first, and the other kinds of features."""
+    ways = {UNTRAINED_TITLE: UNTRAINED, **{find(name).title: name for name in BASELINES}}
+    yield PROBE, judged[0]
+    for each in judged[1:]:
+        if each.features in ways:
+            yield ways[each.features], each
+
+
+def fitted(opened: OpenedSet, item: Item, given: argparse.Namespace) -> dict[str, Answers]:
+    """The model fine-tuned by the verb, on the part test."""
+    start, folder = cpu_seconds(), given.kept / "runs" / item.folder / item.way
+    weights, changes = (scratch(given, item.seed), ONE_RATE) if item.way == SCRATCH else (given.weights, ())
+    found = finetune(
+        opened.made.source,
+        out=folder,
+        weights=weights,
+        seed=item.seed,
+        fraction=item.fraction,
+        set=[*changes, *given.changes],
+        **opened.reading,
+    )
+    if not found.finished:
+        raise KeyboardInterrupt
+    parts = opened.divided(item.seed)
+    options = {**opened.options, "seed": item.seed, "weights": folder / "weights"}
+    answerer, test = answerer_of_head(load_model(folder / "weights", "cpu"), options), parts.parts.of("test")
+    findings, _ = judged_answers(answerer, parts.labels, test.tolist(), options, silent)
+    train = parts.drawn(item.fraction, item.seed)
+    made = opened.answers(parts, train, findings.main.tables[0], test, cpu_seconds() - start)
+    for name in HEAVY:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    return {item.way: made}
+
+
+def scratch(given: argparse.Namespace, seed: int) -> Path:
+    """The folder of the same network with newly drawn weights."""
+    folder = given.kept / "untrained" / f"seed-{seed}"
+    if not (folder / "config.json").exists():
+        untrained(load_model(given.weights, "cpu"), seed).save_pretrained(folder)
+    return folder
+
+
+# -- results -----------------------------------------------------------------------------------------------------------
+
+
+def kept_answers(folder: Path, name: str, seeds: Sequence[int], fraction: float) -> dict[str, list[Answers]]:
+    """The answers of all ways for the seeds that are complete; of each way that all of these have."""
+    items = [Item(name, seed, fraction, PROBE).folder for seed in seeds]
+    done = [folder / each for each in items if all((folder / each / f"{way}.npz").exists() for way in CURVE)]
+    return {
+        way: [Answers.load(each / f"{way}.npz") for each in done]
+        for way in WAYS
+        if done and all((each / f"{way}.npz").exists() for each in done)
+    }
+
+
+def case_of(opened: OpenedSet, ways: Mapping[str, Sequence[Answers]]) -> dict[str, Any]:
+    """What is said of a set."""
+    ours, target = ways[FINETUNED], opened.made.target
+    seen = int(sum(each.seen.sum() for each in ours))
+    total = sum(len(each.seen) for each in ours)
+    return {
+        "set": opened.made.name,
+        "target": target,
+        "score": scores_of(target)[0].name,  # type: ignore[arg-type]
+        "counts": {
+            "images": len(opened.data.truth),
+            "places": opened.data.places.count,
+            "test": total,
+            "test_seen": seen,
+            "train": sum(each.trained["train"] + each.trained["val"] for each in ours),
+            "train_seen": sum(each.trained["seen"] for each in ours),
+        },
+        "columns": compared(ways, target, FINETUNED),
+        "unseen_columns": compared(ways, target, FINETUNED, only_unseen=True) if 0 < seen < total else {},
+        "cpu_seconds": {way: [round(each.seconds, 1) for each in ways[way]] for way in CURVE},
+        "notes": list(opened.made.notes),
+    }
+
+
+def result_of(given: argparse.Namespace, sets: Sequence[OpenedSet]) -> dict[str, Any]:
+    """The content of the result file."""
+    folder = given.kept / "answers"
+    found = {each.made.name: kept_answers(folder, each.made.name, given.seeds, 1.0) for each in sets}
+    curves = {name: curve_of(folder, name, given) for name in CURVES if found.get(name) and given.fractions}
+    return {
+        "command": "python benchmarks/finetuned.py DATA WORK --weights W --out docs/results/finetuned.json",
+        "weights": given.described,
+        "settings": {"recipe": "own", "seeds": given.seeds, "changes": list(given.changes), "scratch": list(ONE_RATE)},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("spectralgpt", "torch", "numpy", "scikit-learn")},
+        },
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "cases": [case_of(each, found[each.made.name]) for each in sets if found[each.made.name]],
+        "curves": curves,
+    }
+
+
+def curve_of(folder: Path, name: str, given: argparse.Namespace) -> dict[str, Any]:
+    """The score by fraction, then by way."""
+    target = "class"
+    points = {f"{fraction:g}": kept_answers(folder, name, given.seeds, fraction) for fraction in given.fractions}
+    return {
+        fraction: {way: over_seeds(ways[way], target) for way in CURVE if way in ways}
+        for fraction, ways in points.items()
+        if ways
+    }
+
+
+# -- the run -----------------------------------------------------------------------------------------------------------
+
+
+def recipe_of(opened: OpenedSet, item: Item, given: argparse.Namespace) -> Recipe:
+    """What `finetune` will run."""
+    parts = opened.divided(item.seed)
+    facts = parts.facts(parts.drawn(item.fraction, item.seed))
+    made = with_settings(finetuning_recipe("own", facts), item.seed, None, given.weights)
+    return changed(made, given.changes)
+
+
+def measured(opened: OpenedSet, item: Item, given: argparse.Namespace) -> float:
+    """CPU seconds of a fine-tuning, by a few of its steps."""
+    recipe, parts = recipe_of(opened, item, given), opened.divided(item.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        shards = Path(folder) / "shards"
+        parts.store(parts.drawn(item.fraction, item.seed), shards, recipe.stages[0].augmentation.image, silent)
+        wall, cpu = time.perf_counter(), time.process_time()
+        found = estimated_time(recipe, shards, "cpu")
+        share = (time.process_time() - cpu) / (time.perf_counter() - wall)
+    return math.nan if found is None else found.seconds * share
+
+
+def announce_time(sets: Mapping[str, OpenedSet], items: Sequence[Item], given: argparse.Namespace) -> None:
+    """Print how long the rest will take, from steps of one run per set and fraction."""
+    total = 0.0
+    for name, fraction in dict.fromkeys((each.set, each.fraction) for each in items):
+        own = [each for each in items if (each.set, each.fraction) == (name, fraction)]
+        runs = sum(each.way in FITTED for each in own)
+        seconds = measured(sets[name], own[0], given) if runs else 0.0
+        frozen = (len(own) - runs) * FROZEN_SECONDS[sets[name].made.target]
+        print(
+            f"{name}, {fraction:g}: {runs} fine-tunings of {in_words(seconds)}, probes {in_words(frozen)}", flush=True
+        )
+        total += runs * seconds + frozen
+    print(f"estimated CPU time: {in_words(total)}", flush=True)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Answer what is not answered yet. Returns how many of these failed."""
+    model: PretrainedModel = load_model(given.weights, "cpu")
+    given.changes = QUICK if given.quick else ()
+    given.kept = given.work.resolve() / (model.fingerprint()[:12] + ("-quick" if given.quick else ""))
+    given.described = described(given.weights, given.trained_on)
+    made = labelled_sets(given.data, given.work / "sets", given.only or CLAIMED)
+    sets = {each.name: OpenedSet(each, TrainedImages.of(model.provenance)) for each in made}
+    answers, failed = given.kept / "answers", 0
+    items = [each for each in planned(list(sets), given.seeds, given.fractions) if not (answers / each.path).exists()]
+    announce_time(sets, items, given)
+    for item in [] if given.estimate else items:
+        print(f"{item.set}, fraction {item.fraction:g}, seed {item.seed}, {item.way}", flush=True)
+        try:
+            found = (probed if item.way == PROBE else fitted)(sets[item.set], item, given)
+        except Exception:  # the others are worth having
+            traceback.print_exc()
+            failed += 1
+            continue
+        for way, each in reversed(found.items()):  # the probe, which says that all are there, last
+            each.save(answers / item.folder / f"{way}.npz")
+        write(given.out, result_of(given, list(sets.values())))
+    if not given.estimate:
+        write(given.out, result_of(given, list(sets.values())))
+    return failed
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    made.add_argument("data", type=Path)
+    made.add_argument("work", type=Path)
+    made.add_argument("--weights", required=True)
+    made.add_argument("--trained-on", default="", help="the data of the pretraining in words, for the notes")
+    made.add_argument("--only", nargs="+", choices=CLAIMED)
+    made.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    made.add_argument("--fractions", nargs="*", type=float, default=[], help="of EuroSAT's training images")
+    made.add_argument("--quick", action="store_true", help="an epoch of each, to see that all works")
+    made.add_argument("--estimate", action="store_true", help="only say how long it will take")
+    made.add_argument("--out", type=Path, required=True, help="the JSON file; table and picture are written beside it")
+    return made
+
+
+if __name__ == "__main__":
+    sys.exit(run(parser().parse_args()))
