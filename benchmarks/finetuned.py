@@ -8,47 +8,31 @@ python benchmarks/finetuned.py DATA WORK --weights W [--only SET ...] [--seeds 0
 """
 
 import argparse
-import inspect
+import json
 import math
-import os
 import platform
-import shutil
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from finetuned_answers import Answers, compared, over_seeds
-from finetuned_shown import CURVE, FINETUNED, PROBE, SCRATCH, UNTRAINED, WAYS, write
-from four_tasks import BASELINES, UNTRAINED_TITLE, described
-from labelled_sets import SETS, MadeSet, labelled_sets
+from finetuned_shown import CURVE, FINETUNED, PROBE, SCRATCH, WAYS, write
+from finetuned_ways import ONE_RATE, Item, OpenedSet, fitted, probed
+from four_tasks import described
+from labelled_sets import SETS, labelled_sets
 
-from spectralgpt.data.labels import Selection, join
-from spectralgpt.evaluation import Parts, Places, three_parts
-from spectralgpt.evaluation.leaks import seen_share
-from spectralgpt.features.baselines import find, untrained
 from spectralgpt.progress import silent
 from spectralgpt.settings import changed
 from spectralgpt.tasks import scores_of
 from spectralgpt.training import Recipe
-from spectralgpt.verbs._answering import answerer_of_head
-from spectralgpt.verbs._evaluating import judged_answers
-from spectralgpt.verbs._fit_data import FitData, opened_fit_data
-from spectralgpt.verbs._labels import Labels
-from spectralgpt.verbs._options import ProbeOptions
-from spectralgpt.verbs._probe_run import findings_of, hashes_of, probe_run
-from spectralgpt.verbs._probing import Judged, Trial
 from spectralgpt.verbs._recipes import finetuning_recipe, with_settings
 from spectralgpt.verbs._time_estimate import estimated_time, in_words
-from spectralgpt.verbs.finetune import finetune
 from spectralgpt.weights import PretrainedModel, TrainedImages, load_model
 
 CLAIMED = [name for name in SETS if name != "nanjing"]
@@ -59,35 +43,10 @@ CURVES = ("eurosat", "eurosat_more")
 
 FITTED = (FINETUNED, SCRATCH)
 
-ONE_RATE = ("stages.*.layer_decay=1",)
-"""From scratch: lower rates in lower layers would keep what was drawn."""
-
 QUICK = ("stages.*.epochs=1",)
-
-HEAVY = ("weights", "shards", "run/weights", "run/checkpoints")
-"""What is removed of a fine-tuning after its test images are answered."""
 
 FROZEN_SECONDS = {"class": 30.0, "classes": 30.0, "mask": 80.0, "change": 200.0}
 """CPU seconds of probe and baselines of a set and seed, for the estimate."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """What is answered at once. way: `probe` comes with untrained network and baselines where nothing is left out."""
-
-    set: str
-    seed: int
-    fraction: float
-    way: str
-
-    @property
-    def path(self) -> Path:
-        """Of the answers, in the folder of all."""
-        return self.folder / f"{self.way}.npz"
-
-    @property
-    def folder(self) -> Path:
-        return Path(self.set, f"fraction-{self.fraction:g}", f"seed-{self.seed}")
 
 
 def planned(sets: Sequence[str], seeds: Sequence[int], fractions: Sequence[float]) -> list[Item]:
@@ -102,143 +61,6 @@ def planned(sets: Sequence[str], seeds: Sequence[int], fractions: Sequence[float
         for seed in seeds
         for way in kinds
     ]
-
-
-# -- a set -------------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class OpenedSet:
-    """A labelled set with what is the same for all seeds."""
-
-    made: MadeSet
-    trained: TrainedImages
-
-    @property
-    def options(self) -> Any:
-        """All options of the verbs."""
-        declared = inspect.signature(finetune).parameters.items()
-        return {name: one.default for name, one in declared if name in ProbeOptions.__annotations__} | self.reading
-
-    @property
-    def reading(self) -> dict[str, Any]:
-        """Those that say how the set is read."""
-        return {
-            "bands": self.made.bands or None,
-            "classes": self.made.classes or None,
-            "ignore": None if self.made.ignore is None else str(self.made.ignore),
-            "trust_input": self.made.trust_input,
-        }
-
-    @cached_property
-    def data(self) -> FitData:
-        return opened_fit_data(self.made.source, None, None, self.options, silent)
-
-    @cached_property
-    def seen(self) -> np.ndarray:
-        """Whether pretraining saw an image."""
-        found = np.zeros(len(self.data.truth), bool)
-        if self.trained.hashes:
-            hashes = hashes_of(self.data.labels.data, self.trained.chips, silent)
-            found[list(seen_share(hashes, self.trained.hashes).indices)] = True
-        return found
-
-    def divided(self, seed: int) -> FitData:
-        """The set in the parts of this seed, which are those of `finetune`."""
-        samples = self.data.labels.data
-        names = [each.name for each in samples.classes]
-        splits = [each.split for each in samples.samples]
-        return replace(self.data, parts=three_parts(splits, self.data.places.ids, self.data.truth, names, seed))
-
-    def answers(self, parts: FitData, train: np.ndarray, table: Any, answered: np.ndarray, seconds: float) -> Answers:
-        """What is kept. answered: the images in the table, by number in the set."""
-        used = np.concatenate([train, parts.parts.of("val")])
-        counts = {"train": len(train), "val": len(used) - len(train), "seen": int(self.seen[used].sum())}
-        names = tuple(parts.names(answered))
-        return Answers(table, names, parts.places.ids[answered], self.seen[answered], counts, seconds)
-
-
-def as_split(parts: FitData, train: np.ndarray) -> tuple[Labels, np.ndarray]:
-    """The labels with the parts as their own split, and the number in the set of each of its samples."""
-    data = parts.labels.data
-    chosen = {"train": train, "val": parts.parts.of("val"), "test": parts.parts.of("test")}
-    same = tuple(range(len(data.classes)))
-    sets = [(part, Selection(data, tuple(each.tolist()), data.classes, same)) for part, each in chosen.items()]
-    return Labels(join([each for each in sets if each[1].chosen]), parts.labels.reports), np.concatenate(
-        list(chosen.values())
-    )
-
-
-# -- ways --------------------------------------------------------------------------------------------------------------
-
-
-def cpu_seconds() -> float:
-    """Of this process and its children that ended."""
-    return sum(os.times()[:4])
-
-
-def probed(opened: OpenedSet, item: Item, given: argparse.Namespace) -> dict[str, Answers]:
-    """The frozen probe and, of whole sets, the same of the network untrained and of the baselines."""
-    start = cpu_seconds()
-    parts = opened.divided(item.seed)
-    train = parts.drawn(item.fraction, item.seed)
-    labels, order = as_split(parts, train)
-    model = load_model(given.weights, "cpu")
-    options = {**opened.options, "seed": item.seed, "weights": given.weights}
-    run = probe_run(labels, model, "auto", "auto", options, silent)
-    ends = np.cumsum([len(train), len(parts.parts.of("val"))])
-    split = Parts(*np.split(np.arange(len(order)), ends))
-    places = Places(np.unique(parts.places.ids[order], return_inverse=True)[1].astype(np.int64), parts.places.how)
-    trial = Trial(labels.data, parts.truth[order], places, split, (), 1, 5, item.seed)
-    findings = findings_of(run, trial, baselines=item.fraction == 1, shots=())
-    seconds = cpu_seconds() - start
-    return {
-        way: opened.answers(parts, train, judged.tables[0], order[judged.samples], seconds)
-        for way, judged in by_way([findings.main, *findings.others])
-    }
-
-
-def by_way(judged: Sequence[Judged]) -> Iterator[tuple[str, Judged]]:
-    """The chosen method on the model's features, which is the first, and the other kinds of features."""
-    ways = {UNTRAINED_TITLE: UNTRAINED, **{find(name).title: name for name in BASELINES}}
-    yield PROBE, judged[0]
-    for each in judged[1:]:
-        if each.features in ways:
-            yield ways[each.features], each
-
-
-def fitted(opened: OpenedSet, item: Item, given: argparse.Namespace) -> dict[str, Answers]:
-    """The model fine-tuned by the verb, on the part test."""
-    start, folder = cpu_seconds(), given.kept / "runs" / item.folder / item.way
-    weights, changes = (scratch(given, item.seed), ONE_RATE) if item.way == SCRATCH else (given.weights, ())
-    found = finetune(
-        opened.made.source,
-        out=folder,
-        weights=weights,
-        seed=item.seed,
-        fraction=item.fraction,
-        set=[*changes, *given.changes],
-        **opened.reading,
-    )
-    if not found.finished:
-        raise KeyboardInterrupt
-    parts = opened.divided(item.seed)
-    options = {**opened.options, "seed": item.seed, "weights": folder / "weights"}
-    answerer, test = answerer_of_head(load_model(folder / "weights", "cpu"), options), parts.parts.of("test")
-    findings, _ = judged_answers(answerer, parts.labels, test.tolist(), options, silent)
-    train = parts.drawn(item.fraction, item.seed)
-    made = opened.answers(parts, train, findings.main.tables[0], test, cpu_seconds() - start)
-    for name in HEAVY:
-        shutil.rmtree(folder / name, ignore_errors=True)
-    return {item.way: made}
-
-
-def scratch(given: argparse.Namespace, seed: int) -> Path:
-    """The folder of the same network with newly drawn weights."""
-    folder = given.kept / "untrained" / f"seed-{seed}"
-    if not (folder / "config.json").exists():
-        untrained(load_model(given.weights, "cpu"), seed).save_pretrained(folder)
-    return folder
 
 
 # -- results -----------------------------------------------------------------------------------------------------------
@@ -267,6 +89,7 @@ def case_of(opened: OpenedSet, ways: Mapping[str, Sequence[Answers]]) -> dict[st
         "counts": {
             "images": len(opened.data.truth),
             "places": opened.data.places.count,
+            "seeds": len(ours),
             "test": total,
             "test_seen": seen,
             "train": sum(each.trained["train"] + each.trained["val"] for each in ours),
@@ -300,13 +123,26 @@ def result_of(given: argparse.Namespace, sets: Sequence[OpenedSet]) -> dict[str,
 
 def curve_of(folder: Path, name: str, given: argparse.Namespace) -> dict[str, Any]:
     """The score by fraction, then by way."""
-    target = "class"
     points = {f"{fraction:g}": kept_answers(folder, name, given.seeds, fraction) for fraction in given.fractions}
     return {
-        fraction: {way: over_seeds(ways[way], target) for way in CURVE if way in ways}
+        fraction: {way: over_seeds(ways[way], "class") for way in CURVE if way in ways}
         for fraction, ways in points.items()
         if ways
     }
+
+
+def merged(before: Mapping[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
+    """The results with those of other sets from before, where they are of the same weights and settings."""
+    if before is None or any(before[part] != now[part] for part in ("weights", "settings")):
+        return now
+    sets = {each["set"]: each for each in (*before["cases"], *now["cases"])}
+    return {**now, "cases": list(sets.values()), "curves": {**before["curves"], **now["curves"]}}
+
+
+def save(given: argparse.Namespace, sets: Sequence[OpenedSet]) -> None:
+    """Write the results of these sets beside those of others."""
+    before = json.loads(given.out.read_text()) if given.out.exists() else None
+    write(given.out, merged(before, result_of(given, sets)))
 
 
 # -- the run -----------------------------------------------------------------------------------------------------------
@@ -368,9 +204,9 @@ def run(given: argparse.Namespace) -> int:
             continue
         for way, each in reversed(found.items()):  # the probe, which says that all are there, last
             each.save(answers / item.folder / f"{way}.npz")
-        write(given.out, result_of(given, list(sets.values())))
+        save(given, [sets[item.set]])
     if not given.estimate:
-        write(given.out, result_of(given, list(sets.values())))
+        save(given, list(sets.values()))
     return failed
 
 

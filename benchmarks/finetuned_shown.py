@@ -53,7 +53,7 @@ def write(out: Path, result: Mapping[str, Any]) -> None:
 def table(result: Mapping[str, Any], name: str) -> str:
     """The results as Markdown. name: of the files."""
     differences = [f"fine-tuned - {other}" for other in ("from scratch", "probe", "best other")]
-    head = ["task", "score", "images, places", "test images", *WAYS.values(), *differences]
+    head = ["task", "score", "images, places", "test images, seeds", *WAYS.values(), *differences]
     order = list(TITLES)
     cases = sorted(result["cases"], key=lambda case: order.index(case["set"]))
     rows = [row for case in cases for row in rows_of(case)]
@@ -79,9 +79,9 @@ def rows_of(case: Mapping[str, Any]) -> list[list[str]]:
     """The row of a set, and one of the images alone that pretraining did not see, where it saw some."""
     counts, title = case["counts"], TITLES[case["set"]]
     sizes = f"{counts['images']}, {counts['places']}"
-    rows = [[title, score_title(case), sizes, str(counts["test"]), *_cells(case["columns"])]]
+    rows = [[title, score_title(case), sizes, f"{counts['test']}, {counts['seeds']}", *_cells(case["columns"])]]
     if case["unseen_columns"]:
-        unseen = str(counts["test"] - counts["test_seen"])
+        unseen = f"{counts['test'] - counts['test_seen']}, {counts['seeds']}"
         rows.append([f"{title}; not seen in pretraining", score_title(case), sizes, unseen,
                      *_cells(case["unseen_columns"])])  # fmt: skip
     return rows
