@@ -43,7 +43,7 @@ CURVES = ("eurosat", "eurosat_more")
 
 FITTED = (FINETUNED, SCRATCH)
 
-QUICK = ("stages.*.epochs=1",)
+QUICK = ("stages.*.epochs=1", "machine.workers=0")
 
 FROZEN_SECONDS = {"class": 30.0, "classes": 30.0, "mask": 80.0, "change": 200.0}
 """CPU seconds of probe and baselines of a set and seed, for the estimate."""
