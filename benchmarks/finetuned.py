@@ -8,6 +8,7 @@ python benchmarks/finetuned.py DATA WORK --weights W [--only SET ...] [--seeds 0
 """
 
 import argparse
+import hashlib
 import json
 import math
 import platform
@@ -45,7 +46,7 @@ FITTED = (FINETUNED, SCRATCH)
 
 QUICK = ("stages.*.epochs=1", "machine.workers=0")
 
-FROZEN_SECONDS = {"class": 30.0, "classes": 30.0, "mask": 80.0, "change": 200.0}
+FROZEN_SECONDS = {"class": 15.0, "classes": 15.0, "mask": 40.0, "change": 90.0}
 """CPU seconds of probe and baselines of a set and seed, for the estimate."""
 
 
@@ -110,7 +111,13 @@ def result_of(given: argparse.Namespace, sets: Sequence[OpenedSet]) -> dict[str,
     return {
         "command": "python benchmarks/finetuned.py DATA WORK --weights W --out docs/results/finetuned.json",
         "weights": given.described,
-        "settings": {"recipe": "own", "seeds": given.seeds, "changes": list(given.changes), "scratch": list(ONE_RATE)},
+        "settings": {
+            "recipe": "own",
+            "seeds": given.seeds,
+            "changes": given.changes,
+            "quick": given.quick,
+            "scratch": list(ONE_RATE),
+        },
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("spectralgpt", "torch", "numpy", "scikit-learn")},
@@ -183,11 +190,17 @@ def announce_time(sets: Mapping[str, OpenedSet], items: Sequence[Item], given: a
     print(f"estimated CPU time: {in_words(total)}", flush=True)
 
 
+def kept_name(fingerprint: str, changes: Sequence[str]) -> str:
+    """The folder of answers by these weights and a recipe with these changes."""
+    name = fingerprint[:12]
+    return f"{name}-{hashlib.sha256(' '.join(changes).encode()).hexdigest()[:8]}" if changes else name
+
+
 def run(given: argparse.Namespace) -> int:
     """Answer what is not answered yet. Returns how many of these failed."""
     model: PretrainedModel = load_model(given.weights, "cpu")
-    given.changes = QUICK if given.quick else ()
-    given.kept = given.work.resolve() / (model.fingerprint()[:12] + ("-quick" if given.quick else ""))
+    given.changes = [*given.set, *(QUICK if given.quick else ())]
+    given.kept = given.work.resolve() / kept_name(model.fingerprint(), given.changes)
     given.described = described(given.weights, given.trained_on)
     made = labelled_sets(given.data, given.work / "sets", given.only or CLAIMED)
     sets = {each.name: OpenedSet(each, TrainedImages.of(model.provenance)) for each in made}
@@ -219,6 +232,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--only", nargs="+", choices=CLAIMED)
     made.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     made.add_argument("--fractions", nargs="*", type=float, default=[], help="of EuroSAT's training images")
+    made.add_argument("--set", nargs="+", default=[], help="changes of the recipe, as of finetune")
     made.add_argument("--quick", action="store_true", help="an epoch of each, to see that all works")
     made.add_argument("--estimate", action="store_true", help="only say how long it will take")
     made.add_argument("--out", type=Path, required=True, help="the JSON file; table and picture are written beside it")

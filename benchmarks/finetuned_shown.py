@@ -57,7 +57,7 @@ def table(result: Mapping[str, Any], name: str) -> str:
     order = list(TITLES)
     cases = sorted(result["cases"], key=lambda case: order.index(case["set"]))
     rows = [row for case in cases for row in rows_of(case)]
-    weights = result["weights"]
+    weights, settings = result["weights"], result["settings"]
     lines = [
         "# Fine-tuning on four tasks",
         "",
@@ -67,11 +67,12 @@ def table(result: Mapping[str, Any], name: str) -> str:
         "",
         *(_curve_lines(result["curves"], name) if result["curves"] else []),
         f"- Weights: {weights['text']}",
-        f"- Seeds: {', '.join(map(str, result['settings']['seeds']))}.",
+        f"- Seeds: {', '.join(map(str, settings['seeds']))}.",
+        *([f"- The recipe is changed by {', '.join(settings['changes'])}."] if settings["changes"] else []),
         *(f"- {note}" for note in [*NOTES, *seen_notes(cases)]),
     ]
-    if result["settings"]["changes"]:
-        lines.insert(2, f"NO RESULT: a trial with {', '.join(result['settings']['changes'])}.\n")
+    if settings["quick"]:
+        lines.insert(2, "NO RESULT: a trial of few steps.\n")
     return "\n".join([*lines, ""])
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests" / "verbs")]
 
 import finetuned  # noqa: E402
-from finetuned import kept_answers, merged, planned  # noqa: E402
+from finetuned import kept_answers, kept_name, merged, planned  # noqa: E402
 from finetuned_answers import Answers, compared, over_seeds  # noqa: E402
 from finetuned_shown import WAYS, rows_of, seen_notes, table, write  # noqa: E402
 from finetuned_ways import Item, OpenedSet, as_split, by_way  # noqa: E402
@@ -130,6 +130,11 @@ def test_only_seeds_with_all_ways_count(tmp_path):
     assert kept_answers(tmp_path, "forest", [0], 1.0) == {}
 
 
+def test_answers_of_other_weights_or_recipes_are_kept_apart():
+    names = [kept_name("a" * 64, []), kept_name("b" * 64, []), kept_name("a" * 64, ["stages.0.epochs=1"])]
+    assert len({*names, kept_name("a" * 64, ["stages.0.epochs=2"])}) == 4
+
+
 def test_kinds_of_features_and_the_chosen_method():
     titles = ["SpectralGPT 1", "SpectralGPT 1", UNTRAINED_TITLE, find("statistics").title, find("nbr").title]
     judged = [SimpleNamespace(features=title, number=number) for number, title in enumerate(titles)]
@@ -160,11 +165,11 @@ def case(name="eurosat", seen=0, values=(0.6, 0.5, 0.7, 0.55)) -> dict:
             "unseen_columns": columns if seen else {}}  # fmt: skip
 
 
-def result(changes=(), curves=None) -> dict:
+def result(changes=(), curves=None, quick=False) -> dict:
     return {
         "command": "python benchmarks/finetuned.py",
         "weights": {"text": "some", "fingerprint": "0" * 64},
-        "settings": {"seeds": [0, 1, 2], "changes": list(changes)},
+        "settings": {"seeds": [0, 1, 2], "changes": list(changes), "quick": quick},
         "cases": [case("water", seen=10), case()],
         "curves": curves or {},
     }
@@ -205,7 +210,10 @@ def test_a_trial_is_no_result_and_fractions_are_drawn(tmp_path):
     assert (tmp_path / "out" / "finetuned.png").stat().st_size > 0
     assert "NO RESULT" not in text
     assert text.index("EuroSAT, 10 classes |") < text.index("water |")
-    assert "NO RESULT: a trial with stages.*.epochs=1" in table(result(["stages.*.epochs=1"]), "finetuned")
+    assert "changed by" not in text
+    text = table(result(["stages.*.epochs=1"], quick=True), "finetuned")
+    assert "NO RESULT" in text
+    assert "The recipe is changed by stages.*.epochs=1." in text
 
 
 def test_results_of_other_sets_stay_unless_they_are_of_other_weights_or_settings():
@@ -264,6 +272,7 @@ def small_weights(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_a_quick_run_and_one_that_goes_on(sets, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(finetuned, "labelled_sets", lambda data, work, names: [sets[name] for name in names])
     out = tmp_path / "out" / "finetuned.json"
