@@ -183,10 +183,8 @@ def announce_time(sets: Mapping[str, OpenedSet], items: Sequence[Item], given: a
         runs = sum(each.way in FITTED for each in own)
         seconds = measured(sets[name], own[0], given) if runs else 0.0
         frozen = (len(own) - runs) * FROZEN_SECONDS[sets[name].made.target]
-        print(
-            f"{name}, {fraction:g}: {runs} fine-tunings of {in_words(seconds)} each, probes {in_words(frozen)}",
-            flush=True,
-        )
+        each = f"{runs} fine-tunings of {in_words(seconds)} each, probes {in_words(frozen)}"
+        print(f"{name}, fraction {fraction:g}: {each}", flush=True)
         total += runs * seconds + frozen
     print(f"estimated CPU time: {in_words(total)}", flush=True)
 
