@@ -28,7 +28,7 @@ from other_targets import Agreement, MovingCopy, MovingCopyOfHidden, Pairs, regi
 from spectralgpt.features.baselines import find
 from spectralgpt.nn import SIZES
 from spectralgpt.plain import differences, from_plain, to_plain
-from spectralgpt.recipes.packaged import recipe as packaged
+from spectralgpt.recipes.pretraining.packaged import recipe as packaged
 from spectralgpt.tasks import Pretraining
 from spectralgpt.training import Recipe
 from spectralgpt.training.checkpoints import checkpoints

@@ -8,6 +8,7 @@ python benchmarks/read_out.py WEIGHTS SHARDS OUT --held SHARDS
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,14 @@ def scale_of(read_out: ReadOut, places: Tensor) -> Tensor:
     return vectors.abs().quantile(QUANTILE, dim=0) / 127
 
 
+def without_descriptors(model: SpectralGPT) -> SpectralGPT:
+    """The model without the layer that predicts descriptors, which only training needs."""
+    kept = SpectralGPT(replace(model.config, descriptors=False), model.normalization, model.provenance)
+    own = kept.state_dict()
+    kept.load_state_dict({name: tensor for name, tensor in model.state_dict().items() if name in own})
+    return kept.eval()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weights", type=Path)
@@ -135,7 +144,7 @@ def main() -> None:
     given = parser.parse_args()
     model = load_model(given.weights, "cpu", "pretraining")
     assert isinstance(model, SpectralGPT)
-    model = model.rounded()
+    model = without_descriptors(model).rounded()
     config = ReadOutConfig(tuple(given.place), tuple(given.image), given.values)
     found = measured(
         cubes_of(given.shards, model, given.samples, 0), model, config.place, config.image, given.precision

@@ -19,7 +19,7 @@ from choosing import half_whitened, may_choose_by, one_label, several_labels, ve
 from other_targets import register  # noqa: E402
 
 from spectralgpt.plain import differences, from_plain, to_plain  # noqa: E402
-from spectralgpt.recipes.packaged import recipe as packaged  # noqa: E402
+from spectralgpt.recipes.pretraining.packaged import recipe as packaged  # noqa: E402
 from spectralgpt.tasks import Pretraining  # noqa: E402
 from spectralgpt.training import Recipe  # noqa: E402
 

@@ -5,48 +5,60 @@ import pytest
 import torch
 from torch import Tensor
 
-from spectralgpt.nn.descriptors import FLOOR, GRADIENT_STEPS, descriptor_count, place_descriptors
+from spectralgpt.nn.descriptors import FLOOR, GRADIENT_STEPS, REACHES, descriptor_count, place_descriptors
 
 
 def images(*shape: int, seed: int = 0) -> Tensor:
     return torch.from_numpy(np.random.default_rng(seed).normal(size=shape).astype(np.float32))
 
 
-def split(found: Tensor, slots: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Means (slot), deviations (slot), gradients (step, kind, slot) and differences (pair) of a place."""
+def split(found: Tensor, slots: int, reach: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Means (slot), deviations (slot), gradients (step, kind, slot) and differences (pair) of a place, in a reach."""
+    own = found.chunk(len(REACHES))[REACHES.index(reach)]
     sizes = [slots, slots, 2 * slots * len(GRADIENT_STEPS), slots * (slots - 1) // 2]
-    means, deviations, gradients, differences = torch.split(found, sizes)
+    means, deviations, gradients, differences = torch.split(own, sizes)
     return means, deviations, gradients.reshape(len(GRADIENT_STEPS), 2, slots), differences
 
 
-def test_they_are_what_they_say():
-    values = images(2, 3, 4, 16, 24)
+@pytest.mark.parametrize("reach", REACHES)
+def test_they_are_what_they_say(reach):
+    values = images(2, 3, 4, 56, 48)
     found, known = place_descriptors(values, None, 8)
-    assert found.shape == (2, 3, 2, 3, descriptor_count(4))
-    assert descriptor_count(4) == 4 * 8 + 6
+    assert found.shape == (2, 3, 7, 6, descriptor_count(4))
+    assert descriptor_count(4) == 2 * (4 * 8 + 6)
     assert known.all()
-    own = values[1, 2, :, 8:16, 16:24].double().numpy()
-    means, deviations, gradients, differences = split(found[1, 2, 1, 2], 4)
-    np.testing.assert_allclose(means, own.mean(axis=(1, 2)), atol=1e-5)
-    np.testing.assert_allclose(deviations, np.log(own.std(axis=(1, 2)) + FLOOR), atol=1e-5)
+    row, column = 1, 3
+    rows, columns = (range(max(0, at - reach), min(most, at + reach + 1)) for at, most in ((row, 7), (column, 6)))
+    places = [values[1, 2, :, 8 * r : 8 * r + 8, 8 * c : 8 * c + 8].double().numpy() for r in rows for c in columns]
+    own = np.concatenate([each.reshape(4, -1) for each in places], axis=1)
+    means, deviations, gradients, differences = split(found[1, 2, row, column], 4, reach)
+    np.testing.assert_allclose(means, own.mean(axis=1), atol=1e-5)
+    np.testing.assert_allclose(deviations, np.log(own.std(axis=1) + FLOOR), atol=1e-5)
     for number, step in enumerate(GRADIENT_STEPS):
-        for slot, image in enumerate(own):
+        for slot in range(4):
             change = np.concatenate(
-                [(image[step:] - image[:-step]).ravel(), (image[:, step:] - image[:, :-step]).ravel()]
+                [
+                    each.ravel()
+                    for place in places
+                    for each in (
+                        place[slot, step:] - place[slot, :-step],
+                        place[slot, :, step:] - place[slot, :, :-step],
+                    )
+                ]
             )
             assert gradients[number, 0, slot] == pytest.approx(np.log(np.abs(change).mean() + FLOOR), abs=1e-5)
             assert gradients[number, 1, slot] == pytest.approx(np.log(np.sqrt((change**2).mean()) + FLOOR), abs=1e-5)
     for number, (one, other) in enumerate([(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]):
-        assert differences[number] == pytest.approx(np.log((own[one] - own[other]).std() + FLOOR), abs=1e-5)
+        assert differences[number] == pytest.approx(np.log((own[one] - own[other]).std() + FLOOR), abs=1e-4)
 
 
-def test_a_place_knows_nothing_of_others():
-    values = images(1, 1, 3, 16, 16)
+def test_a_place_knows_nothing_beyond_its_reach():
+    values = images(1, 1, 3, 64, 16)
     other = values.clone()
-    other[..., 8:, :] += 5
-    one, two = (place_descriptors(each, None, 8)[0] for each in (values, other))
-    assert torch.equal(one[:, :, 0], two[:, :, 0])
-    assert not torch.equal(one[:, :, 1], two[:, :, 1])
+    other[..., 56:, :] += 5
+    one, two = (place_descriptors(each, None, 8)[0].chunk(2, dim=-1) for each in (values, other))
+    same = [[torch.equal(a[:, :, row], b[:, :, row]) for row in range(8)] for a, b in zip(one, two, strict=True)]
+    assert same == [[True] * 7 + [False], [True] * 5 + [False] * 3]
 
 
 def test_what_is_not_valid_changes_nothing():
@@ -83,10 +95,11 @@ def test_places_smaller_than_a_step(patch):
 def test_a_flat_place():
     found, known = place_descriptors(torch.full((1, 1, 2, 8, 8), 1.5), None, 8)
     assert known.all()
-    means, *others = split(found[0, 0, 0, 0], 2)
-    assert (means == 1.5).all()
-    for each in others:
-        torch.testing.assert_close(each, torch.full_like(each, np.log(FLOOR)))
+    for reach in REACHES:
+        means, *others = split(found[0, 0, 0, 0], 2, reach)
+        torch.testing.assert_close(means, torch.full_like(means, 1.5))
+        for each in others:
+            torch.testing.assert_close(each, torch.full_like(each, np.log(FLOOR)), atol=0.1, rtol=0)
 
 
 def test_whole_patches_only():

@@ -48,8 +48,9 @@ class Pretraining(Objective):
     units. spectral_weight: default 1, but 0 with normalized targets, as the spectral loss is in the cube's units and
     one prediction cannot be in both. decode_fraction: share of the places that the decoder sees in addition to the kept
     tokens, and that count in the losses; below 1 a step costs less and its losses are noisier. descriptor_weight: of a
-    third loss, the mean square error of the descriptors of a place in all its bands (`nn/descriptors.py`) as the model
-    predicts them from each token that it sees; 0, as in the paper, for none. It distils hand-made features.
+    third loss, the mean square error of the descriptors of a place and its surroundings in all bands
+    (`nn/descriptors.py`) as the model predicts them from each token that it sees; 0, as in the paper, for none. It
+    distils hand-made features.
 
     Raises OptionError for values out of range.
     """

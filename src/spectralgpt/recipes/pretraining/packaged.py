@@ -9,8 +9,8 @@ def recipe() -> Recipe:
     """Takes some two and a half hours on two cores for 1,000 samples of up to 128 pixels.
 
     In a third of the steps bands are missing, so that any subset of them works. Each token also learns to predict
-    descriptors of its place in all bands; those of the whole image gave tokens that show the borders of windows on a
-    map. The decoder starts from the regression of hidden bands on the visible ones.
+    descriptors of its place and of what surrounds it, in all bands; those of the whole image gave tokens that show the
+    borders of windows on a map. The decoder starts from the regression of hidden bands on the visible ones.
     """
     first = Stage(
         name="64 px",
