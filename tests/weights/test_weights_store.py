@@ -394,3 +394,11 @@ def test_a_head_comes_back_as_it_was(tmp_path, kind, head):
     back = kind.from_pretrained(tmp_path / "one")
     assert back.head_config == head
     assert back.fingerprint() == model.fingerprint()
+
+
+@pytest.mark.parametrize("where", ["weights", "seed-0/weights"])
+def test_the_folder_of_a_run_is_not_its_weights(tmp_path, where):
+    run = tmp_path / "run"
+    small_weights().save_pretrained(run / where)
+    with pytest.raises(WeightsError, match=rf"found weights only below it, in .*{where}; .* Give that folder"):
+        SpectralGPT.from_pretrained(run)

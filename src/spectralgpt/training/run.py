@@ -270,7 +270,8 @@ def _provenance(run: Run, earlier: TrainedImages | None = None, domain: TrainedD
         "data": "; ".join(
             f"{folder.name} ({sum(each.counts)} samples, {each.fingerprint[:12]})" for folder, each in folders.items()
         ),
-        "held_back": run.recipe.held_back,
+        # where samples have a split, it decides
+        **({} if any(each.has_splits for each in folders.values()) else {"held_back": run.recipe.held_back}),
         "seed": run.recipe.seed,
         **own.entries(),
         **(run.images | (earlier or TrainedImages())).entries(),

@@ -193,7 +193,11 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise WeightsError(f"{path.parent}: found no {CONFIG}", "a folder of spectralgpt weights") from None
+        # the folder of a run, or of several
+        below = [each.parent for depth in ("", "*/") for each in sorted(path.parent.glob(f"{depth}weights/{CONFIG}"))]
+        found = f"weights only below it, in {below[0]}" if below else f"no {CONFIG}"
+        do = "Give that folder" if below else ""
+        raise WeightsError(f"{path.parent}: found {found}", "a folder of spectralgpt weights", do) from None
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror})", do="Check its permissions") from None
     except (ValueError, RecursionError) as error:
