@@ -66,11 +66,11 @@ PAPER = {
 }  # fmt: skip
 
 CHOICES = (
-    Choice("base", "the recipe: raw target beside descriptors (weight 10), mixed masks of 75 %"),
+    Choice("base", "the recipe: raw target beside descriptors (weight 3), mixed masks of 75 %"),
     # the target
     Choice("no-descriptors", "pixels alone", {"descriptor_weight": 0.0}),
-    Choice("descriptors-2", "descriptors of weight 2", {"descriptor_weight": 2.0}),
-    Choice("descriptors-30", "descriptors of weight 30", {"descriptor_weight": 30.0}),
+    Choice("descriptors-1", "descriptors of weight 1", {"descriptor_weight": 1.0}),
+    Choice("descriptors-10", "descriptors of weight 10", {"descriptor_weight": 10.0}),
     Choice(
         "descriptors-only",
         "descriptors of weight 1000, with which pixels hardly move the encoder; no spectral loss",

@@ -30,7 +30,9 @@ register()
 
 
 def test_the_base_is_the_first_stage_of_the_recipe():
-    made, whole = recipe_of(CHOICES[0], 0, 640_000), packaged()
+    whole = packaged()
+    first = whole.stages[0]
+    made = recipe_of(CHOICES[0], 0, (first.schedule.steps or 0) * first.data.batch)
     assert CHOICES[0].name == "base"
     assert made.stages == whole.stages[:1]
     assert (made.model, made.ema, made.held_back) == (whole.model, whole.ema, whole.held_back)

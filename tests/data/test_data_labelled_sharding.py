@@ -11,7 +11,7 @@ import pytest
 import torch
 from made_rasters import NAMES, land, write
 
-from made_labelled import GROUPS, SPLITS, MadeLabels, classes_of, holey, killed_labels, made_labels, mask_of, pixels
+from made_label_sets import GROUPS, SPLITS, MadeLabels, classes_of, holey, killed_labels, made_labels, mask_of, pixels
 from made_labels import class_folders, masked, pairs
 from spectralgpt import inspect
 from spectralgpt import shard as shard_verb
