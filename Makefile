@@ -24,8 +24,8 @@ demo: setup ## train, rebuild and embed a real scene into demo-output/ (about 5 
 	@echo "demo: trains a tiny model, rebuilds a part of a real scene and embeds all of it; about 5 minutes on 2 cores"
 	@$(BIN)/spectralgpt demo demo-output
 
-test: setup ## run the tests (about 4 minutes on 2 cores)
-	@echo "test: about 4 minutes on 2 cores"
+test: setup ## run the tests (about 11 minutes on 2 cores)
+	@echo "test: about 11 minutes on 2 cores"
 	@$(BIN)/pytest -n 2 --dist loadscope
 
 test-long: setup ## run the tests that take minutes each
