@@ -113,6 +113,10 @@ class Fitting(Objective):
 
     # -- what the loop asks ------------------------------------------------------------------------------------------
 
+    def steps_between_judgements(self, steps_per_epoch: int) -> int:
+        """As `judge_every` says, at least one."""
+        return max(1, round(self.judge_every * steps_per_epoch))
+
     def of_labels(self, counts: Int64[np.ndarray, " class"], total: int) -> "Fitting":
         """With the classes of the labels, and their weights. OptionError where another number of classes was set."""
         if self.classes not in (0, len(counts)):

@@ -143,6 +143,10 @@ class Objective(Family):
         """Set what of the model is trained and how; called whenever it was put into training mode, and before an
         optimizer is made. model: without wrappers."""
 
+    def steps_between_judgements(self, steps_per_epoch: int) -> int:
+        """How often held-back samples are judged, for an objective that chooses."""
+        raise NotImplementedError(f"{type(self).__name__} chooses, so it must judge")
+
     def judged(self, model: nn.Module, prepared: Prepared) -> ConfusionCounts | LabelTable:
         """A table of the model's answers for a batch, one row per sample. model: without wrappers."""
         raise NotImplementedError(f"{type(self).__name__} chooses, so it must judge")

@@ -157,7 +157,8 @@ def _train_stage(run: Run, state: State, before: int, lengths: list[int], interr
         precision=machine.precision,
         average=state.average,
     )
-    judges = _between_judgements(stage, loader) if stage.task.chooses and data.held_count else 0
+    chooses = stage.task.chooses and data.held_count > 0
+    judges = stage.task.steps_between_judgements(loader.steps_per_epoch) if chooses else 0
     # several GPUs agree to stop only where they wait for each other anyway
     seldom = distribution.device.type == "cuda" and distribution.ranks > 1
     with closing(work), closing(steps):
@@ -277,11 +278,6 @@ def _line(record: dict[str, Any], number: int, stages: int) -> str:
         f"stage {number + 1}/{stages}: loss {record['loss']:.3f} ({parts}), {speeds}, waited {record['waited']:.0%}, "
         f"{record['memory']:.1f} GB{utilization}"
     )
-
-
-def _between_judgements(stage: Stage, loader: Loader) -> int:
-    """Steps between two judgements of a stage that chooses its best state."""
-    return max(1, round(getattr(stage.task, "judge_every", 1.0) * loader.steps_per_epoch))
 
 
 def _validate(run: Run, state: State, stage: Stage, data: StageData, *, judged: bool = False) -> None:

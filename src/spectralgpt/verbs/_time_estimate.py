@@ -94,7 +94,7 @@ def _scaled(recipe: "Recipe", shards: Path, image: float) -> TimeEstimate:
         epoch = Order([train], None, stage.data.batch, 0).steps_per_epoch
         length = stage.schedule.length(epoch)
         steps, seconds = steps + length, seconds + length * stage.data.batch * image
-        every = max(1, round(getattr(stage.task, "judge_every", 1.0) * epoch))
+        every = stage.task.steps_between_judgements(epoch)
         judgements += -(-length // every) if any(val) else 0
     return TimeEstimate(steps, seconds / steps, judgements, sum(val) * image * FORWARD_SHARE)
 
