@@ -95,7 +95,7 @@ def draw(path: Path, result: Mapping[str, Any]) -> None:
 
 
 def drawn(axis: Any, points: Mapping[str, Any]) -> None:
-    """A line per kind of features, a little apart so that their intervals can be told apart."""
+    """A line per kind of features, slightly offset so that their intervals do not overlap."""
     for number, ((kind, title), colour) in enumerate(zip(KINDS.items(), COLOURS, strict=True)):
         each = [point[kind] for point in points.values()]
         values = [one["value"] for one in each]

@@ -169,7 +169,7 @@ def draw(path: Path, curves: Mapping[str, Any]) -> None:
         for number, (way, colour) in enumerate(CURVE.items()):
             points = {at: ways[way] for at, ways in enumerate(fractions.values()) if way in ways}
             axis.errorbar(
-                # a little apart, so that bars can be told apart
+                # slightly offset, so that bars do not overlap
                 [at + (number - 1) * 0.05 for at in points], [each["mean"] for each in points.values()],
                 yerr=[each["spread"] or 0.0 for each in points.values()], color=colour, label=WAYS[way], marker="o",
                 markersize=3.5, linewidth=1.5, elinewidth=0.8,

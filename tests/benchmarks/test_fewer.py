@@ -85,10 +85,10 @@ def test_the_share_of_right_answers_of_what_can_be_told_and_of_noise(kind):
     targets = targets_of(3, 12)
     ids = np.arange(36)
     random = np.random.default_rng(0)
-    told = (targets.truth + random.normal(0, 0.05, (36, 3))).astype(np.float32)
+    answered = (targets.truth + random.normal(0, 0.05, (36, 3))).astype(np.float32)
     noise = random.normal(size=(36, 3)).astype(np.float32)
     draws = list(of_folds(ids, targets.truth, 3, 1))
-    assert right(told, targets, ids, draws, METHODS[kind]).mean() > 0.95
+    assert right(answered, targets, ids, draws, METHODS[kind]).mean() > 0.95
     assert right(noise, targets, ids, draws, METHODS[kind]).mean() < 0.7
 
 

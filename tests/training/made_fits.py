@@ -67,10 +67,10 @@ def labelled_shards(
             for sample in range(count):
                 truth = _truth(target, sample, classes, numbers)
                 values = _values(target, truth, dates, len(bands), numbers)
-                told = truth
+                given = truth
                 if shuffled and part == "train":
-                    told = _truth(target, int(shuffling.integers(100)), classes, shuffling)
-                writer.add(layout, _chip(layout, values, told, part, index, ignored))
+                    given = _truth(target, int(shuffling.integers(100)), classes, shuffling)
+                writer.add(layout, _chip(layout, values, given, part, index, ignored))
                 index += 1
     return folder
 
@@ -109,9 +109,9 @@ def _chip(layout: Layout, values: np.ndarray, truth: Any, part: str, index: int,
         stored[~valid] = 0
     scale, offset = np.full(bands, 1e-4), np.zeros(bands)
     if layout.target in ("mask", "change"):
-        told = truth.copy()
-        told[: (index % 4) * (ignored or 0)] = -1
-        label: int | bytes = stored_mask_of(told, layout)
+        given = truth.copy()
+        given[: (index % 4) * (ignored or 0)] = -1
+        label: int | bytes = stored_mask_of(given, layout)
     else:
         label = stored_labels([truth] if layout.target == "class" else truth, layout)
     return Chip(

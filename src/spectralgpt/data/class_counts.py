@@ -22,14 +22,14 @@ def class_counts(shards: Shards) -> Mapping[str, Int64[np.ndarray, " class"]]:
         splits = iter(shards.splits(layout))
         for target in shards.targets(layout):
             for start in range(0, len(target), CLASS_ROWS):
-                for counts in _per_sample(target[start : start + CLASS_ROWS], classes):
+                for counts in counts_per_sample(target[start : start + CLASS_ROWS], classes):
                     split = next(splits)
                     found[split] = found.get(split, np.zeros(classes, np.int64)) + counts
     return found
 
 
-def _per_sample(target: Target, classes: int) -> Int64[np.ndarray, "batch class"]:
-    """How often each class occurs in each sample."""
+def counts_per_sample(target: Target, classes: int) -> Int64[np.ndarray, "batch class"]:
+    """How often each class occurs in each sample: 0 or 1 in images, numbers of labelled pixels in masks."""
     if target.dtype == torch.bool:
         return np.asarray(target.long().numpy())
     indices = target.flatten(1) if target.ndim == 3 else target[:, None]

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
@@ -21,7 +20,6 @@ from spectralgpt.nn import (
     class_loss,
     dice_count,
     dice_loss,
-    evaluating,
 )
 from spectralgpt.tasks.fitting import FitTarget, Fitting, Labelled, MixedTarget
 from spectralgpt.tasks.task import Prepared
@@ -104,7 +102,6 @@ class MaskFitting(Fitting):
     def judged(self, model: nn.Module, prepared: Prepared) -> ConfusionCounts:
         """A row per image, of its pixels; those that the model did not see have no answer."""
         work: Labelled = prepared.work
-        with evaluating(model), torch.no_grad():
-            prediction: Prediction = model.predict(work.cube)  # type: ignore[operator]
+        prediction: Prediction = model.predict(work.cube)  # type: ignore[operator]
         answers = zip(work.target.cpu().numpy(), prediction.classes.cpu().numpy(), strict=True)
         return ConfusionCounts.joined([ConfusionCounts.of_mask(*each, self.classes) for each in answers])

@@ -11,6 +11,7 @@ from jaxtyping import Int64
 
 from spectralgpt.bands import BandSet, align
 from spectralgpt.data import BandTotals, MixtureEntry, Samples, Shards, merge, open_shards, split
+from spectralgpt.data.class_counts import counts_per_sample
 from spectralgpt.draws import permutation
 from spectralgpt.errors import BandError, DataError
 from spectralgpt.nn import BandStatistics, Normalization
@@ -61,12 +62,9 @@ class StageData:
                 for start in range(0, len(rows), AT_ONCE):
                     target = source.shards.targets_at(layout, rows[start : start + AT_ONCE])
                     assert target is not None, "samples of a folder with classes have targets"
-                    found = target.numpy()
-                    if found.dtype == bool:
-                        counts, total = counts + found.sum(axis=0), total + len(found)
-                    else:
-                        each = np.bincount(found[found >= 0].ravel(), minlength=len(counts))
-                        counts, total = counts + each, total + int(each.sum())
+                    each = counts_per_sample(target, len(counts)).sum(axis=0)
+                    several = source.shards.layouts[layout].target == "classes"
+                    counts, total = counts + each, total + (len(target) if several else int(each.sum()))
         return counts, total
 
 
