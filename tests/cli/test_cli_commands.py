@@ -107,6 +107,11 @@ def fail(how: str, *, trust_input: bool = False) -> Result:
         raise InputError("a.tif: found nothing", "", "To continue anyway:", ("trust_input", True), ("how", "in put"))
     if how == "interrupt":
         raise KeyboardInterrupt
+    if how in ("file", "folder", "link"):  # each fails with OSError of its own
+        long = Path("a" * 300)
+        {"file": long.read_bytes, "folder": long.mkdir, "link": Path("a" * 300 + "/b").exists}[how]()
+    if how == "full":
+        raise OSError(28, "No space left on device", "a.tif")
     raise ValueError("ours")
 ''',
 }
@@ -260,6 +265,22 @@ def test_a_former_name_works_with_a_warning_and_is_hidden(run):
 def test_an_interrupt_is_one_line_and_exit_130(run):
     result = run("fail", "interrupt")
     assert (result.exit_code, result.stderr) == (130, "spectralgpt fail: interrupted.\n")
+
+
+@pytest.mark.parametrize("how", ["file", "folder", "link"])
+def test_a_name_that_no_disk_takes_is_the_user_s(run, how):
+    result = run("fail", how)
+    assert result.exit_code == 2
+    assert (
+        result.stderr
+        == f"{'a' * 60}...: this name is too long for the disk; expected a shorter name. Check the path.\n"
+    )
+
+
+def test_another_error_of_the_disk_is_not(run):
+    result = run("fail", "full")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, OSError)
 
 
 def test_our_own_fault_is_a_traceback_and_exit_1(found, monkeypatch, capsys):

@@ -4,7 +4,9 @@ Every command shows progress as a bar on standard error, and has `--json` and `-
 and its results spell arguments as in Python; the command shows them as its own options. JSON has what Python returns.
 """
 
+import errno
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -74,7 +76,8 @@ def _run(name: str, verb: Verb, asked: Sequence[Parameter], /, *, quiet: bool, j
         with progress_bar(quiet) as progress:
             own = {"progress": progress, "announce": announce}
             result = verb(**given, **{name: one for name, one in own.items() if name in taken})
-    except InputError as error:
+    except (InputError, OSError) as problem:
+        error = _refusal(problem)
         message = spell(str(error))
         print(message, file=sys.stderr)
         if json:
@@ -88,6 +91,16 @@ def _run(name: str, verb: Verb, asked: Sequence[Parameter], /, *, quiet: bool, j
         for warning in getattr(result, "warnings", ()):
             print(f"warning: {spell(warning)}", file=sys.stderr)
     print(as_json(result) if json else spell(str(result)))
+
+
+def _refusal(problem: InputError | OSError) -> InputError:
+    """What the user is told. Raises the problem again if it is none of the user's."""
+    if isinstance(problem, InputError):
+        return problem
+    if problem.errno != errno.ENAMETOOLONG:
+        raise problem
+    name = os.fsdecode(problem.filename or "a path")
+    return InputError(f"{name[:60]}...: this name is too long for the disk", "a shorter name", "Check the path")
 
 
 def _end(name: str, json: bool, problem: str, kind: str = "usage", code: int = 2) -> NoReturn:

@@ -106,7 +106,7 @@ def check_fit_folder(folder: Path) -> None:
 def refuse_fine_tuning(path: str | os.PathLike[str]) -> None:
     """DataError for the folder of a fine-tuning, where its weights are meant."""
     folder = Path(path)
-    if not (folder / ASKED).is_file():
+    if not os.path.isfile(folder / ASKED):  # Path.is_file raises for a name that is too long before Python 3.14
         return
     weights = [*folder.glob("weights/config.json"), *sorted(folder.glob("seed-*/weights/config.json"))]
     raise DataError(
