@@ -33,7 +33,8 @@ class Profile:
     """Everything about a raster on disk except its values; reflectance = stored x scale + offset, per band.
 
     descriptions, scale, offset: one per band, or empty. tags: of the file. block: side of a tile in pixels; also the
-    size above which an image gets overviews, made by `resampling`.
+    size above which an image gets overviews, made by `resampling`. palette: red, green and blue (0 to 255) of the
+    values 0, 1, ... of a single band of uint8; empty for none.
     """
 
     grid: Grid
@@ -47,6 +48,7 @@ class Profile:
     interleave: Literal["pixel", "band"] = "pixel"
     block: int = 512
     resampling: Literal["average", "nearest", "mode"] = "average"
+    palette: tuple[tuple[int, int, int], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("descriptions", "scale", "offset"):
@@ -54,6 +56,8 @@ class Profile:
                 raise ValueError(f"{len(getattr(self, name))} {name} for {self.count} bands")
         if self.block % 16:
             raise ValueError(f"a TIFF tile's side is a multiple of 16, not {self.block}")
+        if self.palette and (self.count, self.dtype) != (1, "uint8"):
+            raise ValueError(f"a palette is of one band of uint8, not of {self.count} of {self.dtype}")
 
 
 def check_target(path: str | os.PathLike[str], kind: Literal["raster", "picture", "file"] = "raster") -> None:
@@ -217,6 +221,10 @@ def _describe(dataset: DatasetWriter, profile: Profile) -> None:
         dataset.scales = profile.scale
     if profile.offset:
         dataset.offsets = profile.offset
+    if profile.palette:
+        # every value has an entry; those without a class are transparent
+        clear = dict.fromkeys(range(256), (0, 0, 0, 0))
+        dataset.write_colormap(1, clear | {value: (*rgb, 255) for value, rgb in enumerate(profile.palette)})
     dataset.update_tags(**profile.tags)
 
 
