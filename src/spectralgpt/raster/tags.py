@@ -22,7 +22,7 @@ VALID_SHARE = "valid share, percent"
 """The name of the only band of a raster of valid shares."""
 
 CLASSES_TAG = "SPECTRALGPT_CLASSES"
-"""The classes of a map, as JSON: a list of name and colour, by value."""
+"""The classes of a map, as JSON: a list of {name, colour}, by value."""
 
 DATE_TAG = "ACQUISITION_DATE"
 """The ISO date on which an image was taken."""

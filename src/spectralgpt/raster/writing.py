@@ -58,6 +58,8 @@ class Profile:
             raise ValueError(f"a TIFF tile's side is a multiple of 16, not {self.block}")
         if self.palette and (self.count, self.dtype) != (1, "uint8"):
             raise ValueError(f"a palette is of one band of uint8, not of {self.count} of {self.dtype}")
+        if len(self.palette) > 256:
+            raise ValueError(f"{len(self.palette)} colours for the 256 values of uint8")
 
 
 def check_target(path: str | os.PathLike[str], kind: Literal["raster", "picture", "file"] = "raster") -> None:
@@ -222,9 +224,7 @@ def _describe(dataset: DatasetWriter, profile: Profile) -> None:
     if profile.offset:
         dataset.offsets = profile.offset
     if profile.palette:
-        # every value has an entry; those without a class are transparent
-        clear = dict.fromkeys(range(256), (0, 0, 0, 0))
-        dataset.write_colormap(1, clear | {value: (*rgb, 255) for value, rgb in enumerate(profile.palette)})
+        dataset.write_colormap(1, {value: (*colour, 255) for value, colour in enumerate(profile.palette)})
     dataset.update_tags(**profile.tags)
 
 

@@ -1,56 +1,53 @@
 """The figure of a class map: the scene with the labelled points, and the classes beside it."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64, Integer
+from jaxtyping import Float32, Int64, Integer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from spectralgpt.report.evaluation.colours import class_colours, coloured_mask
-from spectralgpt.report.pictures import coloured, save_figure, stretch_of
+from spectralgpt.report.pictures import coloured, stretch_of
 
 SIDE = 8.5
 """Of each of the two panels, inches."""
 
 
-def save_class_map(
-    path: Path,
+def class_map_figure(
     colours: Float32[np.ndarray, "3 row column"],
     mask: Integer[np.ndarray, "place_row place_column"],
     classes: Sequence[tuple[str, str | None]],
-    points: Float[np.ndarray, "point 2"],
+    points: Int64[np.ndarray, "point 2"],
     labels: Int64[np.ndarray, " point"],
     title: str,
-    text: Mapping[str, str] | None = None,
-) -> None:
-    """Save the figure. colours: red, green and blue reflectance, NaN where not valid. mask: indices of classes,
-    negative where unknown. classes: name and colour. points: where labels are, as shares of the scene's width and
-    height. labels: indices of their classes. text: of the PNG's text chunks.
+    pixels: float | int,
+) -> Figure:
+    """The scene and its map side by side, each place of the map where it is on the scene.
+
+    colours: red, green and blue reflectance of the scene, NaN where not valid. mask: indices of classes, negative where
+    unknown. classes: name and colour. points: column and row of the places with a label. labels: indices of their
+    classes. pixels: of `colours` along a side of a place; the first place begins at the first pixel.
     """
     palette = class_colours([colour for _, colour in classes])
-    height, width = mask.shape
+    height, width = colours.shape[1:]
     figure = Figure(figsize=(2 * SIDE, SIDE * height / width + 1.2), layout="constrained")
     figure.suptitle(title)
     scene, map_ = figure.subplots(1, 2)
-    extent = (0.0, 1.0, 1.0, 0.0)  # shares, so that points lie alike on both
-    scene.imshow(coloured(colours, stretch_of(colours)), extent=extent, aspect=height / width)
-    map_.imshow(coloured_mask(mask, palette), extent=extent, aspect=height / width, interpolation="nearest")
-    _draw_points(scene, points, labels, palette)
+    scene.imshow(coloured(colours, stretch_of(colours)), extent=(0, width, height, 0))
+    across, down = mask.shape[1] * pixels, mask.shape[0] * pixels
+    map_.imshow(coloured_mask(mask, palette), extent=(0, across, down, 0), interpolation="nearest")
+    _draw_points(scene, (points + 0.5) * pixels, [palette[label] for label in labels])
     for axes in (scene, map_):
-        axes.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(1, 0))
+        # the last places of the map may reach beyond the scene
+        axes.set(xticks=[], yticks=[], xlim=(0, width), ylim=(height, 0))
     shown = [index for index in range(len(classes)) if (mask == index).any() or (labels == index).any()]
     handles = [Patch(color=palette[index], label=classes[index][0]) for index in shown]
     figure.legend(handles=handles, loc="outside lower center", ncols=max(1, len(handles)), frameon=False)
-    save_figure(path, figure, text)
+    return figure
 
 
-def _draw_points(
-    axes: Axes, points: Float[np.ndarray, "point 2"], labels: Int64[np.ndarray, " point"], palette: Sequence[str]
-) -> None:
+def _draw_points(axes: Axes, points: np.ndarray, colours: Sequence[str]) -> None:
     across, down = points.T
-    axes.scatter(
-        across, down, s=70, c=[palette[label] for label in labels], edgecolors="white", linewidths=1.2, zorder=3
-    )
+    axes.scatter(across, down, s=70, c=colours, edgecolors="white", linewidths=1.2, zorder=3)

@@ -2,21 +2,22 @@
 
 import csv
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
     from spectralgpt.evaluation import Fitted
-    from spectralgpt.raster import Raster, ResultMark
+    from spectralgpt.raster import Grid, Profile, Raster, ResultMark
 
-CLASSES = {
+CLASS_COLOURS = {
     "water": "#2c6fbb",
     "marsh": "#8a8f3c",
     "forest": "#14532d",
@@ -25,19 +26,19 @@ CLASSES = {
     "built-up": "#d1322d",
     "sand": "#f4e3a1",
 }
-"""The classes of the demo's labelled points, with their colours."""
+"""The classes of the demo's labelled points, by their values in the map."""
 
 FEWEST_POINTS = 10
 """On a scene with fewer of them no map is made."""
 
-UNKNOWN = 255
-ROWS = 64
-"""Of places that are classified at once."""
+UNKNOWN_CLASS = 255
+STRIP = 64
+"""Rows of places that are read at once: memory does not grow with the height of the map."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPoints:
-    """Labelled points on a map. rows, columns: of their places. labels: indices of classes."""
+    """Labelled points on a map. rows, columns: of their places. labels: values of their classes."""
 
     rows: Int64[np.ndarray, " point"]
     columns: Int64[np.ndarray, " point"]
@@ -46,94 +47,105 @@ class LabelledPoints:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def enough(self) -> bool:
+        """Whether a map can be made from them."""
+        return len(self) >= FEWEST_POINTS and len(np.unique(self.labels)) > 1
+
+    def where(self, chosen: Bool[np.ndarray, " point"]) -> "LabelledPoints":
+        return LabelledPoints(self.rows[chosen], self.columns[chosen], self.labels[chosen])
+
 
 @dataclass(frozen=True, slots=True)
 class MappedClasses:
-    """A class map. points: number of labelled points. right: of these, how many a probe of all others gets right."""
+    """A class map. points: number of labelled points. right: how many of them a probe of all others gets right."""
 
     points: int
     right: int
 
 
 def map_classes(
-    embeddings: Path, raster: "Raster", points: Path, target: Path, picture: Path, mark: "ResultMark"
+    embeddings: Path, raster: "Raster", table: Path, target: Path, picture: Path, mark: "ResultMark"
 ) -> MappedClasses | None:
     """Write the class map of a scene, one pixel per place, and its picture; None where too few points lie on the scene.
 
-    embeddings: the map of the scene. points: a table with longitude, latitude and class. Logistic regression is fitted
-    to the embeddings at the points, with the strength that it has where nothing can be chosen.
+    embeddings: the map of the scene. table: of points, with longitude, latitude and class. Logistic regression is
+    fitted to the embeddings at the points, with the strength that it has where nothing can be chosen.
     """
-    import rasterio
+    from spectralgpt.raster import write_raster
+    from spectralgpt.raster.handles import open_dataset
 
-    from spectralgpt.raster import Grid, Profile, overview, write_raster
-    from spectralgpt.raster.tags import CLASSES_TAG
-    from spectralgpt.report.class_map import save_class_map
-    from spectralgpt.report.evaluation.colours import rgb
-    from spectralgpt.report.pictures import natural
-
-    with rasterio.open(embeddings) as dataset:
-        found = labelled_points(points, dataset)
-        if len(found) < FEWEST_POINTS or len(set(found.labels.tolist())) < 2:
+    with open_dataset(str(embeddings)) as dataset:
+        grid, tags = _grid(dataset), dataset.tags()
+        points = labelled_points(table, grid)
+        if not points.enough:
             return None
-        vectors = np.stack([_vector(dataset, *each) for each in zip(found.rows, found.columns, strict=True)])
-        classes = np.concatenate(list(_classified(dataset, fitted(vectors, found.labels))))
-        grid = Grid(dataset.crs.to_wkt(), dataset.transform, dataset.height, dataset.width)
-    profile = Profile(
-        grid=grid,
-        count=1,
-        dtype="uint8",
-        nodata=UNKNOWN,
-        descriptions=("class",),
-        tags={**mark.tags, CLASSES_TAG: json.dumps(list(CLASSES.items()))},
-        resampling="mode",
-        palette=tuple(map(rgb, CLASSES.values())),
-    )
-    write_raster(target, classes[None], profile)
-    right = int((np.array([*_left_out(vectors, found.labels)]) == found.labels).sum())
-    shown = overview(raster)
-    at = np.stack([(found.columns + 0.5) / classes.shape[1], (found.rows + 0.5) / classes.shape[0]], axis=1)
-    save_class_map(
-        picture,
-        shown[natural([float(band.wavelength) for band in raster.bands])],
-        np.where(classes == UNKNOWN, -1, classes.astype(np.int64)),
-        list(CLASSES.items()),
-        at,
-        found.labels,
-        f"{len(found)} labelled points, and a map of their classes from embeddings",
-        mark.tags,
-    )
-    return MappedClasses(len(found), right)
+        vectors = _vectors(dataset, points)
+        known = np.isfinite(vectors).all(axis=1)
+        points, vectors = points.where(known), vectors[known]
+        if not points.enough:
+            return None
+        classes = np.concatenate(list(_classified(dataset, _fitted(vectors, points.labels))))
+    right = sum(answer == label for answer, label in zip(_left_out(vectors, points.labels), points.labels, strict=True))
+    result = MappedClasses(len(points), int(right))
+    write_raster(target, classes[None], _profile(grid, tags, mark, result))
+    _draw(picture, raster, grid, classes, points, mark)
+    return result
 
 
-def labelled_points(path: Path, dataset: "DatasetReader") -> LabelledPoints:
-    """The points of a table that lie on a map where it is valid; none on a map without a CRS."""
+def labelled_points(table: Path, grid: "Grid") -> LabelledPoints:
+    """The points of a table that lie on the grid of a map; none where it has no CRS, or one that is no place on
+    Earth."""
     from rasterio.warp import transform
 
     from spectralgpt.raster.grid import applied
+    from spectralgpt.raster.handles import GDAL_ERRORS
 
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    if dataset.crs is None:
-        rows = []
-    degrees = ([float(row[name]) for row in rows] for name in ("longitude", "latitude"))
-    places = zip(*transform("EPSG:4326", dataset.crs, *degrees), strict=True) if rows else ()
-    found = [applied(~dataset.transform, x, y) for x, y in places]
-    column, row = np.floor(np.array(found).reshape(-1, 2)).astype(np.int64).T
-    label = np.array([list(CLASSES).index(each["class"]) for each in rows], np.int64)
-    inside = (row >= 0) & (row < dataset.height) & (column >= 0) & (column < dataset.width)
-    inside[inside] = [
-        bool(np.isfinite(_vector(dataset, *at)).all()) for at in zip(row[inside], column[inside], strict=True)
-    ]
-    return LabelledPoints(row[inside], column[inside], label[inside])
+    with table.open(newline="") as file:
+        given = list(csv.DictReader(file))
+    degrees = ([float(each[name]) for each in given] for name in ("longitude", "latitude"))
+    try:
+        xs, ys, *_ = transform("EPSG:4326", grid.crs, *degrees) if grid.crs is not None and given else ([], [])
+    except GDAL_ERRORS:  # no way from degrees to this CRS, or the points lie outside what it can show
+        xs, ys = [], []
+    places = [applied(~grid.transform, x, y) for x, y in zip(xs, ys, strict=True)]
+    column, row = np.floor(np.array(places, np.float64).reshape(-1, 2)).T
+    label = np.array([list(CLASS_COLOURS).index(each["class"]) for each in given[: len(places)]], np.int64)
+    inside = (row >= 0) & (row < grid.height) & (column >= 0) & (column < grid.width)
+    return LabelledPoints(row[inside].astype(np.int64), column[inside].astype(np.int64), label[inside])
 
 
-def fitted(vectors: Float32[np.ndarray, "point value"], labels: Int64[np.ndarray, " point"]) -> "Fitted":
-    """A read-out of the classes, in the order of CLASSES."""
+def _grid(dataset: "DatasetReader") -> "Grid":
+    from spectralgpt.raster import Grid
+
+    crs = None if dataset.crs is None else dataset.crs.to_wkt()
+    return Grid(crs, dataset.transform, dataset.height, dataset.width)
+
+
+def _strips(dataset: "DatasetReader") -> Iterator[tuple[int, Float32[np.ndarray, "value row column"]]]:
+    """The map from top to bottom, and the first row of each strip."""
+    from rasterio.windows import Window
+
+    for row in range(0, dataset.height, STRIP):
+        yield row, dataset.read(window=Window(0, row, dataset.width, min(STRIP, dataset.height - row)))
+
+
+def _vectors(dataset: "DatasetReader", points: LabelledPoints) -> Float32[np.ndarray, "point value"]:
+    """The embeddings at the points, NaN where nothing is known."""
+    vectors = np.full((len(points), dataset.count), np.nan, np.float32)
+    for first, values in _strips(dataset):
+        here = (points.rows >= first) & (points.rows < first + values.shape[1])
+        vectors[here] = values[:, points.rows[here] - first, points.columns[here]].T
+    return vectors
+
+
+def _fitted(vectors: Float32[np.ndarray, "point value"], labels: Int64[np.ndarray, " point"]) -> "Fitted":
+    """A read-out of the classes."""
     from spectralgpt.evaluation import Targets
     from spectralgpt.evaluation.methods import find
 
     method = find("logistic")
-    (read_out,) = method.fits(vectors, Targets.of_indices(labels, len(CLASSES)), [method.usual], 0)
+    (read_out,) = method.fits(vectors, Targets.of_indices(labels, len(CLASS_COLOURS)), [method.usual], 0)
     return read_out
 
 
@@ -141,23 +153,63 @@ def _left_out(vectors: Float32[np.ndarray, "point value"], labels: Int64[np.ndar
     """The answer for each point by a read-out of all others."""
     for point in range(len(labels)):
         others = np.arange(len(labels)) != point
-        read_out = fitted(vectors[others], labels[others])
+        read_out = _fitted(vectors[others], labels[others])
         yield int(read_out.probabilities(vectors[point : point + 1]).argmax())
 
 
 def _classified(dataset: "DatasetReader", read_out: "Fitted") -> Iterator[UInt8[np.ndarray, "row column"]]:
-    """The class of each place, some rows at a time."""
-    from rasterio.windows import Window
-
-    for row in range(0, dataset.height, ROWS):
-        values = dataset.read(window=Window(0, row, dataset.width, min(ROWS, dataset.height - row)))
+    """The class of each place, strip by strip."""
+    for _, values in _strips(dataset):
         known = np.isfinite(values).all(axis=0)
-        classes = np.full(known.shape, UNKNOWN, np.uint8)
-        classes[known] = read_out.probabilities(np.ascontiguousarray(values[:, known].T)).argmax(axis=1)
+        classes = np.full(known.shape, UNKNOWN_CLASS, np.uint8)
+        if known.any():
+            classes[known] = read_out.probabilities(np.ascontiguousarray(values[:, known].T)).argmax(axis=1)
         yield classes
 
 
-def _vector(dataset: "DatasetReader", row: np.int64, column: np.int64) -> Float32[np.ndarray, " value"]:
-    from rasterio.windows import Window
+def _profile(grid: "Grid", tags: dict[str, str], mark: "ResultMark", result: MappedClasses) -> "Profile":
+    """Of the map; what its embeddings were made from is what it was made from. tags: of the embeddings."""
+    from spectralgpt.raster import Profile
+    from spectralgpt.raster.tags import CLASSES_TAG, PARAMETERS_TAG
+    from spectralgpt.report.evaluation.colours import rgb
 
-    return np.asarray(dataset.read(window=Window(int(column), int(row), 1, 1))[:, 0, 0])
+    parameters = json.loads(tags[PARAMETERS_TAG]) | {"verb": mark.verb, "points": result.points}
+    listed = [{"name": name, "colour": colour} for name, colour in CLASS_COLOURS.items()]
+    own = {CLASSES_TAG: json.dumps(listed), PARAMETERS_TAG: json.dumps(parameters, sort_keys=True)}
+    return Profile(
+        grid=grid,
+        count=1,
+        dtype="uint8",
+        nodata=UNKNOWN_CLASS,
+        descriptions=("class",),
+        tags={**tags, **own, **mark.tags},
+        resampling="mode",
+        palette=tuple(map(rgb, CLASS_COLOURS.values())),
+    )
+
+
+def _draw(
+    picture: Path,
+    raster: "Raster",
+    grid: "Grid",
+    classes: UInt8[np.ndarray, "row column"],
+    points: LabelledPoints,
+    mark: "ResultMark",
+) -> None:
+    """Save the picture of the map; its places are where they are on the scene, whatever the number of its pixels."""
+    from spectralgpt.raster import overview
+    from spectralgpt.report.class_map import class_map_figure
+    from spectralgpt.report.pictures import natural, save_figure
+
+    shown = overview(raster)
+    step = -(-max(raster.grid.shape) // max(shown.shape[1:]))
+    figure = class_map_figure(
+        shown[natural([float(band.wavelength) for band in raster.bands])],
+        np.where(classes == UNKNOWN_CLASS, -1, classes.astype(np.int64)),
+        list(CLASS_COLOURS.items()),
+        np.stack([points.columns, points.rows], axis=1),
+        points.labels,
+        f"{len(points)} labelled points, and a map of their classes from embeddings",
+        pixels=math.sqrt(grid.pixel_area / raster.grid.pixel_area) / step,
+    )
+    save_figure(picture, figure, mark.tags)

