@@ -2,7 +2,7 @@
 actively, as PyTorch does by default.
 
 On as many cores as busy processes, twice the quiet time is a fair share. Every measurement is a process of its own:
-a step of the demo's training, `embed` of the demo's part, 20 batches of the encoder.
+a training step, `embed` of a map, 20 batches of the encoder.
 
     python benchmarks/beside.py --repeats 10
 """
@@ -30,8 +30,8 @@ LEAST_S = 0.5
 """Seconds that a measurement lasts at least, as the system shares cores in turns of some milliseconds."""
 
 
-def demo_step() -> Callable[[], object]:
-    """Two crops of 128 px, as the demo trains."""
+def training_step() -> Callable[[], object]:
+    """Two images of 128 px, the tiny size."""
     from measuring import problem
     from pretrain_step import steps
 
@@ -64,7 +64,7 @@ def encoder_batches() -> Callable[[], object]:
     return lambda: [run() for _ in range(20)]
 
 
-WORK = {"demo step": demo_step, "embed": embedding, "20 encoder batches": encoder_batches}
+WORK = {"training step": training_step, "embed": embedding, "20 encoder batches": encoder_batches}
 
 
 def seconds_of(work: str) -> float:

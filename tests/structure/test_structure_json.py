@@ -9,7 +9,6 @@ from spectralgpt.products.own_result import parsed
 from spectralgpt.training import read_log
 from spectralgpt.training.hashing import _stored
 from spectralgpt.training.run_folder import run_recipe
-from spectralgpt.verbs.demo import _made_by_demo
 
 DEEP = "[" * 100_000
 
@@ -31,7 +30,6 @@ def test_deep_nesting_is_damage(tmp_path):
     (tmp_path / "log.jsonl").write_text(DEEP + "\n{}\n")
     assert parsed(DEEP, list) is None
     assert _stored(tmp_path / "config.json", "shards") is None
-    assert _made_by_demo(tmp_path) is False
     with pytest.raises(DataError):
         run_recipe(tmp_path / "config.json")
     with pytest.raises(DataError):

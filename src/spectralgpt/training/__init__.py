@@ -10,7 +10,6 @@ from spectralgpt.training.recipe import DataChoice, Machine, Mixture, ModelChoic
 from spectralgpt.training.run import RunResult
 from spectralgpt.training.run_folder import run_recipe
 from spectralgpt.training.schedule import Schedule, cosine
-from spectralgpt.training.single_image import random_crops, train, train_on_image
 from spectralgpt.training.stages import run_training
 
 __all__ = [
@@ -32,11 +31,8 @@ __all__ = [
     "distributed",
     "make_optimizer",
     "parameter_groups",
-    "random_crops",
     "read_log",
     "run_recipe",
     "run_training",
-    "train",
-    "train_on_image",
     "train_steps",
 ]
