@@ -19,9 +19,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: setup ## train, rebuild and embed a real scene into demo-output/ (about 5 minutes on 2 cores)
+demo: setup ## rebuild, embed and map a real scene into demo-output/ (about 3 minutes on 2 cores)
 	@scripts/install_large_scene.sh $(VENV)
-	@echo "demo: trains a tiny model, rebuilds a part of a real scene and embeds all of it; about 5 minutes on 2 cores"
+	@echo "demo: rebuilds a part of a real scene, embeds all of it and maps its classes; about 3 minutes on 2 cores"
 	@$(BIN)/spectralgpt demo demo-output
 
 test: setup ## run the tests (about 11 minutes on 2 cores)

@@ -129,8 +129,8 @@ def test_none_given_and_none_packaged_is_an_error(monkeypatch, tmp_path, package
             load_model(None, "cpu")
         assert str(caught.value) == (
             "no weights are given, and none come with this version; expected a weights folder, a released checkpoint "
-            "(.pth) or a model on the Hugging Face hub. Give one, or run the verb `demo`, which trains a small model, "
-            "and give weights='demo-output/weights'"
+            "(.pth) or a model on the Hugging Face hub. Install a version that comes with weights, "
+            "or give some, like weights='weights/'"
         )
 
 

@@ -89,7 +89,7 @@ def embed(
         beside: handmade: write hand-made features of each image, too, into a column of this name; for a table.
 
     Example:
-        spectralgpt embed demo-output/part.tif vectors.tif --weights demo-output/weights
+        spectralgpt embed demo-output/part.tif vectors.tif
     """
     import time
 

@@ -167,7 +167,7 @@ def inspect(
 
     Example:
         spectralgpt inspect demo-output/part.tif
-        spectralgpt inspect demo-output/weights
+        spectralgpt inspect tiny
         spectralgpt inspect shards
     """
     from spectralgpt.verbs._fit_folder import refuse_fine_tuning

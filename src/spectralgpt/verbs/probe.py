@@ -140,7 +140,7 @@ def probe(
         folds: Number of folds of cross-validation.
 
     Example:
-        spectralgpt probe labelled --bands s2-l1c --weights demo-output/weights --out report
+        spectralgpt probe labelled --bands s2-l1c --out report
     """
     import time
 

@@ -106,7 +106,7 @@ def reconstruct(
         hide: Bands (B11,B12), dates (2020-05-01), a share (0.9), or several of these, separated by commas.
 
     Example:
-        spectralgpt reconstruct demo-output/part.tif rebuilt.tif --hide B11,B12 --weights demo-output/weights
+        spectralgpt reconstruct demo-output/part.tif rebuilt.tif --hide B11,B12
     """
     import time
 

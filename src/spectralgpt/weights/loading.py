@@ -42,8 +42,8 @@ def load_model(
         raise WeightsError(
             "no weights are given, and none come with this version",
             "a weights folder, a released checkpoint (.pth) or a model on the Hugging Face hub",
-            "Give one, or run the verb `demo`, which trains a small model, and give",
-            ("weights", "demo-output/weights"),
+            "Install a version that comes with weights, or give some, like",
+            ("weights", "weights/"),
         )
     place = named_device(device)  # first: reading weights takes longer
     name = os.fspath(weights)
