@@ -34,7 +34,7 @@ class Profile:
 
     descriptions, scale, offset: one per band, or empty. tags: of the file. block: side of a tile in pixels; also the
     size above which an image gets overviews, made by `resampling`. palette: red, green and blue (0 to 255) of the
-    values 0, 1, ... of a single band of uint8; empty for none.
+    values 0, 1, ... of a single band of uint8, whose overviews are made by "nearest"; empty for none.
     """
 
     grid: Grid
@@ -58,6 +58,8 @@ class Profile:
             raise ValueError(f"a TIFF tile's side is a multiple of 16, not {self.block}")
         if self.palette and (self.count, self.dtype) != (1, "uint8"):
             raise ValueError(f"a palette is of one band of uint8, not of {self.count} of {self.dtype}")
+        if self.palette and self.resampling != "nearest":  # there is no class between two classes
+            raise ValueError(f"a palette needs overviews by 'nearest', not by {self.resampling!r}")
         if len(self.palette) > 256:
             raise ValueError(f"{len(self.palette)} colours for the 256 values of uint8")
 

@@ -183,7 +183,7 @@ def _profile(grid: "Grid", tags: dict[str, str], mark: "ResultMark", result: Map
         nodata=UNKNOWN_CLASS,
         descriptions=("class",),
         tags={**tags, **own, **mark.tags},
-        resampling="mode",
+        resampling="nearest",
         palette=tuple(map(rgb, CLASS_COLOURS.values())),
     )
 
