@@ -58,17 +58,17 @@ def test_more_threads_than_cores_are_announced(monkeypatch, threads, announced):
     assert all(f"threads={threads} is more than the 2 cores" in line for line in said)
 
 
-def test_the_demo_computes_with_the_threads_given(tmp_path, monkeypatch):
+def test_the_demo_computes_with_the_threads_given(tmp_path, monkeypatch, demo_scene, weights):
     found: list[int] = []
 
-    def trained(*arguments):
+    def rebuilt(*arguments, **options):
         found.append(torch.get_num_threads())
         raise KeyError
 
-    monkeypatch.setattr(sys.modules["spectralgpt.verbs.demo"], "_trained", trained)
+    monkeypatch.setattr(sys.modules["spectralgpt.verbs.demo"], "reconstruct", rebuilt)
     before = torch.get_num_threads()
     with pytest.raises(KeyError):
-        sg.demo(tmp_path / "out", threads=2)
+        sg.demo(tmp_path / "out", scene=demo_scene, weights=weights, threads=2)
     assert found == [2]
     assert torch.get_num_threads() == before
 

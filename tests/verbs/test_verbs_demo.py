@@ -1,10 +1,12 @@
-"""The demo's two scenes, and the demo from training to its pictures."""
+"""The demo's two scenes, and its points on them."""
 
 import numpy as np
 import rasterio
 from rasterio.windows import from_bounds
 
 import spectralgpt as sg
+from spectralgpt.verbs._demo_map import labelled_points
+from spectralgpt.verbs.demo import POINTS
 
 CROP = sg.Window(292, 467, 516, 516)  # of the large scene's pixels of 10 m
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
@@ -36,3 +38,13 @@ def test_packaged_scene_opens_like_the_large_one(demo_scene, large_scene):
 
 def test_packaged_scene_is_small(demo_scene):
     assert sum(file.stat().st_size for file in demo_scene.iterdir()) < 2_000_000
+
+
+def test_points_lie_on_both_scenes(demo_scene, large_scene):
+    for scene, fewest, classes in ((demo_scene, 31, 6), (large_scene, 67, 7)):
+        with sg.open_raster(scene) as raster:
+            places = raster.grid.coarsened(8)
+        points = labelled_points(POINTS, places)
+        assert len(points) == fewest
+        assert len(set(points.labels.tolist())) == classes
+        assert len(set(zip(points.rows.tolist(), points.columns.tolist(), strict=True))) == fewest

@@ -1,6 +1,7 @@
-"""Which scene the demo uses, and which part of it is trained on and which is rebuilt."""
+"""Which scene the demo uses, which part of it is rebuilt, and what the demo says."""
 
 import importlib
+import math
 import sys
 from pathlib import Path
 
@@ -9,50 +10,65 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import spectralgpt as sg
-from spectralgpt.errors import OptionError
 from spectralgpt.raster import Window
+from spectralgpt.verbs._demo_map import MappedClasses
+from spectralgpt.verbs.reconstruct import Reconstructed
 
 demo = importlib.import_module("spectralgpt.verbs.demo")  # the module; the room exports the function of this name
 sides = st.integers(demo.SMALLEST_SCENE, 6000)
 
 
 @given(height=sides, width=sides)
-def test_the_rebuilt_part_is_kept_from_training(height, width):
-    trained, rebuilt = demo._parts(height, width)
-    scene = Window(0, 0, height, width)
-    assert scene.contains(trained)
-    assert scene.contains(rebuilt)
-    assert trained.intersection(rebuilt) is None
-    assert min(trained.shape) >= 128  # crops of training
-    assert min(rebuilt.shape) >= 256  # four windows
-    assert not any(number % 8 for number in (rebuilt.row, rebuilt.column, rebuilt.height, rebuilt.width))
+def test_the_rebuilt_part_lies_on_the_scene(height, width):
+    part = demo._part(height, width)
+    assert Window(0, 0, height, width).contains(part)
+    assert min(part.shape) >= min(256, demo.PART_SIDE)  # four windows
+    assert part.height == part.width
+    assert not any(number % 8 for number in (part.row, part.column, part.height, part.width))
 
 
 def test_parts_of_the_two_scenes():
-    assert demo._parts(1947, 1933) == (Window(1024, 0, 923, 1288), Window(0, 96, 1024, 1024))
-    assert demo._parts(516, 516) == (Window(272, 0, 244, 516), Window(0, 96, 272, 272))
+    assert demo._part(1947, 1933) == Window(0, 96, 1024, 1024)
+    assert demo._part(516, 516) == Window(0, 0, 512, 512)
 
 
-@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
-def test_no_time_is_refused(tmp_path, seconds):
-    with pytest.raises(OptionError, match=r"^seconds=.*; expected a training time in seconds, above 0"):
-        sg.demo(tmp_path / "out", seconds=seconds)
-    assert not (tmp_path / "out").exists()
+def reconstructed(tmp_path: Path, **how) -> Reconstructed:
+    errors = {"B11": 0.02, "B12": 0.04}
+    given = {"error": errors, "spread": errors, "simple": {"B11": 0.01, "B12": 0.02}, "there": errors}
+    given |= {"simple_share": 1.0, "simple_way": "a simple way", "simple_ways": {}, "hidden": 0.2}
+    files = {"target": tmp_path, "figure": tmp_path}
+    return Reconstructed(**files, **(given | how), fingerprint="0" * 64, dropped=(), seconds=1.0)
 
 
-def test_the_result_names_the_time_given(tmp_path):
-    paths = {"scene": tmp_path, "folder": tmp_path, "files": (), "weights": tmp_path}
-    result = demo.Demonstrated(
-        **paths,
-        steps=9,
-        loss_first=2.0,
-        loss_last=1.0,
-        error={"B2": 0.1},
-        spread={"B2": 0.2},
-        seconds=99.0,
-        trained_for=60,
-    )
-    assert "\n60 seconds of training show how it works" in str(result)
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({}, "mean error 0.0300 reflectance; a simple way: 0.0150"),
+        # on the pixels where the simple way was measured
+        ({"there": {"B11": 0.04, "B12": 0.06}}, "mean error 0.0500 reflectance; a simple way: 0.0150"),
+        ({"simple": {"B11": 0.01, "B12": math.nan}}, "mean error 0.0200 reflectance; a simple way: 0.0100"),
+        (
+            {"simple": {"B11": math.nan, "B12": math.nan}, "simple_way": "not measured (no band is left)"},
+            "mean error 0.0300 reflectance; simple way not measured (no band is left)",
+        ),
+    ],
+)
+def test_the_result_compares_errors(tmp_path, how, words):
+    both = {"rebuilt": reconstructed(tmp_path), "swir": reconstructed(tmp_path, **how)}
+    for classes, mapped in (
+        (None, "class map: none, as the demo has no labelled points on this scene"),
+        (
+            MappedClasses(67, 60),
+            "class map: from 67 labelled points; each predicted from all others, 60 of them are right",
+        ),
+    ):
+        result = demo.Demonstrated(
+            scene=tmp_path, folder=tmp_path, files=(), fingerprint="0" * 64, **both, classes=classes, seconds=99.0
+        )
+        lines = str(result).splitlines()
+        assert f"B11, B12 hidden: {words}" in lines
+        assert mapped in lines
+        assert lines[-1] == "demo: done in 99 s"
 
 
 @pytest.fixture

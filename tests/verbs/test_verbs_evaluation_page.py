@@ -14,7 +14,8 @@ COMMANDS = ("spectralgpt probe ", "spectralgpt evaluate ")
 
 
 def test_commands_and_examples_run(weights, tmp_path, spectralgpt, monkeypatch, root):
-    shutil.copytree(weights, tmp_path / "demo-output" / "weights")
+    shutil.copytree(weights, tmp_path / "package" / "tiny-1")  # smaller than the packaged ones
+    monkeypatch.setattr("spectralgpt.weights.named.PACKAGED_FOLDER", tmp_path / "package")
     for number, (part, count) in enumerate({"labelled": 6, "train": 6, "test": 3}.items()):
         for label, name in enumerate(("Forest", "River")):
             folder = tmp_path / part / name

@@ -43,6 +43,7 @@ def commands(scene, tmp_path) -> dict[str, tuple]:
         "embed table": ("embed", scene, tmp_path / "table.csv"),
         "reconstruct": ("reconstruct", scene, tmp_path / "rebuilt.tif"),
         "probe": ("probe", land, "--bands", SENSOR, *QUICK),
+        "demo": ("demo", tmp_path / "demo"),
     }
 
 
@@ -55,14 +56,14 @@ def test_without_weights_the_newest_tiny_is_used(package, commands, spectralgpt,
         assert "was taken" not in ended.err
 
 
-@pytest.mark.parametrize("name", ["embed", "reconstruct", "probe"])
+@pytest.mark.parametrize("name", ["embed", "reconstruct", "probe", "demo"])
 def test_without_weights_and_without_packaged_ones(commands, spectralgpt, tmp_path, monkeypatch, name):
     monkeypatch.setattr("spectralgpt.weights.named.PACKAGED_FOLDER", tmp_path / "none")
     before = sorted(tmp_path.iterdir())
     ended = spectralgpt(*commands[name])
     assert ended.code == 2
     assert ended.err.startswith("no weights are given, and none come with this version; expected a weights folder")
-    assert "--weights demo-output/weights" in ended.err
+    assert "--weights weights/" in ended.err
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -142,7 +142,8 @@ def test_rows_of_a_table_without_a_file(probe, tmp_path):
     probe(["6", "0.tif"], labels)
 
 
-def test_no_weights(spectralgpt, land, tmp_path):
+def test_no_weights(spectralgpt, land, tmp_path, monkeypatch):
+    monkeypatch.setattr("spectralgpt.weights.named.PACKAGED_FOLDER", tmp_path / "none")
     for verb in ("probe", "evaluate"):
         assert "--weights" in refused(spectralgpt, tmp_path, ["no weights are given"], verb, land)
 

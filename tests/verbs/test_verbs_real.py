@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from rio_cogeo.cogeo import cog_validate
 
 from spectralgpt import embed, inspect, pretrain, reconstruct, shard
 from spectralgpt.cli.docstring import parse
+from spectralgpt.verbs.demo import RESULTS
+from spectralgpt.weights import SpectralGPT
 
 
 def test_two_dates_of_a_city(shared, weights, tmp_path, spectralgpt):
@@ -58,23 +61,24 @@ def test_a_folder_on_three_grids(request, scene, places, west, north, weights, t
         assert np.isfinite(dataset.read()).all()
 
 
-def test_demo_and_the_examples_of_help_and_readme(tmp_path, spectralgpt, monkeypatch, root):
-    scene = root / "src" / "spectralgpt" / "demo_scene"
-    (tmp_path / "demo-output").mkdir()
-    (tmp_path / "demo-output" / "training.jsonl").write_text("of an earlier demo")
-    ended = spectralgpt("demo", tmp_path / "demo-output", "--scene", scene, "--seconds", "1", "--json")
+def test_demo_and_the_examples_of_help_and_readme(tmp_path, spectralgpt, monkeypatch, root, demo_scene):
+    """With the packaged weights, and a smaller part, to be done sooner."""
+    monkeypatch.setattr(sys.modules["spectralgpt.verbs.demo"], "PART_SIDE", 256)
+    ended = spectralgpt("demo", tmp_path / "demo-output", "--scene", demo_scene, "--json")
     assert ended.code == 0, ended.err
     report = ended.json
-    assert report["scene"] == str(scene)
-    assert all(path in {str(each) for each in (tmp_path / "demo-output").iterdir()} for path in report["files"])
-    assert report["steps"] >= 8
-    made = listing(tmp_path / "demo-output")
-    assert sum(name.endswith(".tif") for name in made) >= 2
-    assert sum(name.endswith(".png") for name in made) >= 2
-    assert {"weights/config.json", "weights/model.safetensors", "training.jsonl"} <= set(made)
-    assert "earlier" not in (tmp_path / "demo-output" / "training.jsonl").read_text()
+    assert report["scene"] == str(demo_scene)
+    assert report["fingerprint"] == SpectralGPT.from_pretrained("tiny").fingerprint()
+    assert report["warnings"] == []
+    assert report["files"] == [str(tmp_path / "demo-output" / name) for name in RESULTS]
+    assert set(listing(tmp_path / "demo-output")) == {*RESULTS, "embeddings.valid.tif"}
+    assert report["classes"]["points"] == 31
+    assert report["classes"]["right"] > 31 / 2
     for path in (tmp_path / "demo-output").glob("*.tif"):
         assert cog_validate(path, strict=True)[0], path
+    with rasterio.open(tmp_path / "demo-output" / "classes.tif") as dataset:
+        assert (dataset.shape, dataset.transform[:6]) == ((65, 65), (80.0, 0.0, 440400, 0.0, -80.0, 4176540))
+        assert set(np.unique(dataset.read())) <= {0, 1, 2, 3, 4, 5}  # no sand here
     monkeypatch.chdir(tmp_path)
     readme = (root / "README.md").read_text()
     lines = [

