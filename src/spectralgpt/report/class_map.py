@@ -7,6 +7,7 @@ from jaxtyping import Float32, Int64, Integer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 
 from spectralgpt.report.evaluation.colours import class_colours, coloured_mask
 from spectralgpt.report.pictures import coloured, stretch_of
@@ -50,4 +51,5 @@ def class_map_figure(
 
 def _draw_points(axes: Axes, points: np.ndarray, colours: Sequence[str]) -> None:
     across, down = points.T
-    axes.scatter(across, down, s=70, c=colours, edgecolors="white", linewidths=1.2, zorder=3)
+    drawn = axes.scatter(across, down, s=70, c=colours, edgecolors="white", linewidths=1.2, zorder=3)
+    drawn.set_path_effects([withStroke(linewidth=2.8, foreground="black")])  # to be seen on sand as on forest
