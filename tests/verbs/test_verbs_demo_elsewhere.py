@@ -39,7 +39,8 @@ def test_a_scene_elsewhere(tmp_path, spectralgpt, weights):
 
 
 def test_the_map_of_another_scene_does_not_stay(tmp_path, weights):
-    scene, out = elsewhere(tmp_path / "scene.tif", 256, 256), tmp_path / "out"
+    """Where the new scene is without a CRS, and so without a map."""
+    scene, out = elsewhere(tmp_path / "scene.tif", 256, 256, crs=None), tmp_path / "out"
     out.mkdir()
     for name in MAP_FILES:
         (out / name).write_text("of another scene")
@@ -51,6 +52,7 @@ def test_the_map_of_another_scene_does_not_stay(tmp_path, weights):
     assert result.classes is None
     assert not any((out / name).exists() for name in MAP_FILES)
     assert len(said) == 2
+    assert np.isfinite(list(result.swir.error.values())).all()
 
 
 def refused(tmp_path, kind: type[InputError], **how) -> str:
@@ -88,10 +90,3 @@ def test_a_scene_without_the_bands_that_are_hidden(tmp_path, weights, left_out, 
 def test_a_scene_that_is_too_small(tmp_path, weights, height, width):
     scene = elsewhere(tmp_path / "scene.tif", height, width)
     assert f"found {height} x {width} pixels" in refused(tmp_path, RasterError, scene=scene, weights=weights)
-
-
-def test_a_scene_without_a_crs(tmp_path, weights):
-    scene = elsewhere(tmp_path / "scene.tif", 256, 256, crs=None)
-    result = sg.demo(tmp_path / "out", scene=scene, weights=weights)
-    assert result.classes is None
-    assert np.isfinite(list(result.swir.error.values())).all()

@@ -96,5 +96,7 @@ def test_demo_and_the_examples_of_help_and_readme(tmp_path, spectralgpt, monkeyp
         assert ended.code == 0, ended.err
     python = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
     exec("\n".join(python), found := {})
-    assert found["vectors"].shape == (1, 192)
+    images, values = found["vectors"].shape
+    assert images == 1
+    assert values % 192 == 0  # of one or more blocks, as the weights' read-out has it
     assert found["prediction"].classes.shape == (1, 128, 128)
