@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import spectralgpt as sg
 from spectralgpt.raster import Window
-from spectralgpt.verbs._demo_map import MappedClasses
+from spectralgpt.verbs._mapped_classes import MappedClasses
 from spectralgpt.verbs.reconstruct import Reconstructed
 
 demo = importlib.import_module("spectralgpt.verbs.demo")  # the module; the room exports the function of this name

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
+from spectralgpt.verbs._mapped_classes import MappedClasses
+
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
@@ -54,14 +56,6 @@ class LabelledPoints:
 
     def where(self, chosen: Bool[np.ndarray, " point"]) -> "LabelledPoints":
         return LabelledPoints(self.rows[chosen], self.columns[chosen], self.labels[chosen])
-
-
-@dataclass(frozen=True, slots=True)
-class MappedClasses:
-    """A class map. points: number of labelled points. right: how many of them a probe of all others gets right."""
-
-    points: int
-    right: int
 
 
 def map_classes(

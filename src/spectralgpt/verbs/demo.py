@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from spectralgpt.progress import silent, unheard
-from spectralgpt.verbs._demo_map import MappedClasses, map_classes
+from spectralgpt.verbs._mapped_classes import MappedClasses
 from spectralgpt.verbs._options import (
     OverwriteOption,
     PathLike,
@@ -119,6 +119,7 @@ def demo(
     import time
 
     from spectralgpt.products import open_raster
+    from spectralgpt.verbs._demo_map import map_classes
     from spectralgpt.weights import load_model
 
     start, seed = time.perf_counter(), options["seed"]
