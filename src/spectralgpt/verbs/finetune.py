@@ -126,7 +126,7 @@ def finetune(
         seed: Seed of all random choices, and of the split by place.
 
     Example:
-        spectralgpt finetune labelled --bands s2-l1c --weights demo-output/weights --out fine-tuned
+        spectralgpt finetune labelled --bands s2-l1c --out fine-tuned
     """
     import time
     from contextlib import nullcontext
