@@ -3,6 +3,9 @@
 import csv
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -185,6 +188,37 @@ def test_interrupted_it_goes_on(scenes, tmp_path, weights):
         ("b.tif", "done"),
         ("c.tif", "done"),
     ]
+
+
+KILLED = """
+import os, signal, sys
+import spectralgpt
+
+def kill(stage, done, total):
+    kill.second |= stage.startswith("scenes: scene 2 of 3")
+    if kill.second and stage == sys.argv[1]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+kill.second = False
+spectralgpt.embed(sys.argv[4:], sys.argv[2], each=True, weights=sys.argv[3], progress=kill)
+"""
+
+
+@pytest.mark.parametrize("stage", ["windows", "writing"])
+def test_killed_it_goes_on(scenes, tmp_path, weights, stage):
+    out = tmp_path / "out"
+    words = [sys.executable, "-c", KILLED, stage, out, weights, *scenes]
+    ended = subprocess.run([str(each) for each in words], capture_output=True, text=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert (out / "a.tif").exists()
+    assert not (out / "b.tif").exists()
+    assert [row["state"] for row in rows_of(out)] == ["done"]
+    result = embed(scenes, out, each=True, weights=weights)
+    assert [state for _, state in states(result)] == ["skipped", "done", "done"]
+    embed(scenes[1], tmp_path / "alone.tif", weights=weights)
+    with rasterio.open(out / "b.tif") as one, rasterio.open(tmp_path / "alone.tif") as alone:
+        assert np.array_equal(one.read(), alone.read(), equal_nan=True)
+    assert not [name for name in listing(out) if "partial" in name]
 
 
 def test_progress_says_which_scene(scenes, tmp_path, weights):

@@ -202,7 +202,8 @@ class _EachRun:
             name = "" if row.result is None else row.result.name
             writer.writerow([row.source, row.state, name, f"{row.seconds:.1f}", " ".join(row.reason.split())])
         try:
-            with atomic_write(self._table, durable=False) as file:
+            # of this process, as another one may be at the same folder
+            with atomic_write(self._table, f".{os.getpid()}", durable=False) as file:
                 file.write(text.getvalue().encode(errors="surrogateescape"))
         except OSError as error:
             raise TargetError(f"{self._table}: cannot be written ({error.strerror or error})", do=CHECK_DISK) from error
