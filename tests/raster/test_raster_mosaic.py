@@ -1,5 +1,7 @@
 """VRTs over rasters: places, nodata, colours, scales; read by GDAL."""
 
+import json
+
 import numpy as np
 import pytest
 import rasterio
@@ -56,12 +58,14 @@ def test_colours_names_scale_and_common_tags_stay(tmp_path):
             dataset.write_colormap(1, colours)
             dataset.set_band_description(1, "classes & <more>")
             dataset.update_tags(SAME="ü", OTHER=name)
+            dataset.update_tags(SPECTRALGPT_PARAMETERS=json.dumps({"gsd": column, "per": "all", "bands": ["B2"]}))
         paths.append(path)
     joined(tmp_path, *paths)
     with rasterio.open(tmp_path / "all.vrt") as vrt, rasterio.open(paths[0]) as one:
         assert {value: vrt.colormap(1)[value] for value in colours} == colours
         assert vrt.colorinterp == one.colorinterp
         assert vrt.descriptions == ("classes & <more>",)
+        assert json.loads(vrt.tags()["SPECTRALGPT_PARAMETERS"]) == {"per": "all", "bands": ["B2"]}
         assert (vrt.tags()["SAME"], "OTHER" in vrt.tags()) == ("ü", False)
         assert vrt.nodata == 255
         assert vrt.shape == (4, 8)

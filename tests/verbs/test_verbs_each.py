@@ -14,7 +14,7 @@ import rasterio
 from affine import Affine
 from made_rasters import NAMES, PLACE, land, listing, write
 
-from spectralgpt import embed, reconstruct
+from spectralgpt import embed, inspect, open_raster, reconstruct
 from spectralgpt.errors import InputError, OptionError, TargetError
 from spectralgpt.raster.grid import composed
 from spectralgpt.verbs._each import COLUMNS
@@ -240,6 +240,10 @@ def test_reconstruct_has_it_too(spectralgpt, scenes, tmp_path, weights):
     assert {"a.tif", "b.tif", "a.png", "reconstruct.vrt"} < set(listing(out))
     assert "0 done, 2 skipped" in spectralgpt(*words, "--hide", "B11").out
     assert "2 done, 0 skipped" in spectralgpt(*words, "--hide", "B12").out
+    with open_raster(out / "reconstruct.vrt") as joined, open_raster(out / "b.tif") as one:
+        assert joined.grid.shape == (SIDE, 2 * SIDE)
+        assert (joined.scale, joined.nodata) == (one.scale, one.nodata)
+        assert np.array_equal(joined.read().values[..., SIDE:], one.read().values)
 
 
 # what a result may replace
@@ -299,8 +303,6 @@ def test_without_weights_nothing_is_made(scenes, tmp_path):
 
 
 def test_an_open_image_is_refused(scenes, tmp_path, weights):
-    from spectralgpt import open_raster
-
     with open_raster(scenes[0]) as raster, pytest.raises(OptionError, match="each=True"):
         embed(raster, tmp_path / "out", each=True, weights=weights)
 
@@ -386,6 +388,8 @@ def test_the_vrt_shows_all_results_in_their_places(scenes, tmp_path, weights):
     assert result.mosaics == (tmp_path / "out" / "embed.vrt",)
     moved_folder = tmp_path / "elsewhere"
     (tmp_path / "out").rename(moved_folder)
+    found = inspect(moved_folder / "embed.vrt")
+    assert (found.kind, found.places, found.verb) == ("embeddings", (4, 12), "embed")
     with rasterio.open(moved_folder / "embed.vrt") as vrt:
         joined = vrt.read()
         assert vrt.tags()["SPECTRALGPT_VERB"] == "embed"

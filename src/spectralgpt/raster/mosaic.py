@@ -1,5 +1,6 @@
 """VRTs over rasters that lie side by side: one per group of those with the same CRS, pixel size, bands and types."""
 
+import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from spectralgpt.disk import atomic_write
 from spectralgpt.errors import counted
 from spectralgpt.raster.handles import open_dataset
 from spectralgpt.raster.marks import ResultMark, tags_of
-from spectralgpt.raster.tags import VERSION_TAG
+from spectralgpt.raster.tags import PARAMETERS_TAG, VERSION_TAG
 
 GDAL_TYPES = {
     "uint8": "Byte",
@@ -180,16 +181,28 @@ def mosaic_xml(kind: Joinable, parts: Sequence[MosaicPart], folder: Path, tags: 
     _text(root, "SRS", kind.crs)
     _text(root, "GeoTransform", ", ".join(map(repr, (left, kind.width, 0.0, top, 0.0, -kind.height))))
     metadata = Xml.SubElement(root, "Metadata")
-    common = set.intersection(*(set(part.tags.items()) for part in parts))
-    for name, text in sorted({**dict(common), **tags}.items()):
-        if name != "AREA_OR_POINT":
-            _text(metadata, "MDI", text, key=name)
+    for name, text in sorted({**_common_tags([part.tags for part in parts]), **tags}.items()):
+        _text(metadata, "MDI", text, key=name)
     for index, band in enumerate(kind.bands, 1):
         element = _band_element(root, index, band)
         for (x, y), part in zip(places, parts, strict=True):
             _source(element, index, band, part, folder, x, y)
     Xml.indent(root, " ")
     return Xml.tostring(root, encoding="unicode").encode()
+
+
+def _common_tags(several: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """The tags with one value in all; of the parameters of the verb, those with one value, as the GSD on the ground
+    differs from place to place."""
+    common = dict(set.intersection(*(set(tags.items()) for tags in several)))
+    common.pop("AREA_OR_POINT", None)
+    try:
+        parameters = [json.loads(tags.get(PARAMETERS_TAG, "")) for tags in several]
+        first, *others = (each.items() for each in parameters)
+    except (ValueError, AttributeError):
+        return common
+    same = {name: value for name, value in first if all((name, value) in other for other in others)}
+    return common | {PARAMETERS_TAG: json.dumps(same, sort_keys=True)}
 
 
 def _pixels(offset: float) -> float | int:

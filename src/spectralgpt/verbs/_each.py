@@ -64,7 +64,7 @@ class EachRow:
 
     def __str__(self) -> str:
         text = self.reason or ("" if self.result is None else f"{self.result.name} ({self.seconds:.1f} s)")
-        return f"{self.state:<8} {self.source}: {' '.join(text.split())}"
+        return f"{self.state:<8} {self.source}: {' '.join(text.removeprefix(f'{self.source}: ').split())}"
 
 
 @dataclass(frozen=True, slots=True)
