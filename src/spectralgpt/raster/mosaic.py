@@ -199,7 +199,7 @@ def _common_tags(several: Sequence[Mapping[str, str]]) -> dict[str, str]:
     try:
         parameters = [json.loads(tags.get(PARAMETERS_TAG, "")) for tags in several]
         first, *others = (each.items() for each in parameters)
-    except (ValueError, AttributeError):
+    except (ValueError, RecursionError, AttributeError):
         return common
     same = {name: value for name, value in first if all((name, value) in other for other in others)}
     return common | {PARAMETERS_TAG: json.dumps(same, sort_keys=True)}

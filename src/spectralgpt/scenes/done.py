@@ -1,12 +1,12 @@
 """Whether a result that a command would make is there already."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from spectralgpt.products import source_files
+from spectralgpt.products.own_result import parsed
 from spectralgpt.raster.marks import SOURCES_TAG, VERB_TAG, tags_of
 from spectralgpt.raster.tags import PARAMETERS_TAG, RULES_TAG, SENSOR_TAG, WEIGHTS_TAG
 
@@ -35,12 +35,9 @@ def is_done(written: Sequence[Path], tags: Mapping[str, str], read: Sequence[str
     return _newest(read) <= target.stat().st_mtime
 
 
-def _parameters(tags: Mapping[str, str]) -> Any:
-    """What is computed, from the tag of a result; None without one."""
-    try:
-        found = json.loads(tags.get(PARAMETERS_TAG, ""))
-    except ValueError:
-        return None
+def _parameters(tags: Mapping[str, str]) -> dict[str, Any]:
+    """What is computed, from the tag of a result; empty without one."""
+    found = parsed(tags.get(PARAMETERS_TAG, ""), dict) or {}
     return {name: value for name, value in found.items() if name not in OF_THE_MACHINE}
 
 

@@ -12,15 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict, TypeVar, cast
+from typing import Annotated, Any, Literal, TypedDict, cast
 
 from spectralgpt.disk import atomic_write, write_refusal
 from spectralgpt.errors import CHECK_DISK, InputError, OptionError, TargetError, argument
 from spectralgpt.progress import Progress, silent, unheard
 from spectralgpt.verbs._each_scenes import EachScene, scenes_of
-from spectralgpt.verbs._options import ImageInPython, Option, SceneOptions
+from spectralgpt.verbs._options import Function, ImageInPython, Option, SceneOptions
 
-Verb = TypeVar("Verb", bound=Callable[..., Any])
 State = Literal["done", "skipped", "failed"]
 
 TABLE = "each.csv"
@@ -100,7 +99,7 @@ class EachScenes:
         )
 
 
-def with_each(verb: Verb) -> Verb:
+def with_each(verb: Function) -> Function:
     """The verb, which with each=True makes a result of each source in the folder `target`, and returns EachScenes."""
 
     @wraps(verb)
@@ -112,7 +111,7 @@ def with_each(verb: Verb) -> Verb:
         given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
         return _EachRun(verb, [os.fspath(each) for each in given], Path(target), options).run()
 
-    return cast(Verb, call)
+    return cast(Function, call)
 
 
 class _EachRun:
