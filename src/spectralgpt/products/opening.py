@@ -45,11 +45,11 @@ def open_raster(
     images are sorted by date; two of one day on one grid become one date: the first where it is valid, else the second.
     The grid is that of the earliest image, in a folder or product that of the finest band; other grids are read by
     georeference. gsd: pixel size of the grid in metres on the ground; coarser than a band, it averages. aoi: a GeoJSON
-    file; the grid is cropped to it, and pixels outside are not valid. clouds: scl, qa or fmask for the product's own
-    layer, or a raster (one per date, separated by commas) that is not 0 in clouds; pixels in clouds are not valid.
-    nodata: stored value of pixels without data, in addition to what the file declares, or several like 0,-9999; none
-    ignores what the file declares (none,-9999 replaces it). Masks and alpha bands count in any
-    case. Every list is a text with commas or a list.
+    file; the grid is cropped to it, and pixels outside are not valid. clouds: auto for the product's own layer, or the
+    name of one (scl, qa, fmask), or a raster (one per date, separated by commas) that is not 0 in clouds; pixels in
+    clouds are not valid. nodata: stored value of pixels without data, in addition to what the file declares, or several
+    like 0,-9999; none ignores what the file declares (none,-9999 replaces it). Masks and alpha bands count in any case.
+    Every list is a text with commas or a list.
 
     BandError when bands are unnamed, unknown, repeated, or could be of several sensors; OptionError when an option does
     not fit the image; RasterError for anything else that is wrong with a file.

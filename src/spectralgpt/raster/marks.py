@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from spectralgpt.errors import InputError
@@ -19,10 +19,15 @@ NOT_INHERITED = (VERSION_TAG, VERB_TAG, SOURCES_TAG, OPEN_LEVEL_TAG, DATES_TAG)
 
 @dataclass(frozen=True, slots=True)
 class ResultMark:
-    """A verb, and the fingerprint of its sources: 32 hex digits of SHA-256 over their absolute paths, sorted."""
+    """A verb, and the fingerprint of its sources: 32 hex digits of SHA-256 over their absolute paths, sorted.
+
+    unless_done: the files of the result, the first one with all tags, where it is not to be made again if it is there
+    with the same tags; else empty.
+    """
 
     verb: str
     sources: str
+    unless_done: tuple[Path, ...] = field(default=(), compare=False)
 
     @classmethod
     def of(cls, verb: str, sources: Sequence[str | os.PathLike[str]]) -> "ResultMark":

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -21,6 +22,7 @@ from spectralgpt.raster.tags import (
     VERSION_TAG,
     WEIGHTS_TAG,
 )
+from spectralgpt.scenes.done import AlreadyDone, is_done
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.version import RULES, __version__
 from spectralgpt.weights import PretrainedModel
@@ -50,7 +52,8 @@ def scene_provenance(
 ) -> Provenance:
     """Weights, versions, verdict, sensor, dates, and parameters: those of the verb and those of every scene.
 
-    mark: what lets the same command replace the result, None where no command wrote it.
+    mark: what lets the same command replace the result, None where no command wrote it. Raises AlreadyDone where the
+    mark asks for it and the result is there.
     """
     fingerprint = model.fingerprint()
     parameters = {
@@ -59,6 +62,7 @@ def scene_provenance(
         "bands_as": "own" if own else "model",
         "gsd": round(raster.gsd, 3) if math.isfinite(raster.gsd) else None,
         "without_clouds": raster.without_clouds and any(raster.clouds),
+        **({"clouds": _cloud_layers(raster)} if raster.without_clouds and any(raster.clouds) else {}),
         **({"nodata": raster.given_nodata} if raster.given_nodata else {}),
         "area": None if raster.area is None else raster.area.fingerprint(),
         "window": model.config.window(len(alignment.bandset.groups), raster.shape[0]),
@@ -74,7 +78,15 @@ def scene_provenance(
         "parameters": parameters,
     }
     tags = {**({} if mark is None else mark.tags), **_tags(raster, fingerprint, parameters, verdict)}
+    if mark is not None and mark.unless_done and is_done(mark.unless_done, tags, raster.paths):
+        raise AlreadyDone
     return Provenance(fingerprint, tags, journal)
+
+
+def _cloud_layers(raster: Raster) -> list[str]:
+    """The cloud layers that are used: those of products by their names, a user's own by the names of their files."""
+    layers = [each for layer in raster.clouds if layer is not None for each in layer.every()]
+    return list(dict.fromkeys(Path(each.path).name if each.name == "mask" else each.name for each in layers))
 
 
 def _tags(raster: Raster, fingerprint: str, parameters: Mapping[str, object], verdict: Verdict) -> dict[str, str]:

@@ -132,8 +132,8 @@ class ReadingOptions(TypedDict, total=False):
     clouds: Annotated[
         PathLike | ListInPython | None,
         Option(
-            "Mask out clouds with the product's own layer, like scl, qa or fmask, or with a raster that is non-zero in "
-            "clouds."
+            "Mask out clouds: auto, with the product's own layer; scl, qa or fmask, with that layer; or with a raster "
+            "that is non-zero in clouds."
         ),
     ]
     nodata: Annotated[

@@ -94,6 +94,8 @@ def opened_scene(
         written = (target, picture, *beside)
         for line in check_replacing(written, mark, files, overwrite=options["overwrite"], raster=raster):
             announce(line)
+        if options.get("each"):
+            mark = replace(mark, unless_done=written)
         model = load_model(options["weights"], options["device"], kind)
         verdict = _with_notes(check(raster, options["trust_input"]), raster, model, options["weights"])
         yield OpenedScene(raster, model, verdict, target, picture, mark, computing)

@@ -8,12 +8,12 @@ from typing import Any, Literal, Unpack
 
 from spectralgpt.errors import OptionError, argument
 from spectralgpt.progress import silent, unheard
+from spectralgpt.verbs._each import EachSceneOptions, with_each
 from spectralgpt.verbs._embed_table import embed_table
 from spectralgpt.verbs._embedded import EmbeddedImages
 from spectralgpt.verbs._options import (
     ImageInPython,
     Replacing,
-    SceneOptions,
     SceneSources,
     SceneTarget,
     ShowProgress,
@@ -58,6 +58,7 @@ class Embedded(EmbeddedImages):
 
 
 @with_shared_options
+@with_each
 def embed(
     sources: SceneSources,
     target: SceneTarget,
@@ -69,14 +70,14 @@ def embed(
     beside: Literal["handmade"] | None = None,
     announce: Replacing = unheard,
     progress: ShowProgress = silent,
-    **options: Unpack[SceneOptions],
+    **options: Unpack[EachSceneOptions],
 ) -> EmbeddedImages:
     """Turn a scene into a map of embeddings, with one pixel per 8 x 8 pixels.
 
     TARGET is a GeoTIFF with one band per value. A picture of the first three principal components is written next to
     it, and the valid share of each place in percent (TARGET.valid.tif). With a name that ends in .parquet or .csv,
     TARGET is a table with one embedding per image; SOURCE may then also be a folder of images, or a CSV table with the
-    column path.
+    column path. With each=True, TARGET is a folder, with one map per SOURCE.
 
     Args:
         sources: An image, a product, or a folder of single-band files; several are dates of the same place, for a table

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from spectralgpt.progress import silent, unheard
+from spectralgpt.verbs._each import EachSceneOptions, with_each
 from spectralgpt.verbs._options import (
     Replacing,
-    SceneOptions,
     SceneSources,
     SceneTarget,
     SeedOption,
@@ -81,11 +81,12 @@ class Reconstructed:
         return [f"   band{head} (reflectance, hidden pixels)", *rows, f"simple: {self.simple_way}{also}{on}"]
 
 
-class ReconstructionOptions(SceneOptions, SeedOption, total=False):
+class ReconstructionOptions(EachSceneOptions, SeedOption, total=False):
     """What a share hides depends on the seed."""
 
 
 @with_shared_options
+@with_each
 def reconstruct(
     sources: SceneSources,
     target: SceneTarget,
