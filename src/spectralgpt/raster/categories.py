@@ -1,4 +1,4 @@
-"""Names of a raster's values, where GDAL keeps them: in the sidecar NAME.aux.xml, as a GeoTIFF has no place for them."""
+"""Names of a raster's values, where GDAL keeps them: in a sidecar, NAME.aux.xml, as a GeoTIFF has no place for them."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -83,9 +83,7 @@ def write_polygons(
                 "INSERT INTO gpkg_contents VALUES ('classes', 'features', 'classes', '', ?, ?, ?, ?, ?, ?)",
                 (WRITTEN, *bounds, number),
             )
-            file.execute(
-                "INSERT INTO gpkg_geometry_columns VALUES ('classes', 'geom', 'POLYGON', ?, 0, 0)", (number,)
-            )
+            file.execute("INSERT INTO gpkg_geometry_columns VALUES ('classes', 'geom', 'POLYGON', ?, 0, 0)", (number,))
             _add_tags(file, tags)
             file.commit()
     with open(path, "rb+") as written:
