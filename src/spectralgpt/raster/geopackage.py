@@ -57,7 +57,7 @@ class ClassPolygon:
     its number; area: in square metres, NaN unknown."""
 
     value: int
-    rings: Sequence[Float64[np.ndarray, "point 2"]]
+    rings: Sequence[Float64[np.ndarray, "_ 2"]]
     pixels: int
     area: float
 
@@ -126,7 +126,7 @@ def _row(polygon: ClassPolygon, names: Sequence[str], crs: int, extent: _Extent)
 
 
 def _geometry(
-    rings: Sequence[Float64[np.ndarray, "point 2"]],
+    rings: Sequence[Float64[np.ndarray, "_ 2"]],
     crs: int,
     low: Float64[np.ndarray, " 2"],
     high: Float64[np.ndarray, " 2"],

@@ -19,7 +19,7 @@ EDGES_AT_ONCE = 2**23
 """Sides of pixels along which two classes meet, in a strip: GDAL holds all polygons of a strip in memory, about 1 GB
 where each is a single pixel."""
 
-Rows = Shaped[np.ndarray, "row column"]
+Rows = Shaped[np.ndarray, "_ column"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
