@@ -43,7 +43,8 @@ class InspectedMap(Inspected):
     """What a map of embeddings, of classes, of what lies beside one, or of valid shares is.
 
     kind: as in `products.own_map`. weights: the fingerprint of the weights that made it. rules: the number of the
-    rules by which. verb: that made it. per: what each vector is of: all, or each group or date. places: rows and columns. values: per
+    rules by which. verb: that made it. per: what each vector is of: all, or each group or date. places: rows and
+    columns. values: per
     place. stored: type of the values. bands: of the image that it was made from; sensor, dates: of that image;
     open_level: the sensor of another level that its bands could be of, empty if none. classes: by value, each with its
     share of the valid pixels. shares: of a map of valid shares, the fraction of its places that are valid in all
