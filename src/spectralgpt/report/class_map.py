@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Integer
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -38,27 +37,28 @@ def save_class_map(
     values: Integer[np.ndarray, "maprow mapcolumn"],
     legend: Sequence[LegendEntry],
     title: str,
+    *,
+    size: tuple[int, int],
+    covered: tuple[int, int],
     text: Mapping[str, str] | None = None,
 ) -> None:
     """Save the figure: the scene, the map, and the classes that occur with their shares.
 
     scene: reflectance of three bands, NaN where not valid; shown: which these are. values: of the map, negative where
-    it has none, which is white. The panels show the same ground, whatever the numbers of their pixels. text: of the
-    PNG's text chunks.
+    it has none, which is white. size: rows and columns of the scene; covered: those that the map covers, which may
+    reach beyond. Both may be shown at fewer pixels. text: of the PNG's text chunks.
     """
-    height, width = scene.shape[1:]
-    panel = PANEL * width / max(height, width), max(2.5, PANEL * height / max(height, width))
-    figure = Figure(figsize=(2 * panel[0] + 4.0, panel[1] + 0.9), layout="constrained")
+    panel = PANEL * size[1] / max(size), max(2.5, PANEL * size[0] / max(size))
+    figure = Figure(figsize=(2 * max(2.5, panel[0]) + 3.2, panel[1] + 0.9), layout="constrained")
     figure.suptitle(title)
-    left, right, beside = figure.subplots(1, 3, width_ratios=(panel[0], panel[0], 3.4))
-    left.imshow(coloured(scene, stretch_of(scene)), aspect="auto")
+    left, right = figure.subplots(1, 2)
+    left.imshow(coloured(scene, stretch_of(scene)), extent=(0, size[1], size[0], 0))
     left.set_title(shown, fontsize=10)
-    # the map's last pixels may reach beyond the scene
-    right.imshow(_painted(values, legend), aspect="auto", interpolation="nearest")
+    right.imshow(_painted(values, legend), extent=(0, covered[1], covered[0], 0), interpolation="nearest")
     right.set_title("classes", fontsize=10)
     for axes in (left, right):
-        axes.set(xticks=[], yticks=[])
-    _draw_legend(beside, legend)
+        axes.set(xticks=[], yticks=[], xlim=(0, size[1]), ylim=(size[0], 0))
+    _add_legend(figure, legend)
     save_figure(path, figure, text)
 
 
@@ -72,8 +72,7 @@ def _painted(
     return np.asarray(table[values])  # -1 is the last row, which stays white
 
 
-def _draw_legend(axes: Axes, legend: Sequence[LegendEntry]) -> None:
-    axes.axis("off")
+def _add_legend(figure: Figure, legend: Sequence[LegendEntry]) -> None:
     found = sorted((entry for entry in legend if entry.share > 0), key=lambda entry: -entry.share)
     patches = [
         Patch(facecolor=entry.colour, edgecolor="0.4", label=f"{_short(entry.name)}  {_percent(entry.share)}")
@@ -82,7 +81,7 @@ def _draw_legend(axes: Axes, legend: Sequence[LegendEntry]) -> None:
     if len(found) > MOST_LISTED:
         patches.append(Patch(facecolor="none", label=f"and {len(found) - MOST_LISTED} more"))
     if patches:
-        axes.legend(handles=patches, loc="center left", frameon=False, fontsize=9, borderaxespad=0)
+        figure.legend(handles=patches, loc="outside right center", frameon=False, fontsize=9)
 
 
 def _short(name: str) -> str:

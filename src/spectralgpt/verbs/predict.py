@@ -207,7 +207,9 @@ def _draw(scene: OpenedScene, result: "MappedClasses", side: int | None) -> None
             for value, (each, share) in enumerate(zip(result.classes, shares, strict=True))
         ],
         scene.target.name + ("" if side is None else f", squares of {side} x {side} pixels"),
-        scene.mark.tags,
+        size=scene.raster.grid.shape,
+        covered=(result.rows * result.reduce, result.columns * result.reduce),
+        text=scene.mark.tags,
     )
 
 
