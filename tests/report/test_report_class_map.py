@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from spectralgpt.report import LegendEntry, save_class_map
-from spectralgpt.report.class_map import MOST_LISTED, _painted
+from spectralgpt.report.class_map import LEGEND_ROWS, _painted
 
 LEGEND = (
     LegendEntry(0, "water", "#0000ff", 0.25),
@@ -51,4 +51,4 @@ def test_a_legend_of_many_classes_and_of_none(tmp_path):
         path = tmp_path / f"{len(legend)}.png"
         save_class_map(path, scene, "red", values, legend, "title", size=(20, 20), covered=(20, 20))
         assert path.stat().st_size > 1000
-    assert MOST_LISTED < 60
+    assert LEGEND_ROWS < 60

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectralgpt.scenes.class_answers import AnsweredClasses
-from spectralgpt.scenes.class_layers import ClassLayers, ClassSums, entropy_share, percentages
+from spectralgpt.scenes.class_layers import ClassAreas, ClassLayers, entropy_share, percentages
 from spectralgpt.tasks import Class
 
 
@@ -96,8 +96,10 @@ def test_sums_of_parts_are_the_sum_of_all():
     known = rng.random((12, 9)) > 0.2
     stored = layers.stored(drawn(3, 4).repeat(3, 1)[:, :12].repeat(2, 2)[..., :9], known)
     areas = np.linspace(90, 110, 12)
-    whole = ClassSums.of(layers.of_each(stored), known, areas)
-    parts = [ClassSums.of(layers.of_each(stored[:, rows]), known[rows], areas[rows]) for rows in (np.s_[:5], np.s_[5:])]
+    whole = ClassAreas.of(layers.of_each(stored), known, areas)
+    parts = [
+        ClassAreas.of(layers.of_each(stored[:, rows]), known[rows], areas[rows]) for rows in (np.s_[:5], np.s_[5:])
+    ]
     total = parts[0] + parts[1]
     assert total.pixels.tolist() == whole.pixels.tolist()
     assert (total.valid, total.total) == (known.sum(), 12 * 9)

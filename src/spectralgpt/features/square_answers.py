@@ -10,7 +10,7 @@ from spectralgpt.errors import OptionError, argument
 from spectralgpt.raster import Pixels, Raster, Window
 from spectralgpt.scenes import AnsweredClasses, Plan, plan_scene
 
-SHARED = 0.5
+SQUARE_OVERLAP = 0.5
 """Part of its side that a square shares with the next."""
 
 ImagesAsked = Callable[[Sequence[Pixels]], Float32[np.ndarray, "image class"]]
@@ -39,7 +39,9 @@ class SquareAnswers:
         if side < 2:
             raise OptionError(argument("side", side), "2 or more pixels along a square, like the images in training")
         half = -(-side // 2)
-        plan = plan_scene(*raster.grid.shape, patch=half, side=2 * half, overlap=SHARED, batch=batch, reduce=half)
+        plan = plan_scene(
+            *raster.grid.shape, patch=half, side=2 * half, overlap=SQUARE_OVERLAP, batch=batch, reduce=half
+        )
         return cls(raster, asked, classes, plan)
 
     def read(self, windows: Sequence[Window]) -> list[Pixels]:

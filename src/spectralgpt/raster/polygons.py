@@ -12,33 +12,33 @@ from spectralgpt.raster.areas import row_areas
 from spectralgpt.raster.geopackage import ClassPolygon
 from spectralgpt.raster.grid import Grid
 
-PIXELS_AT_ONCE = 2**28
+STRIP_PIXELS = 2**28
 """Pixels of a map of which polygons are made together; of larger maps they are cut between strips of rows."""
 
-EDGES_AT_ONCE = 2**23
-"""Sides of pixels along which two classes meet, in a strip: GDAL holds all polygons of a strip in memory, about 1 GB
-where each is a single pixel."""
+STRIP_EDGES = 2**22
+"""Sides of pixels along which two classes meet, in a strip: GDAL holds all polygons of a strip in memory, which are then
+at most about two million, of a pixel each."""
 
-Rows = Shaped[np.ndarray, "_ column"]
+StripRows = Shaped[np.ndarray, "_ column"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Strip:
-    """Rows of a map. top: the first one; cut: whether the row above it, and the one below it, belong to the map too."""
+    """StripRows of a map. top: the first one; cut: whether the row above it, and the one below it, belong to the map too."""
 
     top: int
-    values: Rows
+    values: StripRows
     cut: tuple[bool, bool]
 
 
-def strips_of(blocks: Iterable[Rows], height: int) -> Iterator[Strip]:
+def strips_of(blocks: Iterable[StripRows], height: int) -> Iterator[Strip]:
     """The rows of a map, from the top, in as few strips as the limits on pixels and edges allow."""
-    waiting: list[Rows] = []
+    waiting: list[StripRows] = []
     top = pixels = edges = 0
     for block in blocks:
         for part in _parts(block):
             count = _edges(part)
-            if waiting and (pixels + part.size > PIXELS_AT_ONCE or edges + count > EDGES_AT_ONCE):
+            if waiting and (pixels + part.size > STRIP_PIXELS or edges + count > STRIP_EDGES):
                 yield (strip := _strip(waiting, top, height))
                 top += len(strip.values)
                 waiting, pixels, edges = [], 0, 0
@@ -47,9 +47,9 @@ def strips_of(blocks: Iterable[Rows], height: int) -> Iterator[Strip]:
     yield _strip(waiting, top, height)
 
 
-def _parts(block: Rows) -> Iterator[Rows]:
+def _parts(block: StripRows) -> Iterator[StripRows]:
     """The block, in halves of its rows until each is within the limits."""
-    if len(block) > 1 and (block.size > PIXELS_AT_ONCE or _edges(block) > EDGES_AT_ONCE):
+    if len(block) > 1 and (block.size > STRIP_PIXELS or _edges(block) > STRIP_EDGES):
         middle = len(block) // 2
         yield from _parts(block[:middle])
         yield from _parts(block[middle:])
@@ -57,11 +57,11 @@ def _parts(block: Rows) -> Iterator[Rows]:
         yield block
 
 
-def _edges(rows: Rows) -> int:
+def _edges(rows: StripRows) -> int:
     return int(np.count_nonzero(rows[:, 1:] != rows[:, :-1]) + np.count_nonzero(rows[1:] != rows[:-1]))
 
 
-def _strip(waiting: Sequence[Rows], top: int, height: int) -> Strip:
+def _strip(waiting: Sequence[StripRows], top: int, height: int) -> Strip:
     values = np.concatenate(waiting) if len(waiting) > 1 else np.ascontiguousarray(waiting[0])
     return Strip(top, values, (top > 0, top + len(values) < height))
 

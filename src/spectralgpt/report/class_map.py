@@ -14,10 +14,10 @@ from spectralgpt.report.pictures import coloured, save_figure, stretch_of
 PANEL = 6.0
 """Inches of the longer side of a panel."""
 
-MOST_LISTED = 24
+LEGEND_ROWS = 24
 """Classes of the legend, the most frequent first."""
 
-LONGEST_NAME = 36
+LEGEND_NAME = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +76,17 @@ def _add_legend(figure: Figure, legend: Sequence[LegendEntry]) -> None:
     found = sorted((entry for entry in legend if entry.share > 0), key=lambda entry: -entry.share)
     patches = [
         Patch(facecolor=entry.colour, edgecolor="0.4", label=f"{_short(entry.name)}  {_percent(entry.share)}")
-        for entry in found[:MOST_LISTED]
+        for entry in found[:LEGEND_ROWS]
     ]
-    if len(found) > MOST_LISTED:
-        patches.append(Patch(facecolor="none", label=f"and {len(found) - MOST_LISTED} more"))
+    if len(found) > LEGEND_ROWS:
+        patches.append(Patch(facecolor="none", label=f"and {len(found) - LEGEND_ROWS} more"))
     if patches:
         figure.legend(handles=patches, loc="outside right center", frameon=False, fontsize=9)
 
 
 def _short(name: str) -> str:
     # a dollar sign would begin a formula
-    short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    short = name if len(name) <= LEGEND_NAME else name[: LEGEND_NAME - 1] + "…"
     return short.replace("$", r"\$")
 
 

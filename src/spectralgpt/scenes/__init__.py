@@ -10,7 +10,7 @@ in memory, and `reconstruct_scene` rebuilds the scene from what is left visible.
 from spectralgpt.scenes.answers import AnswerMaker, MapSummary, SceneMap, map_scene, share_target
 from spectralgpt.scenes.blend import Blender
 from spectralgpt.scenes.class_answers import AnsweredClasses, ClassAnswers, HeadOnPixels
-from spectralgpt.scenes.class_layers import ClassSums, ClassTargets
+from spectralgpt.scenes.class_layers import ClassAreas, ClassTargets
 from spectralgpt.scenes.class_map import MappedClasses, map_classes
 from spectralgpt.scenes.embeddings import SceneEmbeddings, embed_scene
 from spectralgpt.scenes.in_memory import tiled
@@ -25,7 +25,7 @@ __all__ = [
     "AnsweredClasses",
     "Blender",
     "ClassAnswers",
-    "ClassSums",
+    "ClassAreas",
     "ClassTargets",
     "FigureSample",
     "HeadOnPixels",

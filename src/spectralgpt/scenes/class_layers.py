@@ -106,7 +106,7 @@ class ClassTargets:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ClassSums:
+class ClassAreas:
     """Pixels of the map and square metres per class, and of all with an answer."""
 
     pixels: Integer[np.ndarray, " class"]
@@ -121,13 +121,13 @@ class ClassSums:
         of_each: Bool[np.ndarray, "class row column"],
         known: Bool[np.ndarray, "row column"],
         areas: Float64[np.ndarray, " row"],
-    ) -> "ClassSums":
+    ) -> "ClassAreas":
         """Of a part of the map. areas: of a pixel of each row."""
         rows, valid = of_each.sum(axis=2), known.sum(axis=1)
         return cls(rows.sum(axis=1), rows @ areas, int(valid.sum()), float(valid @ areas), known.size)
 
-    def __add__(self, other: "ClassSums") -> "ClassSums":
-        return ClassSums(
+    def __add__(self, other: "ClassAreas") -> "ClassAreas":
+        return ClassAreas(
             self.pixels + other.pixels,
             self.area + other.area,
             self.valid + other.valid,

@@ -24,7 +24,7 @@ from spectralgpt.raster.tags import CLASSES_TAG, LAYER_TAG
 from spectralgpt.report.evaluation import class_colours
 from spectralgpt.report.evaluation.colours import rgb
 from spectralgpt.scenes.class_answers import ClassAnswers
-from spectralgpt.scenes.class_layers import PERCENT_NODATA, ClassLayers, ClassSums, ClassTargets
+from spectralgpt.scenes.class_layers import PERCENT_NODATA, ClassAreas, ClassLayers, ClassTargets
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance
@@ -36,7 +36,7 @@ from spectralgpt.weights import PretrainedModel
 DRAWN_SIDE = 1024
 """Largest side of the map in its picture; of larger maps every second, every third, ... pixel is drawn."""
 
-LABELS, PROBABILITIES, ENTROPY = "labels", "probabilities", "entropy"
+LABEL_LAYER, PROBABILITY_LAYER, ENTROPY_LAYER = "labels", "probabilities", "entropy"
 """Values of the tag of layers."""
 
 
@@ -45,7 +45,7 @@ class ClassSummary:
     """Sums over the map. picture: values of some pixels, -1 where not valid. polygons: their number; cuts: rows between
     which they are cut."""
 
-    sums: ClassSums
+    sums: ClassAreas
     picture: Integer[np.ndarray, "row column"]
     polygons: int | None
     cuts: tuple[int, ...]
@@ -107,7 +107,7 @@ class ClassMaker:
     def notes(self, piece: Piece[Any], stored: Shaped[np.ndarray, "band row column"]) -> Notes:
         known = stored[0] != self.layers.nodata
         rows, _ = piece.window.slices
-        return _noted(ClassSums.of(self.layers.of_each(stored), known, self._areas[rows]))
+        return _noted(ClassAreas.of(self.layers.of_each(stored), known, self._areas[rows]))
 
     def joined(self, notes: Iterable[Notes]) -> Notes:
         return _noted(_summed(notes))
@@ -129,7 +129,7 @@ class ClassMaker:
             dtype=self.dtype.name,
             nodata=self.layers.nodata,
             descriptions=self._names if several else ("class",),
-            tags=self._tags(LABELS if several else ""),
+            tags=self._tags(LABEL_LAYER if several else ""),
             interleave="band",
             resampling="nearest",
             categories=() if several else self._names,
@@ -143,10 +143,10 @@ class ClassMaker:
         """The rasters of probabilities and of entropy."""
         found = []
         if targets.probabilities is not None:
-            profile = self._percent_profile(PROBABILITIES, self._names)
+            profile = self._percent_profile(PROBABILITY_LAYER, self._names)
             found.append(SecondRaster(targets.probabilities, profile, self.layers.percent))
         if targets.entropy is not None:
-            profile = self._percent_profile(ENTROPY, ("entropy, percent of the largest",))
+            profile = self._percent_profile(ENTROPY_LAYER, ("entropy, percent of the largest",))
             found.append(SecondRaster(targets.entropy, profile, self.layers.uncertainty))
         return found
 
@@ -258,7 +258,7 @@ def map_classes(
     )
 
 
-def _noted(sums: ClassSums) -> Notes:
+def _noted(sums: ClassAreas) -> Notes:
     return {
         "pixels": sums.pixels.tolist(),
         "area": sums.area.tolist(),
@@ -268,10 +268,10 @@ def _noted(sums: ClassSums) -> Notes:
     }
 
 
-def _summed(notes: Iterable[Notes]) -> ClassSums:
-    total: ClassSums | None = None
+def _summed(notes: Iterable[Notes]) -> ClassAreas:
+    total: ClassAreas | None = None
     for each in notes:
-        one = ClassSums(
+        one = ClassAreas(
             np.array(each["pixels"], np.int64),
             np.array(each["area"], np.float64),
             each["valid"],

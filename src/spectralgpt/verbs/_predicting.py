@@ -171,8 +171,8 @@ def _squares(
     scene: OpenedScene, asked: "ImagesAsked", classes: "AnsweredClasses", side: int | None, own: bool, precision: Any
 ) -> SceneAnswers:
     from spectralgpt.features import SquareAnswers
-    from spectralgpt.features.square_answers import SHARED
+    from spectralgpt.features.square_answers import SQUARE_OVERLAP
 
     side = scene.model.config.image if side is None else side
     made = SquareAnswers.made(scene.raster, asked, classes, side=side, batch=scene.computing["batch"])
-    return SceneAnswers(made, own, SHARED, precision, 2 * made.plan.reduce)
+    return SceneAnswers(made, own, SQUARE_OVERLAP, precision, 2 * made.plan.reduce)
