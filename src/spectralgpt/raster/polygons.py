@@ -16,15 +16,15 @@ STRIP_PIXELS = 2**28
 """Pixels of a map of which polygons are made together; of larger maps they are cut between strips of rows."""
 
 STRIP_EDGES = 2**22
-"""Sides of pixels along which two classes meet, in a strip: GDAL holds all polygons of a strip in memory, which are then
-at most about two million, of a pixel each."""
+"""Sides of pixels along which two classes meet, in a strip: GDAL holds all polygons of a strip in memory, which are
+then at most about two million, of a pixel each."""
 
 StripRows = Shaped[np.ndarray, "_ column"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Strip:
-    """StripRows of a map. top: the first one; cut: whether the row above it, and the one below it, belong to the map too."""
+    """Rows of a map. top: the first one; cut: whether the row above it, and the one below it, belong to the map too."""
 
     top: int
     values: StripRows
