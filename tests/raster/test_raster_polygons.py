@@ -39,7 +39,7 @@ def test_polygons_drawn_again_are_the_map(seed, rows, columns, blocks):
     grid = grid_of(values)
     with pytest.MonkeyPatch.context() as patched:
         if seed % 2:
-            patched.setattr(polygons, "STRIP_EDGES", 12)
+            patched.setattr(polygons, "POLYGON_EDGES", 12)
         found = found_in(values, grid, min(blocks, rows))
     drawn = np.full(values.shape, 255, np.uint8)
     for each in found:
@@ -60,7 +60,7 @@ def test_small_parts_are_left_out_unless_they_touch_a_cut(monkeypatch):
     grid = grid_of(values)
     assert [(each.value, each.pixels) for each in found_in(values, grid, min_area=600)] == [(1, 6), (1, 8), (0, 1185)]
     assert [each.pixels for each in found_in(values, grid, min_area=601)] == [8, 1186 - 1]
-    monkeypatch.setattr(polygons, "STRIP_PIXELS", 600)
+    monkeypatch.setattr(polygons, "POLYGON_PIXELS", 600)
     cut = found_in(values, grid, 2, min_area=601)
     assert sorted(each.pixels for each in cut) == [4, 4, 590, 595]
 

@@ -12,10 +12,10 @@ from spectralgpt.raster.areas import row_areas
 from spectralgpt.raster.geopackage import ClassPolygon
 from spectralgpt.raster.grid import Grid
 
-STRIP_PIXELS = 2**28
+POLYGON_PIXELS = 2**28
 """Pixels of a map of which polygons are made together; of larger maps they are cut between strips of rows."""
 
-STRIP_EDGES = 2**22
+POLYGON_EDGES = 2**22
 """Sides of pixels along which two classes meet, in a strip: GDAL holds all polygons of a strip in memory, which are
 then at most about two million, of a pixel each."""
 
@@ -38,7 +38,7 @@ def strips_of(blocks: Iterable[StripRows], height: int) -> Iterator[Strip]:
     for block in blocks:
         for part in _parts(block):
             count = _edges(part)
-            if waiting and (pixels + part.size > STRIP_PIXELS or edges + count > STRIP_EDGES):
+            if waiting and (pixels + part.size > POLYGON_PIXELS or edges + count > POLYGON_EDGES):
                 yield (strip := _strip(waiting, top, height))
                 top += len(strip.values)
                 waiting, pixels, edges = [], 0, 0
@@ -49,7 +49,7 @@ def strips_of(blocks: Iterable[StripRows], height: int) -> Iterator[Strip]:
 
 def _parts(block: StripRows) -> Iterator[StripRows]:
     """The block, in halves of its rows until each is within the limits."""
-    if len(block) > 1 and (block.size > STRIP_PIXELS or _edges(block) > STRIP_EDGES):
+    if len(block) > 1 and (block.size > POLYGON_PIXELS or _edges(block) > POLYGON_EDGES):
         middle = len(block) // 2
         yield from _parts(block[:middle])
         yield from _parts(block[middle:])
