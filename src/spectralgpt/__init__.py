@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # the verbs, written by `make docs`
     from spectralgpt.verbs.evaluate import evaluate as evaluate
     from spectralgpt.verbs.finetune import finetune as finetune
     from spectralgpt.verbs.inspect import inspect as inspect
+    from spectralgpt.verbs.predict import predict as predict
     from spectralgpt.verbs.pretrain import pretrain as pretrain
     from spectralgpt.verbs.probe import probe as probe
     from spectralgpt.verbs.reconstruct import reconstruct as reconstruct

@@ -11,6 +11,8 @@ from spectralgpt.features.images import ImageVectors, image_vectors
 from spectralgpt.features.makers import ImageMaker, PlaceMaker
 from spectralgpt.features.pixels import PixelFeatures, PlaceMaps
 from spectralgpt.features.probe import Probe
+from spectralgpt.features.probed_pixels import ProbedPixels
+from spectralgpt.features.square_answers import SquareAnswers
 
 __all__ = [
     "Cache",
@@ -24,6 +26,8 @@ __all__ = [
     "PlaceMaker",
     "PlaceMaps",
     "Probe",
+    "ProbedPixels",
+    "SquareAnswers",
     "cache_folder",
     "content_of",
     "image_vectors",

@@ -269,8 +269,8 @@ def map_scene(
         picture=picture,
         least_valid=least_valid,
     )
-    second = None if least_valid is None else SecondRaster(share_target(target), maker.share_profile(), percent)
-    summary = run_scene(plan, maker, target, provenance.journal, second=second, progress=progress)
+    shares = [SecondRaster(share_target(target), maker.share_profile(), percent)] if least_valid is not None else []
+    summary = run_scene(plan, maker, target, provenance.journal, beside=shares, progress=progress)
     return SceneMap(provenance.fingerprint, alignment, *plan.output_shape, len(maker.names), summary.picture)
 
 

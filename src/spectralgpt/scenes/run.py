@@ -1,6 +1,6 @@
 """A scene, window by window, into one GeoTIFF: in bounded memory, and never a partial TARGET."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,14 +34,14 @@ def run_scene(
     target: Path,
     journal: Mapping[str, object],
     *,
-    second: SecondRaster | None = None,
+    beside: Sequence[SecondRaster] = (),
     progress: Progress = silent,
 ) -> S:
     """Write TARGET: every window is read, computed, blended, stored with its notes, and finally encoded.
 
     Returns the maker's summary of the scene. journal: what the result depends on in addition to the plan (inputs,
-    fingerprint of the weights, parameters), as JSON values; kept in plan.json. second: written together with TARGET,
-    and renamed just before it, so that no TARGET is without it. progress: stages "windows", "writing".
+    fingerprint of the weights, parameters), as JSON values; kept in plan.json. beside: written together with TARGET,
+    and renamed just before it, so that no TARGET is without them. progress: stages "windows", "writing".
 
     Memory depends on the window and group, and on the scene's width by the rows that two rows of windows share and a
     block row of TARGET, but not on the scene's height. TARGET is tested for writing before anything is read. Until it
@@ -59,7 +59,7 @@ def run_scene(
     try:
         partial.start()
         _make_rows(plan, maker, partial, progress)
-        summary = _write(plan, maker, target, second, partial, progress)
+        summary = _write(plan, maker, target, beside, partial, progress)
     except InputError:
         partial.remove()
         raise
@@ -124,9 +124,9 @@ def _refuse_not_finite(values: NDArray[Any], valid: NDArray[Any]) -> None:
 
 
 def _write(
-    plan: Plan, maker: Maker[P, S], target: Path, second: SecondRaster | None, partial: Journal, progress: Progress
+    plan: Plan, maker: Maker[P, S], target: Path, beside: Sequence[SecondRaster], partial: Journal, progress: Progress
 ) -> S:
-    """All block rows of the journal into TARGET and the second raster, which are replaced at the end."""
+    """All block rows of the journal into TARGET and the rasters beside it, which are replaced at the end."""
     assert partial.done == len(plan.rows), "a block row is written before it is made"
     rows = partial.rows()
     summary = maker.merged(partial.notes(), rows)
@@ -137,14 +137,14 @@ def _write(
     with ExitStack() as open_writers:
         writer = open_writers.enter_context(CogWriter(target, profile, partial.writing()))
         # the last one entered is renamed first
-        other = second and open_writers.enter_context(CogWriter(second.target, second.profile, partial.writing()))
+        others = [open_writers.enter_context(CogWriter(one.target, one.profile, partial.writing())) for one in beside]
         for index, (start, _) in enumerate(plan.block_rows):
             stored = rows[index]
             values = maker.encoded(stored, profile)
             _check_encoded(values, profile)
             writer.write(start, values)
-            if second and other:
-                other.write(start, second.encoded(stored))
+            for one, other in zip(beside, others, strict=True):
+                other.write(start, one.encoded(stored))
             progress("writing", index + 1, total)
     return summary
 

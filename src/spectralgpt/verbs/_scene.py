@@ -81,7 +81,7 @@ def opened_scene(
     picture = target.with_suffix(".png")
     check_target(picture, "file")
     for each in beside:
-        check_target(each)
+        check_target(each, "raster" if each.suffix == ".tif" else "file")
     computing = Computing(
         own=options["bands_as"] == "own",
         overlap=options["overlap"],
