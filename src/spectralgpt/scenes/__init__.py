@@ -9,9 +9,10 @@ what is left visible.
 
 from spectralgpt.scenes.answers import AnswerMaker, MapSummary, SceneMap, map_scene, share_target
 from spectralgpt.scenes.blend import Blender
+from spectralgpt.scenes.course import Course
 from spectralgpt.scenes.embeddings import SceneEmbeddings, embed_scene
 from spectralgpt.scenes.in_memory import tiled
-from spectralgpt.scenes.journal import Journal, check_scene_target, partial_of
+from spectralgpt.scenes.journal import Journal, check_scene_target, chosen_before, partial_of
 from spectralgpt.scenes.maker import Maker, Notes, Piece
 from spectralgpt.scenes.plan import Plan, plan_scene, taper
 from spectralgpt.scenes.reconstruction import FigureSample, ReconstructionMaker, SceneReconstruction, reconstruct_scene
@@ -20,6 +21,7 @@ from spectralgpt.scenes.run import run_scene
 __all__ = [
     "AnswerMaker",
     "Blender",
+    "Course",
     "FigureSample",
     "Journal",
     "Maker",
@@ -32,6 +34,7 @@ __all__ = [
     "SceneMap",
     "SceneReconstruction",
     "check_scene_target",
+    "chosen_before",
     "embed_scene",
     "map_scene",
     "partial_of",

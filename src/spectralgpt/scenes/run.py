@@ -1,6 +1,6 @@
 """A scene, window by window, into one GeoTIFF: in bounded memory, and never a partial TARGET."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectralgpt.errors import InputError, WeightsError
+from spectralgpt.errors import InputError
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import CogWriter, Grid, Profile
-from spectralgpt.scenes.blend import Blender
+from spectralgpt.scenes.block_rows import BlockRows
+from spectralgpt.scenes.course import USUAL, Course, ResumedRows, untold
 from spectralgpt.scenes.journal import Journal, check_scene_target
-from spectralgpt.scenes.maker import Maker, Notes, P, Piece, S
+from spectralgpt.scenes.maker import Maker, P, S
 from spectralgpt.scenes.plan import Plan
 
 
@@ -35,33 +36,43 @@ def run_scene(
     journal: Mapping[str, object],
     *,
     second: SecondRaster | None = None,
+    course: Course = USUAL,
+    resumed: ResumedRows = untold,
     progress: Progress = silent,
 ) -> S:
     """Write TARGET: every window is read, computed, blended, stored with its notes, and finally encoded.
 
     Returns the maker's summary of the scene. journal: what the result depends on in addition to the plan (inputs,
     fingerprint of the weights, parameters), as JSON values; kept in plan.json. second: written together with TARGET,
-    and renamed just before it, so that no TARGET is without it. progress: stages "windows", "writing".
+    and renamed just before it, so that no TARGET is without it. resumed: called with the number of block rows that an
+    interrupted run had finished. progress: stages "windows", "writing".
 
     Memory depends on the window and group, and on the scene's width by the rows that two rows of windows share and a
     block row of TARGET, but not on the scene's height. TARGET is tested for writing before anything is read. Until it
     is whole, finished block rows and their notes are kept in TARGET.partial; an earlier TARGET stays until the new one
     replaces it atomically.
 
-    Raises TargetError where TARGET cannot be written, another run is writing it, or TARGET.partial is not ours. After
-    an InputError, from here or from the maker, nothing of this run is left. After any other exception, or a kill,
-    TARGET.partial stays, and the next run replaces it. ValueError is the maker's fault: a shape or dtype that differs
-    from the plan or its own declaration, or notes that are too large.
+    A run that follows an interrupted one with the same plan and journal goes on from the first block row that is not
+    finished. All windows that reach into it are computed again, in the same groups, so TARGET is the same to the bit as
+    without the interruption (on one machine, with one number of threads).
+
+    Raises TargetError where TARGET cannot be written, another run is writing it, TARGET.partial is not ours, or has
+    finished block rows of another plan or journal and `course` does not begin anew. After an InputError, from here or
+    from the maker, TARGET.partial is removed unless a block row is finished; after any other exception, or a kill, it
+    stays. ValueError is the maker's fault: a shape or dtype that differs from the plan or its own declaration, or notes
+    that are too large.
     """
     _check_grid(maker.grid, plan)
-    check_scene_target(target)
+    check_scene_target(target, course.restart)
     partial = Journal(target, plan, journal)
     try:
-        partial.start()
-        _make_rows(plan, maker, partial, progress)
+        done = partial.start(course.restart)
+        resumed(done)
+        _make_rows(plan, maker, partial, done, progress)
         summary = _write(plan, maker, target, second, partial, progress)
     except InputError:
-        partial.remove()
+        if not partial.done:
+            partial.remove()
         raise
     else:
         partial.remove()
@@ -70,57 +81,20 @@ def run_scene(
     return summary
 
 
-def _make_rows(plan: Plan, maker: Maker[P, S], partial: Journal, progress: Progress) -> None:
-    """Every block row into the journal."""
-    blender = Blender(plan)
-    progress("windows", 0, plan.count)
-    for row in range(len(plan.rows)):
-        _make_row(row, plan, maker, blender, partial, progress)
-
-
-def _make_row(row: int, plan: Plan, maker: Maker[P, S], blender: Blender, partial: Journal, progress: Progress) -> None:
-    """A block row into the journal, with its notes."""
-    start, stop = plan.block_rows[row]
-    done = row * len(plan.columns)
-    with partial.row(row, (maker.bands, stop - start, plan.output_shape[1]), maker.dtype) as file:
-        notes: list[Notes] = []
-        for group in plan.groups(row):
-            for piece in _pieces(maker, blender, maker.read(group), len(group)):
-                stored = maker.stored(piece)
-                _check_stored(stored, piece, maker)
-                file.write(stored)
-                notes.append(maker.notes(piece, stored))
-            # joined after each group: the notes of all pieces of a wide scene would take memory
-            notes = [maker.joined(notes)]
-            done += len(group)
-            progress("windows", done, plan.count)
-        partial.finish(row, file, notes[0])
-
-
-def _pieces(maker: Maker[P, S], blender: Blender, pixels: P, count: int) -> Iterator[Piece[P]]:
-    """The pieces that a group of `count` windows ends."""
-    values, valid = maker.compute(pixels)
-    if len(values) != count or len(valid) != count:
-        raise ValueError(f"compute returned {len(values)} values and {len(valid)} valid; expected {count} each")
-    _refuse_not_finite(values, valid)
-    for index in range(count):
-        window, blended, known = blender.add(values[index], valid[index])
-        yield Piece(window, blended, known, pixels, index)
-
-
-def _refuse_not_finite(values: NDArray[Any], valid: NDArray[Any]) -> None:
-    """WeightsError where valid answers are NaN or infinite: a map of them would look like one without data."""
-    if np.isfinite(values).all():
+def _make_rows(plan: Plan, maker: Maker[P, S], partial: Journal, done: int, progress: Progress) -> None:
+    """Every block row from `done` on into the journal."""
+    if done == len(plan.rows):
         return
-    odd = (~np.isfinite(values) & valid).any(axis=1)
-    if odd.any():
-        places = int(valid.any(axis=1).sum())
-        raise WeightsError(
-            f"the model answers with NaN or infinite values in {int(odd.sum())} of {places} valid places of a batch",
-            "finite numbers",
-            "Compare the values of the image with what the weights expect (the verb `inspect`), or compute with",
-            ("precision", "fp32"),
-        )
+    first = plan.first_reaching(done)
+    computed = first * len(plan.columns)
+    progress("windows", computed, plan.count)
+    with BlockRows(plan, maker, partial, first, done) as rows:
+        for row in range(first, len(plan.rows)):
+            for group in plan.groups(row):
+                pixels = maker.read(group)
+                rows.take(row, group, pixels, *maker.compute(pixels))
+                computed += len(group)
+                progress("windows", computed, plan.count)
 
 
 def _write(
@@ -153,19 +127,6 @@ def _check_grid(grid: Grid, plan: Plan) -> None:
     """Raises ValueError where TARGET's grid is not the plan's output."""
     if grid.shape != plan.output_shape:
         raise ValueError(f"found a grid of {grid.shape} rows, columns; expected the plan's {plan.output_shape}")
-
-
-def _check_stored(stored: NDArray[Any], piece: Piece[P], maker: Maker[P, S]) -> None:
-    """Raises ValueError where a piece has not the maker's bands, type or size: at the first piece, not at the end."""
-    if stored.shape[1:] != piece.window.shape:
-        raise ValueError(
-            f"stored returned an array of shape {stored.shape}; expected (band, {piece.window.height}, "
-            f"{piece.window.width})"
-        )
-    if len(stored) != maker.bands or stored.dtype != maker.dtype:
-        raise ValueError(
-            f"stored returned {len(stored)} bands of {stored.dtype}; expected {maker.bands} of {maker.dtype}"
-        )
 
 
 def _check_encoded(values: NDArray[Any], profile: Profile) -> None:

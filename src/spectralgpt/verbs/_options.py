@@ -226,8 +226,24 @@ class OverwriteOption(TypedDict, total=False):
     ]
 
 
+class ResumeOption(TypedDict, total=False):
+    """How a run that follows an interrupted one begins."""
+
+    restart: Annotated[
+        bool,
+        Option("Discard what an interrupted run finished and begin anew; without it, the same command goes on.", False),
+    ]
+
+
 class SceneOptions(
-    WeightsOption, ImageOptions, ComputingOptions, DeviceOption, ThreadsOption, OverwriteOption, total=False
+    WeightsOption,
+    ImageOptions,
+    ComputingOptions,
+    DeviceOption,
+    ThreadsOption,
+    OverwriteOption,
+    ResumeOption,
+    total=False,
 ):
     """Everything that a verb needs to map a scene."""
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from spectralgpt.checks import Verdict
     from spectralgpt.products import SourceFiles
     from spectralgpt.raster import Raster, ResultMark
+    from spectralgpt.scenes import Course
     from spectralgpt.weights import PretrainedModel
 
 OF_FILES = ("bands", "gsd", "clouds", "nodata", "dates", "aoi")
@@ -42,7 +43,7 @@ class Computing(TypedDict):
 @dataclass(frozen=True, slots=True)
 class OpenedScene:
     """A scene and a model; target and its picture can be written, and may be replaced where they exist. mark: for both
-    of them."""
+    of them. course: whether an interrupted run is continued."""
 
     raster: "Raster"
     model: "PretrainedModel"
@@ -51,6 +52,7 @@ class OpenedScene:
     picture: Path
     mark: "ResultMark"
     computing: Computing
+    course: "Course"
 
 
 @contextmanager
@@ -73,11 +75,12 @@ def opened_scene(
     from spectralgpt.checks import check
     from spectralgpt.products import check_replacing
     from spectralgpt.raster import check_target
-    from spectralgpt.scenes import check_scene_target
+    from spectralgpt.scenes import Course, check_scene_target
     from spectralgpt.weights import load_model
 
     target = Path(target)
-    check_scene_target(target)
+    course = Course(restart=options["restart"])
+    check_scene_target(target, course.restart)
     picture = target.with_suffix(".png")
     check_target(picture, "file")
     for each in beside:
@@ -96,7 +99,7 @@ def opened_scene(
             announce(line)
         model = load_model(options["weights"], options["device"], kind)
         verdict = _with_notes(check(raster, options["trust_input"]), raster, model, options["weights"])
-        yield OpenedScene(raster, model, verdict, target, picture, mark, computing)
+        yield OpenedScene(raster, model, verdict, target, picture, mark, computing, course)
 
 
 def _with_notes(verdict: "Verdict", raster: "Raster", model: "PretrainedModel", weights: PathLike | None) -> "Verdict":
