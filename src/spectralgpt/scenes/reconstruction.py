@@ -246,14 +246,25 @@ class ReconstructionMaker:
 
         These pixels are the same in every window that covers them, so blending needs no weights per channel.
         """
-        hidden = torch.from_numpy(pixels.hidden).to(self.model.device)
+        batch, seen = pixels.pixels, pixels.pixels.seen
+        # without a valid pixel nothing is hidden, and nothing needs a model
+        values = np.zeros((len(seen), self.bands, *batch.values.shape[3:]), np.float32)
+        if seen.any():
+            values[seen] = self._rebuilt(batch if seen.all() else batch.chosen(seen), pixels.hidden[seen])
+        return values, np.ones((len(values), 1, *values.shape[2:]), bool)
+
+    def _rebuilt(
+        self, pixels: WindowBatch, hidden: Bool[np.ndarray, "window date group row column"]
+    ) -> Float32[np.ndarray, "window channel row column"]:
+        tokens = torch.from_numpy(hidden).to(self.model.device)
         with torch.inference_mode(), computing_in(self.precision, self.model.device):
-            cube = self.model.cube(pixels.pixels, own=self.own, alignment=self.alignment, reconstructing=True)
-            rebuilt = self.model.reconstruct(cube, hidden)
+            cube = self.model.cube(pixels, own=self.own, alignment=self.alignment, reconstructing=True)
+            rebuilt = self.model.reconstruct(cube, tokens)
             reflectance = cube.scaling.reflectance(rebuilt.predicted.float())
             scored = rebuilt.hidden if cube.valid is None else rebuilt.hidden & cube.valid
             values = torch.where(scored, reflectance, 0.0).flatten(1, 2)
-        return values.float().cpu().numpy(), np.ones((len(values), 1, *values.shape[2:]), bool)
+        answer: Float32[np.ndarray, "window channel row column"] = values.float().cpu().numpy()
+        return answer
 
     def stored(self, piece: Piece[MaskedWindows]) -> Shaped[np.ndarray, "band row column"]:
         height, width = piece.window.shape

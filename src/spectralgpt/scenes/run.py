@@ -17,6 +17,7 @@ from spectralgpt.scenes.course import USUAL, Course, ResumedRows, untold
 from spectralgpt.scenes.journal import Journal, check_scene_target
 from spectralgpt.scenes.maker import Maker, P, S
 from spectralgpt.scenes.plan import Plan
+from spectralgpt.scenes.threads import DoneBehind, ReadAhead, usual_readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +83,22 @@ def run_scene(
 
 
 def _make_rows(plan: Plan, maker: Maker[P, S], partial: Journal, done: int, progress: Progress) -> None:
-    """Every block row from `done` on into the journal."""
+    """Every block row from `done` on into the journal: read ahead of the model, blended and kept behind it."""
     if done == len(plan.rows):
         return
     first = plan.first_reaching(done)
+    groups = ((row, group) for row in range(first, len(plan.rows)) for group in plan.groups(row))
     computed = first * len(plan.columns)
     progress("windows", computed, plan.count)
-    with BlockRows(plan, maker, partial, first, done) as rows:
-        for row in range(first, len(plan.rows)):
-            for group in plan.groups(row):
-                pixels = maker.read(group)
-                rows.take(row, group, pixels, *maker.compute(pixels))
-                computed += len(group)
-                progress("windows", computed, plan.count)
+    with (
+        BlockRows(plan, maker, partial, first, done) as rows,
+        DoneBehind() as behind,
+        ReadAhead(maker.read, groups, usual_readers()) as read,
+    ):
+        for (row, group), pixels in read:
+            behind.call(rows.take, row, group, pixels, *maker.compute(pixels))
+            computed += len(group)
+            progress("windows", computed, plan.count)
 
 
 def _write(
