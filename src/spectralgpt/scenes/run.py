@@ -1,5 +1,6 @@
 """A scene, window by window, into one GeoTIFF: in bounded memory, and never a partial TARGET."""
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,11 +14,14 @@ from spectralgpt.errors import InputError
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import CogWriter, Grid, Profile
 from spectralgpt.scenes.block_rows import BlockRows
-from spectralgpt.scenes.course import USUAL, Course, ResumedRows, untold
+from spectralgpt.scenes.course import USUAL, Course, ResumedRows, SceneEstimate, untold
 from spectralgpt.scenes.journal import Journal, check_scene_target
 from spectralgpt.scenes.maker import Maker, P, S
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.threads import DoneBehind, ReadAhead, usual_readers
+
+MEASURED = 3
+"""Moments between which groups are measured: the beginning and the ends of the first two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ def run_scene(
     finished block rows of another plan or journal and `course` does not begin anew. After an InputError, from here or
     from the maker, TARGET.partial is removed unless a block row is finished; after any other exception, or a kill, it
     stays. ValueError is the maker's fault: a shape or dtype that differs from the plan or its own declaration, or notes
-    that are too large.
+    that are too large. UnfinishedError where `course` sets a limit of time that ends before TARGET is whole.
     """
     _check_grid(maker.grid, plan)
     check_scene_target(target, course.restart)
@@ -69,8 +73,8 @@ def run_scene(
     try:
         done = partial.start(course.restart)
         resumed(done)
-        _make_rows(plan, maker, partial, done, progress)
-        summary = _write(plan, maker, target, second, partial, progress)
+        _make_rows(plan, maker, partial, target, done, course, progress)
+        summary = _write(plan, maker, target, second, partial, course, progress)
     except InputError:
         if not partial.done:
             partial.remove()
@@ -82,7 +86,9 @@ def run_scene(
     return summary
 
 
-def _make_rows(plan: Plan, maker: Maker[P, S], partial: Journal, done: int, progress: Progress) -> None:
+def _make_rows(
+    plan: Plan, maker: Maker[P, S], partial: Journal, target: Path, done: int, course: Course, progress: Progress
+) -> None:
     """Every block row from `done` on into the journal: read ahead of the model, blended and kept behind it."""
     if done == len(plan.rows):
         return
@@ -90,6 +96,7 @@ def _make_rows(plan: Plan, maker: Maker[P, S], partial: Journal, done: int, prog
     groups = ((row, group) for row in range(first, len(plan.rows)) for group in plan.groups(row))
     computed = first * len(plan.columns)
     progress("windows", computed, plan.count)
+    ended = [time.perf_counter()]
     with (
         BlockRows(plan, maker, partial, first, done) as rows,
         DoneBehind() as behind,
@@ -99,10 +106,30 @@ def _make_rows(plan: Plan, maker: Maker[P, S], partial: Journal, done: int, prog
             behind.call(rows.take, row, group, pixels, *maker.compute(pixels))
             computed += len(group)
             progress("windows", computed, plan.count)
+            if len(ended) < MEASURED and computed < plan.count:
+                ended.append(time.perf_counter())
+                if len(ended) == MEASURED:
+                    course.announce(_estimate(plan, maker, computed, (ended[-1] - ended[-2]) / len(group)).text)
+            if course.is_over and computed < plan.count:
+                behind.wait()
+                raise course.unfinished(target, partial.done, len(plan.rows))
+
+
+def _estimate(plan: Plan, maker: Maker[P, S], computed: int, seconds: float) -> SceneEstimate:
+    """seconds: per window. The first group is not counted, as much is done once with it."""
+    height, width = plan.output_shape
+    left = plan.count - computed
+    return SceneEstimate(plan, left, left * seconds, maker.bands * height * width * maker.dtype.itemsize)
 
 
 def _write(
-    plan: Plan, maker: Maker[P, S], target: Path, second: SecondRaster | None, partial: Journal, progress: Progress
+    plan: Plan,
+    maker: Maker[P, S],
+    target: Path,
+    second: SecondRaster | None,
+    partial: Journal,
+    course: Course,
+    progress: Progress,
 ) -> S:
     """All block rows of the journal into TARGET and the second raster, which are replaced at the end."""
     assert partial.done == len(plan.rows), "a block row is written before it is made"
@@ -117,6 +144,8 @@ def _write(
         # the last one entered is renamed first
         other = second and open_writers.enter_context(CogWriter(second.target, second.profile, partial.writing()))
         for index, (start, _) in enumerate(plan.block_rows):
+            if course.is_over:
+                raise course.unfinished(target, total, total)
             stored = rows[index]
             values = maker.encoded(stored, profile)
             _check_encoded(values, profile)
