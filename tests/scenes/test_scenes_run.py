@@ -115,9 +115,10 @@ def test_no_map_of_answers_that_are_not_finite(tmp_path, made_scene, identity, m
     np.testing.assert_array_equal(read(tmp_path / "out.tif"), np.where(valid, scene, 0))
 
 
-def test_order_of_work(tmp_path, small, maker_of):
+def test_order_of_work(tmp_path, small, maker_of, monkeypatch):
     """Every window read and computed once, in groups; pieces of block rows from the top; progress counts both."""
     plan, scene, profile, apply = small
+    monkeypatch.setattr("spectralgpt.scenes.run.usual_readers", lambda: 1)
     read_windows, pieces, steps = [], [], []
 
     def compose(window, values, valid):
