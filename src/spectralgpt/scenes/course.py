@@ -45,16 +45,18 @@ class Course:
         hours = (time.monotonic() - self.started) / SECONDS_PER_HOUR
         return self.max_hours is not None and hours >= self.max_hours
 
-    def unfinished(self, target: object, done: int, total: int) -> UnfinishedError:
-        """The error of a run that its limit ends. done: block rows that are finished."""
+    def unfinished(self, target: object, before: int, done: int, total: int) -> UnfinishedError:
+        """The error of a run that its limit ends. before, done: block rows that were and are finished."""
+        limit = f"{target}: {argument('max_hours', self.max_hours)}"
         if not done:
             return UnfinishedError(
-                f"{target}: {argument('max_hours', self.max_hours)} ended before the first of {total} block rows",
-                do="Nothing is kept: give more hours",
+                f"{limit} ended before the first of {total} block rows", do="Nothing is kept: give more hours"
             )
         return UnfinishedError(
-            f"{target}: {argument('max_hours', self.max_hours)} ended with {done} of {total} block rows finished",
-            do="They are kept: the same command goes on from there",
+            f"{limit} ended with {done} of {total} block rows finished",
+            do="They are kept: the same command goes on from there"
+            if done > before
+            else "No more than before: the same command gets no further, give more hours",
         )
 
 

@@ -254,7 +254,7 @@ class ReconstructionMaker:
         return values, np.ones((len(values), 1, *values.shape[2:]), bool)
 
     def _rebuilt(
-        self, pixels: WindowBatch, hidden: Bool[np.ndarray, "window date group row column"]
+        self, pixels: WindowBatch, hidden: Bool[np.ndarray, "window date group placerow placecolumn"]
     ) -> Float32[np.ndarray, "window channel row column"]:
         tokens = torch.from_numpy(hidden).to(self.model.device)
         with torch.inference_mode(), computing_in(self.precision, self.model.device):

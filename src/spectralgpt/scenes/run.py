@@ -74,7 +74,7 @@ def run_scene(
         done = partial.start(course.restart)
         resumed(done)
         _make_rows(plan, maker, partial, target, done, course, progress)
-        summary = _write(plan, maker, target, second, partial, course, progress)
+        summary = _write(plan, maker, target, second, partial, done, course, progress)
     except InputError:
         if not partial.done:
             partial.remove()
@@ -112,7 +112,7 @@ def _make_rows(
                     course.announce(_estimate(plan, maker, computed, (ended[-1] - ended[-2]) / len(group)).text)
             if course.is_over and computed < plan.count:
                 behind.wait()
-                raise course.unfinished(target, partial.done, len(plan.rows))
+                raise course.unfinished(target, done, partial.done, len(plan.rows))
 
 
 def _estimate(plan: Plan, maker: Maker[P, S], computed: int, seconds: float) -> SceneEstimate:
@@ -128,10 +128,12 @@ def _write(
     target: Path,
     second: SecondRaster | None,
     partial: Journal,
+    done: int,
     course: Course,
     progress: Progress,
 ) -> S:
-    """All block rows of the journal into TARGET and the second raster, which are replaced at the end."""
+    """All block rows of the journal into TARGET and the second raster, which are replaced at the end. done: block rows
+    that an interrupted run had finished."""
     assert partial.done == len(plan.rows), "a block row is written before it is made"
     rows = partial.rows()
     summary = maker.merged(partial.notes(), rows)
@@ -145,7 +147,7 @@ def _write(
         other = second and open_writers.enter_context(CogWriter(second.target, second.profile, partial.writing()))
         for index, (start, _) in enumerate(plan.block_rows):
             if course.is_over:
-                raise course.unfinished(target, total, total)
+                raise course.unfinished(target, done, total, total)
             stored = rows[index]
             values = maker.encoded(stored, profile)
             _check_encoded(values, profile)
