@@ -93,11 +93,14 @@ def test_restart_begins_anew(scene, weights, tmp_path, spectralgpt):
 
 
 def test_a_limit_of_time_ends_with_2(scene, weights, tmp_path, spectralgpt):
-    ended = spectralgpt("embed", scene, tmp_path / "out.tif", "--weights", weights, "--max-hours", "1e-7", "--json")
+    command = ("embed", scene, tmp_path / "out.tif", "--weights", weights, "--json")
+    ended = spectralgpt(*command, "--max-hours", "1e-7")
     assert ended.code == 2
-    assert "--max-hours 1e-07 ended before the first of 2 block rows" in ended.err
+    assert "--max-hours 1e-07 ended with 1 of 2 block rows finished. They are kept" in ended.err
     assert ended.json["error"]
-    assert [path.name for path in tmp_path.iterdir()] == [scene.name]
+    assert not (tmp_path / "out.tif").exists()
+    ended = spectralgpt(*command)
+    assert (ended.code, ended.json["blocks_resumed"]) == (0, 1)
 
 
 @pytest.mark.parametrize("option", [("--max-hours", "2"), ("--restart",)])

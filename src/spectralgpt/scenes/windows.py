@@ -35,7 +35,8 @@ class WindowBatch:
         """Which windows have a valid pixel."""
         if self.valid is None:
             return np.ones(len(self.values), bool)
-        return self.valid.any(axis=(1, 2, 3, 4))
+        seen: Bool[np.ndarray, " batch"] = np.any(self.valid, axis=(1, 2, 3, 4))
+        return seen
 
     def chosen(self, which: Bool[np.ndarray, " batch"]) -> "WindowBatch":
         """Some of the windows."""
