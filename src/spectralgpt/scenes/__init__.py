@@ -12,9 +12,10 @@ from spectralgpt.scenes.blend import Blender
 from spectralgpt.scenes.class_answers import AnsweredClasses, ClassAnswers, HeadOnPixels
 from spectralgpt.scenes.class_layers import ClassAreas, ClassTargets
 from spectralgpt.scenes.class_map import MappedClasses, map_classes
+from spectralgpt.scenes.course import Course
 from spectralgpt.scenes.embeddings import SceneEmbeddings, embed_scene
 from spectralgpt.scenes.in_memory import tiled
-from spectralgpt.scenes.journal import Journal, check_scene_target, partial_of
+from spectralgpt.scenes.journal import Journal, check_scene_target, chosen_before, partial_of
 from spectralgpt.scenes.maker import Maker, Notes, Piece
 from spectralgpt.scenes.plan import Plan, plan_scene, taper
 from spectralgpt.scenes.reconstruction import FigureSample, ReconstructionMaker, SceneReconstruction, reconstruct_scene
@@ -27,6 +28,7 @@ __all__ = [
     "ClassAnswers",
     "ClassAreas",
     "ClassTargets",
+    "Course",
     "FigureSample",
     "HeadOnPixels",
     "Journal",
@@ -41,6 +43,7 @@ __all__ = [
     "SceneMap",
     "SceneReconstruction",
     "check_scene_target",
+    "chosen_before",
     "embed_scene",
     "map_classes",
     "map_scene",

@@ -16,6 +16,7 @@ from spectralgpt.nn import Precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window
 from spectralgpt.raster.tags import CLASSES_TAG, CLIPPED_TAG, VALID_SHARE
+from spectralgpt.scenes.course import USUAL, Course
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.picture import component_picture
 from spectralgpt.scenes.plan import Plan
@@ -211,7 +212,7 @@ class _MappedRows(Sequence[NDArray[Any]]):
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneMap:
     """The written map: fingerprint of the weights, alignment of the bands; rows, columns and bands of the map; its
-    picture, if requested (row, column, RGBA)."""
+    picture, if requested (row, column, RGBA). blocks_resumed: block rows that an interrupted run had finished."""
 
     fingerprint: str
     alignment: Alignment
@@ -219,6 +220,7 @@ class SceneMap:
     columns: int
     bands: int
     picture: UInt8[np.ndarray, "row column 4"] | None
+    blocks_resumed: int = 0
 
 
 def map_scene(
@@ -238,6 +240,7 @@ def map_scene(
     batch: int = 8,
     precision: Precision = "auto",
     mark: ResultMark | None = None,
+    course: Course = USUAL,
     progress: Progress = silent,
 ) -> SceneMap:
     """Write the map of the model's answers.
@@ -246,8 +249,8 @@ def map_scene(
     `scale`, repeated where the map stacks several vectors, or by default its largest magnitude in the map / 127;
     default: the answers' own type. picture: draw their first three principal components. least_valid: the valid share
     of a place below which it has no answer; shares are then written beside the map (`share_target`); for float answers,
-    one per place. mark: of the command, which may replace the map unasked. Raises InputError for what the user can fix:
-    bands, too many dates, an unwritable target.
+    one per place. mark: of the command, which may replace the map unasked. course: whether an interrupted run is
+    continued (`run_scene`). Raises InputError for what the user can fix: bands, too many dates, an unwritable target.
     """
     alignment = scene_alignment(raster, model, own)
     names = answers.names(alignment.bandset, raster.dates)
@@ -270,8 +273,19 @@ def map_scene(
         least_valid=least_valid,
     )
     shares = [SecondRaster(share_target(target), maker.share_profile(), percent)] if least_valid is not None else []
-    summary = run_scene(plan, maker, target, provenance.journal, beside=shares, progress=progress)
-    return SceneMap(provenance.fingerprint, alignment, *plan.output_shape, len(maker.names), summary.picture)
+    resumed: list[int] = []
+    summary = run_scene(
+        plan,
+        maker,
+        target,
+        provenance.journal,
+        beside=shares,
+        course=course,
+        resumed=resumed.append,
+        progress=progress,
+    )
+    shape = *plan.output_shape, len(maker.names)
+    return SceneMap(provenance.fingerprint, alignment, *shape, summary.picture, resumed[0])
 
 
 def share_target(target: Path) -> Path:

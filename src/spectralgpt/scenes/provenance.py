@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from spectralgpt.bands import Alignment
 from spectralgpt.checks import Verdict
 from spectralgpt.nn import Precision, resolved_precision
+from spectralgpt.products import source_files
 from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Raster, ResultMark
 from spectralgpt.raster.tags import (
     DATES_TAG,
@@ -68,10 +70,14 @@ def scene_provenance(
         "window": model.config.window(len(alignment.bandset.groups), raster.shape[0]),
         "overlap": overlap,
         "batch": plan.batch,
+        "threads": torch.get_num_threads(),
         "precision": resolved_precision(precision, model.device),
     }
     journal = {
-        "inputs": list(raster.paths),
+        "inputs": _file_states(raster.paths),
+        "verdict": verdict.text,
+        "software": _software(),
+        "device": model.device.type,
         "units": [list(raster.scale), list(raster.offset)],
         "weights": fingerprint,
         "rules": RULES,
@@ -89,9 +95,24 @@ def _cloud_layers(raster: Raster) -> list[str]:
     return list(dict.fromkeys(Path(each.path).name if each.name == "mask" else each.name for each in layers))
 
 
+def _file_states(paths: Sequence[str]) -> dict[str, list[int] | None]:
+    """Size and time of the last change (ns) of every file that is read, also through another like a VRT; None for what
+    is no file, like an array, which its name identifies."""
+    files = source_files((), paths).files
+    states: dict[str, list[int] | None] = {path: None for path in paths if not os.path.exists(path)}
+    for path in files:
+        found = os.stat(path)
+        states[path] = [found.st_size, found.st_mtime_ns]
+    return states
+
+
+def _software() -> str:
+    return f"spectralgpt {__version__}, torch {torch.__version__}"
+
+
 def _tags(raster: Raster, fingerprint: str, parameters: Mapping[str, object], verdict: Verdict) -> dict[str, str]:
     tags = {
-        VERSION_TAG: f"spectralgpt {__version__}, torch {torch.__version__}",
+        VERSION_TAG: _software(),
         WEIGHTS_TAG: fingerprint,
         RULES_TAG: str(RULES),
         PARAMETERS_TAG: json.dumps(parameters, sort_keys=True),

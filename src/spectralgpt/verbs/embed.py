@@ -21,7 +21,7 @@ from spectralgpt.verbs._options import (
 )
 from spectralgpt.verbs._scene import opened_scene
 
-OF_MAPS = ("per", "dtype", "scale", "min_valid", "overlap", "aoi", "dates")
+OF_MAPS = ("per", "dtype", "scale", "min_valid", "overlap", "restart", "max_hours", "aoi", "dates")
 """Options that mean nothing for a table."""
 
 
@@ -30,7 +30,8 @@ class Embedded(EmbeddedImages):
     """Where the map, its picture and the raster of valid shares (percent) are, and what they hold.
 
     rows, columns: places of the map; values: per place. bands: `model band <- bands of the image`. dropped: bands of
-    the image that were not used; missing: bands of the model that the image does not have.
+    the image that were not used; missing: bands of the model that the image does not have. blocks_resumed: block rows
+    of the map that an interrupted run had finished.
     """
 
     target: Path
@@ -44,6 +45,7 @@ class Embedded(EmbeddedImages):
     dropped: tuple[str, ...]
     missing: tuple[str, ...]
     seconds: float
+    blocks_resumed: int = 0
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -123,6 +125,7 @@ def embed(
             scale=scale,
             min_valid=min_valid,
             mark=scene.mark,
+            course=scene.course,
             progress=progress,
             **scene.computing,
         )
@@ -139,6 +142,7 @@ def embed(
         dropped=result.alignment.dropped,
         missing=result.alignment.missing,
         seconds=time.perf_counter() - start,
+        blocks_resumed=result.blocks_resumed,
         warnings=scene.verdict.warnings,
     )
 
