@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import date
 
 from spectralgpt.arguments import checked
-from spectralgpt.errors import RasterError
+from spectralgpt.days import UNKNOWN, iso_date
+from spectralgpt.errors import RasterError, first_few
 from spectralgpt.plain import as_text
-from spectralgpt.products.image import open_images
+from spectralgpt.products.image import Image, open_images, path_and_date
 from spectralgpt.products.masking import with_clouds
-from spectralgpt.products.nodata import given_nodata
+from spectralgpt.products.nodata import GivenNodata, given_nodata
 from spectralgpt.products.stacking import (
     in_order_of_time,
     of_dates,
@@ -65,13 +66,61 @@ def open_raster(
     images = in_order_of_time(images)
     if dates is not None:
         images = of_dates(images, str(as_text(dates)))
+    return _of_one_place(images, given, gsd, aoi, masked=clouds is not None)
+
+
+@checked
+def open_pair(
+    before: StrPath,
+    after: StrPath,
+    *,
+    bands: str | Sequence[str | float | int] | None = None,
+    gsd: float | int | None = None,
+    aoi: StrPath | None = None,
+    clouds: StrPath | Sequence[StrPath] | None = None,
+    nodata: str | float | int | Sequence[str | float | int] | None = None,
+) -> Raster:
+    """Open two images of one place as two dates in the order given, whatever their dates are, known or not.
+
+    Of a source that holds several dates, `PATH@2020-05-01` chooses one. The grid is that of the first image. Arguments
+    and errors otherwise as of `open_raster`; RasterError also for a source of several dates without a choice, and for
+    the same image twice.
+    """
+    given, choice = given_nodata(as_text(nodata)), as_text(bands)
+    images = [_at_one_date(os.fspath(each), choice, given) for each in (before, after)]
+    if images[0].layers == images[1].layers:
+        raise RasterError(f"{images[0].source}: is given as both images", "two dates of one place")
+    if clouds is not None:
+        images = with_clouds(images, os.fspath(as_text(clouds)))
+    return _of_one_place(images, given, gsd, aoi, masked=clouds is not None)
+
+
+def _at_one_date(source: str, choice: str | None, nodata: GivenNodata) -> Image:
+    """The image of a source, of several dates that of the day after the @."""
+    path, day = path_and_date(source)
+    images = open_images(path, choice, nodata, are_chosen=day is not None)
+    if len(images) == 1:
+        return images[0] if day is None else replace(images[0], day=day)
+    if day is None:
+        known = first_few([iso_date(image.day) or "an unknown date" for image in images], 6)
+        example = next((iso_date(image.day) for image in images if image.day != UNKNOWN), "2020-05-01")
+        raise RasterError(
+            f"{path}: found {len(images)} dates ({known})", "one", f"Choose it, like {path}@{example}"
+        )
+    return of_dates(images, iso_date(day))[0]
+
+
+def _of_one_place(
+    images: list[Image], nodata: GivenNodata, gsd: float | int | None, aoi: StrPath | None, *, masked: bool
+) -> Raster:
+    """The images as the dates of one raster. masked: pixels in their cloud layers are not valid."""
     refuse_impossible_days(images)
     refuse_other_bands(images)
     for image in images[1:]:
         refuse_elsewhere(images[0], image)
-    raster = stacked(images, masked=clouds is not None)
-    if given.text:
-        raster = replace(raster, given_nodata=given.text)
+    raster = stacked(images, masked)
+    if nodata.text:
+        raster = replace(raster, given_nodata=nodata.text)
     if gsd is not None:
         raster = replace(raster, grid=raster.grid.at_gsd(gsd))
     if aoi is not None:

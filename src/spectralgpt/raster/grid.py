@@ -75,6 +75,12 @@ class Grid:
         """Metres on the ground at the image's centre: the square root of a pixel's area; nan without a CRS."""
         return _ground_sampling(self)
 
+    @property
+    def metres(self) -> tuple[float, float]:
+        """Metres on the ground of one row and of one column at the image's centre; nan without a CRS."""
+        sides = _sides(self)
+        return (math.nan, math.nan) if sides is None else (math.hypot(*sides[1]), math.hypot(*sides[0]))
+
     def window(self, window: Window) -> "Grid":
         """The grid of a window, which may reach beyond this one."""
         transform = composed(self.transform, Affine.translation(window.column, window.row))
