@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spectralgpt.errors import InputError
+from spectralgpt.raster.geopackage import POLYGONS_SUFFIX, geopackage_tags
 from spectralgpt.raster.handles import open_dataset
 from spectralgpt.raster.tags import DATES_TAG, OPEN_LEVEL_TAG, VERSION_TAG
 from spectralgpt.version import __version__
@@ -49,9 +50,12 @@ def without_mark(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def tags_of(path: Path) -> Mapping[str, str]:
-    """The tags of a raster, the text in a PNG, or the metadata of a Parquet table; empty for other files."""
+    """The tags of a raster or a GeoPackage, the text in a PNG, or the metadata of a Parquet table; empty for other
+    files."""
     if path.suffix.lower() == ".parquet":
         return _metadata(path)
+    if path.suffix.lower() == POLYGONS_SUFFIX:
+        return geopackage_tags(path)
     try:
         with open_dataset(os.path.abspath(path)) as dataset:
             return dict(dataset.tags())

@@ -24,6 +24,9 @@ VALID_SHARE = "valid share, percent"
 CLASSES_TAG = "SPECTRALGPT_CLASSES"
 """The classes of a map, as JSON: a list of name and colour, by value."""
 
+LAYER_TAG = "SPECTRALGPT_LAYER"
+"""Which raster of several that a verb wrote together a file is; none for the first."""
+
 DATE_TAG = "ACQUISITION_DATE"
 """The ISO date on which an image was taken."""
 

@@ -21,6 +21,7 @@ from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window as RasterioWindow
 
 from spectralgpt.errors import CHECK_DISK, TargetError
+from spectralgpt.raster.categories import name_categories
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS, without_georeference_warning
 
@@ -33,7 +34,8 @@ class Profile:
     """Everything about a raster on disk except its values; reflectance = stored x scale + offset, per band.
 
     descriptions, scale, offset: one per band, or empty. tags: of the file. block: side of a tile in pixels; also the
-    size above which an image gets overviews, made by `resampling`.
+    size above which an image gets overviews, made by `resampling`. categories: what the values 0, 1, ... of the only
+    band are; colours: red, green and blue of each, 0 to 255.
     """
 
     grid: Grid
@@ -47,11 +49,15 @@ class Profile:
     interleave: Literal["pixel", "band"] = "pixel"
     block: int = 512
     resampling: Literal["average", "nearest", "mode"] = "average"
+    categories: tuple[str, ...] = ()
+    colours: tuple[tuple[int, int, int], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("descriptions", "scale", "offset"):
             if len(getattr(self, name)) not in (0, self.count):
                 raise ValueError(f"{len(getattr(self, name))} {name} for {self.count} bands")
+        if self.count > 1 and (self.categories or self.colours):
+            raise ValueError(f"categories of the only band, and {self.count} bands")
         if self.block % 16:
             raise ValueError(f"a TIFF tile's side is a multiple of 16, not {self.block}")
 
@@ -149,6 +155,8 @@ class CogWriter:
         self._dataset.close()
         with without_georeference_warning():
             copy_raster(rows, cog, driver="GTiff", copy_src_overviews=True, **_compression(self.profile))
+        if self.profile.categories:
+            name_categories(Path(f"{cog}.aux.xml"), self.profile.categories)
         os.replace(cog, self.target)
         for suffix in SIDECARS:
             made, beside = Path(f"{cog}{suffix}"), Path(f"{self.target}{suffix}")
@@ -218,6 +226,8 @@ def _describe(dataset: DatasetWriter, profile: Profile) -> None:
     if profile.offset:
         dataset.offsets = profile.offset
     dataset.update_tags(**profile.tags)
+    if profile.colours:
+        dataset.write_colormap(1, {value: (*colour, 255) for value, colour in enumerate(profile.colours)})
 
 
 def _factors(profile: Profile) -> list[int]:
