@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import date
 
 from spectralgpt.arguments import checked
-from spectralgpt.days import UNKNOWN, iso_date
-from spectralgpt.errors import RasterError, first_few
+from spectralgpt.days import iso_date
+from spectralgpt.errors import OptionError, RasterError, argument, counted, first_few
 from spectralgpt.plain import as_text
-from spectralgpt.products.image import Image, open_images, path_and_date
+from spectralgpt.products.image import Image, open_images
 from spectralgpt.products.masking import with_clouds
 from spectralgpt.products.nodata import GivenNodata, given_nodata
 from spectralgpt.products.stacking import (
@@ -75,6 +75,7 @@ def open_pair(
     after: StrPath,
     *,
     bands: str | Sequence[str | float | int] | None = None,
+    dates: str | date | Sequence[str | date] | None = None,
     gsd: float | int | None = None,
     aoi: StrPath | None = None,
     clouds: StrPath | Sequence[StrPath] | None = None,
@@ -82,12 +83,20 @@ def open_pair(
 ) -> Raster:
     """Open two images of one place as two dates in the order given, whatever their dates are, known or not.
 
-    Of a source that holds several dates, `PATH@2020-05-01` chooses one. The grid is that of the first image. Arguments
+    dates: two, the one to use of each source, where one holds several. The grid is that of the first image. Arguments
     and errors otherwise as of `open_raster`; RasterError also for a source of several dates without a choice, and for
-    the same image twice.
+    one image given twice.
     """
     given, choice = given_nodata(as_text(nodata)), as_text(bands)
-    images = [_at_one_date(os.fspath(each), choice, given) for each in (before, after)]
+    wanted = [None, None] if dates is None else str(as_text(dates)).split(",")
+    if len(wanted) != 2:
+        raise OptionError(
+            f"{argument('dates', as_text(dates))}: found {counted(len(wanted), 'date')}", "one per source"
+        )
+    images = [
+        _at_one_date(os.fspath(source), choice, given, date)
+        for source, date in zip((before, after), wanted, strict=True)
+    ]
     if images[0].layers == images[1].layers:
         raise RasterError(f"{images[0].source}: is given as both images", "two dates of one place")
     if clouds is not None:
@@ -95,19 +104,19 @@ def open_pair(
     return _of_one_place(images, given, gsd, aoi, masked=clouds is not None)
 
 
-def _at_one_date(source: str, choice: str | None, nodata: GivenNodata) -> Image:
-    """The image of a source, of several dates that of the day after the @."""
-    path, day = path_and_date(source)
-    images = open_images(path, choice, nodata, are_chosen=day is not None)
+def _at_one_date(source: str, choice: str | None, nodata: GivenNodata, date: str | None) -> Image:
+    """The image of a source at one date. date: the one to use, as text; None: its only one."""
+    images = open_images(source, choice, nodata, are_chosen=date is not None)
+    if date is not None:
+        images = of_dates(images, date)
     if len(images) == 1:
-        return images[0] if day is None else replace(images[0], day=day)
-    if day is None:
-        known = first_few([iso_date(image.day) or "an unknown date" for image in images], 6)
-        example = next((iso_date(image.day) for image in images if image.day != UNKNOWN), "2020-05-01")
-        raise RasterError(
-            f"{path}: found {len(images)} dates ({known})", "one", f"Choose it, like {path}@{example}"
-        )
-    return of_dates(images, iso_date(day))[0]
+        return images[0]
+    known = first_few([iso_date(image.day) or "an unknown date" for image in images], 6)
+    raise RasterError(
+        f"{images[0].source}: found {len(images)} dates ({known})",
+        "one",
+        "Choose one of each source, earlier and later, with the argument `dates`",
+    )
 
 
 def _of_one_place(

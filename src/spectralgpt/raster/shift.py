@@ -22,6 +22,7 @@ from spectralgpt.raster.layer import Layer
 from spectralgpt.raster.of_pixels import PixelsRaster
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
+from spectralgpt.raster.selection import selected
 from spectralgpt.raster.window import Window
 
 BLOCK_PIXELS, SMALLEST_BLOCK, BLOCKS_ALONG = 128, 48, 5
@@ -88,11 +89,13 @@ def date_shift(raster: Raster) -> DateShift:
     side = min(BLOCK_PIXELS, max(SMALLEST_BLOCK, min(seen) // 2))
     if min(seen) < side:
         return _without(f"the image has {seen[0]} x {seen[1]} pixels; at least {SMALLEST_BLOCK} are needed")
-    coloured = _of_colours(raster)
+    bands = _visible(raster)
     tried, found = 0, []
+    if not isinstance(raster, PixelsRaster):
+        raster, bands = selected(raster, bands=bands), list(range(len(bands)))
     for window in _blocks(*seen, side):
-        pixels = coloured.read(window)
-        before, after = (_grey(pixels, date) for date in (0, 1))
+        pixels = raster.read(window)
+        before, after = (_grey(pixels, date, bands) for date in (0, 1))
         if min((~np.isnan(before)).mean(), (~np.isnan(after)).mean()) < LEAST_SEEN:
             continue
         tried += 1
@@ -137,26 +140,15 @@ def _starts(size: int, side: int) -> list[int]:
     return [round((size - side) * each / max(1, count - 1)) for each in range(count)]
 
 
-def _of_colours(raster: Raster) -> Raster:
-    """The raster with its visible bands alone; with all, where it has none. Of many, not all."""
+def _visible(raster: Raster) -> list[int]:
+    """The indices of the visible bands, of many not all; of all bands, where none is visible."""
     first, last = COLOUR_WAVELENGTHS
     visible = [index for index, band in enumerate(raster.bands) if first <= band.wavelength <= last]
-    visible = visible[:: max(1, len(visible) // 4)]
-    if not visible or isinstance(raster, PixelsRaster):  # whose pixels are in memory
-        return raster
-    return replace(
-        raster,
-        layers=tuple(tuple(layers[index] for index in visible) for layers in raster.layers),
-        scale=tuple(raster.scale[index] for index in visible),
-        offset=tuple(raster.offset[index] for index in visible),
-    )
+    return visible[:: max(1, len(visible) // 4)] or list(range(len(raster.bands)))
 
 
-def _grey(pixels: Pixels, date: int) -> Float64[np.ndarray, "row column"]:
-    """The mean of the bands (the visible ones, if any) of a date, NaN where one is not valid."""
-    first, last = COLOUR_WAVELENGTHS
-    visible = [index for index, band in enumerate(pixels.bands) if first <= band.wavelength <= last]
-    bands = visible or list(range(len(pixels.bands)))
+def _grey(pixels: Pixels, date: int, bands: list[int]) -> Float64[np.ndarray, "row column"]:
+    """The mean of bands of a date, NaN where one is not valid."""
     with np.errstate(over="ignore", invalid="ignore"):  # junk where not valid
         values = pixels.values[date, bands].astype(np.float64) * pixels.scale[bands, None, None]
         mean = np.asarray(values.mean(axis=0))
@@ -204,8 +196,8 @@ def _finer(
 
 
 def _spectrum(image: Float[np.ndarray, "row column"]) -> Complex[np.ndarray, "row column"]:
-    """Of the image without its extremes, filled with its mean and tapered towards its border and its holes. No mask: the
-    edges of holes that both images have would count as ground that did not move."""
+    """Of the image without its extremes, filled with its mean, tapered towards its border and towards holes: edges of
+    holes that both images have would count as ground that did not move."""
     known = ~np.isnan(image)
     if not known.any():
         return np.zeros(image.shape, complex)
@@ -238,7 +230,10 @@ def aligned(raster: Raster, shift: DateShift) -> Raster:
     layers = tuple(_moved_layer(layer, raster.grid, shift) for layer in raster.layers[1])
     clouds = raster.clouds
     if raster.clouds:
-        clouds = (raster.clouds[0], None if (second := raster.clouds[1]) is None else _moved(second, raster.grid, shift))
+        clouds = (
+            raster.clouds[0],
+            None if (second := raster.clouds[1]) is None else _moved(second, raster.grid, shift),
+        )
     return replace(raster, layers=(raster.layers[0], layers), clouds=clouds)
 
 
@@ -255,7 +250,10 @@ def _moved(clouds: CloudLayer, grid: Grid, shift: DateShift) -> CloudLayer:
 def _moved_grid(source: Grid, grid: Grid, shift: DateShift) -> Grid:
     """The grid of a file with its pixels where they belong. shift: in pixels of `grid`."""
     middle = grid.width / 2, grid.height / 2
-    ends = [applied(grid.transform, *middle), applied(grid.transform, middle[0] - shift.columns, middle[1] - shift.rows)]
+    ends = [
+        applied(grid.transform, *middle),
+        applied(grid.transform, middle[0] - shift.columns, middle[1] - shift.rows),
+    ]
     if not source.same_crs(grid):
         xs, ys = to_crs(CRS.from_wkt(grid.crs), CRS.from_wkt(source.crs), *map(list, zip(*ends, strict=True)))[:2]
         ends = list(zip(xs, ys, strict=True))

@@ -9,6 +9,7 @@ what is left visible.
 
 from spectralgpt.scenes.answers import AnswerMaker, MapSummary, SceneMap, map_scene, share_target
 from spectralgpt.scenes.blend import Blender
+from spectralgpt.scenes.distances import DistanceMaker, SceneDistances, distance_scene
 from spectralgpt.scenes.embeddings import SceneEmbeddings, embed_scene
 from spectralgpt.scenes.in_memory import tiled
 from spectralgpt.scenes.journal import Journal, check_scene_target, partial_of
@@ -20,6 +21,7 @@ from spectralgpt.scenes.run import run_scene
 __all__ = [
     "AnswerMaker",
     "Blender",
+    "DistanceMaker",
     "FigureSample",
     "Journal",
     "Maker",
@@ -28,10 +30,12 @@ __all__ = [
     "Piece",
     "Plan",
     "ReconstructionMaker",
+    "SceneDistances",
     "SceneEmbeddings",
     "SceneMap",
     "SceneReconstruction",
     "check_scene_target",
+    "distance_scene",
     "embed_scene",
     "map_scene",
     "partial_of",

@@ -194,7 +194,7 @@ class DistanceMaker:
         found = self.joined(notes)
         places = max(1, found["places"])
         mean, squares = np.array(found["sums"]) / places, np.array(found["squares"]) / places
-        variance = squares - mean**2
+        variance: Float64[np.ndarray, "date value"] = squares - mean**2
         # rounding leaves a little of a value that is the same everywhere
         spread = np.sqrt(np.where(variance > 1e-10 * squares, variance, 0).mean(axis=0))
         sampled = np.concatenate(list(_sampled(rows, self.plan)), axis=1)
@@ -214,7 +214,8 @@ class DistanceMaker:
         )
 
     def encoded(self, stored: NDArray[Any], profile: Profile) -> NDArray[Any]:
-        assert isinstance(profile, DistanceProfile) and profile.change is not None, "the layout is of distances"
+        assert isinstance(profile, DistanceProfile), "the layout is of distances"
+        assert profile.change is not None, "the layout of a scene knows what its places have in common"
         return profile.change.distances(stored)[None]
 
 
