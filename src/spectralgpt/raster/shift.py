@@ -35,8 +35,8 @@ CLEAR_PEAK, FEWEST_CLEAR = 10.0, 0.25
 """How far the correlation at the shift stands out (in units of the spread of all), and the share of blocks in which it
 must. Blocks of two different cities stay below 9 in 99 of 100 cases, those of one city mostly above 30."""
 
-WIDEST_SPREAD = 0.5
-"""Pixels. Blocks that differ more from one another show no common shift."""
+AGREE_WITHIN, MOST_AGREE = 1.0, 0.75
+"""Pixels around the median, and the share of the clear blocks that must lie there: else they show no common shift."""
 
 WITHOUT_ALIGNING = 0.5
 """Pixels along either axis up to which dates lie on one another well enough."""
@@ -119,9 +119,10 @@ def _agreed(shifts: Float64[np.ndarray, "block axis"], tried: int, side: int, gr
         return _without(f"{few}: too little texture, too much change, or clouds", clear, tried)
     middle = np.median(shifts, axis=0)
     spread = 1.4826 * np.median(np.abs(shifts - middle), axis=0) if clear > 1 else np.full(2, math.nan)
-    if (spread > WIDEST_SPREAD).any():
-        found = f"({spread[0]:.1f}, {spread[1]:.1f}) pixels"
-        return _without(f"the shifts of {counted(clear, 'block')} disagree, with a spread of {found}", clear, tried)
+    agreeing = int((np.abs(shifts - middle) <= AGREE_WITHIN).all(axis=1).sum())
+    if agreeing < MOST_AGREE * clear:
+        within = f"{agreeing} within {AGREE_WITHIN:g} pixel of their median"
+        return _without(f"the shifts of {counted(clear, 'block')} disagree, with {within}", clear, tried)
     rows, columns = map(float, middle)
     of_row, of_column = grid.metres
     metres = rows * of_row, columns * of_column

@@ -128,7 +128,8 @@ class CommonChange:
         apart = (differences[known] - self.common[known, None, None]) / self.spread[known, None, None]
         if not known.any():
             return np.where(np.isnan(differences[0]), np.nan, 0).astype(np.float32)
-        return np.sqrt(np.square(apart.astype(np.float64)).mean(axis=0)).astype(np.float32)
+        squares: Float64[np.ndarray, "row column"] = np.square(apart.astype(np.float64)).mean(axis=0)
+        return np.asarray(np.sqrt(squares), np.float32)
 
 
 @dataclass(frozen=True, slots=True)

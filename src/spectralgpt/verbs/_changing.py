@@ -10,7 +10,6 @@ from spectralgpt.errors import OptionError, WeightsError, argument
 from spectralgpt.progress import Announce, Progress
 from spectralgpt.verbs._options import ImageOptions, PathLike, SceneOptions
 from spectralgpt.verbs._scene import OpenedScene, opened_scene
-from spectralgpt.verbs.change import ShiftFound
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +23,20 @@ if TYPE_CHECKING:
 
 DRAWN_MAP = 1024
 """Largest side of a map of classes in the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftFound:
+    """How far the later image lies from the earlier one, in pixels (further down, further right) and in metres; NaN
+    where not measured or unknown. text: in words, with the spread over blocks, or why it was not measured. aligned:
+    whether it was corrected."""
+
+    rows: float
+    columns: float
+    metres_rows: float
+    metres_columns: float
+    text: str
+    aligned: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Unpack
 
 from spectralgpt.progress import silent, unheard
+from spectralgpt.verbs._changing import ShiftFound
 from spectralgpt.verbs._options import (
     Option,
     PathLike,
@@ -19,20 +20,6 @@ from spectralgpt.verbs._options import (
 
 Earlier = Annotated[PathLike, Option("The earlier image: a file, a product, or a folder of single-band files.")]
 Later = Annotated[PathLike, Option("The later image of the same place, with the same bands.")]
-
-
-@dataclass(frozen=True, slots=True)
-class ShiftFound:
-    """How far the later image lies from the earlier one, in pixels (further down, further right) and in metres; NaN
-    where not measured or unknown. text: in words, with the spread over blocks, or why it was not measured. aligned:
-    whether it was corrected."""
-
-    rows: float
-    columns: float
-    metres_rows: float
-    metres_columns: float
-    text: str
-    aligned: bool
 
 
 @dataclass(frozen=True, slots=True)
