@@ -1,0 +1,493 @@
+"""Two dates of a place into a map of what changed, through the command line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from affine import Affine
+from made_rasters import NAMES, PLACE, land, listing, write
+from PIL import Image
+from real_rasters import real
+from rio_cogeo.cogeo import cog_validate
+
+from spectralgpt import ChangeDetector, InputError, SpectralGPT, change, open_raster
+from spectralgpt.evaluation import Chosen, Targets, methods
+from spectralgpt.features import Probe
+from spectralgpt.nn import LightConfig
+from spectralgpt.products import open_pair
+from spectralgpt.scenes.changed import change_threshold, class_totals, otsu
+from spectralgpt.tasks import Class
+from spectralgpt.tasks.change import LightChange
+from spectralgpt.weights import Segmenter
+
+ROWS, COLUMNS = slice(96, 136), slice(24, 64)
+"""What changes, in pixels: neither in the middle nor square to a corner; places 12 to 17, 3 to 8."""
+
+PLACES = (slice(12, 17), slice(3, 8))
+
+
+def two_dates(folder: Path, noise: float = 10, rows: int = 200, columns: int = 136, **how) -> tuple[Path, Path]:
+    """A scene and the same with other noise, in which a rectangle has its bands turned around."""
+    before = land(rows, columns)
+    after = before + np.random.default_rng(1).normal(0, noise, before.shape).round()
+    after = np.clip(after, 1, None).astype(np.uint16)
+    after[:, ROWS, COLUMNS] = after[::-1, ROWS, COLUMNS]
+    return (
+        write(folder / "before_2020-05-01.tif", before, names=NAMES, nodata=0.0),
+        write(folder / "after_2021-05-01.tif", after, names=NAMES, nodata=0.0, **how),
+    )
+
+
+def band(path: Path) -> np.ndarray:
+    with rasterio.open(path) as dataset:
+        return dataset.read(1)
+
+
+def of_dates(warnings: tuple[str, ...]) -> list[str]:
+    """Those on the two dates, not on the made values."""
+    return [each for each in warnings if each.startswith("the later image") or "looks like change" in each]
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory, weights) -> tuple:
+    """The result for a made pair, and its folder."""
+    folder = tmp_path_factory.mktemp("pair")
+    return folder, change(*two_dates(folder), folder / "map.tif", weights=weights, precision="fp32")
+
+
+def test_the_changed_rectangle_is_at_its_place(changed):
+    _, found = changed
+    distances, classes = band(found.target), band(found.changed_map)
+    expected = np.zeros((25, 17), np.uint8)
+    expected[PLACES] = 1
+    np.testing.assert_array_equal(classes, expected)
+    np.testing.assert_array_equal(distances > found.threshold, expected == 1)
+    assert found.changed_share == pytest.approx(25 / 425)
+    assert found.changed_square_metres == pytest.approx(25 * 80 * 80, rel=0.01)
+    assert found.classes == {"unchanged": pytest.approx(400 * 6400, rel=0.01), "changed": found.changed_square_metres}
+    assert (found.rows, found.columns, found.kind) == (25, 17, "distances")
+    assert found.dates == ("2020-05-01", "2021-05-01")
+    assert of_dates(found.warnings) == []
+
+
+def test_maps_lie_on_the_first_image_and_say_how_they_were_made(changed, weights):
+    folder, found = changed
+    for path in (found.target, found.changed_map):
+        assert cog_validate(path, strict=True)[0]
+        with rasterio.open(folder / "before_2020-05-01.tif") as before, rasterio.open(path) as after:
+            assert after.crs == before.crs
+            assert after.transform == Affine(80.0, 0.0, PLACE.c, 0.0, -80.0, PLACE.f)
+            tags = after.tags()
+        assert tags["SPECTRALGPT_WEIGHTS"] == found.fingerprint
+        parameters = json.loads(tags["SPECTRALGPT_PARAMETERS"])
+        assert parameters["verb"] == "change"
+        assert parameters["aligned"] is False
+        assert parameters["shift"] == [pytest.approx(0, abs=0.05)] * 2
+    assert float(tags["SPECTRALGPT_THRESHOLD"].split()[0]) == pytest.approx(found.threshold)
+    with rasterio.open(found.changed_map) as dataset:
+        assert dataset.nodata == 255
+        palette = dataset.colormap(1)
+        assert palette[0] != palette[1]
+    assert [each["name"] for each in json.loads(tags["SPECTRALGPT_CLASSES"])] == ["unchanged", "changed"]
+    with Image.open(found.picture) as picture:
+        assert picture.width > 2 * picture.height
+
+
+def test_distances_are_of_vectors_without_what_is_common(weights, tmp_path):
+    """One window: the model's own numbers, by the formula of the docs."""
+    before, after = two_dates(tmp_path, rows=48, columns=56)
+    write(after, land(48, 56, seed=4), names=NAMES, nodata=0.0)
+    found = change(before, after, tmp_path / "map.tif", weights=weights, precision="fp32")
+    model = SpectralGPT.from_pretrained(weights)
+    vectors = []
+    for path in (before, after):
+        with open_raster(path) as raster, torch.inference_mode():
+            cube = model.cube(raster.read())
+        with torch.inference_mode():
+            vectors.append(model.embed(cube.without_time_and_scale(), "place")[0].numpy().reshape(-1, 48))
+    del vectors  # the day is left out alone; the exact vectors come from the raster of both dates
+    with open_pair(before, after) as raster, torch.inference_mode():
+        cube = model.cube(raster.read())
+        cube.days[:] = -1
+        one, two = (model.embed(cube.at_date(date), "place")[0].numpy().reshape(-1, 48) for date in (0, 1))
+    difference = two - one
+    spread = np.sqrt((one.var(axis=0) + two.var(axis=0)) / 2)
+    expected = np.sqrt((((difference - np.median(difference, axis=0)) / spread) ** 2).mean(axis=1))
+    np.testing.assert_allclose(band(found.target).ravel(), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("day", ["2020-05-01", "2021-05-01", "2020-11-20"])
+def test_the_same_pixels_on_another_day_have_not_changed(day, weights, tmp_path):
+    pair = [
+        write(tmp_path / f"{name}.tif", land(96, 80), names=NAMES, tags={"ACQUISITION_DATE": date})
+        for name, date in (("one", "2020-05-01"), ("two", day))
+    ]
+    found = change(*pair, tmp_path / "map.tif", weights=weights)
+    assert (band(found.target) == 0).all()
+    assert (band(found.changed_map) == 0).all()
+    assert (found.changed_share, found.changed_square_metres) == (0, 0)
+
+
+def test_dates_need_not_be_known_and_the_order_given_counts(weights, tmp_path):
+    folder = tmp_path / "dated"
+    folder.mkdir()
+    before, after = two_dates(folder)
+    there = change(before, after, tmp_path / "there.tif", weights=weights, precision="fp32")
+    back = change(after, before, tmp_path / "back.tif", weights=weights, precision="fp32")
+    np.testing.assert_array_equal(band(there.target), band(back.target))
+    assert back.dates == ("2021-05-01", "2020-05-01")
+    assert "in the order given" in of_dates(back.warnings)[0]
+    assert of_dates(there.warnings) == []
+    plain = [write(tmp_path / f"{name}.tif", land(64, 64, seed), names=NAMES) for seed, name in enumerate("ab")]
+    found = change(*plain, tmp_path / "plain.tif", weights=weights)
+    assert found.dates == ("", "")
+    assert not any("order" in warning for warning in found.warnings)
+
+
+def test_one_image_twice_is_refused(weights, tmp_path, spectralgpt):
+    before, _ = two_dates(tmp_path)
+    files = listing(tmp_path)
+    for second in (before, f"{before}@2021-01-01"):
+        ended = spectralgpt("change", before, second, tmp_path / "map.tif", "--weights", weights)
+        assert ended.code == 2
+        assert "is given as both images; expected two dates" in ended.err
+    assert listing(tmp_path) == files
+
+
+def test_dates_of_one_file_are_chosen(weights, tmp_path):
+    before, after = land(64, 72), land(64, 72, seed=2)
+    third = land(64, 72, seed=3)
+    names = [f"{name}_{day}" for day in ("20200501", "20210501", "20220501") for name in NAMES]
+    series = write(tmp_path / "series.tif", np.concatenate([before, after, third]), names=names)
+    pair = [write(tmp_path / f"{i}.tif", each, names=NAMES) for i, each in enumerate((before, third))]
+    found = change(series, series, tmp_path / "a.tif", weights=weights, dates=["2020-05-01", "2022-05-01"])
+    apart = change(*pair, tmp_path / "b.tif", weights=weights)
+    np.testing.assert_array_equal(band(found.target), band(apart.target))
+    assert found.dates == ("2020-05-01", "2022-05-01")
+    with pytest.raises(InputError, match=r"found 3 dates .*expected one\. Choose one of each source"):
+        change(series, pair[0], tmp_path / "c.tif", weights=weights)
+    with pytest.raises(InputError, match=r"dates='2020-05-01': found 1 date; expected one per source"):
+        change(series, series, tmp_path / "c.tif", weights=weights, dates="2020-05-01")
+
+
+@pytest.mark.parametrize(
+    ("threshold", "share"), [(0, 1.0), (0.45, 25 / 425), (1e6, 0.0)], ids=["nothing", "between", "beyond"]
+)
+def test_a_given_threshold_is_taken(threshold, share, changed, weights, tmp_path):
+    folder, _ = changed
+    pair = (folder / "before_2020-05-01.tif", folder / "after_2021-05-01.tif")
+    found = change(*pair, tmp_path / "map.tif", weights=weights, precision="fp32", threshold=threshold)
+    assert (found.threshold, found.threshold_chosen) == (threshold, "given")
+    assert found.changed_share == pytest.approx(share)
+    assert f"above {threshold:.4g} (given)" in str(found)
+
+
+@pytest.mark.parametrize("threshold", ["-1", "nan", "inf"])
+def test_a_threshold_that_no_distance_has_is_refused(threshold, changed, weights, tmp_path, spectralgpt):
+    folder, _ = changed
+    pair = (folder / "before_2020-05-01.tif", folder / "after_2021-05-01.tif")
+    ended = spectralgpt("change", *pair, tmp_path / "m.tif", "--weights", weights, "--threshold", threshold)
+    assert ended.code == 2
+    assert "a distance of 0 or more" in ended.err
+    assert listing(tmp_path) == []
+
+
+def test_holes_of_either_date_have_no_class(weights, tmp_path):
+    before, after = two_dates(tmp_path)
+    for path, where in ((before, np.s_[:, 0:16, 0:16]), (after, np.s_[:, 40:56, 80:96])):
+        with rasterio.open(path) as dataset:
+            values = dataset.read()
+        values[where] = 0
+        write(path, values, names=NAMES, nodata=0.0)
+    found = change(before, after, tmp_path / "map.tif", weights=weights)
+    expected = np.zeros((25, 17), bool)
+    expected[0:2, 0:2] = expected[5:7, 10:12] = True
+    np.testing.assert_array_equal(np.isnan(band(found.target)), expected)
+    np.testing.assert_array_equal(band(found.changed_map) == 255, expected)
+    assert found.changed_share == pytest.approx((band(found.changed_map) == 1).sum() / (425 - 8))
+
+
+def test_nothing_in_common_is_no_number(weights, tmp_path):
+    before, after = two_dates(tmp_path)
+    write(after, np.zeros((13, 200, 136), np.uint16), names=NAMES, nodata=0.0)
+    found = change(before, after, tmp_path / "map.tif", weights=weights, trust_input=True)
+    assert np.isnan(found.changed_share)
+    assert "unknown" in str(found)
+    assert "not measured" in found.shift.text
+    assert (band(found.changed_map) == 255).all()
+
+
+# -- the shift ---------------------------------------------------------------------------------------------------------
+
+
+def shifted(folder: Path, rows: float, columns: float) -> tuple[Path, Path, Path]:
+    """Before, after, and after moved by whole or half pixels: the mean of the pixels that lie there."""
+    # smooth, as interpolated noise is no longer noise
+    noise = np.random.default_rng(0).normal(0, 1, (244, 204))
+    smooth = sum(noise[r : r + 240, c : c + 200] for r in range(5) for c in range(5))
+    base = 1500 + 100 * smooth
+    levels = np.linspace(0.6, 1.6, 13)[:, None, None]
+    before = base * levels + 5 * np.arange(13)[:, None, None]
+    after = before.copy()
+    after[:, 116:156, 44:84] = after[::-1, 116:156, 44:84]
+    moved = after
+    for axis, by in ((1, rows), (2, columns)):
+        low, part = int(np.floor(by)), by - np.floor(by)
+        moved = (1 - part) * np.roll(moved, low, axis) + part * np.roll(moved, low + 1, axis)
+    paths = []
+    for name, values in (("before", before), ("after", after), ("moved", moved)):
+        inner = values[:, 20:-20, 20:-20].round().astype(np.uint16)
+        paths.append(write(folder / f"{name}.tif", inner, names=NAMES, nodata=0.0))
+    return paths[0], paths[1], paths[2]
+
+
+@pytest.mark.parametrize("shift", [(1.5, 0.0), (1.5, -1.5), (-3.0, 2.0)])
+def test_align_takes_a_shift_back(shift, weights, tmp_path):
+    """The map is that of the pair without the shift, but for the border and what interpolating twice blurs."""
+    before, after, moved = shifted(tmp_path, *shift)
+    how = {"weights": weights, "precision": "fp32"}
+    still = change(before, after, tmp_path / "still.tif", **how)
+    plain = change(before, moved, tmp_path / "plain.tif", **how)
+    back = change(before, moved, tmp_path / "back.tif", align=True, **how)
+    assert (plain.shift.rows, plain.shift.columns) == (
+        pytest.approx(shift[0], abs=0.1),
+        pytest.approx(shift[1], abs=0.1),
+    )
+    assert (plain.shift.metres_rows, plain.shift.metres_columns) == (
+        pytest.approx(10 * plain.shift.rows, rel=0.01),
+        pytest.approx(10 * plain.shift.columns, rel=0.01),
+    )
+    assert not plain.shift.aligned
+    assert back.shift.aligned
+    assert any("align=True" in warning for warning in plain.warnings)
+    assert of_dates(back.warnings) == of_dates(still.warnings) == []
+    inner = np.s_[1:-1, 1:-1]
+    wanted, without, found = (band(each.target)[inner] for each in (still, plain, back))
+    assert np.abs(found - wanted).mean() < 0.25 * np.abs(without - wanted).mean()
+    np.testing.assert_array_equal(band(back.changed_map)[inner], band(still.changed_map)[inner])
+
+
+def test_a_small_shift_is_neither_warned_of_nor_corrected(weights, tmp_path):
+    before, _, moved = shifted(tmp_path, 0.25, 0.0)
+    found = change(before, moved, tmp_path / "map.tif", weights=weights, align=True)
+    assert found.shift.rows == pytest.approx(0.25, abs=0.1)
+    assert not found.shift.aligned
+    assert of_dates(found.warnings) == []
+
+
+def test_the_command_says_the_shift_and_the_option(weights, tmp_path, spectralgpt):
+    before, _, moved = shifted(tmp_path, 2.0, 0.0)
+    ended = spectralgpt("change", before, moved, tmp_path / "map.tif", "--weights", weights)
+    assert ended.code == 0, ended.err
+    assert "shift of AFTER: (row, column) = (+2.00, +0.00)" in ended.out
+    assert "= (+20.0, +0.0) m" in ended.out
+    assert "correct it with --align" in ended.err
+    ended = spectralgpt("change", before, moved, tmp_path / "map.tif", "--weights", weights, "--align", "--json")
+    assert ended.json["shift"]["aligned"] is True
+    assert ended.json["threshold"] > 0
+    assert ended.json["changed_map"] == str(tmp_path / "map.changed.tif")
+
+
+# -- weights with a head, and probes -----------------------------------------------------------------------------------
+
+LOST = (Class("kept"), Class("lost", "#102030"))
+
+
+@pytest.fixture(scope="module")
+def detector(weights, tmp_path_factory) -> Path:
+    """Weights for change detection that have been drawn."""
+    torch.manual_seed(1)
+    model = ChangeDetector.from_encoder(SpectralGPT.from_pretrained(weights), LightChange(classes=2), LOST).eval()
+    with torch.no_grad():
+        for each in model.head.parameters():
+            each.normal_()
+    folder = tmp_path_factory.mktemp("detector") / "weights"
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def probed(changed, weights, tmp_path_factory) -> Path:
+    """A probe of changes, fitted to drawn features: 48 values and 12 bands, twice; half of the made pair is changed."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(40)[:, None] % 2 == np.arange(2)
+    features = (rng.normal(size=(40, 120)) + truth[:, :1]).astype(np.float32)
+    method = methods.find("ridge")
+    (one,) = method.fits(features, Targets(truth, False, np.ones(40)), [method.usual], seed=0)
+    model, folder = SpectralGPT.from_pretrained(weights), tmp_path_factory.mktemp("probed") / "probe"
+    threshold = 0.0
+    for _ in range(2):
+        chosen = Chosen(
+            "ridge", method.usual, one, np.array([threshold]), np.arange(40), np.arange(0), None, 0.5, 0.0, ()
+        )
+        probe = Probe.of(model, chosen, "change", LOST, weights=str(weights))
+        with open_pair(changed[0] / "before_2020-05-01.tif", changed[0] / "after_2021-05-01.tif") as raster:
+            threshold = float(np.median(probe.probabilities(raster)[..., 1]))
+    probe.save(folder)
+    return folder
+
+
+def test_weights_for_change_give_their_classes(changed, detector, tmp_path):
+    folder, _ = changed
+    pair = (folder / "before_2020-05-01.tif", folder / "after_2021-05-01.tif")
+    found = change(*pair, tmp_path / "map.tif", weights=detector, precision="fp32")
+    assert found.kind == "classes"
+    assert found.changed_map == found.target
+    assert np.isnan(found.threshold)
+    assert (found.rows, found.columns) == (200, 136)
+    classes = band(found.target)
+    assert len(np.unique(classes)) == 2
+    assert found.changed_share == pytest.approx((classes == 1).mean())
+    assert found.classes == {
+        "kept": pytest.approx(100 * (classes == 0).sum(), rel=0.01),
+        "lost": pytest.approx(100 * (classes == 1).sum(), rel=0.01),
+    }
+    with rasterio.open(found.target) as dataset:
+        assert dataset.colormap(1)[1] == (0x10, 0x20, 0x30, 255)
+    assert listing(tmp_path) == ["map.png", "map.tif", "map.tif.aux.xml"]
+    assert Image.open(found.picture).width > 0
+
+
+def test_a_probe_of_changes_gives_its_classes(changed, probed, tmp_path, spectralgpt):
+    folder, _ = changed
+    pair = (folder / "before_2020-05-01.tif", folder / "after_2021-05-01.tif")
+    ended = spectralgpt("change", *pair, tmp_path / "map.tif", "--weights", probed, "--json")
+    assert ended.code == 0, ended.err
+    with open_pair(*pair) as raster:
+        wanted = Probe.load(probed).predict(raster)
+    np.testing.assert_array_equal(band(tmp_path / "map.tif"), np.where(wanted < 0, 255, wanted))
+    assert len(np.unique(wanted)) == 2
+    assert ended.json["threshold"] == pytest.approx(Probe.load(probed).description.thresholds[0])
+    assert ended.json["kind"] == "classes"
+    assert cog_validate(tmp_path / "map.tif", strict=True)[0]
+
+
+@pytest.mark.parametrize("which", ["probe", "detector"])
+def test_a_threshold_of_distances_is_none_of_classes(which, changed, probed, detector, tmp_path, spectralgpt):
+    folder, _ = changed
+    pair = (folder / "before_2020-05-01.tif", folder / "after_2021-05-01.tif")
+    weights = {"probe": probed, "detector": detector}[which]
+    ended = spectralgpt("change", *pair, tmp_path / "m.tif", "--weights", weights, "--threshold", "0.5")
+    assert ended.code == 2
+    assert "say themselves what changed" in ended.err
+    assert listing(tmp_path) == []
+
+
+def test_weights_that_answer_something_else_get_one_message(changed, weights, probed, tmp_path, spectralgpt):
+    folder, _ = changed
+    pair = (folder / "before_2020-05-01.tif", folder / "after_2021-05-01.tif")
+    model = Segmenter.from_encoder(SpectralGPT.from_pretrained(weights), LightConfig(classes=3))
+    model.save_pretrained(tmp_path / "segmenter")
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    described = json.loads((probed / "probe.json").read_text()) | {"target": "mask"}
+    (masks / "probe.json").write_text(json.dumps(described))
+    (masks / "probe.safetensors").write_bytes((probed / "probe.safetensors").read_bytes())
+    for wrong, words in (("segmenter", "weights for segmentation"), ("masks", "a probe of mask labels")):
+        ended = spectralgpt("change", *pair, tmp_path / "m.tif", "--weights", tmp_path / wrong)
+        assert ended.code == 2
+        assert words in ended.err
+        assert "predict" in ended.err
+        assert len(ended.err.strip().splitlines()) == 1
+    assert not list(tmp_path.glob("m.*"))
+
+
+# -- what is refused ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        pytest.param("map.jp2", "one that ends in .tif", id="no GeoTIFF"),
+        pytest.param("missing/map.tif", "does not exist", id="no folder"),
+        pytest.param("before_2020-05-01.tif", "is one of the sources", id="a source"),
+    ],
+)
+def test_a_bad_target_leaves_nothing(target, words, weights, tmp_path, spectralgpt):
+    pair = two_dates(tmp_path)
+    files = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    ended = spectralgpt("change", *pair, tmp_path / target, "--weights", weights, "--overwrite")
+    assert ended.code == 2
+    assert words in ended.err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == files
+
+
+def test_a_file_of_others_beside_the_target_is_kept(weights, tmp_path, spectralgpt):
+    pair = two_dates(tmp_path)
+    mine = write(tmp_path / "map.changed.tif", land(16, 16, bands=1))
+    content = mine.read_bytes()
+    ended = spectralgpt("change", *pair, tmp_path / "map.tif", "--weights", weights)
+    assert ended.code == 2
+    assert "map.changed.tif: exists" in ended.err
+    assert mine.read_bytes() == content
+    assert not (tmp_path / "map.tif").exists()
+
+
+def test_the_same_command_replaces_its_results(weights, tmp_path):
+    pair = two_dates(tmp_path, rows=64, columns=64)
+    first = change(*pair, tmp_path / "map.tif", weights=weights, threshold=1)
+    content = first.changed_map.read_bytes()
+    change(*pair, tmp_path / "map.tif", weights=weights, threshold=0)
+    assert first.changed_map.read_bytes() != content
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        pytest.param({"names": NAMES[:12]}, "found other bands", id="other bands"),
+        pytest.param({"transform": Affine(10, 0, 635730, 0, -10, 4179460)}, "does not overlap", id="elsewhere"),
+        pytest.param({"crs": None, "transform": Affine.identity(), "rows": 30}, "no georeference", id="no place"),
+    ],
+)
+def test_pairs_that_do_not_fit_are_refused_as_dates_are(second, words, weights, tmp_path):
+    rows = second.pop("rows", 64)
+    before = write(tmp_path / "one.tif", land(64, 64), names=NAMES)
+    how = {"names": NAMES} | second
+    after = write(tmp_path / "two.tif", land(rows, 64, bands=len(how["names"])), **how)
+    with pytest.raises(InputError, match=words):
+        change(before, after, tmp_path / "map.tif", weights=weights)
+
+
+# -- thresholds and counts ---------------------------------------------------------------------------------------------
+
+
+def test_thresholds_by_hand():
+    # median 2, median distance from it 1: 2 + 3 x 1.4826
+    values = np.array([0, 1, 1, 2, 2, 3, 3, 4], np.float32)
+    assert change_threshold(values).value == pytest.approx(2 + 3 * 1.4826)
+    assert otsu(np.array([0.0, 0.0, 0.0, 10.0])) == pytest.approx(5, abs=0.01)
+    assert otsu(np.array([1.0, 2.0, 9.0, 10.0])) == pytest.approx(5.5, abs=0.01)
+    # half of the places have not changed at all: three robust deviations of 0 would call all others changed
+    chosen = change_threshold(np.array([0.0] * 60 + [0.01] * 10 + [1.0] * 10, np.float32))
+    assert 0.01 < chosen.value < 1
+    assert chosen.chosen.startswith("Otsu")
+    for same in ([], [0.3], [0.7] * 5):
+        found = change_threshold(np.array(same, np.float32)).value
+        assert not (np.array(same, np.float32) > found).any()
+
+
+def test_counts_by_hand(tmp_path):
+    path = write(tmp_path / "a.tif", land(3, 4, bands=13), names=NAMES)
+    with open_raster(path) as raster:
+        rows = [np.array([[0, 1, 1, 255]], np.uint8), np.array([[0, 0, 1, 255], [2, 0, 0, 0]], np.uint8)]
+        totals = class_totals((Class("a"), Class("b"), Class("c")), raster.grid, rows)
+    assert totals.pixels == {"a": 6, "b": 3, "c": 1}
+    assert totals.known == 10
+    assert totals.changed_share == pytest.approx(0.4)
+    assert totals.changed_square_metres == pytest.approx(400, rel=0.01)
+
+
+# -- real --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+def test_a_real_pair_in_folders_of_bands(weights, tmp_path):
+    before, after = real("oscd/beihai/imgs_1"), real("oscd/beihai/imgs_2")
+    found = change(before, after, tmp_path / "map.tif", weights=weights, align=True, batch=16)
+    assert (found.shift.rows, found.shift.columns) == (pytest.approx(0.7, abs=0.2), pytest.approx(0.7, abs=0.2))
+    assert found.shift.aligned
+    assert found.dates == ("2016-12-09", "2018-03-09")
+    assert 0 < found.changed_share < 0.5
