@@ -96,19 +96,24 @@ def test_maps_lie_on_the_first_image_and_say_how_they_were_made(changed, weights
         assert picture.width > 1.5 * picture.height, "three panels of a scene that is higher than wide"
 
 
+def test_inspect_says_what_the_maps_are_and_no_verb_takes_them_for_images(changed, weights, tmp_path, spectralgpt):
+    _, found = changed
+    ended = spectralgpt("inspect", found.target)
+    assert "distance between the embeddings of two dates" in ended.out
+    assert "made by    change" in ended.out
+    assert "class      changed: 5.9%" in spectralgpt("inspect", found.changed_map).out
+    for path, what in ((found.target, "a map of distances"), (found.changed_map, "a map of 2 classes")):
+        ended = spectralgpt("embed", path, tmp_path / "out.tif", "--weights", weights)
+        assert ended.code == 2
+        assert what in ended.err
+
+
 def test_distances_are_of_vectors_without_what_is_common(weights, tmp_path):
     """One window: the model's own numbers, by the formula of the docs."""
     before, after = two_dates(tmp_path, rows=48, columns=56)
     write(after, land(48, 56, seed=4), names=NAMES, nodata=0.0)
     found = change(before, after, tmp_path / "map.tif", weights=weights, precision="fp32")
     model = SpectralGPT.from_pretrained(weights)
-    vectors = []
-    for path in (before, after):
-        with open_raster(path) as raster, torch.inference_mode():
-            cube = model.cube(raster.read())
-        with torch.inference_mode():
-            vectors.append(model.embed(cube.without_time_and_scale(), "place")[0].numpy().reshape(-1, 48))
-    del vectors  # the day is left out alone; the exact vectors come from the raster of both dates
     with open_pair(before, after) as raster, torch.inference_mode():
         cube = model.cube(raster.read())
         cube.days[:] = -1

@@ -1,4 +1,4 @@
-"""Maps that this package made and that are no images: embeddings, classes, and valid shares."""
+"""Maps that this package made and that are no images: embeddings, distances between dates, classes, valid shares."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +9,16 @@ from spectralgpt.products.header import Header
 from spectralgpt.products.own_result import WEIGHTS_SHOWN, OwnResult, own_result, parsed
 from spectralgpt.raster.tags import CLASSES_TAG, VALID_SHARE
 
+QUANTITIES: Mapping[str, Literal["embeddings", "distances"]] = {"embed": "embeddings", "change": "distances"}
+"""What maps without classes hold, by the verb that made them."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnMap:
-    """A map of embeddings, of classes, or of the valid share of each place of a map of embeddings, from the tags of its
-    file. classes: their names, by value."""
+    """A map of embeddings, of distances between two dates, of classes, or of the valid share of each place of a map of
+    embeddings, from the tags of its file. classes: their names, by value."""
 
-    kind: Literal["embeddings", "classes", "valid shares"]
+    kind: Literal["embeddings", "distances", "classes", "valid shares"]
     header: Header
     result: OwnResult
     classes: tuple[str, ...] = ()
@@ -29,6 +32,8 @@ class OwnMap:
         """What it is, in a few words."""
         if self.kind == "embeddings":
             return f"a map of embeddings ({counted(len(self.header.bands), 'value')} per place)"
+        if self.kind == "distances":
+            return "a map of distances between two dates"
         return "a map of valid shares" if self.kind == "valid shares" else f"a map of {len(self.classes)} classes"
 
 
@@ -42,12 +47,12 @@ def map_in(header: Header) -> OwnMap | None:
     """The map that the tags of a file state; None for other files, and for images that this package made."""
     tags = dict(header.tags)
     result, classes = own_result(tags), parsed(tags.get(CLASSES_TAG, ""), list)
-    if result is None or not (classes or result.verb == "embed"):
+    if result is None or not (classes or result.verb in QUANTITIES):
         return None
     names = tuple(str(each["name"]) for each in classes or () if isinstance(each, dict) and "name" in each)
     if [band.name for band in header.bands] == [VALID_SHARE]:
         return OwnMap("valid shares", header, result)
-    return OwnMap("classes" if classes else "embeddings", header, result, names)
+    return OwnMap("classes" if classes else QUANTITIES[result.verb], header, result, names)
 
 
 def refuse_own_map(header: Header) -> None:

@@ -1,4 +1,4 @@
-"""What a map of embeddings, classes or valid shares is: the part of `inspect` that is about our own maps."""
+"""What a map of embeddings, distances, classes or valid shares is: the part of `inspect` that is about our own maps."""
 
 import math
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ PURPOSES = {
     "embeddings": (
         "similarity search, clustering and classifiers of places; it is not an image, so no verb takes it for one"
     ),
+    "distances": "seeing where a place changed, and choosing another threshold; it is not an image",
     "classes": "maps and statistics of classes; it is not an image, so no verb takes it for one",
     "valid shares": (
         "leaving out places of few valid pixels: their vectors rest on these alone; `embed` also does so, if a "
@@ -32,7 +33,7 @@ PURPOSES = {
 
 @dataclass(frozen=True, slots=True)
 class InspectedMap(Inspected):
-    """What a map of embeddings, of classes, or of valid shares is.
+    """What a map of embeddings, of distances between two dates, of classes, or of valid shares is.
 
     kind: one of these. weights: the fingerprint of the weights that made it. rules: the number of the rules by which.
     verb: that made it. per: what each vector is of: all, or each group or date. places: rows and columns. values: per
@@ -95,6 +96,8 @@ class InspectedMap(Inspected):
     def _what(self) -> str:
         if self.kind == "classes":
             return f"{len(self.classes)} classes"
+        if self.kind == "distances":
+            return "distance between the embeddings of two dates, one per place"
         if self.kind == "valid shares":
             of = _map_of_shares(self.source)
             return f"valid share of each place {of}, in percent: 100 where all pixels of all bands and dates are valid"
