@@ -1,7 +1,6 @@
 """Two dates of a place into a map of what changed, through the command line."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,42 +12,14 @@ from PIL import Image
 from real_rasters import real
 from rio_cogeo.cogeo import cog_validate
 
-from spectralgpt import ChangeDetector, InputError, SpectralGPT, change, open_raster
-from spectralgpt.evaluation import Chosen, Targets, methods
-from spectralgpt.features import Probe
-from spectralgpt.nn import LightConfig
+from made_dates import band, of_dates, two_dates
+from spectralgpt import InputError, SpectralGPT, change, open_raster
 from spectralgpt.products import open_pair
 from spectralgpt.scenes.changed import change_threshold, class_totals, otsu
 from spectralgpt.tasks import Class
-from spectralgpt.tasks.change import LightChange
-from spectralgpt.weights import Segmenter
-
-ROWS, COLUMNS = slice(96, 136), slice(24, 64)
-"""What changes, in pixels: neither in the middle nor square to a corner; places 12 to 17, 3 to 8."""
 
 PLACES = (slice(12, 17), slice(3, 8))
-
-
-def two_dates(folder: Path, noise: float = 10, rows: int = 200, columns: int = 136, **how) -> tuple[Path, Path]:
-    """A scene and the same with other noise, in which a rectangle has its bands turned around."""
-    before = land(rows, columns)
-    after = before + np.random.default_rng(1).normal(0, noise, before.shape).round()
-    after = np.clip(after, 1, None).astype(np.uint16)
-    after[:, ROWS, COLUMNS] = after[::-1, ROWS, COLUMNS]
-    return (
-        write(folder / "before_2020-05-01.tif", before, names=NAMES, nodata=0.0),
-        write(folder / "after_2021-05-01.tif", after, names=NAMES, nodata=0.0, **how),
-    )
-
-
-def band(path: Path) -> np.ndarray:
-    with rasterio.open(path) as dataset:
-        return dataset.read(1)
-
-
-def of_dates(warnings: tuple[str, ...]) -> list[str]:
-    """Those on the two dates, not on the made values."""
-    return [each for each in warnings if each.startswith("the later image") or "looks like change" in each]
+"""What changes, in places."""
 
 
 @pytest.fixture(scope="module")
@@ -223,180 +194,6 @@ def test_nothing_in_common_is_no_number(weights, tmp_path):
     assert "unknown" in str(found)
     assert "not measured" in found.shift.text
     assert (band(found.changed_map) == 255).all()
-
-
-# -- the shift ---------------------------------------------------------------------------------------------------------
-
-
-def shifted(folder: Path, rows: float, columns: float) -> tuple[Path, Path, Path]:
-    """Before, after, and after moved by whole or half pixels: the mean of the pixels that lie there."""
-    # smooth, as interpolated noise is no longer noise
-    noise = np.random.default_rng(0).normal(0, 1, (244, 204))
-    smooth = sum(noise[r : r + 240, c : c + 200] for r in range(5) for c in range(5))
-    base = 1500 + 100 * smooth
-    levels = np.linspace(0.6, 1.6, 13)[:, None, None]
-    before = base * levels + 5 * np.arange(13)[:, None, None]
-    after = before.copy()
-    after[:, 116:156, 44:84] = after[::-1, 116:156, 44:84]
-    moved = after
-    for axis, by in ((1, rows), (2, columns)):
-        low, part = int(np.floor(by)), by - np.floor(by)
-        moved = (1 - part) * np.roll(moved, low, axis) + part * np.roll(moved, low + 1, axis)
-    paths = []
-    for name, values in (("before", before), ("after", after), ("moved", moved)):
-        inner = values[:, 20:-20, 20:-20].round().astype(np.uint16)
-        paths.append(write(folder / f"{name}.tif", inner, names=NAMES, nodata=0.0))
-    return paths[0], paths[1], paths[2]
-
-
-@pytest.mark.parametrize("shift", [(1.5, -1.5), (-3.0, 2.0)])
-def test_align_takes_a_shift_back(shift, weights, tmp_path):
-    """The map is that of the pair without the shift, but for the border and what interpolating twice blurs."""
-    before, after, moved = shifted(tmp_path, *shift)
-    how = {"weights": weights, "precision": "fp32"}
-    still = change(before, after, tmp_path / "still.tif", **how)
-    plain = change(before, moved, tmp_path / "plain.tif", **how)
-    back = change(before, moved, tmp_path / "back.tif", align=True, **how)
-    assert (plain.shift.rows, plain.shift.columns) == (
-        pytest.approx(shift[0], abs=0.1),
-        pytest.approx(shift[1], abs=0.1),
-    )
-    assert (plain.shift.metres_rows, plain.shift.metres_columns) == (
-        pytest.approx(10 * plain.shift.rows, rel=0.01),
-        pytest.approx(10 * plain.shift.columns, rel=0.01),
-    )
-    assert not plain.shift.aligned
-    assert back.shift.aligned
-    assert any("align=True" in warning for warning in plain.warnings)
-    assert of_dates(back.warnings) == of_dates(still.warnings) == []
-    inner = np.s_[1:-1, 1:-1]
-    wanted, without, found = (band(each.target)[inner] for each in (still, plain, back))
-    assert np.abs(found - wanted).mean() < 0.25 * np.abs(without - wanted).mean()
-    np.testing.assert_array_equal(band(back.changed_map)[inner], band(still.changed_map)[inner])
-
-
-def test_a_small_shift_is_neither_warned_of_nor_corrected(weights, tmp_path):
-    before, _, moved = shifted(tmp_path, 0.25, 0.0)
-    found = change(before, moved, tmp_path / "map.tif", weights=weights, align=True)
-    assert 0.05 < found.shift.rows < 0.45
-    assert not found.shift.aligned
-    assert of_dates(found.warnings) == []
-
-
-def test_the_command_says_the_shift_and_the_option(weights, tmp_path, spectralgpt):
-    before, _, moved = shifted(tmp_path, 2.0, 0.0)
-    ended = spectralgpt("change", before, moved, tmp_path / "map.tif", "--weights", weights)
-    assert ended.code == 0, ended.err
-    assert "shift of AFTER: (row, column) = (+2.00, +0.00)" in ended.out
-    assert "= (+20.0, +0.0) m" in ended.out
-    assert "correct it with --align" in ended.err
-    ended = spectralgpt("change", before, moved, tmp_path / "map.tif", "--weights", weights, "--align", "--json")
-    assert ended.json["shift"]["aligned"] is True
-    assert ended.json["threshold"] > 0
-    assert ended.json["changed_map"] == str(tmp_path / "map.changed.tif")
-
-
-# -- weights with a head, and probes -----------------------------------------------------------------------------------
-
-LOST = (Class("kept"), Class("lost", "#102030"))
-
-
-@pytest.fixture(scope="module")
-def detector(weights, tmp_path_factory) -> Path:
-    """Weights for change detection that have been drawn."""
-    torch.manual_seed(1)
-    model = ChangeDetector.from_encoder(SpectralGPT.from_pretrained(weights), LightChange(classes=2), LOST).eval()
-    with torch.no_grad():
-        for each in model.head.parameters():
-            each.normal_()
-    folder = tmp_path_factory.mktemp("detector") / "weights"
-    model.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def probed(changed, weights, tmp_path_factory) -> Path:
-    """A probe of changes, fitted to drawn features: 48 values and 12 bands, twice; half of the made pair is changed."""
-    rng = np.random.default_rng(0)
-    truth = np.arange(40)[:, None] % 2 == np.arange(2)
-    features = (rng.normal(size=(40, 120)) + truth[:, :1]).astype(np.float32)
-    method = methods.find("ridge")
-    (one,) = method.fits(features, Targets(truth, False, np.ones(40)), [method.usual], seed=0)
-    model, folder = SpectralGPT.from_pretrained(weights), tmp_path_factory.mktemp("probed") / "probe"
-    threshold = 0.0
-    for _ in range(2):
-        chosen = Chosen(
-            "ridge", method.usual, one, np.array([threshold]), np.arange(40), np.arange(0), None, 0.5, 0.0, ()
-        )
-        probe = Probe.of(model, chosen, "change", LOST, weights=str(weights))
-        with open_pair(changed[0] / "before_2020-05-01.tif", changed[0] / "after_2021-05-01.tif") as raster:
-            threshold = float(np.median(probe.probabilities(raster)[..., 1]))
-    probe.save(folder)
-    return folder
-
-
-def test_weights_for_change_give_their_classes(changed, detector, tmp_path):
-    folder, _ = changed
-    pair = (folder / "before_2020-05-01.tif", folder / "after_2021-05-01.tif")
-    found = change(*pair, tmp_path / "map.tif", weights=detector, precision="fp32")
-    assert found.kind == "classes"
-    assert found.changed_map == found.target
-    assert np.isnan(found.threshold)
-    assert (found.rows, found.columns) == (200, 136)
-    classes = band(found.target)
-    assert len(np.unique(classes)) == 2
-    assert found.changed_share == pytest.approx((classes == 1).mean())
-    assert found.classes == {
-        "kept": pytest.approx(100 * (classes == 0).sum(), rel=0.01),
-        "lost": pytest.approx(100 * (classes == 1).sum(), rel=0.01),
-    }
-    with rasterio.open(found.target) as dataset:
-        assert dataset.colormap(1)[1] == (0x10, 0x20, 0x30, 255)
-    assert listing(tmp_path) == ["map.png", "map.tif", "map.tif.aux.xml"]
-
-
-def test_a_probe_of_changes_gives_its_classes(changed, probed, tmp_path, spectralgpt):
-    folder, _ = changed
-    pair = (folder / "before_2020-05-01.tif", folder / "after_2021-05-01.tif")
-    ended = spectralgpt("change", *pair, tmp_path / "map.tif", "--weights", probed, "--json")
-    assert ended.code == 0, ended.err
-    with open_pair(*pair) as raster:
-        wanted = Probe.load(probed).predict(raster)
-    np.testing.assert_array_equal(band(tmp_path / "map.tif"), np.where(wanted < 0, 255, wanted))
-    assert len(np.unique(wanted)) == 2
-    assert ended.json["threshold"] == pytest.approx(Probe.load(probed).description.thresholds[0])
-    assert ended.json["kind"] == "classes"
-    assert cog_validate(tmp_path / "map.tif", strict=True)[0]
-
-
-@pytest.mark.parametrize("which", ["probe", "detector"])
-def test_a_threshold_of_distances_is_none_of_classes(which, changed, probed, detector, tmp_path, spectralgpt):
-    folder, _ = changed
-    pair = (folder / "before_2020-05-01.tif", folder / "after_2021-05-01.tif")
-    weights = {"probe": probed, "detector": detector}[which]
-    ended = spectralgpt("change", *pair, tmp_path / "m.tif", "--weights", weights, "--threshold", "0.5")
-    assert ended.code == 2
-    assert "say themselves what changed" in ended.err
-    assert listing(tmp_path) == []
-
-
-def test_weights_that_answer_something_else_get_one_message(changed, weights, probed, tmp_path, spectralgpt):
-    folder, _ = changed
-    pair = (folder / "before_2020-05-01.tif", folder / "after_2021-05-01.tif")
-    model = Segmenter.from_encoder(SpectralGPT.from_pretrained(weights), LightConfig(classes=3))
-    model.save_pretrained(tmp_path / "segmenter")
-    masks = tmp_path / "masks"
-    masks.mkdir()
-    described = json.loads((probed / "probe.json").read_text()) | {"target": "mask"}
-    (masks / "probe.json").write_text(json.dumps(described))
-    (masks / "probe.safetensors").write_bytes((probed / "probe.safetensors").read_bytes())
-    for wrong, words in (("segmenter", "weights for segmentation"), ("masks", "a probe of mask labels")):
-        ended = spectralgpt("change", *pair, tmp_path / "m.tif", "--weights", tmp_path / wrong)
-        assert ended.code == 2
-        assert words in ended.err
-        assert "predict" in ended.err
-        assert len(ended.err.strip().splitlines()) == 1
-    assert not list(tmp_path.glob("m.*"))
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def change(
         align: Correct the shift, if it is over half a pixel: the later image is interpolated bilinearly.
         threshold: Distance above which a place has changed; default: the median of the scene plus 3 robust standard
             deviations.
-        encoder: Weights that a probe was fitted with, if they have moved.
+        encoder: Weights that a probe of changes was fitted with, if they have moved.
         weights: Weights for change detection, a folder that `probe` wrote for changes, or weights without a head, as of
             any other verb.
         dates: One date of each image, like 2020-05-01,2021-05-01, where these hold several.
