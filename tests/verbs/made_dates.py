@@ -35,9 +35,11 @@ def of_dates(warnings: tuple[str, ...]) -> list[str]:
 def shifted(folder: Path, rows: float, columns: float) -> tuple[Path, Path, Path]:
     """Before, after, and after moved by whole or half pixels: the mean of the pixels that lie there."""
     # smooth, as interpolated noise is no longer noise
-    noise = np.random.default_rng(0).normal(0, 1, (244, 204))
-    smooth = sum(noise[r : r + 240, c : c + 200] for r in range(5) for c in range(5))
-    base = 1500 + 100 * smooth
+    base = np.random.default_rng(0).normal(0, 1, (258, 218))
+    for axis in (0, 1, 0, 1):
+        window = np.lib.stride_tricks.sliding_window_view(base, 10, axis)
+        base = window.mean(axis=-1)
+    base = 1500 + 400 * base / base.std()
     levels = np.linspace(0.6, 1.6, 13)[:, None, None]
     before = base * levels + 5 * np.arange(13)[:, None, None]
     after = before.copy()
