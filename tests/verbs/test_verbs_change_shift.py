@@ -48,7 +48,7 @@ def test_the_command_says_the_shift_and_the_option(weights, tmp_path, spectralgp
     before, _, moved = shifted(tmp_path, 2.0, 0.0)
     ended = spectralgpt("change", before, moved, tmp_path / "map.tif", "--weights", weights)
     assert ended.code == 0, ended.err
-    found = re.search(r"shift of AFTER: \(row, column\) = \((.*), (.*)\) .*pixels = \((.*), (.*)\) m, in", ended.out)
+    found = re.search(r"shift of AFTER: \(row, column\) = \((\S+), (\S+)\) .*pixels = \((\S+), (\S+)\) m, in", ended.out)
     assert found is not None, ended.out
     pixels, metres = [float(text) for text in found.groups()[:2]], [float(text) for text in found.groups()[2:]]
     assert pixels == [pytest.approx(2, abs=0.1), pytest.approx(0, abs=0.1)]
