@@ -1,4 +1,4 @@
-"""Maps that this package made and that are no images: embeddings, classes and what lies beside them."""
+"""Maps that this package made and that are no images: embeddings, distances, classes and what lies beside them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from spectralgpt.products.header import Header
 from spectralgpt.products.own_result import WEIGHTS_SHOWN, OwnResult, own_result, parsed
 from spectralgpt.raster.tags import CLASSES_TAG, LAYER_TAG, VALID_SHARE
 
-MapKind = Literal["embeddings", "classes", "labels", "class probabilities", "entropies", "valid shares"]
+MapKind = Literal["embeddings", "distances", "classes", "labels", "class probabilities", "entropies", "valid shares"]
 
 LAYER_KINDS: Mapping[str, MapKind] = {
     "labels": "labels",
@@ -18,12 +18,15 @@ LAYER_KINDS: Mapping[str, MapKind] = {
 }
 """By the tag of a raster that a verb wrote with a map of classes."""
 
+QUANTITIES: Mapping[str, MapKind] = {"embed": "embeddings", "change": "distances"}
+"""What maps without classes hold, by the verb that made them."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnMap:
-    """A map of embeddings, of classes (one per pixel, or labels in a band each), of the probabilities of classes, of
-    their entropy, or of the valid share of each place of a map of embeddings, from the tags of its file. classes: their
-    names, by value or band."""
+    """A map of embeddings, of distances between two dates, of classes (one per pixel, or labels in a band each), of the
+    probabilities of classes, of their entropy, or of the valid share of each place of a map of embeddings, from the
+    tags of its file. classes: their names, by value or band."""
 
     kind: MapKind
     header: Header
@@ -41,7 +44,7 @@ class OwnMap:
             return f"a map of embeddings ({counted(len(self.header.bands), 'value')} per place)"
         if self.kind in ("classes", "labels"):
             return f"a map of {len(self.classes)} {self.kind}"
-        return f"a map of {self.kind}"
+        return "a map of distances between two dates" if self.kind == "distances" else f"a map of {self.kind}"
 
 
 class OwnMapError(RasterError):
@@ -54,12 +57,12 @@ def map_in(header: Header) -> OwnMap | None:
     """The map that the tags of a file state; None for other files, and for images that this package made."""
     tags = dict(header.tags)
     result, classes = own_result(tags), parsed(tags.get(CLASSES_TAG, ""), list)
-    if result is None or not (classes or result.verb == "embed"):
+    if result is None or not (classes or result.verb in QUANTITIES):
         return None
     names = tuple(str(each["name"]) for each in classes or () if isinstance(each, dict) and "name" in each)
     if [band.name for band in header.bands] == [VALID_SHARE]:
         return OwnMap("valid shares", header, result)
-    kind: MapKind = "classes" if classes else "embeddings"
+    kind: MapKind = "classes" if classes else QUANTITIES.get(result.verb, "embeddings")
     return OwnMap(LAYER_KINDS.get(tags.get(LAYER_TAG, ""), kind), header, result, names)
 
 

@@ -27,6 +27,9 @@ CLASSES_TAG = "SPECTRALGPT_CLASSES"
 LAYER_TAG = "SPECTRALGPT_LAYER"
 """Which raster of several that a verb wrote together a file is; none for the first."""
 
+THRESHOLD_TAG = "SPECTRALGPT_THRESHOLD"
+"""From which distance on a place of a map has changed, and how that was chosen."""
+
 DATE_TAG = "ACQUISITION_DATE"
 """The ISO date on which an image was taken."""
 

@@ -13,6 +13,7 @@ from spectralgpt.scenes.class_answers import AnsweredClasses, ClassAnswers, Head
 from spectralgpt.scenes.class_layers import ClassAreas, ClassTargets
 from spectralgpt.scenes.class_map import MappedClasses, map_classes
 from spectralgpt.scenes.course import Course
+from spectralgpt.scenes.distances import DistanceMaker, SceneDistances, distance_scene
 from spectralgpt.scenes.embeddings import SceneEmbeddings, embed_scene
 from spectralgpt.scenes.in_memory import tiled
 from spectralgpt.scenes.journal import Journal, check_scene_target, chosen_before, partial_of
@@ -29,6 +30,7 @@ __all__ = [
     "ClassAreas",
     "ClassTargets",
     "Course",
+    "DistanceMaker",
     "FigureSample",
     "HeadOnPixels",
     "Journal",
@@ -39,11 +41,13 @@ __all__ = [
     "Piece",
     "Plan",
     "ReconstructionMaker",
+    "SceneDistances",
     "SceneEmbeddings",
     "SceneMap",
     "SceneReconstruction",
     "check_scene_target",
     "chosen_before",
+    "distance_scene",
     "embed_scene",
     "map_classes",
     "map_scene",

@@ -16,6 +16,8 @@ from spectralgpt.nn import Precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window
 from spectralgpt.raster.tags import CLASSES_TAG, CLIPPED_TAG, VALID_SHARE
+from spectralgpt.report.evaluation.colours import rgb
+from spectralgpt.scenes.changed import coloured_classes
 from spectralgpt.scenes.course import USUAL, Course
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.picture import component_picture
@@ -133,14 +135,14 @@ class AnswerMaker:
         )
 
     def profile(self, summary: MapSummary) -> Profile:
-        classes = [asdict(each) for each in self.answers.classes]
+        classes = coloured_classes(self.answers.classes)
         places = self.plan.reduce > 1
         scale = self.scale if self.int8 and self.scale is not None else ()
         if summary.largest is not None:
             scale = tuple(float(value) / LARGEST_CODE or 1.0 for value in summary.largest)
         tags = dict(self.tags)
         if classes:
-            tags[CLASSES_TAG] = json.dumps(classes)
+            tags[CLASSES_TAG] = json.dumps([asdict(each) for each in classes])
         if summary.clipped is not None:
             tags[CLIPPED_TAG] = f"{summary.clipped:.6f}"
         return Profile(
@@ -155,6 +157,8 @@ class AnswerMaker:
             interleave="pixel" if places else "band",
             block=128 if places else 512,
             resampling="nearest" if classes else "average",
+            categories=tuple(each.name for each in classes),
+            colours=tuple(rgb(each.colour or "") for each in classes),
         )
 
     def encoded(self, stored: NDArray[Any], profile: Profile) -> NDArray[Any]:

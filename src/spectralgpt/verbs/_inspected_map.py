@@ -1,4 +1,4 @@
-"""What a map of embeddings, classes or valid shares is: the part of `inspect` that is about our own maps."""
+"""What a map of embeddings, distances, classes or valid shares is: the part of `inspect` that is about our own maps."""
 
 import math
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ PURPOSES = {
     "embeddings": (
         "similarity search, clustering and classifiers of places; it is not an image, so no verb takes it for one"
     ),
+    "distances": "seeing where a place changed, and choosing another threshold; it is not an image",
     "classes": "maps and statistics of classes; it is not an image, so no verb takes it for one",
     "labels": "maps and statistics of labels, a band each: 1 where it applies, 0 where not; it is not an image",
     "class probabilities": "how likely each class is, a band each, in percent; it is not an image",
@@ -40,7 +41,7 @@ OF_PLACES = ("embeddings", "valid shares")
 
 @dataclass(frozen=True, slots=True)
 class InspectedMap(Inspected):
-    """What a map of embeddings, of classes, of what lies beside one, or of valid shares is.
+    """What a map of embeddings, of distances, of classes, of what lies beside one, or of valid shares is.
 
     kind: as in `products.own_map`. weights: the fingerprint of the weights that made it. rules: the number of the
     rules by which. verb: that made it. per: what each vector is of: all, or each group or date. places: rows and
@@ -104,6 +105,8 @@ class InspectedMap(Inspected):
     def _what(self) -> str:
         if self.kind == "classes":
             return f"{len(self.classes)} classes"
+        if self.kind == "distances":
+            return "distance between the embeddings of two dates, one per place"
         if self.kind in PURPOSES and self.kind not in OF_PLACES:
             return self.kind
         if self.kind == "valid shares":

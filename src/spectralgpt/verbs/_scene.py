@@ -1,7 +1,7 @@
 """What every verb does with a scene before it computes: refuse what cannot work, then open everything."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,11 +64,12 @@ def opened_scene(
     kind: Literal["pretraining"] | None = None,
     *,
     beside: Sequence[Path] = (),
+    opening: Callable[[Any, ImageOptions], "Raster"] | None = None,
     announce: Announce = unheard,
 ) -> Iterator[OpenedScene]:
     """The scene and the model, opened. verb: that asks. kind: what the weights must be for, None for anything.
-    beside: other rasters that are written with the target. announce: called with a line for
-    each file of others that `overwrite` lets them replace.
+    beside: other rasters that are written with the target. opening: opens the sources; None: as dates of one place, in
+    order of time. announce: called with a line for each file of others that `overwrite` lets them replace.
 
     Raises InputError before anything is written.
     """
@@ -87,7 +88,7 @@ def opened_scene(
     check_target(picture, "file")
     for each in beside:
         check_target(each, "raster" if each.suffix == ".tif" else "file")
-    with opened_image(sources, options) as raster:
+    with (opening or opened_image)(sources, options) as raster:
         mark = mark_of(verb, sources, raster)
         files = files_of(sources, options, (options["weights"], options["aoi"]), raster.paths)
         written = (target, picture, *beside)
