@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from spectralgpt.weights import ChangeDetector, Classifier, Segmenter, SpectralGPT
 
 if TYPE_CHECKING:  # the verbs, written by `make docs`
+    from spectralgpt.verbs.change import change as change
     from spectralgpt.verbs.convert import convert as convert
     from spectralgpt.verbs.demo import demo as demo
     from spectralgpt.verbs.doctor import doctor as doctor

@@ -25,6 +25,7 @@ from spectralgpt.report.evaluation import class_colours
 from spectralgpt.report.evaluation.colours import rgb
 from spectralgpt.scenes.class_answers import ClassAnswers
 from spectralgpt.scenes.class_layers import PERCENT_NODATA, ClassAreas, ClassLayers, ClassTargets
+from spectralgpt.scenes.course import USUAL, Course
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance
@@ -196,8 +197,8 @@ class _Cuts:
 @dataclass(frozen=True, slots=True, eq=False)
 class MappedClasses:
     """The written map: fingerprint of the weights, alignment of the bands; rows and columns of the map, pixels of the
-    scene along one of its pixels, whether several classes may apply to one, the classes with their colours, and its
-    summary."""
+    scene along one of its pixels, whether several classes may apply to one, the classes with their colours, its
+    summary, and the block rows that an interrupted run had finished."""
 
     fingerprint: str
     alignment: Alignment
@@ -207,6 +208,7 @@ class MappedClasses:
     several: bool
     classes: tuple[Class, ...]
     summary: ClassSummary
+    blocks_resumed: int = 0
 
 
 def map_classes(
@@ -222,6 +224,7 @@ def map_classes(
     overlap: float = 0.25,
     precision: Precision = "auto",
     mark: ResultMark | None = None,
+    course: Course = USUAL,
     progress: Progress = silent,
 ) -> MappedClasses:
     """Write the map of the answers' classes, and the files beside it.
@@ -239,9 +242,19 @@ def map_classes(
     )
     polygons = None if beside.polygons is None else beside.polygons.with_name(f".{beside.polygons.name}.new")
     layers = ClassLayers(answers.of, beside.probabilities is not None, beside.entropy is not None)
+    resumed: list[int] = []
     maker = ClassMaker(raster, answers, layers, provenance.tags, polygons, beside.min_area)
     try:
-        summary = run_scene(plan, maker, target, provenance.journal, beside=maker.beside(beside), progress=progress)
+        summary = run_scene(
+            plan,
+            maker,
+            target,
+            provenance.journal,
+            beside=maker.beside(beside),
+            course=course,
+            resumed=resumed.append,
+            progress=progress,
+        )
         if polygons is not None and beside.polygons is not None:
             os.replace(polygons, beside.polygons)
     finally:
@@ -255,6 +268,7 @@ def map_classes(
         answers.of.several,
         maker.classes,
         summary,
+        resumed[0],
     )
 
 

@@ -29,6 +29,7 @@ from spectralgpt.checks import Verdict
 from spectralgpt.nn import Backbone, Cube, Precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window
+from spectralgpt.scenes.course import USUAL, Course
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance
@@ -230,12 +231,14 @@ def _sampled(rows: Sequence[NDArray[Any]], plan: Plan) -> Iterator[Float32[np.nd
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneDistances:
-    """The written map: fingerprint of the weights, alignment of the bands, rows and columns of places."""
+    """The written map: fingerprint of the weights, alignment of the bands, rows and columns of places, and the
+    block rows that an interrupted run had finished."""
 
     fingerprint: str
     alignment: Alignment
     rows: int
     columns: int
+    blocks_resumed: int = 0
 
 
 def distance_scene(
@@ -250,6 +253,7 @@ def distance_scene(
     batch: int = 8,
     precision: Precision = "auto",
     mark: ResultMark | None = None,
+    course: Course = USUAL,
     progress: Progress = silent,
 ) -> SceneDistances:
     """Write the map of a raster of two dates: float32, NaN where a date has no valid pixel; GSD is the scene's times
@@ -268,5 +272,6 @@ def distance_scene(
         plan,
         provenance.tags,
     )
-    run_scene(plan, maker, target, provenance.journal, progress=progress)
-    return SceneDistances(provenance.fingerprint, alignment, *plan.output_shape)
+    resumed: list[int] = []
+    run_scene(plan, maker, target, provenance.journal, course=course, resumed=resumed.append, progress=progress)
+    return SceneDistances(provenance.fingerprint, alignment, *plan.output_shape, resumed[0])

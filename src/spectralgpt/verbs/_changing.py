@@ -67,6 +67,7 @@ class MappedChange:
     alignment: "Alignment"
     rows: int
     columns: int
+    blocks_resumed: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,6 +179,7 @@ def _by_distance(
         verdict=scene.verdict,
         verb=verb,
         mark=scene.mark,
+        course=scene.course,
         progress=progress,
         **scene.computing,
     )
@@ -194,6 +196,7 @@ def _by_distance(
         result.alignment,
         result.rows,
         result.columns,
+        result.blocks_resumed,
     )
 
 
@@ -215,6 +218,7 @@ def _by_classes(scene: OpenedScene, probe: "Probe | None", verb: dict[str, objec
         written.fingerprint,
         written.alignment,
         *grid.shape,
+        written.blocks_resumed,
     )
 
 
@@ -226,6 +230,7 @@ class WrittenClasses:
     thresholds: tuple[float, ...]
     fingerprint: str
     alignment: "Alignment"
+    blocks_resumed: int = 0
 
 
 def _write_classes(scene: OpenedScene, verb: dict[str, object], progress: Progress) -> WrittenClasses:
@@ -243,10 +248,11 @@ def _write_classes(scene: OpenedScene, verb: dict[str, object], progress: Progre
         verdict=scene.verdict,
         verb=verb,
         mark=scene.mark,
+        course=scene.course,
         progress=progress,
         **scene.computing,
     )
-    return WrittenClasses(classes, answers.thresholds, result.fingerprint, result.alignment)
+    return WrittenClasses(classes, answers.thresholds, result.fingerprint, result.alignment, result.blocks_resumed)
 
 
 def _write_probed(scene: OpenedScene, probe: "Probe", verb: dict[str, object], progress: Progress) -> WrittenClasses:

@@ -30,7 +30,7 @@ class Changed:
     classes. kind: what target holds. threshold: of distances, or of the probability of change where one was chosen with
     the weights; NaN without one. threshold_chosen: how. changed_share: of the places or pixels that have a class at
     both dates, NaN if none has; changed_square_metres: NaN without a CRS. classes: square metres of each. bands: `model
-    band <- bands of the image`.
+    band <- bands of the image`. blocks_resumed: block rows that an interrupted run had finished.
     """
 
     target: Path
@@ -50,6 +50,7 @@ class Changed:
     bands: tuple[str, ...]
     dropped: tuple[str, ...]
     missing: tuple[str, ...]
+    blocks_resumed: int
     seconds: float
     warnings: tuple[str, ...] = ()
 
@@ -135,6 +136,7 @@ def change(
         bands=(*alignment.taken, *alignment.merged),
         dropped=alignment.dropped,
         missing=alignment.missing,
+        blocks_resumed=mapped.blocks_resumed,
         seconds=time.perf_counter() - start,
         warnings=(*opened.scene.verdict.warnings, *found.warnings),
     )

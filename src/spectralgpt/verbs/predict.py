@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from spectralgpt.progress import silent, unheard
+from spectralgpt.verbs._each import EachSceneOptions, with_each
 from spectralgpt.verbs._options import (
     PathLike,
     Replacing,
-    SceneOptions,
     SceneSources,
     SceneTarget,
     ShowProgress,
@@ -49,7 +49,7 @@ class Predicted:
     each pixel has an answer. several: any number of classes may apply to a pixel, so shares and areas may add up to
     more than all. valid: pixels of the map with an answer; area: theirs in square metres. polygons_count: their number.
     bands: `model band <- bands of the image`. dropped: bands of the image that were not used; missing: bands of the
-    model that the image does not have.
+    model that the image does not have. blocks_resumed: block rows that an interrupted run had finished.
     """
 
     target: Path
@@ -70,6 +70,7 @@ class Predicted:
     bands: tuple[str, ...]
     dropped: tuple[str, ...]
     missing: tuple[str, ...]
+    blocks_resumed: int
     seconds: float
     warnings: tuple[str, ...] = ()
 
@@ -108,6 +109,7 @@ class Predicted:
 
 
 @with_shared_options
+@with_each
 def predict(
     sources: SceneSources,
     target: SceneTarget,
@@ -120,7 +122,7 @@ def predict(
     encoder: PathLike | None = None,
     announce: Replacing = unheard,
     progress: ShowProgress = silent,
-    **options: Unpack[SceneOptions],
+    **options: Unpack[EachSceneOptions],
 ) -> Predicted:
     """Map the classes of a scene by fine-tuned weights or a probe.
 
@@ -171,6 +173,7 @@ def predict(
             overlap=found.overlap,
             precision=found.precision,
             mark=scene.mark,
+            course=scene.course,
             progress=progress,
         )
         _draw(scene, result, found.side)
@@ -253,6 +256,7 @@ def _result(
         bands=(*result.alignment.taken, *result.alignment.merged),
         dropped=result.alignment.dropped,
         missing=result.alignment.missing,
+        blocks_resumed=result.blocks_resumed,
         seconds=seconds,
         warnings=(*scene.verdict.warnings, *_notes(predicting, result)),
     )
