@@ -35,6 +35,8 @@ def main() -> None:
         run("-m", "spectralgpt", "shard", *tables, "--out", work / f"{part}_shards")
     changes = [word for each in given.set for word in ("--set", each)]
     run("-m", "spectralgpt", "pretrain", "packaged", "--data", work / "train_shards", "--out", work / "run", *changes)
+    if not (work / "run" / "weights").exists():
+        sys.exit("the training was interrupted; the same command continues it")
     weights, shards = work / f"tiny-{given.version}", work / "train_shards"
     run(HERE / "read_out.py", work / "run" / "weights", shards, weights, "--held", work / "choose_shards")
     run(HERE / "model_card.py", weights, weights / "README.md", "--data", given.data, "--work", work)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from spectralgpt.weights import ChangeDetector, Classifier, Segmenter, SpectralGPT
 
 if TYPE_CHECKING:  # the verbs, written by `make docs`
+    from spectralgpt.verbs.change import change as change
     from spectralgpt.verbs.convert import convert as convert
     from spectralgpt.verbs.demo import demo as demo
     from spectralgpt.verbs.doctor import doctor as doctor
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # the verbs, written by `make docs`
     from spectralgpt.verbs.evaluate import evaluate as evaluate
     from spectralgpt.verbs.finetune import finetune as finetune
     from spectralgpt.verbs.inspect import inspect as inspect
+    from spectralgpt.verbs.predict import predict as predict
     from spectralgpt.verbs.pretrain import pretrain as pretrain
     from spectralgpt.verbs.probe import probe as probe
     from spectralgpt.verbs.reconstruct import reconstruct as reconstruct

@@ -33,7 +33,7 @@ LONGEST_VALUE = 60
 EXPECTED = {
     "aoi": "a path of a GeoJSON file",
     "bands": "a sensor like 's2-l2a', or names or wavelengths (nm) as a text like 'B02,B03' or a list like [490, 560]",
-    "clouds": "scl, qa, fmask, or paths of masks",
+    "clouds": "auto, scl, qa, fmask, or paths of masks",
     "dates": "dates like '2020-05-01' as a text with commas, or a list of these",
     "gsd": "metres on the ground, like 10",
     "nodata": "a stored value like 0, several as a list, or 'none'",

@@ -7,6 +7,7 @@ InputError
   DataError      shards that are missing, damaged, or that do not fit
   TargetError    a result that cannot be written
   OptionError    an option with a value that does not fit
+  UnfinishedError  work that its limit of time ended; what is finished stays
 
 A message says what was found, what was expected, and what to do. Arguments are written as in Python, `bands='s2-l2a'`;
 the command line shows them as its options, `--bands s2-l2a`.
@@ -96,6 +97,10 @@ class TargetError(InputError):
 
 class OptionError(InputError):
     """An option with a value that does not fit the input or the model."""
+
+
+class UnfinishedError(InputError):
+    """Work that ended at the limit of time that the user set. What is finished stays, and the same command goes on."""
 
 
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:

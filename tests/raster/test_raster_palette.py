@@ -16,7 +16,7 @@ COLOURS = ((44, 111, 187), (20, 83, 45), (209, 50, 45))
 
 
 def profile(height: int, width: int, transform: Affine = PLACE, **how) -> Profile:
-    given = {"count": 1, "dtype": "uint8", "nodata": 255, "resampling": "nearest", "palette": COLOURS} | how
+    given = {"count": 1, "dtype": "uint8", "nodata": 255, "resampling": "nearest", "colours": COLOURS} | how
     return Profile(grid=Grid(WKT, transform, height, width), **given)
 
 
@@ -48,12 +48,11 @@ def test_colours_of_the_file_and_of_its_overviews(tmp_path, capfd, height, width
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"count": 2}, "not of 2 of uint8"),
-        ({"dtype": "uint16"}, "not of 1 of uint16"),
-        ({"dtype": "float32"}, "not of 1 of float32"),
-        ({"resampling": "average"}, "needs overviews by 'nearest', not by 'average'"),
-        ({"resampling": "mode"}, "needs overviews by 'nearest', not by 'mode'"),
-        ({"palette": COLOURS[:1] * 257}, "257 colours for the 256 values"),
+        ({"count": 2}, "the only band, and 2 bands"),
+        ({"dtype": "float32"}, "uint8 or uint16, not of float32"),
+        ({"resampling": "average"}, "need overviews by 'nearest', not by 'average'"),
+        ({"resampling": "mode"}, "need overviews by 'nearest', not by 'mode'"),
+        ({"colours": COLOURS[:1] * 257}, "257 colours for the 256 values"),
     ],
 )
 def test_where_no_palette_can_be(change, named):
@@ -65,7 +64,7 @@ def test_where_no_palette_can_be(change, named):
 def test_as_many_colours_as_there_are_values(tmp_path, count):
     colours = tuple((value, 255 - value, 7) for value in range(count))
     values = np.arange(16 * 16, dtype=np.uint8).reshape(1, 16, 16)
-    write_raster(tmp_path / "all.tif", values, profile(16, 16, nodata=None, palette=colours))
+    write_raster(tmp_path / "all.tif", values, profile(16, 16, nodata=None, colours=colours))
     with rasterio.open(tmp_path / "all.tif") as dataset:
         assert [dataset.colormap(1)[value][:3] for value in range(count)] == list(colours)
         np.testing.assert_array_equal(dataset.read(), values)

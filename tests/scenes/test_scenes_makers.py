@@ -32,7 +32,7 @@ from spectralgpt.scenes import (
 )
 from spectralgpt.scenes.picture import component_picture
 from spectralgpt.scenes.reconstruction import StoredAs
-from spectralgpt.scenes.windows import Answering, scene_alignment
+from spectralgpt.scenes.windows import Answering, WindowBatch, scene_alignment
 from spectralgpt.tasks import Answers, Class, Embeddings
 from spectralgpt.weights import SpectralGPT
 
@@ -78,6 +78,7 @@ def clipped(raster: Raster, plan: Plan) -> list[Window]:
 def test_each_window_is_read_once_and_the_alignment_planned_once(scene, model, tmp_path, asked, monkeypatch):
     """For a rebuilt scene, the part that the figure shows is read once more at the end."""
     planned, align, verdict = [], windows.align, check(scene)
+    monkeypatch.setattr("spectralgpt.scenes.run.usual_readers", lambda: 1)  # so that they are asked for in order
 
     def once(*arguments, **options):
         planned.append(arguments)
@@ -97,6 +98,34 @@ def test_each_window_is_read_once_and_the_alignment_planned_once(scene, model, t
     reconstruct_scene(scene, model, tmp_path / "r.tif", verdict=verdict, overlap=0.6, batch=2)
     assert asked == [*clipped(scene, plan), Window(0, 0, 200, 140)]
     assert len(planned) == 2, "once per scene"
+
+
+@pytest.mark.parametrize("make", [embed_scene, reconstruct_scene])
+def test_windows_without_data_are_not_computed(model, tmp_path, monkeypatch, make):
+    """And nothing changes by that: in the upper left there is no data, in one group for no window."""
+    values = land(200, 440)
+    values[:, :140, :330] = 0
+    plan = plan_scene(200, 440, patch=8, side=128, batch=2)
+    empty = [
+        w for row in range(2) for group in plan.groups(row) for w in group if w.end_row <= 140 and w.end_column <= 330
+    ]
+    assert len(empty) == 3
+    with open_raster(write(tmp_path / "s_2020-05-01.tif", values, names=NAMES, nodata=0.0)) as raster:
+        found, cube = [], SpectralGPT.cube
+
+        def counted(self, pixels, **how):
+            found.append(len(pixels.values))
+            return cube(self, pixels, **how)
+
+        monkeypatch.setattr(SpectralGPT, "cube", counted)
+        make(raster, model, tmp_path / "some.tif", verdict=check(raster), batch=2)
+        # the number of channels of embeddings comes from an answer: of the group without data one window is computed
+        assert sum(found) == plan.count - len(empty) + (make is embed_scene)
+        monkeypatch.setattr(WindowBatch, "seen", property(lambda self: np.ones(len(self.values), bool)))
+        make(raster, model, tmp_path / "all.tif", verdict=check(raster), batch=2)
+    with rasterio.open(tmp_path / "some.tif") as some, rasterio.open(tmp_path / "all.tif") as every:
+        np.testing.assert_allclose(some.read(), every.read(), rtol=1e-5, atol=1e-5 if make is embed_scene else 1)
+        assert some.tags() == every.tags()
 
 
 # -- rebuilt scenes ---------------------------------------------------------------------------------------------------

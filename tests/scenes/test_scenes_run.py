@@ -1,4 +1,4 @@
-"""A scene through files: the result is the same scene, or nothing, or a folder that a later run replaces."""
+"""A scene through files: the result is the same scene, or nothing, or a folder from which a later run goes on."""
 
 import json
 import tracemalloc
@@ -17,7 +17,7 @@ from rasterio.crs import CRS
 from spectralgpt.errors import InputError, TargetError, WeightsError
 from spectralgpt.products import open_raster
 from spectralgpt.raster import Grid, Profile, Window, write_raster
-from spectralgpt.scenes import check_scene_target, partial_of, plan_scene, run_scene
+from spectralgpt.scenes import Course, check_scene_target, partial_of, plan_scene, run_scene
 from spectralgpt.scenes.journal import MOST_NOTES, VERSION, Journal
 from spectralgpt.scenes.rows import RowFile
 
@@ -108,16 +108,17 @@ def test_no_map_of_answers_that_are_not_finite(tmp_path, made_scene, identity, m
     profile = layout_of(scene.shape, nodata=None)
     with pytest.raises(WeightsError, match=r"NaN or infinite values in \d of 2048 valid places"):
         run_scene(plan, maker_of(identity(plan, scene), as_stored, profile), tmp_path / "out.tif", {})
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["out.tif.partial"], "a block row was finished before"
     # where nothing is valid they are no answers
     valid = np.isfinite(scene)
     run_scene(plan, maker_of(identity(plan, scene, valid), as_stored, profile), tmp_path / "out.tif", {})
     np.testing.assert_array_equal(read(tmp_path / "out.tif"), np.where(valid, scene, 0))
 
 
-def test_order_of_work(tmp_path, small, maker_of):
+def test_order_of_work(tmp_path, small, maker_of, monkeypatch):
     """Every window read and computed once, in groups; pieces of block rows from the top; progress counts both."""
     plan, scene, profile, apply = small
+    monkeypatch.setattr("spectralgpt.scenes.run.usual_readers", lambda: 1)
     read_windows, pieces, steps = [], [], []
 
     def compose(window, values, valid):
@@ -198,7 +199,9 @@ def test_the_journal_says_what_was_done(tmp_path, small, maker_of):
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
 
 
-PLACES = ["read", "compute", "stored", "notes", "merged", "profile", "encoded"]
+FINISHED = {"read": 0, "compute": 0, "stored": 1, "notes": 1, "merged": 3, "profile": 3, "encoded": 3}
+"""Block rows that are finished when a function of the maker fails (`fails_in`)."""
+PLACES = list(FINISHED)
 
 
 def fails_in(place, error, small, maker_of):
@@ -252,14 +255,17 @@ def fails_in(place, error, small, maker_of):
 
 @pytest.mark.parametrize("before", [None, b"what was there"])
 @pytest.mark.parametrize("place", PLACES)
-def test_wrong_input_leaves_nothing(tmp_path, small, maker_of, place, before):
+def test_wrong_input_leaves_only_finished_rows(tmp_path, small, maker_of, place, before):
     target = tmp_path / "o.tif"
     if before:
         target.write_bytes(before)
     arguments = fails_in(place, InputError("in.tif: found half an image"), small, maker_of)
     with pytest.raises(InputError, match="half an image"):
         run_scene(*arguments, target, {})
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == ({"o.tif": before} if before else {})
+    left = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert left == ({"o.tif": before} if before else {})
+    assert len(list(partial_of(target).glob("rows-*.npy"))) == FINISHED[place]
+    assert partial_of(target).exists() == (FINISHED[place] > 0)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("ours"), MemoryError(), OSError("disk")])
@@ -272,27 +278,29 @@ def test_our_fault_leaves_the_journal_alone(tmp_path, small, maker_of, place, er
         run_scene(*arguments, target, {})
     assert target.read_bytes() == b"what was there"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o.tif", "o.tif.partial"]
-    rows = {"read": 0, "compute": 0, "stored": 1, "notes": 1, "merged": 3, "profile": 3, "encoded": 3}[place]
+    rows = FINISHED[place]
     left = {"plan.json", *(f"rows-{row:06d}.npy" for row in range(rows))} | (
         {"writing"} if place == "encoded" else set()
     )
     left |= {f"notes-{row:06d}.json" for row in range(rows)}
     assert {path.name for path in partial_of(target).iterdir()} == left
 
-    # the next run replaces the folder, and TARGET only at its end
+    # the next run goes on from there, and replaces TARGET only at its end
     plan, scene, profile, apply = small
 
     def compose(window, values, valid):
         assert target.read_bytes() == b"what was there"
         return as_stored(window, values, valid)
 
-    run_scene(plan, maker_of(apply, compose, profile), target, {})
+    resumed = []
+    run_scene(plan, maker_of(apply, compose, profile), target, {}, resumed=resumed.append)
+    assert resumed == [rows]
     np.testing.assert_array_equal(read(target), scene)
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
 
 
-def test_a_run_replaced_by_a_wrong_one_is_gone(tmp_path, small, maker_of):
-    """The .partial of a killed run belongs to this run once it has started: wrong input leaves nothing of either."""
+def test_a_run_that_had_finished_nothing_is_gone_with_a_wrong_one(tmp_path, small, maker_of):
+    """Without a finished block row there is nothing to go on from."""
     for error in (KeyboardInterrupt(), InputError("wrong")):
         arguments = fails_in("compute", error, small, maker_of)
         with pytest.raises(type(error)):
@@ -363,9 +371,9 @@ def test_whatever_a_kill_left_is_replaced(tmp_path, small, maker_of, at):
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
 
 
-@pytest.mark.parametrize("version", ["1", "3", "null"])
+@pytest.mark.parametrize("version", ["1", "2", "4", "null"])
 def test_the_partial_of_another_version_is_refused_with_advice(tmp_path, small, maker_of, version):
-    """Version 1 kept no notes: the errors and samples of its rows are not known."""
+    """Version 1 kept no notes, version 2 not what its rows were made from."""
     plan, _, profile, _ = small
     folder = tmp_path / "o.tif.partial"
     folder.mkdir()
@@ -377,13 +385,15 @@ def test_the_partial_of_another_version_is_refused_with_advice(tmp_path, small, 
         lambda: run_scene(plan, unread(maker_of, profile), tmp_path / "o.tif", {}),
     ):
         with pytest.raises(
-            TargetError, match=r"o\.tif\.partial: found .*; expected format 2.*Delete the folder"
+            TargetError, match=r"o\.tif\.partial: found .*; expected format 3.*begin anew, use restart=True$"
         ) as refused:
             call()
         said = str(refused.value).removeprefix(str(folder))
         assert said.count(". ") == 1, "what is wrong, and what to do"
-        assert said.endswith(".")
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    _, scene, profile, apply = small
+    run_scene(plan, maker_of(apply, as_stored, profile), tmp_path / "o.tif", {}, course=Course(restart=True))
+    np.testing.assert_array_equal(read(tmp_path / "o.tif"), scene)
 
 
 def test_a_file_put_there_meanwhile_is_kept(tmp_path, small, maker_of):
@@ -409,7 +419,7 @@ def test_target_is_tested_before_anything_is_read(tmp_path, small, maker_of, tar
 
 def test_results_that_do_not_fit_are_told_early(tmp_path, small, maker_of):
     plan, _, profile, apply = small
-    target = tmp_path / "o.tif"
+    targets = (tmp_path / f"{number}.tif" for number in range(9))
 
     def floats(window, values, valid):
         return values
@@ -421,18 +431,18 @@ def test_results_that_do_not_fit_are_told_early(tmp_path, small, maker_of):
         return tuple(each[:1] for each in apply(windows))
 
     with pytest.raises(ValueError, match="stored returned 2 bands of float64; expected 2 of uint16"):
-        run_scene(plan, maker_of(apply, floats, profile), target, {})
+        run_scene(plan, maker_of(apply, floats, profile), next(targets), {})
     with pytest.raises(ValueError, match=r"stored returned .* \(2, 23, 24\); expected \(band, 24, 24\)"):
-        run_scene(plan, maker_of(apply, cropped, profile), target, {})
+        run_scene(plan, maker_of(apply, cropped, profile), next(targets), {})
     with pytest.raises(ValueError, match="encoded returned 2 bands of float64; expected 2 of uint16"):
-        run_scene(plan, maker_of(apply, floats, profile, kept=np.float64), target, {})
+        run_scene(plan, maker_of(apply, floats, profile, kept=np.float64), next(targets), {})
     with pytest.raises(ValueError, match="compute returned 1 values"):
-        run_scene(plan, maker_of(first_only, floats, profile), target, {})
+        run_scene(plan, maker_of(first_only, floats, profile), next(targets), {})
     with pytest.raises(ValueError, match=r"grid of \(70, 91\).*expected .*\(70, 90\)"):
-        run_scene(plan, unread(maker_of, layout_of((2, 70, 91))), target, {})
+        run_scene(plan, unread(maker_of, layout_of((2, 70, 91))), next(targets), {})
     with pytest.raises(TypeError):
-        run_scene(plan, unread(maker_of, profile), target, {"source": tmp_path})
-    assert not target.exists()
+        run_scene(plan, unread(maker_of, profile), next(targets), {"source": tmp_path})
+    assert not list(tmp_path.glob("*.tif"))
 
 
 def test_memory_does_not_grow_with_the_scene(tmp_path, maker_of):

@@ -131,4 +131,4 @@ def test_every_verb_is_documented_in_python_as_well():
         found = getattr(sg, name)
         documented = found.__doc__.partition("\nArgs:\n")[2]
         assert all(f"    {each}: " in documented for each in inspect.signature(found).parameters)
-    assert inspect.signature(sg.embed).parameters["overlap"].default == 0.25
+    assert inspect.signature(sg.reconstruct).parameters["seed"].default == 0

@@ -17,8 +17,10 @@ WRONG: tuple[Any, ...] = ({}, object(), [None], np.zeros((2, 2)), b"x", {"a"}, [
 
 NO_NUMBER = ("ten", [10], True, None)
 
+MAY_BE_NONE = ("gsd", "overlap", "batch", "max_hours")
+
 NUMBERS = {"overlap": (-1, 1, float("nan")), "batch": (0, -1, 1.5), "min_valid": (-0.5, 5, float("nan")),
-           "seed": (1.5,), "gsd": (0, -10, float("inf"))}  # fmt: skip
+           "seed": (1.5,), "max_hours": (0, -1, float("nan")), "gsd": (0, -10, float("inf"))}  # fmt: skip
 
 CASES = [
     (verb, name)
@@ -53,7 +55,7 @@ def test_a_value_of_another_type(verb, name, image):
 
 @pytest.mark.parametrize(("verb", "name"), [case for case in CASES if case[1] in NUMBERS])
 def test_a_number_that_is_none(verb, name, image):
-    for value in (*NUMBERS[name], *(each for each in NO_NUMBER if each is not None or name != "gsd")):
+    for value in (*NUMBERS[name], *(each for each in NO_NUMBER if each is not None or name not in MAY_BE_NONE)):
         assert re.match(rf"{name}\b", str(refusal(verb, image, **{name: value}))), value
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from spectralgpt.checks.clouds import notes_on_clouds
 from spectralgpt.checks.fill import likely_fill, notes_on_fill, undeclared_fill
 from spectralgpt.checks.flags import Flag
 from spectralgpt.checks.level import without_level_note
@@ -94,6 +95,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
         *notes_on_white(measured, quantiles, declared),
         *(() if whole else notes_on_fractions(sample)),
         *notes_on_dates(sample),
+        *notes_on_clouds(raster, clouds),
     )
     notes = tuple(f"{source}: {note}" for note in seen)
     warnings = (

@@ -59,7 +59,8 @@ def add_command(app: typer.Typer, name: str, verb: Verb) -> None:
 
 
 def _run(name: str, verb: Verb, asked: Sequence[Parameter], /, *, quiet: bool, json: bool, **given: Any) -> None:
-    """Call the verb and print its result. typer.Exit with 2 for wrong input, 130 after an interrupt."""
+    """Call the verb and print its result. typer.Exit with 2 for wrong input, 130 after an interrupt, or with the exit
+    code of the result."""
     refuse = partial(_end, name, json)
     spell = partial(spelled, parameters=asked)
     # What was not given is None or an empty list: the verb's own default counts.
@@ -91,6 +92,8 @@ def _run(name: str, verb: Verb, asked: Sequence[Parameter], /, *, quiet: bool, j
         for warning in getattr(result, "warnings", ()):
             print(f"warning: {spell(warning)}", file=sys.stderr)
     print(as_json(result) if json else spell(str(result)))
+    if code := getattr(result, "exit_code", 0):
+        raise typer.Exit(code)
 
 
 def _refusal(problem: InputError | OSError) -> InputError:

@@ -11,6 +11,9 @@ from spectralgpt.features.images import ImageVectors, image_vectors
 from spectralgpt.features.makers import ImageMaker, PlaceMaker
 from spectralgpt.features.pixels import PixelFeatures, PlaceMaps
 from spectralgpt.features.probe import Probe
+from spectralgpt.features.probed_change import probed_change
+from spectralgpt.features.probed_pixels import ProbedPixels
+from spectralgpt.features.square_answers import SquareAnswers
 
 __all__ = [
     "Cache",
@@ -24,7 +27,10 @@ __all__ = [
     "PlaceMaker",
     "PlaceMaps",
     "Probe",
+    "ProbedPixels",
+    "SquareAnswers",
     "cache_folder",
     "content_of",
     "image_vectors",
+    "probed_change",
 ]

@@ -154,6 +154,14 @@ def spectra(
     return every, valid
 
 
+def pixel_means(
+    pixels: Pixels, bands: BandSet, own: bool
+) -> tuple[Float32[np.ndarray, "row column band"], Bool[np.ndarray, "row column"]]:
+    """The `spectra`, averaged over the dates that are valid, and where any is."""
+    values, valid = spectra(pixels, bands, own)
+    return _mean(values, valid), np.asarray(valid.any(axis=0))
+
+
 def _mean(
     values: Float32[np.ndarray, "date row column value"], valid: Bool[np.ndarray, "date row column"]
 ) -> Float32[np.ndarray, "row column value"]:

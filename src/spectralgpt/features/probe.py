@@ -56,12 +56,13 @@ class Probe:
         precision: Precision = "auto",
         beside: BesideName | None = None,
         images: Iterable[str] = (),
+        side: int | None = None,
         reading: Mapping[str, str] | None = None,
         made: Mapping[str, str] | None = None,
     ) -> "Probe":
         """A probe of what was chosen. weights: the path or name of the model's; beside: the descriptors behind its
-        vectors; images: hashes of those that it was fitted to or chosen by; reading: options by which images were read;
-        made: data, seeds and scores, as texts."""
+        vectors; images: hashes of those that it was fitted to or chosen by; side: their usual
+        length in pixels; reading: options by which images were read; made: data, seeds and scores, as texts."""
         description = ProbeDescription(
             format=PROBE_FORMAT,
             version=PROBE_VERSION,
@@ -79,6 +80,7 @@ class Probe:
             checksum="",
             beside=beside,
             images=tuple(sorted(set(images))),
+            side=side,
             reading=dict(reading or {}),
             made=dict(made or {}),
         )
@@ -139,7 +141,7 @@ class Probe:
 
     def image_maker(self) -> EncoderImages:
         """Makes the vectors of images that the probe reads: those of the model."""
-        return EncoderImages(self.model, self._own, self.description.precision, self.description.read_out)
+        return EncoderImages(self.model, self.own, self.description.precision, self.description.read_out)
 
     def makers_beside(self) -> tuple[ImageMaker, ...]:
         """Make the vectors that the probe reads behind those of the model."""
@@ -177,9 +179,9 @@ class Probe:
 
     def dense(self, image: Readable) -> DenseFeatures:
         """The features of an image's pixels."""
-        maker = EncoderPlaces(self.model, self._own, self.description.precision)
+        maker = EncoderPlaces(self.model, self.own, self.description.precision)
         alone = _OneImage(self.description.target, self.classes, LabelledImage(image))
-        return PixelFeatures(alone, maker, self.model.config.bands, own=self._own, cache=Cache(None))
+        return PixelFeatures(alone, maker, self.model.config.bands, own=self.own, cache=Cache(None))
 
     @property
     def name(self) -> str:
@@ -188,7 +190,8 @@ class Probe:
         return f"{self.description.method} on {features}"
 
     @property
-    def _own(self) -> bool:
+    def own(self) -> bool:
+        """Whether the file's bands are in groups of their own."""
         return self.description.bands_as == "own"
 
 

@@ -12,7 +12,7 @@ from spectralgpt.products.format import (
     is_product_folder,
     looks_like_image,
 )
-from spectralgpt.products.opening import open_raster
+from spectralgpt.products.opening import open_pair, open_raster
 from spectralgpt.products.source_files import SourceFiles, source_files
 from spectralgpt.products.targets import check_replacing
 
@@ -29,6 +29,7 @@ __all__ = [
     "image_suffixes",
     "is_product_folder",
     "looks_like_image",
+    "open_pair",
     "open_raster",
     "source_files",
 ]

@@ -13,6 +13,9 @@ from spectralgpt.products.product import Product
 
 FOLDER_OF_FORMATS = "spectralgpt.products.formats"
 
+OWN_LAYER = "auto"
+"""Value of the argument `clouds`: the product's own layer, whatever its name."""
+
 
 @dataclass(frozen=True, slots=True)
 class CloudCode:
@@ -143,8 +146,8 @@ def cloud_codes() -> dict[str, CloudCode]:
 
 
 def cloud_options() -> tuple[str, ...]:
-    """The values of the argument `clouds` for the products' own layers."""
-    return tuple(dict.fromkeys(code.option for one in all_formats() for code in one.clouds))
+    """The values of the argument `clouds` for the products' own layers: whichever it has, or one by its name."""
+    return OWN_LAYER, *dict.fromkeys(code.option for one in all_formats() for code in one.clouds)
 
 
 def _unique(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

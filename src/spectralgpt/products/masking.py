@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 
 from spectralgpt.errors import OptionError, argument, counted
-from spectralgpt.products.format import cloud_options
+from spectralgpt.products.format import OWN_LAYER, cloud_options
 from spectralgpt.products.header import read_header
 from spectralgpt.products.image import Image
 from spectralgpt.products.stacking import overlap
@@ -25,11 +25,11 @@ def with_clouds(images: list[Image], clouds: str) -> list[Image]:
 
 
 def _with_own_layer(image: Image, option: str) -> Image:
-    """The image with its own layer of this name. A product whose only layer has another name is read by that, with a
-    warning: a folder of several kinds of products has one argument."""
+    """The image with its own layer of this name, for `auto` its first. A product whose only layer has another name is
+    read by that, with a warning: a folder of several kinds of products has one argument."""
     layers = [layer for layer in (image.clouds, *image.other_clouds) if layer is not None]
     for layer in layers:
-        if layer.name == option.lower():
+        if option.lower() in (OWN_LAYER, layer.name):
             return replace(image, clouds=layer)
     if len(layers) == 1:
         instead = f"{argument('clouds', option)}: {image.source} has {layers[0].name} instead, which is used"
@@ -37,8 +37,8 @@ def _with_own_layer(image: Image, option: str) -> Image:
     found = f"the cloud layers {', '.join(layer.name for layer in layers)}" if layers else "no cloud layer"
     raise OptionError(
         f"{argument('clouds', option)}: found {found} in {image.source}",
-        f"one of {', '.join(cloud_options())} that the product has",
-        "Give a raster instead:",
+        f"one that the product has ({', '.join(cloud_options()[1:])})",
+        "Leave the option out, or give a raster that is not 0 in clouds:",
         ("clouds", "mask.tif"),
     )
 

@@ -11,6 +11,8 @@ from spectralgpt.raster.overview import overview
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.readable import Readable
+from spectralgpt.raster.selection import selected
+from spectralgpt.raster.shift import DateShift, aligned, date_shift
 from spectralgpt.raster.tags import DATE_TAG, SENSOR_TAG
 from spectralgpt.raster.window import Window
 from spectralgpt.raster.writing import CogWriter, Profile, check_target, write_raster
@@ -19,6 +21,7 @@ __all__ = [
     "DATE_TAG",
     "SENSOR_TAG",
     "CogWriter",
+    "DateShift",
     "Footprint",
     "Grid",
     "OneDate",
@@ -28,10 +31,13 @@ __all__ = [
     "Readable",
     "ResultMark",
     "Window",
+    "aligned",
     "check_target",
+    "date_shift",
     "footprint",
     "overview",
     "raster_of",
+    "selected",
     "without_mark",
     "write_raster",
 ]

@@ -75,6 +75,21 @@ class Grid:
         """Metres on the ground at the image's centre: the square root of a pixel's area; nan without a CRS."""
         return _ground_sampling(self)
 
+    @property
+    def metres(self) -> tuple[float, float]:
+        """Metres on the ground of one row and of one column at the image's centre; nan without a CRS."""
+        sides = _sides(self)
+        return (math.nan, math.nan) if sides is None else (math.hypot(*sides[1]), math.hypot(*sides[0]))
+
+    @property
+    def pixel_metres(self) -> float:
+        """Square metres of one pixel: of the CRS where its metres differ by less than 1 % from those on the ground, as
+        in UTM, otherwise on the ground at the image's centre; nan without a CRS."""
+        if self.crs is None or not math.isfinite(self.gsd):
+            return math.nan
+        rows, columns = _metres_of_steps(self)
+        return rows * columns
+
     def window(self, window: Window) -> "Grid":
         """The grid of a window, which may reach beyond this one."""
         transform = composed(self.transform, Affine.translation(window.column, window.row))

@@ -3,10 +3,11 @@
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from spectralgpt.errors import InputError
+from spectralgpt.raster.geopackage import POLYGONS_SUFFIX, geopackage_tags
 from spectralgpt.raster.handles import open_dataset
 from spectralgpt.raster.tags import DATES_TAG, OPEN_LEVEL_TAG, VERSION_TAG
 from spectralgpt.version import __version__
@@ -19,10 +20,15 @@ NOT_INHERITED = (VERSION_TAG, VERB_TAG, SOURCES_TAG, OPEN_LEVEL_TAG, DATES_TAG)
 
 @dataclass(frozen=True, slots=True)
 class ResultMark:
-    """A verb, and the fingerprint of its sources: 32 hex digits of SHA-256 over their absolute paths, sorted."""
+    """A verb, and the fingerprint of its sources: 32 hex digits of SHA-256 over their absolute paths, sorted.
+
+    unless_done: the files of the result, the first one with all tags, where it is not to be made again if it is there
+    with the same tags; else empty.
+    """
 
     verb: str
     sources: str
+    unless_done: tuple[Path, ...] = field(default=(), compare=False)
 
     @classmethod
     def of(cls, verb: str, sources: Sequence[str | os.PathLike[str]]) -> "ResultMark":
@@ -49,9 +55,12 @@ def without_mark(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def tags_of(path: Path) -> Mapping[str, str]:
-    """The tags of a raster, the text in a PNG, or the metadata of a Parquet table; empty for other files."""
+    """The tags of a raster or a GeoPackage, the text in a PNG, or the metadata of a Parquet table; empty for other
+    files."""
     if path.suffix.lower() == ".parquet":
         return _metadata(path)
+    if path.suffix.lower() == POLYGONS_SUFFIX:
+        return geopackage_tags(path)
     try:
         with open_dataset(os.path.abspath(path)) as dataset:
             return dict(dataset.tags())

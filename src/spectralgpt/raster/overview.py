@@ -1,5 +1,6 @@
 """A small overview of an image."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,16 +13,23 @@ OVERVIEW_SIDE = 512
 """Largest side of an overview in pixels; about the side of the windows read for it."""
 
 
-def overview(raster: Raster) -> Float32[np.ndarray, "band row column"]:
+def overview(raster: Raster, bands: Sequence[int] | None = None) -> Float32[np.ndarray, "band row column"]:
     """Reflectance of every n-th pixel of the first date, at most 512 x 512, nan where not valid.
 
-    Read window by window, so that memory does not grow with the image.
+    bands: indices of those that are wanted; default: all. Read window by window, so that memory does not grow with the
+    image.
     """
+    if bands is not None and type(raster) is not Raster:
+        return overview(raster)[list(bands)]  # of pixels in memory
     first = replace(raster, layers=raster.layers[:1], days=raster.days[:1], clouds=raster.clouds[:1])
+    if bands is not None:
+        layers = tuple(first.layers[0][band] for band in bands)
+        scale, offset = (tuple(each[band] for band in bands) for each in (first.scale, first.offset))
+        first = replace(first, layers=(layers,), scale=scale, offset=offset)
     height, width = raster.grid.shape
     step = -(-max(height, width) // OVERVIEW_SIDE)
     side = -(-OVERVIEW_SIDE // step) * step
-    result = np.empty((len(raster.bands), -(-height // step), -(-width // step)), np.float32)
+    result = np.empty((len(first.bands), -(-height // step), -(-width // step)), np.float32)
     for row in range(0, height, side):
         for column in range(0, width, side):
             pixels = first.read(Window(row, column, min(side, height - row), min(side, width - column)))

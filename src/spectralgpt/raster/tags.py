@@ -24,6 +24,12 @@ VALID_SHARE = "valid share, percent"
 CLASSES_TAG = "SPECTRALGPT_CLASSES"
 """The classes of a map, as JSON: a list of {name, colour}, by value."""
 
+LAYER_TAG = "SPECTRALGPT_LAYER"
+"""Which raster of several that a verb wrote together a file is; none for the first."""
+
+THRESHOLD_TAG = "SPECTRALGPT_THRESHOLD"
+"""From which distance on a place of a map has changed, and how that was chosen."""
+
 DATE_TAG = "ACQUISITION_DATE"
 """The ISO date on which an image was taken."""
 

@@ -21,6 +21,7 @@ from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window as RasterioWindow
 
 from spectralgpt.errors import CHECK_DISK, TargetError
+from spectralgpt.raster.categories import name_categories
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS, without_georeference_warning
 
@@ -33,8 +34,8 @@ class Profile:
     """Everything about a raster on disk except its values; reflectance = stored x scale + offset, per band.
 
     descriptions, scale, offset: one per band, or empty. tags: of the file. block: side of a tile in pixels; also the
-    size above which an image gets overviews, made by `resampling`. palette: red, green and blue (0 to 255) of the
-    values 0, 1, ... of a single band of uint8, whose overviews are made by "nearest"; empty for none.
+    size above which an image gets overviews, made by `resampling`. categories: what the values 0, 1, ... of the only
+    band are; colours: red, green and blue of each, 0 to 255.
     """
 
     grid: Grid
@@ -48,20 +49,23 @@ class Profile:
     interleave: Literal["pixel", "band"] = "pixel"
     block: int = 512
     resampling: Literal["average", "nearest", "mode"] = "average"
-    palette: tuple[tuple[int, int, int], ...] = ()
+    categories: tuple[str, ...] = ()
+    colours: tuple[tuple[int, int, int], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("descriptions", "scale", "offset"):
             if len(getattr(self, name)) not in (0, self.count):
                 raise ValueError(f"{len(getattr(self, name))} {name} for {self.count} bands")
+        if self.count > 1 and (self.categories or self.colours):
+            raise ValueError(f"categories of the only band, and {self.count} bands")
+        if self.colours and self.dtype not in ("uint8", "uint16"):
+            raise ValueError(f"colours are of values of uint8 or uint16, not of {self.dtype}")
+        if self.colours and self.resampling != "nearest":  # GDAL warns of others: no class lies between two classes
+            raise ValueError(f"colours need overviews by 'nearest', not by {self.resampling!r}")
+        if len(self.colours) > 256 and self.dtype == "uint8":
+            raise ValueError(f"{len(self.colours)} colours for the 256 values of uint8")
         if self.block % 16:
             raise ValueError(f"a TIFF tile's side is a multiple of 16, not {self.block}")
-        if self.palette and (self.count, self.dtype) != (1, "uint8"):
-            raise ValueError(f"a palette is of one band of uint8, not of {self.count} of {self.dtype}")
-        if self.palette and self.resampling != "nearest":  # there is no class between two classes
-            raise ValueError(f"a palette needs overviews by 'nearest', not by {self.resampling!r}")
-        if len(self.palette) > 256:
-            raise ValueError(f"{len(self.palette)} colours for the 256 values of uint8")
 
 
 def check_target(path: str | os.PathLike[str], kind: Literal["raster", "picture", "file"] = "raster") -> None:
@@ -157,6 +161,8 @@ class CogWriter:
         self._dataset.close()
         with without_georeference_warning():
             copy_raster(rows, cog, driver="GTiff", copy_src_overviews=True, **_compression(self.profile))
+        if self.profile.categories:
+            name_categories(Path(f"{cog}.aux.xml"), self.profile.categories)
         os.replace(cog, self.target)
         for suffix in SIDECARS:
             made, beside = Path(f"{cog}{suffix}"), Path(f"{self.target}{suffix}")
@@ -225,9 +231,9 @@ def _describe(dataset: DatasetWriter, profile: Profile) -> None:
         dataset.scales = profile.scale
     if profile.offset:
         dataset.offsets = profile.offset
-    if profile.palette:
-        dataset.write_colormap(1, {value: (*colour, 255) for value, colour in enumerate(profile.palette)})
     dataset.update_tags(**profile.tags)
+    if profile.colours:
+        dataset.write_colormap(1, {value: (*colour, 255) for value, colour in enumerate(profile.colours)})
 
 
 def _factors(profile: Profile) -> list[int]:

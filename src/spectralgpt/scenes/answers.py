@@ -16,6 +16,9 @@ from spectralgpt.nn import Precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window
 from spectralgpt.raster.tags import CLASSES_TAG, CLIPPED_TAG, VALID_SHARE
+from spectralgpt.report.evaluation.colours import rgb
+from spectralgpt.scenes.changed import coloured_classes
+from spectralgpt.scenes.course import USUAL, Course
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.picture import component_picture
 from spectralgpt.scenes.plan import Plan
@@ -132,14 +135,14 @@ class AnswerMaker:
         )
 
     def profile(self, summary: MapSummary) -> Profile:
-        classes = [asdict(each) for each in self.answers.classes]
+        classes = coloured_classes(self.answers.classes)
         places = self.plan.reduce > 1
         scale = self.scale if self.int8 and self.scale is not None else ()
         if summary.largest is not None:
             scale = tuple(float(value) / LARGEST_CODE or 1.0 for value in summary.largest)
         tags = dict(self.tags)
         if classes:
-            tags[CLASSES_TAG] = json.dumps(classes)
+            tags[CLASSES_TAG] = json.dumps([asdict(each) for each in classes])
         if summary.clipped is not None:
             tags[CLIPPED_TAG] = f"{summary.clipped:.6f}"
         return Profile(
@@ -154,6 +157,8 @@ class AnswerMaker:
             interleave="pixel" if places else "band",
             block=128 if places else 512,
             resampling="nearest" if classes else "average",
+            categories=tuple(each.name for each in classes),
+            colours=tuple(rgb(each.colour or "") for each in classes),
         )
 
     def encoded(self, stored: NDArray[Any], profile: Profile) -> NDArray[Any]:
@@ -211,7 +216,7 @@ class _MappedRows(Sequence[NDArray[Any]]):
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneMap:
     """The written map: fingerprint of the weights, alignment of the bands; rows, columns and bands of the map; its
-    picture, if requested (row, column, RGBA)."""
+    picture, if requested (row, column, RGBA). blocks_resumed: block rows that an interrupted run had finished."""
 
     fingerprint: str
     alignment: Alignment
@@ -219,6 +224,7 @@ class SceneMap:
     columns: int
     bands: int
     picture: UInt8[np.ndarray, "row column 4"] | None
+    blocks_resumed: int = 0
 
 
 def map_scene(
@@ -238,6 +244,7 @@ def map_scene(
     batch: int = 8,
     precision: Precision = "auto",
     mark: ResultMark | None = None,
+    course: Course = USUAL,
     progress: Progress = silent,
 ) -> SceneMap:
     """Write the map of the model's answers.
@@ -246,8 +253,8 @@ def map_scene(
     `scale`, repeated where the map stacks several vectors, or by default its largest magnitude in the map / 127;
     default: the answers' own type. picture: draw their first three principal components. least_valid: the valid share
     of a place below which it has no answer; shares are then written beside the map (`share_target`); for float answers,
-    one per place. mark: of the command, which may replace the map unasked. Raises InputError for what the user can fix:
-    bands, too many dates, an unwritable target.
+    one per place. mark: of the command, which may replace the map unasked. course: whether an interrupted run is
+    continued (`run_scene`). Raises InputError for what the user can fix: bands, too many dates, an unwritable target.
     """
     alignment = scene_alignment(raster, model, own)
     names = answers.names(alignment.bandset, raster.dates)
@@ -269,9 +276,20 @@ def map_scene(
         picture=picture,
         least_valid=least_valid,
     )
-    second = None if least_valid is None else SecondRaster(share_target(target), maker.share_profile(), percent)
-    summary = run_scene(plan, maker, target, provenance.journal, second=second, progress=progress)
-    return SceneMap(provenance.fingerprint, alignment, *plan.output_shape, len(maker.names), summary.picture)
+    shares = [SecondRaster(share_target(target), maker.share_profile(), percent)] if least_valid is not None else []
+    resumed: list[int] = []
+    summary = run_scene(
+        plan,
+        maker,
+        target,
+        provenance.journal,
+        beside=shares,
+        course=course,
+        resumed=resumed.append,
+        progress=progress,
+    )
+    shape = *plan.output_shape, len(maker.names)
+    return SceneMap(provenance.fingerprint, alignment, *shape, summary.picture, resumed[0])
 
 
 def share_target(target: Path) -> Path:

@@ -16,13 +16,16 @@ class Blender:
     The sums of values and weights are float64. They are held for one window and, over the padded width, for the rows
     that the next row of windows overlaps; nothing grows with the height of the scene. At each pixel, windows are added
     row of windows by row of windows, from left to right: the same order, the same bits.
+
+    first: row of windows to begin with. The pieces are then those of the whole scene from the first block row on that
+    no earlier row of windows reaches into.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, first: int = 0) -> None:
         self._plan = plan
         self._taper_rows, self._taper_columns = plan.taper_rows, plan.taper_columns
         self._rows, self._columns = plan.block_rows, plan.block_columns
-        self._row = self._column = 0
+        self._row, self._column = first, 0
         # made with the first window, which shows the number of channels
         self._sums: _Sums | None = None
         self._weights: _Sums | None = None

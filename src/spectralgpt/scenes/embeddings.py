@@ -14,6 +14,7 @@ from spectralgpt.nn import Precision, default_scale
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Raster, ResultMark
 from spectralgpt.scenes.answers import map_scene
+from spectralgpt.scenes.course import USUAL, Course
 from spectralgpt.tasks import Embeddings
 from spectralgpt.weights import PretrainedModel
 
@@ -21,7 +22,7 @@ from spectralgpt.weights import PretrainedModel
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneEmbeddings:
     """The written map: fingerprint of the weights, alignment of the bands; rows and columns of places, values per
-    place; the picture (row, column, RGBA)."""
+    place; the picture (row, column, RGBA); block rows that an interrupted run had finished."""
 
     fingerprint: str
     alignment: Alignment
@@ -29,6 +30,7 @@ class SceneEmbeddings:
     columns: int
     values: int
     picture: UInt8[np.ndarray, "row column 4"]
+    blocks_resumed: int = 0
 
 
 def embed_scene(
@@ -46,6 +48,7 @@ def embed_scene(
     batch: int = 8,
     precision: Precision = "auto",
     mark: ResultMark | None = None,
+    course: Course = USUAL,
     progress: Progress = silent,
 ) -> SceneEmbeddings:
     """Write the map: the features of each place, averaged over its present groups and dates.
@@ -82,11 +85,18 @@ def embed_scene(
         batch=batch,
         precision=precision,
         mark=mark,
+        course=course,
         progress=progress,
     )
     assert result.picture is not None, "a picture was requested"
     return SceneEmbeddings(
-        result.fingerprint, result.alignment, result.rows, result.columns, result.bands, result.picture
+        result.fingerprint,
+        result.alignment,
+        result.rows,
+        result.columns,
+        result.bands,
+        result.picture,
+        result.blocks_resumed,
     )
 
 

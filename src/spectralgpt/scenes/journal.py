@@ -1,13 +1,13 @@
 """`TARGET.partial/`: the finished block rows of a scene and what they were made from, until TARGET is written.
 
-plan.json               format, version, the plan and the caller's journal, which a run that continues must share
+plan.json               format, version, the plan and the caller's journal, which a run that goes on must share
 notes-000000.json ...   the maker's notes, one file per block row
 rows-000000.npy ...     the stored values, one file per block row; a row is done when it and its notes exist
 writing/                temporary files of CogWriter until TARGET is whole; of no use to a later run
 lock                    held by the run that writes here; the system releases it when the run ends in any way
 
 Each file is written atomically, as NAME.new and then renamed: a file under its own name is whole, even if the run is
-killed. Version 1 had no notes: they were lost with the run.
+killed. Version 1 had no notes, version 2 neither the files that were read nor the threads.
 """
 
 import json
@@ -23,7 +23,7 @@ import numpy as np
 from filelock import BaseFileLock
 
 from spectralgpt.disk import atomic_write, locked, release_and_remove
-from spectralgpt.errors import TargetError
+from spectralgpt.errors import TargetError, first_few
 from spectralgpt.plain import to_plain
 from spectralgpt.raster import check_target
 from spectralgpt.scenes.maker import Notes
@@ -31,10 +31,15 @@ from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.rows import RowFile, StoredRows, refusals
 
 FORMAT = "spectralgpt scene"
-VERSION = 2
+VERSION = 3
 
 MOST_NOTES = 2**20
 """Largest size of a block row's notes, bytes: they are for sums and samples, and all of them are read at the end."""
+
+MOST_NAMED = 6
+
+LONGEST_SHOWN = 60
+"""Characters of a differing value that a message shows; of longer ones it gives the name only."""
 
 _NAMES = re.compile(r"(plan\.json|rows-\d{6,}\.npy|notes-\d{6,}\.json)(\.new)?|lock")
 
@@ -50,10 +55,12 @@ class Journal:
         self._text = json.dumps(content, indent=1, sort_keys=True) + "\n"
         self._lock: BaseFileLock | None = None
 
-    def start(self) -> None:
-        """Make the folder, replacing that of a killed run (checked by `check_scene_target`).
+    def start(self, restart: bool = False) -> int:
+        """Make the folder, or take up that of an interrupted run (checked by `check_scene_target`). Returns how many
+        block rows of it stay.
 
-        Raises TargetError when another run is writing there, or the disk refuses.
+        restart: none does. Raises TargetError when another run is writing there, the disk refuses, or there are
+        finished block rows of another plan or journal, with what differs; they stay.
         """
         with refusals(self.folder):
             self.folder.mkdir(exist_ok=True)
@@ -63,9 +70,16 @@ class Journal:
                     f"{self.folder}: another run is already writing to this target",
                     do="Wait for it to end, or choose another target",
                 )
+            done = 0 if restart else self._whole()
+            if done:
+                self._refuse_another()
+                rows = {each.name for index in range(done) for each in (self._row(index), self._notes(index))}
+                self._clear(keep={"lock", "plan.json"} | rows)
+                return done
             self._clear(keep={"lock"})
             with atomic_write(self.folder / "plan.json", ".new", durable=False) as file:
                 file.write(self._text.encode())
+        return 0
 
     def row(self, index: int, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> RowFile:
         """Block row `index`, to be written in a with block that ends with `finish`."""
@@ -135,6 +149,31 @@ class Journal:
             else:
                 path.unlink()
 
+    def _whole(self) -> int:
+        """Number of block rows, from the top, that can be read: a power cut may leave a name without its content."""
+        for index in range(self.done):
+            try:
+                np.load(self._row(index), mmap_mode="r", allow_pickle=False)
+                json.loads(self._notes(index).read_bytes())
+            except (OSError, ValueError, EOFError):
+                return index
+        return self.done
+
+    def _refuse_another(self) -> None:
+        """TargetError where the folder's plan.json is another than this run's."""
+        found, now = json.loads((self.folder / "plan.json").read_bytes()), json.loads(self._text)
+        if found == now:
+            return
+        # the plan follows from the rest, so it is named only where nothing else differs
+        differing = _differences(found["journal"], now["journal"]) or _differences(found["plan"], now["plan"])
+        raise TargetError(
+            f"{self.folder}: found finished parts of a result that was begun otherwise: "
+            f"{first_few(differing, MOST_NAMED, '; ')}",
+            "the same input, weights and options",
+            "To discard them and begin anew, use",
+            ("restart", True),
+        )
+
     def _row(self, index: int) -> Path:
         return self.folder / f"rows-{index:06d}.npy"
 
@@ -147,10 +186,20 @@ def partial_of(target: Path) -> Path:
     return target.with_name(target.name + ".partial")
 
 
-def check_scene_target(target: Path) -> None:
+def chosen_before(target: Path) -> Mapping[str, Any]:
+    """The parameters of the interrupted run that left TARGET.partial; empty without one."""
+    try:
+        found = json.loads((partial_of(target) / "plan.json").read_bytes())["journal"]["parameters"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def check_scene_target(target: Path, restart: bool = False) -> None:
     """Refuse a TARGET that cannot be written, or a TARGET.partial that no run of ours left there.
 
-    Called before anything is read. Raises TargetError; changes nothing.
+    restart: what a run of ours left may be of another version. Called before anything is read. Raises TargetError;
+    changes nothing.
     """
     check_target(target)
     partial = partial_of(target)
@@ -164,12 +213,30 @@ def check_scene_target(target: Path) -> None:
             f"The blocks of {target.name} are kept there until it is whole: move it away, or choose another target",
         )
     version = _version(partial)
-    if version != VERSION:
+    if version != VERSION and not restart:
         raise TargetError(
             f"{partial}: found an unfinished scene of another version of spectralgpt (format {version})",
             f"format {VERSION}, as no other can be continued",
-            "Delete the folder, and start again",
+            "To discard it and begin anew, use",
+            ("restart", True),
         )
+
+
+def _differences(found: Mapping[str, Any], now: Mapping[str, Any], within: str = "") -> list[str]:
+    """What differs between two mappings of plain values, in words. within: the key of the mappings themselves."""
+    differing = []
+    for name in sorted({*found, *now}):
+        before, after, in_both = found.get(name), now.get(name), name in found and name in now
+        if before == after and in_both:
+            continue
+        if within == "inputs":
+            differing.append(f"{name} ({'changed' if in_both else 'only in one of the runs'})")
+        elif isinstance(before, dict) and isinstance(after, dict):
+            differing += _differences(before, after, name)
+        else:
+            shown = f"{name} {before}, now {after}"
+            differing.append(shown if len(shown) <= LONGEST_SHOWN else name)
+    return differing
 
 
 def _foreign(partial: Path) -> str:

@@ -78,6 +78,10 @@ class Plan:
         """Weight of each output column of each window in a row of windows (`taper`)."""
         return taper([column // self.reduce for column in self.columns], self.side_columns // self.reduce)
 
+    def first_reaching(self, block: int) -> int:
+        """The first row of windows that reaches into block row `block`: all that its values depend on begins there."""
+        return next(row for row, start in enumerate(self.rows) if start + self.side_rows > self.rows[block])
+
     def groups(self, row: int) -> tuple[tuple[Window, ...], ...]:
         """The windows of row of windows `row`, from left to right, in groups of at most `batch` computed together.
 

@@ -17,6 +17,7 @@ from spectralgpt.metrics import ErrorSums, SimpleErrors
 from spectralgpt.nn import Hide, PixelsLike, Precision, aligned_reflectance, computing_in, hidden_tokens
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window, without_mark
+from spectralgpt.scenes.course import USUAL, Course
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance
@@ -50,7 +51,7 @@ class SceneReconstruction:
     spread: standard deviation of the truth there, which is the error of always guessing the band's mean.
     hidden: share of the valid pixels that was hidden. simple: the errors of a simple way to estimate the hidden pixels
     of this scene, and the model's on the same pixels. simple_share: their share of the hidden pixels. missing: why
-    there are none, if so.
+    there are none, if so. blocks_resumed: block rows that an interrupted run had finished.
     """
 
     fingerprint: str
@@ -62,6 +63,7 @@ class SceneReconstruction:
     simple_share: float
     missing: str
     sample: FigureSample
+    blocks_resumed: int = 0
 
 
 def reconstruct_scene(
@@ -77,6 +79,7 @@ def reconstruct_scene(
     batch: int = 8,
     precision: Precision = "auto",
     mark: ResultMark | None = None,
+    course: Course = USUAL,
     progress: Progress = silent,
 ) -> SceneReconstruction:
     """Write the scene with its hidden parts rebuilt: the input where visible, the prediction where hidden.
@@ -106,7 +109,10 @@ def reconstruct_scene(
         tags={**without_mark(raster.tags), **provenance.tags},
         simple=simple_way(wanted, alignment.bandset, raster.days, plan),
     )
-    summary = run_scene(plan, maker, target, provenance.journal, progress=progress)
+    resumed: list[int] = []
+    summary = run_scene(
+        plan, maker, target, provenance.journal, course=course, resumed=resumed.append, progress=progress
+    )
     error, spread = summary.sums.by_band(alignment.bandset.names, wanted.bands)
     return SceneReconstruction(
         fingerprint=provenance.fingerprint,
@@ -118,6 +124,7 @@ def reconstruct_scene(
         simple_share=sum(summary.simple.pixels.values()) / max(1.0, float(summary.sums.sums[0].sum())),
         missing=_missing(summary, maker.simple),
         sample=summary.sample,
+        blocks_resumed=resumed[0],
     )
 
 
@@ -239,14 +246,25 @@ class ReconstructionMaker:
 
         These pixels are the same in every window that covers them, so blending needs no weights per channel.
         """
-        hidden = torch.from_numpy(pixels.hidden).to(self.model.device)
+        batch, seen = pixels.pixels, pixels.pixels.seen
+        # without a valid pixel nothing is hidden, and nothing needs a model
+        values = np.zeros((len(seen), self.bands, *batch.values.shape[3:]), np.float32)
+        if seen.any():
+            values[seen] = self._rebuilt(batch if seen.all() else batch.chosen(seen), pixels.hidden[seen])
+        return values, np.ones((len(values), 1, *values.shape[2:]), bool)
+
+    def _rebuilt(
+        self, pixels: WindowBatch, hidden: Bool[np.ndarray, "window date group placerow placecolumn"]
+    ) -> Float32[np.ndarray, "window channel row column"]:
+        tokens = torch.from_numpy(hidden).to(self.model.device)
         with torch.inference_mode(), computing_in(self.precision, self.model.device):
-            cube = self.model.cube(pixels.pixels, own=self.own, alignment=self.alignment, reconstructing=True)
-            rebuilt = self.model.reconstruct(cube, hidden)
+            cube = self.model.cube(pixels, own=self.own, alignment=self.alignment, reconstructing=True)
+            rebuilt = self.model.reconstruct(cube, tokens)
             reflectance = cube.scaling.reflectance(rebuilt.predicted.float())
             scored = rebuilt.hidden if cube.valid is None else rebuilt.hidden & cube.valid
             values = torch.where(scored, reflectance, 0.0).flatten(1, 2)
-        return values.float().cpu().numpy(), np.ones((len(values), 1, *values.shape[2:]), bool)
+        answer: Float32[np.ndarray, "window channel row column"] = values.float().cpu().numpy()
+        return answer
 
     def stored(self, piece: Piece[MaskedWindows]) -> Shaped[np.ndarray, "band row column"]:
         height, width = piece.window.shape

@@ -1,11 +1,13 @@
 """Windows of an image as one batch of pixels, and a model's answers for them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int32, Shaped
+from numpy.typing import NDArray
 
 from spectralgpt.bands import Alignment, Band, align
 from spectralgpt.errors import BandError
@@ -27,6 +29,26 @@ class WindowBatch:
     bands: tuple[Band, ...]
     days: Int32[np.ndarray, " date"]
     gsd: float
+
+    @property
+    def seen(self) -> Bool[np.ndarray, " batch"]:
+        """Which windows have a valid pixel."""
+        if self.valid is None:
+            return np.ones(len(self.values), bool)
+        seen: Bool[np.ndarray, " batch"] = np.any(self.valid, axis=(1, 2, 3, 4))
+        return seen
+
+    def chosen(self, which: Bool[np.ndarray, " batch"]) -> "WindowBatch":
+        """Some of the windows."""
+        valid = None if self.valid is None else self.valid[which]
+        return replace(self, values=self.values[which], valid=None if valid is None or valid.all() else valid)
+
+
+def spread(some: Shaped[np.ndarray, "chosen *axes"], which: Bool[np.ndarray, " batch"]) -> NDArray[Any]:
+    """Arrays of some windows in their places in the batch, and zeros (False) in the others."""
+    every = np.zeros((len(which), *some.shape[1:]), some.dtype)
+    every[which] = some
+    return every
 
 
 def read_windows(image: Readable, windows: Sequence[Window]) -> WindowBatch:
@@ -89,6 +111,8 @@ class Answering:
 
     image_side: the longer side of the image, pixels. scaling: by the extremes of the whole image (`scene_scaling`).
     share: add the valid share of each place (Cube.valid_share) as a last channel, for answers of one per place.
+
+    Windows without a valid pixel have no answer, and are not computed: the model sees the others of a batch alone.
     """
 
     model: PretrainedModel
@@ -104,6 +128,17 @@ class Answering:
         self, pixels: WindowBatch
     ) -> tuple[Float[np.ndarray, "window channel row column"], Bool[np.ndarray, "window #channel row column"]]:
         """Values to be blended, and which are valid."""
+        seen = pixels.seen
+        if seen.all():
+            return self._computed(pixels)
+        # of none one is computed, as the number of channels is the answers' own
+        some = seen if seen.any() else np.arange(len(seen)) == 0
+        values, valid = self._computed(pixels.chosen(some))
+        return spread(values, some), spread(valid, some)
+
+    def _computed(
+        self, pixels: WindowBatch
+    ) -> tuple[Float[np.ndarray, "window channel row column"], Bool[np.ndarray, "window #channel row column"]]:
         with torch.inference_mode(), computing_in(self.precision, self.model.device):
             cube = self.model.cube(
                 pixels, own=self.own, alignment=self.alignment, image_side=self.image_side, scaling=self.scaling

@@ -52,14 +52,17 @@ class Answerer:
 
     def other_reading(self, options: ProbeOptions) -> list[str]:
         """What is to be said where images are read in another way than those that a probe was fitted to."""
-        now, then = read_with(options), self.reading
-        if then is None or now == then:
-            return []
-        ways = [
-            ", ".join(f"{name}={value!r}" for name, value in each.items()) or "without such options"
-            for each in (then, now)
-        ]
-        return [f"the probe was fitted to images that were read with other options: {ways[0]}; now {ways[1]}"]
+        return [] if self.reading is None else list(other_reading_note(self.reading, read_with(options)))
+
+
+def other_reading_note(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    """A line on options by which images are read now and were read when a probe was fitted, where they differ."""
+    if now == then:
+        return ()
+    ways = [
+        ", ".join(f"{name}={value!r}" for name, value in each.items()) or "without such options" for each in (then, now)
+    ]
+    return (f"the probe was fitted to images that were read with other options: {ways[0]}; now {ways[1]}",)
 
 
 def opened_answerer(options: ProbeOptions, encoder: PathLike | None) -> Answerer:

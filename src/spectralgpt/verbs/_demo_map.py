@@ -178,7 +178,8 @@ def _profile(grid: "Grid", tags: dict[str, str], mark: "ResultMark", result: Map
         descriptions=("class",),
         tags={**tags, **own, **mark.tags},
         resampling="nearest",
-        palette=tuple(map(rgb, CLASS_COLOURS.values())),
+        categories=tuple(CLASS_COLOURS),
+        colours=tuple(map(rgb, CLASS_COLOURS.values())),
     )
 
 
@@ -190,20 +191,29 @@ def _draw(
     points: LabelledPoints,
     mark: "ResultMark",
 ) -> None:
-    """Save the picture of the map; its places are where they are on the scene, whatever the number of its pixels."""
+    """Save the picture of the map beside the scene, with the points on it."""
     from spectralgpt.raster import overview
-    from spectralgpt.report.class_map import class_map_figure
-    from spectralgpt.report.pictures import natural, save_figure
+    from spectralgpt.report import LegendEntry, ShownPoint, save_class_map
+    from spectralgpt.report.pictures import natural
 
-    shown = overview(raster)
-    step = -(-max(raster.grid.shape) // max(shown.shape[1:]))
-    figure = class_map_figure(
-        shown[natural([float(band.wavelength) for band in raster.bands])],
+    shown = natural([float(band.wavelength) for band in raster.bands])
+    place = math.sqrt(grid.pixel_area / raster.grid.pixel_area)
+    known = np.bincount(classes[classes != UNKNOWN_CLASS], minlength=len(CLASS_COLOURS))
+    save_class_map(
+        picture,
+        overview(raster, shown),
+        f"{len(points)} labelled points",
         np.where(classes == UNKNOWN_CLASS, -1, classes.astype(np.int64)),
-        list(CLASS_COLOURS.items()),
-        np.stack([points.columns, points.rows], axis=1),
-        points.labels,
-        f"{len(points)} labelled points, and a map of their classes from embeddings",
-        pixels=math.sqrt(grid.pixel_area / raster.grid.pixel_area) / step,
+        [
+            LegendEntry(value, name, colour, int(count) / max(1, int(known.sum())))
+            for value, ((name, colour), count) in enumerate(zip(CLASS_COLOURS.items(), known, strict=True))
+        ],
+        "A map of classes from embeddings and a few points",
+        size=raster.grid.shape,
+        covered=(round(grid.height * place), round(grid.width * place)),
+        points=[
+            ShownPoint(float((row + 0.5) * place), float((column + 0.5) * place), int(label))
+            for row, column, label in zip(points.rows, points.columns, points.labels, strict=True)
+        ],
+        text=mark.tags,
     )
-    save_figure(picture, figure, mark.tags)

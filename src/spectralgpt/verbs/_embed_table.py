@@ -32,6 +32,10 @@ KINDS_SHOWN = 4
 """Kinds of images, by their bands, that are shown."""
 
 
+IMAGES_TOGETHER = 8
+"""Images, or windows of them, that are computed together where `batch` is not given."""
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddedKind:
     """Images with the same bands. bands: `model band <- bands of the image`. dropped: bands of the images that were not
@@ -183,7 +187,8 @@ class _TableRun:
         from spectralgpt.features.images import streamed_vectors
         from spectralgpt.features.vector_table import VectorRow
 
-        encoder = EncoderImages(self._model, self._own, self._options["precision"], batch=self._options["batch"])
+        batch = self._options["batch"] or IMAGES_TOGETHER
+        encoder = EncoderImages(self._model, self._own, self._options["precision"], batch=batch)
         makers = (encoder, *makers_beside(self._beside))
         total = len(self._images)
         progress("embedding", 0, total)

@@ -1,6 +1,7 @@
-"""What a map of embeddings, classes or valid shares is: the part of `inspect` that is about our own maps."""
+"""What a map of embeddings, distances, classes or valid shares is: the part of `inspect` that is about our own maps."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,11 @@ PURPOSES = {
     "embeddings": (
         "similarity search, clustering and classifiers of places; it is not an image, so no verb takes it for one"
     ),
+    "distances": "seeing where a place changed, and choosing another threshold; it is not an image",
     "classes": "maps and statistics of classes; it is not an image, so no verb takes it for one",
+    "labels": "maps and statistics of labels, a band each: 1 where it applies, 0 where not; it is not an image",
+    "class probabilities": "how likely each class is, a band each, in percent; it is not an image",
+    "entropies": "how uncertain each pixel is, in percent of the largest entropy; it is not an image",
     "valid shares": (
         "leaving out places of few valid pixels: their vectors rest on these alone; `embed` also does so, if a "
         "least share is given"
@@ -30,12 +35,17 @@ PURPOSES = {
 }
 
 
+OF_PLACES = ("embeddings", "valid shares")
+"""Kinds of maps with a pixel per place."""
+
+
 @dataclass(frozen=True, slots=True)
 class InspectedMap(Inspected):
-    """What a map of embeddings, of classes, or of valid shares is.
+    """What a map of embeddings, of distances, of classes, of what lies beside one, or of valid shares is.
 
-    kind: one of these. weights: the fingerprint of the weights that made it. rules: the number of the rules by which.
-    verb: that made it. per: what each vector is of: all, or each group or date. places: rows and columns. values: per
+    kind: as in `products.own_map`. weights: the fingerprint of the weights that made it. rules: the number of the
+    rules by which. verb: that made it. per: what each vector is of: all, or each group or date. places: rows and
+    columns. values: per
     place. stored: type of the values. bands: of the image that it was made from; sensor, dates: of that image;
     open_level: the sensor of another level that its bands could be of, empty if none. classes: by value, each with its
     share of the valid pixels. shares: of a map of valid shares, the fraction of its places that are valid in all
@@ -80,7 +90,7 @@ class InspectedMap(Inspected):
             f"made by    {self.verb or 'unknown'}; {self.made_with}",
             f"from       {self.sensor}: {', '.join(self.bands)}{level}",
             date_line(self.dates),
-            f"grid       {rows} x {columns} {'pixels' if self.kind == 'classes' else 'places'}, "
+            f"grid       {rows} x {columns} {'places' if self.kind in OF_PLACES else 'pixels'}, "
             f"{self.crs or 'no CRS'}, transform ({', '.join(f'{number:.10g}' for number in self.transform)})",
             f"GSD        {f'{self.gsd:.2f} m on the ground' if self.gsd == self.gsd else 'unknown'}",
             f"stored     {self.stored}{nodata}",
@@ -95,6 +105,10 @@ class InspectedMap(Inspected):
     def _what(self) -> str:
         if self.kind == "classes":
             return f"{len(self.classes)} classes"
+        if self.kind == "distances":
+            return "distance between the embeddings of two dates, one per place"
+        if self.kind in PURPOSES and self.kind not in OF_PLACES:
+            return self.kind
         if self.kind == "valid shares":
             of = _map_of_shares(self.source)
             return f"valid share of each place {of}, in percent: 100 where all pixels of all bands and dates are valid"
@@ -132,9 +146,7 @@ def inspect_map(found: "OwnMap", picture: PathLike | None) -> InspectedMap:
         open_level=result.open_level,
         bands=tuple(map(str, result.parameters.get("bands") or ())),
         dates=result.dates,
-        classes={name: float((values[valid] == value).mean()) for value, name in enumerate(found.classes)}
-        if valid.any()
-        else dict.fromkeys(found.classes, 0.0),
+        classes=_class_shares(found.classes, values[valid]) if found.kind == "classes" else {},
         shares=shares,
         crs=grid.crs_name,
         transform=tuple(map(float, tuple(grid.transform)[:6])),
@@ -149,6 +161,11 @@ def inspect_map(found: "OwnMap", picture: PathLike | None) -> InspectedMap:
 
 def _other_rules(rules: int) -> str:
     return f"made by rules {rules}; this version makes vectors by rules {RULES}, which do not compare with them"
+
+
+def _class_shares(names: Sequence[str], values: "NDArray[Any]") -> dict[str, float]:
+    """The fractions of the valid values by class."""
+    return {name: float((values == value).sum() / max(1, values.size)) for value, name in enumerate(names)}
 
 
 def _map_of_shares(path: Path) -> str:

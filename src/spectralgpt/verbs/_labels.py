@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from spectralgpt.plain import as_text
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._image_kind import kind_of_image
-from spectralgpt.verbs._options import LabelledObject, LabelOptions, PathLike, ProbeOptions
+from spectralgpt.verbs._options import LabelledObject, LabelOptions, PathLike, ProbeOptions, SceneOptions
 
 if TYPE_CHECKING:
     from spectralgpt.data.labels import ClassList, LabelledImage, LabelledSample, LabelledSet, LabelReading
@@ -147,7 +147,7 @@ def places_of_set(data: "LabelledSet", apart: float | int) -> "Places":
     )
 
 
-def read_with(options: ProbeOptions) -> dict[str, str]:
+def read_with(options: ProbeOptions | SceneOptions) -> dict[str, str]:
     """The options that change the pixels of an image, where they are given."""
     given = {name: options[name] for name in ("gsd", "clouds", "nodata", "bands_as")}
     return {name: str(value) for name, value in given.items() if value is not None}

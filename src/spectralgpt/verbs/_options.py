@@ -97,7 +97,13 @@ LabelledData = Annotated[
 ]
 ShowProgress = Annotated[Progress, Option("Function that is called as progress(stage, done, total).")]
 Announced = Annotated[Announce, Option("Function that is called with the report on the labels, before anything else.")]
-Replacing = Annotated[Announce, Option("Function that is called with what overwrite lets the result replace, before.")]
+Replacing = Annotated[
+    Announce,
+    Option(
+        "Function that is called with what overwrite lets the result replace, before, and for a scene with an estimate "
+        "of time."
+    ),
+]
 
 
 class WeightsOption(TypedDict, total=False):
@@ -132,8 +138,8 @@ class ReadingOptions(TypedDict, total=False):
     clouds: Annotated[
         PathLike | ListInPython | None,
         Option(
-            "Mask out clouds with the product's own layer, like scl, qa or fmask, or with a raster that is non-zero in "
-            "clouds."
+            "Mask out clouds: auto, with the product's own layer; scl, qa or fmask, with that layer; or with a raster "
+            "that is non-zero in clouds."
         ),
     ]
     nodata: Annotated[
@@ -194,9 +200,15 @@ class ComputingOptions(EncodingOptions, total=False):
     """How a scene is computed, window by window."""
 
     overlap: Annotated[
-        float, Option("Overlap of neighbouring windows, as a fraction of their side, from 0 to below 1.", 0.25)
+        float | None,
+        Option(
+            "Overlap of neighbouring windows, as a fraction of their side, from 0 to below 1; default: 0.25, or more "
+            "where that takes no more windows."
+        ),
     ]
-    batch: Annotated[int, Option("Number of windows computed at once.", 8)]
+    batch: Annotated[
+        int | None, Option("Number of windows computed at once; default: by the computer, its memory and the scene.")
+    ]
 
 
 class DeviceOption(TypedDict, total=False):
@@ -226,8 +238,31 @@ class OverwriteOption(TypedDict, total=False):
     ]
 
 
+class CourseOptions(TypedDict, total=False):
+    """How a run that may be interrupted begins and ends."""
+
+    restart: Annotated[
+        bool,
+        Option("Discard what an interrupted run finished and begin anew; without it, the same command goes on.", False),
+    ]
+    max_hours: Annotated[
+        float | None,
+        Option(
+            "End after this number of hours, with exit code 2 and no result; what is finished is kept, and the same "
+            "command goes on from there."
+        ),
+    ]
+
+
 class SceneOptions(
-    WeightsOption, ImageOptions, ComputingOptions, DeviceOption, ThreadsOption, OverwriteOption, total=False
+    WeightsOption,
+    ImageOptions,
+    ComputingOptions,
+    DeviceOption,
+    ThreadsOption,
+    OverwriteOption,
+    CourseOptions,
+    total=False,
 ):
     """Everything that a verb needs to map a scene."""
 

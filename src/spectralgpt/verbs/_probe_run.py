@@ -44,6 +44,9 @@ PROBING = ("knn", "ridge", "logistic")
 NOTES_KEPT = 12
 """Notes of a probe."""
 
+IMAGES_MEASURED = 25
+"""Images by which the usual side is measured."""
+
 CHOICES_LISTED = 5
 """Different choices that a report lists, the most frequent first."""
 
@@ -324,6 +327,7 @@ def keep(folder: Path, run: ProbeRun, findings: Findings, mark: "ResultMark", ov
         precision=run.precision,
         beside=run.beside,
         images=(each for index in used.tolist() for each in run.hashes[index]),
+        side=_usual_side(run.data, used.tolist()) if run.of_images else None,
         reading=run.reading,
         made={
             "data": run.data.source,
@@ -378,6 +382,14 @@ def final_choice(run: ProbeRun, trial: Trial, method: str) -> "tuple[Chosen, Int
             return choose_among(found, run.vectors, targets_of(trial), each, kind), used
     dense = model_pixels(run, run.model)
     return choose_among_pixels(found, dense, each, kind, len(trial.classes), contents=trial.contents), used
+
+
+def _usual_side(data: "LabelledSet", used: Sequence[int]) -> int:
+    """The median length of the longer side of the first images, pixels."""
+    import numpy as np
+
+    sides = [max(data.read(index).image.shape[-2:]) for index in used[:IMAGES_MEASURED]]
+    return int(np.median(sides))
 
 
 def lasting_name(weights: str) -> str:

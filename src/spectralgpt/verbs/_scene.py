@@ -1,11 +1,11 @@
 """What every verb does with a scene before it computes: refuse what cannot work, then open everything."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from spectralgpt.plain import as_text
 from spectralgpt.progress import Announce, unheard
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from spectralgpt.checks import Verdict
     from spectralgpt.products import SourceFiles
     from spectralgpt.raster import Raster, ResultMark
+    from spectralgpt.scenes import Course
     from spectralgpt.weights import PretrainedModel
 
 OF_FILES = ("bands", "gsd", "clouds", "nodata", "dates", "aoi")
@@ -42,7 +43,7 @@ class Computing(TypedDict):
 @dataclass(frozen=True, slots=True)
 class OpenedScene:
     """A scene and a model; target and its picture can be written, and may be replaced where they exist. mark: for both
-    of them."""
+    of them. course: whether an interrupted run is continued, and for how long."""
 
     raster: "Raster"
     model: "PretrainedModel"
@@ -51,6 +52,7 @@ class OpenedScene:
     picture: Path
     mark: "ResultMark"
     computing: Computing
+    course: "Course"
 
 
 @contextmanager
@@ -62,41 +64,58 @@ def opened_scene(
     kind: Literal["pretraining"] | None = None,
     *,
     beside: Sequence[Path] = (),
+    opening: Callable[[Any, ImageOptions], "Raster"] | None = None,
     announce: Announce = unheard,
 ) -> Iterator[OpenedScene]:
     """The scene and the model, opened. verb: that asks. kind: what the weights must be for, None for anything.
-    beside: other rasters that are written with the target. announce: called with a line for
-    each file of others that `overwrite` lets them replace.
+    beside: other rasters that are written with the target. opening: opens the sources; None: as dates of one place, in
+    order of time. announce: called with a line for each file of others that `overwrite` lets them replace.
 
     Raises InputError before anything is written.
     """
     from spectralgpt.checks import check
+    from spectralgpt.nn.threads import computing_threads
     from spectralgpt.products import check_replacing
     from spectralgpt.raster import check_target
-    from spectralgpt.scenes import check_scene_target
+    from spectralgpt.scenes import Course, check_scene_target, chosen_before
     from spectralgpt.weights import load_model
 
     target = Path(target)
-    check_scene_target(target)
+    course = Course(options["restart"], options["max_hours"], announce)
+    before = {} if course.restart else chosen_before(target)
+    check_scene_target(target, course.restart)
     picture = target.with_suffix(".png")
     check_target(picture, "file")
     for each in beside:
-        check_target(each)
-    computing = Computing(
-        own=options["bands_as"] == "own",
-        overlap=options["overlap"],
-        batch=options["batch"],
-        precision=options["precision"],
-    )
-    with opened_image(sources, options) as raster:
+        check_target(each, "raster" if each.suffix == ".tif" else "file")
+    with (opening or opened_image)(sources, options) as raster:
         mark = mark_of(verb, sources, raster)
         files = files_of(sources, options, (options["weights"], options["aoi"]), raster.paths)
         written = (target, picture, *beside)
         for line in check_replacing(written, mark, files, overwrite=options["overwrite"], raster=raster):
             announce(line)
+        if options.get("each"):
+            mark = replace(mark, unless_done=written)
         model = load_model(options["weights"], options["device"], kind)
         verdict = _with_notes(check(raster, options["trust_input"]), raster, model, options["weights"])
-        yield OpenedScene(raster, model, verdict, target, picture, mark, computing)
+        computing = _computing(raster, model, options, before)
+        threads = None if options["threads"] is not None else before.get("threads")
+        with computing_threads(threads) if threads else nullcontext():
+            yield OpenedScene(raster, model, verdict, target, picture, mark, computing, course)
+
+
+def _computing(
+    raster: "Raster", model: "PretrainedModel", options: SceneOptions, before: Mapping[str, Any]
+) -> Computing:
+    """How the windows are computed: as given, else as the interrupted run that goes on chose, else as suits the scene
+    and the machine."""
+    from spectralgpt.scenes.choosing import suited
+
+    own = options["bands_as"] == "own"
+    overlap = before.get("overlap") if options["overlap"] is None else options["overlap"]
+    batch = before.get("batch") if options["batch"] is None else options["batch"]
+    overlap, batch = suited(raster, model, own=own, overlap=overlap, batch=batch)
+    return Computing(own=own, overlap=overlap, batch=batch, precision=options["precision"])
 
 
 def _with_notes(verdict: "Verdict", raster: "Raster", model: "PretrainedModel", weights: PathLike | None) -> "Verdict":

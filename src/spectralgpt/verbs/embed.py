@@ -8,12 +8,12 @@ from typing import Any, Literal, Unpack
 
 from spectralgpt.errors import OptionError, argument
 from spectralgpt.progress import silent, unheard
+from spectralgpt.verbs._each import EachSceneOptions, with_each
 from spectralgpt.verbs._embed_table import embed_table
 from spectralgpt.verbs._embedded import EmbeddedImages
 from spectralgpt.verbs._options import (
     ImageInPython,
     Replacing,
-    SceneOptions,
     SceneSources,
     SceneTarget,
     ShowProgress,
@@ -21,7 +21,7 @@ from spectralgpt.verbs._options import (
 )
 from spectralgpt.verbs._scene import opened_scene
 
-OF_MAPS = ("per", "dtype", "scale", "min_valid", "overlap", "aoi", "dates")
+OF_MAPS = ("per", "dtype", "scale", "min_valid", "overlap", "restart", "max_hours", "aoi", "dates")
 """Options that mean nothing for a table."""
 
 
@@ -30,7 +30,8 @@ class Embedded(EmbeddedImages):
     """Where the map, its picture and the raster of valid shares (percent) are, and what they hold.
 
     rows, columns: places of the map; values: per place. bands: `model band <- bands of the image`. dropped: bands of
-    the image that were not used; missing: bands of the model that the image does not have.
+    the image that were not used; missing: bands of the model that the image does not have. blocks_resumed: block rows
+    of the map that an interrupted run had finished.
     """
 
     target: Path
@@ -44,6 +45,7 @@ class Embedded(EmbeddedImages):
     dropped: tuple[str, ...]
     missing: tuple[str, ...]
     seconds: float
+    blocks_resumed: int = 0
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -58,6 +60,7 @@ class Embedded(EmbeddedImages):
 
 
 @with_shared_options
+@with_each
 def embed(
     sources: SceneSources,
     target: SceneTarget,
@@ -69,14 +72,14 @@ def embed(
     beside: Literal["handmade"] | None = None,
     announce: Replacing = unheard,
     progress: ShowProgress = silent,
-    **options: Unpack[SceneOptions],
+    **options: Unpack[EachSceneOptions],
 ) -> EmbeddedImages:
     """Turn a scene into a map of embeddings, with one pixel per 8 x 8 pixels.
 
     TARGET is a GeoTIFF with one band per value. A picture of the first three principal components is written next to
     it, and the valid share of each place in percent (TARGET.valid.tif). With a name that ends in .parquet or .csv,
     TARGET is a table with one embedding per image; SOURCE may then also be a folder of images, or a CSV table with the
-    column path.
+    column path. With each=True, TARGET is a folder, with one map per SOURCE.
 
     Args:
         sources: An image, a product, or a folder of single-band files; several are dates of the same place, for a table
@@ -122,6 +125,7 @@ def embed(
             scale=scale,
             min_valid=min_valid,
             mark=scene.mark,
+            course=scene.course,
             progress=progress,
             **scene.computing,
         )
@@ -138,6 +142,7 @@ def embed(
         dropped=result.alignment.dropped,
         missing=result.alignment.missing,
         seconds=time.perf_counter() - start,
+        blocks_resumed=result.blocks_resumed,
         warnings=scene.verdict.warnings,
     )
 

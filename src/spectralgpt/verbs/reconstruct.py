@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from spectralgpt.progress import silent, unheard
+from spectralgpt.verbs._each import EachSceneOptions, with_each
 from spectralgpt.verbs._options import (
     Replacing,
-    SceneOptions,
     SceneSources,
     SceneTarget,
     SeedOption,
@@ -31,7 +31,8 @@ class Reconstructed:
     simple: the error of the simple way to estimate them, NaN where it was not measured; there: the model's error on
     the pixels where it was. simple_share: their share of the hidden pixels. simple_way: its name, or "not measured" and
     why. simple_ways: errors per band of all ways that were compared, by name, the best first.
-    hidden: fraction of the pixels. dropped: bands of the image that were not used.
+    hidden: fraction of the pixels. dropped: bands of the image that were not used. blocks_resumed: block rows that an
+    interrupted run had finished.
 
     The simple way is measured on this image. For hidden bands: linear regression from the visible bands of the same
     pixel and date, fitted in one half of the scene (squares of a checkerboard) and measured in the other, and the
@@ -54,6 +55,7 @@ class Reconstructed:
     fingerprint: str
     dropped: tuple[str, ...]
     seconds: float
+    blocks_resumed: int = 0
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -81,11 +83,12 @@ class Reconstructed:
         return [f"   band{head} (reflectance, hidden pixels)", *rows, f"simple: {self.simple_way}{also}{on}"]
 
 
-class ReconstructionOptions(SceneOptions, SeedOption, total=False):
+class ReconstructionOptions(EachSceneOptions, SeedOption, total=False):
     """What a share hides depends on the seed."""
 
 
 @with_shared_options
+@with_each
 def reconstruct(
     sources: SceneSources,
     target: SceneTarget,
@@ -124,6 +127,7 @@ def reconstruct(
             hide=str(hide),
             seed=options["seed"],
             mark=scene.mark,
+            course=scene.course,
             progress=progress,
             **scene.computing,
         )
@@ -144,6 +148,7 @@ def reconstruct(
         fingerprint=result.fingerprint,
         dropped=result.alignment.dropped,
         seconds=time.perf_counter() - start,
+        blocks_resumed=result.blocks_resumed,
         warnings=(*scene.verdict.warnings, *_warnings(result.hidden)),
     )
 

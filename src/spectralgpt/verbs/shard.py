@@ -128,7 +128,7 @@ def shard(
         verify: Check every shard against its checksum at the end.
         shard_size: Size of a shard in MB.
         workers: Number of processes; default: one per core.
-        clouds: Mask out clouds with the product's own layer, like scl, qa or fmask. A table can name a raster per
+        clouds: Mask out clouds: auto, with the product's own layer, or scl, qa or fmask. A table can name a raster per
             image.
 
     Example:

@@ -22,6 +22,7 @@ from spectralgpt.products.acquisition import Acquisition, acquisition_in_name, d
 from spectralgpt.products.added import Added
 from spectralgpt.products.format import Format
 from spectralgpt.products.header import Header, band_in, read_header
+from spectralgpt.products.own_map import refuse_own_map
 from spectralgpt.products.product import Product, StoredBand
 from spectralgpt.products.xml import parse_xml
 
@@ -57,11 +58,13 @@ class VrtSource:
 
 
 def read(path: str, expected: int | None) -> Product | None:
-    """The Product of a VRT. RasterError when a source is missing, is the VRT itself, or contradicts another."""
+    """The Product of a VRT. RasterError when a source is missing, is the VRT itself, or contradicts another,
+    and for one over maps of ours, which are no images."""
     if not path.lower().endswith(".vrt") or not os.path.isfile(path):
         return None
     headers: dict[str, Header] = {}
     header = _read(path, expected, (), headers)
+    refuse_own_map(header)
     own = day_in_tags(dict(header.tags))
     taken = Acquisition(own) if own != UNKNOWN else acquisition_in_name(Path(path).name)
     day = taken.day

@@ -26,8 +26,8 @@ def recipe() -> Recipe:
         model=ModelChoice(size="tiny", start="local", conditional_mean=True),
         stages=(
             first,
-            first.but(name="96 px, two dates", image=96, dates=2, batch=8, steps=4_000, lr=5e-4),
-            first.but(name="128 px, three dates", image=128, dates=3, batch=8, steps=1_000, lr=2e-4),
+            first.but(name="96 px, two dates", image=96, dates=2, batch=8, steps=2_500, lr=5e-4),
+            first.but(name="128 px, three dates", image=128, dates=3, batch=8, steps=600, lr=2e-4),
         ),
         held_back=0.02,
         ema=0.999,

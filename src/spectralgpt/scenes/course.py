@@ -1,0 +1,111 @@
+"""How a run of a scene goes, whatever it makes: from where, for how long, and what is said of it."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from spectralgpt.errors import OptionError, UnfinishedError, argument, counted
+from spectralgpt.progress import Announce, unheard
+from spectralgpt.scenes.plan import Plan
+
+ResumedRows = Callable[[int], None]
+"""Receives the number of block rows that an interrupted run had finished."""
+
+SECONDS_PER_HOUR = 3600
+
+
+def untold(rows: int) -> None:
+    """Keep nothing: the default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """restart: what an interrupted run finished is discarded; without, the run goes on from there.
+
+    max_hours: after it the run ends when the model has answered for a group of windows, with UnfinishedError, which the
+    command line shows as a message with exit code 2: there is no TARGET, so what a script does with it must not follow.
+    Finished block rows stay, and the same command goes on from them; what a cluster stops by force goes on in the same
+    way. started: seconds of time.monotonic, from when it counts. announce: called with an estimate of time, memory and
+    size once a group of windows was measured.
+    """
+
+    restart: bool = False
+    max_hours: float | int | None = None
+    announce: Announce = unheard
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        # NaN is not positive either
+        if self.max_hours is not None and not self.max_hours > 0:
+            raise OptionError(argument("max_hours", self.max_hours), "more than 0 hours")
+
+    @property
+    def is_over(self) -> bool:
+        hours = (time.monotonic() - self.started) / SECONDS_PER_HOUR
+        return self.max_hours is not None and hours >= self.max_hours
+
+    def unfinished(self, target: object, before: int, done: int, total: int) -> UnfinishedError:
+        """The error of a run that its limit ends. before, done: block rows that were and are finished."""
+        limit = f"{target}: {argument('max_hours', self.max_hours)}"
+        if not done:
+            return UnfinishedError(
+                f"{limit} ended before the first of {total} block rows", do="Nothing is kept: give more hours"
+            )
+        return UnfinishedError(
+            f"{limit} ended with {done} of {total} block rows finished",
+            do="They are kept: the same command goes on from there"
+            if done > before
+            else "No more than before: the same command gets no further, give more hours",
+        )
+
+
+USUAL = Course()
+
+
+@dataclass(frozen=True, slots=True)
+class SceneEstimate:
+    """What the rest of a run takes. windows: that are left. stored: bytes of all block rows."""
+
+    plan: Plan
+    windows: int
+    seconds: float
+    stored: int
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        memory = peak_memory()
+        held = "" if memory is None else f", about {in_bytes(memory)} of memory"
+        plan = self.plan
+        return (
+            f"Estimated: {in_time(self.seconds)} for {counted(self.windows, 'window')} of {plan.side_rows} x "
+            f"{plan.side_columns} pixels in groups of {plan.batch}{held}, at most {in_bytes(self.stored)} for the "
+            f"result, and twice that beside it while it is made"
+        )
+
+
+def peak_memory() -> int | None:
+    """The most memory that this process has held, bytes; None where the system does not say."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def in_bytes(count: float | int) -> str:
+    """A size to two digits, like 1.4 GB."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.2g} {unit}" if count < 99.5 * size else f"{count / size:.0f} {unit}"
+    return f"{count / 1e3:.0f} kB"
+
+
+def in_time(seconds: float | int) -> str:
+    """A length of time to about a tenth, like about 1.5 hours."""
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 1.5 * size:
+            return f"about {seconds / size:.2g} {unit}"
+    return f"about {max(1, round(seconds))} s"
