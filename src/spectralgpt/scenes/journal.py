@@ -36,7 +36,7 @@ VERSION = 3
 MOST_NOTES = 2**20
 """Largest size of a block row's notes, bytes: they are for sums and samples, and all of them are read at the end."""
 
-MOST_DIFFERENCES = 6
+MOST_DIFFERING = 6
 
 LONGEST_DIFFERENCE = 60
 """Characters of a differing value that a message shows; of longer ones it gives the name only."""
@@ -168,7 +168,7 @@ class Journal:
         differing = _differences(found["journal"], now["journal"]) or _differences(found["plan"], now["plan"])
         raise TargetError(
             f"{self.folder}: found finished parts of a result that was begun otherwise: "
-            f"{first_few(differing, MOST_DIFFERENCES, '; ')}",
+            f"{first_few(differing, MOST_DIFFERING, '; ')}",
             "the same input, weights and options",
             "To discard them and begin anew, use",
             ("restart", True),
