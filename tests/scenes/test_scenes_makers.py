@@ -258,7 +258,7 @@ def test_a_map_of_another_task(scene, model, tmp_path):
     assert hole.sum() > 1000
     assert json.loads(tags["SPECTRALGPT_CLASSES"]) == [
         {"name": "first", "colour": "#ff0000"},
-        {"name": "second", "colour": None},
+        {"name": "second", "colour": "#ff7f0e"},
     ]
     assert json.loads(tags["SPECTRALGPT_PARAMETERS"])["verb"] == "a test"
 

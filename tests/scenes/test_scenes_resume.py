@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -92,10 +93,14 @@ def test_it_ends_in_the_same_bytes(tmp_path_factory, maker_of, height, overlap, 
 
 
 def interrupted(target, plan, maker_of, journal):
-    """A run that was stopped in its last row of windows."""
+    """A run that was stopped in its last row of windows, with the first block row finished."""
+    first = partial_of(target) / "rows-000000.npy"
 
     def stopping(windows):
         if windows[0].row == plan.rows[-1]:
+            until = time.monotonic() + 60  # it is written beside the model
+            while not first.exists() and time.monotonic() < until:
+                time.sleep(0.01)
             raise StoppedError
         return answers(windows, plan)
 

@@ -9,7 +9,7 @@ import pytest
 from spectralgpt.errors import RasterError
 from spectralgpt.raster import Window
 from spectralgpt.scenes import partial_of, plan_scene, run_scene
-from spectralgpt.scenes.threads import WAITING, DoneBehind, ReadAhead
+from spectralgpt.scenes.threads import MOST_WAITING, DoneBehind, ReadAhead
 
 GROUPS = [(number, (Window(number, 0, 1, 1),)) for number in range(20)]
 
@@ -56,11 +56,11 @@ def test_calls_are_made_in_order_while_the_caller_works():
         made.append((number, threading.get_ident()))
 
     with DoneBehind() as behind:
-        for number in range(WAITING + 1):
+        for number in range(MOST_WAITING + 1):
             behind.call(call, number)  # waits for none of them
         assert made == []
         busy.set()
-        for number in range(WAITING + 1, 30):
+        for number in range(MOST_WAITING + 1, 30):
             behind.call(call, number)
     assert [number for number, _ in made] == list(range(30))
     assert {thread for _, thread in made}.isdisjoint({threading.get_ident()})
@@ -147,4 +147,4 @@ def test_the_disk_is_waited_for(tmp_path, maker_of, made_scene, identity):
         return as_stored(window, values, valid)
 
     run_scene(plan, maker_of(apply, compose, layout_of(scene.shape)), tmp_path / "o.tif", {})
-    assert 1 <= max(most) <= WAITING + 3
+    assert 1 <= max(most) <= MOST_WAITING + 3

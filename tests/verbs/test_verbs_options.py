@@ -9,7 +9,8 @@ import pytest
 
 import spectralgpt as sg
 from spectralgpt.errors import OptionError
-from spectralgpt.verbs._options import Option, with_shared_options
+from spectralgpt.verbs._flat_options import with_shared_options
+from spectralgpt.verbs._options import Option
 
 
 class Shared(TypedDict, total=False):

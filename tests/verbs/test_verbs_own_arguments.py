@@ -11,7 +11,8 @@ from spectralgpt import verbs
 from spectralgpt.cli.parameters import parameters
 from spectralgpt.cli.spelling import spelled
 from spectralgpt.errors import BandError, InputError, RasterError
-from spectralgpt.verbs._options import ReadingOptions, with_shared_options
+from spectralgpt.verbs._flat_options import with_shared_options
+from spectralgpt.verbs._options import ReadingOptions
 
 ADVICE = [("bands", "s2-l2a"), ("dates", "2020-05-01"), ("trust_input", True), ("heads", 12), ("scale", 1.0)]
 

@@ -18,7 +18,7 @@ from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window
 from spectralgpt.raster.tags import CLASSES_TAG, CLIPPED_TAG, VALID_SHARE
 from spectralgpt.report.evaluation.colours import rgb
 from spectralgpt.scenes.changed import coloured_classes
-from spectralgpt.scenes.course import USUAL, Course
+from spectralgpt.scenes.course import USUAL_COURSE, Course
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.picture import component_picture
 from spectralgpt.scenes.plan import Plan
@@ -244,7 +244,7 @@ def map_scene(
     batch: int = 8,
     precision: Precision = "auto",
     mark: ResultMark | None = None,
-    course: Course = USUAL,
+    course: Course = USUAL_COURSE,
     progress: Progress = silent,
 ) -> SceneMap:
     """Write the map of the model's answers.

@@ -25,7 +25,7 @@ from spectralgpt.report.evaluation import class_colours
 from spectralgpt.report.evaluation.colours import rgb
 from spectralgpt.scenes.class_answers import ClassAnswers
 from spectralgpt.scenes.class_layers import PERCENT_NODATA, ClassAreas, ClassLayers, ClassTargets
-from spectralgpt.scenes.course import USUAL, Course
+from spectralgpt.scenes.course import USUAL_COURSE, Course
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance
@@ -224,7 +224,7 @@ def map_classes(
     overlap: float = 0.25,
     precision: Precision = "auto",
     mark: ResultMark | None = None,
-    course: Course = USUAL,
+    course: Course = USUAL_COURSE,
     progress: Progress = silent,
 ) -> MappedClasses:
     """Write the map of the answers' classes, and the files beside it.

@@ -60,7 +60,7 @@ class Course:
         )
 
 
-USUAL = Course()
+USUAL_COURSE = Course()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from spectralgpt.checks import Verdict
 from spectralgpt.nn import Backbone, Cube, Precision
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window
-from spectralgpt.scenes.course import USUAL, Course
+from spectralgpt.scenes.course import USUAL_COURSE, Course
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance
@@ -253,7 +253,7 @@ def distance_scene(
     batch: int = 8,
     precision: Precision = "auto",
     mark: ResultMark | None = None,
-    course: Course = USUAL,
+    course: Course = USUAL_COURSE,
     progress: Progress = silent,
 ) -> SceneDistances:
     """Write the map of a raster of two dates: float32, NaN where a date has no valid pixel; GSD is the scene's times

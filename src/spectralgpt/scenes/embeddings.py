@@ -14,7 +14,7 @@ from spectralgpt.nn import Precision, default_scale
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Raster, ResultMark
 from spectralgpt.scenes.answers import map_scene
-from spectralgpt.scenes.course import USUAL, Course
+from spectralgpt.scenes.course import USUAL_COURSE, Course
 from spectralgpt.tasks import Embeddings
 from spectralgpt.weights import PretrainedModel
 
@@ -48,7 +48,7 @@ def embed_scene(
     batch: int = 8,
     precision: Precision = "auto",
     mark: ResultMark | None = None,
-    course: Course = USUAL,
+    course: Course = USUAL_COURSE,
     progress: Progress = silent,
 ) -> SceneEmbeddings:
     """Write the map: the features of each place, averaged over its present groups and dates.

@@ -36,9 +36,9 @@ VERSION = 3
 MOST_NOTES = 2**20
 """Largest size of a block row's notes, bytes: they are for sums and samples, and all of them are read at the end."""
 
-MOST_NAMED = 6
+MOST_DIFFERING = 6
 
-LONGEST_SHOWN = 60
+LONGEST_DIFFERENCE = 60
 """Characters of a differing value that a message shows; of longer ones it gives the name only."""
 
 _NAMES = re.compile(r"(plan\.json|rows-\d{6,}\.npy|notes-\d{6,}\.json)(\.new)?|lock")
@@ -155,7 +155,7 @@ class Journal:
             try:
                 np.load(self._row(index), mmap_mode="r", allow_pickle=False)
                 json.loads(self._notes(index).read_bytes())
-            except (OSError, ValueError, EOFError):
+            except (OSError, ValueError, EOFError, RecursionError):
                 return index
         return self.done
 
@@ -168,7 +168,7 @@ class Journal:
         differing = _differences(found["journal"], now["journal"]) or _differences(found["plan"], now["plan"])
         raise TargetError(
             f"{self.folder}: found finished parts of a result that was begun otherwise: "
-            f"{first_few(differing, MOST_NAMED, '; ')}",
+            f"{first_few(differing, MOST_DIFFERING, '; ')}",
             "the same input, weights and options",
             "To discard them and begin anew, use",
             ("restart", True),
@@ -190,7 +190,7 @@ def chosen_before(target: Path) -> Mapping[str, Any]:
     """The parameters of the interrupted run that left TARGET.partial; empty without one."""
     try:
         found = json.loads((partial_of(target) / "plan.json").read_bytes())["journal"]["parameters"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -235,7 +235,7 @@ def _differences(found: Mapping[str, Any], now: Mapping[str, Any], within: str =
             differing += _differences(before, after, name)
         else:
             shown = f"{name} {before}, now {after}"
-            differing.append(shown if len(shown) <= LONGEST_SHOWN else name)
+            differing.append(shown if len(shown) <= LONGEST_DIFFERENCE else name)
     return differing
 
 

@@ -17,7 +17,7 @@ from spectralgpt.metrics import ErrorSums, SimpleErrors
 from spectralgpt.nn import Hide, PixelsLike, Precision, aligned_reflectance, computing_in, hidden_tokens
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window, without_mark
-from spectralgpt.scenes.course import USUAL, Course
+from spectralgpt.scenes.course import USUAL_COURSE, Course
 from spectralgpt.scenes.maker import Notes, Piece
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.provenance import scene_provenance
@@ -79,7 +79,7 @@ def reconstruct_scene(
     batch: int = 8,
     precision: Precision = "auto",
     mark: ResultMark | None = None,
-    course: Course = USUAL,
+    course: Course = USUAL_COURSE,
     progress: Progress = silent,
 ) -> SceneReconstruction:
     """Write the scene with its hidden parts rebuilt: the input where visible, the prediction where hidden.

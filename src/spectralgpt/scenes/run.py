@@ -14,13 +14,13 @@ from spectralgpt.errors import InputError
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import CogWriter, Grid, Profile
 from spectralgpt.scenes.block_rows import BlockRows
-from spectralgpt.scenes.course import USUAL, Course, ResumedRows, SceneEstimate, untold
+from spectralgpt.scenes.course import USUAL_COURSE, Course, ResumedRows, SceneEstimate, untold
 from spectralgpt.scenes.journal import Journal, check_scene_target
 from spectralgpt.scenes.maker import Maker, P, S
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.threads import DoneBehind, ReadAhead, usual_readers
 
-MEASURED = 3
+MOMENTS_MEASURED = 3
 """Moments between which groups are measured: the beginning and the ends of the first two."""
 
 
@@ -41,7 +41,7 @@ def run_scene(
     journal: Mapping[str, object],
     *,
     beside: Sequence[SecondRaster] = (),
-    course: Course = USUAL,
+    course: Course = USUAL_COURSE,
     resumed: ResumedRows = untold,
     progress: Progress = silent,
 ) -> S:
@@ -106,9 +106,9 @@ def _make_rows(
             behind.call(rows.take, row, group, pixels, *maker.compute(pixels))
             computed += len(group)
             progress("windows", computed, plan.count)
-            if len(ended) < MEASURED and computed < plan.count:
+            if len(ended) < MOMENTS_MEASURED and computed < plan.count:
                 ended.append(time.perf_counter())
-                if len(ended) == MEASURED:
+                if len(ended) == MOMENTS_MEASURED:
                     course.announce(_estimate(plan, maker, computed, (ended[-1] - ended[-2]) / len(group)).text)
             if course.is_over and computed < plan.count:
                 behind.wait()

@@ -10,9 +10,9 @@ from spectralgpt.cores import available_cores
 from spectralgpt.raster import Window
 from spectralgpt.scenes.maker import P
 
-MOST_READERS = 8
+MOST_WINDOW_READERS = 8
 
-WAITING = 2
+MOST_WAITING = 2
 """Groups that wait to be kept at most: more would only take memory, as the model would run ahead of the disk."""
 
 Group = tuple[int, Sequence[Window]]
@@ -21,7 +21,7 @@ Group = tuple[int, Sequence[Window]]
 
 def usual_readers() -> int:
     """Threads that read: half as many as there are cores, as the model needs them, too."""
-    return min(MOST_READERS, max(1, available_cores() // 2))
+    return min(MOST_WINDOW_READERS, max(1, available_cores() // 2))
 
 
 class ReadAhead(Generic[P]):
@@ -62,9 +62,9 @@ class DoneBehind:
         with DoneBehind() as behind:
             behind.call(function, argument)
 
-    At most WAITING calls wait; then `call` waits. After a call that raised, none is made; the exception is raised by a
-    later `call`, by `wait`, or when the block ends, once. A block that ends by an exception of its own makes no further
-    call, and raises that exception alone.
+    At most MOST_WAITING calls wait; then `call` waits. After a call that raised, none is made; the exception is raised
+    by a later `call`, by `wait`, or when the block ends, once. A block that ends by an exception of its own makes no
+    further call, and raises that exception alone.
     """
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class DoneBehind:
 
     def call(self, function: Callable[..., None], *arguments: Any) -> None:
         """Make a call after those before it."""
-        while self._calls and (len(self._calls) > WAITING or self._calls[0].done()):
+        while self._calls and (len(self._calls) > MOST_WAITING or self._calls[0].done()):
             self._calls.popleft().result()
         self._calls.append(self._thread.submit(self._made, function, arguments))
 

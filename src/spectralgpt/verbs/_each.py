@@ -14,7 +14,6 @@ from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict, cast
 
-from spectralgpt.disk import atomic_write, write_refusal
 from spectralgpt.errors import CHECK_DISK, InputError, OptionError, TargetError, argument
 from spectralgpt.progress import Progress, silent, unheard
 from spectralgpt.verbs._each_scenes import EachScene, scenes_of
@@ -127,6 +126,7 @@ class _EachRun:
 
     def run(self) -> EachScenes:
         """InputError for what no scene could be made with, before anything is computed or written."""
+        from spectralgpt.disk import write_refusal
         from spectralgpt.weights import load_model
 
         start = time.perf_counter()
@@ -194,6 +194,8 @@ class _EachRun:
             )
 
     def _write_table(self, rows: Sequence[EachRow]) -> None:
+        from spectralgpt.disk import atomic_write
+
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(COLUMNS)

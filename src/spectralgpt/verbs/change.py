@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Unpack
 
 from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._changing import ShiftFound
+from spectralgpt.verbs._flat_options import with_shared_options
 from spectralgpt.verbs._options import (
     Option,
     PathLike,
@@ -15,7 +16,6 @@ from spectralgpt.verbs._options import (
     SceneOptions,
     SceneTarget,
     ShowProgress,
-    with_shared_options,
 )
 
 Earlier = Annotated[PathLike, Option("The earlier image: a file, a product, or a folder of single-band files.")]

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from spectralgpt.progress import silent, unheard
+from spectralgpt.verbs._flat_options import with_shared_options
 from spectralgpt.verbs._options import (
     KindOption,
     OverwriteOption,
     PathLike,
     Replacing,
     ShowProgress,
-    with_shared_options,
 )
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from spectralgpt.progress import silent, unheard
+from spectralgpt.verbs._flat_options import with_shared_options
 from spectralgpt.verbs._mapped_classes import MappedClasses
 from spectralgpt.verbs._options import (
     OverwriteOption,
@@ -15,7 +16,6 @@ from spectralgpt.verbs._options import (
     SeedOption,
     ShowProgress,
     ThreadsOption,
-    with_shared_options,
 )
 from spectralgpt.verbs._scene import mark_of
 from spectralgpt.verbs.embed import Embedded, embed

@@ -11,13 +11,13 @@ from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._each import EachSceneOptions, with_each
 from spectralgpt.verbs._embed_table import embed_table
 from spectralgpt.verbs._embedded import EmbeddedImages
+from spectralgpt.verbs._flat_options import with_shared_options
 from spectralgpt.verbs._options import (
     ImageInPython,
     Replacing,
     SceneSources,
     SceneTarget,
     ShowProgress,
-    with_shared_options,
 )
 from spectralgpt.verbs._scene import opened_scene
 

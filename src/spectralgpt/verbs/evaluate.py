@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from spectralgpt.progress import silent, unheard
+from spectralgpt.verbs._flat_options import with_shared_options
 from spectralgpt.verbs._options import (
     Announced,
     JudgingOptions,
     LabelledData,
     PathLike,
     ShowProgress,
-    with_shared_options,
 )
 
 if TYPE_CHECKING:

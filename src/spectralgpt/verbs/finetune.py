@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from spectralgpt.progress import Announce, Progress, silent, unheard
+from spectralgpt.verbs._flat_options import with_shared_options
 from spectralgpt.verbs._options import (
     Announced,
     LabelledData,
@@ -14,7 +15,6 @@ from spectralgpt.verbs._options import (
     PathLike,
     ProbeOptions,
     ShowProgress,
-    with_shared_options,
 )
 
 if TYPE_CHECKING:

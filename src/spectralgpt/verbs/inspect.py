@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from spectralgpt.progress import Announce, Progress, silent, unheard
+from spectralgpt.verbs._flat_options import with_shared_options
 from spectralgpt.verbs._inspected import STATEMENTS_SHOWN, Inspected, date_line, line_per_text
 from spectralgpt.verbs._inspected_weights import inspect_weights
 from spectralgpt.verbs._options import (
@@ -19,7 +20,6 @@ from spectralgpt.verbs._options import (
     Paths,
     Replacing,
     ShowProgress,
-    with_shared_options,
 )
 from spectralgpt.verbs._scene import files_of, listed, mark_of, opened_image
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._each import EachSceneOptions, with_each
+from spectralgpt.verbs._flat_options import with_shared_options
 from spectralgpt.verbs._options import (
     PathLike,
     Replacing,
     SceneSources,
     SceneTarget,
     ShowProgress,
-    with_shared_options,
 )
 from spectralgpt.verbs._predicting import Predicting, answers_for, check_options, opened_predicting
 from spectralgpt.verbs._scene import OpenedScene, opened_scene

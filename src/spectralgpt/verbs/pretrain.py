@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from spectralgpt.progress import silent, unheard
+from spectralgpt.verbs._flat_options import with_shared_options
 from spectralgpt.verbs._options import (
     Announced,
     DeviceOption,
@@ -13,7 +14,6 @@ from spectralgpt.verbs._options import (
     PrecisionChoice,
     ShowProgress,
     ThreadsOption,
-    with_shared_options,
 )
 from spectralgpt.verbs._recipes import pretraining_recipe, with_settings
 

@@ -7,6 +7,7 @@ from statistics import mean
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from spectralgpt.progress import silent, unheard
+from spectralgpt.verbs._flat_options import with_shared_options
 from spectralgpt.verbs._options import (
     Announced,
     JudgingOptions,
@@ -14,7 +15,6 @@ from spectralgpt.verbs._options import (
     LabelledObject,
     PathLike,
     ShowProgress,
-    with_shared_options,
 )
 from spectralgpt.verbs._probing import WORDS, in_words
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Unpack
 
 from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._each import EachSceneOptions, with_each
+from spectralgpt.verbs._flat_options import with_shared_options
 from spectralgpt.verbs._options import (
     Replacing,
     SceneSources,
     SceneTarget,
     SeedOption,
     ShowProgress,
-    with_shared_options,
 )
 from spectralgpt.verbs._scene import OpenedScene, opened_scene
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Unpack
 from spectralgpt.errors import counted
 from spectralgpt.plain import as_text
 from spectralgpt.progress import silent
-from spectralgpt.verbs._options import PathLike, Paths, ReadingOptions, ShowProgress, with_shared_options
+from spectralgpt.verbs._flat_options import with_shared_options
+from spectralgpt.verbs._options import PathLike, Paths, ReadingOptions, ShowProgress
 
 if TYPE_CHECKING:
     from spectralgpt.data.manifest import Manifest
