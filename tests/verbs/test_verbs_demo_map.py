@@ -13,7 +13,7 @@ from rasterio.warp import transform
 
 import spectralgpt as sg
 from spectralgpt.raster import Grid, ResultMark
-from spectralgpt.report.class_map import class_map_figure
+from spectralgpt.report import save_class_map
 from spectralgpt.verbs._demo_map import CLASS_COLOURS, labelled_points, map_classes
 
 PLACES = PLACE @ Affine.scale(8)
@@ -66,10 +66,9 @@ def test_a_map_of_two_classes(tmp_path, monkeypatch, height, width):
     scene = write(tmp_path / "scene.tif", land(height, width), names=NAMES)
     mark = ResultMark.of("demo", [scene])
     drawn = []
-    made = class_map_figure
     monkeypatch.setattr(
-        "spectralgpt.report.class_map.class_map_figure",
-        lambda *given, **named: drawn.append((given, named)) or made(*given, **named),
+        "spectralgpt.report.save_class_map",
+        lambda *given, **named: drawn.append((given, named)) or save_class_map(*given, **named),
     )
     target, picture = tmp_path / "classes.tif", tmp_path / "classes.png"
     with sg.open_raster(scene) as raster:
@@ -83,9 +82,12 @@ def test_a_map_of_two_classes(tmp_path, monkeypatch, height, width):
         assert dataset.xy(0, 0, offset="ul") == (grid.transform.c, grid.transform.f)
         assert dataset.colormap(1)[FOREST] == (0x14, 0x53, 0x2D, 255)
         assert ResultMark.among(dataset.tags()) == mark
-    ((shown, mask, *_), named) = drawn[0]
-    assert named["pixels"] * max(mask.shape) == pytest.approx(max(shown.shape), abs=8)
-    assert named["pixels"] == pytest.approx(8 / -(-max(height, width) // 512))
+    ((_, _, _, mask, *_), named) = drawn[0]
+    assert named["size"] == (height, width)
+    assert named["covered"] == (8 * rows, 8 * columns)
+    assert mask.shape == (rows, columns)
+    at = [(each.row, each.column) for each in named["points"]]
+    assert at[:3] == [(8 * row + 4, 8 * column + 4) for row, column in known[:3]]
     assert picture.stat().st_size > 10_000
 
 
