@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 LARGEST = 2 * 2**20  # bytes
+PACKAGED, LARGEST_PACKAGED = "src/spectralgpt/packaged_weights", 16_000_000
+"""The folder of weights, and how many bytes each may have with its card."""
 # Folders of one person's or one service's machine; spelt in pieces, so that this file does not hold them.
 MACHINE = re.compile("|".join(["/" + name + "/" for name in ("work", "root", r"home/\w+", r"Users/\w+", "opt")]))
 
@@ -21,9 +23,14 @@ def tracked(root) -> list[Path]:
     return [root / name for name in names.split("\0") if name and (root / name).is_file()]
 
 
-def test_no_file_is_large(tracked):
-    large = {str(path): path.stat().st_size for path in tracked if path.stat().st_size > LARGEST}
-    assert not large
+def test_no_file_is_large(tracked, root):
+    large = {path for path in tracked if path.stat().st_size > LARGEST}
+    assert {path for path in large if root / PACKAGED not in path.parents} == set()
+
+
+def test_packaged_weights_are_small(root):
+    for folder in (root / PACKAGED).glob("*"):
+        assert sum(path.stat().st_size for path in folder.iterdir()) <= LARGEST_PACKAGED
 
 
 def test_no_path_of_a_machine(tracked, root):
