@@ -95,7 +95,7 @@ class ClassTotals:
         return sum(list(self.square_metres.values())[1:])
 
 
-def class_totals(classes: Sequence[Class], grid: Grid, rows: Iterable[UInt8[np.ndarray, "row column"]]) -> ClassTotals:
+def class_totals(classes: Sequence[Class], grid: Grid, rows: Iterable[UInt8[np.ndarray, "_ column"]]) -> ClassTotals:
     """Counts over the rows of a map, from the top."""
     areas, pixels, area, top = row_areas(grid), np.zeros(len(classes), int), np.zeros(len(classes)), 0
     for block in rows:
