@@ -110,8 +110,8 @@ def descriptors(tasks: Sequence[Mapping[str, Any]]) -> str:
         return "."
     return (
         f", and descriptors of each place and of 5 x 5 places around it are predicted (weight {joined(weights)}). "
-        "These are hand-made features: mean and spread of each band, gradients, differences of bands. A loss on them distils "
-        "hand-made features into the network, so part of what it reaches is theirs."
+        "These are hand-made features: mean and spread of each band, gradients, differences of bands. A loss on them "
+        "distils hand-made features into the network, so part of what it reaches is theirs."
     )
 
 
