@@ -287,3 +287,24 @@ def test_a_scene_without_a_place_has_counts_and_no_areas(headed, tmp_path):
     assert [each.name for each in found.classes] == ["class 0", "class 1"]
     assert {row[3] for row in polygons_in(found.polygons)} == {None}
     assert sum(row[2] for row in polygons_in(found.polygons)) == 40 * 48
+
+
+@pytest.mark.parametrize("which", ["probe", "mask"])
+def test_each_scene_has_a_map(which, headed, water_probe, tmp_path, spectralgpt):
+    (tmp_path / "in").mkdir()
+    scenes = [write(tmp_path / "in" / f"{name}.tif", land(48, 40, seed), names=NAMES) for seed, name in enumerate("ab")]
+    answers = water_probe if which == "probe" else headed / which
+    given = ("predict", tmp_path / "in", tmp_path / "out", "--each", "--polygons", "--weights", answers, "--json")
+    ended = spectralgpt(*given)
+    assert ended.code == 0, ended.err
+    assert [row["state"] for row in ended.json["rows"]] == ["done"] * 2
+    predict(scenes[1], tmp_path / "alone.tif", weights=answers)
+    np.testing.assert_array_equal(read(tmp_path / "out" / "b.tif"), read(tmp_path / "alone.tif"))
+    assert {"a.gpkg", "b.gpkg", "predict.vrt"} <= set(listing(tmp_path / "out"))
+    assert [row["state"] for row in spectralgpt(*given).json["rows"]] == ["skipped"] * 2
+
+
+def test_weights_without_classes_are_refused_once_for_all_scenes(scene, weights, tmp_path, spectralgpt):
+    ended = spectralgpt("predict", scene, tmp_path / "out", "--each", "--weights", weights)
+    assert (ended.code, ended.err.count("which have no classes")) == (2, 1)
+    assert listing(tmp_path) == [scene.name]

@@ -1,6 +1,6 @@
 """What answers about a scene with classes: weights with a head, or a probe."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -71,6 +71,17 @@ def opened_predicting(options: SceneOptions, encoder: PathLike | None) -> Predic
     if probe.description.target == "change":
         raise WeightsError(f"{weights}: found a probe of changes", NEEDED, FOR_CHANGE)
     return Predicting(probe, cast(SceneOptions, {**options, "weights": encoder or probe.description.weights}))
+
+
+def check_predicting(options: Mapping[str, Any]) -> None:
+    """WeightsError for weights or a probe that answer nothing about classes, or cannot be loaded."""
+    from spectralgpt.weights import load_model
+    from spectralgpt.weights.named import versioned_name
+
+    predicting = opened_predicting(cast(SceneOptions, options), options.get("encoder"))
+    model = load_model(predicting.options["weights"], options["device"])
+    if predicting.probe is None:
+        _refuse_weights(model, versioned_name(options["weights"]))
 
 
 def answers_for(scene: OpenedScene, predicting: Predicting, side: int | None, usual_overlap: object) -> SceneAnswers:

@@ -16,7 +16,7 @@ from spectralgpt.verbs._options import (
     SceneTarget,
     ShowProgress,
 )
-from spectralgpt.verbs._predicting import Predicting, answers_for, check_options, opened_predicting
+from spectralgpt.verbs._predicting import Predicting, answers_for, check_options, check_predicting, opened_predicting
 from spectralgpt.verbs._scene import OpenedScene, opened_scene
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Predicted:
 
 
 @with_shared_options
-@with_each
+@with_each(check_predicting)
 def predict(
     sources: SceneSources,
     target: SceneTarget,
