@@ -304,6 +304,27 @@ def test_each_scene_has_a_map(which, headed, water_probe, tmp_path, spectralgpt)
     assert [row["state"] for row in spectralgpt(*given).json["rows"]] == ["skipped"] * 2
 
 
+def test_without_weights_it_says_which_are_needed(scene, tmp_path, spectralgpt):
+    ended = spectralgpt("predict", scene, tmp_path / "map.tif")
+    assert ended.code == 2
+    assert ended.err.startswith(
+        "no weights are given; expected weights for classification or segmentation, or a folder"
+    )
+    assert "`demo`" not in ended.err, "its weights have no classes"
+
+
+def test_a_probe_is_no_weights_of_other_verbs(scene, water_probe, tmp_path, spectralgpt):
+    ended = spectralgpt("embed", scene, tmp_path / "map.tif", "--weights", water_probe)
+    assert ended.code == 2
+    assert "found what `probe` wrote; expected a folder of spectralgpt weights. Give the weights that" in ended.err
+
+
+def test_leaving_clouds_out_is_no_other_reading(scene, water_probe, tmp_path):
+    clouds = write(tmp_path / "clouds.tif", np.zeros((1, 200, 136), np.uint8))
+    found = predict(scene, tmp_path / "map.tif", weights=water_probe, clouds=clouds, nodata=7)
+    assert not any("read with other options" in warning for warning in found.warnings)
+
+
 def test_weights_without_classes_are_refused_once_for_all_scenes(scene, weights, tmp_path, spectralgpt):
     ended = spectralgpt("predict", scene, tmp_path / "out", "--each", "--weights", weights)
     assert (ended.code, ended.err.count("which have no classes")) == (2, 1)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 FOR_CHANGE = "The verb `change` maps what changed between two dates"
 NEEDED = "weights for classification or segmentation, or a folder that `probe` wrote"
+MAKE_THEM = "Make them of labelled images with the verb `finetune`, or fit a probe with the verb `probe`"
+
+OF_VALIDITY = ("clouds", "nodata")
+"""Options that leave pixels out, but change none: scenes need them where small labelled images did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,9 @@ class Predicting:
         """What is to be said where the scene is read in another way than the images that a probe was fitted to."""
         if self.probe is None:
             return ()
-        then = {name: text for name, text in self.probe.description.reading.items() if name != "bands_as"}
-        now = {name: text for name, text in read_with(self.options).items() if name != "bands_as"}
+        apart = ("bands_as", *OF_VALIDITY)
+        then = {name: text for name, text in self.probe.description.reading.items() if name not in apart}
+        now = {name: text for name, text in read_with(self.options).items() if name not in apart}
         return other_reading_note(then, now)
 
 
@@ -65,7 +70,10 @@ def opened_predicting(options: SceneOptions, encoder: PathLike | None) -> Predic
     from spectralgpt.features.probe_files import is_probe
 
     weights = options["weights"]
-    if weights is None or not is_probe(Path(weights)):
+    if weights is None:
+        # those of the package are for pretraining
+        raise WeightsError("no weights are given", NEEDED, MAKE_THEM)
+    if not is_probe(Path(weights)):
         return Predicting(None, options)
     probe = Probe.load(weights, weights=encoder, device=options["device"])
     if probe.description.target == "change":
@@ -130,7 +138,7 @@ def _refuse_weights(model: "PretrainedModel", name: str) -> None:
         raise WeightsError(
             f"{name}: found weights for {model.task.name}, which have no classes",
             NEEDED,
-            "Make them of labelled images with the verb `finetune`, or fit a probe with the verb `probe`",
+            MAKE_THEM,
         )
 
 

@@ -69,7 +69,8 @@ def opened_scene(
 ) -> Iterator[OpenedScene]:
     """The scene and the model, opened. verb: that asks. kind: what the weights must be for, None for anything.
     beside: other rasters that are written with the target. opening: opens the sources as a pair, in the order given;
-    None: as dates of one place, in order of time. announce: called with a line for each file of others that `overwrite` lets them replace.
+    None: as dates of one place, in order of time. announce: called with a line for each file of others that `overwrite`
+    lets them replace.
 
     Raises InputError before anything is written.
     """

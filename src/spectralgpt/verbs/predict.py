@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from spectralgpt.errors import counted
 from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._each import EachSceneOptions, with_each
 from spectralgpt.verbs._flat_options import with_shared_options
@@ -85,7 +86,7 @@ class Predicted:
                 f"{self.picture}: the map beside the scene",
                 *([f"{self.probabilities}: probabilities in percent"] if self.probabilities else []),
                 *([f"{self.entropy}: entropy in percent of the largest"] if self.entropy else []),
-                *([f"{self.polygons}: {self.polygons_count} polygons"] if self.polygons else []),
+                *([f"{self.polygons}: {counted(self.polygons_count or 0, 'polygon')}"] if self.polygons else []),
                 *self._table(),
                 f"bands: {', '.join(self.bands)}{dropped}{missing}",
                 f"weights: {self.fingerprint[:16]}",
