@@ -92,9 +92,9 @@ def check_predicting(options: Mapping[str, Any]) -> None:
         _refuse_weights(model, versioned_name(options["weights"]))
 
 
-def answers_for(scene: OpenedScene, predicting: Predicting, side: int | None, usual_overlap: object) -> SceneAnswers:
-    """The answers about the scene. side: as given. usual_overlap: the default. WeightsError for weights without classes
-    or for changes; OptionError for options that mean nothing for these answers."""
+def answers_for(scene: OpenedScene, predicting: Predicting, side: int | None) -> SceneAnswers:
+    """The answers about the scene. side: as given. WeightsError for weights without classes or for
+    changes; OptionError for options that mean nothing for these answers."""
     from spectralgpt.features import ProbedPixels
     from spectralgpt.scenes import HeadOnPixels
     from spectralgpt.weights.named import versioned_name
@@ -104,7 +104,7 @@ def answers_for(scene: OpenedScene, predicting: Predicting, side: int | None, us
         _refuse_weights(model, versioned_name(predicting.options["weights"]))
     of_images = ("mask" not in model.task.targets) if probe is None else probe.description.target != "mask"
     if of_images:
-        _refuse_overlap(computing["overlap"], usual_overlap)
+        _refuse_overlap(predicting.options["overlap"])
         if probe is None:
             return _squares_of_head(scene, model, side)
         return _squares_of_probe(scene, replace(probe, model=model), side)
@@ -150,10 +150,10 @@ def _refuse_side(side: int | None) -> None:
         raise OptionError(found, "", "Leave side out")
 
 
-def _refuse_overlap(overlap: float, usual: object) -> None:
+def _refuse_overlap(overlap: float | None) -> None:
     from spectralgpt.errors import OptionError, argument
 
-    if overlap != usual:
+    if overlap is not None:
         found = f"{argument('overlap', overlap)}: found answers about whole images"
         raise OptionError(found, "no overlap, as the squares of such maps always share half of their side")
 

@@ -1,6 +1,5 @@
 """Scene in, map of classes out."""
 
-import inspect
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +140,8 @@ def predict(
         encoder: Where the weights are now that a probe given as weights was fitted with, if they have moved.
         weights: Weights with a head (a folder that `finetune` wrote, a released checkpoint or a model on the hub), or a
             folder that `probe` wrote.
-        overlap: Overlap of neighbouring windows, as a fraction of their side, from 0 to below 1; not for coarse maps.
+        overlap: Overlap of neighbouring windows, as a fraction of their side, from 0 to below 1; default: 0.25, or more
+            where that takes no more windows. Not for coarse maps.
 
     Example:
         spectralgpt predict scene.tif classes.tif --weights fine-tuned/weights
@@ -151,11 +151,11 @@ def predict(
     from spectralgpt.scenes import map_classes
 
     check_options(polygons, min_area)
-    start, usual = time.perf_counter(), inspect.signature(predict).parameters["overlap"].default
+    start = time.perf_counter()
     beside = _targets(Path(target), probabilities, entropy, polygons, min_area)
     predicting = opened_predicting(options, encoder)
     with opened_scene("predict", sources, target, predicting.options, beside=beside.all, announce=announce) as scene:
-        found = answers_for(scene, predicting, side, usual)
+        found = answers_for(scene, predicting, side)
         verb = {
             "verb": "predict",
             **predicting.probe_mark,
