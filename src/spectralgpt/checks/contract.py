@@ -72,7 +72,7 @@ def check(raster: Raster, trust: bool = False, *, is_pair: bool = False) -> Verd
     RasterError when no pixel of any date and band is valid; unless trusted, also when metadata contradict how it is
     read, or its values are not reflectance.
     """
-    source = ", ".join(raster.paths[:3])
+    source = raster.source
     sample, clouds = look(raster)
     if not sample.valid.any():
         raise RasterError(
