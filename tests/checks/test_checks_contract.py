@@ -369,3 +369,15 @@ def test_clean_images_are_not_suspected(pattern, bands):
             with open_raster(path, bands=bands) as raster:
                 found[path.name] = [flag.text for flag in check(raster).flags if flag.kind != "absent"]
     assert not {name: flags for name, flags in found.items() if flags}
+
+
+@pytest.mark.parametrize(
+    ("count", "says"), [(2, "B02.tif, {folder}/B03.tif: found no valid"), (4, "{folder}: found no")]
+)
+def test_a_message_names_few_files_or_their_folder(count, says, tmp_path):
+    for name in ("B02", "B03", "B04", "B08")[:count]:
+        write(tmp_path / f"{name}.tif", np.zeros((1, 16, 16), np.uint16), nodata=0)
+    with open_raster(tmp_path, bands="s2-l1c") as raster, pytest.raises(RasterError) as refused:
+        check(raster)
+    assert says.format(folder=tmp_path) in str(refused.value)
+    assert str(refused.value).startswith(f"{tmp_path}")

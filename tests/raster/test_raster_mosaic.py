@@ -1,6 +1,7 @@
 """VRTs over rasters: places, nodata, colours, scales; read by GDAL."""
 
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -58,9 +59,12 @@ def test_colours_names_scale_and_common_tags_stay(tmp_path):
             dataset.write_colormap(1, colours)
             dataset.set_band_description(1, "classes & <more>")
             dataset.update_tags(SAME="ü", OTHER=name)
+            dataset.update_tags(SPECTRALGPT_CLASSES=json.dumps([{"name": "Wald & Wiese"}, {"name": "Fluß"}]))
             dataset.update_tags(SPECTRALGPT_PARAMETERS=json.dumps({"gsd": column, "per": "all", "bands": ["B2"]}))
         paths.append(path)
     joined(tmp_path, *paths)
+    names = ElementTree.parse(tmp_path / "all.vrt").iter("Category")
+    assert [each.text for each in names] == ["Wald & Wiese", "Fluß"]
     with rasterio.open(tmp_path / "all.vrt") as vrt, rasterio.open(paths[0]) as one:
         assert {value: vrt.colormap(1)[value] for value in colours} == colours
         assert vrt.colorinterp == one.colorinterp

@@ -333,13 +333,18 @@ def test_pixels_have_the_fields_of_an_array(scene):
         ({"name": "b.tif"}, r"b.tif: found no date in its metadata or name; expected one for each of 2 images.*@2020"),
         ({"name": "x_2019-01-01.tif", "transform": Affine(10, 0, 10, 0, -10, 0)}, "the date 2019-01-01 more than once"),
         ({"name": "2020-01-01.tif", "names": ["B02", "B03", "B04"]}, r"found other bands.*only here: .*B4; only there"),
+        (
+            {"name": "2020-01-01.tif", "names": ["B02", "B03", "B04"], "one": [f"B{n:02d}" for n in range(2, 13)]},
+            r"found other bands.*only there: .*B7 and 5 more",
+        ),
         ({"name": "2020-01-01.tif", "transform": Affine(10, 0, 0, 0, -10, 0)}, "does not overlap"),
         ({"name": "2020-01-01.tif", "crs": None, "transform": Affine.identity()}, "no georeference in one of them"),
     ],
 )
 def test_dates_that_do_not_fit_are_refused(tmp_path, second, says):
-    one = write(tmp_path / "2019-01-01.tif", distinct(3, 6, 7), names=NAMES)
-    how = {"names": NAMES} | {key: value for key, value in second.items() if key != "name"}
+    first = second.get("one", NAMES)
+    one = write(tmp_path / "2019-01-01.tif", distinct(len(first), 6, 7), names=first)
+    how = {"names": NAMES} | {key: value for key, value in second.items() if key not in ("name", "one")}
     two = write(tmp_path / second["name"], distinct(3, 6, 7), **how)
     with pytest.raises(RasterError, match=says):
         open_raster([one, two])

@@ -31,7 +31,7 @@ def test_it_ends_after_the_running_group_and_goes_on(tmp_path, scene_of_six_rows
 
     begun = time.monotonic()
     monkeypatch.setattr("spectralgpt.scenes.course.time.monotonic", lambda: begun + 3600 * len(calls))
-    target, kept = tmp_path / "o.tif", []
+    target, kept, said_first = tmp_path / "o.tif", [], []
     for _ in range(20):
         calls.clear()
         try:
@@ -40,7 +40,7 @@ def test_it_ends_after_the_running_group_and_goes_on(tmp_path, scene_of_six_rows
                 maker_of(ticking, as_stored, profile),
                 target,
                 {},
-                course=Course(max_hours=groups - 0.5, started=begun),
+                course=Course(max_hours=groups - 0.5, started=begun, announce=said_first.append),
                 resumed=kept.append,
             )
         except UnfinishedError as error:
@@ -54,6 +54,10 @@ def test_it_ends_after_the_running_group_and_goes_on(tmp_path, scene_of_six_rows
     # the row of windows before the first missing block row is computed again: 2 groups
     assert kept == [0, *range(groups // 2, 7, groups // 2 - 1)]
     assert kept[-1] > 0
+    resumed = [text for text in said_first if "going on" in text]
+    assert resumed == [
+        f"{target}: going on after {rows} of 6 block rows, which an interrupted run finished" for rows in kept[1:]
+    ]
     np.testing.assert_array_equal(read(target), scene)
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
 
@@ -92,14 +96,16 @@ def test_an_estimate_comes_once_after_two_groups(tmp_path, scene_of_six_rows, ma
     run_scene(plan, maker_of(apply, as_stored, profile), tmp_path / "o.tif", {}, course=course)
     assert len(said) == 1
     assert at == [4]
-    assert "for 20 windows of 32 x 32 pixels in groups of 2, about " in said[0]
+    assert "for the 20 still to do of 24 windows of 32 x 32 pixels, in groups of 2, about " in said[0]
     assert "at most 54 kB for the result" in said[0]
 
 
 def test_the_estimate_in_words():
     plan = plan_scene(10980, 10980, patch=8, side=128, batch=8, reduce=8)
     text = SceneEstimate(plan, 13000, 1130.0, 722_000_000).text
-    assert text.startswith("Estimated: about 19 minutes for 13000 windows of 128 x 128 pixels in groups of 8")
+    assert text.startswith(
+        f"Estimated: about 19 minutes for the 13000 still to do of {plan.count} windows of 128 x 128 pixels, in groups"
+    )
     assert "at most 722 MB for the result" in text
     assert [in_time(each) for each in (0.2, 89, 100, 5400, 40000)] == [
         "about 1 s",

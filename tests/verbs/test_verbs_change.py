@@ -191,7 +191,7 @@ def test_nothing_in_common_is_no_number(weights, tmp_path):
     write(after, np.zeros((13, 200, 136), np.uint16), names=NAMES, nodata=0.0)
     found = change(before, after, tmp_path / "map.tif", weights=weights, trust_input=True)
     assert np.isnan(found.changed_share)
-    assert "unknown" in str(found)
+    assert "changed: unknown, as nothing is valid at both dates\n" in str(found)
     assert "not measured" in found.shift.text
     assert (band(found.changed_map) == 255).all()
 

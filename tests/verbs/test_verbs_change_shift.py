@@ -56,6 +56,7 @@ def test_the_command_says_the_shift_and_the_option(weights, tmp_path, spectralgp
     assert pixels == [pytest.approx(2, abs=0.1), pytest.approx(0, abs=0.1)]
     assert metres == [pytest.approx(20, abs=1), pytest.approx(0, abs=1)]
     assert "correct it with --align" in ended.err
+    assert "do not lie on one another" not in ended.err
     ended = spectralgpt("change", before, moved, tmp_path / "map.tif", "--weights", weights, "--align", "--json")
     assert ended.json["shift"]["aligned"] is True
     assert ended.json["threshold"] > 0

@@ -287,3 +287,45 @@ def test_a_scene_without_a_place_has_counts_and_no_areas(headed, tmp_path):
     assert [each.name for each in found.classes] == ["class 0", "class 1"]
     assert {row[3] for row in polygons_in(found.polygons)} == {None}
     assert sum(row[2] for row in polygons_in(found.polygons)) == 40 * 48
+
+
+@pytest.mark.parametrize("which", ["probe", "mask"])
+def test_each_scene_has_a_map(which, headed, water_probe, tmp_path, spectralgpt):
+    (tmp_path / "in").mkdir()
+    scenes = [write(tmp_path / "in" / f"{name}.tif", land(48, 40, seed), names=NAMES) for seed, name in enumerate("ab")]
+    answers = water_probe if which == "probe" else headed / which
+    given = ("predict", tmp_path / "in", tmp_path / "out", "--each", "--polygons", "--weights", answers, "--json")
+    ended = spectralgpt(*given)
+    assert ended.code == 0, ended.err
+    assert [row["state"] for row in ended.json["rows"]] == ["done"] * 2
+    predict(scenes[1], tmp_path / "alone.tif", weights=answers)
+    np.testing.assert_array_equal(read(tmp_path / "out" / "b.tif"), read(tmp_path / "alone.tif"))
+    assert {"a.gpkg", "b.gpkg", "predict.vrt"} <= set(listing(tmp_path / "out"))
+    assert [row["state"] for row in spectralgpt(*given).json["rows"]] == ["skipped"] * 2
+
+
+def test_without_weights_it_says_which_are_needed(scene, tmp_path, spectralgpt):
+    ended = spectralgpt("predict", scene, tmp_path / "map.tif")
+    assert ended.code == 2
+    assert ended.err.startswith(
+        "no weights are given; expected weights for classification or segmentation, or a folder"
+    )
+    assert "`demo`" not in ended.err, "its weights have no classes"
+
+
+def test_a_probe_is_no_weights_of_other_verbs(scene, water_probe, tmp_path, spectralgpt):
+    ended = spectralgpt("embed", scene, tmp_path / "map.tif", "--weights", water_probe)
+    assert ended.code == 2
+    assert "found what `probe` wrote; expected a folder of spectralgpt weights. Give the weights that" in ended.err
+
+
+def test_leaving_clouds_out_is_no_other_reading(scene, water_probe, tmp_path):
+    clouds = write(tmp_path / "clouds.tif", np.zeros((1, 200, 136), np.uint8))
+    found = predict(scene, tmp_path / "map.tif", weights=water_probe, clouds=clouds, nodata=7)
+    assert not any("read with other options" in warning for warning in found.warnings)
+
+
+def test_weights_without_classes_are_refused_once_for_all_scenes(scene, weights, tmp_path, spectralgpt):
+    ended = spectralgpt("predict", scene, tmp_path / "out", "--each", "--weights", weights)
+    assert (ended.code, ended.err.count("which have no classes")) == (2, 1)
+    assert listing(tmp_path) == [scene.name]

@@ -66,13 +66,13 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
 
-def check(raster: Raster, trust: bool = False) -> Verdict:
-    """The verdict on an image, from windows spread over it.
+def check(raster: Raster, trust: bool = False, *, is_pair: bool = False) -> Verdict:
+    """The verdict on an image, from windows spread over it. is_pair: of two dates; their shift is measured elsewhere.
 
     RasterError when no pixel of any date and band is valid; unless trusted, also when metadata contradict how it is
     read, or its values are not reflectance.
     """
-    source = ", ".join(raster.paths[:3])
+    source = raster.source
     sample, clouds = look(raster)
     if not sample.valid.any():
         raise RasterError(
@@ -94,7 +94,7 @@ def check(raster: Raster, trust: bool = False) -> Verdict:
         *notes_on_clipped(measured),
         *notes_on_white(measured, quantiles, declared),
         *(() if whole else notes_on_fractions(sample)),
-        *notes_on_dates(sample),
+        *(() if is_pair else notes_on_dates(sample)),
         *notes_on_clouds(raster, clouds),
     )
     notes = tuple(f"{source}: {note}" for note in seen)

@@ -9,7 +9,7 @@ import numpy as np
 
 from spectralgpt.bands import Band, is_sensor
 from spectralgpt.days import UNKNOWN, day_of, iso_date
-from spectralgpt.errors import RasterError, argument
+from spectralgpt.errors import RasterError, argument, first_few
 from spectralgpt.products.acquisition import is_possible, refuse_impossible_day
 from spectralgpt.products.dated_bands import one_fact_on_dates
 from spectralgpt.products.image import Image
@@ -99,7 +99,7 @@ def refuse_other_bands(images: Sequence[Image]) -> None:
     one, two = (set(image.identity.bands) for image in (first, other))
 
     def listed(image: Image, bands: set[Band]) -> str:
-        return ", ".join(f"{band.sensor} {band.name}" for band in image.identity.bands if band in bands) or "none"
+        return first_few([f"{band.sensor} {band.name}" for band in image.identity.bands if band in bands], 6) or "none"
 
     common = ",".join(
         band.name for band in first.identity.bands if all(band in image.identity.bands for image in images)

@@ -16,7 +16,7 @@ from spectralgpt.disk import atomic_write
 from spectralgpt.errors import counted
 from spectralgpt.raster.handles import open_dataset
 from spectralgpt.raster.marks import ResultMark, tags_of
-from spectralgpt.raster.tags import PARAMETERS_TAG, VERSION_TAG
+from spectralgpt.raster.tags import CLASSES_TAG, PARAMETERS_TAG, VERSION_TAG
 
 GDAL_TYPES = {
     "uint8": "Byte",
@@ -181,10 +181,16 @@ def mosaic_xml(kind: Joinable, parts: Sequence[MosaicPart], folder: Path, tags: 
     _text(root, "SRS", kind.crs)
     _text(root, "GeoTransform", ", ".join(map(repr, (left, kind.width, 0.0, top, 0.0, -kind.height))))
     metadata = Xml.SubElement(root, "Metadata")
-    for name, text in sorted({**_common_tags([part.tags for part in parts]), **tags}.items()):
+    common = _common_tags([part.tags for part in parts])
+    for name, text in sorted({**common, **tags}.items()):
         _text(metadata, "MDI", text, key=name)
+    categories = _class_names(common)
     for index, band in enumerate(kind.bands, 1):
         element = _band_element(root, index, band)
+        if band.palette and categories:
+            listed = Xml.SubElement(element, "CategoryNames")
+            for name in categories:
+                _text(listed, "Category", name)
         for (x, y), part in zip(places, parts, strict=True):
             _source(element, index, band, part, folder, x, y)
     Xml.indent(root, " ")
@@ -203,6 +209,14 @@ def _common_tags(several: Sequence[Mapping[str, str]]) -> dict[str, str]:
         return common
     same = {name: value for name, value in first if all((name, value) in other for other in others)}
     return common | {PARAMETERS_TAG: json.dumps(same, sort_keys=True)}
+
+
+def _class_names(tags: Mapping[str, str]) -> list[str]:
+    """Of the values 0, 1, ...: the VRT has no sidecar, in which the maps have them."""
+    try:
+        return [str(each["name"]) for each in json.loads(tags.get(CLASSES_TAG, "[]"))]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return []
 
 
 def _pixels(offset: float) -> float | int:

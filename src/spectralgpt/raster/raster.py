@@ -1,6 +1,7 @@
 """An opened image: bands, grid, dates, and windowed reads."""
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from rasterio.windows import Window as RasterioWindow
 from spectralgpt.arguments import checked
 from spectralgpt.bands import Band, Sensor
 from spectralgpt.days import iso_date
-from spectralgpt.errors import RasterError
+from spectralgpt.errors import RasterError, first_few
 from spectralgpt.raster.area import Area
 from spectralgpt.raster.clouds import CloudLayer, layer_says_cloudy
 from spectralgpt.raster.file_bands import FileBands, bands_by_file
@@ -34,6 +35,9 @@ FillWindow = Callable[[Window, np.ndarray], np.ndarray | None]
 
 STRIP_PIXELS = 2**19
 """Pixels of a file resampled at a time, so that buffers stay small compared with what is read."""
+
+FILES_NAMED = 3
+"""Files that `source` names."""
 
 NAMES_SHOWN = 14
 """Bands or dates that `repr` lists in full."""
@@ -102,6 +106,18 @@ class Raster:
         clouds = [each for layer in self.clouds if layer is not None and self.without_clouds for each in layer.every()]
         bands = [each for layers in self.layers for layer in layers for each in layer.front_to_back()]
         return tuple(dict.fromkeys([*(each.path for each in bands), *(each.path for each in clouds)]))
+
+    @property
+    def source(self) -> str:
+        """What messages call it: its files or, of more than three, the folder that all are in."""
+        if len(self.paths) > FILES_NAMED:
+            try:
+                folder = os.path.commonpath(self.paths)
+            except ValueError:  # on different drives, or files on disk and elsewhere
+                folder = ""
+            if folder.strip("/"):
+                return folder
+        return first_few(self.paths, FILES_NAMED)
 
     def __repr__(self) -> str:
         """In a few words: the fields hold a CRS per layer, of thousands of characters."""

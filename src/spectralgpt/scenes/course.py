@@ -45,6 +45,11 @@ class Course:
         hours = (time.monotonic() - self.started) / SECONDS_PER_HOUR
         return self.max_hours is not None and hours >= self.max_hours
 
+    def go_on(self, target: object, done: int, total: int) -> None:
+        """Say what an interrupted run had finished. done, total: block rows."""
+        if done:
+            self.announce(f"{target}: going on after {done} of {total} block rows, which an interrupted run finished")
+
     def unfinished(self, target: object, before: int, done: int, total: int) -> UnfinishedError:
         """The error of a run that its limit ends. before, done: block rows that were and are finished."""
         limit = f"{target}: {argument('max_hours', self.max_hours)}"
@@ -79,8 +84,9 @@ class SceneEstimate:
         held = "" if memory is None else f", about {in_bytes(memory)} of memory"
         plan = self.plan
         return (
-            f"Estimated: {in_time(self.seconds)} for {counted(self.windows, 'window')} of {plan.side_rows} x "
-            f"{plan.side_columns} pixels in groups of {plan.batch}{held}, at most {in_bytes(self.stored)} for the "
+            f"Estimated: {in_time(self.seconds)} for the {self.windows} still to do of "
+            f"{counted(plan.count, 'window')} of {plan.side_rows} x {plan.side_columns} pixels, in groups of "
+            f"{plan.batch}{held}, at most {in_bytes(self.stored)} for the "
             f"result, and twice that beside it while it is made"
         )
 

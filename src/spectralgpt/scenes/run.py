@@ -73,6 +73,7 @@ def run_scene(
     try:
         done = partial.start(course.restart)
         resumed(done)
+        course.go_on(target, done, len(plan.rows))
         _make_rows(plan, maker, partial, target, done, course, progress)
         summary = _write(plan, maker, target, beside, partial, done, course, progress)
     except InputError:

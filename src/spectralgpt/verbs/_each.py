@@ -1,6 +1,6 @@
 """`each=True`: a verb on many scenes, with one result per scene in a folder, that goes on where it was interrupted.
 
-A verb has it by `@with_each` below `@with_shared_options`, and with EachOption among its options.
+A verb has it by `@with_each(CHECK)` below `@with_shared_options`, and with EachOption among its options.
 """
 
 import csv
@@ -20,6 +20,9 @@ from spectralgpt.verbs._each_scenes import EachScene, scenes_of
 from spectralgpt.verbs._options import Function, ImageInPython, Option, SceneOptions
 
 State = Literal["done", "skipped", "failed"]
+
+WeightsCheck = Callable[[Mapping[str, Any]], None]
+"""Receives the options of a verb. InputError for weights that no scene could be made with."""
 
 TABLE = "each.csv"
 COLUMNS = ("source", "state", "result", "seconds", "reason")
@@ -98,26 +101,51 @@ class EachScenes:
         )
 
 
-def with_each(verb: Function) -> Function:
-    """The verb, which with each=True makes a result of each source in the folder `target`, and returns EachScenes."""
+def with_each(check_weights: WeightsCheck) -> Callable[[Function], Function]:
+    """A verb with it makes a result of each source in the folder `target` with each=True, and returns EachScenes.
+    check_weights: called before anything is written, as weights that do not suit would fail once per scene."""
 
-    @wraps(verb)
-    def call(sources: Any, target: Any, **options: Any) -> Any:
-        if not options.get("each"):
-            return verb(sources, target, **options)
-        if isinstance(sources, ImageInPython):
-            raise OptionError(f"{argument('each', True)}: found an image that is open already", "paths of images")
-        given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
-        return _EachRun(verb, [os.fspath(each) for each in given], Path(target), options).run()
+    def decorated(verb: Function) -> Function:
+        @wraps(verb)
+        def call(sources: Any, target: Any, **options: Any) -> Any:
+            if not options.get("each"):
+                return verb(sources, target, **options)
+            if isinstance(sources, ImageInPython):
+                raise OptionError(f"{argument('each', True)}: found an image that is open already", "paths of images")
+            given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+            return _EachRun(verb, check_weights, [os.fspath(each) for each in given], Path(target), options).run()
 
-    return cast(Function, call)
+        return cast(Function, call)
+
+    return decorated
+
+
+def weights_of_any_kind(options: Mapping[str, Any]) -> None:
+    """WeightsError for weights that cannot be loaded."""
+    from spectralgpt.weights import load_model
+
+    load_model(options["weights"], options["device"])
+
+
+def weights_for_pretraining(options: Mapping[str, Any]) -> None:
+    """WeightsError for weights without a decoder, or that cannot be loaded."""
+    from spectralgpt.weights import load_model
+
+    load_model(options["weights"], options["device"], "pretraining")
 
 
 class _EachRun:
     """The scenes of one call, one after the other."""
 
-    def __init__(self, verb: Callable[..., Any], given: Sequence[str], folder: Path, options: Mapping[str, Any]):
-        self._verb, self._folder, self._options = verb, folder, options
+    def __init__(
+        self,
+        verb: Callable[..., Any],
+        check_weights: WeightsCheck,
+        given: Sequence[str],
+        folder: Path,
+        options: Mapping[str, Any],
+    ):
+        self._verb, self._check_weights, self._folder, self._options = verb, check_weights, folder, options
         self._announce = options.get("announce", unheard)
         self._progress: Progress = options.get("progress", silent)
         self._given = given
@@ -127,13 +155,12 @@ class _EachRun:
     def run(self) -> EachScenes:
         """InputError for what no scene could be made with, before anything is computed or written."""
         from spectralgpt.disk import write_refusal
-        from spectralgpt.weights import load_model
 
         start = time.perf_counter()
         _check_folder(self._folder)
         scenes = scenes_of(self._given, self._progress)
         self._check_targets(scenes)
-        load_model(self._options["weights"], self._options["device"])
+        self._check_weights(self._options)
         if (refusal := write_refusal(self._folder)) is not None:
             raise TargetError(f"{self._folder}: cannot be written to ({refusal.strerror or refusal})", do=CHECK_DISK)
         rows: list[EachRow] = []

@@ -1,6 +1,6 @@
 """What answers about a scene with classes: weights with a head, or a probe."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 FOR_CHANGE = "The verb `change` maps what changed between two dates"
 NEEDED = "weights for classification or segmentation, or a folder that `probe` wrote"
+MAKE_THEM = "Make them of labelled images with the verb `finetune`, or fit a probe with the verb `probe`"
+
+OF_VALIDITY = ("clouds", "nodata")
+"""Options that leave pixels out, but change none: scenes need them where small labelled images did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,9 @@ class Predicting:
         """What is to be said where the scene is read in another way than the images that a probe was fitted to."""
         if self.probe is None:
             return ()
-        then = {name: text for name, text in self.probe.description.reading.items() if name != "bands_as"}
-        now = {name: text for name, text in read_with(self.options).items() if name != "bands_as"}
+        apart = ("bands_as", *OF_VALIDITY)
+        then = {name: text for name, text in self.probe.description.reading.items() if name not in apart}
+        now = {name: text for name, text in read_with(self.options).items() if name not in apart}
         return other_reading_note(then, now)
 
 
@@ -65,7 +70,10 @@ def opened_predicting(options: SceneOptions, encoder: PathLike | None) -> Predic
     from spectralgpt.features.probe_files import is_probe
 
     weights = options["weights"]
-    if weights is None or not is_probe(Path(weights)):
+    if weights is None:
+        # those of the package are for pretraining
+        raise WeightsError("no weights are given", NEEDED, MAKE_THEM)
+    if not is_probe(Path(weights)):
         return Predicting(None, options)
     probe = Probe.load(weights, weights=encoder, device=options["device"])
     if probe.description.target == "change":
@@ -73,9 +81,20 @@ def opened_predicting(options: SceneOptions, encoder: PathLike | None) -> Predic
     return Predicting(probe, cast(SceneOptions, {**options, "weights": encoder or probe.description.weights}))
 
 
-def answers_for(scene: OpenedScene, predicting: Predicting, side: int | None, usual_overlap: object) -> SceneAnswers:
-    """The answers about the scene. side: as given. usual_overlap: the default. WeightsError for weights without classes
-    or for changes; OptionError for options that mean nothing for these answers."""
+def check_predicting(options: Mapping[str, Any]) -> None:
+    """WeightsError for weights or a probe that answer nothing about classes, or cannot be loaded."""
+    from spectralgpt.weights import load_model
+    from spectralgpt.weights.named import versioned_name
+
+    predicting = opened_predicting(cast(SceneOptions, options), options.get("encoder"))
+    model = load_model(predicting.options["weights"], options["device"])
+    if predicting.probe is None:
+        _refuse_weights(model, versioned_name(options["weights"]))
+
+
+def answers_for(scene: OpenedScene, predicting: Predicting, side: int | None) -> SceneAnswers:
+    """The answers about the scene. side: as given. WeightsError for weights without classes or for
+    changes; OptionError for options that mean nothing for these answers."""
     from spectralgpt.features import ProbedPixels
     from spectralgpt.scenes import HeadOnPixels
     from spectralgpt.weights.named import versioned_name
@@ -85,7 +104,7 @@ def answers_for(scene: OpenedScene, predicting: Predicting, side: int | None, us
         _refuse_weights(model, versioned_name(predicting.options["weights"]))
     of_images = ("mask" not in model.task.targets) if probe is None else probe.description.target != "mask"
     if of_images:
-        _refuse_overlap(computing["overlap"], usual_overlap)
+        _refuse_overlap(predicting.options["overlap"])
         if probe is None:
             return _squares_of_head(scene, model, side)
         return _squares_of_probe(scene, replace(probe, model=model), side)
@@ -119,7 +138,7 @@ def _refuse_weights(model: "PretrainedModel", name: str) -> None:
         raise WeightsError(
             f"{name}: found weights for {model.task.name}, which have no classes",
             NEEDED,
-            "Make them of labelled images with the verb `finetune`, or fit a probe with the verb `probe`",
+            MAKE_THEM,
         )
 
 
@@ -131,10 +150,10 @@ def _refuse_side(side: int | None) -> None:
         raise OptionError(found, "", "Leave side out")
 
 
-def _refuse_overlap(overlap: float, usual: object) -> None:
+def _refuse_overlap(overlap: float | None) -> None:
     from spectralgpt.errors import OptionError, argument
 
-    if overlap != usual:
+    if overlap is not None:
         found = f"{argument('overlap', overlap)}: found answers about whole images"
         raise OptionError(found, "no overlap, as the squares of such maps always share half of their side")
 

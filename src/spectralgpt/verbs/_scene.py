@@ -68,8 +68,9 @@ def opened_scene(
     announce: Announce = unheard,
 ) -> Iterator[OpenedScene]:
     """The scene and the model, opened. verb: that asks. kind: what the weights must be for, None for anything.
-    beside: other rasters that are written with the target. opening: opens the sources; None: as dates of one place, in
-    order of time. announce: called with a line for each file of others that `overwrite` lets them replace.
+    beside: other rasters that are written with the target. opening: opens the sources as a pair, in the order given;
+    None: as dates of one place, in order of time. announce: called with a line for each file of others that `overwrite`
+    lets them replace.
 
     Raises InputError before anything is written.
     """
@@ -97,7 +98,9 @@ def opened_scene(
         if options.get("each"):
             mark = replace(mark, unless_done=written)
         model = load_model(options["weights"], options["device"], kind)
-        verdict = _with_notes(check(raster, options["trust_input"]), raster, model, options["weights"])
+        verdict = _with_notes(
+            check(raster, options["trust_input"], is_pair=opening is not None), raster, model, options["weights"]
+        )
         computing = _computing(raster, model, options, before)
         threads = None if options["threads"] is not None else before.get("threads")
         with computing_threads(threads) if threads else nullcontext():
@@ -124,7 +127,7 @@ def _with_notes(verdict: "Verdict", raster: "Raster", model: "PretrainedModel", 
     from spectralgpt.weights.named import name_note
     from spectralgpt.weights.trained_domain import outside_note
 
-    outside = outside_note(model.provenance, ", ".join(raster.paths[:3]), [kind_of_image(raster)])
+    outside = outside_note(model.provenance, raster.source, [kind_of_image(raster)])
     named = name_note(weights)
     return replace(
         verdict,

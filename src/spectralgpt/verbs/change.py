@@ -67,7 +67,7 @@ class Changed:
         lines += [
             f"{self.picture}: before, after, change",
             f"shift of AFTER: {self.shift.text}{', corrected' if self.shift.aligned else ''}",
-            f"changed: {_share(self.changed_share)}{_area(self.changed_square_metres)}",
+            f"changed: {_changed(self.changed_share, self.changed_square_metres)}",
             f"bands: {', '.join(self.bands)}{dropped}{missing}",
             f"weights: {self.fingerprint[:16]}",
         ]
@@ -142,12 +142,10 @@ def change(
     )
 
 
-def _share(share: float) -> str:
-    return "unknown, as nothing is valid at both dates" if math.isnan(share) else f"{share:.2%}"
-
-
-def _area(square_metres: float) -> str:
+def _changed(share: float, square_metres: float) -> str:
+    if math.isnan(share):
+        return "unknown, as nothing is valid at both dates"
     if math.isnan(square_metres):
-        return ""
+        return f"{share:.2%}"
     hectares = square_metres / 1e4
-    return f", {hectares:.4g} ha" if hectares < 1e4 else f", {square_metres / 1e6:.4g} km2"
+    return f"{share:.2%}, {f'{hectares:.4g} ha' if hectares < 1e4 else f'{square_metres / 1e6:.4g} km2'}"

@@ -8,7 +8,7 @@ from typing import Any, Literal, Unpack
 
 from spectralgpt.errors import OptionError, argument
 from spectralgpt.progress import silent, unheard
-from spectralgpt.verbs._each import EachSceneOptions, with_each
+from spectralgpt.verbs._each import EachSceneOptions, weights_of_any_kind, with_each
 from spectralgpt.verbs._embed_table import embed_table
 from spectralgpt.verbs._embedded import EmbeddedImages
 from spectralgpt.verbs._flat_options import with_shared_options
@@ -60,7 +60,7 @@ class Embedded(EmbeddedImages):
 
 
 @with_shared_options
-@with_each
+@with_each(weights_of_any_kind)
 def embed(
     sources: SceneSources,
     target: SceneTarget,

@@ -1,11 +1,11 @@
 """Scene in, map of classes out."""
 
-import inspect
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from spectralgpt.errors import counted
 from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._each import EachSceneOptions, with_each
 from spectralgpt.verbs._flat_options import with_shared_options
@@ -16,7 +16,7 @@ from spectralgpt.verbs._options import (
     SceneTarget,
     ShowProgress,
 )
-from spectralgpt.verbs._predicting import Predicting, answers_for, check_options, opened_predicting
+from spectralgpt.verbs._predicting import Predicting, answers_for, check_options, check_predicting, opened_predicting
 from spectralgpt.verbs._scene import OpenedScene, opened_scene
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Predicted:
                 f"{self.picture}: the map beside the scene",
                 *([f"{self.probabilities}: probabilities in percent"] if self.probabilities else []),
                 *([f"{self.entropy}: entropy in percent of the largest"] if self.entropy else []),
-                *([f"{self.polygons}: {self.polygons_count} polygons"] if self.polygons else []),
+                *([f"{self.polygons}: {counted(self.polygons_count or 0, 'polygon')}"] if self.polygons else []),
                 *self._table(),
                 f"bands: {', '.join(self.bands)}{dropped}{missing}",
                 f"weights: {self.fingerprint[:16]}",
@@ -109,7 +109,7 @@ class Predicted:
 
 
 @with_shared_options
-@with_each
+@with_each(check_predicting)
 def predict(
     sources: SceneSources,
     target: SceneTarget,
@@ -140,7 +140,8 @@ def predict(
         encoder: Where the weights are now that a probe given as weights was fitted with, if they have moved.
         weights: Weights with a head (a folder that `finetune` wrote, a released checkpoint or a model on the hub), or a
             folder that `probe` wrote.
-        overlap: Overlap of neighbouring windows, as a fraction of their side, from 0 to below 1; not for coarse maps.
+        overlap: Overlap of neighbouring windows, as a fraction of their side, from 0 to below 1; default: 0.25, or more
+            where that takes no more windows. Not for coarse maps.
 
     Example:
         spectralgpt predict scene.tif classes.tif --weights fine-tuned/weights
@@ -150,11 +151,11 @@ def predict(
     from spectralgpt.scenes import map_classes
 
     check_options(polygons, min_area)
-    start, usual = time.perf_counter(), inspect.signature(predict).parameters["overlap"].default
+    start = time.perf_counter()
     beside = _targets(Path(target), probabilities, entropy, polygons, min_area)
     predicting = opened_predicting(options, encoder)
     with opened_scene("predict", sources, target, predicting.options, beside=beside.all, announce=announce) as scene:
-        found = answers_for(scene, predicting, side, usual)
+        found = answers_for(scene, predicting, side)
         verb = {
             "verb": "predict",
             **predicting.probe_mark,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from spectralgpt.progress import silent, unheard
-from spectralgpt.verbs._each import EachSceneOptions, with_each
+from spectralgpt.verbs._each import EachSceneOptions, weights_for_pretraining, with_each
 from spectralgpt.verbs._flat_options import with_shared_options
 from spectralgpt.verbs._options import (
     Replacing,
@@ -88,7 +88,7 @@ class ReconstructionOptions(EachSceneOptions, SeedOption, total=False):
 
 
 @with_shared_options
-@with_each
+@with_each(weights_for_pretraining)
 def reconstruct(
     sources: SceneSources,
     target: SceneTarget,

@@ -21,6 +21,9 @@ from spectralgpt.weights.checkpoint_file import refuse_pointer
 CARD = "README.md"
 MARK = "<!-- written by spectralgpt: remove this line to keep your own text when weights are saved again -->"
 CONFIG, TENSORS = "config.json", "model.safetensors"
+PROBED = "probe.json"
+"""In a folder that `probe` wrote, which is often given for one of weights."""
+
 IN_FULL = ("read_out.", "conditional_mean.covariance")
 """How names of tensors begin that are never rounded to half precision: those of the read-out, and the covariance, as
 its smallest eigenvalues would be lost."""
@@ -197,6 +200,9 @@ def _read_config(path: Path) -> dict[str, Any]:
         below = [each.parent for depth in ("", "*/") for each in sorted(path.parent.glob(f"{depth}weights/{CONFIG}"))]
         found = f"weights only below it, in {below[0]}" if below else f"no {CONFIG}"
         do = "Give that folder" if below else ""
+        if (path.parent / PROBED).is_file():
+            found = "what `probe` wrote"
+            do = "Give the weights that it was fitted with; the verbs `predict` and `evaluate` take the probe"
         raise WeightsError(f"{path.parent}: found {found}", "a folder of spectralgpt weights", do) from None
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror})", do="Check its permissions") from None

@@ -170,7 +170,7 @@ def _checked(image: Readable, reading: LabelReading) -> tuple[tuple[str, str], .
         return ()
     with image:
         verdict = check(image, reading.trust_input)
-    source = ", ".join(image.paths[:3])
+    source = image.source
     kinds = {flag.text: flag.kind for flag in verdict.flags}
     return tuple((kinds.get(text.removeprefix(f"{source}: "), ""), text) for text in verdict.warnings)
 
