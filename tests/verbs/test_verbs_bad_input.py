@@ -133,10 +133,6 @@ def test_a_target_in_a_folder_that_cannot_be_written(scene, weights, tmp_path, s
     refused(spectralgpt, tmp_path, target, "embed", scene, target, "--weights", weights)
 
 
-def no_weights(folder, weights):
-    return ()
-
-
 def weights_not_there(folder, weights):
     return ("--weights", folder / "nowhere")
 
@@ -171,7 +167,6 @@ def plain_pickle_that_runs_code(folder, weights):
 
 
 WEIGHTS = [
-    no_weights,
     weights_not_there,
     weights_cut_in_half,
     released_cut_in_half,
@@ -184,11 +179,10 @@ WEIGHTS = [
 def test_weights(make, scene, weights, tmp_path, spectralgpt, monkeypatch):
     monkeypatch.setenv("SPECTRALGPT_TEST_RAN", str(tmp_path / "ran"))
     options = make(tmp_path, weights)
-    named = str(options[1]) if options else "--weights"
+    named = str(options[1])
     refused(spectralgpt, tmp_path, named, "embed", scene, tmp_path / "out.tif", *options)
     assert not (tmp_path / "ran").exists()
-    if options:
-        refused(spectralgpt, tmp_path, named, "convert", options[1], tmp_path / "converted")
+    refused(spectralgpt, tmp_path, named, "convert", options[1], tmp_path / "converted")
 
 
 @pytest.mark.parametrize("options", [("--overlap", "1"), ("--batch", "0"), ("--device", "abacus"), ("--per", "moon")])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import spectralgpt as sg
 from spectralgpt.raster import Window
-from spectralgpt.verbs._mapped_classes import MappedClasses
+from spectralgpt.verbs._point_classes import PointClasses
 from spectralgpt.verbs.reconstruct import Reconstructed
 
 demo = importlib.import_module("spectralgpt.verbs.demo")  # the module; the room exports the function of this name
@@ -58,7 +58,7 @@ def test_the_result_compares_errors(tmp_path, how, words):
     for classes, mapped in (
         (None, "class map: none, as the demo has no labelled points on this scene"),
         (
-            MappedClasses(67, 60),
+            PointClasses(67, 60),
             "class map: from 67 labelled points; each predicted from all others, 60 of them are right",
         ),
     ):

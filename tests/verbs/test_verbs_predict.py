@@ -12,7 +12,7 @@ from PIL import Image
 from rio_cogeo.cogeo import cog_validate
 
 from made_finetuning import water_masks
-from made_heads import headed_weights
+from made_headed_weights import headed_weights
 from made_labelled import QUICK, pairs
 from spectralgpt import open_raster, predict
 from spectralgpt.features import PixelProbabilities, Probe

@@ -8,7 +8,7 @@ import rasterio
 from made_rasters import NAMES, PLACE, land, write
 from PIL import Image
 
-from made_heads import LAND, headed_weights
+from made_headed_weights import LAND, headed_weights
 from made_labelled import class_folders, rows_of, table, values_of
 from spectralgpt import Classifier, Window, open_raster, predict
 from spectralgpt.features import ImageProbabilities, Probe

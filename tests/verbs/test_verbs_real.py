@@ -71,7 +71,7 @@ def test_demo_and_the_examples_of_help_and_readme(tmp_path, spectralgpt, monkeyp
     assert report["fingerprint"] == SpectralGPT.from_pretrained("tiny").fingerprint()
     assert report["warnings"] == []
     assert report["files"] == [str(tmp_path / "demo-output" / name) for name in RESULTS]
-    assert set(listing(tmp_path / "demo-output")) == {*RESULTS, "embeddings.valid.tif"}
+    assert set(listing(tmp_path / "demo-output")) == {*RESULTS, "embeddings.valid.tif", "classes.tif.aux.xml"}
     assert report["classes"]["points"] == 31
     assert report["classes"]["right"] > 31 / 2
     for path in (tmp_path / "demo-output").glob("*.tif"):

@@ -223,8 +223,8 @@ def test_a_value_that_is_missing_or_wrong_is_named(saved, damage, message):
 
 
 def test_no_folder(tmp_path):
-    with pytest.raises(WeightsError, match=r"tiny: does not exist"):
-        SpectralGPT.from_pretrained("tiny")
+    with pytest.raises(WeightsError, match=r"tinny: does not exist"):
+        SpectralGPT.from_pretrained("tinny")
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(WeightsError, match="is a file, but no weights"):
         SpectralGPT.from_pretrained(tmp_path / "notes.txt")

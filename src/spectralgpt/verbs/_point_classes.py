@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class MappedClasses:
+class PointClasses:
     """A class map. points: number of labelled points. right: how many of them a probe of all others gets right."""
 
     points: int
