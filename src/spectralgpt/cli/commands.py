@@ -97,7 +97,7 @@ def _run(name: str, verb: Verb, asked: Sequence[Parameter], /, *, quiet: bool, j
 
 
 def _refusal(problem: InputError | OSError) -> InputError:
-    """What the user is told. Raises the problem again if it is none of the user's."""
+    """The message to the user. Raises the problem again where it is our own fault, or the disk's."""
     if isinstance(problem, InputError):
         return problem
     if problem.errno != errno.ENAMETOOLONG:

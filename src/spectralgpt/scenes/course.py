@@ -15,7 +15,7 @@ ResumedRows = Callable[[int], None]
 SECONDS_PER_HOUR = 3600
 
 
-def untold(rows: int) -> None:
+def rows_unheard(rows: int) -> None:
     """Keep nothing: the default."""
 
 

@@ -14,7 +14,7 @@ from spectralgpt.errors import InputError
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import CogWriter, Grid, Profile
 from spectralgpt.scenes.block_rows import BlockRows
-from spectralgpt.scenes.course import USUAL_COURSE, Course, ResumedRows, SceneEstimate, untold
+from spectralgpt.scenes.course import USUAL_COURSE, Course, ResumedRows, SceneEstimate, rows_unheard
 from spectralgpt.scenes.journal import Journal, check_scene_target
 from spectralgpt.scenes.maker import Maker, P, S
 from spectralgpt.scenes.plan import Plan
@@ -42,7 +42,7 @@ def run_scene(
     *,
     beside: Sequence[SecondRaster] = (),
     course: Course = USUAL_COURSE,
-    resumed: ResumedRows = untold,
+    resumed: ResumedRows = rows_unheard,
     progress: Progress = silent,
 ) -> S:
     """Write TARGET: every window is read, computed, blended, stored with its notes, and finally encoded.
