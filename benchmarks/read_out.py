@@ -120,14 +120,15 @@ def fitted(found: Measured, config: ReadOutConfig, model: SpectralGPT, whitening
     """Means and deviations, and projections in which what differs between two crops of a place or an image counts less.
 
     Places: scaled until all differs alike between crops, as in within-class covariance normalization, and projected on
-    the components that differ most between places. Images: the same to the power `whitening` (0 leaves
-    them as they are), turned back, as probes standardize each value.
+    the components that differ most between places. Images: the same to the power `whitening` (0 leaves them as they
+    are), turned back, as probes standardize each value.
     """
     read_out = ReadOut(config, model.config.size.dim)
     values = found.places.double()
     mean, sd = values.mean(dim=0), values.std(dim=0).clamp(min=LEAST_SD)
-    within = powered(inner((found.twice.double() - mean) / sd, (values - mean) / sd), -0.5)
-    _, axes = torch.linalg.eigh(within @ covariance((values - mean) / sd) @ within)
+    scaled = (values - mean) / sd
+    within = powered(inner((found.twice.double() - mean) / sd, scaled), -0.5)
+    _, axes = torch.linalg.eigh(within @ covariance(scaled) @ within)
     weight, numbers = found.known.double(), torch.where(found.known, found.statistics, 0.0).double()
     total = weight.sum(dim=(0, 1)).clamp(min=1)
     average = numbers.sum(dim=(0, 1)) / total
