@@ -39,6 +39,9 @@ RESULTS = {
 }
 """Files of docs/results, and what they hold."""
 
+RUNS = ("run", "decoder")
+"""Folders of the two runs, one after the other, in the folder of packaged_weights.py."""
+
 COMMAND = "python benchmarks/packaged_weights.py DATA WORK"
 
 MOST_BANDS = 16
@@ -53,6 +56,20 @@ class StageRun:
     steps: int
     images: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """A run of pretraining. config: of its config.json."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    stages: Sequence[StageRun]
+
+    @classmethod
+    def read(cls, folder: Path) -> "RunFacts":
+        config = json.loads((folder / "config.json").read_text())
+        return cls(folder, config, stages_of(config, read_log(folder / "log.jsonl")))
 
 
 def stages_of(config: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> list[StageRun]:
@@ -79,13 +96,14 @@ def stages_of(config: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> li
 # -- sections ----------------------------------------------------------------------------------------------------------
 
 
-def what_it_is(name: str, about: Description, config: Mapping[str, Any]) -> Iterator[str]:
-    tasks = [stage["task"] for stage in config["recipe"]["stages"]]
+def what_it_is(name: str, about: Description, runs: Sequence[RunFacts]) -> Iterator[str]:
+    tasks = [stage["task"] for stage in runs[0].config["recipe"]["stages"]]
     yield f"# {name}"
     yield (
         f"A small SpectralGPT that comes with the Python package spectralgpt: {about.purpose}. It is pretrained "
         f"without labels: a share of {joined(task['mask_ratio'] for task in tasks)} of the tokens is hidden and "
-        f"rebuilt{descriptors(tasks)}"
+        f"rebuilt{descriptors(tasks)} Then the decoder alone was trained to rebuild whole bands and dates, too. It adds"
+        f" to the estimates of a mixture of {runs[1].config['recipe']['model']['gaussians']} Gaussians of all bands."
     )
     yield table(
         ("", ""),
@@ -192,11 +210,13 @@ def normalization(about: Description) -> Iterator[str]:
     )
 
 
-def compute(config: Mapping[str, Any], stages: Sequence[StageRun], about: Description) -> Iterator[str]:
-    recipe = config["recipe"]
+def compute(runs: Sequence[RunFacts], about: Description) -> Iterator[str]:
+    recipes, config = [each.config["recipe"] for each in runs], runs[-1].config
     versions = ", ".join(f"{name} {number}" for name, number in config.get("versions", {}).items())
     yield "## Training"
-    yield f"Recipe `{recipe['name']}`, seed {recipe['seed']}; {about.data or 'data not declared'}; {versions}."
+    names = ", then ".join(f"`{each['name']}` (seed {each['seed']})" for each in recipes)
+    yield f"Recipes {names}; {about.data or 'data not declared'}; {versions}."
+    stages = [stage for each in runs for stage in each.stages]
     rows = [(each.name, f"{each.steps:,}", f"{each.images:,}", hours(each.seconds)) for each in stages]
     images, seconds = sum(each.images for each in stages), sum(each.seconds for each in stages)
     rows.append(("all", f"{sum(each.steps for each in stages):,}", f"{images:,}", hours(seconds)))
@@ -228,8 +248,8 @@ def results(fingerprint: str, folder: Path, links: bool) -> Iterator[str]:
     )
 
 
-def limits(used: Mapping[str, Sequence[UsedImage]], stages: Sequence[StageRun], about: Description) -> Iterator[str]:
-    trained, seconds = Count.of(used["train"]), sum(each.seconds for each in stages)
+def limits(used: Mapping[str, Sequence[UsedImage]], runs: Sequence[RunFacts], about: Description) -> Iterator[str]:
+    trained, seconds = Count.of(used["train"]), sum(stage.seconds for each in runs for stage in each.stages)
     yield "## Not good for"
     yield listed(
         [
@@ -309,14 +329,25 @@ def listed(texts: Sequence[str]) -> str:
     return "\n".join(f"- {text}" for text in texts)
 
 
-def require_same_run(model: SpectralGPT, config: Mapping[str, Any], work: Path) -> None:
-    """Ends the program where the weights say that they are of another run."""
-    recipe = config["recipe"]
-    of_run = {name: recipe[name] for name in ("name", "seed")} | {"stages": [each["name"] for each in recipe["stages"]]}
-    made = model.provenance
-    stated = {"name": made.get("recipe"), "seed": made.get("seed"), "stages": list(made.get("stages", ()))}
-    if stated != of_run:
-        sys.exit(f"{work / 'run'}: found the run {of_run}; expected that of the weights, {stated}")
+def require_same_runs(model: SpectralGPT, runs: Sequence[RunFacts]) -> None:
+    """Ends the program where the weights say that they are of other runs."""
+    (first, last), made = runs, model.provenance
+    before = made.get("from", {})
+    recipe = last.config["recipe"]
+    of_runs = {
+        "from": (first.config["recipe"]["name"], sum(each.steps for each in first.stages)),
+        "name": recipe["name"],
+        "seed": recipe["seed"],
+        "stages": [each["name"] for each in recipe["stages"]],
+    }
+    stated = {
+        "from": (before.get("recipe"), before.get("steps")),
+        "name": made.get("recipe"),
+        "seed": made.get("seed"),
+        "stages": list(made.get("stages", ())),
+    }
+    if stated != of_runs:
+        sys.exit(f"{last.folder}: found the run {of_runs}; expected that of the weights, {stated}")
 
 
 def card(weights: Path, folder: Path, work: Path, results_in: Path, links: bool) -> str:
@@ -324,20 +355,19 @@ def card(weights: Path, folder: Path, work: Path, results_in: Path, links: bool)
     model = load_model(weights, "cpu", "pretraining")
     assert isinstance(model, SpectralGPT)
     about = describe(model)
-    config = json.loads((work / "run" / "config.json").read_text())
-    require_same_run(model, config, work)
-    stages = stages_of(config, read_log(work / "run" / "log.jsonl"))
+    runs = [RunFacts.read(work / name) for name in RUNS]
+    require_same_runs(model, runs)
     used = used_images(folder, work)
     rows = counts(used)
     blocks = [
-        *what_it_is(weights.resolve().name, about, config),
+        *what_it_is(weights.resolve().name, about, runs),
         *data(rows, used),
         *not_trained_on(rows),
         *bands(model, about),
         *normalization(about),
-        *compute(config, stages, about),
+        *compute(runs, about),
         *results(about.fingerprint, results_in, links),
-        *limits(used, stages, about),
+        *limits(used, runs, about),
         *repeated(),
     ]
     return "\n\n".join(blocks) + "\n"

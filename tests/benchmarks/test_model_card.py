@@ -92,16 +92,19 @@ def made(tmp_path) -> Path:
         {"set": "eurosat_more", "group": "a", "part": "train", "path": "eurosat_more/River/River_0.tif"},
         {"set": "eurosat_more", "group": "b", "part": "report", "path": "eurosat_more/River/River_2.tif"},
     ])  # fmt: skip
-    run = work / "run"
-    run.mkdir()
     recipe = RECIPE | {"stages": [stage("64 px", descriptor_weight=10.0)]}
-    config = {"recipe": recipe, "samples": [5], "versions": {"spectralgpt": "0.1.0", "torch": "2.9"}}
-    (run / "config.json").write_text(json.dumps(config))
-    (run / "log.jsonl").write_text(json.dumps(record("64 px", 1000, 9000.0)) + "\n")
+    alone = {"name": "decoder", "seed": 4, "stages": [stage("decoder")], "model": {"gaussians": 64}}
+    for name, each, seconds in (("run", recipe, 9000.0), ("decoder", alone, 600.0)):
+        run = work / name
+        run.mkdir()
+        config = {"recipe": each, "samples": [5], "versions": {"spectralgpt": "0.1.0", "torch": "2.9"}}
+        (run / "config.json").write_text(json.dumps(config))
+        (run / "log.jsonl").write_text(json.dumps(record(each["stages"][0]["name"], 1000, seconds)) + "\n")
     model = small_weights()
     model.read_out = ReadOut(ReadOutConfig((1, 2), (0, 2), 24), 32)
     model.provenance = {
-        "recipe": "packaged", "seed": 3, "stages": ["64 px"], "steps": 1000, "data": "train_shards (5 samples, ab12)",
+        "recipe": "decoder", "seed": 4, "stages": ["decoder"], "steps": 1000, "data": "train_shards (5 samples, ab12)",
+        "from": {"recipe": "packaged", "steps": 1000},
         "trained": {
             "sensors": {"s2-l1c": ["B2", "B3"], "mine": [f"{n} nm" for n in range(400, 440)]},
             "gsd": [6.4, 30.0], "dates": 3,
@@ -155,7 +158,8 @@ def test_the_card_says_what_weights_run_and_data_say(made):
     for part in (
         "5 images of 4 places", f"| rules | {RULES}:",
         "measured: 24 values from blocks 1, 2; for an image, from blocks 0, 2",
-        "| 64 px | 1,000 | 16,000 | 2.5 hours |", "Recipe `packaged`, seed 3; train_shards (5 samples, ab12)",
+        "| 64 px | 1,000 | 16,000 | 2.5 hours |", "| decoder | 1,000 | 16,000 | 10 minutes |",
+        "Recipes `packaged` (seed 3), then `decoder` (seed 4); train_shards (5 samples, ab12)",
         "spectralgpt 0.1.0, torch 2.9", "Pixels: 6.4 to 30 m. Dates of one place: up to 3 dates.",
         "| s2-l1c | L1C | B2, B3 |", "and 24 more |", "asinh(reflectance / 0.02)",
         "distils hand-made features", "python benchmarks/packaged_weights.py DATA WORK",
@@ -207,7 +211,10 @@ def test_only_results_of_these_weights_are_shown(made):
     )
 
 
-@pytest.mark.parametrize(("key", "value"), [("recipe", "own"), ("seed", 4), ("stages", ["64 px", "96 px"])])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("recipe", "own"), ("seed", 5), ("stages", ["64 px", "96 px"]), ("from", {"recipe": "own", "steps": 1000})],
+)
 def test_a_run_of_other_weights_is_refused(key, value, made):
     path = made / "work/tiny-1/config.json"
     config = json.loads(path.read_text())

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import multivariate_normal
 
 from made_cubes import NATIVE, made_cube, narrow_bands, sentinel_bands, small_model
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.nn import Cube, MaskedAutoencoder, ModelConfig, Size, computing_in, given_mask, random_mask
 from spectralgpt.nn.conditional_mean import (
     RIDGE,
+    Gaussians,
     closest_covariance,
     conditional_mean,
     nearest_dates,
@@ -98,7 +100,11 @@ def test_the_error_is_that_of_a_gaussian(sensor_name):
         visible = torch.tensor([number not in hidden for number in range(count)])
         days = torch.zeros(1, 1, dtype=torch.int32)
         found = conditional_mean(
-            torch.from_numpy(covariance).float(), tokens, visible.repeat_interleave(places)[None], model_bands, days
+            Gaussians.of_one(torch.from_numpy(covariance).float()),
+            tokens,
+            visible.repeat_interleave(places)[None],
+            model_bands,
+            days,
         )
         error = (found - tokens).reshape(count, places, 3, 64).square().mean(dim=(1, 3)).flatten()
         h = np.repeat(~visible.numpy(), 3)
@@ -108,6 +114,87 @@ def test_the_error_is_that_of_a_gaussian(sensor_name):
         # 12,800 pixels: the error of a variance is about 1.3 %
         np.testing.assert_allclose(error[h].numpy(), np.diag(left), rtol=0.05)
         assert (error[h].numpy() < np.diag(covariance)[h]).any()
+
+
+def mixture_of(slots: int, gaussians: int, seed: int = 0) -> Gaussians:
+    """Gaussians with means apart, each of covariance_of."""
+    rng = np.random.default_rng(seed)
+    made = (
+        rng.dirichlet(np.full(gaussians, 3.0)),
+        rng.normal(size=(gaussians, slots)),
+        np.stack([covariance_of(slots, seed + number) for number in range(gaussians)]),
+    )
+    return Gaussians(*(torch.from_numpy(each) for each in made))
+
+
+def with_mixture(mixture: Gaussians) -> MaskedAutoencoder:
+    """Untrained, so that it answers with the estimates."""
+    torch.manual_seed(0)
+    config = ModelConfig(SIZE, NATIVE, conditional_mean=True, gaussians=len(mixture.shares))
+    model = MaskedAutoencoder(config).eval()
+    assert model.conditional_mean is not None
+    model.conditional_mean.set_mixture(mixture)
+    return model
+
+
+def mean_given(mixture: Gaussians, values: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """The mean of all bands at one pixel, given some; densities by SciPy."""
+    shares, means, covariances = (
+        each.float().double().numpy() for each in (mixture.shares, mixture.means, mixture.covariances)
+    )
+    estimates, densities = [], []
+    for mean, c in zip(means, covariances, strict=True):
+        among = c[np.ix_(seen, seen)] + RIDGE * np.eye(seen.sum())
+        found = np.where(seen, values, mean)
+        if seen.any():
+            found[~seen] += c[np.ix_(~seen, seen)] @ np.linalg.solve(among, (values - mean)[seen])
+        estimates.append(found)
+        densities.append(multivariate_normal(mean[seen], among).pdf(values[seen]) if seen.any() else 1.0)
+    weights = shares * np.array(densities)
+    return np.asarray(weights / weights.sum() @ np.array(estimates))
+
+
+@pytest.mark.parametrize("gaussians", [2, 5])
+@pytest.mark.parametrize("count", [12, 9])
+@pytest.mark.parametrize("hide", ["B8", "B4,B11", 0.6, 0.97])
+def test_a_mixture_answers_with_the_mean_of_its_gaussians(count, hide, gaussians):
+    mixture = mixture_of(12, gaussians)
+    model, cube = with_mixture(mixture), made_cube(sentinel_bands(count), height=16, width=20)
+    back = model.reconstruct(cube, hide)
+    own, seen = mixture.of_slots(bands_in_model(cube)), ~back.hidden[:, 0].numpy()
+    values = cube.values[:, 0].double().numpy()
+    for sample, row, column in np.ndindex(2, 16, 20):
+        at = (sample, slice(None), row, column)
+        expected = mean_given(own, values[at], seen[at])
+        np.testing.assert_allclose(back.predicted[:, 0].numpy()[at], expected, atol=5e-4)
+        assert np.array_equal(back.predicted[:, 0].numpy()[at][seen[at]], cube.values[:, 0].numpy()[at][seen[at]])
+
+
+def test_a_mixture_tells_kinds_of_pixels_apart():
+    """Two kinds in which one band goes up or down with another: no single regression tells it, the mixture does."""
+    rng, count = np.random.default_rng(0), 4096
+    kind = rng.random(count) < 0.5
+    first = rng.normal(size=count)
+    pixels = np.where(kind, 4, -4)[:, None] * np.eye(12)[0] + 0.3 * rng.normal(size=(count, 12))
+    pixels[:, 1] += first
+    pixels[:, 11] += np.where(kind, first, -first)
+    parts = [pixels[kind], pixels[~kind]]
+    mixture = Gaussians(
+        torch.tensor([0.5, 0.5]),
+        torch.from_numpy(np.stack([each.mean(axis=0) for each in parts])),
+        torch.from_numpy(np.stack([np.cov(each.T) for each in parts])),
+    )
+    single = Gaussians.of_one(torch.from_numpy(np.cov(pixels.T)))
+    tokens = torch.from_numpy(pixels.T.reshape(4, 3, 64, 64).transpose(0, 2, 1, 3).copy()).float().reshape(1, 256, 192)
+    visible = torch.tensor([True, True, True, False]).repeat_interleave(64)[None]
+    days = torch.zeros(1, 1, dtype=torch.int32)
+    errors = []
+    for each in (mixture, single):
+        as_float = Gaussians(each.shares.float(), each.means.float(), each.covariances.float())
+        found = conditional_mean(as_float, tokens, visible, NATIVE, days)
+        errors.append((found - tokens)[0, 192:].unflatten(1, (3, 64))[:, 2].square().mean().sqrt().item())
+    assert errors[0] < 0.5
+    assert errors[1] > 0.9
 
 
 def hole(cube: Cube) -> Cube:

@@ -18,10 +18,10 @@ from spectralgpt.data.table import Chip
 from spectralgpt.data.writing import ShardsWriter
 from spectralgpt.errors import OptionError, WeightsError
 from spectralgpt.nn import BandStatistics, MaskedAutoencoder, ModelConfig, Normalization, Size
-from spectralgpt.nn.conditional_mean import SMALLEST_VARIANCE
+from spectralgpt.nn.conditional_mean import SMALLEST_VARIANCE, Gaussians
 from spectralgpt.tasks import Pretraining
 from spectralgpt.training import Recipe, checkpoints, run, run_training
-from spectralgpt.training.band_covariance import band_covariance
+from spectralgpt.training.band_statistics import band_covariance, band_mixture
 from spectralgpt.training.stage_data import StageData, stage_data, statistics
 from spectralgpt.weights import SpectralGPT
 from spectralgpt.weights.models import new_weights
@@ -35,13 +35,18 @@ def with_mean(recipe: Recipe, **model: object) -> Recipe:
     return replace(recipe, model=replace(recipe.model, **{"conditional_mean": True, **model}))
 
 
-def made_model(on: bool = True, normalization: Normalization = STANDARD) -> SpectralGPT:
+def made_model(on: bool = True, normalization: Normalization = STANDARD, gaussians: int = 1) -> SpectralGPT:
     torch.manual_seed(0)
-    config = ModelConfig(Size(32, 1, 2, 32, 1, 2), BANDS, image=16, place_nodes=(2, 2), conditional_mean=on)
+    sizes = {"image": 16, "place_nodes": (2, 2)}
+    config = ModelConfig(Size(32, 1, 2, 32, 1, 2), BANDS, **sizes, conditional_mean=on, gaussians=gaussians)
     made = new_weights("pretraining", config, None, normalization)
     assert isinstance(made, SpectralGPT)
-    if made.conditional_mean is not None:
+    if made.conditional_mean is not None and gaussians == 1:
         made.conditional_mean.set_covariance(correlated(12))
+    elif made.conditional_mean is not None:
+        shares, means = torch.rand(gaussians), torch.randn(gaussians, 12)
+        each = torch.from_numpy(np.stack([correlated(12, seed) for seed in range(gaussians)]))
+        made.conditional_mean.set_mixture(Gaussians(shares / shares.sum(), means, each.float()))
     return made
 
 
@@ -153,6 +158,31 @@ def test_holes_do_not_count(tmp_path):
     assert 0.5 < np.diag(found).min() <= np.diag(found).max() < 2
 
 
+def test_the_mixture_is_that_of_the_samples(tmp_path):
+    """Of one sensor with correlations and another kind of pixel, at the same number of samples."""
+    truth = correlated(12)
+    data = opened(gaussian_shards(tmp_path / "shards", {"spectralgpt-12": truth}))
+    units = statistics(data, "standard")
+    found = band_mixture(data, BANDS, units, SIDE, 3)
+    again = band_mixture(data, BANDS, units, SIDE, 3)
+    means, spread = found.means.numpy(), found.covariances.numpy()
+    shares = found.shares.numpy()
+    assert shares.sum() == pytest.approx(1)
+    # the covariance of all pixels, from those of the Gaussians, is that of the samples
+    mean = shares @ means
+    of_all = np.einsum("k,kij->ij", shares, spread) + np.einsum("k,ki,kj->ij", shares, means, means)
+    np.testing.assert_allclose(mean, 0, atol=0.05)
+    np.testing.assert_allclose(of_all, in_order("spectralgpt-12", truth), atol=0.05)
+    assert torch.equal(found.covariances, again.covariances)
+
+
+def test_a_mixture_needs_pixels_with_all_bands(tmp_path):
+    landsat = correlated(len(sensor("landsat8-c2l2").bands), seed=5)
+    data = opened(gaussian_shards(tmp_path / "shards", {"landsat8-c2l2": landsat}, count=20))
+    with pytest.raises(OptionError, match=r"gaussians: found 2, and 0 pixels with all 12 bands of the model"):
+        band_mixture(data, BANDS, statistics(data, "standard"), SIDE, 2)
+
+
 # -- weights -----------------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +203,19 @@ def test_half_precision_leaves_it_as_it_is(tmp_path):
     assert back.conditional_mean is not None
     assert torch.equal(back.conditional_mean.covariance, model.conditional_mean.covariance)
     assert not torch.equal(back.decoder.embed.weight, model.decoder.embed.weight)
+
+
+def test_weights_with_a_mixture(tmp_path):
+    """Are read back as they were, with the numbers of the mixture in full."""
+    model = made_model(gaussians=2)
+    model.rounded().save_pretrained(tmp_path / "half")
+    back = SpectralGPT.from_pretrained(tmp_path / "half")
+    assert model.conditional_mean is not None
+    assert back.conditional_mean is not None
+    for name in ("shares", "means", "covariance"):
+        assert torch.equal(back.conditional_mean.get_buffer(name), model.conditional_mean.get_buffer(name))
+    assert back.config == model.config
+    assert model.fingerprint() != made_model().fingerprint()
 
 
 def test_the_released_format_cannot_hold_it(tmp_path):
@@ -246,6 +289,43 @@ def test_other_weights_get_it_from_the_data_and_keep_what_they_have(shards, done
         assert found.conditional_mean is not None
         assert more.conditional_mean is not None
         assert torch.equal(found.conditional_mean.covariance, more.conditional_mean.covariance)
+
+
+def test_the_decoder_alone_on_a_mixture(shards, done, tmp_path, monkeypatch):
+    """The features are bit-equal to those of the given weights, and the number of Gaussians is another."""
+    start = SpectralGPT.from_pretrained(done / "weights")
+    recipe = with_mean(
+        made_recipe(steps=(3, 3), log_every=1), weights=str(done / "weights"), gaussians=3, place_nodes=4
+    )
+    stages = tuple(replace(each, task=replace(each.task, freeze=True, least_ratio=0.2)) for each in recipe.stages)
+    recipe = replace(recipe, stages=stages)
+    run_training(recipe, shards, tmp_path / "run", device="cpu")
+    found = SpectralGPT.from_pretrained(tmp_path / "run" / "weights")
+    assert found.config.gaussians == 3
+    assert found.conditional_mean is not None
+    before, after = start.state_dict(), found.state_dict()
+    assert not [name for name in before if name.startswith("encoder.") and not torch.equal(before[name], after[name])]
+    assert not torch.equal(before["decoder.head.weight"], after["decoder.head.weight"])
+    assert found.conditional_mean.means.abs().max() > 0.1
+    assert "gaussians" in (tmp_path / "run/weights/config.json").read_text()
+    shutil.rmtree(checkpoints(tmp_path / "run" / "checkpoints")[0])
+    monkeypatch.setattr(run, "band_mixture", lambda *_: pytest.fail("measured again"))
+    shutil.rmtree(tmp_path / "run" / "weights")
+    run_training(recipe, shards, tmp_path / "run", device="cpu")
+    assert SpectralGPT.from_pretrained(tmp_path / "run" / "weights").fingerprint() == found.fingerprint()
+
+
+def test_the_share_of_each_step(shards):
+    objective = Pretraining(mask_ratio=0.9, least_ratio=0.1)
+    drawn = [objective.ratio(draw) for draw in range(400)]
+    assert 0.1 <= min(drawn) < 0.13
+    assert 0.87 < max(drawn) < 0.9
+    assert np.mean(drawn) == pytest.approx(0.5, abs=0.03)
+    assert Pretraining(mask_ratio=0.9).ratio(7) == 0.9
+    assert objective.validating().ratio(7) == 0.9
+    for wrong in (0, -0.1, 0.95):
+        with pytest.raises(OptionError, match=rf"least_ratio: found {wrong}; expected above 0 and up to mask_ratio"):
+            Pretraining(mask_ratio=0.9, least_ratio=wrong)
 
 
 def test_two_processes_train_as_one(shards, done, tmp_path):

@@ -1,9 +1,11 @@
-"""What the visible bands say about the hidden ones at the same pixel, by a stored covariance of all bands.
+"""What the visible bands say about the hidden ones at the same pixel, by a stored mixture of Gaussians of all bands.
 
-A linear regression per pixel is a strong guess of a hidden band, and thousands of steps are needed to learn it from
-nothing. A model with a conditional mean starts there: its decoder is shown the guess and adds what it misses.
+A regression per pixel is a strong guess of a hidden band, and thousands of steps are needed to learn it from nothing. A
+model with a conditional mean starts there: its decoder is shown the guess and adds what it misses. One Gaussian gives a
+linear regression; with many, a pixel is first likened to the kinds of pixels that they stand for.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,18 +24,47 @@ RIDGE = 1e-3
 SMALLEST_VARIANCE = 1e-4
 """Of any mixture of slots: what is measured on few images may be less, or negative where bands are missing in some."""
 
+PLACES_AT_ONCE = 64
+"""Places whose matrices, one per Gaussian, are in memory together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gaussians:
+    """Gaussians of the slots of a model, in the units of its normalization. shares: sum to 1."""
+
+    shares: Float[Tensor, " gaussian"]
+    means: Float[Tensor, "gaussian slot"]
+    covariances: Float[Tensor, "gaussian slot slot"]
+
+    def of_slots(self, numbers: Any) -> "Gaussians":
+        """That of some of the slots."""
+        index = _on(self.shares, numbers)
+        covariances = self.covariances.index_select(1, index).index_select(2, index)
+        return Gaussians(self.shares, self.means.index_select(1, index), covariances)
+
+    @classmethod
+    def of_one(cls, covariance: Float[Tensor, "slot slot"]) -> "Gaussians":
+        """A single Gaussian about 0, the mean of the `standard` normalization."""
+        return cls(covariance.new_ones(1), covariance.new_zeros(1, len(covariance)), covariance[None])
+
 
 class ConditionalMean(nn.Module):
-    """The covariance of the model's slots, and the linear layer that shows the decoder its estimates.
+    """The mixture of the model's slots, and the linear layer that shows the decoder its estimates.
 
-    covariance: about 0, the mean of the `standard` normalization; the identity, which estimates 0, until it is set.
+    Of one Gaussian, the covariance alone is stored. Until it is set, it is the identity about 0, which estimates 0.
     """
 
     covariance: Tensor
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        self.register_buffer("covariance", torch.eye(len(config.bands.groups) * config.slots))
+        slots, gaussians = len(config.bands.groups) * config.slots, config.gaussians
+        if gaussians == 1:
+            self.register_buffer("covariance", torch.eye(slots))
+        else:
+            self.register_buffer("shares", torch.full((gaussians,), 1 / gaussians))
+            self.register_buffer("means", torch.zeros(gaussians, slots))
+            self.register_buffer("covariance", torch.eye(slots).repeat(gaussians, 1, 1))
         self.skip = Linear(config.token_values, config.size.decoder_dim)
 
     def start(self) -> None:
@@ -41,10 +72,23 @@ class ConditionalMean(nn.Module):
         nn.init.zeros_(self.skip.weight)
         nn.init.zeros_(self.skip.bias)
 
+    @property
+    def mixture(self) -> Gaussians:
+        if self.covariance.ndim == 2:
+            return Gaussians.of_one(self.covariance)
+        return Gaussians(self.get_buffer("shares"), self.get_buffer("means"), self.covariance)
+
     @torch.no_grad()
     def set_covariance(self, covariance: Float64[np.ndarray, "slot slot"]) -> None:
-        """Take a covariance of the slots of all groups of the model, in their order."""
+        """Of a model with one Gaussian: take the covariance of the slots of all groups of the model, in their order."""
         self.covariance.copy_(torch.from_numpy(covariance))
+
+    @torch.no_grad()
+    def set_mixture(self, mixture: Gaussians) -> None:
+        """Of a model with as many Gaussians: take those of the slots of all groups of the model, in their order."""
+        self.get_buffer("shares").copy_(mixture.shares)
+        self.get_buffer("means").copy_(mixture.means)
+        self.covariance.copy_(mixture.covariances)
 
     def forward(
         self,
@@ -54,12 +98,12 @@ class ConditionalMean(nn.Module):
         days: Int32[Tensor, "batch date"],
     ) -> Float[Tensor, "batch token value"]:
         """The estimates (`conditional_mean`)."""
-        return conditional_mean(self.covariance, tokens, visible, bands, days)
+        return conditional_mean(self.mixture, tokens, visible, bands, days)
 
 
 @torch.no_grad()
 def conditional_mean(
-    covariance: Float[Tensor, "slot slot"],
+    mixture: Gaussians,
     tokens: Float[Tensor, "batch token value"],
     visible: Bool[Tensor, "batch token"],
     bands: BandSet,
@@ -67,11 +111,12 @@ def conditional_mean(
 ) -> Float[Tensor, "batch token value"]:
     """The estimate of all tokens from the visible ones at the same place; a visible slot's is its own value.
 
-    With C the covariance of the cube's slots, v the visible ones whose own band is there, and h the others, the
-    estimate at a pixel is C_hv (C_vv + RIDGE)^-1 x_v. A place without a visible token takes the estimate of the nearest
-    date with one there (`nearest_dates`); 0 if there is none. Values of tokens that are not visible have no influence.
-    Groups of the cube's own bands, which the covariance does not know: 0.
-    covariance: of all slots of the model. tokens: filled where not valid. days: since 1970, -1 unknown.
+    With m and C the mean and covariance of a Gaussian for the cube's slots, v the visible slots whose own band is
+    there, and h the others, its estimate at a pixel is m_h + C_hv (C_vv + RIDGE)^-1 (x_v - m_v). The estimates of the
+    Gaussians are averaged, weighted by the probability of each given x_v. A place without a visible token takes the
+    estimate of the nearest date with one there (`nearest_dates`); the mean of the mixture if there is none. Values of
+    tokens that are not visible have no influence. Groups of the cube's own bands, which the mixture does not know: 0.
+    mixture: of all slots of the model. tokens: filled where not valid. days: since 1970, -1 unknown.
     """
     if any(group.native is None for group in bands.groups):
         return torch.zeros_like(tokens)
@@ -79,14 +124,12 @@ def conditional_mean(
     with computing_in("fp32", tokens.device):
         there = visible.reshape(batch, dates, groups, -1).transpose(2, 3)
         target = _on(tokens, [flag for group in bands.groups for flag in group.targets()])
-        known = there.repeat_interleave(slots, dim=-1) & target
         # batch, date, place, slot, pixel
         values = (
             tokens.reshape(batch, dates, groups, -1, slots, tokens.shape[-1] // slots).transpose(2, 3).flatten(3, 4)
         )
-        found = _regressions_at(_of_slots(covariance, bands), there, target) @ torch.where(
-            known[..., None], values, 0.0
-        )
+        own = mixture.of_slots(slots_of_model(bands))
+        found = _estimates(own, values.flatten(0, 2), there.flatten(0, 2), target).reshape(values.shape)
         if dates > 1:
             source = nearest_dates(there.any(dim=-1), days)
             found = found.gather(1, source[..., None, None].expand_as(found))
@@ -94,18 +137,93 @@ def conditional_mean(
         return found.reshape(shape).transpose(2, 3).reshape(tokens.shape)
 
 
-def regressions(
-    covariance: Float[Tensor, "slot slot"], known: Bool[Tensor, "*axes slot"]
-) -> Float[Tensor, "*axes slot other"]:
-    """The matrices that take the values of known slots to estimates of all slots; a known one takes itself. Columns of
-    slots that are not known are 0."""
-    wide, rows, columns = covariance.double(), known[..., :, None], known[..., None, :]
+@dataclass(frozen=True, slots=True)
+class Regressions:
+    """What each Gaussian says where the slots of a pattern are known, a matrix per pattern.
+
+    estimate, constant: of all slots, from the values of the known ones (0 elsewhere). whitening, centre: take values to
+    numbers whose squares sum to the squared Mahalanobis distance of the known slots. log_share: log of the share, less
+    half the log determinant.
+    """
+
+    estimate: Float[Tensor, "*pattern gaussian slot known"]
+    constant: Float[Tensor, "*pattern gaussian slot"]
+    whitening: Float[Tensor, "*pattern gaussian slot known"]
+    centre: Float[Tensor, "*pattern gaussian slot"]
+    log_share: Float[Tensor, "*pattern gaussian"]
+
+    def at(self, index: Int[Tensor, " place"]) -> "Regressions":
+        """Those of the pattern of each place."""
+        chosen = (self.estimate, self.constant, self.whitening, self.centre, self.log_share)
+        return Regressions(*(each[index] for each in chosen))
+
+
+def regressions(mixture: Gaussians, known: Bool[Tensor, "*pattern slot"]) -> Regressions:
+    """Of each pattern of known slots; a known slot's estimate is its own value."""
+    known, kind = known[..., None, :], mixture.means.dtype
+    wide, means = mixture.covariances.double(), mixture.means.double()
+    rows, columns = known[..., :, None], known[..., None, :]
     # those that are not known get an equation of their own, so that all patterns are of one size
     among = torch.where(rows & columns, wide, 0.0) + torch.diag_embed(torch.where(known, RIDGE, 1.0).to(wide.dtype))
     # without a check of the result, for which the host would wait
-    inverse: Tensor = torch.linalg.inv_ex(among).inverse
-    across = torch.where(~rows & columns, wide, 0.0) @ inverse
-    return (across + torch.diag_embed(known.to(wide.dtype))).to(covariance.dtype)
+    factor: Tensor = torch.linalg.cholesky_ex(among).L
+    unit = torch.eye(wide.shape[-1], dtype=wide.dtype, device=wide.device).expand_as(factor)
+    whitening = torch.where(rows & columns, torch.linalg.solve_triangular(factor, unit, upper=False), 0.0)
+    across = torch.where(~rows & columns, wide, 0.0) @ (whitening.mT @ whitening)
+    seen = torch.where(known, means, 0.0)
+    constant = torch.where(known, 0.0, means - (across @ seen[..., None])[..., 0])
+    made = (
+        across + torch.diag_embed(known.to(wide.dtype).expand_as(constant)),
+        constant,
+        whitening,
+        (whitening @ seen[..., None])[..., 0],
+        mixture.shares.double().log() - factor.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1),
+    )
+    return Regressions(*(each.to(kind) for each in made))
+
+
+def _estimates(
+    mixture: Gaussians,
+    values: Float[Tensor, "place slot pixel"],
+    there: Bool[Tensor, "place group"],
+    target: Bool[Tensor, " slot"],
+) -> Float[Tensor, "place slot pixel"]:
+    """The estimates of all slots at each place. there: groups that are visible. target: slots with a band."""
+    (places, groups), slots = there.shape, target.shape[0] // there.shape[1]
+    known = there.repeat_interleave(slots, dim=-1) & target
+    seen = torch.where(known[..., None], values, 0.0)
+    every, number = None, None
+    # there are often far fewer patterns of groups than places
+    if 2**groups < places:
+        power = torch.arange(groups, device=there.device)
+        patterns = (torch.arange(2**groups, device=there.device)[:, None] >> power) % 2 > 0
+        every = regressions(mixture, patterns.repeat_interleave(slots, dim=-1) & target)
+        number = (there.long() << power).sum(dim=-1)
+    found = torch.empty_like(values)
+    for first in range(0, places, PLACES_AT_ONCE):
+        part = slice(first, first + PLACES_AT_ONCE)
+        own = regressions(mixture, known[part]) if every is None or number is None else every.at(number[part])
+        found[part] = _mixed(own, seen[part])
+    return torch.where(known[..., None], values, found)
+
+
+def _mixed(at: Regressions, values: Float[Tensor, "place slot pixel"]) -> Float[Tensor, "place slot pixel"]:
+    """The estimates of all Gaussians, weighted by their probabilities."""
+    gaussians = at.constant.shape[1]
+    of_each = _product(at.estimate, values) + at.constant[..., None]
+    if gaussians == 1:
+        return of_each[:, 0]
+    distance = (_product(at.whitening, values) - at.centre[..., None]).square().sum(dim=2)
+    probability = (at.log_share[..., None] - distance / 2).softmax(dim=1)
+    return (of_each * probability[:, :, None]).sum(dim=1)
+
+
+def _product(
+    matrices: Float[Tensor, "place gaussian slot known"], values: Float[Tensor, "place known pixel"]
+) -> Float[Tensor, "place gaussian slot pixel"]:
+    """Of all matrices of a place with its values, as one product."""
+    found = matrices.flatten(1, 2) @ values
+    return found.reshape(*matrices.shape[:3], -1)
 
 
 def nearest_dates(
@@ -142,27 +260,6 @@ def slots_of_model(bands: BandSet) -> tuple[int, ...]:
         if group.native is not None
         for slot in range(bands.slots)
     )
-
-
-def _regressions_at(
-    covariance: Float[Tensor, "slot slot"],
-    there: Bool[Tensor, "batch date place group"],
-    target: Bool[Tensor, " slot"],
-) -> Float[Tensor, "batch date place slot other"]:
-    """The regressions of each place and date: there are often far fewer patterns of groups than places."""
-    groups, slots = there.shape[-1], target.shape[0] // there.shape[-1]
-    number = torch.arange(groups, device=there.device)
-    if 2**groups >= there[..., 0].numel():
-        return regressions(covariance, there.repeat_interleave(slots, dim=-1) & target)
-    patterns = (torch.arange(2**groups, device=there.device)[:, None] >> number) % 2 > 0
-    every = regressions(covariance, patterns.repeat_interleave(slots, dim=-1) & target)
-    return every[(there.long() << number).sum(dim=-1)]
-
-
-def _of_slots(covariance: Tensor, bands: BandSet) -> Tensor:
-    """The part for the slots of a cube's groups."""
-    index = _on(covariance, slots_of_model(bands))
-    return covariance.index_select(0, index).index_select(1, index)
 
 
 def _on(where: Tensor, numbers: Any) -> Tensor:

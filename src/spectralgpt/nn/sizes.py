@@ -46,7 +46,8 @@ class ModelConfig:
     place_nodes: rows and columns of the place table. spectrum_nodes: wavelengths (nm) of the spectrum table's nodes.
     joint_positions: the encoder has one table for group and place together, like the released classifiers.
     descriptors: pretraining also predicts the image's descriptors (descriptors.py). conditional_mean: the decoder
-    adds to an estimate from the bands that are visible at the same pixel (conditional_mean.py).
+    adds to an estimate from the bands that are visible at the same pixel (conditional_mean.py), by a mixture of so
+    many `gaussians`.
     """
 
     size: Size
@@ -58,6 +59,7 @@ class ModelConfig:
     joint_positions: bool = False
     descriptors: bool = False
     conditional_mean: bool = False
+    gaussians: int = 1
 
     @property
     def slots(self) -> int:

@@ -109,7 +109,7 @@ class Fitting(Objective):
 
     def model_config(self, config: ModelConfig) -> ModelConfig:
         """Without what only pretraining needs."""
-        return replace(config, descriptors=False, conditional_mean=False)
+        return replace(config, descriptors=False, conditional_mean=False, gaussians=1)
 
     # -- what the loop asks ------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from spectralgpt.draws import keys, uniform
 from spectralgpt.errors import OptionError
 from spectralgpt.nn import (
     Cube,
@@ -21,10 +22,14 @@ from spectralgpt.nn import (
     bare,
     draw_mask,
     draw_places,
+    encoder_flops,
     forward_flops,
     start_local,
 )
 from spectralgpt.tasks.task import Batch, Objective, Prepared, Task
+
+RATIO_OF_STEP = 5
+"""The seed of the shares that steps hide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +49,14 @@ class Masked:
 class Pretraining(Objective):
     """Rebuild what a drawn mask hides: the token and the spectral loss.
 
-    mask_ratio: share hidden. mask: what is hidden together. normalized_target: the token loss in each token's own
+    mask_ratio: share hidden. least_ratio: each step hides another share, drawn between this and mask_ratio. mask: what
+    is hidden together. normalized_target: the token loss in each token's own
     units. spectral_weight: default 1, but 0 with normalized targets, as the spectral loss is in the cube's units and
     one prediction cannot be in both. decode_fraction: share of the places that the decoder sees in addition to the kept
     tokens, and that count in the losses; below 1 a step costs less and its losses are noisier. descriptor_weight: of a
     third loss, the mean square error of the descriptors of a place and its surroundings in all bands
     (`nn/descriptors.py`) as the model predicts them from each token that it sees; 0, as in the paper, for none. It
-    distils hand-made features.
+    distils hand-made features. freeze: train the decoder alone; features stay as they are.
 
     Raises OptionError for values out of range.
     """
@@ -62,10 +68,16 @@ class Pretraining(Objective):
     normalized_target: bool = False
     spectral_weight: float | int | None = None
     descriptor_weight: float | int = 0.0
+    least_ratio: float | int | None = None
+    freeze: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.mask_ratio < 1:
             raise OptionError(f"mask_ratio: found {self.mask_ratio}", "between 0 and 1")
+        if self.least_ratio is not None and not 0 < self.least_ratio <= self.mask_ratio:
+            raise OptionError(
+                f"least_ratio: found {self.least_ratio}", f"above 0 and up to mask_ratio, {self.mask_ratio}, or none"
+            )
         if not 0 < self.decode_fraction <= 1:
             raise OptionError(f"decode_fraction: found {self.decode_fraction}", "above 0 and up to 1")
         if self.spectral_weight is not None and not self.spectral_weight >= 0:
@@ -82,6 +94,22 @@ class Pretraining(Objective):
             )
         return replace(config, descriptors=self.descriptor_weight > 0)
 
+    def ready(self, model: nn.Module) -> None:
+        """Set whether the encoder is trained."""
+        assert isinstance(model, MaskedAutoencoder)
+        # also to true: an earlier stage may have frozen it
+        model.encoder.requires_grad_(not self.freeze)
+        if self.freeze:
+            model.encoder.eval()
+
+    def ratio(self, draw: int) -> float:
+        """The share that a step hides."""
+        if self.least_ratio is None:
+            return self.mask_ratio
+        # one number for the step: its samples keep the same number of tokens
+        drawn = float(uniform(keys(RATIO_OF_STEP, draw)))
+        return self.least_ratio + drawn * (self.mask_ratio - self.least_ratio)
+
     @torch.no_grad()
     def prepare(self, model: nn.Module, batch: Batch) -> Prepared:
         """The mask, the targets, and the number of values that count."""
@@ -89,7 +117,7 @@ class Pretraining(Objective):
         cube, grid = batch.cube, model.grid_of(batch.cube)
         present = None if cube.valid is None else model.present(cube).flatten(1)
         shape = (cube.shape[0], grid.dates, grid.groups, grid.places)
-        mask = draw_mask(self.mask, self.mask_ratio, shape, batch.key, present, batch.draw)
+        mask = draw_mask(self.mask, self.ratio(batch.draw), shape, batch.key, present, batch.draw)
         places = draw_places(batch.key, grid.places, self.decode_fraction) if self.decode_fraction < 1 else None
         targets = model.targets(cube)
         scored = model.scored(cube, mask, targets, places)
@@ -103,13 +131,15 @@ class Pretraining(Objective):
         # the decoder sees all tokens, or the kept ones and those of the drawn places, which it predicts
         predicted = grid.dates * grid.groups * (grid.places if places is None else places.shape[1])
         decoded = predicted if places is None else mask.kept + predicted
-        flops = forward_flops(model.config, kept=mask.kept, decoded=decoded, predicted=predicted)
+        flops = 3 * forward_flops(model.config, kept=mask.kept, decoded=decoded, predicted=predicted)
+        if self.freeze:
+            flops -= 2 * encoder_flops(model.config, mask.kept)
         return Prepared(
             counts=counts,
             work=Masked(cube, mask, places, targets[0], scored, batch.key, described),
             samples=cube.shape[0],
             tokens=cube.shape[0] * (mask.kept + decoded),
-            flops=3 * cube.shape[0] * flops,
+            flops=cube.shape[0] * flops,
         )
 
     def totals(self, model: nn.Module, prepared: Prepared) -> Mapping[str, Tensor]:
@@ -133,7 +163,7 @@ class Pretraining(Objective):
 
     def validating(self) -> "Pretraining":
         """With random masks and all places decoded: the same measure for all kinds of masks."""
-        return replace(self, mask="random", decode_fraction=1.0)
+        return replace(self, mask="random", decode_fraction=1.0, least_ratio=None)
 
     def sample(self, model: nn.Module, prepared: Prepared) -> Reconstruction:
         """The first sample, rebuilt from what its mask left visible."""

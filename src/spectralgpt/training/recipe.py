@@ -26,9 +26,11 @@ class ModelChoice:
     stage; `local` of pretraining is for runs of minutes: its decoder looks at neighbours from the start.
     time_and_scale: whether the model is given dates and GSD; in the paper it is not, and the tables for them stay 0.
     conditional_mean: whether hidden bands are estimated from the visible ones at the same pixel, and the decoder adds
-    to the estimate; in the paper it predicts them itself.
+    to the estimate; in the paper it predicts them itself. gaussians: how many make this estimate; one gives a linear
+    regression.
     weights: to start from (a folder, a .pth, a name, a name on the hub); size, bands, spectrum, normalization and start
-    are then those of the weights, and the values here are ignored; a conditional mean of the weights stays.
+    are then those of the weights, and the values here are ignored; a conditional mean of the weights stays, unless one
+    of another number of Gaussians is asked for.
     """
 
     size: Literal["tiny", "small", "base", "large", "huge"] = "base"
@@ -41,12 +43,13 @@ class ModelChoice:
     start: str = "random"
     time_and_scale: bool = True
     conditional_mean: bool = False
+    gaussians: int = 1
     weights: str | None = None
     shape: Size | None = None
     """Another size than the five, for tests; `size` is then ignored."""
 
     def __post_init__(self) -> None:
-        for name in ("slots", "patch"):
+        for name in ("slots", "patch", "gaussians"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name}: found {getattr(self, name)}", "1 or more")
         if self.place_nodes is not None and self.place_nodes < 1:
@@ -69,6 +72,7 @@ class ModelChoice:
             place_nodes=(nodes, nodes),
             spectrum_nodes=SPECTRUM_NODES if self.spectrum == "shared" else tuple(g.wavelength for g in bands.groups),
             conditional_mean=self.conditional_mean,
+            gaussians=self.gaussians if self.conditional_mean else 1,
         )
 
 

@@ -22,7 +22,7 @@ from spectralgpt.errors import DataError, OptionError
 from spectralgpt.nn import ModelConfig
 from spectralgpt.nn.conditional_mean import ConditionalMean
 from spectralgpt.progress import Progress
-from spectralgpt.training.band_covariance import band_covariance
+from spectralgpt.training.band_statistics import band_covariance, band_mixture
 from spectralgpt.training.checkpoints import DamagedError, checkpoints, load_checkpoint, read_extra
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.domain import domain_of_run, earlier_domain
@@ -125,21 +125,27 @@ def config_of(recipe: Recipe, start: PretrainedModel | None) -> ModelConfig:
     if start is None:
         return first.task.model_config(recipe.model.config(first.augmentation.image))
     config = start.config
-    if recipe.model.conditional_mean and not config.conditional_mean:
+    asked = recipe.model
+    if asked.conditional_mean and (asked.gaussians, True) != (config.gaussians, config.conditional_mean):
         if start.normalization.kind != "standard":
             raise OptionError(
                 f"model.conditional_mean: found true for weights with normalization={start.normalization.kind}",
                 STANDARD,
             )
-        config = replace(config, conditional_mean=True)
+        config = replace(config, conditional_mean=True, gaussians=asked.gaussians)
     return first.task.model_config(config)
 
 
 def _measure_bands(run: Run, model: PretrainedModel) -> None:
-    """Set the covariance of a conditional mean that is new. A resumed run has it in its checkpoint."""
-    mean = _mean_of(model)
-    if mean is not None and _mean_of(run.start) is None:
-        mean.set_covariance(band_covariance(run.data, model.config.bands, model.normalization, model.config.image))
+    """Set the Gaussians of a conditional mean that is new. A resumed run has them in its checkpoint."""
+    mean, before = _mean_of(model), _mean_of(run.start)
+    if mean is None or (before is not None and before.covariance.shape == mean.covariance.shape):
+        return
+    measured = (run.data, model.config.bands, model.normalization, model.config.image)
+    if model.config.gaussians == 1:
+        mean.set_covariance(band_covariance(*measured))
+    else:
+        mean.set_mixture(band_mixture(*measured, model.config.gaussians))
 
 
 def _mean_of(model: PretrainedModel | None) -> ConditionalMean | None:
@@ -194,8 +200,9 @@ def _with_config(model: PretrainedModel, config: ModelConfig) -> PretrainedModel
     made = new_weights(model.task.name, config, model.head_config, model.normalization, model.provenance)
     own = made.state_dict()
     # an answer that is added to an estimate has to be learned anew
-    anew = "decoder.head." if config.conditional_mean > model.config.conditional_mean else None
-    kept = {name: each for name, each in model.state_dict().items() if not (anew and name.startswith(anew))}
+    added = config.conditional_mean > model.config.conditional_mean or config.gaussians != model.config.gaussians
+    anew = ("decoder.head.", "conditional_mean.") if added else ()
+    kept = {name: each for name, each in model.state_dict().items() if not name.startswith(anew)}
     own.update({name: each for name, each in kept.items() if name in own})
     made.load_state_dict(own)
     return made

@@ -5,7 +5,7 @@ so that weights have the same one in both versions.
 
 config.json holds the dataclasses as `plain` writes them, except that the bands stand beside the model, that a row of
 the normalization holds the fields of its band itself, that `joint_positions`, `descriptors` and `conditional_mean` are
-left out where they are false, and that `thresholds` are left out where there are none.
+left out where they are false, `gaussians` where it is 1, and that `thresholds` are left out where there are none.
 """
 
 import json
@@ -24,8 +24,8 @@ FORMAT, VERSION = "spectralgpt weights", 2
 
 UNNAMED = "pretraining"
 """The task of weights of version 1 without `kind`."""
-LEFT_OUT_IF_FALSE = ("joint_positions", "descriptors", "conditional_mean")
-"""Settings of a model that few have."""
+USUAL_SETTINGS = {"joint_positions": False, "descriptors": False, "conditional_mean": False, "gaussians": 1}
+"""Settings that are left out where they have these values, as few models have others."""
 MEASURED = "measured"
 """Type of a read-out with numbers of its own."""
 
@@ -136,8 +136,7 @@ def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: st
         else:
             task, values, named = find(content["task"]), content["head"], content["classes"]
         head = _head_of(task, values)
-        left_out = dict.fromkeys(LEFT_OUT_IF_FALSE, False)
-        config = from_plain(ModelConfig, {**left_out, **model, "bands": content["bands"]}, complete=True)
+        config = from_plain(ModelConfig, {**USUAL_SETTINGS, **model, "bands": content["bands"]}, complete=True)
         for key, side in (("patch", config.patch), ("image", config.image)):
             if side < 1:
                 raise ValueError(f"{key}: found {side}; expected a side in pixels")
@@ -184,8 +183,8 @@ def _model_and_bands(config: ModelConfig) -> tuple[dict[str, Any], dict[str, Any
     """A model's configuration without its bands, and the bands."""
     model = to_plain(config)
     bands = model.pop("bands")
-    on = {name: True for name in LEFT_OUT_IF_FALSE if model.pop(name)}
-    return on | model, bands
+    rare = {name: model[name] for name, usual in USUAL_SETTINGS.items() if model[name] != usual}
+    return rare | {name: value for name, value in model.items() if name not in USUAL_SETTINGS}, bands
 
 
 def _flat(normalization: Normalization) -> dict[str, Any]:

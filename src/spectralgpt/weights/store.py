@@ -24,9 +24,9 @@ CONFIG, TENSORS = "config.json", "model.safetensors"
 PROBED = "probe.json"
 """In a folder that `probe` wrote, which is often given for one of weights."""
 
-IN_FULL = ("read_out.", "conditional_mean.covariance")
-"""How names of tensors begin that are never rounded to half precision: those of the read-out, and the covariance, as
-its smallest eigenvalues would be lost."""
+IN_FULL = ("read_out.", "conditional_mean.covariance", "conditional_mean.means", "conditional_mean.shares")
+"""How names of tensors begin that are never rounded to half precision: those of the read-out, and the covariances
+and what belongs to them, as their smallest eigenvalues would be lost."""
 MOST_TENSORS = 6
 """Tensors of one kind that a message names."""
 
