@@ -30,8 +30,8 @@ LEAST_PIXELS = 100
 """Of each Gaussian of a mixture."""
 FITTED_VARIANCE = 1e-4
 """Added to the variances of each Gaussian; in the normalization's units, squared."""
-MOST_ROUNDS = 100
-"""Of fitting, at most."""
+FITTING_ROUNDS = 100
+"""At most."""
 
 LayoutRows = tuple[Shards, int, Int64[np.ndarray, "..."]]
 """Samples of a layout."""
@@ -78,7 +78,7 @@ def band_mixture(
     # threads add up in an order of their own, and processes have to agree
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it would still move after the last round
-        fitted = GaussianMixture(gaussians, reg_covar=FITTED_VARIANCE, random_state=0, max_iter=MOST_ROUNDS)
+        fitted = GaussianMixture(gaussians, reg_covar=FITTED_VARIANCE, random_state=0, max_iter=FITTING_ROUNDS)
         fitted.fit(pixels[kept])
     return Gaussians(*(torch.from_numpy(each) for each in (fitted.weights_, fitted.means_, fitted.covariances_)))
 
