@@ -106,7 +106,7 @@ def test_the_error_is_that_of_a_gaussian(sensor_name):
             model_bands,
             days,
         )
-        error = (found - tokens).reshape(count, places, 3, 64).square().mean(dim=(1, 3)).flatten()
+        error = (found.mean - tokens).reshape(count, places, 3, 64).square().mean(dim=(1, 3)).flatten()
         h = np.repeat(~visible.numpy(), 3)
         among = covariance[np.ix_(~h, ~h)]
         left = covariance[np.ix_(h, h)] - covariance[np.ix_(h, ~h)] @ np.linalg.solve(among, covariance[np.ix_(~h, h)])
@@ -170,6 +170,49 @@ def test_a_mixture_answers_with_the_mean_of_its_gaussians(count, hide, gaussians
         assert np.array_equal(back.predicted[:, 0].numpy()[at][seen[at]], cube.values[:, 0].numpy()[at][seen[at]])
 
 
+def test_the_deviation_is_what_is_left(monkeypatch):
+    """Of pixels drawn from a mixture: the mean square of the error over the variance is 1, also among those of which
+    the mixture is surest."""
+    monkeypatch.setattr("spectralgpt.nn.conditional_mean.RIDGE", 1e-9)
+    mixture, rng, count = mixture_of(12, 3), np.random.default_rng(0), 400 * 64
+    chosen = rng.choice(3, size=count, p=mixture.shares.numpy())
+    factors = np.linalg.cholesky(mixture.covariances.numpy())
+    pixels = mixture.means.numpy()[chosen] + np.einsum("nij,nj->ni", factors[chosen], rng.normal(size=(count, 12)))
+    as_float = Gaussians(*(getattr(mixture, name).float() for name in ("shares", "means", "covariances")))
+    drawn = pixels.T.reshape(4, 3, 400, 64).transpose(0, 2, 1, 3).copy()
+    tokens = torch.from_numpy(drawn).float().reshape(1, 1600, 192)
+    days = torch.zeros(1, 1, dtype=torch.int32)
+    for hidden in ([0], [3], [1, 2, 3], [0, 1, 2, 3]):
+        visible = torch.tensor([number not in hidden for number in range(4)]).repeat_interleave(400)[None]
+        found = conditional_mean(as_float, tokens, visible, NATIVE, days)
+        assert found.deviation is not None
+        assert torch.equal(found.deviation == 0, visible[..., None].expand_as(tokens))
+        error, deviation = (each[~visible] for each in (tokens - found.mean, found.deviation))
+        share = (error / deviation).square()
+        assert share.mean().item() == pytest.approx(1, abs=0.03)
+        if len(hidden) < 4:
+            surest = deviation < deviation.quantile(0.2)
+            assert share[surest].mean().item() == pytest.approx(1, abs=0.05)
+
+
+def test_answers_count_in_deviations():
+    """What is certain is not changed by the decoder, and nothing of what is seen is."""
+    model, cube = with_mixture(mixture_of(12, 3)), made_cube(dates=2)
+    with torch.no_grad():
+        model.decoder.head.bias.fill_(1.0)
+    start = with_mixture(mixture_of(12, 3))
+    hidden = torch.zeros(2, 2, 4, 3, 4, dtype=torch.bool)
+    hidden[:, 0, 1] = True
+    hidden[:, 1] = True
+    more, before = (each.reconstruct(cube, hidden).predicted for each in (model, start))
+    moved = more - before
+    assert not moved[:, 0, [0, 1, 2, 6, 7, 8]].any()
+    assert (moved[:, 0, 3:6] > 0).all()
+    assert moved[:, 0, 3:6].median() < 0.6
+    # of another date: in the normalization's own units
+    torch.testing.assert_close(moved[:, 1], torch.ones_like(moved[:, 1]), atol=1e-5, rtol=0)
+
+
 def test_a_mixture_tells_kinds_of_pixels_apart():
     """Two kinds in which one band goes up or down with another: no single regression tells it, the mixture does."""
     rng, count = np.random.default_rng(0), 4096
@@ -192,7 +235,7 @@ def test_a_mixture_tells_kinds_of_pixels_apart():
     for each in (mixture, single):
         as_float = Gaussians(each.shares.float(), each.means.float(), each.covariances.float())
         found = conditional_mean(as_float, tokens, visible, NATIVE, days)
-        errors.append((found - tokens)[0, 192:].unflatten(1, (3, 64))[:, 2].square().mean().sqrt().item())
+        errors.append((found.mean - tokens)[0, 192:].unflatten(1, (3, 64))[:, 2].square().mean().sqrt().item())
     assert errors[0] < 0.5
     assert errors[1] > 0.9
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spectralgpt.errors import OptionError
 from spectralgpt.nn.backbone import Backbone, initialize
-from spectralgpt.nn.conditional_mean import ConditionalMean
+from spectralgpt.nn.conditional_mean import ConditionalMean, Estimate
 from spectralgpt.nn.cube import Cube
 from spectralgpt.nn.decoder import Decoder
 from spectralgpt.nn.descriptors import descriptor_count, place_descriptors
@@ -133,7 +133,7 @@ class MaskedAutoencoder(Backbone):
         estimate, shown = self._estimate(cube, mask, tokens, present, chosen)
         predicted: Tensor = self.decoder(encoded, mask, present, positions, chosen, shown)
         if estimate is not None:
-            predicted = predicted + estimate
+            predicted = estimate.with_answers(predicted)
         if not describing:
             return predicted
         assert self.describe is not None, "the model's configuration has descriptors"
@@ -146,7 +146,7 @@ class MaskedAutoencoder(Backbone):
         tokens: Float[Tensor, "batch token value"],
         present: Bool[Tensor, "batch token"] | None,
         chosen: Int[Tensor, "batch chosen"] | None,
-    ) -> tuple[Float[Tensor, "batch predicted value"] | None, Float[Tensor, "batch predicted decoder_dim"] | None]:
+    ) -> tuple[Estimate | None, Float[Tensor, "batch predicted decoder_dim"] | None]:
         """The conditional mean of all tokens or of the chosen ones, and what the decoder is shown of it: that of hidden
         ones. None of a model without."""
         if self.conditional_mean is None:
@@ -154,9 +154,8 @@ class MaskedAutoencoder(Backbone):
         visible = ~mask.hidden if present is None else ~mask.hidden & present
         estimate, hidden = self.conditional_mean(tokens, visible, cube.bands, cube.days), mask.hidden
         if chosen is not None:
-            estimate = estimate.gather(1, chosen[..., None].expand(-1, -1, estimate.shape[-1]))
-            hidden = hidden.gather(1, chosen)
-        return estimate, torch.where(hidden[..., None], self.conditional_mean.skip(estimate), 0.0)
+            estimate, hidden = estimate.at(chosen), hidden.gather(1, chosen)
+        return estimate, torch.where(hidden[..., None], self.conditional_mean.skip(estimate.mean), 0.0)
 
     @torch.no_grad()
     def descriptors(

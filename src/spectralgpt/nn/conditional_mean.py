@@ -2,10 +2,11 @@
 
 A regression per pixel is a strong guess of a hidden band, and thousands of steps are needed to learn it from nothing. A
 model with a conditional mean starts there: its decoder is shown the guess and adds what it misses. One Gaussian gives a
-linear regression; with many, a pixel is first likened to the kinds of pixels that they stand for.
+linear regression; with many, a pixel is first likened to the kinds of pixels that they stand for, and the decoder
+answers in units of the deviation that they leave, as its own noise would spoil a guess that is nearly exact.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,24 @@ class Gaussians:
     def of_one(cls, covariance: Float[Tensor, "slot slot"]) -> "Gaussians":
         """A single Gaussian about 0, the mean of the `standard` normalization."""
         return cls(covariance.new_ones(1), covariance.new_zeros(1, len(covariance)), covariance[None])
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What the visible bands say of tokens. deviation: what it leaves open, 0 of visible slots; None of one Gaussian,
+    which is not asked for it."""
+
+    mean: Float[Tensor, "batch token value"]
+    deviation: Float[Tensor, "batch token value"] | None
+
+    def at(self, index: Int[Tensor, "batch chosen"]) -> "Estimate":
+        """Those of chosen tokens."""
+        index = index[..., None].expand(-1, -1, self.mean.shape[-1])
+        return Estimate(self.mean.gather(1, index), None if self.deviation is None else self.deviation.gather(1, index))
+
+    def with_answers(self, answers: Float[Tensor, "batch token value"]) -> Float[Tensor, "batch token value"]:
+        """The values that the decoder's answers stand for: they are added, in units of the deviation if it is known."""
+        return self.mean + (answers if self.deviation is None else answers * self.deviation)
 
 
 class ConditionalMean(nn.Module):
@@ -96,7 +115,7 @@ class ConditionalMean(nn.Module):
         visible: Bool[Tensor, "batch token"],
         bands: BandSet,
         days: Int32[Tensor, "batch date"],
-    ) -> Float[Tensor, "batch token value"]:
+    ) -> "Estimate":
         """The estimates (`conditional_mean`)."""
         return conditional_mean(self.mixture, tokens, visible, bands, days)
 
@@ -108,7 +127,7 @@ def conditional_mean(
     visible: Bool[Tensor, "batch token"],
     bands: BandSet,
     days: Int32[Tensor, "batch date"],
-) -> Float[Tensor, "batch token value"]:
+) -> Estimate:
     """The estimate of all tokens from the visible ones at the same place; a visible slot's is its own value.
 
     With m and C the mean and covariance of a Gaussian for the cube's slots, v the visible slots whose own band is
@@ -116,10 +135,11 @@ def conditional_mean(
     Gaussians are averaged, weighted by the probability of each given x_v. A place without a visible token takes the
     estimate of the nearest date with one there (`nearest_dates`); the mean of the mixture if there is none. Values of
     tokens that are not visible have no influence. Groups of the cube's own bands, which the mixture does not know: 0.
+    The deviation is that of the mixture given x_v, and 1 for what comes from another date or of own bands.
     mixture: of all slots of the model. tokens: filled where not valid. days: since 1970, -1 unknown.
     """
     if any(group.native is None for group in bands.groups):
-        return torch.zeros_like(tokens)
+        return Estimate(torch.zeros_like(tokens), None if len(mixture.shares) == 1 else torch.ones_like(tokens))
     (batch, dates), groups, slots = days.shape, len(bands.groups), bands.slots
     with computing_in("fp32", tokens.device):
         there = visible.reshape(batch, dates, groups, -1).transpose(2, 3)
@@ -129,12 +149,16 @@ def conditional_mean(
             tokens.reshape(batch, dates, groups, -1, slots, tokens.shape[-1] // slots).transpose(2, 3).flatten(3, 4)
         )
         own = mixture.of_slots(slots_of_model(bands))
-        found = _estimates(own, values.flatten(0, 2), there.flatten(0, 2), target).reshape(values.shape)
+        found = _estimates(own, values.flatten(0, 2), there.flatten(0, 2), target)
+        mean, deviation = (each.reshape(values.shape) for each in found)
         if dates > 1:
             source = nearest_dates(there.any(dim=-1), days)
-            found = found.gather(1, source[..., None, None].expand_as(found))
-        shape = (*found.shape[:3], groups, slots, found.shape[-1])
-        return found.reshape(shape).transpose(2, 3).reshape(tokens.shape)
+            mean = mean.gather(1, source[..., None, None].expand_as(mean))
+            itself = source == torch.arange(dates, device=source.device)[:, None]
+            deviation = torch.where(itself[..., None, None], deviation, 1.0)
+        shape = (*values.shape[:3], groups, slots, values.shape[-1])
+        mean, deviation = (each.reshape(shape).transpose(2, 3).reshape(tokens.shape) for each in (mean, deviation))
+        return Estimate(mean, None if len(mixture.shares) == 1 else deviation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +167,7 @@ class Regressions:
 
     estimate, constant: of all slots, from the values of the known ones (0 elsewhere). whitening, centre: take values to
     numbers whose squares sum to the squared Mahalanobis distance of the known slots. log_share: log of the share, less
-    half the log determinant.
+    half the log determinant. variance: of all slots, given the known ones.
     """
 
     estimate: Float[Tensor, "*pattern gaussian slot known"]
@@ -151,11 +175,11 @@ class Regressions:
     whitening: Float[Tensor, "*pattern gaussian slot known"]
     centre: Float[Tensor, "*pattern gaussian slot"]
     log_share: Float[Tensor, "*pattern gaussian"]
+    variance: Float[Tensor, "*pattern gaussian slot"]
 
     def at(self, index: Int[Tensor, " place"]) -> "Regressions":
         """Those of the pattern of each place."""
-        chosen = (self.estimate, self.constant, self.whitening, self.centre, self.log_share)
-        return Regressions(*(each[index] for each in chosen))
+        return Regressions(*(getattr(self, each.name)[index] for each in fields(self)))
 
 
 def regressions(mixture: Gaussians, known: Bool[Tensor, "*pattern slot"]) -> Regressions:
@@ -178,6 +202,7 @@ def regressions(mixture: Gaussians, known: Bool[Tensor, "*pattern slot"]) -> Reg
         whitening,
         (whitening @ seen[..., None])[..., 0],
         mixture.shares.double().log() - factor.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1),
+        torch.where(known, 0.0, wide.diagonal(dim1=-2, dim2=-1) - (across * wide).sum(dim=-1)).clamp(min=0),
     )
     return Regressions(*(each.to(kind) for each in made))
 
@@ -187,8 +212,9 @@ def _estimates(
     values: Float[Tensor, "place slot pixel"],
     there: Bool[Tensor, "place group"],
     target: Bool[Tensor, " slot"],
-) -> Float[Tensor, "place slot pixel"]:
-    """The estimates of all slots at each place. there: groups that are visible. target: slots with a band."""
+) -> tuple[Float[Tensor, "place slot pixel"], Float[Tensor, "place slot pixel"]]:
+    """The estimates of all slots at each place, and their deviations. there: groups that are visible. target: slots
+    with a band."""
     (places, groups), slots = there.shape, target.shape[0] // there.shape[1]
     known = there.repeat_interleave(slots, dim=-1) & target
     seen = torch.where(known[..., None], values, 0.0)
@@ -199,23 +225,26 @@ def _estimates(
         patterns = (torch.arange(2**groups, device=there.device)[:, None] >> power) % 2 > 0
         every = regressions(mixture, patterns.repeat_interleave(slots, dim=-1) & target)
         number = (there.long() << power).sum(dim=-1)
-    found = torch.empty_like(values)
+    found, left = torch.empty_like(values), torch.empty_like(values)
     for first in range(0, places, PLACES_AT_ONCE):
         part = slice(first, first + PLACES_AT_ONCE)
         own = regressions(mixture, known[part]) if every is None or number is None else every.at(number[part])
-        found[part] = _mixed(own, seen[part])
-    return torch.where(known[..., None], values, found)
+        found[part], left[part] = _mixed(own, seen[part])
+    known = known[..., None]
+    return torch.where(known, values, found), torch.where(known, 0.0, left.sqrt())
 
 
-def _mixed(at: Regressions, values: Float[Tensor, "place slot pixel"]) -> Float[Tensor, "place slot pixel"]:
-    """The estimates of all Gaussians, weighted by their probabilities."""
-    gaussians = at.constant.shape[1]
+def _mixed(
+    at: Regressions, values: Float[Tensor, "place slot pixel"]
+) -> tuple[Float[Tensor, "place slot pixel"], Float[Tensor, "place slot pixel"]]:
+    """The estimates of all Gaussians, weighted by their probabilities, and the variance that is left."""
     of_each = _product(at.estimate, values) + at.constant[..., None]
-    if gaussians == 1:
-        return of_each[:, 0]
     distance = (_product(at.whitening, values) - at.centre[..., None]).square().sum(dim=2)
     probability = (at.log_share[..., None] - distance / 2).softmax(dim=1)
-    return (of_each * probability[:, :, None]).sum(dim=1)
+    mean = (of_each * probability[:, :, None]).sum(dim=1)
+    # within each Gaussian, and between their estimates
+    spread = at.variance[..., None] + (of_each - mean[:, None]).square()
+    return mean, (spread * probability[:, :, None]).sum(dim=1)
 
 
 def _product(
