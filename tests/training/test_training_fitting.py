@@ -326,6 +326,21 @@ def test_a_head_first_and_then_all_of_it(shards, tmp_path):
     assert torch.equal(whole.state_dict()[name], second.state_dict()[name])
 
 
+def test_the_next_stage_starts_from_the_best_state(judging, shards, tmp_path):
+    """Not from the last; here of the second of four judgements."""
+    judging.scores, judging.losses = [0.2, 0.9, 0.5, 0.4, 0.1], [1.0] * 5
+    recipe = quick("class", steps=8, schedule__lr=1e-2)
+    (stage,) = recipe.stages
+    still = stage.but(name="still", lr=1e-12, steps=1, weight_decay=0.0)
+    train(replace(recipe, stages=(stage, still)), shards["class"], tmp_path / "run")
+    first, second = (open_weights(tmp_path / f"run/best/stage-{number}") for number in (1, 2))
+    assert judging.models.index(first.fingerprint()) == 1
+    assert second.provenance["steps"] == 9
+    before, after = first.state_dict(), second.state_dict()
+    for name, tensor in before.items():
+        torch.testing.assert_close(after[name], tensor, atol=1e-6, rtol=0, msg=name)
+
+
 # -- what does not fit -------------------------------------------------------------------------------------------------
 
 

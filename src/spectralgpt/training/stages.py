@@ -78,7 +78,7 @@ def _stages(run: Run, interruption: Interruption) -> RunResult:
     state, before, finished = resumed(run), 0, True
     for number, length in enumerate(lengths):
         if number > state.stage:
-            state = started(run, at_image(run, state.model, number), number, before)
+            state = started(run, at_image(run, _result(run, state), number), number, before)
         if number == state.stage:
             finished = _train_stage(run, state, before, lengths, interruption)
             if not finished:
@@ -313,6 +313,15 @@ def _save_weights(run: Run, state: State) -> None:
     elif run.distribution.is_main:
         open_weights(_best(run, state)).save_pretrained(run.out / "weights")
     run.distribution.barrier()
+
+
+def _result(run: Run, state: State) -> PretrainedModel:
+    """The model that the next stage starts with: the best of a stage that chooses, and else the last."""
+    if state.best is None:
+        return state.model
+    run.distribution.barrier()
+    # its own copy: the optimizer and the average of the stage hold the last state
+    return open_weights(_best(run, state)).to(run.distribution.device)
 
 
 def _best(run: Run, state: State) -> Path:
