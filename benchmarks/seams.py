@@ -5,7 +5,9 @@ pixels under both), by their place in the grid of windows, along rows and along 
 windows, in the middle half of windows that do not overlap. Shift: the map against that of the scene without its first
 rows and columns, half a stride of them, in units of the spread of the map; away from its border.
 
-    python benchmarks/seams.py --scene scene.tif --weights tiny --overlap 0.25 0.375 --taper cosine trimmed
+    python benchmarks/seams.py --scene scene.tif other.tif --weights tiny --overlap 0.25 0.375 --taper cosine trimmed
+
+A scene may name its sensor (`scene.tif=s2-l1c`) where its bands have no names.
 """
 
 import tempfile
@@ -167,25 +169,27 @@ class Scene:
 
 def main() -> None:
     parser = options(__doc__ or "")
-    parser.add_argument("--scene", type=Path)
+    parser.add_argument("--scene", nargs="+", default=[], help="FILE, or FILE=SENSOR; default: a made one")
     parser.add_argument("--weights", default="untrained")
     parser.add_argument("--overlap", type=float, nargs="+", default=[0.25])
     parser.add_argument("--taper", choices=TAPERS, nargs="+", default=["cosine"])
     found = given(parser)
     model = load_model(found.weights, found.device)
-    result: dict[str, Any] = {**about(found), "limit": LIMIT, "cases": {}}
+    result: dict[str, Any] = {**about(found), "limit": LIMIT, "fingerprint": model.fingerprint(), "cases": {}}
+    result["inside"] = {}
     with tempfile.TemporaryDirectory() as folder:
         names = [name for name in GSDS if name != "B10"]
-        scene = found.scene or made(Path(folder) / "scene_2020-05-01.tif", names, 512, 10)
-        with open_raster(scene, bands=None if found.scene else "s2-l2a") as raster:
-            measured = Scene(raster, model, batch=8)
-            result["inside"] = measured.inside
+        for each in found.scene or [f"{made(Path(folder) / 'scene_2020-05-01.tif', names, 512, 10)}=s2-l2a"]:
+            path, _, sensor = each.partition("=")
+            with open_raster(path, bands=sensor or None) as raster:
+                scene, title = Scene(raster, model, batch=8), Path(path).stem
+            result["inside"][title] = scene.inside
             for name in found.taper:
                 rise = TAPERS[name]
                 taper = planning.taper if rise is None else tapers(rise)
                 with mock.patch.object(planning, "taper", taper):
                     for overlap in found.overlap:
-                        result["cases"][f"{name}, overlap {overlap:g}"] = measured.measured(overlap)
+                        result["cases"][f"{title}: {name}, overlap {overlap:g}"] = scene.measured(overlap)
     bars = {
         "largest step / inside": {name: case["largest"] for name, case in result["cases"].items()},
         "shifted grid": {name: case["shift"]["median"] for name, case in result["cases"].items()},
