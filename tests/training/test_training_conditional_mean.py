@@ -289,6 +289,13 @@ def test_other_weights_get_it_from_the_data_and_keep_what_they_have(shards, done
         assert found.conditional_mean is not None
         assert more.conditional_mean is not None
         assert torch.equal(found.conditional_mean.covariance, more.conditional_mean.covariance)
+    # of another number of Gaussians: what the decoder learned stays
+    other = with_mean(short, weights=str(tmp_path / "more"), gaussians=2)
+    run_training(other, shards, tmp_path / "other", device="cpu")
+    kept_parts = SpectralGPT.from_pretrained(tmp_path / "other" / "weights").state_dict()
+    for name in ("decoder.head.weight", "conditional_mean.skip.weight"):
+        torch.testing.assert_close(kept_parts[name], more.state_dict()[name], atol=1e-6, rtol=0)
+    assert kept_parts["conditional_mean.covariance"].shape == (2, 12, 12)
 
 
 def test_the_decoder_alone_on_a_mixture(shards, done, tmp_path, monkeypatch):

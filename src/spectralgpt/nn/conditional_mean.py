@@ -19,7 +19,7 @@ from spectralgpt.nn.linear import Linear
 from spectralgpt.nn.precision import computing_in
 from spectralgpt.nn.sizes import ModelConfig
 
-RIDGE = 1e-3
+RIDGE = 3e-4
 """Added to the variances of visible slots: noise that no hidden one shares; in the normalization's units, squared."""
 
 SMALLEST_VARIANCE = 1e-4

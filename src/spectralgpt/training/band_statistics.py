@@ -24,7 +24,7 @@ THINNED_BY = 4
 MEASURED_AT_ONCE = 16
 """Samples in memory."""
 
-FITTED_PIXELS = 100_000
+FITTED_PIXELS = 250_000
 """Pixels that a mixture is fitted to, at most about."""
 LEAST_PIXELS = 100
 """Of each Gaussian of a mixture."""

@@ -199,9 +199,13 @@ def _with_config(model: PretrainedModel, config: ModelConfig) -> PretrainedModel
         return model
     made = new_weights(model.task.name, config, model.head_config, model.normalization, model.provenance)
     own = made.state_dict()
-    # an answer that is added to an estimate has to be learned anew
-    added = config.conditional_mean > model.config.conditional_mean or config.gaussians != model.config.gaussians
-    anew = ("decoder.head.", "conditional_mean.") if added else ()
+    anew: tuple[str, ...] = ()
+    if config.conditional_mean > model.config.conditional_mean:
+        # an answer that is added to an estimate has to be learned anew
+        anew = ("decoder.head.",)
+    elif config.gaussians != model.config.gaussians:
+        # where nothing is visible, which is most places, answers mean the same whatever the number of Gaussians
+        anew = ("conditional_mean.covariance", "conditional_mean.means", "conditional_mean.shares")
     kept = {name: each for name, each in model.state_dict().items() if not name.startswith(anew)}
     own.update({name: each for name, each in kept.items() if name in own})
     made.load_state_dict(own)

@@ -16,7 +16,7 @@ def recipe() -> Recipe:
         name="decoder",
         task=Pretraining(mask="mixed", mask_ratio=0.9, least_ratio=0.1, spectral_weight=0.0, freeze=True),
         augmentation=Augmentation(image=64, area=(0.25, 1.0), missing_bands=0.2),
-        schedule=Schedule(steps=4_000, lr=5e-4, warmup=0.05, clip=1.0),
+        schedule=Schedule(steps=2_000, lr=3e-4, warmup=0.05, clip=1.0),
         data=Mixture(dates=2, batch=16),
     )
     return Recipe(
