@@ -301,14 +301,12 @@ def test_other_weights_get_it_from_the_data_and_keep_what_they_have(shards, done
 def test_the_decoder_alone_on_a_mixture(shards, done, tmp_path, monkeypatch):
     """The features are bit-equal to those of the given weights, and the number of Gaussians is another."""
     start = SpectralGPT.from_pretrained(done / "weights")
-    recipe = with_mean(
-        made_recipe(steps=(3, 3), log_every=1), weights=str(done / "weights"), gaussians=3, place_nodes=4
-    )
+    recipe = with_mean(made_recipe(steps=(3, 3), log_every=1), weights=str(done / "weights"), gaussians=3)
     stages = tuple(replace(each, task=replace(each.task, freeze=True, least_ratio=0.2)) for each in recipe.stages)
     recipe = replace(recipe, stages=stages)
     run_training(recipe, shards, tmp_path / "run", device="cpu")
     found = SpectralGPT.from_pretrained(tmp_path / "run" / "weights")
-    assert found.config.gaussians == 3
+    assert (found.config.gaussians, found.config.image) == (3, start.config.image)
     assert found.conditional_mean is not None
     before, after = start.state_dict(), found.state_dict()
     assert not [name for name in before if name.startswith("encoder.") and not torch.equal(before[name], after[name])]

@@ -94,6 +94,11 @@ class Pretraining(Objective):
             )
         return replace(config, descriptors=self.descriptor_weight > 0)
 
+    @property
+    def trains_features(self) -> bool:
+        """False of the decoder alone."""
+        return not self.freeze
+
     def ready(self, model: nn.Module) -> None:
         """Set whether the encoder is trained."""
         assert isinstance(model, MaskedAutoencoder)

@@ -130,6 +130,11 @@ class Objective(Family):
         return None
 
     @property
+    def trains_features(self) -> bool:
+        """Whether features become those of the images of the stage, at their size."""
+        return True
+
+    @property
     def pairs(self) -> bool:
         """Whether samples are mixed in pairs of neighbours, which then have to stay together when a step is divided."""
         return False

@@ -141,7 +141,8 @@ def _measure_bands(run: Run, model: PretrainedModel) -> None:
     mean, before = _mean_of(model), _mean_of(run.start)
     if mean is None or (before is not None and before.covariance.shape == mean.covariance.shape):
         return
-    measured = (run.data, model.config.bands, model.normalization, model.config.image)
+    image = run.recipe.stages[0].augmentation.image
+    measured = (run.data, model.config.bands, model.normalization, image)
     if model.config.gaussians == 1:
         mean.set_covariance(band_covariance(*measured))
     else:
@@ -213,9 +214,11 @@ def _with_config(model: PretrainedModel, config: ModelConfig) -> PretrainedModel
 
 
 def at_image(run: Run, model: PretrainedModel, number: int) -> PretrainedModel:
-    """The model of the previous stage, made for the image size of this stage; a resized table is noted."""
-    image = run.recipe.stages[number].augmentation.image
-    if image == model.config.image:
+    """The model of the previous stage, made for the image size of this stage; a resized table is noted. A stage that
+    leaves the features as they are leaves the size that they were trained at."""
+    stage = run.recipe.stages[number]
+    image = stage.augmentation.image
+    if image == model.config.image or not stage.task.trains_features:
         return model
     if run.recipe.model.place_nodes is None:
         noted = len(model.provenance.get("resized", []))

@@ -98,7 +98,7 @@ class WeightsOption(TypedDict, total=False):
         PathLike | None,
         Option(
             "A weights folder, a released checkpoint (.pth), a model on the Hugging Face hub (owner/name), a name, or "
-            "untrained, a small network with random weights. Names: tiny or tiny-1 of weights in the package, "
+            "untrained, a small network with random weights. Names: tiny or tiny-2 of weights in the package, "
             "spectralgpt-base and spectralgpt-plus-base of the authors' checkpoints. Default: the newest tiny, if the "
             "package has one."
         ),

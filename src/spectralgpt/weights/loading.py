@@ -15,7 +15,7 @@ from spectralgpt.weights.untrained import UNTRAINED, untrained
 def open_weights(name: str | os.PathLike[str], task: str | None = None) -> PretrainedModel:
     """The model of any weights, in the class of their task and in evaluation mode.
 
-    name: a folder, a released checkpoint (.pth), a name (`tiny` or `tiny-1`: in the package, if they come with it;
+    name: a folder, a released checkpoint (.pth), a name (`tiny` or `tiny-2`: in the package, if they come with it;
     `spectralgpt-base`, `spectralgpt-plus-base`: the authors' checkpoints, `spectralgpt-base@OWNER/NAME` from the hub),
     or a hub id. A path that exists counts before a name. task: for checkpoints that do not state theirs (two classes
     per pixel). Raises WeightsError, also for weights of another task.

@@ -88,7 +88,7 @@ def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str,
             # safetensors makes it readable by its owner alone, unlike a user's other files
             (partial / TENSORS).chmod(0o644)
             content = {**config, "checksum": checksum(partial / TENSORS)}
-            (partial / CONFIG).write_text(json.dumps(content, indent=2) + "\n")
+            (partial / CONFIG).write_text(json.dumps(content, indent=1) + "\n")
             (partial / CARD).write_bytes(text)
             if folder.exists():
                 # moved, not removed: at every moment the old or the new weights exist
