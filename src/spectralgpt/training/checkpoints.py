@@ -40,7 +40,7 @@ FORMAT = "spectralgpt checkpoint"
 VERSION = 1
 STATE = "state.json"
 
-TENSOR_BYTES = 1600
+TENSOR_BYTES = 2000
 """Of each tensor in a checkpoint beside its values: a zip file of its own, and its metadata."""
 
 KEPT = "Earlier checkpoints are whole, and the same command goes on from the newest"
