@@ -77,13 +77,14 @@ def refusal(path: Path, error: BaseException, *, needed: int | None = None, do: 
     needed: bytes, None where that is not known. do: what else to do, or what is kept, as a sentence.
     """
     free = free_space(path)
+    number = error.errno if isinstance(error, OSError) else None
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    short = needed is not None and free is not None and free < needed
+    # a library may say neither; then too little space is the likeliest cause
+    short = number is None and needed is not None and free is not None and free < needed
     if free is None or not (is_full(error) or short):
         return TargetError(f"{path}: cannot be written to ({reason})", do=". ".join(filter(None, (CHECK_DISK, do))))
-    reason = os.strerror(errno.ENOSPC)  # also where the library says something else
     return TargetError(
-        f"{path}: cannot be written to ({reason}), found {in_bytes(free)} free",
+        f"{path}: cannot be written to ({os.strerror(errno.ENOSPC)}), found {in_bytes(free)} free",
         "" if needed is None else f"about {in_bytes(needed)}",
         ". ".join(filter(None, (FREE_IT, do))),
     )
@@ -91,13 +92,14 @@ def refusal(path: Path, error: BaseException, *, needed: int | None = None, do: 
 
 @contextmanager
 def refusals(path: Path, *kinds: type[BaseException], needed: int | None = None, do: str = "") -> Iterator[None]:
-    """TargetError, as `refusal` makes it, for an OSError inside, or for errors of these kinds that are of the disk."""
+    """TargetError, as `refusal` makes it, for an OSError inside, or an error of these kinds; RuntimeError, which may be
+    anything, counts where it is of the disk."""
     try:
         yield
     except OSError as error:
         raise refusal(path, error, needed=needed, do=do) from error
     except kinds as error:
-        if not of_the_disk(error):
+        if isinstance(error, RuntimeError) and not of_the_disk(error):
             raise
         raise refusal(path, error, needed=needed, do=do) from error
 
