@@ -180,8 +180,7 @@ class CogWriter:
 
     def _refusals(self) -> AbstractContextManager[None]:
         """A full disk or a lost folder is the user's to fix: TargetError."""
-        grid, itemsize = self.profile.grid, np.dtype(self.profile.dtype).itemsize
-        return refusals(self.target, *GDAL_ERRORS, needed=self.profile.count * grid.height * grid.width * itemsize)
+        return refusals(self.target, *GDAL_ERRORS, needed=2 * raster_bytes(self.profile))
 
     def _leave(self) -> None:
         if self._dataset is not None:
@@ -191,6 +190,12 @@ class CogWriter:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
+
+
+def raster_bytes(profile: Profile) -> int:
+    """Bytes of a raster with its overviews, not compressed; while it is written, at most twice that is on the disk."""
+    values = profile.count * profile.grid.height * profile.grid.width * np.dtype(profile.dtype).itemsize
+    return values * 4 // 3
 
 
 def write_raster(path: str | os.PathLike[str], values: Shaped[np.ndarray, "band row column"], profile: Profile) -> None:

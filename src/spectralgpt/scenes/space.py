@@ -29,7 +29,7 @@ def check_scene_space(
     """
     height, width = plan.output_shape
     row = maker.bands * width * maker.dtype.itemsize
-    left = sum(rows for _, rows in plan.block_rows[done:]) * row
+    left = sum(end - start for start, end in plan.block_rows[done:]) * row
     others = sum(one.count * height * width * np.dtype(one.dtype).itemsize for one in beside)
     result = int((row * height + others) * WITH_OVERVIEWS)
     certain, most = left + others, left + 2 * result
