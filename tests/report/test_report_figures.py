@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from made_disks import refusing_writes
 from PIL import Image
 
+from spectralgpt.errors import TargetError
 from spectralgpt.report import save_loss_curve, save_picture, save_reconstruction
 from spectralgpt.report.pictures import coloured, stretch_of
 from spectralgpt.report.reconstruction import _places
