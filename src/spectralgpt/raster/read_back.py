@@ -23,7 +23,7 @@ class WrittenRows:
 
     @classmethod
     def of(cls, first: int, values: Shaped[np.ndarray, "band row column"]) -> "WrittenRows":
-        return cls(first, values.shape[1], zlib.crc32(np.ascontiguousarray(values)))
+        return cls(first, values.shape[1], zlib.crc32(np.ascontiguousarray(values).data))
 
 
 def refuse_unlike(path: Path, rows: Sequence[WrittenRows]) -> None:
