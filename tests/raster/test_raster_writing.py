@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import threading
 import tracemalloc
 
@@ -11,6 +12,7 @@ import rasterio
 from affine import Affine
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from made_disks import fill_disk, small_disk
 from made_rasters import PLACE, distinct
 from rasterio.crs import CRS
 from rio_cogeo.cogeo import cog_validate
@@ -222,6 +224,40 @@ def test_a_full_disk_is_the_users_to_mend(tmp_path, monkeypatch):
     with pytest.raises(TargetError, match="No space left"):
         write_raster(tmp_path / "out.tif", values, profile(values))
     assert not os.listdir(tmp_path)
+
+
+def test_a_full_disk_never_leaves_a_part_of_a_target(tmp_path):
+    """GDAL closes a file that the disk cut off without an error: so it is read back before it gets its name."""
+    values = np.random.default_rng(0).integers(0, 2**16, (3, 300, 300)).astype(np.uint16)  # does not compress
+    size, outcomes = values.nbytes, []
+    with small_disk(tmp_path / "disk", 2**22) as disk:
+        target = disk / "out.tif"
+        for left in (0, size // 2, size, 3 * size // 2, *range(2 * size, 4 * size, size // 8), 6 * size):
+            filler = fill_disk(disk, left)
+            said = refused(target, values)
+            if said:
+                assert [each.name for each in disk.iterdir()] == ["filler"]
+                assert "cannot be written to" in said
+                assert left > size or re.search(
+                    r"No space left on device\), found .*B free; expected about 1\.4 MB", said
+                )
+            else:
+                with rasterio.open(target) as file:
+                    assert (file.read() == values).all()
+                target.unlink()
+            outcomes.append(bool(said))
+            filler.unlink()
+    assert outcomes == sorted(outcomes, reverse=True)
+    assert set(outcomes) == {True, False}
+
+
+def refused(target, values) -> str:
+    """Why the raster is refused; empty when it is written."""
+    try:
+        write_raster(target, values, profile(values, block=64))
+    except TargetError as error:
+        return str(error)
+    return ""
 
 
 def test_writers_in_threads_do_not_meet(tmp_path):

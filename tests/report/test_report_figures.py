@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from made_disks import refusing_writes
 from PIL import Image
 
+from spectralgpt.errors import TargetError
 from spectralgpt.report import save_loss_curve, save_picture, save_reconstruction
 from spectralgpt.report.pictures import coloured, stretch_of
 from spectralgpt.report.reconstruction import _places
@@ -93,3 +95,16 @@ def test_loss_curve(tmp_path):
     save_loss_curve(tmp_path / "out.png", records, ("token", "spectral"), "title")
     with Image.open(tmp_path / "out.png") as saved:
         assert saved.size == (880, 495)
+
+
+@pytest.mark.parametrize("most", [0, 1, 300])
+def test_a_picture_on_a_full_disk_is_one_message_and_leaves_the_old_one(tmp_path, monkeypatch, most):
+    path = tmp_path / "out.png"
+    picture = np.random.default_rng(0).integers(0, 255, (90, 90, 3)).astype(np.uint8)
+    save_picture(path, picture)
+    before = path.read_bytes()
+    both = r"out\.png: cannot be written to \(No space left on device\), found .* free; expected about \d+ kB"
+    with refusing_writes(monkeypatch, tmp_path, most), pytest.raises(TargetError, match=both):
+        save_picture(path, picture[::-1])
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["out.png"]

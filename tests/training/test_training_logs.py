@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 import types
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectralgpt.errors import DataError, OptionError, TargetError
+from spectralgpt.errors import DataError, OptionError
 from spectralgpt.training import read_log
 from spectralgpt.training.logs import RunLog
 
@@ -85,10 +86,15 @@ def test_another_process_writes_nothing(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_a_folder_that_cannot_be_written_is_warned_of(tmp_path):
     (tmp_path / "run").write_text("a file")
-    with pytest.raises(TargetError, match=r"log\.jsonl: cannot be written to"):
-        RunLog(tmp_path / "run", tensorboard=False).write(record(1))
+    warnings: list[str] = []
+    log = RunLog(tmp_path / "run", tensorboard=False, warn=warnings.append)
+    log.write(record(1))
+    log.write(record(2))
+    log.close()
+    assert all(re.search(r"log\.jsonl: cannot be written to", each) for each in warnings[:2])
+    assert "the last 2 records could not be written" in warnings[-1]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorBoard's own

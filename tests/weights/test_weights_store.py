@@ -283,7 +283,7 @@ def test_a_full_disk_leaves_the_older_weights(saved, monkeypatch):
 def test_a_failed_exchange_leaves_the_older_weights(saved, monkeypatch):
     import os
 
-    before, moved, replaced = files_of(saved), os.replace, []
+    before, moved, replaced = files_of(saved), os.rename, []
 
     def failing(source, target):
         replaced.append(target)
@@ -291,10 +291,11 @@ def test_a_failed_exchange_leaves_the_older_weights(saved, monkeypatch):
             raise OSError(5, "Input/output error")
         moved(source, target)
 
-    monkeypatch.setattr("spectralgpt.weights.store.os.replace", failing)
+    monkeypatch.setattr("spectralgpt.disk.os.rename", failing)
     with pytest.raises(TargetError, match="Input/output error"):
         small_weights(seed=5).save_pretrained(saved)
     assert files_of(saved) == before
+    assert [path.name for path in saved.parent.iterdir()] == ["weights"]
 
 
 def test_sizes_are_those_of_the_table():

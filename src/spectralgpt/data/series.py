@@ -75,9 +75,14 @@ def series_of(image: ImageSource, reading: Reading) -> CheckedSeries:
     an image that is no stack and cannot be read."""
     if image.stack:
         return _stack(image, reading)
-    series = _alone(image, 0, image.clouds or reading.clouds, reading)
+    series = first_of(image, reading)
     verdict = check(opened(series), reading.trust)
     return CheckedSeries((series,), (), verdict.warnings, tuple(suspected_of(verdict.flags, series.source, image.name)))
+
+
+def first_of(image: ImageSource, reading: Reading) -> Series:
+    """The first date of an image, not checked: enough to know how large its samples are."""
+    return _alone(image, 0, image.clouds or reading.clouds, reading)
 
 
 def _alone(image: ImageSource, index: int, clouds: str | None, reading: Reading) -> Series:

@@ -22,6 +22,7 @@ from spectralgpt.data.chips import PADDED_SIDES, Cut, Known, look, read_part
 from spectralgpt.data.image_source import ImageSource
 from spectralgpt.data.manifest import NAME, Failure, Manifest, Suspected, read_manifest
 from spectralgpt.data.series import Reading
+from spectralgpt.data.shards_space import check_shards_space
 from spectralgpt.data.sources import find_images
 from spectralgpt.data.writing import ShardsWriter
 from spectralgpt.errors import DataError, RasterError, argument
@@ -94,6 +95,7 @@ def shard(
         left = [image for image in found.images if image.name not in stored.whole]
         known = len(found.images) - len(left)
         outcome = ShardingOutcome(writer.manifest)
+        outcome.warnings += check_shards_space(folder, left, reading)
         progress("sharding", known, len(found.images))
         with _submitting(workers or available_cores()) as (submit, prefetch):
             for cut, is_last in _cuts(left, reading, stored.parts, submit, prefetch):

@@ -8,7 +8,7 @@ is added by the next start.
 import re
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -23,7 +23,8 @@ from spectralgpt.data.manifest import NAME, Manifest, ShardEntry, read_manifest,
 from spectralgpt.data.statistics import BandTotals, merge, totals
 from spectralgpt.data.table import Chip, LabelsInShard, Table, described, record_batch, schema
 from spectralgpt.disk import LOCK, atomic_write, locked
-from spectralgpt.errors import CHECK_DISK, TargetError
+from spectralgpt.errors import TargetError
+from spectralgpt.free_space import refusals
 
 BATCH = 16_000_000
 """Bytes of values in a record batch."""
@@ -53,10 +54,22 @@ class OpenShard:
 
     def close(self) -> tuple[str, int, int]:
         """Name, bytes and CRC-32 of the file, which is then on the disk."""
-        self._flush()
-        self._writer.close()
+        try:
+            self._flush()
+            self._writer.close()
+        except BaseException:
+            self.abandon()
+            raise
         self._write.__exit__(None, None, None)
         return self._path.name, *checksum(self._path)
+
+    def abandon(self) -> None:
+        """Remove what is written of it: not one whole sample is lost, as the next run stores them again."""
+        given_up = OSError("given up")
+        with suppress(OSError, ValueError, pa.ArrowException):  # it has no footer to write any more
+            self._writer.close()
+        with suppress(OSError):
+            self._write.__exit__(OSError, given_up, None)
 
     def _flush(self) -> None:
         if self._waiting:
@@ -109,6 +122,8 @@ class ShardsWriter:
                 for layout in list(self._open):
                     self._finish(layout)
         finally:
+            while self._open:  # the disk refused them or another
+                self._open.popitem()[1].abandon()
             if self._lock is not None:
                 self._lock.release()
 
@@ -188,16 +203,13 @@ class ShardsWriter:
     def _table(self, entry: ShardEntry) -> Table:
         return Table(self.folder / entry.file, self.manifest.layouts[entry.layout], entry.count, entry.bytes)
 
-    @contextmanager
-    def _refusals(self) -> Iterator[None]:
+    def _refusals(self) -> AbstractContextManager[None]:
         """A full disk, or a folder that somebody removed, is the user's to fix: TargetError."""
-        try:
-            yield
-        except OSError as error:
-            raise TargetError(
-                f"{self.folder}: cannot be written to ({error})",
-                do=f"{CHECK_DISK}, and run this again: the shards in manifest.json are safe",
-            ) from error
+        return refusals(
+            self.folder,
+            needed=max(self.size, BATCH),
+            do="The shards in manifest.json are safe, and the same command goes on from there",
+        )
 
 
 def checksum(path: Path) -> tuple[int, int]:

@@ -3,8 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,10 +20,12 @@ from rasterio.io import DatasetWriter
 from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window as RasterioWindow
 
-from spectralgpt.errors import CHECK_DISK, TargetError
+from spectralgpt.errors import TargetError
+from spectralgpt.free_space import refusals
 from spectralgpt.raster.categories import name_categories
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.handles import GDAL_ERRORS, without_georeference_warning
+from spectralgpt.raster.read_back import WrittenRows, refuse_unlike
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 SIDECARS = (".aux.xml", ".ovr", ".msk")
@@ -107,7 +109,8 @@ class CogWriter:
 
     Memory depends on the rows given at a time and on a row of tiles, not on the image. folder: for the temporary files,
     on the target's file system; default a hidden folder beside the target, which is always removed. After an exception
-    nothing is left, and an earlier target stays. TargetError when the disk refuses.
+    nothing is left, and an earlier target stays. TargetError when the disk refuses, also where GDAL does not notice
+    it: the rows are read back before the target gets its name.
     """
 
     def __init__(self, target: str | os.PathLike[str], profile: Profile, folder: str | os.PathLike[str] | None = None):
@@ -117,11 +120,12 @@ class CogWriter:
         self._folder: Path | None = None
         self._dataset: DatasetWriter | None = None
         self._written = 0
+        self._rows: list[WrittenRows] = []
 
     def __enter__(self) -> "CogWriter":
         check_target(self.target)
         try:
-            with _refusals(self.target), without_georeference_warning():
+            with self._refusals(), without_georeference_warning():
                 self._folder = Path(tempfile.mkdtemp(dir=self._parent, prefix=f".{self.target.name[:100]}."))
                 self._dataset = rasterio.open(self._folder / "rows.tif", "w", **_creation_options(self.profile))
                 _describe(self._dataset, self.profile)
@@ -139,17 +143,18 @@ class CogWriter:
             raise ValueError(f"found {values.dtype} {values.shape}; expected {self.profile.dtype} {expected}")
         if row != self._written or row + values.shape[1] > grid.height:
             raise ValueError(f"found rows {row} to {row + values.shape[1]}; expected from {self._written}, in order")
-        with _refusals(self.target):
+        with self._refusals():
             self._dataset.write(values, window=RasterioWindow(0, row, grid.width, values.shape[1]))
         self._written += values.shape[1]
+        self._rows.append(WrittenRows.of(row, values))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        try:
-            if error is None:
-                with _refusals(self.target):
+        with self._refusals():  # what is free is asked once the temporary files are gone
+            try:
+                if error is None:
                     self._finish()
-        finally:
-            self._leave()
+            finally:
+                self._leave()
 
     def _finish(self) -> None:
         assert self._dataset is not None, "a CogWriter ends after it began"
@@ -161,6 +166,7 @@ class CogWriter:
         self._dataset.close()
         with without_georeference_warning():
             copy_raster(rows, cog, driver="GTiff", copy_src_overviews=True, **_compression(self.profile))
+            refuse_unlike(cog, self._rows)
         if self.profile.categories:
             name_categories(Path(f"{cog}.aux.xml"), self.profile.categories)
         os.replace(cog, self.target)
@@ -172,6 +178,10 @@ class CogWriter:
             else:
                 beside.unlink(missing_ok=True)
 
+    def _refusals(self) -> AbstractContextManager[None]:
+        """A full disk or a lost folder is the user's to fix: TargetError."""
+        return refusals(self.target, *GDAL_ERRORS, needed=2 * raster_bytes(self.profile))
+
     def _leave(self) -> None:
         if self._dataset is not None:
             with suppress(*GDAL_ERRORS):  # what cannot be flushed is thrown away anyway
@@ -180,6 +190,12 @@ class CogWriter:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
+
+
+def raster_bytes(profile: Profile) -> int:
+    """Bytes of a raster with its overviews, not compressed; while it is written, at most twice that is on the disk."""
+    values = profile.count * profile.grid.height * profile.grid.width * np.dtype(profile.dtype).itemsize
+    return values * 4 // 3
 
 
 def write_raster(path: str | os.PathLike[str], values: Shaped[np.ndarray, "band row column"], profile: Profile) -> None:
@@ -242,12 +258,3 @@ def _factors(profile: Profile) -> list[int]:
     while min(profile.grid.shape) > 1 and max(profile.grid.shape) > profile.block * 2 ** len(factors):
         factors.append(2 ** (len(factors) + 1))
     return factors
-
-
-@contextmanager
-def _refusals(target: Path) -> Iterator[None]:
-    """A full disk or a lost folder is the user's to fix: TargetError."""
-    try:
-        yield
-    except (OSError, *GDAL_ERRORS) as error:
-        raise TargetError(f"{target}: cannot be written to ({error})", do=CHECK_DISK) from error

@@ -1,6 +1,6 @@
 """Arrays as PNG pictures, and figures; each is an atomic write."""
 
-import os
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +8,9 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
+
+from spectralgpt.disk import atomic_write
+from spectralgpt.free_space import refusals
 
 SMALLEST_SIDE = 768
 RED_GREEN_BLUE = (665.0, 560.0, 490.0)
@@ -21,19 +24,25 @@ def save_picture(
     path: Path, picture: UInt8[np.ndarray, "row column channel"], text: Mapping[str, str] | None = None
 ) -> None:
     """Save the picture as PNG, with pixels repeated so that a small picture is large enough to see. text: of the PNG's
-    text chunks, by keyword."""
+    text chunks, by keyword. TargetError when the disk refuses."""
     times = max(1, SMALLEST_SIDE // max(picture.shape[:2]))
-    partial = _partial(path)
     large = np.ascontiguousarray(picture.repeat(times, axis=0).repeat(times, axis=1))
-    imsave(partial, large, format="png", metadata=dict(text or {}))
-    os.replace(partial, path)
+    content = io.BytesIO()
+    imsave(content, large, format="png", metadata=dict(text or {}))
+    _write(path, content)
 
 
 def save_figure(path: Path, figure: Figure, text: Mapping[str, str] | None = None) -> None:
-    """Save the figure as PNG, in an atomic write. text: as in `save_picture`."""
-    partial = _partial(path)
-    figure.savefig(partial, format="png", dpi=110, metadata=dict(text or {}))
-    os.replace(partial, path)
+    """Save the figure as PNG, in an atomic write. text and errors: as in `save_picture`."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=110, metadata=dict(text or {}))
+    _write(path, content)
+
+
+def _write(path: Path, content: io.BytesIO) -> None:
+    # made in memory first: what a disk refuses is then a plain error of a write, with a known size
+    with refusals(path, needed=content.tell()), atomic_write(path, durable=False) as file:
+        file.write(content.getbuffer())
 
 
 def natural(wavelengths: Sequence[float]) -> list[int]:
@@ -59,7 +68,3 @@ def coloured(
     picture = (np.moveaxis(colours, 0, -1) - low) / (high - low)
     # white where nothing was measured; a gamma, as most reflectance is dark
     return np.where(np.isnan(picture), 1.0, np.clip(picture, 0, 1) ** 0.75).astype(np.float32)
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.name}.new")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from spectralgpt.errors import OptionError, UnfinishedError, argument, counted
+from spectralgpt.free_space import in_bytes
 from spectralgpt.progress import Announce, unheard
 from spectralgpt.scenes.plan import Plan
 
@@ -99,14 +100,6 @@ def peak_memory() -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def in_bytes(count: float | int) -> str:
-    """A size to two digits, like 1.4 GB."""
-    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if count >= size:
-            return f"{count / size:.2g} {unit}" if count < 99.5 * size else f"{count / size:.0f} {unit}"
-    return f"{count / 1e3:.0f} kB"
 
 
 def in_time(seconds: float | int) -> str:

@@ -24,11 +24,13 @@ from filelock import BaseFileLock
 
 from spectralgpt.disk import atomic_write, locked, release_and_remove
 from spectralgpt.errors import TargetError, first_few
+from spectralgpt.free_space import refusals
 from spectralgpt.plain import to_plain
 from spectralgpt.raster import check_target
 from spectralgpt.scenes.maker import Notes
 from spectralgpt.scenes.plan import Plan
-from spectralgpt.scenes.rows import RowFile, StoredRows, refusals
+from spectralgpt.scenes.rows import RowFile, StoredRows
+from spectralgpt.scenes.space import KEPT_ROWS
 
 FORMAT = "spectralgpt scene"
 VERSION = 3
@@ -97,7 +99,7 @@ class Journal:
                 f"found notes of {len(text)} bytes for block row {index}; expected at most {MOST_NOTES}, as data that "
                 "grow with the scene are stored in rows"
             )
-        with refusals(self.folder), atomic_write(self._notes(index), ".new", durable=False) as file:
+        with refusals(self.folder, do=KEPT_ROWS), atomic_write(self._notes(index), ".new", durable=False) as file:
             file.write(text.encode())
         row.finish()
 

@@ -1,8 +1,8 @@
 """Block rows on disk: written from left to right as their pieces become final, read one at a time."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, overload
@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Shaped
 from numpy.typing import NDArray
 
-from spectralgpt.errors import CHECK_DISK, TargetError
+from spectralgpt.free_space import refusals
+from spectralgpt.scenes.space import KEPT_ROWS
 
 BYTES_AT_ONCE = 2**22
 """Bytes of a block row that are collected before writing: a file in C order takes one write per band and row."""
@@ -37,7 +38,7 @@ class RowFile:
         self._waiting: list[NDArray[Any]] = []
 
     def __enter__(self) -> "RowFile":
-        with refusals(self._path.parent):
+        with self._refusals():
             self._file = open(self._beside, "wb")
         return self
 
@@ -58,7 +59,7 @@ class RowFile:
         assert self._file is not None, "a row file is finished inside its with block, once"
         if self._written != self.shape[2]:
             raise ValueError(f"found {self._written} columns written; expected {self.shape[2]}")
-        with refusals(self._path.parent):
+        with self._refusals():
             self._file.close()
             os.replace(self._beside, self._path)
         self._file = None
@@ -68,15 +69,20 @@ class RowFile:
             with suppress(OSError):  # the file is removed in any case
                 self._file.close()
             self._file = None
-            with refusals(self._path.parent):
+            with self._refusals():
                 self._beside.unlink(missing_ok=True)
+
+    def _refusals(self) -> AbstractContextManager[None]:
+        bands, rows, width = self.shape
+        needed = bands * rows * width * self.dtype.itemsize
+        return refusals(self._path.parent, needed=needed, do=KEPT_ROWS)
 
     def _flush(self) -> None:
         assert self._file is not None, "a row file is written inside its with block"
         bands, rows, width = self.shape
         lines = np.concatenate(self._waiting, axis=2, dtype=self.dtype)
         lines = np.ascontiguousarray(lines).reshape(bands * rows, -1)
-        with refusals(self._path.parent):
+        with self._refusals():
             if self._written == 0:
                 header = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False}
                 np.lib.format.write_array_header_1_0(self._file, header | {"shape": self.shape})
@@ -109,12 +115,3 @@ class StoredRows(Sequence[NDArray[Any]]):
             return StoredRows(self._paths[index])
         stored: NDArray[Any] = np.load(self._paths[index], allow_pickle=False)
         return stored
-
-
-@contextmanager
-def refusals(folder: Path) -> Iterator[None]:
-    """TargetError for an OSError, like a full disk or a folder that was removed, as the user can fix it."""
-    try:
-        yield
-    except OSError as error:
-        raise TargetError(f"{folder}: cannot be written to ({error})", do=CHECK_DISK) from error

@@ -18,6 +18,7 @@ from spectralgpt.scenes.course import USUAL_COURSE, Course, ResumedRows, SceneEs
 from spectralgpt.scenes.journal import Journal, check_scene_target
 from spectralgpt.scenes.maker import Maker, P, S
 from spectralgpt.scenes.plan import Plan
+from spectralgpt.scenes.space import check_scene_space
 from spectralgpt.scenes.threads import DoneBehind, ReadAhead, usual_readers
 
 MOMENTS_MEASURED = 3
@@ -61,11 +62,12 @@ def run_scene(
     finished. All windows that reach into it are computed again, in the same groups, so TARGET is the same to the bit as
     without the interruption (on one machine, with one number of threads).
 
-    Raises TargetError where TARGET cannot be written, another run is writing it, TARGET.partial is not ours, or has
-    finished block rows of another plan or journal and `course` does not begin anew. After an InputError, from here or
-    from the maker, TARGET.partial is removed unless a block row is finished; after any other exception, or a kill, it
-    stays. ValueError is the maker's fault: a shape or dtype that differs from the plan or its own declaration, or notes
-    that are too large. UnfinishedError where `course` sets a limit of time that ends before TARGET is whole.
+    Raises TargetError where TARGET cannot be written, its disk has no room for what is stored until then, another run
+    is writing it, TARGET.partial is not ours, or has finished block rows of another plan or journal and `course` does
+    not begin anew. After an InputError, from here or from the maker, TARGET.partial is removed unless a block row is
+    finished; after any other exception, or a kill, it stays. ValueError is the maker's fault: a shape or dtype that
+    differs from the plan or its own declaration, or notes that are too large. UnfinishedError where `course` sets a
+    limit of time that ends before TARGET is whole.
     """
     _check_grid(maker.grid, plan)
     check_scene_target(target, course.restart)
@@ -74,6 +76,7 @@ def run_scene(
         done = partial.start(course.restart)
         resumed(done)
         course.go_on(target, done, len(plan.rows))
+        check_scene_space(plan, maker, target, [one.profile for one in beside], done, course.announce)
         _make_rows(plan, maker, partial, target, done, course, progress)
         summary = _write(plan, maker, target, beside, partial, done, course, progress)
     except InputError:

@@ -30,7 +30,8 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from spectralgpt.disk import atomic_write, fsync_folder
-from spectralgpt.errors import CHECK_DISK, DataError, TargetError, first_few
+from spectralgpt.errors import DataError, first_few
+from spectralgpt.free_space import of_the_disk, refusal
 from spectralgpt.nn import bare
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.ema import Average
@@ -38,6 +39,11 @@ from spectralgpt.training.ema import Average
 FORMAT = "spectralgpt checkpoint"
 VERSION = 1
 STATE = "state.json"
+
+TENSOR_BYTES = 2000
+"""Of each tensor in a checkpoint beside its values: a zip file of its own, and its metadata."""
+
+KEPT = "Earlier checkpoints are whole, and the same command goes on from the newest"
 
 _NAME = re.compile(r"step-(\d{8,})")
 _LEFT = re.compile(r"step-\d{8,}\.(partial|old)")
@@ -62,21 +68,23 @@ def save_checkpoint(
 
     extra: anything that JSON can hold. keep: number of checkpoints that stay, the newest up to this step; later ones
     go, as a run that has returned to this step found them damaged. A whole checkpoint of this step stays as it is.
-    Raises TargetError when the disk refuses.
+    Raises TargetError when the disk refuses, after removing what is not whole: with the bytes that a checkpoint needs
+    and those that are free where the disk is full.
     """
     target = folder / f"step-{step:08d}"
     partial = _with_suffix(target, ".partial")
     there = False
+    needed = checkpoint_bytes(model, optimizer, ema)
     if distribution.is_main:
-        with _refusals(folder):
+        with _refusals(partial, needed):
             folder.mkdir(parents=True, exist_ok=True)
-            _clear(folder)
+            clear_killed(folder)
             there = target.exists() and not _damage(target)
             if not there:
                 partial.mkdir()
     if distribution.any(there):
         return target
-    with _refusals(folder), _quiet():
+    with _refusals(partial, needed, removes=distribution.is_main), _quiet():
         save(_state(model, optimizer, ema), storage_writer=FileSystemWriter(partial))
     # each process sums the files that it wrote, so that the work is shared
     own = [name for name in os.listdir(partial) if name.startswith(f"__{distribution.rank}_")]
@@ -85,7 +93,7 @@ def save_checkpoint(
     if distribution.is_main:
         files = {name: each for part in sums for name, each in part.items()}
         content = {"format": FORMAT, "version": VERSION, "step": step, "extra": extra, "files": files}
-        with _refusals(folder):
+        with _refusals(partial, needed, removes=True):
             with atomic_write(partial / STATE) as file:
                 file.write((json.dumps(content) + "\n").encode())
             if target.exists():
@@ -131,6 +139,14 @@ def checkpoints(folder: Path) -> list[Path]:
         return []
     steps = {int(match[1]): path for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))}
     return [steps[step] for step in sorted(steps, reverse=True)]
+
+
+def checkpoint_bytes(model: nn.Module, optimizer: torch.optim.Optimizer, ema: Average | None = None) -> int:
+    """About how large a checkpoint is, over all processes: weights, two moments of all that is trained, the average."""
+    trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    tensors = [*bare(model).state_dict().values(), *trained, *trained, *(ema.weights.values() if ema else ())]
+    values: int = sum(tensor.numel() * tensor.itemsize for tensor in tensors)
+    return values + TENSOR_BYTES * (len(tensors) + len(trained))
 
 
 def _state(model: nn.Module, optimizer: torch.optim.Optimizer, ema: Average | None) -> dict[str, Any]:
@@ -240,9 +256,9 @@ def _sum(path: Path) -> list[int]:
 # -- on the disk -------------------------------------------------------------------------------------------------------
 
 
-def _clear(folder: Path) -> None:
-    """Remove the remains of killed runs."""
-    for path in folder.iterdir():
+def clear_killed(folder: Path) -> None:
+    """Remove the remains of killed runs. Before a run writes anything: they may be all that a full disk has to give."""
+    for path in folder.iterdir() if folder.is_dir() else ():
         if _LEFT.fullmatch(path.name):
             shutil.rmtree(path)
 
@@ -259,25 +275,26 @@ def _with_suffix(path: Path, suffix: str) -> Path:
 
 
 @contextmanager
-def _refusals(folder: Path) -> Iterator[None]:
-    """TargetError for a full disk or a folder that was removed: the user can fix these."""
+def _refusals(partial: Path, needed: int, *, removes: bool = False) -> Iterator[None]:
+    """TargetError for a full disk or a folder that was removed: the user can fix these. removes: the checkpoint that is
+    being written, before the message says what is free."""
     try:
         yield
     except (OSError, CheckpointException) as error:
         cause = _cause(error)
-        if not isinstance(cause, OSError):
+        if removes:
+            shutil.rmtree(partial, ignore_errors=True)
+        if not of_the_disk(cause):
             # like a second Ctrl-C
             raise cause from error
-        raise TargetError(
-            f"{folder}: cannot be written to ({cause})",
-            do=f"{CHECK_DISK}. Earlier checkpoints are whole, and the run can be resumed from them",
-        ) from error
+        raise refusal(partial.parent, cause, needed=needed, do=KEPT) from error
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The error of the first process that had one."""
+    """The error of a process that could not write, else of the first that had one."""
     if isinstance(error, CheckpointException):
-        return next(each[0] for each in error.failures.values())
+        found = [each[0] for each in error.failures.values()]
+        return next((each for each in found if of_the_disk(each)), found[0])
     return error
 
 

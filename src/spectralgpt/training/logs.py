@@ -1,19 +1,23 @@
 """The logs of a run: `log.jsonl`, and where they are wanted TensorBoard and Weights & Biases.
 
-A line is a record: `step`, and numbers by name. A number that is not finite is null.
+A line is a record: `step`, and numbers by name. A number that is not finite is null. A log that cannot be written does
+not stop a run: its records wait in memory, and are written when the disk takes them.
 """
 
+import errno
 import importlib
 import importlib.util
 import json
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from spectralgpt.disk import atomic_write
-from spectralgpt.errors import CHECK_DISK, DataError, OptionError, TargetError
+from spectralgpt.errors import DataError, OptionError, counted
+from spectralgpt.free_space import refusal, refusals
+from spectralgpt.progress import Announce, unheard
 
 LOG = "log.jsonl"
 
@@ -21,8 +25,17 @@ LOG = "log.jsonl"
 class RunLog:
     """The logs in the folder of a run. Only the main process writes; in the others, records are ignored."""
 
-    def __init__(self, folder: Path, *, tensorboard: bool = True, wandb: str | None = None, writes: bool = True):
-        """tensorboard: write to folder/tensorboard, if `tensorboard` is installed. wandb: a project to log to.
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        tensorboard: bool = True,
+        wandb: str | None = None,
+        writes: bool = True,
+        warn: Announce = unheard,
+    ):
+        """tensorboard: write to folder/tensorboard, if `tensorboard` is installed. wandb: a project to log to. warn:
+        called when the disk refuses a log.
 
         Raises OptionError when W&B is wanted and not installed.
         """
@@ -34,7 +47,9 @@ class RunLog:
         self.folder, self.writes, self.wandb = folder, writes, wandb
         self.tensorboard = tensorboard and importlib.util.find_spec("tensorboard") is not None
         self._from = 0
-        self._lines: IO[str] | None = None
+        self._warn = warn
+        self._waiting: list[bytes] = []
+        self._is_open = False
         self._board: Any = None
         self._run: Any = None
 
@@ -47,48 +62,83 @@ class RunLog:
         self._from = step + 1
         if not self.writes or not path.exists():
             return
-        with _refusals(path), atomic_write(path) as file:
+        with refusals(path), atomic_write(path) as file:
             for record in read_log(path):
                 if not (record.get("step") or 0) > step:
                     file.write((json.dumps(record) + "\n").encode())
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Log a record everywhere; its line is in the file on return. Raises TargetError when the disk refuses."""
+        """Log a record everywhere; its line is in the file on return, unless the disk refuses it, with a warning."""
         if not self.writes:
             return
         finite = {name: None if _lost(value) else value for name, value in record.items()}
-        with _refusals(self.folder / LOG):
-            if self._lines is None:
-                self._open()
-            assert self._lines is not None
-            self._lines.write(json.dumps(finite) + "\n")
-            self._lines.flush()
+        self._waiting.append((json.dumps(finite) + "\n").encode())
+        self._append()
+        if not self._is_open:
+            self._is_open = True
+            self._open()
         numbers = {name: each for name, each in finite.items() if name != "step" and isinstance(each, int | float)}
         step = int(record.get("step", 0))
         if self._board is not None:
-            for name, value in numbers.items():
-                self._board.add_scalar(name, value, step)
+            try:
+                for name, value in numbers.items():
+                    self._board.add_scalar(name, value, step)
+            except OSError as error:
+                self._without_board(error)
         if self._run is not None:
             self._run.log(numbers, step=step)
 
     def close(self) -> None:
         """Close all logs: no more records follow."""
-        if self._lines is not None:
-            self._lines.close()
+        if self._waiting:
+            self._append()
+        if self._waiting:
+            self._warn(f"{self.folder / LOG}: the last {counted(len(self._waiting), 'record')} could not be written")
         if self._board is not None:
-            self._board.close()
+            try:
+                self._board.close()
+            except OSError as error:
+                self._without_board(error)
         if self._run is not None:
             self._run.finish()
-        self._lines = self._board = self._run = None
+        self._board = self._run = None
+        self._is_open = False
+
+    def _append(self) -> None:
+        """Write the lines that wait, each of them whole: a part of a line would join the next one."""
+        path = self.folder / LOG
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with open(path, "ab", buffering=0) as file:
+                while self._waiting:
+                    start = file.seek(0, os.SEEK_END)
+                    try:
+                        whole = file.write(self._waiting[0]) == len(self._waiting[0])
+                    except OSError:
+                        file.truncate(start)
+                        raise
+                    if not whole:
+                        file.truncate(start)
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                    self._waiting.pop(0)
+        except OSError as error:
+            do = "The run goes on: records are kept in memory until the disk takes them"
+            self._warn(str(refusal(path, error, do=do)))
+
+    def _without_board(self, error: OSError) -> None:
+        """TensorBoard's thread ends with its first error, and no record after it is written."""
+        self._board = None
+        self._warn(str(refusal(self.folder / "tensorboard", error, do=f"The run goes on, with {LOG} alone")))
 
     def _open(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lines = (self.folder / LOG).open("a")
         if self.tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            # TensorBoard hides what a killed run had logged from this step on
-            self._board = SummaryWriter(self.folder / "tensorboard", purge_step=self._from)
+            try:
+                # TensorBoard hides what a killed run had logged from this step on
+                self._board = SummaryWriter(self.folder / "tensorboard", purge_step=self._from)
+            except OSError as error:
+                self._without_board(error)
         if self.wandb is not None:
             known = self.folder / "wandb-id.txt"
             # a resumed run is the same run there too
@@ -121,12 +171,3 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 def _lost(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
-
-
-@contextmanager
-def _refusals(path: Path) -> Iterator[None]:
-    """TargetError for a full disk: the user can fix that."""
-    try:
-        yield
-    except OSError as error:
-        raise TargetError(f"{path}: cannot be written to ({error})", do=CHECK_DISK) from error

@@ -21,7 +21,7 @@ from torch import nn
 from spectralgpt.errors import DataError, OptionError
 from spectralgpt.nn import ModelConfig
 from spectralgpt.nn.conditional_mean import ConditionalMean
-from spectralgpt.progress import Progress
+from spectralgpt.progress import Announce, Progress, unheard
 from spectralgpt.training.band_statistics import band_covariance, band_mixture
 from spectralgpt.training.checkpoints import DamagedError, checkpoints, load_checkpoint, read_extra
 from spectralgpt.training.distribution import Distribution
@@ -64,6 +64,7 @@ class Run:
     progress: Progress
     peak: float
     images: TrainedImages
+    announce: Announce = unheard
     notes: list[str] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
     state: "State | None" = None
@@ -72,6 +73,13 @@ class Run:
     def folder(self) -> Path:
         """The folder of the checkpoints."""
         return self.out / "checkpoints"
+
+    def warn(self, text: str) -> None:
+        """Note what does not stop the run, and say it at once: once per file, whatever is free by then."""
+        known = text.partition(", found ")[0]
+        if not any(each.startswith(known) for each in self.notes):
+            self.notes.append(text)
+            self.announce(text)
 
     def let_go(self) -> None:
         """Drop what distributes the model. The frames of an error keep the state alive, and PyTorch's reducer must be

@@ -10,13 +10,16 @@ from typing import Any
 import torch
 
 from spectralgpt.disk import LOCK, atomic_write, locked
-from spectralgpt.errors import CHECK_DISK, DataError, InputError, OptionError, TargetError
+from spectralgpt.errors import DataError, InputError, OptionError, TargetError
+from spectralgpt.free_space import refusal
 from spectralgpt.plain import differences, from_plain, to_plain
+from spectralgpt.training.checkpoints import clear_killed
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.flat_stage import with_parts
 from spectralgpt.training.recipe import Recipe
 from spectralgpt.training.stage_data import StageData, data_fingerprint
 from spectralgpt.version import __version__
+from spectralgpt.weights.store import settle_weights
 
 
 def run_recipe(folder: Path) -> dict[str, Any] | None:
@@ -93,9 +96,25 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
                 do="Wait for it to end, or choose another folder",
             )
         held.callback(lock.release)
+        _clear_killed(out, len(recipe.stages))
         # first of all: a folder without it is not a run yet, and a run that was killed before starts again
         with atomic_write(path) as file:
             file.write((json.dumps(config, indent=1) + "\n").encode())
         (out / "pictures").mkdir(exist_ok=True)
     except OSError as error:
-        raise TargetError(f"{out}: cannot be written to ({error.strerror})", do=CHECK_DISK) from None
+        raise refusal(out, error) from error
+
+
+def best_weights(out: Path, number: int) -> Path:
+    """The folder of a stage's best weights so far. One per stage: a run that returns to the end of a stage has already
+    written those of the next."""
+    return out / "best" / f"stage-{number + 1}"
+
+
+def _clear_killed(out: Path, stages: int) -> None:
+    """Remove what killed starts were writing, before this one writes: on a full disk there may be no other space."""
+    clear_killed(out / "checkpoints")
+    for weights in (out / "weights", *(best_weights(out, number) for number in range(stages))):
+        settle_weights(weights)
+    for picture in out.glob("pictures/*.png.partial"):
+        picture.unlink()

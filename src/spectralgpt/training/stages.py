@@ -4,7 +4,8 @@ import json
 import math
 import time
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import torch
 
 from spectralgpt.data import Loader, Samples, augmented, augmented_mask
 from spectralgpt.draws import keys
-from spectralgpt.errors import first_few
+from spectralgpt.errors import TargetError, first_few
 from spectralgpt.interruption import Interruption
 from spectralgpt.nn import Block, resolved_precision
-from spectralgpt.progress import Progress, silent
+from spectralgpt.progress import Announce, Progress, silent, unheard
 from spectralgpt.tasks import Batch
 from spectralgpt.training.checkpoints import checkpoints, save_checkpoint
 from spectralgpt.training.distribution import Distribution, distributed
@@ -26,14 +27,12 @@ from spectralgpt.training.loop import Work, train_steps
 from spectralgpt.training.meter import DivergedError, Meter
 from spectralgpt.training.recipe import Recipe, Stage
 from spectralgpt.training.run import Run, RunResult, State, at_image, averaged, config_of, resumed, started
-from spectralgpt.training.run_folder import claimed
+from spectralgpt.training.run_folder import best_weights, claimed
+from spectralgpt.training.run_space import check_run_space
 from spectralgpt.training.stage_data import StageData, of_labels, stage_data
 from spectralgpt.training.validation import validate
 from spectralgpt.weights import PretrainedModel, open_weights
 from spectralgpt.weights.named import name_note
-
-BEST = "best"
-"""Folder, in that of a run, with a folder per stage that chooses: its best weights so far."""
 
 
 def run_training(
@@ -42,14 +41,18 @@ def run_training(
     out: Path,
     *,
     device: str = "auto",
+    measured: bool = False,
+    announce: Announce = unheard,
     progress: Progress = silent,
 ) -> RunResult:
     """Train a model by a recipe, or resume the run in the folder `out`; under torchrun with all its processes.
 
     data: a folder of shards, or the folder that holds the shards that the recipe names. A run that was started with
     another recipe or on other shards is refused; `machine` may differ. SIGTERM and Ctrl-C are a graceful shutdown: the
-    run ends after the current step, saved. Raises OptionError, DataError, TargetError before anything is written,
-    DivergedError when a loss is not finite.
+    run ends after the current step, saved. measured: the caller ends it before anything large is written, so the disk
+    is not asked for space. announce: called with what the run will keep on the disk, and with what does not stop it,
+    like a picture that cannot be written. Raises OptionError, DataError, TargetError before anything is written; later
+    TargetError where the disk takes no checkpoint or weights, and DivergedError when a loss is not finite.
     """
     with distributed(device) as distribution, Interruption() as interruption:
         weights = recipe.model.weights
@@ -61,21 +64,31 @@ def run_training(
             shown = progress if distribution.is_main else silent
             images = trained_images(opened, out, distribution, interruption, shown)
             machine = recipe.machine
-            log = RunLog(out, tensorboard=machine.tensorboard, wandb=machine.wandb, writes=distribution.is_main)
+            log = RunLog(
+                out,
+                tensorboard=machine.tensorboard,
+                wandb=machine.wandb,
+                writes=distribution.is_main,
+                warn=lambda text: run.warn(text),
+            )
             peak = matmul_peak(distribution.device, resolved_precision(machine.precision, distribution.device))
-            run = Run(recipe, opened, start, out, distribution, log, shown, peak, images)
+            said = announce if distribution.is_main else unheard
+            run = Run(recipe, opened, start, out, distribution, log, shown, peak, images, said)
             run.notes += [note for note in (name_note(weights),) if note]
             run.notes += [f"left out {each}" for stage in opened for each in stage.left_out]
             try:
                 with closing(log):
-                    return _stages(run, interruption)
+                    result = _stages(run, interruption, measured=measured)
+                return replace(result, notes=tuple(run.notes))  # closing the log may have added one
             finally:
                 run.let_go()
 
 
-def _stages(run: Run, interruption: Interruption) -> RunResult:
+def _stages(run: Run, interruption: Interruption, *, measured: bool) -> RunResult:
     lengths = [_length(stage, data) for stage, data in zip(run.recipe.stages, run.data, strict=True)]
     state, before, finished = resumed(run), 0, True
+    if not measured and state.step < sum(lengths):
+        run.announce(check_run_space(run, state))
     for number, length in enumerate(lengths):
         if number > state.stage:
             state = started(run, at_image(run, _result(run, state), number), number, before)
@@ -251,7 +264,8 @@ def _log(run: Run, meter: Meter, loader: Loader, number: int, before: int, total
             text = json.dumps(
                 {key: str(value) if key == "losses" else value for key, value in report.items()}, indent=1
             )
-            (run.out / "diverged.json").write_text(text + "\n")
+            with suppress(OSError):  # that the run has diverged matters more
+                (run.out / "diverged.json").write_text(text + "\n")
         raise DivergedError(
             f"{run.out}: stage {stage.name}, {error}; expected finite losses. The batch: {first_few(names, 4, '; ')} "
             f"(all in {run.out / 'diverged.json'}). {kept}. "
@@ -293,7 +307,7 @@ def _validate(run: Run, state: State, stage: Stage, data: StageData, *, judged: 
         reached = [found.score, -loss if math.isfinite(loss) else -math.inf]
         if judged and (state.best is None or reached > state.best):
             state.best = reached
-            _write_weights(run, state, _best(run, state))
+            _write_weights(run, state, best_weights(run.out, state.stage))
     state.model.train()
     stage.task.ready(state.model)
     score = {"val_score": found.score} if judged else {}
@@ -301,7 +315,10 @@ def _validate(run: Run, state: State, stage: Stage, data: StageData, *, judged: 
     if run.distribution.is_main and found.samples:
         name = f"step-{state.step:08d}"
         title = f"held-back samples after {name.replace('-', ' ')}"
-        stage.task.draw(run.out / "pictures" / f"{name}.png", found.samples, title)
+        try:
+            stage.task.draw(run.out / "pictures" / f"{name}.png", found.samples, title)
+        except TargetError as error:
+            run.warn(f"a picture is missing, and the run goes on: {error}")
 
 
 def _save_weights(run: Run, state: State) -> None:
@@ -311,7 +328,7 @@ def _save_weights(run: Run, state: State) -> None:
         with averaged(state):
             _write_weights(run, state, run.out / "weights")
     elif run.distribution.is_main:
-        open_weights(_best(run, state)).save_pretrained(run.out / "weights")
+        open_weights(best_weights(run.out, state.stage)).save_pretrained(run.out / "weights")
     run.distribution.barrier()
 
 
@@ -321,13 +338,7 @@ def _result(run: Run, state: State) -> PretrainedModel:
         return state.model
     run.distribution.barrier()
     # its own copy: the optimizer and the average of the stage hold the last state
-    return open_weights(_best(run, state)).to(run.distribution.device)
-
-
-def _best(run: Run, state: State) -> Path:
-    """The best weights so far of a stage. One folder per stage: a run that returns to the end of a stage has already
-    written those of the next."""
-    return run.out / BEST / f"stage-{state.stage + 1}"
+    return open_weights(best_weights(run.out, state.stage)).to(run.distribution.device)
 
 
 def _write_weights(run: Run, state: State, folder: Path) -> None:

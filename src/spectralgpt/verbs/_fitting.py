@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spectralgpt.progress import Progress
+from spectralgpt.progress import Announce, Progress
 from spectralgpt.verbs._fit_data import FitData
 from spectralgpt.verbs._fit_folder import FIT_NAMES
 from spectralgpt.verbs._options import ProbeOptions
@@ -61,22 +61,26 @@ class FitOutcome:
     notes: tuple[str, ...] = ()
 
 
-def fitted(fit: Fit) -> FitOutcome:
-    """Run to the end, and make weights and report; or as far as it comes before an interruption."""
+def fitted(fit: Fit, announce: Announce) -> FitOutcome:
+    """Run to the end, and make weights and report; or as far as it comes before an interruption. announce: called with
+    what the run says, as in `run_training`."""
     from spectralgpt.training import run_training
 
-    result = run_training(fit.recipe, fit.shards, fit.run, device=fit.options["device"], progress=fit.progress)
+    result = run_training(
+        fit.recipe, fit.shards, fit.run, device=fit.options["device"], announce=announce, progress=fit.progress
+    )
     notes = tuple(each for each in result.notes if not each.startswith("resumed"))
     if result.is_main:
-        _draw(fit, result)
+        notes += _draw(fit, result)
     if not result.finished or not result.is_main:
         return FitOutcome(result, None, None, notes)
     model = _with_thresholds(fit)
     return FitOutcome(result, _reported(fit, model), model, notes)
 
 
-def _draw(fit: Fit, result: "RunResult") -> None:
-    """The curves of loss and score."""
+def _draw(fit: Fit, result: "RunResult") -> tuple[str, ...]:
+    """The curves of loss and score. Returns a note where the disk refuses them, as the run itself is done."""
+    from spectralgpt.errors import TargetError
     from spectralgpt.report import save_loss_curve
     from spectralgpt.training import read_log
 
@@ -84,7 +88,11 @@ def _draw(fit: Fit, result: "RunResult") -> None:
     # a single part is the loss itself
     losses = ["loss", *(("class", "dice") if any("dice" in each for each in records) else ())]
     title = f"{fit.recipe.name}: {result.step} of {result.steps} steps"
-    save_loss_curve(fit.run / "pictures" / "loss.png", records, losses, title)
+    try:
+        save_loss_curve(fit.run / "pictures" / "loss.png", records, losses, title)
+    except TargetError as error:
+        return (f"a picture is missing: {error}",)
+    return ()
 
 
 def _with_thresholds(fit: Fit) -> "PretrainedModel":

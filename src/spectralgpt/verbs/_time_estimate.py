@@ -71,7 +71,7 @@ def estimated_time(recipe: "Recipe", shards: Path, device: str) -> TimeEstimate 
 
     with Interruption() as interruption, suppress(_MeasuredError), tempfile.TemporaryDirectory() as folder:
         run = replace(recipe, stages=short, machine=machine)
-        run_training(run, shards, Path(folder) / "run", device=device, progress=measured)
+        run_training(run, shards, Path(folder) / "run", device=device, measured=True, progress=measured)
     if interruption.asked:
         raise KeyboardInterrupt
     if len(times) < 2:

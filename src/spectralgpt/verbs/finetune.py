@@ -155,7 +155,7 @@ def finetune(
                 notes += _stored(fit)
                 if number == 0:
                     expected = _estimated(fit, len(fits), announce)
-            outcomes.append(fitted(fit))
+            outcomes.append(fitted(fit, announce))
             if not outcomes[-1].result.finished:
                 break
     return _result(fits, outcomes, expected, time.perf_counter() - begun, notes)

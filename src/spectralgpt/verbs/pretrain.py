@@ -104,11 +104,12 @@ def pretrain(
     start = time.perf_counter()
     chosen = with_settings(changed(pretraining_recipe(recipe), set), seed, precision, weights)
     folder = Path(out)
-    result = run_training(chosen, Path(data), folder, device=options["device"], progress=progress)
+    result = run_training(chosen, Path(data), folder, device=options["device"], announce=announce, progress=progress)
     records = read_log(folder / "log.jsonl")
+    notes = result.notes
     if result.is_main:
         title = f"{chosen.name}: {chosen.model.size}, {result.step} of {result.steps} steps"
-        _draw(folder / "pictures" / "loss.png", records, title)
+        notes += _draw(folder / "pictures" / "loss.png", records, title)
     validated = [each["val_loss"] for each in records if "val_loss" in each]
     return Pretrained(
         folder=folder,
@@ -124,12 +125,18 @@ def pretrain(
         weights=result.weights,
         seconds=time.perf_counter() - start,
         is_main=result.is_main,
-        warnings=result.notes,
+        warnings=notes,
     )
 
 
-def _draw(target: Path, records: Sequence[dict[str, Any]], title: str) -> None:
+def _draw(target: Path, records: Sequence[dict[str, Any]], title: str) -> tuple[str, ...]:
+    """Draw the curve of the losses. Returns a note where the disk refuses it, as the run itself is done."""
+    from spectralgpt.errors import TargetError
     from spectralgpt.report import save_loss_curve
 
     losses = [name for name in ("loss", "token", "spectral", "val_loss") if any(name in each for each in records)]
-    save_loss_curve(target, records, losses, title)
+    try:
+        save_loss_curve(target, records, losses, title)
+    except TargetError as error:
+        return (f"a picture is missing: {error}",)
+    return ()

@@ -1,12 +1,10 @@
 """The file of a checkpoint (.pth): read without running code, and the state dict found in it."""
 
 import argparse
-import os
 import pickle
 import re
 import warnings
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spectralgpt.disk import PULL, is_lfs_pointer
-from spectralgpt.errors import CHECK_DISK, TargetError, WeightsError, first_few
+from spectralgpt.disk import PULL, atomic_write, is_lfs_pointer
+from spectralgpt.errors import WeightsError, first_few
+from spectralgpt.free_space import refusals
 
 CONTAINERS = (
     *("model", "state_dict", "model_state_dict", "module"),
@@ -93,14 +92,11 @@ def refuse_pointer(path: Path) -> None:
 
 def write_released(path: Path, released: Mapping[str, Tensor]) -> None:
     """Write a .pth with the state dict under `model`, in float32 and without prefix, in one step (atomically)."""
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        torch.save({"model": {name: tensor.float().cpu() for name, tensor in released.items()}}, beside)
-        os.replace(beside, path)
-    except (OSError, RuntimeError) as error:  # torch's zip writer reports a full disk as RuntimeError
-        with suppress(OSError):
-            beside.unlink()
-        raise TargetError(f"{path}: cannot be written to ({error})", do=CHECK_DISK) from None
+    state = {name: tensor.float().cpu() for name, tensor in released.items()}
+    needed = sum(tensor.numel() * tensor.itemsize for tensor in state.values())
+    # torch's zip writer reports a full disk as RuntimeError
+    with refusals(path, RuntimeError, needed=needed), atomic_write(path) as file:
+        torch.save({"model": state}, file)
 
 
 def _content(path: Path) -> Any:

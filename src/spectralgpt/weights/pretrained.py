@@ -44,6 +44,7 @@ from spectralgpt.weights.store import (
     check_tensors,
     read_weights,
     refuse_not_finite,
+    refuse_unsettled,
     write_weights,
 )
 
@@ -337,6 +338,7 @@ def _no_weights(path: Path) -> WeightsError:
 
 def _downloaded(name: str, hub: dict[str, Any]) -> Path:
     """The folder of a model of the hub, from the cache if it is present there."""
+    refuse_unsettled(Path(name))
     if not HUB_NAME.fullmatch(name):
         raise WeightsError(f"{name}: does not exist", do=f"{ANY_WEIGHTS}; {names_in_words(name)}")
     try:

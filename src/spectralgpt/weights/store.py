@@ -15,12 +15,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from spectralgpt.errors import CHECK_DISK, TargetError, WeightsError, counted, first_few
+from spectralgpt.disk import atomic_folder, is_unsettled, settle_folder
+from spectralgpt.errors import TargetError, WeightsError, counted, first_few
+from spectralgpt.free_space import refusals
 from spectralgpt.weights.checkpoint_file import refuse_pointer
 
 CARD = "README.md"
 MARK = "<!-- written by spectralgpt: remove this line to keep your own text when weights are saved again -->"
 CONFIG, TENSORS = "config.json", "model.safetensors"
+WEIGHTS_FILES = frozenset({CONFIG, TENSORS, CARD})
 PROBED = "probe.json"
 """In a folder that `probe` wrote, which is often given for one of weights."""
 
@@ -59,7 +62,7 @@ def check_weights_target(folder: Path) -> None:
         found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:3]) if folder.is_dir() else "a file"
         raise TargetError(f"{folder}: found {found}", "a new folder, an empty one, or weights to replace")
     try:
-        with tempfile.TemporaryDirectory(dir=folder.parent):
+        with tempfile.TemporaryFile(dir=folder.parent):  # nameless: a kill leaves nothing
             pass
     except OSError as error:
         raise TargetError(
@@ -71,36 +74,41 @@ def check_weights_target(folder: Path) -> None:
 def write_weights(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor], card: str) -> None:
     """Write the folder, whole or not at all, and create its parents. A card that was written by hand is kept.
 
-    TargetError as in check_weights_target, or when the disk refuses.
+    TargetError as in check_weights_target, or when the disk refuses. The older weights stay until the new ones are in
+    their place; what a kill leaves beside them, the next writer clears or completes (`atomic_folder`).
     """
     with suppress(OSError):  # reported below
         folder.parent.mkdir(parents=True, exist_ok=True)
     check_weights_target(folder)
-    try:
+    stored = as_stored(tensors)
+    needed = sum(tensor.numel() * tensor.itemsize for tensor in stored.values())
+    with refusals(folder, SafetensorError, needed=needed):
         text = card.encode()
         with suppress(FileNotFoundError):
             written = (folder / CARD).read_bytes()  # a card written by hand may be in any encoding
             text = text if MARK.encode() in written else written
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
-            partial = Path(beside) / "weights"
-            partial.mkdir()
-            save_file(as_stored(tensors), partial / TENSORS)
+        with atomic_folder(folder, WEIGHTS_FILES) as partial:
+            save_file(stored, partial / TENSORS)
             # safetensors makes it readable by its owner alone, unlike a user's other files
             (partial / TENSORS).chmod(0o644)
             content = {**config, "checksum": checksum(partial / TENSORS)}
             (partial / CONFIG).write_text(json.dumps(content, indent=1) + "\n")
             (partial / CARD).write_bytes(text)
-            if folder.exists():
-                # moved, not removed: at every moment the old or the new weights exist
-                os.replace(folder, Path(beside) / "old")
-            try:
-                os.replace(partial, folder)
-            except OSError:
-                if (Path(beside) / "old").exists():
-                    os.replace(Path(beside) / "old", folder)
-                raise
-    except (OSError, SafetensorError) as error:
-        raise TargetError(f"{folder}: cannot be written to ({error})", do=CHECK_DISK) from None
+
+
+def settle_weights(folder: Path) -> None:
+    """Clear or complete what a killed `write_weights` left beside the folder. TargetError when the disk refuses."""
+    with refusals(folder):
+        settle_folder(folder, WEIGHTS_FILES)
+
+
+def refuse_unsettled(folder: Path) -> None:
+    """WeightsError where a kill left no weights in their place, but the old and the new ones beside it."""
+    if is_unsettled(folder):
+        raise WeightsError(
+            f"{folder}: its writer was killed while it replaced these weights",
+            do="Run the same command again, which completes them",
+        )
 
 
 def as_stored(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -186,7 +194,7 @@ def _replaceable(folder: Path) -> bool:
     names = {entry.name for entry in folder.iterdir()}
     try:
         # other models also have files of these names
-        return not names or (names <= {CONFIG, TENSORS, CARD} and bool(_read_config(folder / CONFIG)))
+        return not names or (names <= WEIGHTS_FILES and bool(_read_config(folder / CONFIG)))
     except WeightsError:
         return False
 
@@ -196,6 +204,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        refuse_unsettled(path.parent)
         # the folder of a run, or of several
         below = [each.parent for depth in ("", "*/") for each in sorted(path.parent.glob(f"{depth}weights/{CONFIG}"))]
         found = f"weights only below it, in {below[0]}" if below else f"no {CONFIG}"
