@@ -138,9 +138,6 @@ def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: st
         head = _head_of(task, values)
         left_out = dict.fromkeys(LEFT_OUT_IF_FALSE, False)
         config = from_plain(ModelConfig, {**left_out, **model, "bands": content["bands"]}, complete=True)
-        for key, side in (("patch", config.patch), ("image", config.image)):
-            if side < 1:
-                raise ValueError(f"{key}: found {side}; expected a side in pixels")
         return Contents(
             task=task,
             config=config,

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from spectralgpt.errors import CHECK_DISK, TargetError, WeightsError, counted, first_few
+from spectralgpt.nn import Size
 from spectralgpt.weights.checkpoint_file import refuse_pointer
 
 CARD = "README.md"
@@ -162,6 +163,28 @@ def check_tensors(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, t
     ]
     if listed:
         raise WeightsError(f"{source}: the tensors are not exactly those of the model:\n  " + "\n  ".join(listed))
+
+
+def check_sizes(size: Size, found: Mapping[str, tuple[int, ...]], source: str) -> None:
+    """WeightsError where the configuration has another width or depth than the tensors: before a model is made, as one
+    of a hundred thousand blocks takes minutes to make, only to be refused.
+
+    found: shapes by name. What the tensors do not show is left to `check_tensors`.
+    """
+    faults = []
+    for part, prefix in (("encoder", ""), ("decoder", "decoder_")):
+        blocks = {name.split(".")[2] for name in found if name.startswith(f"{part}.blocks.")}
+        norm = found.get(f"{part}.norm.weight", ())
+        for name, shown in ((f"{prefix}depth", len(blocks)), (f"{prefix}dim", norm[0] if len(norm) == 1 else 0)):
+            stated = getattr(size, name)
+            if shown and shown != stated:
+                faults.append(f"{name} {stated} in {CONFIG} and {shown} in the tensors")
+    if faults:
+        raise WeightsError(
+            f"{source}: found {', '.join(faults)}",
+            "a configuration of these tensors",
+            f"{CONFIG} and {TENSORS} are of two models, or one was edited: take both from where they were written",
+        )
 
 
 def refuse_not_finite(tensors: Mapping[str, Tensor], source: str) -> None:
