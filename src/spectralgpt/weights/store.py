@@ -57,8 +57,14 @@ def check_weights_target(folder: Path) -> None:
     """
     # os.path: no traceback for a name that is too long
     if os.path.exists(folder) and not _replaceable(folder):
-        found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:3]) if folder.is_dir() else "a file"
-        raise TargetError(f"{folder}: found {found}", "a new folder, an empty one, or weights to replace")
+        names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+        # what is in the way: beside our files, what is not ours
+        found = first_few(sorted(names - {CONFIG, TENSORS, CARD} or names), 3) or "a file"
+        raise TargetError(
+            f"{folder}: found {found}",
+            "a new folder, an empty one, or weights to replace",
+            "Choose another folder, or move what is not weights elsewhere",
+        )
     try:
         with tempfile.TemporaryDirectory(dir=folder.parent):
             pass
