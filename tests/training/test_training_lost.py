@@ -95,7 +95,7 @@ def test_what_has_nothing_to_do_with_the_others_stays_as_it_is():
 
 def test_a_process_of_another_host_may_be_the_lost_one():
     there = [RunProcess(number, "there", 1) for number in (0, 1)]
-    with pytest.raises(LostProcessError, match=r"lost the connection to rank 1 \(process 1 on there\)") as caught:
-        with naming_lost(there, 0):
-            raise RuntimeError("[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer")
+    words = r"lost the connection to rank 1 \(process 1 on there\)"
+    with pytest.raises(LostProcessError, match=words) as caught, naming_lost(there, 0):
+        raise RuntimeError("[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer")
     assert isinstance(caught.value, InputError)

@@ -47,7 +47,7 @@ def test_no_checkpoint_is_whole(shards, out):
     cut(newest)
     cut(before)
     log = (out / LOG).read_bytes()
-    with pytest.raises(DamagedError, match="none of the 2 checkpoints is whole") as caught:
+    with pytest.raises(DamagedError, match="none of its 2 checkpoints is whole") as caught:
         started(shards, out)
     said = str(caught.value)
     assert f"{newest.name}, {before.name}" in said
@@ -61,7 +61,7 @@ def test_the_only_checkpoint_is_damaged_and_there_are_no_weights(shards, out):
     cut(newest)
     shutil.rmtree(before)
     shutil.rmtree(out / "weights")
-    with pytest.raises(DamagedError, match=r"none of the 1 checkpoint is whole .*start a new run in another folder\.$"):
+    with pytest.raises(DamagedError, match=r"none of its 1 checkpoint is whole .*start a new run in another folder\.$"):
         started(shards, out)
 
 

@@ -1,4 +1,4 @@
-"""Answers that are not finite end a scene: stored, they would look like places without data, or become valid numbers."""
+"""Answers that are not finite end a scene: stored, they would look like no data, or become valid numbers."""
 
 from typing import Any
 

@@ -26,8 +26,8 @@ def tiled(
 
     They are equal to the last bit to the float32 values of the map that `map_scene` makes of the image with the same
     overlap and batch. Rows and columns are those of the map: ceil(height / answers.reduce), likewise the width. Raises
-    BandError when the model recognizes none of the bands, OptionError for too many dates, WeightsError for valid answers
-    that are not finite.
+    BandError when the model recognizes none of the bands, OptionError for too many dates, WeightsError for answers that
+    are not finite where they should be valid.
     """
     alignment = scene_alignment(image, model, own)
     plan = windows_plan(image, model, alignment, overlap=overlap, batch=batch, reduce=answers.reduce)

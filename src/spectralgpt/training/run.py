@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from spectralgpt.errors import DataError, OptionError, counted
+from spectralgpt.errors import DataError, OptionError, counted, first_few
 from spectralgpt.nn import ModelConfig
 from spectralgpt.nn.conditional_mean import ConditionalMean
 from spectralgpt.progress import Progress
@@ -252,7 +252,8 @@ def resumed(run: Run) -> State:
 def _all_damaged(run: Run, found: list[Path], last: DamagedError) -> DamagedError:
     """What to say where no checkpoint is whole. last: about the oldest; those before it are in the notes."""
     names = [path.name for path in found]
-    XX
+    listed = first_few(names, 4)
+    several = f"{run.folder}: none of its {counted(len(names), 'checkpoint')} is whole ({listed}); {last.found}"
     do = "Put one back from a copy, or start a new run in another folder"
     # the best state of a stage that chooses, or the weights of a stage that is done
     kept = [each for each in (run.out / "weights", *sorted(run.out.glob("best/stage-*"))) if (each / CONFIG).is_file()]
