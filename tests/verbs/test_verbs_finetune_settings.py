@@ -30,7 +30,7 @@ def test_before_any_image(tmp_path, monkeypatch, recipe, change, message):
 
 def test_a_recipe_that_does_not_exist(tmp_path, monkeypatch):
     monkeypatch.setattr(_fit_data, "opened_fit_data", lambda *_: pytest.fail("opened first"))
-    with pytest.raises(OptionError, match="unknown recipe 'eurosaat'.*Did you mean eurosat"):
+    with pytest.raises(OptionError, match=r"unknown recipe 'eurosaat'.*Did you mean eurosat"):
         finetune.finetune(tmp_path / "none", out=tmp_path / "out", recipe="eurosaat")
 
 

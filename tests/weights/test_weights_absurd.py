@@ -5,13 +5,15 @@ import math
 import time
 
 import pytest
+import torch
 
 from made_weights import SIZE, of_all_kinds, small_weights
 from spectralgpt.bands import Band, BandSet, Group
 from spectralgpt.errors import InputError, OptionError, WeightsError
 from spectralgpt.nn import ModelConfig, Size
-from spectralgpt.weights import open_weights
+from spectralgpt.weights import SpectralGPT, open_weights
 from spectralgpt.weights.store import CONFIG
+from test_weights_released import small_state
 
 SIZES = [f"{part}{name}" for part in ("", "decoder_") for name in ("dim", "depth", "heads")]
 LONGEST_WAIT = 2.0
@@ -99,6 +101,16 @@ def test_sizes_of_another_model_with_a_head(tmp_path, kind):
 def test_other_numbers(saved, where, value, message):
     changed(saved, where, value)
     refused(saved, f"makes no model .*{message}")
+
+
+def test_a_checkpoint_of_too_many_blocks(tmp_path):
+    state = small_state()
+    first = {name: each for name, each in state.items() if name.startswith("blocks.0.")}
+    for number in range(2, 300):
+        state |= {name.replace("blocks.0.", f"blocks.{number}."): each for name, each in first.items()}
+    torch.save({"model": state}, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match=r"its tensors make no model \(found depth 300; expected 1 to 256\)"):
+        SpectralGPT.from_released(tmp_path / "a.pth", heads=2, decoder_heads=3)
 
 
 def test_limits_hold_without_a_file():
