@@ -140,7 +140,7 @@ def test_rows_without_image_or_label_are_left_out_with_a_note(folder):
         ("", "found no row"),
         ("image,label\n", "found no row"),
         ("picture,label\nx,a\n", "found the columns picture, label; expected one of the images: image, path, file"),
-        ("image,kind\nx,a\n", r"found the columns image, kind; expected one of labels.*label='\.\.\.'"),
+        ("image,kind\nx,a\n", r"found the columns image, kind; expected one of labels.*Name it: label='kind'$"),
         ("image,label,label\nx,a,b\n", "several columns called label"),
         ("image,label\nx,a,b\n", "found 3 values in row 1; expected 2"),
     ],

@@ -1,5 +1,6 @@
 """A saved probe: what comes back after saving, and which files are refused."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -164,6 +165,19 @@ DAMAGED = {
 
 def cut(path):
     path.write_bytes(path.read_bytes()[:-20])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused_by_name(model, weights, tmp_path, value):
+    """Also where the checksum is that of the file: a class would be answered with them."""
+    made(model, weights).save(tmp_path)
+    numbers = load_file(tmp_path / NUMBERS)
+    name = next(name for name, each in numbers.items() if each.dtype.kind == "f" and each.ndim)
+    numbers[name] = np.full_like(numbers[name], value)
+    save_file(numbers, tmp_path / NUMBERS)
+    changed(tmp_path / DESCRIPTION, checksum=hashlib.sha256((tmp_path / NUMBERS).read_bytes()).hexdigest())
+    with pytest.raises(WeightsError, match=f"NaN or infinite in {name}; expected finite numbers"):
+        Probe.load(tmp_path)
 
 
 @pytest.mark.parametrize("how", DAMAGED)

@@ -99,6 +99,19 @@ def test_what_the_vrt_says_itself_holds(tmp_path):
     assert iso_date(opened(path).day) == "2020-02-03"
 
 
+def test_a_name_that_contradicts_the_source_is_said(tmp_path):
+    """A stack whose sources were given in another order than their names."""
+    tile(tmp_path / "a.tif")
+    tile(tmp_path / "b.tif", SIDE)
+    for named, warned in (("B8A", True), ("B4", False), ("B04", False), ("red", False)):
+        path = mosaic(tmp_path / "m.vrt", count=1, extra=f"<Description>{named}</Description>")
+        found = opened(path)
+        assert [each.name for each in found.bands] == [named]
+        said = [each for each in found.warnings if "by its source" in each]
+        assert bool(said) == warned, (named, found.warnings)
+        assert not said or "band 1: is called B8A here, but B04 by its source; B8A is used" in said[0]
+
+
 def test_bands_of_files_apart(tmp_path):
     """As gdalbuildvrt -separate: one file per band, with the band's name in the file's."""
     for name in ("S2_B02_10m", "S2_B8A_20m"):

@@ -1,5 +1,6 @@
 """A band, and how its name is written."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -31,8 +32,8 @@ class Band:
     gsd: float | int
 
     def __post_init__(self) -> None:
-        if not (self.wavelength > 0 and self.fwhm > 0):
-            raise ValueError(f"{self}: wavelength and FWHM must be above 0 nm")
+        if not (0 < self.wavelength < math.inf and 0 < self.fwhm < math.inf):
+            raise ValueError(f"{self}: wavelength and FWHM must be finite and above 0 nm")
         # 400 and 400.0 are one number and must be written in the same way
         for name in ("wavelength", "fwhm", "gsd"):
             object.__setattr__(self, name, float(getattr(self, name)))

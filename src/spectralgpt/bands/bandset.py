@@ -34,6 +34,8 @@ class Group:
         if not self.bands or not self.slots:
             raise ValueError("a group has at least one band and one slot")
         object.__setattr__(self, "slots", tuple(float(slot) for slot in self.slots))
+        if not all(0 < slot < math.inf for slot in self.slots):
+            raise ValueError(f"found slots at {self.slots} nm; expected wavelengths above 0")
         if self.native is not None:
             self.taken_slots()
 

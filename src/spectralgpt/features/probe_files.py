@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from spectralgpt.disk import atomic_write
-from spectralgpt.errors import CHECK_DISK, InputError, TargetError, WeightsError
+from spectralgpt.errors import CHECK_DISK, InputError, TargetError, WeightsError, first_few
 from spectralgpt.features.beside import BesideName
 from spectralgpt.plain import from_plain, to_plain
 from spectralgpt.tasks import Class, TargetKind
@@ -89,7 +89,8 @@ def write_probe(folder: Path, description: ProbeDescription, numbers: Mapping[st
 
 
 def read_probe(folder: Path) -> tuple[ProbeDescription, dict[str, np.ndarray]]:
-    """Description and numbers. WeightsError for a file that is missing, damaged, or of another version."""
+    """Description and numbers. WeightsError for a file that is missing, damaged, or of another version, and for numbers
+    that are not finite."""
     path = folder / DESCRIPTION
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
@@ -105,9 +106,18 @@ def read_probe(folder: Path) -> tuple[ProbeDescription, dict[str, np.ndarray]]:
             do="Run `probe` again, or copy both files again",
         )
     try:
-        return description, load(content)
+        numbers = load(content)
     except (SafetensorError, ValueError) as error:
         raise WeightsError(f"{folder / NUMBERS}: is damaged ({error})", do="Run `probe` again") from None
+    # not minus infinity: that is the offset of a class that was in no sample, which is never answered
+    odd = [name for name, each in numbers.items() if each.dtype.kind == "f" and not bool((each < np.inf).all())]
+    if odd:
+        raise WeightsError(
+            f"{folder / NUMBERS}: found values that are NaN or infinite in {first_few(odd, 6)}",
+            "finite numbers",
+            "Run `probe` again",
+        )
+    return description, numbers
 
 
 def _described(path: Path, plain: Any) -> ProbeDescription:

@@ -14,6 +14,8 @@ from spectralgpt.bands import Band
 
 ScalingKind = Literal["standard", "min_max", "two_sigma"]
 ASINH_REFLECTANCE = 0.02
+LARGEST_STATISTIC, SMALLEST_DIVISOR = 1e6, 1e-12
+"""Beyond what any image has, and still numbers that float32 holds and can be divided by."""
 SMALLEST_SD = 1e-3
 """Smallest standard deviation of statistics: a constant band (a test image, a faulty sensor) may not divide by zero."""
 
@@ -113,6 +115,12 @@ class Normalization:
             raise ValueError(f"found the kind {self.kind!r}; expected standard or min_max")
         if not self.statistics or any(not each.sd > 0 for each in self.statistics):
             raise ValueError("expected statistics of at least one band, each with a standard deviation above 0")
+        for each in self.statistics:
+            if not (abs(each.mean) <= LARGEST_STATISTIC and SMALLEST_DIVISOR <= each.sd <= LARGEST_STATISTIC):
+                raise ValueError(
+                    f"{each.band.name}: found mean {each.mean} and standard deviation {each.sd}; expected a mean up to "
+                    f"{LARGEST_STATISTIC:g} and a deviation from {SMALLEST_DIVISOR:g} to {LARGEST_STATISTIC:g}"
+                )
 
     def kind_for(self, side: int, trained: int, reconstructing: bool) -> ScalingKind:
         """For weights of min_max: min_max up to twice the trained side (pixels), two_sigma above and to reconstruct."""

@@ -47,8 +47,8 @@ class Prediction:
 
     @property
     def classes(self) -> Int[Tensor, "batch *axes"] | Bool[Tensor, "batch class"]:
-        """The most likely class, or the second of two from its threshold on; -1 where nothing was seen. With several
-        labels: true for each that is likely, or that reaches its threshold."""
+        """The most likely class, or the second of two from its threshold on; -1 where nothing was seen, and where the
+        answer is not finite. With several labels: true for each that is likely, or that reaches its threshold."""
         # in double precision, as evaluation compares them
         of_each, least = self.probabilities, self.logits.new_tensor(self.thresholds, dtype=torch.float64)
         if self.several:
@@ -57,7 +57,8 @@ class Prediction:
             most_likely = (of_each[:, 1].double() >= least).long()
         else:
             most_likely = self.logits.argmax(dim=1)
-        return most_likely if self.present is None else torch.where(self.present, most_likely, -1)
+        # argmax calls NaN the largest: the first class that has it would be the answer
+        return torch.where(of_each.isfinite().all(dim=1), most_likely, -1)
 
 
 def cropped(logits: Float[Tensor, "batch class rows columns"], cube: Cube) -> Float[Tensor, "batch class height width"]:

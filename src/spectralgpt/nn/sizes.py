@@ -6,10 +6,19 @@ from dataclasses import dataclass
 from spectralgpt.bands import BandSet
 from spectralgpt.errors import OptionError
 
+LARGEST_WIDTH, LARGEST_DEPTH = 16_384, 256
+"""Of encoder and decoder: several times those of the largest published transformers for images."""
+
+LARGEST_PATCH, LARGEST_IMAGE, LARGEST_TABLE = 256, 16_384, 1024
+"""Side of a patch and of the training images (pixels); nodes along one axis of a table of positions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Width, depth and heads of encoder and decoder; an MLP is four times as wide as its block."""
+    """Width, depth and heads of encoder and decoder; an MLP is four times as wide as its block.
+
+    Raises ValueError for widths beyond 1 to 16,384, depths beyond 1 to 256, and heads that do not divide their width.
+    """
 
     dim: int
     depth: int
@@ -19,6 +28,17 @@ class Size:
     decoder_heads: int
 
     def __post_init__(self) -> None:
+        # first, so that no message below divides by them
+        for name, largest in (
+            ("dim", LARGEST_WIDTH),
+            ("depth", LARGEST_DEPTH),
+            ("heads", LARGEST_WIDTH),
+            ("decoder_dim", LARGEST_WIDTH),
+            ("decoder_depth", LARGEST_DEPTH),
+            ("decoder_heads", LARGEST_WIDTH),
+        ):
+            if not 1 <= getattr(self, name) <= largest:
+                raise ValueError(f"found {name} {_shown(getattr(self, name))}; expected 1 to {largest}")
         for dim, heads in ((self.dim, self.heads), (self.decoder_dim, self.decoder_heads)):
             if dim % heads:
                 raise ValueError(f"found width {dim} and {heads} heads; expected a multiple of the heads")
@@ -48,6 +68,10 @@ class ModelConfig:
     descriptors: pretraining also predicts the image's descriptors (descriptors.py). conditional_mean: the decoder
     adds to an estimate from the bands that are visible at the same pixel (conditional_mean.py), by a mixture of so
     many `gaussians`.
+
+    Raises OptionError for a patch beyond 1 to 256 px, an image beyond 1 to 16,384 px, tables without nodes or with more
+    than 1024 along an axis, less than 1 Gaussian or more than 1024, wavelengths of nodes that are not increasing
+    numbers above 0, and bands in groups that are not the model's own, in order.
     """
 
     size: Size
@@ -60,6 +84,25 @@ class ModelConfig:
     descriptors: bool = False
     conditional_mean: bool = False
     gaussians: int = 1
+
+    def __post_init__(self) -> None:
+        for name, side, largest in (("patch", self.patch, LARGEST_PATCH), ("image", self.image, LARGEST_IMAGE)):
+            if not 1 <= side <= largest:
+                raise OptionError(f"{name}: found {_shown(side)}", f"a side in pixels, 1 to {largest}")
+        nodes = self.spectrum_nodes
+        for name, found in (("place_nodes", self.place_nodes), ("spectrum_nodes", (len(nodes),))):
+            if not all(1 <= each <= LARGEST_TABLE for each in found):
+                listed = " x ".join(map(_shown, found))
+                raise OptionError(f"{name}: found {listed} nodes", f"1 to {LARGEST_TABLE} along each axis")
+        if not all(0 < one < math.inf for one in nodes) or list(nodes) != sorted(nodes):
+            raise OptionError(f"spectrum_nodes: found {list(nodes)[:12]}", "increasing wavelengths in nm, above 0")
+        if not 1 <= self.gaussians <= LARGEST_TABLE:
+            raise OptionError(f"gaussians: found {_shown(self.gaussians)}", f"1 to {LARGEST_TABLE}")
+        if [group.native for group in self.bands.groups] != list(range(len(self.bands.groups))):
+            raise OptionError(
+                f"bands: found groups with the numbers {[group.native for group in self.bands.groups][:12]}",
+                f"0 to {len(self.bands.groups) - 1}, in order",
+            )
 
     @property
     def slots(self) -> int:
@@ -88,3 +131,8 @@ class ModelConfig:
                 ("dates", "2024-05-01,2024-07-10"),
             )
         return self.patch * places
+
+
+def _shown(number: int) -> str:
+    """A number of a message; long ones rounded."""
+    return str(number) if abs(number) < 1e15 else f"about 1e{len(str(abs(number))) - 1}"

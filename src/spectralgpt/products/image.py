@@ -19,7 +19,7 @@ from spectralgpt.products.likeliest_sensor import with_oddness
 from spectralgpt.products.nodata import GivenNodata
 from spectralgpt.products.own_result import own_result, reconstruction_note, with_open_level
 from spectralgpt.products.product import Product
-from spectralgpt.products.units import layers_of, offset_notes
+from spectralgpt.products.units import layers_of, offset_notes, scale_notes
 from spectralgpt.raster.clouds import CloudLayer
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.layer import Layer
@@ -102,6 +102,7 @@ def _image(path: str, product: Product, choice: str | None, nodata: GivenNodata)
             *product.warnings,
             *identity.warnings,
             *nodata.warnings(path, layers),
+            *scale_notes(path, layers),
             *offset_notes(path, chosen, layers, identity, grid, product.day),
         ),
     )

@@ -15,7 +15,7 @@ from spectralgpt.checks.offset import OFFSET, may_be_left_in
 from spectralgpt.checks.remedy import declared_in_file
 from spectralgpt.checks.typical import looks_like_reflectance
 from spectralgpt.days import UNKNOWN
-from spectralgpt.errors import Advice, RasterError, first_few
+from spectralgpt.errors import Advice, RasterError, argument, first_few
 from spectralgpt.products.added import (
     SCALE,
     SENTINEL_2,
@@ -33,6 +33,10 @@ from spectralgpt.raster.layer import Layer
 from spectralgpt.raster.pixels import Pixels
 from spectralgpt.raster.raster import Raster
 from spectralgpt.raster.sampling import everything, sample
+
+ODD_TIMES = 100.0
+"""How many times smaller or larger than those of the other bands a scale is odd. In one product, those of radiance
+differ by up to 25 times."""
 
 
 def layers_of(
@@ -114,6 +118,33 @@ def offset_notes(
         f"{path}: read without offset, as it declares a scale and none, although {added.number:g} was added by "
         f"{added.source}"
         for added in [each for each in ignored if each.number][:1]
+    )
+
+
+def scale_notes(path: str, layers: Sequence[Layer]) -> tuple[str, ...]:
+    """What a user should know where a band's scale is negative, or ODD_TIMES smaller or larger than those of the other
+    bands: a typing error in metadata is not seen in a result. Thermal bands and bands of other types may differ."""
+    reflective = [layer for layer in layers if not layer.band.is_thermal]
+    odd: dict[float, list[str]] = {}
+    usual = 0.0
+    for layer in reflective:
+        others = [
+            abs(other.scale)
+            for other in reflective
+            if other is not layer and np.dtype(other.dtype).kind == np.dtype(layer.dtype).kind
+        ]
+        middle = float(np.median(others)) if len(others) > 1 else abs(layer.scale)
+        if layer.scale < 0 or not middle / ODD_TIMES <= abs(layer.scale) <= middle * ODD_TIMES:
+            odd.setdefault(layer.scale, []).append(layer.band.name)
+            usual = middle
+    listed = {name for names in odd.values() for name in names}
+    rest = ",".join(layer.band.name for layer in layers if layer.band.name not in listed)
+    return tuple(
+        f"{path}: found the scale {scale:g} of {first_few(names, 6)}"
+        + (f" beside {usual:g} of other bands" if rest else "")
+        + "; it is used as declared. If it is wrong, correct the metadata"
+        + (f", or leave the band out: {argument('bands', rest)}" if rest else "")
+        for scale, names in odd.items()
     )
 
 

@@ -166,6 +166,8 @@ class AnswerMaker:
         if not self.int8:
             return stored
         scale = np.array(profile.scale, np.float32)[:, None]
+        # of a value that is 0 everywhere: 0 / 0 would be NaN, so nodata in valid places
+        scale[scale == 0] = 1.0
         codes = np.empty(stored.shape, np.int8)
         for row in range(stored.shape[1]):  # row by row, as all at once would take several times the memory
             scaled = np.rint(stored[:, row] / scale)

@@ -5,12 +5,11 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Generic
 
-import numpy as np
 from numpy.typing import NDArray
 
-from spectralgpt.errors import WeightsError
 from spectralgpt.raster import Window
 from spectralgpt.scenes.blend import Blender
+from spectralgpt.scenes.finite import check_finite_answers
 from spectralgpt.scenes.journal import Journal
 from spectralgpt.scenes.maker import Maker, Notes, P, Piece, S
 from spectralgpt.scenes.plan import Plan
@@ -71,25 +70,10 @@ class BlockRows(Generic[P, S]):
         """The pieces that a group of `count` windows ends."""
         if len(values) != count or len(valid) != count:
             raise ValueError(f"compute returned {len(values)} values and {len(valid)} valid; expected {count} each")
-        _refuse_not_finite(values, valid)
+        check_finite_answers(values, valid)
         for index in range(count):
             window, blended, known = self._blender.add(values[index], valid[index])
             yield Piece(window, blended, known, pixels, index)
-
-
-def _refuse_not_finite(values: NDArray[Any], valid: NDArray[Any]) -> None:
-    """WeightsError where valid answers are NaN or infinite: a map of them would look like one without data."""
-    if np.isfinite(values).all():
-        return
-    odd = (~np.isfinite(values) & valid).any(axis=1)
-    if odd.any():
-        places = int(valid.any(axis=1).sum())
-        raise WeightsError(
-            f"the model answers with NaN or infinite values in {int(odd.sum())} of {places} valid places of a batch",
-            "finite numbers",
-            "Compare the values of the image with what the weights expect (the verb `inspect`), or compute with",
-            ("precision", "fp32"),
-        )
 
 
 def _check_stored(stored: NDArray[Any], piece: Piece[P], maker: Maker[P, S]) -> None:

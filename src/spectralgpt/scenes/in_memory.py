@@ -6,6 +6,7 @@ from jaxtyping import Bool, Float32
 from spectralgpt.nn import Precision
 from spectralgpt.raster import Readable
 from spectralgpt.scenes.blend import Blender
+from spectralgpt.scenes.finite import check_finite_answers
 from spectralgpt.scenes.windows import Answering, read_windows, scene_alignment, scene_scaling, windows_plan
 from spectralgpt.tasks import Answers
 from spectralgpt.weights import PretrainedModel
@@ -25,7 +26,8 @@ def tiled(
 
     They are equal to the last bit to the float32 values of the map that `map_scene` makes of the image with the same
     overlap and batch. Rows and columns are those of the map: ceil(height / answers.reduce), likewise the width. Raises
-    BandError when the model recognizes none of the bands, OptionError for too many dates.
+    BandError when the model recognizes none of the bands, OptionError for too many dates, WeightsError for answers that
+    are not finite where they should be valid.
     """
     alignment = scene_alignment(image, model, own)
     plan = windows_plan(image, model, alignment, overlap=overlap, batch=batch, reduce=answers.reduce)
@@ -37,6 +39,7 @@ def tiled(
     for row in range(len(plan.rows)):
         for group in plan.groups(row):
             given, known = answering.of(read_windows(image, group))
+            check_finite_answers(given, known)
             if values is None or valid is None:
                 values = np.empty((given.shape[1], *plan.output_shape), np.float32)
                 valid = np.empty((known.shape[1], *plan.output_shape), bool)

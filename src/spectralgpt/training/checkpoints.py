@@ -192,7 +192,7 @@ def _load(path: Path, state: dict[str, Any]) -> None:
         try:
             load(state, storage_reader=FileSystemReader(path))
         except CheckpointException as error:
-            raise DamagedError(_damaged(path, f"files that cannot be read ({_cause(error)})")) from error
+            raise _damaged(path, f"files that cannot be read ({_cause(error)})") from error
 
 
 def _tensors(prefix: str, state: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
@@ -215,7 +215,7 @@ def _checked(path: Path, distribution: Distribution) -> dict[str, Any]:
     """The content of state.json. Rank 0 compares all files with it, so that all processes come to one verdict."""
     damage = distribution.gathered(_damage(path) if distribution.is_main else "")[0]
     if damage:
-        raise DamagedError(_damaged(path, damage))
+        raise _damaged(path, damage)
     content = json.loads((path / STATE).read_bytes())
     if content["version"] != VERSION:
         raise DataError(
@@ -240,8 +240,13 @@ def _damage(path: Path) -> str:
     return ""
 
 
-def _damaged(path: Path, damage: str) -> str:
-    return f"{path}: found {damage}; expected a whole checkpoint. Delete this folder to resume from the previous one."
+def _damaged(path: Path, damage: str) -> DamagedError:
+    every = checkpoints(path.parent)
+    if path in every[:-1]:
+        do = "Delete this folder to resume from the previous one"
+    else:
+        do = "There is no previous one: put it back from a copy, or start a new run in another folder"
+    return DamagedError(f"{path}: found {damage}", "a whole checkpoint", do)
 
 
 def _sum(path: Path) -> list[int]:

@@ -17,6 +17,7 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
+from spectralgpt.training.lost import gathered_processes, naming_lost
 from spectralgpt.weights.device import named_device
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -111,7 +112,7 @@ def distributed(device: str = "auto") -> Iterator[Distribution]:
     """The processes that torchrun started, or this one alone.
 
     device: as in `named_device`; under torchrun, `cuda` is the GPU of the local rank. Raises OptionError for a device
-    that does not exist here.
+    that does not exist here, LostProcessError where another process ends while this one waits for it.
     """
     under_torchrun = all(os.environ.get(name) for name in VARIABLES)
     rank, ranks, local = (
@@ -125,6 +126,7 @@ def distributed(device: str = "auto") -> Iterator[Distribution]:
         return
     dist.init_process_group("cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo")
     try:
-        yield Distribution(rank, ranks, place)
+        with naming_lost(gathered_processes(rank, ranks), rank):
+            yield Distribution(rank, ranks, place)
     finally:
         dist.destroy_process_group()

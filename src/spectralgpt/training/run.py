@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from spectralgpt.errors import DataError, OptionError
+from spectralgpt.errors import DataError, OptionError, counted, first_few
 from spectralgpt.nn import ModelConfig
 from spectralgpt.nn.conditional_mean import ConditionalMean
 from spectralgpt.progress import Announce, Progress, unheard
@@ -32,6 +32,7 @@ from spectralgpt.training.optimizer import make_optimizer
 from spectralgpt.training.recipe import STANDARD, Recipe
 from spectralgpt.training.stage_data import StageData, statistics
 from spectralgpt.weights import PretrainedModel, new_weights, on_encoder
+from spectralgpt.weights.store import CONFIG
 from spectralgpt.weights.trained_domain import TrainedDomain
 from spectralgpt.weights.trained_images import TrainedImages
 
@@ -256,8 +257,8 @@ def resumed(run: Run) -> State:
             state.best = extra.get("best")
         except DamagedError as error:
             if path == found[-1]:
-                raise
-            run.notes.append(f"{error} The previous checkpoint is used.")
+                raise _all_damaged(run, found, error) from error
+            run.notes.append(f"{error.found}. The previous checkpoint is used.")
             continue
         run.notes.append(f"resumed from {path.name}")
         break
@@ -268,6 +269,19 @@ def resumed(run: Run) -> State:
         state = started(run, model, 0, 0)
     run.log.cut(state.step)
     return state
+
+
+def _all_damaged(run: Run, found: list[Path], last: DamagedError) -> DamagedError:
+    """What to say where no checkpoint is whole. last: about the oldest; those before it are in the notes."""
+    names = [path.name for path in found]
+    listed = first_few(names, 4)
+    several = f"{run.folder}: none of its {counted(len(names), 'checkpoint')} is whole ({listed}); {last.found}"
+    do = "Put one back from a copy, or start a new run in another folder"
+    # the best state of a stage that chooses, or the weights of a stage that is done
+    kept = [each for each in (run.out / "weights", *sorted(run.out.glob("best/stage-*"))) if (each / CONFIG).is_file()]
+    if kept:
+        return DamagedError(several, last.expected, f"{do}, which can begin with", ("weights", str(kept[-1])))
+    return DamagedError(several, last.expected, do)
 
 
 def _refuse_lost(run: Run) -> None:

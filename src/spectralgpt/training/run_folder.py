@@ -19,7 +19,7 @@ from spectralgpt.training.flat_stage import with_parts
 from spectralgpt.training.recipe import Recipe
 from spectralgpt.training.stage_data import StageData, data_fingerprint
 from spectralgpt.version import __version__
-from spectralgpt.weights.store import settle_weights
+from spectralgpt.weights.store import check_weights_target, settle_weights
 
 
 def run_recipe(folder: Path) -> dict[str, Any] | None:
@@ -87,6 +87,10 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
             )
     elif out.exists() and (not out.is_dir() or {each.name for each in out.iterdir()} - LEFT):
         raise TargetError(f"{out}: found something that is not a run", "a new folder, an empty one, or a run")
+    # now, not when a stage is trained and they are written
+    for each in (out / "weights", *sorted(out.glob("best/stage-*"))):
+        if os.path.lexists(each):
+            check_weights_target(each)
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock = locked(out / LOCK)

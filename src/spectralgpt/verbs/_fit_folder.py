@@ -89,8 +89,14 @@ def _release(folder: Path, missing: list[Path]) -> None:
 
 
 def check_fit_folder(folder: Path) -> None:
-    """TargetError unless the folder is new, empty, or that of a fine-tuning."""
+    """TargetError unless the folder is new, empty, or that of a fine-tuning, whose weights can be replaced."""
+    from spectralgpt.weights.store import check_weights_target
+
     if folder.is_dir() and _asked_before(folder) is not None:
+        # now, not when everything is trained
+        for each in (folder / "weights", *sorted(folder.glob("seed-*/weights"))):
+            if os.path.lexists(each):
+                check_weights_target(each)
         return
     if folder.exists() and not folder.is_dir():
         raise TargetError(f"{folder}: found a file", "a folder", "Choose another name")

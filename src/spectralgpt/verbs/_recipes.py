@@ -1,6 +1,7 @@
 """The recipe of a command: by its name or from the config.json of a run, with what the options change."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,36 @@ def finetuning_recipe(name: PathLike, facts: "LabelFacts") -> "Recipe":
 
     before = _of_run(name, "finetuning")
     return find("finetuning", os.fspath(name))(facts) if before is None else _for_labels(before, facts)
+
+
+def check_changes(name: PathLike, weights: PathLike | None, changes: str | Sequence[str]) -> None:
+    """OptionError for a recipe of fine-tuning that does not exist, and for changes that suit no kind of labels: before
+    the images are opened, which may take minutes."""
+    from typing import get_args
+
+    from spectralgpt.errors import OptionError
+    from spectralgpt.recipes import LabelFacts, find
+    from spectralgpt.settings import changed
+    from spectralgpt.tasks import TargetKind
+    from spectralgpt.weights.untrained import UNTRAINED
+
+    if _of_run(name, "finetuning") is None:
+        find("finetuning", os.fspath(name))
+    start = None if os.fspath(weights or "").partition(":")[0] == UNTRAINED else "some weights"
+    refused = []
+    for target in get_args(TargetKind):
+        try:
+            recipe = finetuning_recipe(name, LabelFacts(target, 2, 1000, 128, 2))
+        except OptionError:
+            continue  # not of such labels
+        try:
+            changed(replace(recipe, model=replace(recipe.model, weights=start)), changes)
+        except OptionError as error:
+            refused.append(error)
+        else:
+            return
+    if refused:
+        raise refused[0]
 
 
 def _for_labels(before: "Recipe", facts: "LabelFacts") -> "Recipe":

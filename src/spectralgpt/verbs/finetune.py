@@ -134,6 +134,7 @@ def finetune(
     from spectralgpt.verbs._fit_data import opened_fit_data
     from spectralgpt.verbs._fit_folder import check_fit_folder, claimed_folder
     from spectralgpt.verbs._fitting import fitted
+    from spectralgpt.verbs._recipes import check_changes
     from spectralgpt.weights.device import named_device
 
     begun = time.perf_counter()
@@ -141,6 +142,7 @@ def finetune(
     _check_numbers(fraction, seeds)
     named_device(options["device"], int(os.environ["LOCAL_RANK"]) if "LOCAL_RANK" in os.environ else None)
     check_fit_folder(folder)
+    check_changes(recipe, options["weights"], set)
     start, name = _start(options["weights"])
     found = opened_fit_data(data, val, test, options, progress)
     announce("\n".join([found.labels.text, "", found.text]))

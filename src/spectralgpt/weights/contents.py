@@ -137,9 +137,6 @@ def from_json(content: Mapping[str, Any], tensors: dict[str, Tensor], source: st
             task, values, named = find(content["task"]), content["head"], content["classes"]
         head = _head_of(task, values)
         config = from_plain(ModelConfig, {**USUAL_SETTINGS, **model, "bands": content["bands"]}, complete=True)
-        for key, side in (("patch", config.patch), ("image", config.image)):
-            if side < 1:
-                raise ValueError(f"{key}: found {side}; expected a side in pixels")
         return Contents(
             task=task,
             config=config,

@@ -40,6 +40,7 @@ from spectralgpt.weights.store import (
     CONFIG,
     IN_FULL,
     TENSORS,
+    check_sizes,
     check_sum,
     check_tensors,
     read_weights,
@@ -138,13 +139,14 @@ class PretrainedModel(DescribedModel, ModelHubMixin):
                 f"weights for {cls.task.name}",
                 f"Load them with their class, {contents.task.class_name}",
             )
+        found = {name: tuple(tensor.shape) for name, tensor in contents.tensors.items()}
+        check_sizes(contents.config.size, found, contents.source)
         try:
             with torch.device("meta"):
                 model = cls._made(contents)
-        except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, InputError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, InputError) as error:
             raise WeightsError(f"{contents.source}: its configuration makes no model ({error})") from None
         expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-        found = {name: tuple(tensor.shape) for name, tensor in contents.tensors.items()}
         check_tensors(expected, found, contents.source)
         # assign: the model was built on the meta device, so that a large one is in memory only once
         model.load_state_dict({name: tensor.float() for name, tensor in contents.tensors.items()}, assign=True)

@@ -115,15 +115,18 @@ def describe_released(
     numbers = heads or ENCODER_HEADS.get(dim, 0), decoder_heads or default_heads
     _check_heads((dim, decoder_dim), numbers, source)
     bandset, side = BandSet.native(bands, slots), math.isqrt(tokens)
-    config = ModelConfig(
-        size=Size(dim, depth, numbers[0], decoder_dim, decoder_depth, numbers[1]),
-        bands=bandset,
-        patch=patch,
-        image=side * patch,
-        place_nodes=(side, side),
-        spectrum_nodes=tuple(group.wavelength for group in bandset.groups),
-        joint_positions=joint,
-    )
+    try:
+        config = ModelConfig(
+            size=Size(dim, depth, numbers[0], decoder_dim, decoder_depth, numbers[1]),
+            bands=bandset,
+            patch=patch,
+            image=side * patch,
+            place_nodes=(side, side),
+            spectrum_nodes=tuple(group.wavelength for group in bandset.groups),
+            joint_positions=joint,
+        )
+    except (ValueError, OptionError) as error:
+        raise WeightsError(f"{source}: its tensors make no model ({error})") from None
     return Released(find(kind), config, head)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from spectralgpt.disk import atomic_folder, is_unsettled, settle_folder
 from spectralgpt.errors import TargetError, WeightsError, counted, first_few
 from spectralgpt.free_space import refusals
+from spectralgpt.nn import Size
 from spectralgpt.weights.checkpoint_file import refuse_pointer
 
 CARD = "README.md"
@@ -59,8 +60,14 @@ def check_weights_target(folder: Path) -> None:
     """
     # os.path: no traceback for a name that is too long
     if os.path.exists(folder) and not _replaceable(folder):
-        found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:3]) if folder.is_dir() else "a file"
-        raise TargetError(f"{folder}: found {found}", "a new folder, an empty one, or weights to replace")
+        names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+        # what is in the way: beside our files, what is not ours
+        found = first_few(sorted(names - {CONFIG, TENSORS, CARD} or names), 3) or "a file"
+        raise TargetError(
+            f"{folder}: found {found}",
+            "a new folder, an empty one, or weights to replace",
+            "Choose another folder, or move what is not weights elsewhere",
+        )
     try:
         with tempfile.TemporaryFile(dir=folder.parent):  # nameless: a kill leaves nothing
             pass
@@ -170,6 +177,28 @@ def check_tensors(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, t
     ]
     if listed:
         raise WeightsError(f"{source}: the tensors are not exactly those of the model:\n  " + "\n  ".join(listed))
+
+
+def check_sizes(size: Size, found: Mapping[str, tuple[int, ...]], source: str) -> None:
+    """WeightsError where the configuration has another width or depth than the tensors: before a model is made, as one
+    of a hundred thousand blocks takes minutes to make, only to be refused.
+
+    found: shapes by name. What the tensors do not show is left to `check_tensors`.
+    """
+    faults = []
+    for part, prefix in (("encoder", ""), ("decoder", "decoder_")):
+        blocks = {name.split(".")[2] for name in found if name.startswith(f"{part}.blocks.")}
+        norm = found.get(f"{part}.norm.weight", ())
+        for name, shown in ((f"{prefix}depth", len(blocks)), (f"{prefix}dim", norm[0] if len(norm) == 1 else 0)):
+            stated = getattr(size, name)
+            if shown and shown != stated:
+                faults.append(f"{name} {stated} in {CONFIG} and {shown} in the tensors")
+    if faults:
+        raise WeightsError(
+            f"{source}: found {', '.join(faults)}",
+            "a configuration of these tensors",
+            f"{CONFIG} and {TENSORS} are of two models, or one was edited: take both from where they were written",
+        )
 
 
 def refuse_not_finite(tensors: Mapping[str, Tensor], source: str) -> None:

@@ -49,7 +49,12 @@ def coding_of(labels: FileLabels, opened: Sequence[OpenedSample], reading: Label
         name = (coding.classes or (Class("nothing"),))[0].name
         found = f"{labels.source}: found one class only, {name}"
         _refuse_nodata(found, "two or more", opened)
-        raise DataError(found, "two or more", "Give", ("classes", "..."))
+        raise DataError(
+            found,
+            "two or more",
+            "List all classes, with their names and codes, in a file and give it:",
+            ("classes", "classes.toml"),
+        )
     return coding
 
 

@@ -82,8 +82,8 @@ def refuse_pairs_without_masks(folder: str) -> None:
             raise DataError(
                 f"{folder}: found the folders {before} and {after} of pairs, and none that is called masks or labels",
                 "a folder of the masks of change",
-                f"Give {os.path.join(folder, before)}, with {argument('after', after)} and",
-                ("masks", "..."),
+                f"Give {os.path.join(folder, before)}, with {argument('after', after)} and the folder of masks, like",
+                ("masks", os.path.join(folder, "masks")),
             )
 
 
@@ -98,7 +98,12 @@ def given_folders(source: str, masks: str | None, after: str | None) -> MaskFold
         usual = BEFORE_FOLDER_NAMES if after else IMAGE_FOLDER_NAMES
         images = next((os.path.join(source, name) for name in folders_of(source) if name.lower() in usual), source)
     if masks is None:
-        raise DataError(f"{argument('after', after)}: found no masks", "those of the change", "Give", ("masks", "..."))
+        raise DataError(
+            f"{argument('after', after)}: found no masks",
+            "those of the change",
+            "Name their folder, like",
+            ("masks", os.path.join(source, "masks")),
+        )
     return MaskFolders(images, _existing(source, "masks", masks), _existing(source, "after", after) if after else "")
 
 

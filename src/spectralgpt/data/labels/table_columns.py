@@ -92,11 +92,12 @@ def _labels(
     single = [by_lower[name] for name in LABEL_COLUMNS if name in by_lower and by_lower[name] != image]
     kinds = [*filter(None, (masks, several)), *single[:1]]
     if not kinds:
+        others = [name for name in rows.columns if name != image]
         raise DataError(
             f"{source}: found the columns {', '.join(rows.columns)}",
             f"one of labels: {', '.join((*LABEL_COLUMNS[:3], *LABELS_COLUMNS[:1], *MASK_COLUMNS[:1]))}",
-            "Name it:",
-            ("label", "..."),
+            "Name it:" if others else "Add one",
+            *[("label", name) for name in others[:3]],
         )
     if len(kinds) > 1:
         raise DataError(

@@ -236,6 +236,12 @@ def _completed(
     if name is None:
         in_files = {band_in(Path(source.path).stem) for source in sources}
         name = in_files.pop() if len(in_files) == 1 and len(headers[sources[0].path].bands) == 1 else None
+    # only names of the form B04: red and B04 are one band
+    if band.name and name and band_in(band.name) and band_in(name) and canonical(band.name) != canonical(name):
+        warnings.append(
+            f"{where}: is called {band.name} here, but {name} by its source; {band.name} is used. If the order of the "
+            "sources is wrong, build the VRT again"
+        )
     return replace(
         band,
         name=band.name or name,
