@@ -72,7 +72,7 @@ def open_trusted(path: str) -> DatasetReader:
     refuse_remote(path)
     _refuse_beside(path)
     if is_vrt(path):
-        _refuse_vrt(path, (), set())
+        refuse_vrt(path)
         dataset = reopened(path)
     else:
         refuse_text(path)
@@ -115,6 +115,11 @@ def refuse_text(path: str) -> None:
             "an image",
             "A file that names other files or addresses is not followed: give these, downloaded",
         )
+
+
+def refuse_vrt(path: str) -> None:
+    """RasterError for a VRT that names anything but local images, and VRTs of such. Missing files are no reason."""
+    _refuse_vrt(path, (), set())
 
 
 def _is_inner(path: str) -> bool:
@@ -160,7 +165,7 @@ def _refuse_after(path: str, dataset: DatasetReader) -> None:
 
 
 def _refuse_vrt(path: str, above: tuple[str, ...], seen: set[str]) -> None:
-    """RasterError for a VRT that names anything but local images, and VRTs of such. seen: files looked at before."""
+    """above: VRTs that it is a source of. seen: files looked at before."""
     real = os.path.realpath(path)
     if real in above:
         raise RasterError(f"{path}: found a VRT that is its own source", "other files", "Build the VRT again")

@@ -17,7 +17,7 @@ MOST_VRT_BYTES, MOST_SOURCES, DEEPEST_VRT = 64_000_000, 10_000, 8
 """Bytes of XML, sources per band, VRTs in VRTs."""
 
 VRT_START, VRT_START_BYTES = b"<VRTDataset", 1024
-"""GDAL takes a file with this text in its first bytes for a VRT, whatever its name."""
+"""GDAL takes a file with this text in its first bytes, before any zero, for a VRT, whatever its name."""
 
 FILE_ELEMENTS = ("SourceFilename", "SourceDataset")
 """Elements that name a file."""
@@ -48,7 +48,7 @@ def is_vrt(path: str) -> bool:
         return False
     try:
         with open(path, "rb") as file:
-            return VRT_START in file.read(VRT_START_BYTES)
+            return VRT_START in file.read(VRT_START_BYTES).partition(b"\x00")[0]
     except OSError:
         return False
 

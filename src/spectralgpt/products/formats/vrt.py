@@ -24,6 +24,7 @@ from spectralgpt.products.format import Format
 from spectralgpt.products.header import Header, band_in, read_header
 from spectralgpt.products.own_map import refuse_own_map
 from spectralgpt.products.product import Product, StoredBand
+from spectralgpt.raster.trusted import refuse_vrt
 from spectralgpt.raster.vrt_files import DEEPEST_VRT, is_vrt, located, parse_vrt, vrt_files
 
 PLAIN = ("SimpleSource", "ComplexSource", "AveragedSource")
@@ -59,6 +60,7 @@ def read(path: str, expected: int | None) -> Product | None:
     and for one over maps of ours, which are no images."""
     if not os.path.isfile(path) or not (path.lower().endswith(".vrt") or is_vrt(path)):
         return None
+    refuse_vrt(path)
     headers: dict[str, Header] = {}
     header = _read(path, expected, (), headers)
     refuse_own_map(header)
