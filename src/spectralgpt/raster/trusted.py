@@ -10,6 +10,8 @@ import re
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 
 from rasterio.env import env_ctx_if_needed
@@ -66,6 +68,19 @@ BESIDE_ITSELF = ":::BASE:::"
 """How the name of a file of overviews begins that lies beside the image."""
 
 
+_remote: ContextVar[bool] = ContextVar("remote", default=False)
+
+
+@contextmanager
+def remote_sources(allowed: bool) -> Iterator[None]:
+    """While entered, this thread may open images on other machines, which the user asked for. What is open stays so."""
+    before = _remote.set(allowed)
+    try:
+        yield
+    finally:
+        _remote.reset(before)
+
+
 def open_trusted(path: str) -> DatasetReader:
     """The dataset of a path. RasterError for what makes GDAL read other files or the network; GDAL's own errors for
     what is no image."""
@@ -91,13 +106,16 @@ def reopened(path: str) -> DatasetReader:
 
 
 def refuse_remote(path: str) -> None:
-    """RasterError for the name of a file on another machine, and for what only looks like a file's name."""
+    """RasterError for the name of a file on another machine, unless `remote_sources` allows it, and for what only looks
+    like a file's name."""
     inside = ARCHIVES.sub("", path, count=1) if path.startswith("/vsi") else ""
     scheme = SCHEME.match(path)
     is_address = scheme is not None and scheme[1].lower() not in LOCAL_SCHEMES and not _is_inner(path)
     is_virtual = path.startswith("/vsi") and VIRTUAL.match(inside or path) is not None
-    if is_address or is_virtual or REMOTE_NAME.search(path):
-        raise RasterError(f"{path}: found a remote source", "a local file, as nothing is downloaded", "Download it")
+    if (is_address or is_virtual or REMOTE_NAME.search(path)) and not _remote.get():
+        raise RasterError(
+            f"{path}: found a remote source", "a local file", "Download it, or let it be read:", ("allow_remote", True)
+        )
     if path.lstrip().startswith("<"):
         raise RasterError(f"{path.strip()[:40]}: found XML in place of a file's name", "a file")
     if path.lower().startswith(("vrt:", "mem:")):
@@ -190,9 +208,10 @@ def _refuse_name(name: str, path: str) -> None:
     try:
         refuse_remote(name)
     except RasterError as error:
-        raise RasterError(f"{path}: one of its sources: {error.found}", error.expected, error.do) from None
+        raise error.about(f"{path}: one of its sources") from None
     found = PREFIX.match(name)
-    if found and found[1].upper() not in SUBDATASETS and found[1].lower() not in LOCAL_SCHEMES:
+    allowed = SCHEME.match(name) is not None and _remote.get()
+    if found and not allowed and found[1].upper() not in SUBDATASETS and found[1].lower() not in LOCAL_SCHEMES:
         raise RasterError(f"{path}: found the source {name}", "the name of a file", "Build the VRT again")
 
 
