@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 from made_rasters import NAMES, land, write
+from rasterio.shutil import copy as copy_raster
 
 from made_safe import made_images, made_scene, make_safe, product_text, zipped
 from spectralgpt.errors import TargetError
@@ -44,6 +45,7 @@ def nested_vrts(folder, ending):
 
 
 def stac_item(folder):
+    (folder / "far").mkdir()
     files = [write(folder / "far" / f"{name}.tif", land(16, 16, 0, 1)) for name in ("one", "two")]
     assets = {
         name: {"href": href, "type": "image/tiff", "eo:bands": [{"name": name}]}
@@ -78,6 +80,7 @@ def safe_in_a_zip(folder):
 
 
 def zip_of_images(folder):
+    (folder / "out").mkdir()
     with zipfile.ZipFile(folder / "p.zip", "w") as packed:
         for name in ("B02", "B04"):
             packed.write(write(folder / "out" / f"{name}.tif", land(16, 16, 0, 1)), f"{name}.tif")
@@ -96,7 +99,8 @@ def folder_of_bands(folder):
 
 def vrt_in_a_folder_of_dates(folder):
     first = image(folder / "a_2020-05-01.tif")
-    return [first, vrt(folder / "b_2020-06-01.img", image(folder / "below.tif"))], [first, folder / "below.tif"]
+    copy_raster(image(folder / "below.tif"), folder / "b_2020-06-01.img", driver="VRT")
+    return [first, folder / "b_2020-06-01.img"], [first, folder / "below.tif"]
 
 
 KINDS = {

@@ -46,12 +46,13 @@ def kept(spectralgpt, victim, *arguments, words="one of the sources"):
 def test_the_source_of_a_vrt_under_an_images_name(verb, work, spectralgpt):
     below = image(work / "below" / "image.tif")
     source = vrt(work / "scene.tif", vrt(work / "inner.img", below))
-    options = ("--weights", "untrained", "--bands", "s2-l2a")
-    before = (source, image(work / "later.tif", 1)) if verb == "change" else (source,)
+    options = ("--weights", "untrained", "--bands", "s2-l1c")
+    later = vrt(work / "later.img", image(work / "later.tif", 1))  # without georeference, as the other one is
+    before = (source, later) if verb == "change" else (source,)
     for victim in (below, work / "inner.img"):
         link = work / "link.tif"
         os.link(victim, link)  # under the ending that a result has
-        targets = ("--picture", link, "--bands", "s2-l2a") if verb == "inspect" else (link, *options)
+        targets = ("--picture", link, "--bands", "s2-l1c") if verb == "inspect" else (link, *options)
         kept(spectralgpt, victim, verb, *before, *targets)
         link.unlink()
 
@@ -61,7 +62,7 @@ def test_each_looks_at_the_sources_of_all_scenes(work, spectralgpt):
     out = work / "out"
     first, read = image(work / "a.tif"), image(out / "a.tif", 1)
     second = vrt(work / "b.tif", read)
-    kept(spectralgpt, read, "embed", first, second, out, "--each", "--weights", "untrained", "--bands", "s2-l2a")
+    kept(spectralgpt, read, "embed", first, second, out, "--each", "--weights", "untrained", "--bands", "s2-l1c")
 
 
 def test_each_keeps_a_table_of_sources(work, spectralgpt):
@@ -69,7 +70,7 @@ def test_each_keeps_a_table_of_sources(work, spectralgpt):
     out.mkdir()
     table = out / "each.csv"
     table.write_text(f"path\n{image(work / 'a.tif')}\n")
-    kept(spectralgpt, table, "embed", table, out, "--each", "--weights", "untrained", "--bands", "s2-l2a")
+    kept(spectralgpt, table, "embed", table, out, "--each", "--weights", "untrained", "--bands", "s2-l1c")
 
 
 def test_weights_in_the_folder_that_is_replaced(work, weights, spectralgpt):

@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 
+from rasterio._err import CPLE_BaseError
 from rasterio.env import env_ctx_if_needed
+from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from spectralgpt.errors import RasterError
@@ -219,15 +221,20 @@ def _refuse_source(file: str) -> None:
     """RasterError for a source that only unlisted drivers open. Missing ones are for the reader of VRTs."""
     refuse_text(file)
     _refuse_beside(file)
-    if os.path.isfile(file):
-        found = os.stat(file)
+    if os.path.isfile(file) and (found := os.stat(file)).st_size > 0:  # empty ones are for the reader of VRTs, too
         _refuse_unlisted(os.path.abspath(file), found.st_size, found.st_mtime_ns)
 
 
 @lru_cache(maxsize=4096)
 def _refuse_unlisted(file: str, size: int, changed: int) -> None:
     """Open a source of a VRT as an image, once: a mosaic may have thousands. size, changed: of the file's state."""
-    with _opened(file, IMAGE_DRIVERS) as dataset:
+    try:
+        dataset = _opened(file, IMAGE_DRIVERS)
+    except (RasterioError, CPLE_BaseError) as error:
+        raise RasterError(
+            f"{file}: cannot be opened as an image ({error})", do="Give a raster such as a GeoTIFF"
+        ) from error
+    with dataset:
         _refuse_after(file, dataset)
 
 
