@@ -53,7 +53,7 @@ VIRTUAL = re.compile(r"/?vsi\w+/")
 ARCHIVES = re.compile(r"(?:/?vsi(?:zip|tar|gzip)/[/{]*)+")
 """How they begin for files in archives, also one in another."""
 
-INSIDE = re.compile(r"/vsi(zip|tar)/\{?([^{}]*?\.(?:zip|tar))\}?/(.+)", re.IGNORECASE)
+MEMBER_NAME = re.compile(r"/vsi(zip|tar)/\{?([^{}]*?\.(?:zip|tar))\}?/(.+)", re.IGNORECASE)
 
 REMOTE_NAME = re.compile(r"(?:https?|ftp|s3|gs|gcs|az|azure|adl|abfss?|oss|swift|hdfs|webhdfs|dap4?|dods)://", re.I)
 
@@ -240,7 +240,7 @@ def _refuse_unlisted(file: str, size: int, changed: int) -> None:
 
 def _head(path: str) -> bytes:
     """The first bytes of a file, also of one in an archive; none without one."""
-    if (inside := INSIDE.fullmatch(path)) is not None and not os.path.exists(path):
+    if (inside := MEMBER_NAME.fullmatch(path)) is not None and not os.path.exists(path):
         kind, archive, name = inside[1].lower(), inside[2], inside[3]
         return _head_in(kind, archive, name)
     if not os.path.isfile(path):
