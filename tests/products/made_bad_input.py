@@ -923,7 +923,7 @@ def vrt_of_a_pipe(folder: Path) -> Call:
     return Call([vrt(folder / "scene.vrt", "pipe.tif")])
 
 
-@refused("not here", "cannot be opened", apart=True)
+@refused("not here", "remote source", apart=True)
 def an_address_that_does_not_answer(folder: Path) -> Call:
     return Call(["http://127.0.0.1:9/scene.tif"])
 

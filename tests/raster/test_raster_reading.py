@@ -19,7 +19,7 @@ from real_rasters import real, real_all
 from spectralgpt.checks import check
 from spectralgpt.errors import BandError, RasterError
 from spectralgpt.products import as_pixels, open_raster
-from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Window
+from spectralgpt.raster import DATE_TAG, SENSOR_TAG, Window, trusted
 
 made_pixels = partial(as_pixels, trust_input=True)
 """Values that are made up: they are not checked."""
@@ -196,7 +196,7 @@ def test_a_raster_pickles_compares_and_hashes(scene):
 
 
 def test_threads_have_handles_of_their_own(scene, monkeypatch):
-    opened, original = [], rasterio.open
+    opened, original = [], trusted.DatasetReader
 
     def counted(*args, **kwargs):
         opened.append(threading.get_ident())
@@ -204,7 +204,7 @@ def test_threads_have_handles_of_their_own(scene, monkeypatch):
 
     values = distinct(3, 40, 50)
     with open_raster(scene) as raster:
-        monkeypatch.setattr(rasterio, "open", counted)
+        monkeypatch.setattr(trusted, "DatasetReader", counted)
         ready = threading.Barrier(4)
 
         def work(seed: int) -> bool:

@@ -1,6 +1,7 @@
 """manifest.json of a folder of shards: what it holds, and what could not be stored."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ NAME, FORMAT, VERSION = "manifest.json", "spectralgpt shards", 2
 
 UNLABELLED_VERSION = 1
 """The version of folders without targets, which earlier versions of the package read too."""
+
+
+SHARD = re.compile(r"shard-(\d{5,})\.arrow")
+"""Names of shards. A manifest names nothing else: no file in another folder."""
 
 
 LABELLED: dict[str, Any] = {"target": None, "classes": [], "labels": None}
@@ -79,7 +84,7 @@ class Manifest:
 
     target: what the labels of the samples are, None without labels. classes: in the order of the indices in labels and
     masks. labels: which labelled set it was made of.
-    ValueError for a shard of an unlisted layout.
+    ValueError for a shard of an unlisted layout, and for the name of a file that is no shard of this folder.
     """
 
     layouts: tuple[Layout, ...] = ()
@@ -95,6 +100,8 @@ class Manifest:
     labels: LabelsMark | None = None
 
     def __post_init__(self) -> None:
+        if strangers := [shard.file for shard in self.shards if not SHARD.fullmatch(shard.file)]:
+            raise ValueError(f"{strangers[0]!r} in place of the name of a shard, like shard-00000.arrow")
         if any(not 0 <= shard.layout < len(self.layouts) for shard in self.shards):
             raise ValueError("a shard has a layout that is not listed")
 

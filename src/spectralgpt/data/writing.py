@@ -5,7 +5,6 @@ replaced. A kill loses `.partial` files, which the next start removes; a renamed
 is added by the next start.
 """
 
-import re
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
@@ -19,7 +18,7 @@ import pyarrow as pa
 from filelock import BaseFileLock
 
 from spectralgpt.data.layout import Layout
-from spectralgpt.data.manifest import NAME, Manifest, ShardEntry, read_manifest, write_manifest
+from spectralgpt.data.manifest import NAME, SHARD, Manifest, ShardEntry, read_manifest, write_manifest
 from spectralgpt.data.statistics import BandTotals, merge, totals
 from spectralgpt.data.table import Chip, LabelsInShard, Table, described, record_batch, schema
 from spectralgpt.disk import LOCK, atomic_write, locked
@@ -28,8 +27,6 @@ from spectralgpt.free_space import refusals
 
 BATCH = 16_000_000
 """Bytes of values in a record batch."""
-
-SHARD = re.compile(r"shard-(\d{5,})\.arrow")
 
 
 class OpenShard:

@@ -23,6 +23,7 @@ from spectralgpt.products.tiff import end_of_tags
 from spectralgpt.raster.grid import Grid, applied
 from spectralgpt.raster.handles import GDAL_ERRORS, open_dataset
 from spectralgpt.raster.pixels import is_real
+from spectralgpt.raster.vrt_files import is_vrt
 
 MOST_BYTES_PER_BYTE, MOST_EXTRA_BYTES = 1e5, 1e8
 """What a file may claim to unpack to: deflate reaches a thousand to one at best, and empty tiles take no space."""
@@ -50,11 +51,12 @@ class Header:
     warnings: tuple[str, ...]
 
 
-def read_header(path: str, expected: int | None = None) -> Header:
+def read_header(path: str, expected: int | None = None, *, as_vrt: bool = False) -> Header:
     """The header of a file, without reading pixels.
 
     expected: the number of bands that the user gives. GDAL takes the fourth of four byte bands for alpha where the file
     does not say what it is; it counts as a band when it has a band's name, or when the user's number includes it.
+    as_vrt: whether a VRT is expected; only the reader of VRTs completes one from its sources.
     RasterError when the file is missing, empty, not an image, or claims more than it can hold.
     """
     if path.upper().startswith("MEM:"):
@@ -71,6 +73,8 @@ def read_header(path: str, expected: int | None = None) -> Header:
                 )
         if os.path.getsize(path) == 0:
             raise RasterError(f"{path}: found an empty file (0 bytes)", "an image", "Download it again")
+    if not as_vrt and is_vrt(path):
+        raise RasterError(f"{path}: found a VRT", "an image itself", "Give the VRT alone")
     with open_dataset(path) as dataset:
         try:
             return _header(path, dataset, expected)

@@ -22,6 +22,7 @@ from spectralgpt.products.stacking import (
 )
 from spectralgpt.raster.area import read_area
 from spectralgpt.raster.raster import Raster
+from spectralgpt.raster.trusted import remote_sources
 
 StrPath = str | os.PathLike[str]
 
@@ -36,6 +37,7 @@ def open_raster(
     aoi: StrPath | None = None,
     clouds: StrPath | Sequence[StrPath] | None = None,
     nodata: str | float | int | Sequence[str | float | int] | None = None,
+    allow_remote: bool = False,
 ) -> Raster:
     """Open an image: a file, a product, a folder of single-band files, or several of these as the dates of one place.
 
@@ -50,6 +52,7 @@ def open_raster(
     name of one (scl, qa, fmask), or a raster (one per date, separated by commas) that is not 0 in clouds; pixels in
     clouds are not valid. nodata: stored value of pixels without data, in addition to what the file declares, or several
     like 0,-9999; none ignores what the file declares (none,-9999 replaces it). Masks and alpha bands count in any case.
+    allow_remote: read images on other machines, by https://, s3:// and the like, also those that a VRT names.
     Every list is a text with commas or a list.
 
     BandError when bands are unnamed, unknown, repeated, or could be of several sensors; OptionError when an option does
@@ -60,9 +63,10 @@ def open_raster(
         raise RasterError("found no image", "at least one path")
     given = given_nodata(as_text(nodata))
     choice, are_chosen = as_text(bands), dates is not None
-    images = [image for each in sources for image in open_images(os.fspath(each), choice, given, are_chosen)]
-    if clouds is not None:
-        images = with_clouds(images, os.fspath(as_text(clouds)))
+    with remote_sources(allow_remote):
+        images = [image for each in sources for image in open_images(os.fspath(each), choice, given, are_chosen)]
+        if clouds is not None:
+            images = with_clouds(images, os.fspath(as_text(clouds)))
     images = in_order_of_time(images)
     if dates is not None:
         images = of_dates(images, str(as_text(dates)))
@@ -80,6 +84,7 @@ def open_pair(
     aoi: StrPath | None = None,
     clouds: StrPath | Sequence[StrPath] | None = None,
     nodata: str | float | int | Sequence[str | float | int] | None = None,
+    allow_remote: bool = False,
 ) -> Raster:
     """Open two images of one place as two dates in the order given, whatever their dates are, known or not.
 
@@ -93,14 +98,15 @@ def open_pair(
         raise OptionError(
             f"{argument('dates', as_text(dates))}: found {counted(len(wanted), 'date')}", "one per source"
         )
-    images = [
-        _at_one_date(os.fspath(source), choice, given, date)
-        for source, date in zip((before, after), wanted, strict=True)
-    ]
-    if images[0].layers == images[1].layers:
-        raise RasterError(f"{images[0].source}: is given as both images", "two dates of one place")
-    if clouds is not None:
-        images = with_clouds(images, os.fspath(as_text(clouds)))
+    with remote_sources(allow_remote):
+        images = [
+            _at_one_date(os.fspath(source), choice, given, date)
+            for source, date in zip((before, after), wanted, strict=True)
+        ]
+        if images[0].layers == images[1].layers:
+            raise RasterError(f"{images[0].source}: is given as both images", "two dates of one place")
+        if clouds is not None:
+            images = with_clouds(images, os.fspath(as_text(clouds)))
     return _of_one_place(images, given, gsd, aoi, masked=clouds is not None)
 
 

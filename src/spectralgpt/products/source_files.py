@@ -36,10 +36,14 @@ class SourceFiles:
     folders: tuple[str, ...]
 
     def reader_of(self, target: Path) -> str | None:
-        """What reads an existing target, empty for the target itself; None if nothing does."""
+        """What reads an existing target, empty for the target itself; None if nothing does. A folder is replaced with
+        all that is in it."""
         real = os.path.realpath(target)
         if real in self.files:
             return self.files[real]
+        if os.path.isdir(real):
+            inside = (file for file in self.files if file.startswith(os.path.join(real, "")))
+            return next(inside, None)
         for file, reader in self.files.items():  # a hard link, or another spelling where names ignore case
             if os.path.exists(file) and os.path.samefile(file, target):
                 return reader

@@ -54,8 +54,7 @@ def _replaced(
     of_others: bool,
 ) -> str:
     """What is replaced although this command did not write it, in words; empty where it did."""
-    if os.path.exists(target) and (reader := sources.reader_of(target)) is not None:
-        raise _source(target, f" ({reader} reads it)" if reader else "")
+    refuse_source(target, sources)
     tags = tags_of(target)
     folder = sources.folder_of(target)
     if folder is not None and VERSION_TAG not in tags:
@@ -79,6 +78,14 @@ def _replaced(
     bands = _bands(str(target)) if VERSION_TAG not in tags else ()
     image = f", an image of {counted(len(bands), 'band')}" if bands and target.suffix.lower() != ".png" else ""
     return f"replaces {target}, which is {what}{image}"
+
+
+def refuse_source(target: Path, sources: SourceFiles) -> None:
+    """TargetError for an existing target that the sources read: it is never replaced, whatever the user asks."""
+    if os.path.exists(target) and (reader := sources.reader_of(target)) is not None:
+        if os.path.isdir(target):
+            raise TargetError(f"{target}: {reader} in it is one of the sources", do="Choose another target")
+        raise _source(target, f" ({reader} reads it)" if reader else "")
 
 
 def _source(target: Path, why: str) -> TargetError:

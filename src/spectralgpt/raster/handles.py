@@ -3,17 +3,17 @@
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import rasterio
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from spectralgpt.disk import PULL, is_lfs_pointer
 from spectralgpt.errors import RasterError
+from spectralgpt.raster.trusted import open_trusted, reopened
 
 GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError)
 """What rasterio raises when GDAL refuses: mostly its own errors, in some places GDAL's."""
@@ -38,7 +38,12 @@ def without_georeference_warning() -> Iterator[None]:
 
 
 def open_dataset(path: str) -> DatasetReader:
-    """The dataset of a path; RasterError, with GDAL's reason, when it is not an image."""
+    """The dataset of a path; RasterError, with GDAL's reason, when it is not an image, and for what makes GDAL read
+    other files or the network (`raster.trusted`)."""
+    return _opened(path, open_trusted)
+
+
+def _opened(path: str, opening: Callable[[str], DatasetReader]) -> DatasetReader:
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -46,7 +51,7 @@ def open_dataset(path: str) -> DatasetReader:
         raise RasterError(f"{shown}: found a name that is not UTF-8", "one in UTF-8", "Rename the file") from None
     try:
         with without_georeference_warning():
-            return rasterio.open(path)
+            return opening(path)
     except GDAL_ERRORS as error:
         if is_lfs_pointer(path):
             raise RasterError(f"{path}: is a pointer of Git LFS, not the image itself", do=PULL) from None
@@ -84,13 +89,13 @@ class Handles:
         self._start()
 
     def of(self, path: str) -> DatasetReader:
-        """This thread's dataset of a path, opened on first use."""
+        """This thread's dataset of a path of an image that was read before (`open_dataset`), opened on first use."""
         if self._process != os.getpid():
             self._start()  # closing the parent's handles here would close them for the parent, too
         mine: dict[str, DatasetReader] = self._local.__dict__.setdefault("datasets", {})
         dataset = mine.get(path)
         if dataset is None or dataset.closed:
-            dataset = mine[path] = open_dataset(path)
+            dataset = mine[path] = _opened(path, reopened)
             with self._lock:
                 self._open.append(dataset)
         return dataset

@@ -5,8 +5,8 @@ step-00000120/     weights, optimizer and average after step 120, by torch.distr
 step-00000120.partial, step-00000080.old: being written, being removed; never read
 
 A checkpoint is an atomic write: its folder gets its name once it is whole on the disk, and loses the name before
-anything in it is removed, whenever the run is killed. A run reads only its own checkpoints: they hold pickles, which
-run code.
+anything in it is removed, whenever the run is killed. One of somebody else is read without running code
+(`trusted_state`).
 """
 
 import json
@@ -23,18 +23,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
-from torch.distributed.checkpoint.metadata import Metadata
+from torch.distributed.checkpoint.filesystem import FileSystemWriter
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from spectralgpt.disk import atomic_write, fsync_folder
-from spectralgpt.errors import DataError, first_few
+from spectralgpt.errors import DataError, InputError, first_few
 from spectralgpt.free_space import of_the_disk, refusal
 from spectralgpt.nn import bare
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.ema import Average
+from spectralgpt.training.trusted_state import METADATA_FILE, TrustedPlanner, TrustedReader
 
 FORMAT = "spectralgpt checkpoint"
 VERSION = 1
@@ -190,9 +190,11 @@ def _load(path: Path, state: dict[str, Any]) -> None:
         )
     with _quiet():
         try:
-            load(state, storage_reader=FileSystemReader(path))
+            load(state, storage_reader=TrustedReader(path), planner=TrustedPlanner(path))
         except CheckpointException as error:
-            raise _damaged(path, f"files that cannot be read ({_cause(error)})") from error
+            if isinstance(cause := _cause(error), InputError):
+                raise cause from None
+            raise _damaged(path, f"files that cannot be read ({cause})") from error
 
 
 def _tensors(prefix: str, state: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
@@ -204,8 +206,7 @@ def _tensors(prefix: str, state: dict[str, Any]) -> Iterator[tuple[str, Tensor]]
 
 
 def _metadata(path: Path) -> dict[str, Any]:
-    metadata: Metadata = FileSystemReader(path).read_metadata()
-    return dict(metadata.state_dict_metadata)
+    return dict(TrustedReader(path).read_metadata().state_dict_metadata)
 
 
 # -- whole or damaged --------------------------------------------------------------------------------------------------
@@ -232,7 +233,9 @@ def _damage(path: Path) -> str:
         content = json.loads((path / STATE).read_bytes())
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             return f'a {STATE} with another format than "{FORMAT}"'
-        for name, wanted in {".metadata": None, **content["files"]}.items():
+        for name, wanted in {METADATA_FILE: None, **content["files"]}.items():
+            if Path(name).name != name:
+                return f"the file {name}, which lies outside"
             if _sum(path / name) != wanted:
                 return f"{name}, which is not as it was written"
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

@@ -136,6 +136,7 @@ def _opened_pair(sources: list[PathLike], options: ImageOptions) -> "Raster":
         aoi=options["aoi"],
         clouds=as_text(options["clouds"]),
         nodata=as_text(options["nodata"]),
+        allow_remote=options["allow_remote"],
     )
 
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypedDict, cast
 from spectralgpt.errors import CHECK_DISK, InputError, OptionError, TargetError, argument
 from spectralgpt.progress import Progress, silent, unheard
 from spectralgpt.verbs._each_scenes import EachScene, scenes_of
-from spectralgpt.verbs._options import Function, ImageInPython, Option, SceneOptions
+from spectralgpt.verbs._options import Function, ImageInPython, Option, ReadingOptions, SceneOptions
 
 State = Literal["done", "skipped", "failed"]
 
@@ -203,7 +203,7 @@ class _EachRun:
         return {**self._options, **{name: value for name, value in own.items() if value}}
 
     def _check_targets(self, scenes: Sequence[EachScene]) -> None:
-        """TargetError where results would lie among the sources, or the table is another's."""
+        """TargetError where results would lie among the sources or replace what they read, or the table is foreign."""
         targets = {os.path.realpath(self._target(scene)): scene for scene in scenes}
         for scene in scenes:
             for path in map(os.path.realpath, scene.image.paths):
@@ -212,6 +212,7 @@ class _EachRun:
                     raise TargetError(
                         f"{self._folder}: {scene.source} is a source there", do="Choose another folder for the results"
                     )
+        self._refuse_sources(scenes)
         if os.path.lexists(self._table) and not self._options["overwrite"] and not _is_own_table(self._table):
             raise TargetError(
                 f"{self._table}: exists, and is no table of results",
@@ -219,6 +220,21 @@ class _EachRun:
                 "To replace it:",
                 ("overwrite", True),
             )
+
+    def _refuse_sources(self, scenes: Sequence[EachScene]) -> None:
+        """TargetError where a file that may be written is one that any of the sources reads. Each scene is checked
+        again when it is opened, against its own sources alone."""
+        from spectralgpt.products.targets import refuse_source
+        from spectralgpt.verbs._scene import files_of
+
+        if not self._folder.is_dir():
+            return
+        read = [path for scene in scenes for path in scene.image.paths]
+        files = files_of(self._given, cast(ReadingOptions, self._options), (self._options.get("aoi"),), read)
+        starts = (*(f"{scene.name}." for scene in scenes), f"{self._verb.__name__}.", f"{self._verb.__name__}-")
+        for entry in sorted(self._folder.iterdir()):
+            if entry == self._table or entry.name.startswith(starts):
+                refuse_source(entry, files)
 
     def _write_table(self, rows: Sequence[EachRow]) -> None:
         from spectralgpt.disk import atomic_write

@@ -167,6 +167,9 @@ class ImageOptions(ReadingOptions, total=False):
 
     dates: Annotated[str | ListInPython | None, Option("Use only these dates, like 2020-05-01,2020-06-10.")]
     aoi: Annotated[PathLike | None, Option("GeoJSON file of the area of interest; the rest is left out.")]
+    allow_remote: Annotated[
+        bool, Option("Read images on other machines (https://, s3://), also those that a VRT names.", False)
+    ]
 
 
 class EncodingOptions(TypedDict, total=False):

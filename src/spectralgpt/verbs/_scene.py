@@ -181,6 +181,7 @@ def opened_image(sources: Paths | ImageInPython, options: ImageOptions) -> "Rast
         aoi=options["aoi"],
         clouds=as_text(options["clouds"]),
         nodata=as_text(options["nodata"]),
+        allow_remote=options["allow_remote"],
     )
 
 

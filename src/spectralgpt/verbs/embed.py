@@ -21,7 +21,7 @@ from spectralgpt.verbs._options import (
 )
 from spectralgpt.verbs._scene import opened_scene
 
-OF_MAPS = ("per", "dtype", "scale", "min_valid", "overlap", "restart", "max_hours", "aoi", "dates")
+OF_MAPS = ("per", "dtype", "scale", "min_valid", "overlap", "restart", "max_hours", "aoi", "dates", "allow_remote")
 """Options that mean nothing for a table."""
 
 

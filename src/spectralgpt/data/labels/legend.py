@@ -8,8 +8,9 @@ from xml.etree.ElementTree import Element
 
 import rasterio.shutil
 
-from spectralgpt.products.xml import parse_xml
-from spectralgpt.raster.handles import GDAL_ERRORS
+from spectralgpt.errors import RasterError
+from spectralgpt.raster.handles import GDAL_ERRORS, open_dataset
+from spectralgpt.raster.xml import parse_xml
 
 NAME_USAGE, VALUE_USAGES, COLOUR_USAGES = "2", ("5", "3"), ("6", "7", "8")
 """GDAL's numbers for what a column of an attribute table is for: a name; the code, or its minimum; red, green, blue."""
@@ -39,10 +40,11 @@ def read_legend(path: str) -> Legend:
     with tempfile.TemporaryDirectory() as folder:
         virtual = os.path.join(folder, "legend.vrt")
         try:
-            rasterio.shutil.copy(path, virtual, driver="VRT")
+            with open_dataset(path) as mask:
+                rasterio.shutil.copy(mask, virtual, driver="VRT")
             with open(virtual, "rb") as file:
                 root = parse_xml(file.read(), path)
-        except (*GDAL_ERRORS, OSError):
+        except (*GDAL_ERRORS, RasterError, OSError):
             return Legend({}, {})
     band = root.find("VRTRasterBand")
     return Legend({}, {}) if band is None else legend_of(band)

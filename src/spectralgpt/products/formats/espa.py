@@ -17,8 +17,8 @@ from spectralgpt.products.format import Format, any_named
 from spectralgpt.products.formats.landsat.mtl import MTL_NAME, SATELLITE_IN_FILE, THERMAL, family_of, read_mtl
 from spectralgpt.products.header import Header, number_in, single_band
 from spectralgpt.products.product import Product, StoredBand
-from spectralgpt.products.xml import parse_xml
 from spectralgpt.raster.clouds import CloudLayer
+from spectralgpt.raster.xml import parse_xml
 
 BAND_FILE = re.compile(r"(.+)_(sr|toa)_band(\d{1,2})\.tiff?", re.IGNORECASE)
 

@@ -1,4 +1,4 @@
-"""One file: a GeoTIFF, or anything else that GDAL opens as one grid of bands."""
+"""One file: a GeoTIFF, or another image that a listed driver of GDAL (raster.trusted) opens as one grid of bands."""
 
 import os
 from dataclasses import replace
@@ -29,7 +29,7 @@ QA60 = ((1 << 10, 1 << 10), (1 << 11, 1 << 11))
 """Opaque clouds and cirrus in the band of Google Earth Engine."""
 
 FORMAT = Format(
-    title="GeoTIFF, JPEG 2000, and any other file that GDAL opens as one grid of bands",
+    title="GeoTIFF, JPEG 2000, and other images that a listed driver of GDAL opens as one grid of bands",
     priority=100,  # last: it takes any file
     read=read,
     suffixes=(".tif", ".tiff", ".jp2", ".img", ".bsq", ".bil", ".bip"),

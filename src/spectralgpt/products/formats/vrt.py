@@ -24,10 +24,8 @@ from spectralgpt.products.format import Format
 from spectralgpt.products.header import Header, band_in, read_header
 from spectralgpt.products.own_map import refuse_own_map
 from spectralgpt.products.product import Product, StoredBand
-from spectralgpt.products.xml import parse_xml
-
-MOST_VRT_BYTES, MOST_SOURCES, DEEPEST_VRT = 64_000_000, 10_000, 8
-"""Bytes of XML, sources of one VRT, VRTs in VRTs."""
+from spectralgpt.raster.trusted import refuse_vrt
+from spectralgpt.raster.vrt_files import DEEPEST_VRT, is_vrt, located, parse_vrt, vrt_files
 
 PLAIN = ("SimpleSource", "ComplexSource", "AveragedSource")
 CHANGES = ("ScaleOffset", "ScaleRatio", "LUT", "Exponent", "ColorTableComponent")
@@ -60,8 +58,9 @@ class VrtSource:
 def read(path: str, expected: int | None) -> Product | None:
     """The Product of a VRT. RasterError when a source is missing, is the VRT itself, or contradicts another,
     and for one over maps of ours, which are no images."""
-    if not path.lower().endswith(".vrt") or not os.path.isfile(path):
+    if not os.path.isfile(path) or not (path.lower().endswith(".vrt") or is_vrt(path)):
         return None
+    refuse_vrt(path)
     headers: dict[str, Header] = {}
     header = _read(path, expected, (), headers)
     refuse_own_map(header)
@@ -91,18 +90,18 @@ def _read(path: str, expected: int | None, above: tuple[str, ...], headers: dict
         raise RasterError(f"{path}: found a VRT that is its own source", "other files", "Build the VRT again")
     if len(above) >= DEEPEST_VRT:
         raise RasterError(f"{path}: found {DEEPEST_VRT} levels of VRTs", "images", "Build one VRT from the images")
-    root = parse(path)
+    root = parse_vrt(path)
     sources = tuple(tuple(_sources(band, path)) for band in root.findall("VRTRasterBand"))
     warped = root.find("GDALWarpOptions/SourceDataset")
     if warped is not None:
-        origin = _located(warped, path)
+        origin = located(warped, path)
         sources = tuple((VrtSource(origin, index, passed=False),) for index in _mapped(root, len(sources)))
     for other in _others(root, path):
         _header_of(other, path, (*above, real), headers)
     found = {
         source.path: _header_of(source.path, path, (*above, real), headers) for of_band in sources for source in of_band
     }
-    header = read_header(path, expected)
+    header = read_header(path, expected, as_vrt=True)
     warnings = list(header.warnings)
     bands = tuple(
         _completed(band, sources[band.index - 1], found, path, warnings) if band.index <= len(sources) else band
@@ -113,42 +112,10 @@ def _read(path: str, expected: int | None, above: tuple[str, ...], headers: dict
     )
 
 
-def parse(path: str) -> ElementTree.Element:
-    """The XML of a VRT. RasterError for other files, and for what no image needs: entities, programs."""
-    if os.path.getsize(path) > MOST_VRT_BYTES:
-        raise RasterError(f"{path}: found {os.path.getsize(path)} bytes", "a VRT, an XML file")
-    raw = Path(path).read_bytes()
-    if b"\x00" in raw:  # GDAL stops at the first
-        raise RasterError(f"{path}: found XML with zero bytes", "a VRT", "Build the VRT again")
-    root = parse_xml(raw, path)
-    if root.tag != "VRTDataset":
-        raise RasterError(f"{path}: found XML of {root.tag}", "a VRT (VRTDataset)")
-    language = {(each.text or "").strip().lower() for each in root.iter("PixelFunctionLanguage")} - {"c"}
-    if language or next(root.iter("PixelFunctionCode"), None) is not None:
-        raise RasterError(
-            f"{path}: found pixel functions in Python", "none, as they are not run", "Save the result as a file"
-        )
-    if sum(1 for _ in root.iter("SourceFilename")) > MOST_SOURCES * max(1, len(root.findall("VRTRasterBand"))):
-        raise RasterError(f"{path}: found more than {MOST_SOURCES} sources per band", "fewer")
-    return root
-
-
 def named_files(path: str) -> Iterator[str]:
     """The files that a VRT names: of its bands, masks and overviews."""
-    if path.lower().endswith(".vrt"):
-        root = parse(path)
-        for element in (*root.iter("SourceFilename"), *root.iter("SourceDataset")):
-            yield _located(element, path)
-
-
-def _located(element: ElementTree.Element, path: str) -> str:
-    """The path in a SourceFilename or SourceDataset."""
-    name = (element.text or "").strip()
-    if not name:
-        raise RasterError(f"{path}: found a source without a name", "a file")
-    relative = element.get("relativeToVRT", "0") == "1"
-    # relative to the VRT itself, not to the target of a link, as in GDAL
-    return os.path.join(os.path.dirname(os.path.abspath(path)), name) if relative else name
+    if is_vrt(path):
+        yield from vrt_files(parse_vrt(path), path)
 
 
 def _sources(band: ElementTree.Element, path: str) -> Iterator[VrtSource]:
@@ -168,7 +135,7 @@ def _sources(band: ElementTree.Element, path: str) -> Iterator[VrtSource]:
             raise RasterError(f"{path}: found a source with band {index!r} or a broken DstRect", "numbers") from None
         placed = all(map(math.isfinite, (x, y, width, height)))
         yield VrtSource(
-            _located(file, path),
+            located(file, path),
             number,
             (y, y + height) if placed else None,
             (x, x + width) if placed else None,
@@ -187,12 +154,9 @@ def _others(root: ElementTree.Element, path: str) -> Iterator[str]:
     """Files other than the bands' plain sources: of a mask, a pansharpening, filters."""
     plain = [file for band in root.findall("VRTRasterBand") for tag in PLAIN for file in band.findall(f"{tag}/*")]
     left_out = {id(file) for file in (*plain, *root.iter("Overview"), *root.findall(".//Overview/*"))}
-    raw = {id(file) for file in root.findall("VRTRasterBand/SourceFilename")}
     for element in (*root.iter("SourceFilename"), *root.iter("SourceDataset")):
-        if id(element) in raw:
-            _refuse_missing(_located(element, path), path)
-        elif id(element) not in left_out:
-            yield _located(element, path)
+        if id(element) not in left_out:
+            yield located(element, path)
 
 
 def _refuse_missing(source: str, path: str) -> None:
@@ -205,7 +169,7 @@ def _header_of(source: str, path: str, above: tuple[str, ...], headers: dict[str
     if source in headers:
         return headers[source]
     _refuse_missing(source, path)
-    if source.lower().endswith(".vrt") and os.path.isfile(source):
+    if is_vrt(source) or (source.lower().endswith(".vrt") and os.path.isfile(source)):
         header = _read(source, None, above, headers)
     else:
         header = read_header(source)

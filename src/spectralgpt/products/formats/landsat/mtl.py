@@ -11,7 +11,7 @@ from spectralgpt.days import UNKNOWN, day_of, iso_date
 from spectralgpt.errors import RasterError
 from spectralgpt.products.acquisition import day_in_name
 from spectralgpt.products.archive import Archive
-from spectralgpt.products.xml import parse_xml
+from spectralgpt.raster.xml import parse_xml
 
 MTL_NAME = re.compile(r"^(.*?)[._]?MTL\.(txt|json|xml)$", re.IGNORECASE)
 

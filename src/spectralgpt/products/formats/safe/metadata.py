@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from spectralgpt.errors import RasterError
 from spectralgpt.products.acquisition import day_in_tags
-from spectralgpt.products.xml import parse_xml
+from spectralgpt.raster.xml import parse_xml
 
 NATIVE = {
     "B1": 60,

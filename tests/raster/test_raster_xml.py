@@ -3,7 +3,7 @@
 import pytest
 
 from spectralgpt.errors import RasterError
-from spectralgpt.products.xml import parse_xml
+from spectralgpt.raster.xml import parse_xml
 
 BOMB = '<!DOCTYPE a [<!ENTITY b "bb">' + "".join(f'<!ENTITY b{i} "{"&b;" * 10}">' for i in range(9)) + "]><a>&b8;</a>"
 
