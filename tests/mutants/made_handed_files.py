@@ -155,7 +155,8 @@ def vrt(folder: Path) -> Path:
         f'<VRTRasterBand dataType="UInt16" band="{band}"><Description>B0{band + 1}</Description><Scale>0.0001</Scale>'
         f'<NoDataValue>0</NoDataValue><ComplexSource><SourceFilename relativeToVRT="1">tile.tif</SourceFilename>'
         f'<SourceBand>{band}</SourceBand><SrcRect xOff="0" yOff="0" xSize="{COLUMNS}" ySize="{ROWS}"/>'
-        f'<DstRect xOff="2" yOff="1" xSize="{COLUMNS}" ySize="{ROWS}"/><NODATA>0</NODATA></ComplexSource></VRTRasterBand>'
+        f'<DstRect xOff="2" yOff="1" xSize="{COLUMNS}" ySize="{ROWS}"/><NODATA>0</NODATA></ComplexSource>'
+        "</VRTRasterBand>"
         for band in (1, 2, 3)
     )
     place = "435730, 10, 0, 4179460, 0, -10"

@@ -211,7 +211,8 @@ def probe(folder: Path, name: str) -> Path:
     model = small_model()
     model.save_pretrained(folder / "weights")
     description = ProbeDescription(
-        format=PROBE_FORMAT, version=PROBE_VERSION, target="class", classes=(Class("water"), Class("forest", "#1b7837")),
+        format=PROBE_FORMAT, version=PROBE_VERSION, target="class",
+        classes=(Class("water"), Class("forest", "#1b7837")),
         method="ridge", settings={"penalty": "1"}, thresholds=(), weights="weights", fingerprint=model.fingerprint(),
         read_out="auto", bands_as=None, precision="fp32", rules=RULES, checksum="", images=("0" * 16,),
     )  # fmt: skip

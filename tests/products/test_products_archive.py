@@ -156,8 +156,8 @@ def test_a_member_without_a_name_is_left_out(folder):
     content = path.read_bytes()
     at = content.rfind(b"nameless")  # in the directory at the end
     length = content.rfind(b"PK\x01\x02", 0, at) + 28
-    # its length 0, and as many more bytes in what follows the name
-    changed = content[:length] + struct.pack("<HH", 0, 8) + content[length + 4 :]
+    # the lengths of name, extra field and comment: the name is a comment now
+    changed = content[:length] + struct.pack("<HHH", 0, 0, 8) + content[length + 6 :]
     path.write_bytes(changed)
     with zipfile.ZipFile(path) as target:
         assert "" in target.namelist()

@@ -42,8 +42,8 @@ class CountedHeader:
     at: int = 4
 
     def walk(self, size: int) -> None:
-        """Pass over dimensions, attributes and variables. OverflowError for a count beyond the file's size, struct.error
-        where the header ends before it should."""
+        """Pass over dimensions, attributes and variables. OverflowError for a count beyond the file's size, and
+        struct.error where the header ends before it should."""
         self._take(self.wide)  # records
         for _ in range(self._list(size)):
             self._text(size)
@@ -51,7 +51,7 @@ class CountedHeader:
         self._attributes(size)
         for _ in range(self._list(size)):
             self._text(size)
-            self.at += (8 if self.wide else 4) * self._count(size, "dimensions")
+            self._pass((8 if self.wide else 4) * self._count(size, "dimensions"))
             self._attributes(size)
             self._take(False)  # type
             self._take(self.wide)  # bytes
@@ -73,10 +73,14 @@ class CountedHeader:
         return self._count(size, "entries")
 
     def _text(self, size: int) -> None:
-        self.at += -(-self._count(size, "characters") // 4) * 4
+        self._pass(self._count(size, "characters"))
 
     def _attributes(self, size: int) -> None:
         for _ in range(self._list(size)):
             self._text(size)
             value = VALUE_BYTES.get(self._take(False), 1)
-            self.at += -(-self._count(size, "values") * value // 4) * 4
+            self._pass(value * self._count(size, "values"))
+
+    def _pass(self, count: int) -> None:
+        """Bytes, filled up to whole words."""
+        self.at += -(-count // 4) * 4
