@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from made_rasters import NAMES, land, write
 
 import spectralgpt.data.table as table_module
-from spectralgpt.data.column_checksums import CHECKSUMS, FOLDED, column_checksum, folded, stored_checksums
+from spectralgpt.data.column_checksums import (
+    CHECKSUM_KIND,
+    CHECKSUMS,
+    FOLDED,
+    column_checksum,
+    folded,
+    stored_checksums,
+)
 from spectralgpt.data.series import Reading
 from spectralgpt.data.sharding import shard
 from spectralgpt.data.shards import open_shards
@@ -117,12 +124,13 @@ def test_a_thread_waits_for_the_check_of_another(folder, monkeypatch):
     assert len(failed) == 2
 
 
-def rewritten(folder: Path, keeps: bool) -> None:
-    """The shard written again without checksums; keeps: the mark that it has them stays."""
+def rewritten(folder: Path, mark: bytes | None) -> None:
+    """The shard written again without checksums. mark: what the table says of their kind."""
     (path,) = folder.glob("*.arrow")
     with pa.ipc.open_file(path) as reader:
         batches, schema = [reader.get_batch(number) for number in range(reader.num_record_batches)], reader.schema
-    metadata = {name: value for name, value in schema.metadata.items() if keeps or name != CHECKSUMS}
+    metadata = {name: value for name, value in schema.metadata.items() if name != CHECKSUMS}
+    metadata |= {} if mark is None else {CHECKSUMS: mark}
     batches = [batch.replace_schema_metadata(metadata) for batch in pa.Table.from_batches(batches).to_batches()]
     with pa.ipc.new_file(path, schema.with_metadata(metadata)) as writer:
         for batch in batches:
@@ -134,7 +142,7 @@ def rewritten(folder: Path, keeps: bool) -> None:
 
 def test_shards_of_earlier_versions_are_read_unchecked(folder):
     kept = open_shards(folder).read(0, np.arange(6)).values
-    rewritten(folder, keeps=False)
+    rewritten(folder, None)
     assert (open_shards(folder).read(0, np.arange(6)).values == kept).all()
     assert verify_shards(folder) == 1
     one_value_changed(folder, 0)
@@ -143,9 +151,12 @@ def test_shards_of_earlier_versions_are_read_unchecked(folder):
         verify_shards(folder)
 
 
-def test_a_batch_that_lost_its_checksums_is_damaged(folder):
-    rewritten(folder, keeps=True)
-    with pytest.raises(DataError, match="is not a shard"):
+@pytest.mark.parametrize(
+    ("mark", "says"), [(CHECKSUM_KIND.encode(), "checksums"), (b"sha-256", "of the kind b'sha-256'")]
+)
+def test_checksums_that_are_lost_or_of_another_kind_are_no_shard(folder, mark, says):
+    rewritten(folder, mark)
+    with pytest.raises(DataError, match=f"is not a shard .*{says}"):
         open_shards(folder).read(0, np.arange(1))
 
 

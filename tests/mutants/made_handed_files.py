@@ -16,8 +16,6 @@ import rasterio.shutil
 from affine import Affine
 from made_rasters import NAMES, PLACE, UTM, land, write
 
-import made_safe
-
 ROWS, COLUMNS = 24, 20
 SENSOR = {"SPECTRALGPT_SENSOR": "s2-l1c"}
 
@@ -198,12 +196,16 @@ def safe(folder: Path, ending: str) -> Path:
 
 
 def level_1c(folder: Path) -> Path:
+    import made_safe  # of another folder, which is on the path of the worker alone
+
     return made_safe.make_safe(folder, made_safe.product_text("L1C"), made_safe.made_images(12, 12))
 
 
 @handed(looked("product.zip"))
 def zip_of_safe(folder: Path) -> Path:
     import shutil
+
+    import made_safe
 
     path = made_safe.zipped(level_1c(folder), folder / "product.zip")
     shutil.rmtree(next(folder.glob("*.SAFE")))

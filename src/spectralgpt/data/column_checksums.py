@@ -19,7 +19,7 @@ FOLDED = 4099
 CHECKSUMS = b"checksums"
 """Key of the checksums in the metadata of a record batch, JSON by column; and of their kind in those of a table."""
 
-KIND = "xor-4099 crc-32"
+CHECKSUM_KIND = "xor-4099 crc-32"
 """The kind, in the metadata of a table: a batch without checksums is then damaged."""
 
 
@@ -29,9 +29,14 @@ def stored_checksums(batch: pa.RecordBatch) -> dict[bytes, bytes]:
     return {CHECKSUMS: json.dumps(found).encode()}
 
 
-def read_checksums(metadata: Mapping[bytes, bytes] | None) -> dict[str, int]:
-    """The checksum of each column that `stored_checksums` wrote. ValueError or KeyError for anything else."""
-    content = json.loads((metadata or {})[CHECKSUMS])
+def read_checksums(table: Mapping[bytes, bytes], batch: Mapping[bytes, bytes] | None) -> dict[str, int]:
+    """The checksum of each column that `stored_checksums` wrote; empty for a table of an earlier version. ValueError or
+    KeyError for checksums that are missing, or of another kind. table, batch: their metadata."""
+    if CHECKSUMS not in table:
+        return {}
+    if table[CHECKSUMS] != CHECKSUM_KIND.encode():
+        raise ValueError(f"checksums of the kind {table[CHECKSUMS]!r}, not {CHECKSUM_KIND}")
+    content = json.loads((batch or {})[CHECKSUMS])
     if not isinstance(content, dict) or not all(type(each) is int for each in content.values()):
         raise ValueError("no checksums")
     return content
@@ -53,4 +58,5 @@ def folded(content: UInt8[np.ndarray, " byte"]) -> bytes:
     if not rows:
         return content.tobytes()
     whole = np.bitwise_xor.reduce(content[: rows * row].view(np.uint64).reshape(rows, FOLDED), axis=0)
-    return whole.tobytes() + content[rows * row :].tobytes()
+    both: bytes = whole.tobytes() + content[rows * row :].tobytes()
+    return both

@@ -27,7 +27,13 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float64, Int32, Shaped
 
-from spectralgpt.data.column_checksums import CHECKSUMS, KIND, column_checksum, read_checksums, stored_checksums
+from spectralgpt.data.column_checksums import (
+    CHECKSUM_KIND,
+    CHECKSUMS,
+    column_checksum,
+    read_checksums,
+    stored_checksums,
+)
 from spectralgpt.data.layout import Layout, layout_from, plain_layout
 from spectralgpt.data.manifest import LabelsMark
 from spectralgpt.data.statistics import BandTotals
@@ -98,7 +104,7 @@ def schema(layout: Layout, labels: LabelsInShard | None = None) -> pa.Schema:
         "chips": pa.int32(),
         **target_columns(layout),
     }
-    metadata = {LAYOUT: json.dumps(plain_layout(layout)), CHECKSUMS: KIND}
+    metadata = {LAYOUT: json.dumps(plain_layout(layout)), CHECKSUMS: CHECKSUM_KIND}
     if layout.target is not None:
         metadata[LABELS] = json.dumps(to_plain(labels))
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()], metadata)
@@ -206,7 +212,7 @@ class Table:
                 MappedBatch(
                     each.batch,
                     layout,
-                    read_checksums(each.custom_metadata) if CHECKSUMS in metadata else {},
+                    read_checksums(metadata, each.custom_metadata),
                     f"{path}, record batch {number} of {len(found)}",
                 )
                 for number, each in enumerate(found, 1)
