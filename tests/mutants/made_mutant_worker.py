@@ -96,6 +96,17 @@ def in_process(read: Callable[[Path], None], folder: Path, said: Path) -> dict[s
     return json.loads(said.read_text()) if said.exists() else {"outcome": "crash", "said": "no outcome"}
 
 
+def made_apart(handed: Handed, here: Path, said: Path) -> Path:
+    """The file, made in a process of its own: torch and scenes start threads, after which no process can be forked."""
+    child = os.fork()
+    if not child:
+        with contextlib.suppress(BaseException):
+            said.write_text(str(handed.make(here)))
+        os._exit(0)
+    os.waitpid(child, 0)
+    return Path(said.read_text())
+
+
 def tried(handed: Handed, made: Path, file: Path, number: int, work: Path) -> dict[str, Any]:
     """A mutant's outcome. number 0: the file as it is."""
     folder, said = work / HERE, work / "said"
@@ -108,16 +119,31 @@ def tried(handed: Handed, made: Path, file: Path, number: int, work: Path) -> di
     return {"name": handed.name, "number": number, **in_process(handed.read, folder, said)}
 
 
+def import_heavy() -> None:
+    """What reading weights, shards and scenes imports, once for all processes."""
+    import pyarrow.parquet  # noqa: F401
+    import torch  # noqa: F401
+
+    import spectralgpt.data.labels
+    import spectralgpt.features
+    import spectralgpt.report
+    import spectralgpt.scenes
+    import spectralgpt.weights  # noqa: F401
+
+
 def main() -> None:
     work, first, count, names = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
     chosen = [each for each in HANDED if not names or each.name in names]
-    made_handed_files.warm(chosen)
+    light = [each for each in chosen if each.read.__module__ == made_handed_files.__name__]
+    made_handed_files.warm(light)
+    if len(light) < len(chosen):
+        import_heavy()
     for handed in chosen:
         here, made = work / HERE, work / "made"
         for each in (here, made):
             shutil.rmtree(each, ignore_errors=True)
         here.mkdir()
-        file = made / handed.make(here).relative_to(here)
+        file = made / made_apart(handed, here, work / "said").relative_to(here)
         here.rename(made)
         for number in range(first, first + count):
             print(json.dumps(tried(handed, made, file, number, work)), flush=True)
