@@ -31,7 +31,7 @@ from reading import GSDS, made
 
 from spectralgpt.bands import BandSet
 from spectralgpt.data.augmentation import Augmentation, augmented, drawn_crops
-from spectralgpt.data.loader import Loader, Source
+from spectralgpt.data.loader import Loader, MixtureEntry
 from spectralgpt.data.manifest import read_manifest, write_manifest
 from spectralgpt.data.shards import Shards, open_shards
 from spectralgpt.nn import BandStatistics, Normalization
@@ -56,7 +56,7 @@ def sharded(folder: Path, side: int, samples: int) -> tuple[Shards, int]:
 
 
 def loader(shards: Shards, batch: int, workers: int = 0) -> Loader:
-    source = Source(shards, None, (0,), (np.arange(shards.counts[0]),))
+    source = MixtureEntry(shards, None, (0,), (np.arange(shards.counts[0]),))
     return Loader([source], batch=batch, micro=2 * batch, seed=0, dates=None, workers=workers)
 
 
@@ -142,7 +142,7 @@ def opening(folder: Path, batch: int) -> dict[str, float]:
     opened = time.perf_counter()
     held_back = shards.places(0) % np.uint64(20) == 0
     split = time.perf_counter()
-    source = Source(shards, None, (0,), (np.flatnonzero(~held_back),))
+    source = MixtureEntry(shards, None, (0,), (np.flatnonzero(~held_back),))
     steps = Loader([source], batch=batch, micro=2 * batch, seed=0, dates=None, workers=max(WORKERS)).steps()
     next(steps)
     first = time.perf_counter()

@@ -38,3 +38,25 @@ def test_fine_tuning_steps_are_measured(root, tmp_path):
     memory = result["memory_bytes"]
     assert 0 < memory["segmentation, light head, frozen"] < memory["segmentation, light head"]
     assert memory["segmentation, light head"] < memory["segmentation, dense head"]
+
+
+@pytest.mark.long
+def test_the_cost_of_checking_shards_is_measured(root, tmp_path):
+    command = [sys.executable, str(root / "benchmarks/shard_checks.py"), "--quick", "--out", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    result = json.loads((tmp_path / "shard_checks.json").read_text())
+    assert len(result["rows"]) == 12
+    assert all(row["with_s"] > 0 and row["without_s"] > 0 for row in result["rows"].values())
+
+
+@pytest.mark.long
+def test_the_memory_of_scenes_is_measured(root, tmp_path):
+    command = [sys.executable, str(root / "benchmarks/memory.py"), "--scenes", "--quick", "--out", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    result = json.loads((tmp_path / "scene_memory.json").read_text())
+    assert len(result["rows"]) == 10
+    assert all(1e8 < row["bytes"] < result["most_bytes"] for row in result["rows"].values())

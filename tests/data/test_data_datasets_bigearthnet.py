@@ -164,3 +164,15 @@ def test_v2_and_its_table_must_fit(v2):
     (v2 / "metadata.parquet").unlink()
     with pytest.raises(DataError, match=r"found 1 patch folder without metadata.parquet, which holds their labels"):
         read_labels(str(v2))
+
+
+def test_damaged_labels_are_refused(v1, v2):
+    path = next(v1.glob("*/*_labels_metadata.json"))
+    path.write_text("[" * 100_000)
+    with pytest.raises(DataError, match=r"labels_metadata\.json: cannot be read"):
+        read_labels(str(v1))
+    patch = "S2A_MSIL2A_20170613T101031_N9999_R022_T33UUP_75_43"
+    columns = {"patch_id": [patch], "labels": [[["Pastures"]]], "split": ["validation"]}
+    pyarrow.parquet.write_table(pa.table(columns), v2 / "metadata.parquet")
+    with pytest.raises(DataError, match="labels among the 19 classes"):
+        read_labels(str(v2))

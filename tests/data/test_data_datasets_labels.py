@@ -259,3 +259,19 @@ def test_half_of_fmow_says_what_is_missing(fmow):
 def test_fmow_has_no_variants(fmow):
     with pytest.raises(OptionError, match=r"variant='19': found fMoW-Sentinel, which has no variants"):
         read_labels(str(fmow), "19")
+
+
+def test_tables_with_a_row_that_is_cut_off(fmow, eurosat):
+    table = fmow / "train.csv"
+    table.write_text(table.read_text()[:-24])
+    with pytest.raises(DataError, match=r"found 1 of the 3 images of train\.csv missing"):
+        read_labels(str(fmow))
+    table.write_text(table.read_text().replace("dam,0,1,", "dam"))
+    with pytest.raises(DataError, match="missing: dam"):
+        read_labels(str(fmow))
+    (eurosat / "labels.csv").write_text("spectralgpt_split,file\ntrain\n")
+    with pytest.raises(DataError, match="found"):
+        read_labels(str(eurosat))
+    (eurosat / "labels.csv").write_bytes(b"spectralgpt_split,file\ntrain,\xe9\n")
+    with pytest.raises(DataError, match=r"labels\.csv: cannot be read as a CSV table"):
+        read_labels(str(eurosat))

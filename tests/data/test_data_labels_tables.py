@@ -154,6 +154,12 @@ def test_a_damaged_table_is_refused(tmp_path):
     for name in ("a.parquet", "a.geojson"):
         with pytest.raises(DataError, match=f"{name}: is not a"):
             read(table(tmp_path / name, "not that"))
+    (tmp_path / "deep.geojson").write_text("[" * 100_000)
+    with pytest.raises(DataError, match=r"deep\.geojson: is not a geojson table"):
+        read_rows(str(tmp_path / "deep.geojson"))
+    (tmp_path / "list.geojson").write_text('{"features": [{"properties": ["image"]}]}')
+    with pytest.raises(DataError, match="found properties that are no names with values"):
+        read_rows(str(tmp_path / "list.geojson"))
     crs = {"type": "FeatureCollection", "features": [], "crs": {"properties": {"name": "EPSG:32633"}}}
     (tmp_path / "utm.geojson").write_text(json.dumps(crs))
     with pytest.raises(DataError, match=r"found the CRS .*EPSG:32633"):

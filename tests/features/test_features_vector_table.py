@@ -4,13 +4,14 @@ import csv
 import json
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from affine import Affine
 from rasterio.crs import CRS
 
 from spectralgpt.errors import TargetError
-from spectralgpt.features.vector_table import ROWS_TOGETHER, VectorRow, is_own_csv, write_vectors
+from spectralgpt.features.vector_table import ROWS_TOGETHER, VectorRow, is_own_csv, table_in, write_vectors
 from spectralgpt.raster import Grid, footprint
 
 COMMON = {"fingerprint": "0d57", "rules": 1}
@@ -90,3 +91,22 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(TargetError, match="cannot be written"):
         write_vectors(tmp_path / "nowhere" / "out.csv", rows(2), 3, COMMON, TAGS)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_damaged_table_is_none(tmp_path, ending):
+    path = tmp_path / f"out.{ending}"
+    write_vectors(path, rows(3), 3, COMMON, TAGS)
+    assert table_in(path).images == 3
+    content = path.read_bytes()
+    if ending == "csv":
+        for other in (content[:-30], content + b"x\n", content.replace(b",0.333", b",a third"), b"\xff" + content):
+            assert other != content
+            path.write_bytes(other)
+            assert table_in(path) is None
+    else:
+        names = ["path", "geometry", "date", "valid_share", "fingerprint", "rules"]
+        vectors = pa.FixedSizeListArray.from_arrays(pa.array([1.0, 2.0]), 2)
+        table = pa.table([["a"], ["b"], [5], [None], ["f"], [1], vectors], [*names, "vector"])
+        pq.write_table(table, path)
+        assert table_in(path) is None

@@ -1,6 +1,7 @@
 """One view of a product's files, in a folder, a zip or a tar."""
 
 import io
+import struct
 import tarfile
 import zipfile
 from pathlib import Path
@@ -146,3 +147,30 @@ def test_nested_without_end(tmp_path):
     view = open_archive(str(tmp_path))
     assert view is not None
     assert view.names() == ("d/top.txt",)
+
+
+def test_a_member_without_a_name_is_left_out(folder):
+    path = packed(folder, "zip")
+    with zipfile.ZipFile(path, "a") as target:
+        target.writestr("nameless", b"x")
+    content = path.read_bytes()
+    at = content.rfind(b"nameless")  # in the directory at the end
+    length = content.rfind(b"PK\x01\x02", 0, at) + 28
+    # the lengths of name, extra field and comment: the name is a comment now
+    changed = content[:length] + struct.pack("<HHH", 0, 0, 8) + content[length + 6 :]
+    path.write_bytes(changed)
+    with zipfile.ZipFile(path) as target:
+        assert "" in target.namelist()
+    assert open_archive(str(path)).names() == ("a b/o 1.tif", "t.txt")
+
+
+def test_a_damaged_member_of_any_compression_is_refused(folder):
+    for compression in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        path = folder.parent / f"{compression}.zip"
+        with zipfile.ZipFile(path, "w", compression) as target:
+            target.writestr("t.txt", TEXT * 500)
+        content = bytearray(path.read_bytes())
+        content[45:60] = b"\xff" * 15
+        path.write_bytes(content)
+        with pytest.raises(RasterError, match=r"t.txt cannot be read"):
+            open_archive(str(path)).text("t.txt")

@@ -12,6 +12,7 @@ from spectralgpt.checks import check
 from spectralgpt.errors import InputError, RasterError
 from spectralgpt.products import open_raster
 from spectralgpt.raster import Window
+from spectralgpt.raster.marks import ResultMark, tags_of
 
 NAMES = ["B02", "B03", "B10"]
 
@@ -131,3 +132,10 @@ def test_a_file_that_goes_while_it_is_read(tmp_path):
     with pytest.raises(RasterError, match=r"scene.tif: cannot be opened as an image"):
         raster.read(Window(0, 0, 8, 8))
     assert not os.listdir(tmp_path)
+
+
+def test_text_that_is_not_utf8_in_a_header(tmp_path):
+    path = write(tmp_path / "a.tif", distinct(3, 8, 8), names=["caf# au lait", "B03", "B04"])
+    path.write_bytes(path.read_bytes().replace(b"caf#", b"caf\xe9"))  # Latin-1
+    refused(path, r"text that is not UTF-8 in its header \('.*caf\\xe9 au.*expected .*UTF-8")
+    assert ResultMark.among(tags_of(path)) is None  # not ours, so it is not replaced

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_rasters import land, write
+from made_rasters import NAMES, land, write
 
 from spectralgpt.errors import OptionError
 from spectralgpt.products import cloud_options, open_raster
@@ -70,3 +70,19 @@ def test_an_image_without_a_layer_is_refused_with_advice(tmp_path):
 def test_auto_is_among_the_options():
     assert cloud_options()[0] == "auto"
     assert {"scl", "qa", "fmask"} < set(cloud_options())
+
+
+def test_clouds_of_other_pixels_need_a_place(tmp_path):
+    image = write(tmp_path / "a.tif", land(64, 64), names=NAMES)
+    cloudy = np.ones((1, 32, 32), np.uint8)
+    write(tmp_path / "nowhere.tif", cloudy, crs=None)
+    for without, clouds in (
+        (image, "nowhere.tif"),
+        (write(tmp_path / "b.tif", land(64, 64), names=NAMES, crs=None), "m.tif"),
+    ):
+        write(tmp_path / "m.tif", cloudy)
+        with pytest.raises(OptionError, match="no georeference"):
+            open_raster(without, clouds=tmp_path / clouds)
+    write(tmp_path / "same.tif", np.ones((1, 64, 64), np.uint8), crs=None, transform=None)
+    with pytest.raises(OptionError, match="no georeference"):
+        open_raster(image, clouds=tmp_path / "same.tif")

@@ -181,6 +181,7 @@ class Shards:
         for entry in self._entries[layout]:
             for block in self._table(entry).blocks:
                 if block.targets is not None:
+                    block.check("target")
                     yield as_target(block.targets, self.layouts[layout])
 
     @cached_property

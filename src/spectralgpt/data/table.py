@@ -11,12 +11,14 @@ place    hash of the place: samples of one place are trained on or held back tog
 image, source   the image among the sources, and the path of its first date
 row, column, chips   the chip's upper left corner in the image, and the number of chips that the image is cut into
 
-Samples with labels also have the columns of `stored_targets`.
+Samples with labels also have the columns of `stored_targets`. Each record batch carries a checksum of each of its
+columns (`column_checksums`); shards of earlier versions have none.
 """
 
 import bisect
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,13 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float64, Int32, Shaped
 
+from spectralgpt.data.column_checksums import (
+    CHECKSUM_KIND,
+    CHECKSUMS,
+    column_checksum,
+    read_checksums,
+    stored_checksums,
+)
 from spectralgpt.data.layout import Layout, layout_from, plain_layout
 from spectralgpt.data.manifest import LabelsMark
 from spectralgpt.data.statistics import BandTotals
@@ -95,7 +104,7 @@ def schema(layout: Layout, labels: LabelsInShard | None = None) -> pa.Schema:
         "chips": pa.int32(),
         **target_columns(layout),
     }
-    metadata = {LAYOUT: json.dumps(plain_layout(layout))}
+    metadata = {LAYOUT: json.dumps(plain_layout(layout)), CHECKSUMS: CHECKSUM_KIND}
     if layout.target is not None:
         metadata[LABELS] = json.dumps(to_plain(labels))
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()], metadata)
@@ -124,12 +133,24 @@ def record_batch(layout: Layout, chips: Sequence[Chip]) -> pa.RecordBatch:
     return pa.record_batch([columns[field.name] for field in wanted], wanted)
 
 
-class MappedBatch:
-    """A record batch read in place: arrays that are views of the mapped file, one row per sample."""
+def write_chips(writer: pa.ipc.RecordBatchFileWriter, layout: Layout, chips: Sequence[Chip]) -> None:
+    """Write chips of this layout as a record batch, with the checksums of its columns."""
+    batch = record_batch(layout, chips)
+    writer.write_batch(batch, custom_metadata=stored_checksums(batch))
 
-    def __init__(self, batch: pa.RecordBatch, layout: Layout) -> None:
+
+class MappedBatch:
+    """A record batch read in place: arrays that are views of the mapped file, one row per sample.
+
+    checksums: by column; empty for a shard of an earlier version, in which nothing is checked. place: of the batch in
+    its file, for messages. Arrays are to be used after `check`, which `Table` calls.
+    """
+
+    def __init__(self, batch: pa.RecordBatch, layout: Layout, checksums: Mapping[str, int], place: str) -> None:
         rows = batch.num_rows
         self.batch = batch
+        self._unchecked, self._place, self._lock = dict(checksums), place, threading.Lock()
+        self.checked = not checksums
         self.values = _bytes(batch.column("values").buffers()[1]).view(layout.dtype).reshape(rows, *layout.shape)
         _, ends, packed = batch.column("valid").buffers()
         self.valid_ends = np.frombuffer(ends, np.int64)
@@ -139,6 +160,21 @@ class MappedBatch:
         )
         self.gsd = batch.column("gsd").to_numpy()
         self.targets = None if layout.target is None else mapped_targets(batch.column("target"), layout)
+
+    def check(self, *names: str) -> None:
+        """Compare columns, default all, with their checksums, each once. DataError for one that changed on the disk."""
+        with self._lock:  # another thread waits until it is known
+            for name in names or tuple(self._unchecked):
+                if name not in self._unchecked:
+                    continue
+                if column_checksum(self.batch.column(name)) != self._unchecked[name]:
+                    raise DataError(
+                        f"{self._place}: found other bytes in the column {name!r} than were written",
+                        "the bytes of its checksum",
+                        f"The file was damaged or changed. {REPLACE}",
+                    )
+                del self._unchecked[name]
+            self.checked = not self._unchecked
 
     def all_valid(self, row: int) -> bool:
         """Whether all pixels of a sample within its extent are valid."""
@@ -166,17 +202,26 @@ class Table:
             with pa.memory_map(str(path)) as file:
                 # closing gives the descriptor back; the mapping lasts as long as a view of it
                 reader = pa.ipc.open_file(file)
-                stored = (reader.schema.metadata or {}).get(LAYOUT)
-                batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
+                metadata = reader.schema.metadata or {}
+                stored = metadata.get(LAYOUT)
+                found = [reader.get_batch_with_custom_metadata(index) for index in range(reader.num_record_batches)]
             fits = stored is not None and _layout(stored) == layout
             if not fits or reader.schema.names != schema(layout).names:
                 raise DataError(f"{path}: found a table of another layout", "the layout in manifest.json")
-            self.blocks = [MappedBatch(batch, layout) for batch in batches]
+            self.blocks = [
+                MappedBatch(
+                    each.batch,
+                    layout,
+                    read_checksums(metadata, each.custom_metadata),
+                    f"{path}, record batch {number} of {len(found)}",
+                )
+                for number, each in enumerate(found, 1)
+            ]
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror or error})", do=REPLACE) from None
         except (pa.ArrowException, KeyError, TypeError, ValueError, OptionError) as error:
             raise DataError(f"{path}: is not a shard ({error})", do=REPLACE) from None
-        self.ends: list[int] = np.cumsum([batch.num_rows for batch in batches], dtype=np.int64).tolist()
+        self.ends: list[int] = np.cumsum([block.batch.num_rows for block in self.blocks], dtype=np.int64).tolist()
         if len(self) != count:
             raise DataError(f"{path}: found {len(self)} samples", f"{count}, as in manifest.json")
 
@@ -184,19 +229,28 @@ class Table:
         return self.ends[-1] if self.ends else 0
 
     def at(self, row: int) -> tuple[MappedBatch, int]:
-        """The batch that holds a row, and the number of the row in the batch."""
+        """The batch that holds a row, all of it checked, and the number of the row in the batch."""
         index = bisect.bisect_right(self.ends, row)
-        return self.blocks[index], row - (self.ends[index - 1] if index else 0)
+        block = self.blocks[index]
+        if not block.checked:
+            block.check()
+        return block, row - (self.ends[index - 1] if index else 0)
 
     def whole(self, name: str) -> Shaped[np.ndarray, " value"]:
         """The numbers of a column, row after row; a column of lists is flattened."""
-        parts = [block.batch.column(name) for block in self.blocks]
+        parts = self._checked(name)
         listed = pa.types.is_fixed_size_list(parts[0].type)
         return np.concatenate([(part.values if listed else part).to_numpy() for part in parts])
 
     def column(self, name: str) -> pa.ChunkedArray:
         """A column of plain values."""
-        return pa.chunked_array([block.batch.column(name) for block in self.blocks])
+        return pa.chunked_array(self._checked(name))
+
+    def _checked(self, name: str) -> list[pa.Array]:
+        """A column of each batch, checked."""
+        for block in self.blocks:
+            block.check(name)
+        return [block.batch.column(name) for block in self.blocks]
 
 
 def described(path: Path) -> tuple[Layout, LabelsInShard | None, int]:

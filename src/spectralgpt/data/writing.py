@@ -20,7 +20,7 @@ from filelock import BaseFileLock
 from spectralgpt.data.layout import Layout
 from spectralgpt.data.manifest import NAME, SHARD, Manifest, ShardEntry, read_manifest, write_manifest
 from spectralgpt.data.statistics import BandTotals, merge, totals
-from spectralgpt.data.table import Chip, LabelsInShard, Table, described, record_batch, schema
+from spectralgpt.data.table import Chip, LabelsInShard, Table, described, schema, write_chips
 from spectralgpt.disk import LOCK, atomic_write, locked
 from spectralgpt.errors import TargetError
 from spectralgpt.free_space import refusals
@@ -70,7 +70,7 @@ class OpenShard:
 
     def _flush(self) -> None:
         if self._waiting:
-            self._writer.write_batch(record_batch(self.layout, self._waiting))
+            write_chips(self._writer, self.layout, self._waiting)
             self._waiting.clear()
 
 
@@ -222,6 +222,7 @@ def _totals_in(table: Table, layout: Layout) -> tuple[BandTotals, ...]:
     """Statistics of the samples in a shard."""
     found: list[BandTotals] = []
     for block in table.blocks:
+        block.check()
         for row in range(len(block.values)):
             height, width = (int(each) for each in block.extent[row])
             values, valid = block.values[row][..., :height, :width], None

@@ -90,13 +90,13 @@ def table_in(path: Path) -> VectorTable | None:
     """What a table of `embed` holds; None for any other file, and for one that cannot be read."""
     try:
         columns = _parquet_columns(path) if path.suffix.lower() == ".parquet" else _csv_columns(path)
-    except (OSError, UnicodeDecodeError, csv.Error, ValueError, pa.ArrowException):
+        if columns is None:
+            return None
+        sizes, rows = columns
+        shares = [float(row["valid_share"]) for row in rows]
+    except (OSError, csv.Error, TypeError, ValueError, pa.ArrowException):  # also of what is no UTF-8
         return None
-    if columns is None:
-        return None
-    sizes, rows = columns
-    dates = sorted(day for row in rows for day in (row["date"] or "").split(",") if day)
-    shares = [float(row["valid_share"]) for row in rows]
+    dates = sorted(day for row in rows for day in str(row["date"] or "").split(",") if day)
     return VectorTable(
         images=len(rows),
         values=sizes.pop(VECTOR_COLUMN),
@@ -116,7 +116,10 @@ def _csv_columns(path: Path) -> tuple[dict[str, int], list[dict[str, Any]]] | No
         sizes = _sizes(header)
         if sizes is None:
             return None
-        return sizes, [dict(zip(header, row[: len(header) - sum(sizes.values())], strict=False)) for row in reader]
+        rows = list(reader)
+        if any(len(row) != len(header) for row in rows):  # cut off
+            return None
+        return sizes, [dict(zip(header, row[: len(header) - sum(sizes.values())], strict=False)) for row in rows]
 
 
 def _sizes(header: Sequence[str]) -> dict[str, int] | None:

@@ -1,5 +1,6 @@
 """A read-only view of the files of a product, in a folder, a zip or a tar."""
 
+import lzma
 import os
 import tarfile
 import zipfile
@@ -16,7 +17,9 @@ MOST_TEXT = 16 * 2**20
 MOST_FILES, DEEPEST = 100_000, 12
 """Files in a product, and levels of its folders; what has more is not a product and is not walked through."""
 
-BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError, ValueError, OverflowError)
+BROKEN = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError, OverflowError,
+)  # fmt: skip
 """What the standard library raises on a damaged or encrypted archive, in addition to OSError."""
 
 
@@ -124,7 +127,9 @@ def open_archive(path: str) -> Archive | None:
     try:
         if name.endswith(".zip"):
             with zipfile.ZipFile(full) as packed:
-                listed = ((entry.filename, entry.file_size) for entry in packed.infolist() if not entry.is_dir())
+                # a member without a name is not even asked whether it is a folder: `is_dir` fails for it
+                named = (entry for entry in packed.infolist() if entry.filename)
+                listed = ((entry.filename, entry.file_size) for entry in named if not entry.is_dir())
                 return Archive(full, "zip", _members(path, listed))
         if name.endswith(".tar"):
             with tarfile.open(full, "r:") as tape:

@@ -18,6 +18,7 @@ from spectralgpt.days import UNKNOWN
 from spectralgpt.errors import RasterError
 from spectralgpt.products.acquisition import day_in_name
 from spectralgpt.products.added import added_in_name, added_in_tags, notes_on_unusable
+from spectralgpt.products.classic_netcdf import refuse_impossible_counts
 from spectralgpt.products.product import StoredBand
 from spectralgpt.products.tiff import end_of_tags
 from spectralgpt.raster.grid import Grid, applied
@@ -73,13 +74,25 @@ def read_header(path: str, expected: int | None = None, *, as_vrt: bool = False)
                 )
         if os.path.getsize(path) == 0:
             raise RasterError(f"{path}: found an empty file (0 bytes)", "an image", "Download it again")
+        refuse_impossible_counts(path, os.path.getsize(path))
     if not as_vrt and is_vrt(path):
         raise RasterError(f"{path}: found a VRT", "an image itself", "Give the VRT alone")
     with open_dataset(path) as dataset:
         try:
             return _header(path, dataset, expected)
+        except UnicodeDecodeError as error:
+            raise RasterError(
+                f"{path}: found text that is not UTF-8 in its header ({shown_bytes(error)})",
+                "descriptions and tags in UTF-8",
+                "Write them again, for example with gdal_edit.py -unsetmd, which removes the tags",
+            ) from None
         except (*GDAL_ERRORS, struct.error) as error:
             raise RasterError(f"{path}: the header cannot be read ({error})", do="Download it again") from error
+
+
+def shown_bytes(error: UnicodeDecodeError) -> str:
+    """The text that could not be decoded, near where it fails, as Python shows bytes."""
+    return repr(bytes(error.object[max(0, error.start - 20) : error.start + 20]))[1:]
 
 
 def single_band(path: str) -> tuple[StoredBand, Header]:

@@ -7,7 +7,7 @@ from spectralgpt.errors import OptionError, argument, counted
 from spectralgpt.products.format import OWN_LAYER, cloud_options
 from spectralgpt.products.header import read_header
 from spectralgpt.products.image import Image
-from spectralgpt.products.stacking import overlap
+from spectralgpt.products.stacking import both_placed, overlap
 from spectralgpt.raster.clouds import CloudLayer
 
 
@@ -53,6 +53,11 @@ def _mask(path: str, image: Image) -> CloudLayer:
     if len(header.bands) != 1:
         raise OptionError(f"{argument('clouds', path)}: found {len(header.bands)} bands", "one, not 0 in clouds")
     band = header.bands[0]
+    if not image.grid.coincides(band.grid) and not both_placed(image.grid, band.grid):
+        raise OptionError(
+            f"{argument('clouds', path)}: found no georeference in it or in {image.source}",
+            "the same pixels, or a CRS and transform in both",
+        )
     if not overlap(image.grid, band.grid):
         raise OptionError(
             f"{argument('clouds', path)}: does not overlap {image.source}", do="Give the clouds of this image"

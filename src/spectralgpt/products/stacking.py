@@ -119,11 +119,16 @@ def _called(image: Image, other: Image) -> str:
     return f"{image.source}, {iso_date(image.day) or 'one date'}" if image.source == other.source else image.source
 
 
+def both_placed(one: Grid, other: Grid) -> bool:
+    """Whether both grids have a place, both in a CRS or both in none."""
+    return one.is_placed and other.is_placed and (one.crs is None) == (other.crs is None)
+
+
 def refuse_elsewhere(first: Image, other: Image) -> None:
     """RasterError when a date cannot be placed on the grid of the first, or does not overlap it."""
     if first.grid.coincides(other.grid):
         return
-    if not (first.grid.is_placed and other.grid.is_placed) or (first.grid.crs is None) != (other.grid.crs is None):
+    if not both_placed(first.grid, other.grid):
         raise RasterError(
             f"{other.source}: found {other.grid.height} x {other.grid.width} pixels, in {first.source} "
             f"{first.grid.height} x {first.grid.width}, and no georeference in one of them",

@@ -15,8 +15,9 @@ from spectralgpt.disk import PULL, is_lfs_pointer
 from spectralgpt.errors import RasterError
 from spectralgpt.raster.trusted import open_trusted, reopened
 
-GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError)
-"""What rasterio raises when GDAL refuses: mostly its own errors, in some places GDAL's."""
+GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, UnicodeDecodeError)
+"""What rasterio raises when GDAL refuses: mostly its own errors, in some places GDAL's, and Python's for text of a
+header that is not UTF-8, which GDAL hands on as it is."""
 
 TABLES = (".csv", ".tsv", ".parquet", ".xlsx")
 

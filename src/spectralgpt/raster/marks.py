@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spectralgpt.errors import InputError
 from spectralgpt.raster.geopackage import POLYGONS_SUFFIX, geopackage_tags
-from spectralgpt.raster.handles import open_dataset
+from spectralgpt.raster.handles import GDAL_ERRORS, open_dataset
 from spectralgpt.raster.tags import DATES_TAG, OPEN_LEVEL_TAG, VERSION_TAG
 from spectralgpt.version import __version__
 
@@ -64,7 +64,7 @@ def tags_of(path: Path) -> Mapping[str, str]:
     try:
         with open_dataset(os.path.abspath(path)) as dataset:
             return dict(dataset.tags())
-    except InputError:
+    except (InputError, *GDAL_ERRORS):
         return {}
 
 

@@ -127,6 +127,8 @@ def _to_source(target: Grid, source: Grid) -> Locate:
 def _through_crs(
     target: Grid, rows: Float64[np.ndarray, "row 1"], columns: Float64[np.ndarray, "1 column"], source: Grid
 ) -> tuple[Float64[np.ndarray, "row column"], Float64[np.ndarray, "row column"]]:
+    if target.crs is None or source.crs is None:
+        raise RasterError("found two files of which only one has a CRS", "a CRS in both, or in neither")
     forth, back = target.transform, ~source.transform
     x = forth.a * columns + forth.b * rows + forth.c
     y = forth.d * columns + forth.e * rows + forth.f

@@ -131,7 +131,7 @@ def _sample_v1(root: str, patch: ImageSource, splits: dict[str, str]) -> FileSam
             metadata = json.load(file)
         found, date = tuple(metadata["labels"]), metadata["acquisition_date"][:10]
         of_19(found)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f"{path}: cannot be read ({error!r})", "BigEarthNet's labels and date", f"Get it again from {V1_ORIGIN}"
         ) from None
@@ -168,7 +168,7 @@ def _rows_v2(path: str) -> list[dict[str, object]]:
 
 def _sample_v2(root: str, patch: ImageSource, row: dict[str, object], path: str) -> FileSample:
     found, split = row["labels"], V2_SPLITS.get(str(row["split"]))
-    if split is None or not isinstance(found, list) or not set(found) <= set(CLASSES_19):
+    if split is None or not isinstance(found, list) or any(each not in CLASSES_19 for each in found):
         raise DataError(f"{path}: found {row}", f"labels among the 19 classes, and a split of {', '.join(V2_SPLITS)}")
     match = PATCH_DATE.search(os.path.basename(patch.name))
     date = "-".join(match.groups()) if match else ""

@@ -202,11 +202,14 @@ def _lists(places: list[str], names: Mapping[str, str]) -> dict[str, str]:
 
 def _tabled(table: str) -> dict[str, str]:
     """Splits of SpectralGPT's lists, in a table with the columns file and spectralgpt_split; empty for other tables."""
-    with open(table, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {"file", "spectralgpt_split"} <= set(reader.fieldnames or ()):
-            return {}
-        return {_stem(row["file"]): row["spectralgpt_split"] for row in reader if row["spectralgpt_split"]}
+    try:
+        with open(table, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="")  # of a row that is cut off
+            if not {"file", "spectralgpt_split"} <= set(reader.fieldnames or ()):
+                return {}
+            return {_stem(row["file"]): row["spectralgpt_split"] for row in reader if row["spectralgpt_split"]}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{table}: cannot be read as a CSV table ({error})", do="Download it again") from None
 
 
 def _stem(path: str) -> str:

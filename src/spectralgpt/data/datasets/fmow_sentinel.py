@@ -216,7 +216,7 @@ def _days(table: str) -> dict[tuple[str, str, str], str]:
         return {}
     try:
         with open(table, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, restval="")  # of a row that is cut off
             if not set(CSV_COLUMNS) <= set(reader.fieldnames or ()):
                 raise RasterError(
                     f"{table}: found the columns {', '.join(reader.fieldnames or ())}",

@@ -38,7 +38,7 @@ def read_rows(path: str) -> TableRows:
         rows = {".csv": _csv, ".tsv": _csv, ".geojson": _geojson}.get(ending, _parquet)(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})", do="Check the path") from None
-    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError, pa.ArrowException) as error:
+    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError, pa.ArrowException, RecursionError) as error:
         raise DataError(f"{path}: is not a {ending[1:]} table ({error})", do="Save it again, in UTF-8") from None
     if not len(rows):
         raise DataError(f"{path}: found no row", "one per image")
@@ -97,6 +97,8 @@ def _geojson(path: str) -> TableRows:
         raise DataError(f"{path}: found no list of features", "a FeatureCollection with one feature per image")
     _refuse_crs(path, document)
     properties = [each.get("properties") or {} for each in features]
+    if not all(isinstance(each, dict) for each in properties):
+        raise DataError(f"{path}: found properties that are no names with values", "an object in each feature")
     names = list(dict.fromkeys(name for each in properties for name in each))
     columns = {name: [_cell(each.get(name)) for each in properties] for name in names}
     return TableRows(columns, [centroid(each.get("geometry")) for each in features])
@@ -130,7 +132,7 @@ def centroid(geometry: Any) -> Position | None:
             return _centroid_of_rings(rings)
         points = list(_points(coordinates))
         return (sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points))
-    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+    except (TypeError, ValueError, LookupError, ArithmeticError, RecursionError):
         return None
 
 
