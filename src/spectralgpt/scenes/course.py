@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from spectralgpt.errors import OptionError, UnfinishedError, argument, counted
@@ -27,13 +28,16 @@ class Course:
     command line shows as a message with exit code 2: there is no TARGET, so what a script does with it must not follow.
     Finished block rows stay, and the same command goes on from them; what a cluster stops by force goes on in the same
     way. started: seconds of time.monotonic, from when it counts. announce: called with an estimate of time, memory and
-    size once a group of windows was measured.
+    size once a group of windows was measured. until: the end of all that is made of the scene, also of its picture:
+    finished block rows are kept until then, so that a run that is killed there goes on from them, too. None: the end of
+    the scene's own files.
     """
 
     restart: bool = False
     max_hours: float | int | None = None
     announce: Announce = unheard
     started: float = field(default_factory=time.monotonic)
+    until: ExitStack | None = None
 
     def __post_init__(self) -> None:
         # NaN is not positive either

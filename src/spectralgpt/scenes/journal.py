@@ -17,13 +17,14 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 from filelock import BaseFileLock
 
 from spectralgpt.disk import atomic_write, locked, release_and_remove
-from spectralgpt.errors import TargetError, first_few
+from spectralgpt.errors import InputError, TargetError, first_few
 from spectralgpt.plain import to_plain
 from spectralgpt.raster import check_target
 from spectralgpt.scenes.maker import Notes
@@ -45,7 +46,11 @@ _NAMES = re.compile(r"(plan\.json|rows-\d{6,}\.npy|notes-\d{6,}\.json)(\.new)?|l
 
 
 class Journal:
-    """The folder TARGET.partial of one run. The constructor writes nothing; `start` does."""
+    """The folder TARGET.partial of one run, as a context. The constructor writes nothing; `start` does.
+
+    The folder is removed when the block ends, and after an InputError where no block row is done. After any other
+    exception it stays.
+    """
 
     def __init__(self, target: Path, plan: Plan, parameters: Mapping[str, object]) -> None:
         """parameters: plain values; raises TypeError or ValueError for what JSON cannot hold."""
@@ -54,6 +59,16 @@ class Journal:
         content = {"format": FORMAT, "version": VERSION, "plan": to_plain(plan), "journal": dict(parameters)}
         self._text = json.dumps(content, indent=1, sort_keys=True) + "\n"
         self._lock: BaseFileLock | None = None
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            if error is None or (isinstance(error, InputError) and not self.done):
+                self.remove()
+        finally:
+            self.release()
 
     def start(self, restart: bool = False) -> int:
         """Make the folder, or take up that of an interrupted run (checked by `check_scene_target`). Returns how many
