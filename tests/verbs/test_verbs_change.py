@@ -186,14 +186,30 @@ def test_holes_of_either_date_have_no_class(weights, tmp_path):
     assert found.changed_share == pytest.approx((band(found.changed_map) == 1).sum() / (425 - 8))
 
 
-def test_nothing_in_common_is_no_number(weights, tmp_path):
-    before, after = two_dates(tmp_path)
-    write(after, np.zeros((13, 200, 136), np.uint16), names=NAMES, nodata=0.0)
-    found = change(before, after, tmp_path / "map.tif", weights=weights, trust_input=True)
-    assert np.isnan(found.changed_share)
-    assert "changed: unknown, as nothing is valid at both dates\n" in str(found)
-    assert "not measured" in found.shift.text
-    assert (band(found.changed_map) == 255).all()
+@pytest.mark.parametrize(
+    ("empty", "says"),
+    [
+        (np.s_[1:, :], "the later image has no valid pixel on this place"),
+        (np.s_[:1, :], "the earlier image has no valid pixel on this place"),
+        (np.s_[:, :], "the earlier and the later image have no valid pixel on this place"),
+        (None, "no pixel is valid at both dates"),
+    ],
+)
+def test_nothing_in_common_is_refused_and_nothing_written(weights, tmp_path, spectralgpt, empty, says):
+    pair = two_dates(tmp_path)
+    for date, path in enumerate(pair):
+        with rasterio.open(path) as dataset:
+            values = dataset.read()
+        if empty is None:
+            values[:, 100 * date : 100 * (date + 1)] = 0
+        elif date in np.arange(2)[empty[0]]:
+            values[:] = 0
+        write(path, values, names=NAMES, nodata=0.0)
+    files = listing(tmp_path)
+    ended = spectralgpt("change", *pair, tmp_path / "map.tif", "--weights", weights, "--trust-input")
+    assert ended.code == 2
+    assert f": {says}; expected two images that show the same place. The verb `inspect` says" in ended.err
+    assert listing(tmp_path) == files
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------

@@ -49,6 +49,12 @@ class Course:
         hours = (time.monotonic() - self.started) / SECONDS_PER_HOUR
         return self.max_hours is not None and hours >= self.max_hours
 
+    @property
+    def hours_left(self) -> float:
+        """Until the limit, more than 0 also after it: a limit of its own for a part of the work."""
+        assert self.max_hours is not None, "without a limit, there is no end"
+        return max(self.max_hours - (time.monotonic() - self.started) / SECONDS_PER_HOUR, 1e-9)
+
     def go_on(self, target: object, done: int, total: int) -> None:
         """Say what an interrupted run had finished. done, total: block rows."""
         if done:

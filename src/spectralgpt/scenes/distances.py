@@ -87,8 +87,10 @@ class DatePairVectors:
     def answer(
         self, model: Any, cube: Cube
     ) -> tuple[Float[Tensor, "batch channel row column"], Bool[Tensor, "batch 1 row column"]]:
-        """The vectors before, then those after, and which places have both."""
-        cube = replace(cube, days=torch.full_like(cube.days, -1))
+        """The vectors before, then those after, and which places have both. Each is made from the pixels that are valid
+        at both dates, as a hole in one of them, like that which a cloud or a shift leaves, would look like change."""
+        both = None if cube.valid is None else cube.valid.all(dim=1, keepdim=True).expand_as(cube.valid)
+        cube = replace(cube, days=torch.full_like(cube.days, -1), valid=both)
         dates = [cube.at_date(date) for date in (0, 1)]
         vectors = [model.embed(date, "place").permute(0, 3, 1, 2) for date in dates]
         present = [model.present(date).any(dim=(1, 2)) for date in dates]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectralgpt.progress import Progress, silent
+from spectralgpt.errors import InputError, UnfinishedError
 from spectralgpt.raster import CogWriter, Grid, Profile
 from spectralgpt.scenes.block_rows import BlockRows
 from spectralgpt.scenes.course import USUAL_COURSE, Course, ResumedRows, SceneEstimate, rows_unheard
@@ -73,8 +74,14 @@ def run_scene(
         done = partial.start(course.restart)
         resumed(done)
         course.go_on(target, done, len(plan.rows))
-        _make_rows(plan, maker, partial, target, done, course, progress)
-        return _write(plan, maker, target, beside, partial, done, course, progress)
+        try:
+            _make_rows(plan, maker, partial, target, done, course, progress)
+            partial.refuse_changed()
+            return _write(plan, maker, target, beside, partial, done, course, progress)
+        except UnfinishedError:
+            raise  # which says itself what is kept
+        except InputError as error:
+            raise error.also(partial.kept) if partial.done else error
 
 
 def _make_rows(
