@@ -140,9 +140,10 @@ def test_palette_and_names_survive_in_overviews(made, name, file):
 
 
 def test_reconstruct_gives_back_what_was_visible_at_its_pixel(made):
-    with rasterio.open(made["reconstruct"] / "o.tif") as found, rasterio.open(
-        made["reconstruct"].parent / "scene_2020-05-01.tif"
-    ) as scene:
+    with (
+        rasterio.open(made["reconstruct"] / "o.tif") as found,
+        rasterio.open(made["reconstruct"].parent / "scene_2020-05-01.tif") as scene,
+    ):
         same = found.read() == scene.read([1 + NAMES.index(name) for name in found.descriptions])
     known = ~hole()
     share = same[:, known].mean()

@@ -61,9 +61,7 @@ def test_the_same_command_goes_on(scene, weights, tmp_path, spectralgpt, verb):
 @pytest.mark.parametrize(
     ("verb", "drawn"), [("embed", "save_picture"), ("reconstruct", "save_reconstruction"), ("change", "save_change")]
 )
-def test_interrupted_at_the_picture_every_row_is_kept(
-    scene, weights, tmp_path, spectralgpt, monkeypatch, verb, drawn
-):
+def test_interrupted_at_the_picture_every_row_is_kept(scene, weights, tmp_path, spectralgpt, monkeypatch, verb, drawn):
     from spectralgpt import report
 
     sources = [scene] if verb != "change" else two_dates(tmp_path)

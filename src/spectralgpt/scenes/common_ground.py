@@ -28,7 +28,9 @@ def check_common_ground(raster: Raster) -> None:
     found = "no pixel is valid at both dates"
     if not seen.all():
         empty = [name for name, any_valid in zip(("earlier", "later"), seen, strict=True) if not any_valid]
-        found = f"the {' and the '.join(empty)} image {'has' if len(empty) == 1 else 'have'} no valid pixel on this place"
+        found = (
+            f"the {' and the '.join(empty)} image {'has' if len(empty) == 1 else 'have'} no valid pixel on this place"
+        )
     raise RasterError(
         f"{raster.source}: {found}",
         SHOW_BOTH,

@@ -73,7 +73,9 @@ class Journal:
         finally:
             self.release()
         if isinstance(error, KeyboardInterrupt):
-            raise InterruptedWork(self.kept or f"Nothing of {self._target} is kept, as no block row was finished") from None
+            raise InterruptedWork(
+                self.kept or f"Nothing of {self._target} is kept, as no block row was finished"
+            ) from None
 
     @property
     def kept(self) -> str:

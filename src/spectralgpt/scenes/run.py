@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectralgpt.progress import Progress, silent
 from spectralgpt.errors import InputError, UnfinishedError
+from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import CogWriter, Grid, Profile
 from spectralgpt.scenes.block_rows import BlockRows
 from spectralgpt.scenes.course import USUAL_COURSE, Course, ResumedRows, SceneEstimate, rows_unheard

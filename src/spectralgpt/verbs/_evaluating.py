@@ -30,8 +30,7 @@ def judged_answers(
     from spectralgpt.features import Cache
     from spectralgpt.verbs._answering import answered_images, answered_pixels
     from spectralgpt.verbs._judged_page import Findings
-    from spectralgpt.verbs._labels import WatchedSet
-    from spectralgpt.verbs._labels import hashes_of
+    from spectralgpt.verbs._labels import WatchedSet, hashes_of
     from spectralgpt.verbs._probing import Judged, image_table, trial_of
     from spectralgpt.weights import TrainedImages
 
