@@ -21,8 +21,8 @@ PLACE = Affine(10.0, 0.0, 435730.0, 0.0, -12.0, 4179460.0)
 
 
 def hole() -> np.ndarray:
-    """Where the scene has no data: an L, which lies otherwise in any mirror image and after any turn, with a corner that
-    cuts a place."""
+    """Where the scene has no data: an L, which lies otherwise in any mirror image and after any turn, and a rectangle
+    that cuts places."""
     found = np.zeros((HEIGHT, WIDTH), bool)
     found[64:136, 8:16] = found[120:136, 8:56] = found[500:511, 40:75] = True
     return found

@@ -8,6 +8,8 @@ from spectralgpt.raster import Raster, Window
 LOOKED_AT = 512
 """Side of the squares of pixels that are looked at, one after the other."""
 
+NAMES = ("earlier", "later")
+
 SHOW_BOTH = "two images that show the same place"
 
 
@@ -27,10 +29,8 @@ def check_common_ground(raster: Raster) -> None:
         seen |= known.any(axis=(1, 2))
     found = "no pixel is valid at both dates"
     if not seen.all():
-        empty = [name for name, any_valid in zip(("earlier", "later"), seen, strict=True) if not any_valid]
-        found = (
-            f"the {' and the '.join(empty)} image {'has' if len(empty) == 1 else 'have'} no valid pixel on this place"
-        )
+        empty = " and the ".join(name for name, any_valid in zip(NAMES, seen, strict=True) if not any_valid)
+        found = f"the {empty} image {'has' if seen.any() else 'have'} no valid pixel on this place"
     raise RasterError(
         f"{raster.source}: {found}",
         SHOW_BOTH,

@@ -97,9 +97,12 @@ class DatePairVectors:
     def answer(
         self, model: Any, cube: Cube
     ) -> tuple[Float[Tensor, "batch channel row column"], Bool[Tensor, "batch 1 row column"]]:
-        """The vectors before, then those after, then what the places of a window have in common of after - before (their
-        median), the same for all; and which places have both. Each is made from the pixels that are valid
-        at both dates, as a hole in one of them, like that which a cloud or a shift leaves, would look like change."""
+        """The vectors before, then those after, then the median over the window of after - before, the same for all its
+        places; and which places have both.
+
+        Each is made from the pixels that are valid at both dates, as a hole in one of them, like that which a cloud or
+        a shift leaves, would look like change.
+        """
         both = None if cube.valid is None else cube.valid.all(dim=1, keepdim=True).expand_as(cube.valid)
         cube = replace(cube, days=torch.full_like(cube.days, -1), valid=both)
         dates = [cube.at_date(date) for date in (0, 1)]

@@ -24,7 +24,7 @@ class AlreadyDone(Exception):
 
 def is_done(written: Sequence[Path], tags: Mapping[str, str], read: Sequence[str]) -> bool:
     """Whether all files of a result are there, the first with these tags, and none of the files that it is made from is
-    newer; and its run has ended: one that was killed later than it wrote the first file left the others as they were."""
+    newer; and whether its run has ended, as one that was killed after the first file left the others as they were."""
     target = written[0]
     if partial_of(target).exists() or not all(each.exists() for each in written):
         return False

@@ -81,7 +81,9 @@ def run_scene(
         except UnfinishedError:
             raise  # which says itself what is kept
         except InputError as error:
-            raise error.also(partial.kept) if partial.done else error
+            if not partial.done:
+                raise
+            raise error.also(partial.kept) from error
 
 
 def _make_rows(

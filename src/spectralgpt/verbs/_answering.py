@@ -25,8 +25,9 @@ class Answerer:
 
     targets: kinds of labels that it answers. classes: empty where they have no names; count: their number.
     thresholds: from which probability on a class is the answer, None for the likeliest. fitted_to: hashes of the images
-    that a probe was fitted to; reading: options by which they were read; fitted_on: their kinds. images: probabilities (image, class) of a
-    set's images; pixels: (row, column, class) of an image's, and where it answers; one of them is None.
+    that a probe was fitted to; reading: options by which they were read; fitted_on: their kinds. images: probabilities
+    (image, class) of a set's images; pixels: (row, column, class) of an image's, and where it answers; one of them is
+    None.
     """
 
     name: str

@@ -153,8 +153,8 @@ def inspect(
     For an image: sensor, level, bands, units, dates, grid, statistics per band, anything suspicious, and which of the
     model's bands it feeds. For weights: kind, size, bands, units, parameters, fingerprint. For shards: samples, their
     bands, dates, places and sizes, statistics per band, failures, fingerprint. For a map or table that `embed` made:
-    weights, places or images, values, what it is for; a reconstruction says that it is one, and by which weights. For a folder of
-    results (`each`): how many sources were done, and why others failed.
+    weights, places or images, values, what it is for; a reconstruction says that it is one, and by which weights. For
+    a folder of results (`each`): how many sources were done, and why others failed.
 
     Args:
         sources: An image, a product, or a folder of single-band files; several are dates of the same place, and
