@@ -125,8 +125,8 @@ class SceneKill:
 def killed_runs(
     folder: Path, verb: str, sources: Sequence[Path], options: Sequence[object], *, during: int, last: int
 ) -> list[SceneKill]:
-    """A verb, killed once in each of `during` equal parts of its block rows, and of `last` parts of its last
-    pass, and run again. AssertionError unless files, picture and JSON (but seconds) are those of a run without a kill."""
+    """A verb, killed once in each of `during` equal parts of its block rows, and of `last` parts of its last pass, and
+    run again. AssertionError unless files, picture and JSON (but seconds) are those of a run that was not killed."""
     paths = os.pathsep.join(each for each in sys.path if each)
     done = subprocess.run(
         [

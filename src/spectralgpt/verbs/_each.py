@@ -220,8 +220,8 @@ class _EachRun:
         return self._folder / f"{scene.name}.tif"
 
     def _options_of(self, scene: EachScene, course: "Course") -> dict[str, Any]:
-        """The options, in which a row of a table may say more of its own. The limit of time is that of the whole folder:
-        a scene has what is left of it."""
+        """The options, in which a row of a table may say more of its own. The limit of time is that of the whole
+        folder: a scene has what is left of it."""
         own = {"bands": scene.image.bands, "clouds": scene.image.clouds}
         given = {**self._options, **{name: value for name, value in own.items() if value}}
         return given if course.max_hours is None else {**given, "max_hours": course.hours_left}
