@@ -250,7 +250,7 @@ def test_what_a_window_has_in_common_is_taken_out_where_it_is_small():
         apart = own[[0, 1, 3]] / spread[[0, 1, 3], None, None] + left * shape[:, None, None]
         return np.sqrt((apart**2).mean(axis=0))
 
-    for size, left in ((0.0, 0.0), (0.1, 0.0), (0.25, 0.0), (0.375, 0.1875), (0.5, 0.5), (1.3, 1.3)):
+    for size, left in ((0.0, 0.0), (0.1, 0.0), (0.5, 0.0), (0.75, 0.375), (1.0, 1.0), (1.3, 1.3)):
         found, wanted = distances(size), expected(left)
         assert np.isnan(found[2, 3])
         wanted[2, 3] = np.nan

@@ -62,8 +62,8 @@ class Probe:
         made: Mapping[str, str] | None = None,
     ) -> "Probe":
         """A probe of what was chosen. weights: the path or name of the model's; beside: the descriptors behind its
-        vectors; images: hashes of those that it was fitted to or chosen by; side: their usual length in pixels; reading:
-        options by which they were read; fitted_on: their kinds; made: data, seeds and scores, as texts."""
+        vectors; images: hashes of those that it was fitted to or chosen by; side: their usual length in pixels;
+        reading: options by which they were read; fitted_on: their kinds; made: data, seeds and scores, as texts."""
         description = ProbeDescription(
             format=PROBE_FORMAT,
             version=PROBE_VERSION,
