@@ -193,7 +193,6 @@ def test_holes_of_either_date_have_no_class(weights, tmp_path):
     [
         (np.s_[1:, :], "the later image has no valid pixel on this place"),
         (np.s_[:1, :], "the earlier image has no valid pixel on this place"),
-        (np.s_[:, :], "the earlier and the later image have no valid pixel on this place"),
         (None, "no pixel is valid at both dates"),
     ],
 )

@@ -56,7 +56,7 @@ DISTANCE = "distance"
 
 LARGEST_CONTEXT = 1.0
 """Distance that a window may have in common for it to be the context of a change elsewhere in the window: from half of
-it on it counts less and less. The windows of three OSCD pairs have 0.2 to 0.5 in common, those of a made change of 50 x
+it on it counts less and less. The windows of four OSCD pairs have 0.2 to 0.5 in common, those of a made change of 50 x
 80 pixels 0.1; places of the latter have a distance of 1.3."""
 
 SAMPLED_PLACES = 50_000
