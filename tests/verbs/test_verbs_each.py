@@ -429,25 +429,32 @@ def test_a_scene_without_place_has_no_vrt(tmp_path, weights):
 
 def test_a_limit_of_time_is_one_of_the_folder(spectralgpt, scenes, tmp_path, weights, monkeypatch):
     """Scenes of one window each, which a limit of their own would never end."""
-    from spectralgpt.scenes import course
+    from types import SimpleNamespace
 
-    target, now = tmp_path / "out", [0.0]
+    from spectralgpt.scenes import course
+    from spectralgpt.verbs._each import _EachRun
+
+    target, now, row = tmp_path / "out", [0.0], _EachRun._row
     command = ("embed", *scenes, target, "--each", "--weights", weights, "--json")
 
-    def monotonic():
-        now[0] += 60.0  # between any two looks at the clock
-        return now[0]
+    def slow(self, *given):
+        made = row(self, *given)
+        now[0] += 7200
+        return made
 
-    monkeypatch.setattr(course.time, "monotonic", monotonic)
-    ended = spectralgpt(*command, "--max-hours", "0.05")
+    with monkeypatch.context() as patched:
+        patched.setattr(course, "time", SimpleNamespace(monotonic=lambda: now[0]))
+        patched.setattr(_EachRun, "_row", slow)
+        ended = spectralgpt(*command, "--max-hours", "3")
     assert ended.code == 2
     message = ended.json["error"]
-    assert message.startswith(f"{target}: --max-hours 0.05 ended with 1 of {len(scenes)} scenes done"), message
-    assert message.endswith("They are kept: the same command goes on from there.")
+    assert message.startswith(f"{target}: --max-hours 3"), message
+    assert message.endswith(
+        f" ended with 2 of {len(scenes)} scenes done. They are kept: the same command goes on from there."
+    )
     assert not list(target.glob("*.vrt"))
-    monkeypatch.undo()
     ended = spectralgpt(*command)
-    assert (ended.code, ended.json["skipped"], ended.json["done"]) == (0, 1, len(scenes) - 1)
+    assert (ended.code, ended.json["skipped"], ended.json["done"]) == (0, 2, len(scenes) - 2)
 
 
 def test_a_limit_that_is_none_is_refused_before_anything(scenes, tmp_path, weights):

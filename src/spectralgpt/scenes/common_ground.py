@@ -26,7 +26,7 @@ def check_common_ground(raster: Raster) -> None:
         known = valid.any(axis=1)
         if known.all(axis=0).any():
             return
-        seen |= known.any(axis=(1, 2))
+        seen |= np.array([each.any() for each in known])
     found = "no pixel is valid at both dates"
     if not seen.all():
         empty = " and the ".join(name for name, any_valid in zip(NAMES, seen, strict=True) if not any_valid)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spectralgpt.evaluation import Places
     from spectralgpt.raster import ResultMark
     from spectralgpt.tasks import Class, TargetKind
-    from spectralgpt.weights import PretrainedModel
+    from spectralgpt.weights import PretrainedModel, TrainedDomain
 
 IMAGE_TARGETS: tuple["TargetKind", ...] = ("class", "classes")
 """Kinds of labels that are of whole images."""
