@@ -458,7 +458,7 @@ def test_a_limit_of_time_is_one_of_the_folder(spectralgpt, scenes, tmp_path, wei
 
 
 def test_a_limit_that_is_none_is_refused_before_anything(scenes, tmp_path, weights):
-    with pytest.raises(OptionError, match=r"max_hours=0; expected more than 0"):
+    with pytest.raises(OptionError, match=r"max_hours=0\.0; expected more than 0 hours"):
         embed(list(scenes), tmp_path / "out", each=True, weights=weights, max_hours=0)
     assert not (tmp_path / "out").exists()
 
