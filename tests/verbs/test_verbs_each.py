@@ -422,3 +422,68 @@ def test_a_scene_without_place_has_no_vrt(tmp_path, weights):
     result = embed(scene, tmp_path / "out", each=True, weights=weights)
     assert (states(result), result.mosaics) == ([("a.tif", "done")], ())
     assert any("without CRS" in warning for warning in result.warnings)
+
+
+# -- a limit of time ---------------------------------------------------------------------------------------------------
+
+
+def test_a_limit_of_time_is_one_of_the_folder(spectralgpt, scenes, tmp_path, weights, monkeypatch):
+    """Scenes of one window each, which a limit of their own would never end."""
+    from types import SimpleNamespace
+
+    from spectralgpt.scenes import course
+    from spectralgpt.verbs._each import _EachRun
+
+    target, now, row = tmp_path / "out", [0.0], _EachRun._row
+    command = ("embed", *scenes, target, "--each", "--weights", weights, "--json")
+
+    def slow(self, *given):
+        made = row(self, *given)
+        now[0] += 7200
+        return made
+
+    with monkeypatch.context() as patched:
+        patched.setattr(course, "time", SimpleNamespace(monotonic=lambda: now[0]))
+        patched.setattr(_EachRun, "_row", slow)
+        ended = spectralgpt(*command, "--max-hours", "3")
+    assert ended.code == 2
+    message = ended.json["error"]
+    assert message.startswith(f"{target}: --max-hours 3"), message
+    assert message.endswith(
+        f" ended with 2 of {len(scenes)} scenes done. They are kept: the same command goes on from there."
+    )
+    assert not list(target.glob("*.vrt"))
+    ended = spectralgpt(*command)
+    assert (ended.code, ended.json["skipped"], ended.json["done"]) == (0, 2, len(scenes) - 2)
+
+
+def test_a_limit_that_is_none_is_refused_before_anything(scenes, tmp_path, weights):
+    with pytest.raises(OptionError, match=r"max_hours=0\.0; expected more than 0 hours"):
+        embed(list(scenes), tmp_path / "out", each=True, weights=weights, max_hours=0)
+    assert not (tmp_path / "out").exists()
+
+
+def test_inspect_says_what_the_folder_is(spectralgpt, scenes, tmp_path, weights):
+    target, broken = tmp_path / "out", tmp_path / "in" / "broken.tif"
+    broken.write_bytes(b"II*\0nothing")
+    assert spectralgpt("embed", *scenes, broken, target, "--each", "--weights", weights).code == 2
+    (target / "b.tif").unlink()
+    ended = spectralgpt("inspect", target, "--json")
+    assert ended.code == 0, ended.err
+    found = ended.json
+    assert found["states"] == {"done": 3, "skipped": 0, "failed": 1}
+    assert [os.path.basename(each) for each in found["results"]] == ["a.tif", "c.tif"]
+    assert found["gone"] == ["b.tif"]
+    assert found["verbs"] == {"embed": 2}
+    assert found["sensors"] == {"s2-l1c": 2}
+    assert len(found["weights"]) == 1
+    text = spectralgpt("inspect", target).out
+    assert "results of 4 sources: 3 done, 1 failed\n" in text
+    assert f"failed     {broken}: " in text
+    assert spectralgpt("inspect", target, "--picture", tmp_path / "p.png").code == 2
+
+
+def test_a_table_of_others_makes_no_folder_of_results(spectralgpt, scenes, tmp_path):
+    (scenes[0].parent / "each.csv").write_text("source,other\n")
+    ended = spectralgpt("inspect", scenes[0].parent)
+    assert "results of" not in ended.out

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 import rasterio
 
+from made_dates import two_dates
 from spectralgpt.scenes import partial_of
 from spectralgpt.scenes.block_rows import BlockRows
 
@@ -55,6 +56,30 @@ def test_the_same_command_goes_on(scene, weights, tmp_path, spectralgpt, verb):
     assert names == sorted(path.name for path in target.parent.iterdir())
     for name in names:
         assert (straight.parent / name).read_bytes() == (target.parent / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("verb", "drawn"), [("embed", "save_picture"), ("reconstruct", "save_reconstruction"), ("change", "save_change")]
+)
+def test_interrupted_at_the_picture_every_row_is_kept(scene, weights, tmp_path, spectralgpt, monkeypatch, verb, drawn):
+    from spectralgpt import report
+
+    sources = [scene] if verb != "change" else two_dates(tmp_path)
+    command = (verb, *sources, tmp_path / "out.tif", "--weights", weights, "--json")
+
+    def stopped(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(report, drawn, stopped)
+        ended = spectralgpt(*command)
+    assert ended.code == 130
+    rows = finished(tmp_path / "out.tif")
+    assert rows > 1
+    ended = spectralgpt(*command)
+    assert (ended.code, ended.json["blocks_resumed"]) == (0, rows)
+    assert (tmp_path / "out.png").exists()
+    assert not partial_of(tmp_path / "out.tif").exists()
 
 
 def test_another_option_is_refused_and_what_was_chosen_is_taken(scene, weights, tmp_path, spectralgpt):

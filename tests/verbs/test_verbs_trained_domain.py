@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import rasterio
+from affine import Affine
 from made_rasters import NAMES, land, write
 
 from made_labelled import QUICK, SENSOR, class_folders
@@ -107,3 +108,36 @@ def test_pixels_in_python(trained, scene, tmp_path, name):
         pixels = raster.read()
     found = embed(pixels, tmp_path / "o.tif", weights=trained(name))
     assert len([line for line in found.warnings if OUTSIDE in line]) == (name in FOUND)
+
+
+# -- a probe has a domain of its own -----------------------------------------------------------------------------------
+
+
+def test_a_probe_warns_of_images_unlike_those_that_it_was_fitted_to(weights, tmp_path, spectralgpt):
+    images = class_folders(tmp_path / "land", COUNTS)
+    probe = tmp_path / "probe"
+    ended = spectralgpt("probe", images, "--bands", SENSOR, "--weights", weights, *QUICK, "--out", probe)
+    assert ended.code == 0, ended.err
+    recorded = json.loads((probe / "probe.json").read_text())["fitted_on"]
+    assert recorded["sensors"] == [[SENSOR, []]]
+    assert recorded["gsd"] == pytest.approx([10, 10], rel=0.01)
+    outside = "outside what the probe was fitted to"
+    coarse = Affine(30.0, 0.0, 435730.0, 0.0, -30.0, 4179460.0)
+    scenes = {
+        "alike": (write(tmp_path / "alike.tif", land(64, 64), names=NAMES), 0),
+        "coarse": (write(tmp_path / "coarse.tif", land(64, 64), names=NAMES, transform=coarse), 1),
+    }
+    for name, (scene, lines) in scenes.items():
+        ended = spectralgpt("predict", scene, tmp_path / f"{name}-map.tif", "--weights", probe, "--trust-input")
+        assert ended.code == 0, ended.err
+        found = [line for line in ended.err.splitlines() if outside in line]
+        assert len(found) == lines, name
+        if lines:
+            assert found[0].startswith(f"warning: {scene}: is {outside} ({SENSOR}; ")
+    assert outside not in spectralgpt("evaluate", images, "--bands", SENSOR, "--weights", probe).err
+    description = json.loads((probe / "probe.json").read_text())
+    del description["fitted_on"]  # a probe of an earlier version
+    (probe / "probe.json").write_text(json.dumps(description))
+    ended = spectralgpt("predict", scenes["coarse"][0], tmp_path / "old.tif", "--weights", probe, "--trust-input")
+    assert ended.code == 0
+    assert outside not in ended.err

@@ -8,7 +8,7 @@ import pytest
 from made_weights import small_weights
 from spectralgpt.nn import PooledConfig
 from spectralgpt.weights import Classifier, SpectralGPT, TrainedDomain, describe
-from spectralgpt.weights.trained_domain import GSD_MARGIN, outside_note
+from spectralgpt.weights.trained_domain import GSD_MARGIN, outside_note, outside_probe_note
 
 S2 = ("s2-l2a", ("B2", "B3", "B4"))
 LANDSAT = ("landsat8-c2l2", ("B4", "B5"))
@@ -133,3 +133,17 @@ def test_derived_models_keep_the_record():
     model.provenance |= DOMAINS[1].entries()
     assert TrainedDomain.of(Classifier.from_encoder(model, PooledConfig(classes=3)).provenance) == DOMAINS[1]
     assert TrainedDomain.of(model.resized(64).provenance) == DOMAINS[1]
+
+
+def test_the_domain_of_images_is_their_sensors_and_sizes():
+    images = [("s2-l2a", 10.0012), ("s2-l1c", 20.0), ("s2-l2a", math.nan)]
+    domain = TrainedDomain.of_images(images)
+    assert domain == TrainedDomain((("s2-l1c", ()), ("s2-l2a", ())), (10.0, 20.0))
+    assert TrainedDomain.of_images([("naip", math.nan)]) == TrainedDomain((("naip", ()),), None)
+    assert TrainedDomain.of_images([]) is None
+    assert outside_probe_note(domain, "a.tif", images) == ()
+    assert outside_probe_note(None, "a.tif", [("naip", 1.0)]) == ()
+    line = (
+        "a folder: 1 of 2 images are outside what the probe was fitted to (s2-l1c, s2-l2a; 10 to 20 m per pixel): naip"
+    )
+    assert outside_probe_note(domain, "a folder", [("naip", 12.0), images[0]]) == (line,)

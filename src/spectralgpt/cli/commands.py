@@ -21,6 +21,7 @@ from spectralgpt.cli.parameters import REQUIRED, Parameter, Verb, parameters
 from spectralgpt.cli.result import as_json, error_as_json
 from spectralgpt.cli.spelling import spelled
 from spectralgpt.errors import InputError
+from spectralgpt.interruption import InterruptedWork
 from spectralgpt.verbs import FORMER_NAMES
 
 # What every command has in addition to the options of its verb.
@@ -84,8 +85,9 @@ def _run(name: str, verb: Verb, asked: Sequence[Parameter], /, *, quiet: bool, j
         if json:
             print(error_as_json(type(error).__name__, message, error))
         raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        refuse("interrupted", kind="interrupted", code=130)
+    except KeyboardInterrupt as interrupt:
+        kept = f". {interrupt}" if isinstance(interrupt, InterruptedWork) else ""
+        refuse(f"interrupted{kept}", kind="interrupted", code=130)
     if not getattr(result, "is_main", True):
         return  # one of several processes of one run: another one prints the result
     if not quiet:

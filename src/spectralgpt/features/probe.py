@@ -28,7 +28,7 @@ from spectralgpt.nn import Precision, resolved_precision
 from spectralgpt.raster import Readable
 from spectralgpt.tasks import Class, TargetKind
 from spectralgpt.version import RULES
-from spectralgpt.weights import PretrainedModel, load_model
+from spectralgpt.weights import PretrainedModel, TrainedDomain, load_model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,11 +58,12 @@ class Probe:
         images: Iterable[str] = (),
         side: int | None = None,
         reading: Mapping[str, str] | None = None,
+        fitted_on: TrainedDomain | None = None,
         made: Mapping[str, str] | None = None,
     ) -> "Probe":
         """A probe of what was chosen. weights: the path or name of the model's; beside: the descriptors behind its
-        vectors; images: hashes of those that it was fitted to or chosen by; side: their usual
-        length in pixels; reading: options by which images were read; made: data, seeds and scores, as texts."""
+        vectors; images: hashes of those that it was fitted to or chosen by; side: their usual length in pixels;
+        reading: options by which they were read; fitted_on: their kinds; made: data, seeds and scores, as texts."""
         description = ProbeDescription(
             format=PROBE_FORMAT,
             version=PROBE_VERSION,
@@ -82,6 +83,7 @@ class Probe:
             images=tuple(sorted(set(images))),
             side=side,
             reading=dict(reading or {}),
+            fitted_on=fitted_on,
             made=dict(made or {}),
         )
         return cls(description, model, chosen.fitted)

@@ -16,6 +16,7 @@ from spectralgpt.errors import CHECK_DISK, InputError, TargetError, WeightsError
 from spectralgpt.features.beside import BesideName
 from spectralgpt.plain import from_plain, to_plain
 from spectralgpt.tasks import Class, TargetKind
+from spectralgpt.weights import TrainedDomain
 
 DESCRIPTION, NUMBERS = "probe.json", "probe.safetensors"
 PROBE_FORMAT = "spectralgpt probe"
@@ -31,8 +32,8 @@ class ProbeDescription:
     fingerprint: of the model that makes the features, as it was given. read_out, bands_as, precision: how it does.
     beside: the descriptors behind the vectors of images. rules: number of the rules by which features are made.
     reading: how its images were read, like gsd. images: hashes of the images that it was fitted to or chosen by
-    (`data.image_hash`). side: the median of their longer sides in pixels, None unknown. made: data, seeds, scores and
-    versions, for people.
+    (`data.image_hash`). fitted_on: their sensors and pixel sizes, None unknown. side: the median of their longer sides
+    in pixels, None unknown. made: data, seeds, scores and versions, for people.
     checksum: SHA-256 of the numbers.
     """
 
@@ -54,6 +55,7 @@ class ProbeDescription:
     images: tuple[str, ...] = ()
     side: int | None = None
     reading: Mapping[str, str] = field(default_factory=dict)
+    fitted_on: TrainedDomain | None = None
     made: Mapping[str, str] = field(default_factory=dict)
 
 

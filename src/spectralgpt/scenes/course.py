@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from spectralgpt.errors import OptionError, UnfinishedError, argument, counted
@@ -28,13 +29,16 @@ class Course:
     command line shows as a message with exit code 2: there is no TARGET, so what a script does with it must not follow.
     Finished block rows stay, and the same command goes on from them; what a cluster stops by force goes on in the same
     way. started: seconds of time.monotonic, from when it counts. announce: called with an estimate of time, memory and
-    size once a group of windows was measured.
+    size once a group of windows was measured. until: the end of all that is made of the scene, also of its picture:
+    finished block rows are kept until then, so that a run that is killed there goes on from them, too. None: the end of
+    the scene's own files.
     """
 
     restart: bool = False
     max_hours: float | int | None = None
     announce: Announce = unheard
     started: float = field(default_factory=time.monotonic)
+    until: ExitStack | None = None
 
     def __post_init__(self) -> None:
         # NaN is not positive either
@@ -45,6 +49,12 @@ class Course:
     def is_over(self) -> bool:
         hours = (time.monotonic() - self.started) / SECONDS_PER_HOUR
         return self.max_hours is not None and hours >= self.max_hours
+
+    @property
+    def hours_left(self) -> float:
+        """Until the limit, more than 0 also after it: a limit of its own for a part of the work."""
+        assert self.max_hours is not None, "without a limit, there is no end"
+        return max(self.max_hours - (time.monotonic() - self.started) / SECONDS_PER_HOUR, 1e-9)
 
     def go_on(self, target: object, done: int, total: int) -> None:
         """Say what an interrupted run had finished. done, total: block rows."""

@@ -9,6 +9,7 @@ from spectralgpt.products import source_files
 from spectralgpt.products.own_result import parsed
 from spectralgpt.raster.marks import SOURCES_TAG, VERB_TAG, tags_of
 from spectralgpt.raster.tags import PARAMETERS_TAG, RULES_TAG, SENSOR_TAG, WEIGHTS_TAG
+from spectralgpt.scenes.journal import partial_of
 
 SAME_TAGS = (VERB_TAG, SOURCES_TAG, WEIGHTS_TAG, RULES_TAG, SENSOR_TAG)
 """Tags that two results of one command share."""
@@ -23,10 +24,10 @@ class AlreadyDone(Exception):
 
 def is_done(written: Sequence[Path], tags: Mapping[str, str], read: Sequence[str]) -> bool:
     """Whether all files of a result are there, the first with these tags, and none of the files that it is made from is
-    newer."""
-    if not all(each.exists() for each in written):
-        return False
+    newer; and whether its run has ended, as one that was killed after the first file left the others as they were."""
     target = written[0]
+    if partial_of(target).exists() or not all(each.exists() for each in written):
+        return False
     found = tags_of(target)
     if any(found.get(name) != tags.get(name) for name in SAME_TAGS):
         return False

@@ -17,14 +17,16 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 from filelock import BaseFileLock
 
 from spectralgpt.disk import atomic_write, locked, release_and_remove
-from spectralgpt.errors import TargetError, first_few
+from spectralgpt.errors import InputError, RasterError, TargetError, first_few
 from spectralgpt.free_space import refusals
+from spectralgpt.interruption import InterruptedWork
 from spectralgpt.plain import to_plain
 from spectralgpt.raster import check_target
 from spectralgpt.scenes.maker import Notes
@@ -47,15 +49,44 @@ _NAMES = re.compile(r"(plan\.json|rows-\d{6,}\.npy|notes-\d{6,}\.json)(\.new)?|l
 
 
 class Journal:
-    """The folder TARGET.partial of one run. The constructor writes nothing; `start` does."""
+    """The folder TARGET.partial of one run, as a context. The constructor writes nothing; `start` does.
+
+    The folder is removed when the block ends, and after an InputError where no block row is done. After any other
+    exception it stays. An interrupt is raised again as InterruptedWork, which says what stays.
+    """
 
     def __init__(self, target: Path, plan: Plan, parameters: Mapping[str, object]) -> None:
         """parameters: plain values; raises TypeError or ValueError for what JSON cannot hold."""
+        self._target = target
+        self._inputs: Mapping[str, Any] = dict(parameters.get("inputs") or {})  # type: ignore[call-overload]
         self.folder = partial_of(target)
         self._count = len(plan.rows)
         content = {"format": FORMAT, "version": VERSION, "plan": to_plain(plan), "journal": dict(parameters)}
         self._text = json.dumps(content, indent=1, sort_keys=True) + "\n"
         self._lock: BaseFileLock | None = None
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            if error is None or (isinstance(error, InputError) and not self.done):
+                self.remove()
+        finally:
+            self.release()
+        if isinstance(error, KeyboardInterrupt):
+            raise InterruptedWork(
+                self.kept or f"Nothing of {self._target} is kept, as no block row was finished"
+            ) from None
+
+    @property
+    def kept(self) -> str:
+        """What a later run goes on from, as a sentence without its final period; empty for nothing."""
+        done = self.done
+        if not done:
+            return ""
+        rows = f"{done} of {self._count} block rows of {self._target}"
+        return f"{rows} are kept: the same command goes on from there, as long as its input is the same"
 
     def start(self, restart: bool = False) -> int:
         """Make the folder, or take up that of an interrupted run (checked by `check_scene_target`). Returns how many
@@ -120,6 +151,19 @@ class Journal:
         for index in range(self.done):
             notes: Notes = json.loads(self._notes(index).read_bytes())
             yield notes
+
+    def refuse_changed(self) -> None:
+        """RasterError where a file that was read is another than when the run began. Nothing is kept then, as rows from
+        before and after cannot be told apart. What was deleted meanwhile was read to its end."""
+        for path, state in self._inputs.items():
+            if state is None or not os.path.exists(path):
+                continue
+            found = os.stat(path)
+            if [found.st_size, found.st_mtime_ns] != state:
+                self._clear(keep={"lock"})
+                raise RasterError(
+                    f"{path}: was changed while it was read", "a file that stays the same", "Start the command again"
+                )
 
     def writing(self) -> Path:
         """The folder for TARGET's temporary files: here, so that those of a killed run are found and removed."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectralgpt.errors import InputError
+from spectralgpt.errors import InputError, UnfinishedError
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import CogWriter, Grid, Profile
 from spectralgpt.scenes.block_rows import BlockRows
@@ -71,23 +71,22 @@ def run_scene(
     """
     _check_grid(maker.grid, plan)
     check_scene_target(target, course.restart)
-    partial = Journal(target, plan, journal)
-    try:
+    with ExitStack() as alone:
+        partial = (course.until or alone).enter_context(Journal(target, plan, journal))
         done = partial.start(course.restart)
         resumed(done)
         course.go_on(target, done, len(plan.rows))
         check_scene_space(plan, maker, target, [one.profile for one in beside], done, course.announce)
-        _make_rows(plan, maker, partial, target, done, course, progress)
-        summary = _write(plan, maker, target, beside, partial, done, course, progress)
-    except InputError:
-        if not partial.done:
-            partial.remove()
-        raise
-    else:
-        partial.remove()
-    finally:
-        partial.release()
-    return summary
+        try:
+            _make_rows(plan, maker, partial, target, done, course, progress)
+            partial.refuse_changed()
+            return _write(plan, maker, target, beside, partial, done, course, progress)
+        except UnfinishedError:
+            raise  # which says itself what is kept
+        except InputError as error:
+            if not partial.done:
+                raise
+            raise error.also(partial.kept) from error
 
 
 def _make_rows(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spectralgpt.features import Cache, ImageMaker, Probe
     from spectralgpt.raster import Readable
     from spectralgpt.tasks import Class, TargetKind
-    from spectralgpt.weights import PretrainedModel
+    from spectralgpt.weights import PretrainedModel, TrainedDomain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,8 +25,9 @@ class Answerer:
 
     targets: kinds of labels that it answers. classes: empty where they have no names; count: their number.
     thresholds: from which probability on a class is the answer, None for the likeliest. fitted_to: hashes of the images
-    that a probe was fitted to; reading: options by which they were read. images: probabilities (image, class) of a
-    set's images; pixels: (row, column, class) of an image's, and where it answers; one of them is None.
+    that a probe was fitted to; reading: options by which they were read; fitted_on: their kinds. images: probabilities
+    (image, class) of a set's images; pixels: (row, column, class) of an image's, and where it answers; one of them is
+    None.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Answerer:
     thresholds: "np.ndarray | None"
     fitted_to: frozenset[str] = frozenset()
     reading: Mapping[str, str] | None = None
+    fitted_on: "TrainedDomain | None" = None
     images: "Callable[[LabelledSet, Cache, Progress], np.ndarray] | None" = None
     pixels: "Callable[[Readable], tuple[np.ndarray, np.ndarray]] | None" = None
 
@@ -112,6 +114,7 @@ def _of_probe(probe: "Probe") -> Answerer:
         thresholds=probe.thresholds,
         fitted_to=frozenset(probe.description.images),
         reading=probe.description.reading,
+        fitted_on=probe.description.fitted_on,
         images=images if whole else None,
         pixels=None if whole else pixels,
     )

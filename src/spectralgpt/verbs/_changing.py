@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from spectralgpt.errors import OptionError, WeightsError, argument
 from spectralgpt.progress import Announce, Progress
+from spectralgpt.verbs._image_kind import kind_of_image
 from spectralgpt.verbs._options import ImageOptions, PathLike, SceneOptions
 from spectralgpt.verbs._scene import OpenedScene, opened_scene
 
@@ -145,11 +146,13 @@ def change_of(
 ) -> FoundChange:
     """Measure the shift, correct it if wanted, and write the maps and the picture."""
     from spectralgpt.raster import aligned, date_shift
+    from spectralgpt.scenes.common_ground import check_common_ground
 
     scene = opened.scene
     if threshold is not None and (opened.probe is not None or scene.model.task.targets):
         found = f"{argument('threshold', threshold)}: found weights that say themselves what changed"
         raise OptionError(found, "weights without a head, by which distances are measured")
+    check_common_ground(scene.raster)
     shift = date_shift(scene.raster)
     corrected = align and shift.is_large
     if corrected:
@@ -161,7 +164,8 @@ def change_of(
     else:
         mapped = _by_classes(scene, opened.probe, verb, progress)
     found_shift = ShiftFound(shift.rows, shift.columns, *shift.metres, str(shift), corrected)
-    return FoundChange(mapped, found_shift, (*_order_note(scene.raster), *_shift_notes(shift, align)))
+    notes = (*_outside_note(opened), *_order_note(scene.raster), *_shift_notes(shift, align))
+    return FoundChange(mapped, found_shift, notes)
 
 
 def _by_distance(
@@ -336,6 +340,15 @@ def _draw(scene: OpenedScene, change: "DrawnDistances | DrawnClasses", reduce: f
         (height / reduce, width / reduce),
         scene.mark.tags,
     )
+
+
+def _outside_note(opened: OpenedDates) -> tuple[str, ...]:
+    """A line where the dates are outside what a probe was fitted to."""
+    from spectralgpt.weights.trained_domain import outside_probe_note
+
+    fitted_on = None if opened.probe is None else opened.probe.description.fitted_on
+    raster = opened.scene.raster
+    return outside_probe_note(fitted_on, raster.source, [kind_of_image(raster)])
 
 
 def _order_note(raster: "Raster") -> tuple[str, ...]:

@@ -12,12 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, cast
 
-from spectralgpt.errors import CHECK_DISK, InputError, OptionError, TargetError, argument
+from spectralgpt.errors import CHECK_DISK, InputError, OptionError, TargetError, UnfinishedError, argument, counted
 from spectralgpt.progress import Progress, silent, unheard
 from spectralgpt.verbs._each_scenes import EachScene, scenes_of
 from spectralgpt.verbs._options import Function, ImageInPython, Option, ReadingOptions, SceneOptions
+
+if TYPE_CHECKING:
+    from spectralgpt.scenes import Course
 
 State = Literal["done", "skipped", "failed"]
 
@@ -155,8 +158,10 @@ class _EachRun:
     def run(self) -> EachScenes:
         """InputError for what no scene could be made with, before anything is computed or written."""
         from spectralgpt.disk import write_refusal
+        from spectralgpt.scenes import Course
 
         start = time.perf_counter()
+        course = Course(max_hours=self._options["max_hours"])
         _check_folder(self._folder)
         scenes = scenes_of(self._given, self._progress)
         self._check_targets(scenes)
@@ -167,22 +172,39 @@ class _EachRun:
         for number, scene in enumerate(scenes, 1):
             # one line of progress for all scenes: what follows the colon changes on it
             self._progress(f"scenes: scene {number} of {len(scenes)}, {scene.name}", number - 1, len(scenes))
-            rows.append(self._row(scene))
+            if rows and course.is_over:
+                raise self._unfinished(rows, len(scenes))
+            try:
+                rows.append(self._row(scene, course))
+            except UnfinishedError as error:
+                raise self._unfinished(rows, len(scenes), error.do) from None
             self._announce(f"scene {number} of {len(scenes)}: {rows[-1]}")
             self._write_table(rows)
         self._progress("scenes: all", len(scenes), len(scenes))
         return self._ended(rows, start)
 
-    def _row(self, scene: EachScene) -> EachRow:
-        """What becomes of a scene."""
+    def _unfinished(self, rows: Sequence[EachRow], total: int, of_scene: str = "") -> UnfinishedError:
+        """The limit of time has ended with these scenes. of_scene: what to do about the one that it ended in."""
+        states = Counter(row.state for row in rows)
+        made = f"{states['done'] + states['skipped']} of {counted(total, 'scene')} done"
+        failed = f", {states['failed']} failed" if states["failed"] else ""
+        return UnfinishedError(
+            f"{self._folder}: {argument('max_hours', self._options['max_hours'])} ended with {made}{failed}",
+            do=of_scene if of_scene and not states["done"] else "They are kept: the same command goes on from there",
+        )
+
+    def _row(self, scene: EachScene, course: "Course") -> EachRow:
+        """What becomes of a scene. UnfinishedError where the limit of time ends before it is made."""
         from spectralgpt.scenes.done import AlreadyDone
 
         start = time.perf_counter()
         target = self._target(scene)
         try:
-            result = self._verb(scene.sources, target, **self._options_of(scene))
+            result = self._verb(scene.sources, target, **self._options_of(scene, course))
         except AlreadyDone:
             return EachRow(scene.source, "skipped", target, _since(start), f"{target.name} is there already")
+        except UnfinishedError:
+            raise
         except (InputError, OSError) as error:
             known = {*self._options, "sources", "target"}
             reason = str(error.within(known) if isinstance(error, InputError) else error)
@@ -197,10 +219,12 @@ class _EachRun:
     def _target(self, scene: EachScene) -> Path:
         return self._folder / f"{scene.name}.tif"
 
-    def _options_of(self, scene: EachScene) -> dict[str, Any]:
-        """The options, in which a row of a table may say more of its own."""
+    def _options_of(self, scene: EachScene, course: "Course") -> dict[str, Any]:
+        """The options, in which a row of a table may say more of its own. The limit of time is that of the whole
+        folder: a scene has what is left of it."""
         own = {"bands": scene.image.bands, "clouds": scene.image.clouds}
-        return {**self._options, **{name: value for name, value in own.items() if value}}
+        given = {**self._options, **{name: value for name, value in own.items() if value}}
+        return given if course.max_hours is None else {**given, "max_hours": course.hours_left}
 
     def _check_targets(self, scenes: Sequence[EachScene]) -> None:
         """TargetError where results would lie among the sources or replace what they read, or the table is foreign."""

@@ -30,8 +30,7 @@ def judged_answers(
     from spectralgpt.features import Cache
     from spectralgpt.verbs._answering import answered_images, answered_pixels
     from spectralgpt.verbs._judged_page import Findings
-    from spectralgpt.verbs._labels import WatchedSet
-    from spectralgpt.verbs._probe_run import hashes_of
+    from spectralgpt.verbs._labels import WatchedSet, hashes_of
     from spectralgpt.verbs._probing import Judged, image_table, trial_of
     from spectralgpt.weights import TrainedImages
 
@@ -80,7 +79,7 @@ def judged_answers(
         [],
         marks=marks,
         notes=(
-            *watched.notes_on_weights(answerer.model, options["weights"]),
+            *watched.notes_on_weights(answerer.model, options["weights"], answerer.fitted_on),
             *answerer.other_reading(options),
             *notes,
             *trial.notes,

@@ -10,7 +10,8 @@ STATEMENTS_SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class Inspected(ABC):
-    """What the sources are: InspectedImage, InspectedMap, InspectedWeights or InspectedShards."""
+    """What the sources are: InspectedImage, InspectedMap, InspectedTable, InspectedEach, InspectedWeights or
+    InspectedShards."""
 
     @abstractmethod
     def lines(self) -> list[str]:

@@ -1,7 +1,7 @@
 """What `probe` and `evaluate` do before they compute: open all labels, and say what they are."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spectralgpt.evaluation import Places
     from spectralgpt.raster import ResultMark
     from spectralgpt.tasks import Class, TargetKind
-    from spectralgpt.weights import PretrainedModel
+    from spectralgpt.weights import PretrainedModel, TrainedDomain
 
 IMAGE_TARGETS: tuple["TargetKind", ...] = ("class", "classes")
 """Kinds of labels that are of whole images."""
@@ -67,14 +67,28 @@ class WatchedSet:
         self.kinds[index] = kind_of_image(found.image)
         return found
 
-    def notes_on_weights(self, model: "PretrainedModel", weights: PathLike | None) -> tuple[str, ...]:
-        """Lines on images, of those that were read, outside what the model was trained on, and on a path that was taken
-        for the weights although others have its name."""
+    def notes_on_weights(
+        self, model: "PretrainedModel", weights: PathLike | None, fitted_on: "TrainedDomain | None" = None
+    ) -> tuple[str, ...]:
+        """Lines on images, of those that were read, outside what the model was trained on, or the probe fitted to, and
+        on a path that was taken for the weights although others have its name."""
         from spectralgpt.weights.named import name_note
-        from spectralgpt.weights.trained_domain import outside_note
+        from spectralgpt.weights.trained_domain import outside_note, outside_probe_note
 
-        outside = outside_note(model.provenance, self.source, self.kinds.values())
-        return (*outside, *filter(None, [name_note(weights)]))
+        kinds = list(self.kinds.values())
+        outside = outside_note(model.provenance, self.source, kinds)
+        return (*outside, *outside_probe_note(fitted_on, self.source, kinds), *filter(None, [name_note(weights)]))
+
+
+def hashes_of(data: "LabelledSet", sides: Iterable[int], progress: Progress) -> list[frozenset[str]]:
+    """The hashes of each image and of its chips."""
+    from spectralgpt.data.sample_hashes import sample_hashes
+
+    found = []
+    for index in range(len(data.samples)):
+        found.append(sample_hashes(data.read(index).image, sides))
+        progress("reading images", index + 1, len(data.samples))
+    return found
 
 
 def mark_of_labels(verb: str, data: Sequence[PathLike | LabelledObject | None]) -> "ResultMark":

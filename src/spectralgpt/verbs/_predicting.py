@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from spectralgpt.verbs._answering import other_reading_note
+from spectralgpt.verbs._image_kind import kind_of_image
 from spectralgpt.verbs._labels import read_with
 from spectralgpt.verbs._options import PathLike, SceneOptions
 from spectralgpt.verbs._scene import OpenedScene
@@ -39,6 +40,13 @@ class Predicting:
     def probe_mark(self) -> dict[str, str]:
         """What says which probe it is, for tags; empty without one."""
         return {} if self.probe is None else {"probe": self.probe.description.checksum[:16]}
+
+    def outside(self, scene: OpenedScene) -> tuple[str, ...]:
+        """A line on a scene outside what a probe was fitted to."""
+        from spectralgpt.weights.trained_domain import outside_probe_note
+
+        fitted_on = None if self.probe is None else self.probe.description.fitted_on
+        return outside_probe_note(fitted_on, scene.raster.source, [kind_of_image(scene.raster)])
 
     def other_reading(self) -> tuple[str, ...]:
         """What is to be said where the scene is read in another way than the images that a probe was fitted to."""

@@ -1,7 +1,7 @@
 """Probing: features of a model and of baselines, judged in the same rounds; the read-out that is kept."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from spectralgpt.errors import counted
 from spectralgpt.progress import Progress
 from spectralgpt.verbs._judged_page import Findings, settings_of
-from spectralgpt.verbs._labels import IMAGE_TARGETS, Labels, WatchedSet, read_with
+from spectralgpt.verbs._labels import IMAGE_TARGETS, Labels, WatchedSet, hashes_of, read_with
 from spectralgpt.verbs._learning_curve import curve_of
 from spectralgpt.verbs._options import ProbeOptions
 from spectralgpt.verbs._probing import (
@@ -58,7 +58,7 @@ class ProbeRun:
     methods: names of those that are judged on the model's features; auto: whether one of them is chosen. beside: the
     descriptors behind the model's vectors. vectors: of the images, None for masks; parts: how many of their values are
     the model's, and how many each other's. reading: options by which images were read. hashes: of each image and its
-    chips; seen: number of images that training saw. notes: on the weights.
+    chips; kinds: sensor and GSD of each image; seen: number of images that training saw. notes: on the weights.
     """
 
     labels: "Labels"
@@ -77,6 +77,7 @@ class ProbeRun:
     parts: tuple[int, ...] = ()
     reading: Mapping[str, str] = field(default_factory=dict)
     hashes: tuple[frozenset[str], ...] = ()
+    kinds: Mapping[int, tuple[str, float]] = field(default_factory=dict)
     seen: int = 0
     notes: tuple[str, ...] = ()
 
@@ -144,18 +145,8 @@ def probe_run(
     else:
         hashes = hashes_of(watched, trained.chips, progress)
     notes = watched.notes_on_weights(model, options["weights"])
-    return replace(run, hashes=tuple(hashes), seen=seen_share(hashes, trained.hashes).count, notes=notes)
-
-
-def hashes_of(data: "LabelledSet", sides: Iterable[int], progress: Progress) -> list[frozenset[str]]:
-    """The hashes of each image and of its chips."""
-    from spectralgpt.data.sample_hashes import sample_hashes
-
-    found = []
-    for index in range(len(data.samples)):
-        found.append(sample_hashes(data.read(index).image, sides))
-        progress("reading images", index + 1, len(data.samples))
-    return found
+    seen = seen_share(hashes, trained.hashes).count
+    return replace(run, hashes=tuple(hashes), kinds=watched.kinds, seen=seen, notes=notes)
 
 
 def image_maker(run: ProbeRun, model: "PretrainedModel") -> "ImageMaker":
@@ -312,6 +303,7 @@ def keep(folder: Path, run: ProbeRun, findings: Findings, mark: "ResultMark", ov
     from spectralgpt.features import Probe
     from spectralgpt.report.evaluation import write_report
     from spectralgpt.verbs._judged_page import command_line, metrics_of, page_of
+    from spectralgpt.weights import TrainedDomain
 
     trial, main = findings.trial, findings.main
     chosen, used = final_choice(run, trial, main.method)
@@ -329,6 +321,7 @@ def keep(folder: Path, run: ProbeRun, findings: Findings, mark: "ResultMark", ov
         images=(each for index in used.tolist() for each in run.hashes[index]),
         side=_usual_side(run.data, used.tolist()) if run.of_images else None,
         reading=run.reading,
+        fitted_on=TrainedDomain.of_images(run.kinds[index] for index in used.tolist()),
         made={
             "data": run.data.source,
             "split": trial.how,

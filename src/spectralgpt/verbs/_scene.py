@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
@@ -43,7 +43,8 @@ class Computing(TypedDict):
 @dataclass(frozen=True, slots=True)
 class OpenedScene:
     """A scene and a model; target and its picture can be written, and may be replaced where they exist. mark: for both
-    of them. course: whether an interrupted run is continued, and for how long."""
+    of them. course: whether an interrupted run is continued, and for how long. What it has finished is kept as long as
+    the scene is open, so all files are written until then."""
 
     raster: "Raster"
     model: "PretrainedModel"
@@ -82,7 +83,8 @@ def opened_scene(
     from spectralgpt.weights import load_model
 
     target = Path(target)
-    course = Course(options["restart"], options["max_hours"], announce)
+    until = ExitStack()
+    course = Course(options["restart"], options["max_hours"], announce, until=until)
     before = {} if course.restart else chosen_before(target)
     check_scene_target(target, course.restart)
     picture = target.with_suffix(".png")
@@ -103,7 +105,7 @@ def opened_scene(
         )
         computing = _computing(raster, model, options, before)
         threads = None if options["threads"] is not None else before.get("threads")
-        with computing_threads(threads) if threads else nullcontext():
+        with until, computing_threads(threads) if threads else nullcontext():
             yield OpenedScene(raster, model, verdict, target, picture, mark, computing, course)
 
 

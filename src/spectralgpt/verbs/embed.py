@@ -129,7 +129,7 @@ def embed(
             progress=progress,
             **scene.computing,
         )
-    save_picture(scene.picture, result.picture, scene.mark.tags)
+        save_picture(scene.picture, result.picture, scene.mark.tags)
     return Embedded(
         target=scene.target,
         picture=scene.picture,

@@ -153,7 +153,8 @@ def inspect(
     For an image: sensor, level, bands, units, dates, grid, statistics per band, anything suspicious, and which of the
     model's bands it feeds. For weights: kind, size, bands, units, parameters, fingerprint. For shards: samples, their
     bands, dates, places and sizes, statistics per band, failures, fingerprint. For a map or table that `embed` made:
-    weights, places or images, values, what it is for; a reconstruction says that it is one, and by which weights.
+    weights, places or images, values, what it is for; a reconstruction says that it is one, and by which weights. For
+    a folder of results (`each`): how many sources were done, and why others failed.
 
     Args:
         sources: An image, a product, or a folder of single-band files; several are dates of the same place, and
@@ -186,8 +187,11 @@ def inspect(
         check_target(target, "picture")
     if len(several) == 1 and are_shards(several[0]):
         return inspect_shards(several[0], target, options["overwrite"], announce, progress)
+    from spectralgpt.verbs._inspected_each import inspect_each
     from spectralgpt.verbs._inspected_table import inspect_table
 
+    if len(several) == 1 and (folder := inspect_each(Path(several[0]), target)) is not None:
+        return folder
     if len(several) == 1 and (table := inspect_table(Path(several[0]), target)) is not None:
         return table
     from spectralgpt.products.own_map import OwnMapError

@@ -259,7 +259,7 @@ def _result(
         missing=result.alignment.missing,
         blocks_resumed=result.blocks_resumed,
         seconds=seconds,
-        warnings=(*scene.verdict.warnings, *_notes(predicting, result)),
+        warnings=(*scene.verdict.warnings, *predicting.outside(scene), *_notes(predicting, result)),
     )
 
 

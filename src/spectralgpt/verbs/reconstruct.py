@@ -131,7 +131,7 @@ def reconstruct(
             progress=progress,
             **scene.computing,
         )
-    _draw(scene, result, f"hidden: {hide}")
+        _draw(scene, result, f"hidden: {hide}")
     simple = result.simple
     way = next(iter(simple.ways)) if simple.model else ""
     return Reconstructed(

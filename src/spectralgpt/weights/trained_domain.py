@@ -48,6 +48,15 @@ class TrainedDomain:
             bands.setdefault(each.band.sensor, []).append(each.band.name)
         return cls(tuple(sorted((name, tuple(names)) for name, names in bands.items())))
 
+    @classmethod
+    def of_images(cls, images: Iterable[tuple[str, float]]) -> "TrainedDomain | None":
+        """That of images, as pairs of sensor and GSD (nan unknown); their bands are not recorded. None without any."""
+        found = list(images)
+        # the digits of a map projection say nothing
+        sizes = [float(f"{gsd:.4g}") for _, gsd in found if 0 < gsd < math.inf]
+        sensors = tuple((name, ()) for name in sorted({sensor for sensor, _ in found}))
+        return cls(sensors, (min(sizes), max(sizes)) if sizes else None) if sensors else None
+
     def __or__(self, other: "TrainedDomain") -> "TrainedDomain":
         """What either was trained on. Pixel sizes are unknown where one's are."""
         bands = dict(self.sensors)
@@ -71,9 +80,10 @@ class TrainedDomain:
         dates = "1 date" if self.dates == 1 else f"up to {self.dates} dates"
         return "; ".join(part for part in (sensors, _metres(self.gsd), dates) if part)
 
-    def note(self, images: Sequence[tuple[str, float]]) -> str:
+    def note(self, images: Sequence[tuple[str, float]], of: str = "the weights were trained on") -> str:
         """What to say of images, as pairs of sensor and GSD, of which some lie outside; empty where none does. A GSD
-        that is unknown (nan) lies nowhere. It follows the name of the image, or of the set of images."""
+        that is unknown (nan) lies nowhere. It follows the name of the image, or of the set of images. of: what this is
+        the domain of."""
         strange = {sensor for sensor, _ in images if sensor not in dict(self.sensors)}
         sizes = [gsd for _, gsd in images if self._is_far(gsd)]
         count = sum(sensor in strange or self._is_far(gsd) for sensor, gsd in images)
@@ -82,7 +92,7 @@ class TrainedDomain:
         found = [*sorted(strange), *([_metres((min(sizes), max(sizes)))] if sizes else [])]
         known = "; ".join(part for part in (", ".join(name for name, _ in self.sensors), _metres(self.gsd)) if part)
         which = "is" if len(images) == 1 else f"{count} of {len(images)} images are"
-        return f"{which} outside what the weights were trained on ({known}): {', '.join(found)}"
+        return f"{which} outside what {of} ({known}): {', '.join(found)}"
 
     def _is_far(self, gsd: float) -> bool:
         if self.gsd is None or not math.isfinite(gsd):
@@ -94,7 +104,17 @@ def outside_note(provenance: Mapping[str, Any], source: str, images: Iterable[tu
     """A line on images outside what weights of this provenance were trained on; none for weights without the record.
     source: what the images are, for the line. images: as of `TrainedDomain.note`."""
     domain = TrainedDomain.of(provenance)
-    note = "" if domain is None else domain.note(list(images))
+    return _about(source, "" if domain is None else domain.note(list(images)))
+
+
+def outside_probe_note(
+    fitted_on: TrainedDomain | None, source: str, images: Iterable[tuple[str, float]]
+) -> tuple[str, ...]:
+    """The same line on images outside what a probe was fitted to; none for a probe without the record."""
+    return _about(source, "" if fitted_on is None else fitted_on.note(list(images), "the probe was fitted to"))
+
+
+def _about(source: str, note: str) -> tuple[str, ...]:
     return ((f"{source}: {note}" if source else f"the image {note}"),) if note else ()
 
 
