@@ -5,7 +5,7 @@ import numpy as np
 from spectralgpt.errors import RasterError
 from spectralgpt.raster import Raster, Window
 
-LOOKED_AT = 512
+LOOKED_AT_ONCE = 512
 """Side of the squares of pixels that are looked at, one after the other."""
 
 NAMES = ("earlier", "later")
@@ -23,7 +23,7 @@ def check_common_ground(raster: Raster) -> None:
         valid = raster.read(window).valid
         if valid is None:
             return
-        known = valid.any(axis=1)
+        known = np.asarray(valid.any(axis=1))
         if known.all(axis=0).any():
             return
         seen |= np.array([each.any() for each in known])
@@ -41,9 +41,9 @@ def check_common_ground(raster: Raster) -> None:
 def _from_the_middle(height: int, width: int) -> list[Window]:
     """Squares that cover the grid, those in the middle first."""
     every = [
-        Window(row, column, min(LOOKED_AT, height - row), min(LOOKED_AT, width - column))
-        for row in range(0, height, LOOKED_AT)
-        for column in range(0, width, LOOKED_AT)
+        Window(row, column, min(LOOKED_AT_ONCE, height - row), min(LOOKED_AT_ONCE, width - column))
+        for row in range(0, height, LOOKED_AT_ONCE)
+        for column in range(0, width, LOOKED_AT_ONCE)
     ]
     return sorted(
         every,

@@ -10,7 +10,7 @@ from spectralgpt.errors import OptionError, argument, counted, first_few
 from spectralgpt.verbs._each import COLUMNS, TABLE
 from spectralgpt.verbs._inspected import Inspected, line_per_text
 
-FAILURES_SHOWN = 12
+FAILURES_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,15 @@ class InspectedEach(Inspected):
     def lines(self) -> list[str]:
         total = sum(self.states.values())
         known = ", ".join(f"{number} {state}" for state, number in self.states.items() if number)
-        gone = first_few(self.gone, FAILURES_SHOWN)
+        gone = first_few(self.gone, FAILURES_NAMED)
         return [
             str(self.source),
             f"folder     results of {counted(total, 'source')}: {known or 'none yet'}",
             f"made by    {_numbered(self.verbs)}",
             f"weights    {_numbered(self.weights)}",
             f"sensor     {_numbered(self.sensors)}",
-            *line_per_text("VRT", [str(each) for each in self.mosaics], FAILURES_SHOWN),
-            *line_per_text("failed", self.failures, FAILURES_SHOWN),
+            *line_per_text("VRT", [str(each) for each in self.mosaics], FAILURES_NAMED),
+            *line_per_text("failed", self.failures, FAILURES_NAMED),
             *([f"gone       {gone}: the same command makes them again"] if gone else []),
             f"table      {self.table}",
             "for        `inspect` of one of the results says what it is",
