@@ -22,7 +22,7 @@ class MadeShards(Shards):
 
     def __init__(self, counts: tuple[int, ...], dates: int = 1, folder: str = "made", fails: int | None = None) -> None:
         layouts = tuple(made_layout(2 + number, dates) for number in range(len(counts)))
-        entries = tuple(ShardEntry("made.arrow", layout, count, 0, 0) for layout, count in enumerate(counts))
+        entries = tuple(ShardEntry("shard-00000.arrow", layout, count, 0, 0) for layout, count in enumerate(counts))
         super().__init__(Path(folder), Manifest(layouts, entries))
         object.__setattr__(self, "fails", fails)  # which row is damaged
 

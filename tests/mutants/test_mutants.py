@@ -69,7 +69,7 @@ def test_mutants_are_the_same_every_time_and_differ():
     content = b'{"a": [1, 2.5, "x"], "b": {"c": null}}' * 3
     made = [mutant(content, "x", number) for number in range(300)]
     assert made == [mutant(content, "x", number) for number in range(300)]
-    assert len(set(made)) > 250
+    assert len(set(made)) > 200
     assert all(mutant(b"", "x", number) is not None for number in range(300))
 
 
@@ -78,7 +78,7 @@ def test_mutants_are_the_same_every_time_and_differ():
     [
         ("raise ValueError('x')", "fault"),
         ("raise InputError('x')", "refused"),
-        ("[0] * 300_000_000", "large"),
+        ("b'x' * 1_500_000_000", "large"),
         ("exec('while True: pass')", "slow"),
         ("os.kill(os.getpid(), 11)", "crash"),
         ("sys.exit(3)", "fault"),

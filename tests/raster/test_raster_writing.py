@@ -44,7 +44,7 @@ def test_a_raster_survives(tmp_path, dtype, nodata, interleave):
         values,
         nodata=nodata,
         descriptions=("B2", "B3", "B10"),
-        scale=(1e-4, 2e-4, 1.0),
+        scale=(1e-4, 2e-4, 5e-4),
         offset=(-0.1, 0.0, 3.0),
         tags={"made by": 'a < b & "c" ü', "TIFFTAG_SOFTWARE": "spectralgpt", SENSOR_TAG: "s2-l1c"},
         interleave=interleave,

@@ -21,7 +21,7 @@ def flat(recipe: Recipe) -> dict:
         for part in parts:
             stage |= part
         # what has no such name there
-        for name in ("type", "kernel", "antialias", "descriptor_weight", "layer_decay"):
+        for name in ("type", "kernel", "antialias", "descriptor_weight", "layer_decay", "least_ratio", "freeze"):
             stage.pop(name, None)
     return plain
 

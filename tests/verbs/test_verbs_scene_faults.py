@@ -50,14 +50,16 @@ def test_a_scene_that_cannot_be_read_at_its_ninetieth_row(long_scene, weights, t
     assert ended.code == 2
     message = ended.err.strip().splitlines()[-1]
     assert message.startswith(f"{long_scene}: rows 1440 to 1567 cannot be read (")
-    assert f"90 of 100 block rows of {target} are kept: the same command goes on from there" in message
-    assert rows_of(target) == 90
+    kept = rows_of(target)
+    # the failed read may come while earlier rows wait to be kept
+    assert 80 < kept <= 90
+    assert f"{kept} of 100 block rows of {target} are kept: the same command goes on from there" in message
     assert listing(target.parent)[0] == "o.tif.partial", "no result"
     # a disk, or a network, that works again
     long_scene.write_bytes(whole)
     os.utime(long_scene, ns=(before.st_atime_ns, before.st_mtime_ns))
     ended = spectralgpt(*command, "--json")
-    assert (ended.code, ended.json["blocks_resumed"]) == (0, 90)
+    assert (ended.code, ended.json["blocks_resumed"]) == (0, kept)
     straight = tmp_path / "straight" / "o.tif"
     straight.parent.mkdir()
     assert spectralgpt(command[0], long_scene, straight, *command[3:]).code == 0
@@ -99,7 +101,17 @@ def test_another_run_at_the_same_target(scene, weights, tmp_path, spectralgpt):
 def test_an_interrupt_says_what_is_kept(long_scene, weights, tmp_path):
     """Ctrl-C in a process of its own, in the middle of computing."""
     target = tmp_path / "o.tif"
-    command = [sys.executable, "-m", "spectralgpt", "embed", long_scene, target, "--weights", weights, *SMALL_STEPS]
+    slowly = """
+import runpy, time
+from spectralgpt.scenes.block_rows import BlockRows
+take = BlockRows.take
+def slow(*given):
+    time.sleep(0.1)
+    return take(*given)
+BlockRows.take = slow
+runpy.run_module("spectralgpt", run_name="__main__")
+"""
+    command = [sys.executable, "-c", slowly, "embed", long_scene, target, "--weights", weights, *SMALL_STEPS]
     paths = os.pathsep.join(each for each in sys.path if each)
     child = subprocess.Popen(
         [*map(str, command), "--json"],
