@@ -178,12 +178,12 @@ def makers(model: PretrainedModel) -> dict[str, ImageMaker]:
 
 def vectors(images: Sequence[Pixels], maker: ImageMaker, cache: Cache) -> np.ndarray:
     """A vector per image, from the cache where it has them."""
-    stream = streamed_vectors(images.__getitem__, len(images), lambda index: f"image {index}", maker, cache, readers=1)
+    stream = streamed_vectors(images.__getitem__, len(images), lambda index: f"image {index}", [maker], cache, readers=1)
     rows = []
     for each in stream:
         if each.failure is not None:
             raise each.failure
-        rows.append(each.vector)
+        rows += each.vectors
     return np.stack(rows)
 
 
