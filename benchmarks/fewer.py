@@ -178,7 +178,7 @@ def makers(model: PretrainedModel) -> dict[str, ImageMaker]:
 
 def vectors(images: Sequence[Pixels], maker: ImageMaker, cache: Cache) -> np.ndarray:
     """A vector per image, from the cache where it has them."""
-    stream = streamed_vectors(images.__getitem__, len(images), lambda index: f"image {index}", [maker], cache, readers=1)
+    stream = streamed_vectors(images.__getitem__, len(images), "image {}".format, [maker], cache, readers=1)
     rows = []
     for each in stream:
         if each.failure is not None:
