@@ -82,7 +82,7 @@ def test_a_mask_stays_on_its_image(seed, bands, dates, image, padded):
     cube = augmented(samples, augmentation, MODEL, NORMALIZATION, trained_side=48)
     assert mask.dtype == torch.int16
     assert mask.shape == cube.values.shape[:1] + cube.values.shape[3:]
-    # the edge of an image, halfway in asinh, lies a quarter of a pixel from its mask's: enlarged eight times, two pixels
+    # an image's edge, halfway in asinh, lies a quarter of a pixel from its mask's: enlarged eight times, two pixels
     sure = far_from_edges(mask, reach=2 if image <= 48 else 4)
     assert (bright_in(cube)[sure] == (mask[sure] == 1)).all()
     # not by chance: every other flip or turn of the masks is wrong somewhere
