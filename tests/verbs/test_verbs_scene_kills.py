@@ -36,7 +36,9 @@ def kept(weights, tmp_path_factory) -> dict:
 def check_kills(kills, during, last):
     assert len(kills) == during + last
     for each in kills:
-        assert each.resumed == each.rows, each
+        # with all of the result in place, the rows were being removed, and the run begins anew
+        over = not each.writing and {"o.tif", "o.png"} <= set(each.files)
+        assert each.resumed == (0 if over else each.rows), each
     assert during == 1 or any(0 < each.rows < BLOCK_ROWS for each in kills), "some of them between two rows"
     assert all(each.writing and each.rows >= BLOCK_ROWS for each in kills[during:]), "the last ones in the last pass"
 
