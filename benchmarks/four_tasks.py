@@ -310,8 +310,9 @@ def described(weights: str, trained_on: str) -> dict[str, Any]:
 
 def result_of(given: argparse.Namespace, cases: list[dict[str, Any]]) -> dict[str, Any]:
     """The content of the result file."""
+    part = f"--part {given.part} --parts WORK/parts.csv " if given.part else ""
     return {
-        "command": "python benchmarks/four_tasks.py DATA WORK --weights W --out docs/results/four_tasks.json",
+        "command": f"python benchmarks/four_tasks.py DATA WORK --weights W {part}--out docs/results/four_tasks.json",
         "weights": described(given.weights, given.trained_on),
         "versions": {
             "python": platform.python_version(),
