@@ -102,7 +102,8 @@ def test_an_interrupt_says_what_is_kept(long_scene, weights, tmp_path):
     """Ctrl-C in a process of its own, in the middle of computing."""
     target = tmp_path / "o.tif"
     slowly = """
-import runpy, time
+import runpy, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell started in the background
 from spectralgpt.scenes.block_rows import BlockRows
 take = BlockRows.take
 def slow(*given):

@@ -37,7 +37,7 @@ class Course:
     restart: bool = False
     max_hours: float | int | None = None
     announce: Announce = unheard
-    started: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=lambda: time.monotonic())
     until: ExitStack | None = None
 
     def __post_init__(self) -> None:
