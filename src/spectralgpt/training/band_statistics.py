@@ -85,10 +85,9 @@ def band_mixture(
 
 def _pixels(cube: Cube) -> Float64[np.ndarray, "pixel slot"]:
     """Some pixels of a cube that are valid in all bands, in the order of the model's slots."""
-    taken = [slots_of_model(cube.bands)[i] for i in _slots_of_bands(cube.bands)]
     values, valid = _thinned(cube)
     found = values[valid.all(dim=1)]
-    return torch.empty_like(found).index_copy_(1, torch.tensor(taken), found).numpy()
+    return torch.empty_like(found).index_copy_(1, torch.tensor(_slots_of_bands(cube.bands)), found).numpy()
 
 
 def _thinned(cube: Cube) -> tuple[Float64[Tensor, "pixel band"], Bool[Tensor, "pixel band"]]:
@@ -123,7 +122,7 @@ def _means(
     slots = len(bands.groups) * bands.slots
     sums, counts = torch.zeros((2, slots, slots), dtype=torch.float64)
     for cube in _cubes(layouts, bands, normalization, image):
-        taken = torch.tensor([slots_of_model(cube.bands)[i] for i in _slots_of_bands(cube.bands)])
+        taken = torch.tensor(_slots_of_bands(cube.bands))
         values, valid = _thinned(cube)
         for total, each in ((sums, values), (counts, valid.double())):
             total[taken[:, None], taken] += each.T @ each
@@ -131,8 +130,10 @@ def _means(
 
 
 def _slots_of_bands(bands: BandSet) -> list[int]:
-    """The slot of each band, counted over all groups of the cube."""
-    return [number * bands.slots + slot for number, group in enumerate(bands.groups) for slot in group.taken_slots()]
+    """The slot in the model of each band of a cube."""
+    of_model = slots_of_model(bands)
+    taken = (number * bands.slots + slot for number, group in enumerate(bands.groups) for slot in group.taken_slots())
+    return [of_model[slot] for slot in taken]
 
 
 def _cubes(layouts: Sequence[LayoutRows], bands: BandSet, normalization: Normalization, image: int) -> Iterator[Cube]:
