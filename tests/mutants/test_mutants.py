@@ -90,7 +90,7 @@ import json, os, sys
 from pathlib import Path
 import made_mutant_worker as worker
 from spectralgpt.errors import InputError
-worker.SECONDS = 1
+worker.SECONDS = {1 if outcome == "slow" else "worker.SECONDS"}
 def read(folder):
     {what}
 folder = Path({str(tmp_path)!r})

@@ -1,7 +1,6 @@
 """A model of seconds, its optimizer, steps that need no data, and processes that act as under torchrun."""
 
 import os
-import socket
 import subprocess
 import sys
 import textwrap
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from made_ranks import made_store, rank_variables
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.nn import Cube, MaskedAutoencoder, ModelConfig, Scaling, Size
 from spectralgpt.training import make_optimizer
@@ -66,21 +66,11 @@ def run_ranks(code: str, arguments: Sequence[object] = (), ranks: int = 2) -> li
         from made_training import *
     """
     text = textwrap.dedent(start) + textwrap.dedent(code)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    running = []
+    store, running = made_store(), []
     for rank in range(ranks):
         paths = os.pathsep.join([str(Path(__file__).parent), *(each for each in sys.path if each)])
-        environment = os.environ | {
-            "RANK": str(rank),
-            "WORLD_SIZE": str(ranks),
-            "LOCAL_RANK": str(rank),
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-            "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": paths,
-        }
+        environment = os.environ | rank_variables(store, rank, ranks)
+        environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
         running.append(
             subprocess.Popen(
                 [sys.executable, "-c", text, *map(str, arguments)],

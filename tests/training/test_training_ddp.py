@@ -19,10 +19,11 @@ STEPS = (12, 8)
 
 # One process imports everything and forks those of each run, with what torchrun would put into the environment.
 RUNS = """
-    import gc, json, os, signal, socket, sys, traceback, warnings
+    import gc, json, os, signal, sys, traceback, warnings
     warnings.simplefilter("error")
     from dataclasses import replace
     from pathlib import Path
+    from made_ranks import begin_rank, made_store
     import torch
     import torch.distributed as dist
     from made_runs import made_recipe
@@ -68,18 +69,14 @@ RUNS = """
         reported.write_text(json.dumps(said | {"counts": counts, "rounds": rounds}))
 
     def processes(ranks, *arguments):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        children = []
+        store, children = made_store(), []
         for rank in range(ranks):
             if child := os.fork():
                 children.append(child)
                 continue
             try:
                 if ranks > 1:
-                    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks)}
-                    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+                    begin_rank(store, rank, ranks)
                 train(*arguments[:2], rank, ranks, *arguments[2:])
             except BaseException:
                 traceback.print_exc()

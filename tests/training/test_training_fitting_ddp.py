@@ -23,9 +23,10 @@ SETTINGS = {
 
 # One process imports everything and forks those of each run, with what torchrun would put into the environment.
 RUNS = """
-    import json, os, socket, sys, traceback, warnings
+    import json, os, sys, traceback, warnings
     warnings.simplefilter("error")
     from pathlib import Path
+    from made_ranks import begin_rank, made_store
     from made_fits import fit_recipe
     from spectralgpt.training import Distribution, run_training
 
@@ -44,18 +45,14 @@ RUNS = """
         (folder / f"{out}-{ranks}-{rank}.json").write_text(json.dumps(counts))
 
     def processes(ranks, *arguments):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        children = []
+        store, children = made_store(), []
         for rank in range(ranks):
             if child := os.fork():
                 children.append(child)
                 continue
             try:
                 if ranks > 1:
-                    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks)}
-                    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+                    begin_rank(store, rank, ranks)
                 train(*arguments, rank, ranks)
             except BaseException:
                 traceback.print_exc()

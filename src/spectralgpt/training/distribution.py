@@ -3,6 +3,7 @@
 DDP averages gradients over the processes. A loss that is a sum over processes is therefore multiplied by their number.
 """
 
+import atexit
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -22,6 +23,12 @@ from spectralgpt.weights.device import named_device
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 """The variables that torchrun sets; a process that has only some of them runs alone."""
+
+_kept: list[dist.ProcessGroup | None] = []
+"""The last group, until the process exits. Where DDP holds the last reference, PyTorch 2.13 waits for the group's
+threads with the interpreter's lock in its hands; after a lost process, one of them may be waiting for just that lock.
+Ours gives the lock up; and it goes before the interpreter does, whose end no thread may see."""
+atexit.register(_kept.clear)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,7 @@ def distributed(device: str = "auto") -> Iterator[Distribution]:
         yield Distribution(0, 1, place)
         return
     dist.init_process_group("cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo")
+    _kept[:] = [dist.group.WORLD]
     try:
         with naming_lost(gathered_processes(rank, ranks), rank):
             yield Distribution(rank, ranks, place)
