@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -29,26 +30,30 @@ from rasterio.windows import Window as RasterioWindow
 
 from spectralgpt.products import open_raster
 from spectralgpt.raster import Raster, Window
+from spectralgpt.scenes.plan import plan_scene
 
 GSDS = {"B1": 60, "B2": 10, "B3": 10, "B4": 10, "B5": 20, "B6": 20, "B7": 20, "B8": 10, "B8A": 20, "B9": 60}
 GSDS |= {"B11": 20, "B12": 20}
 WEST, NORTH = 600000.0, 4900020.0
 CACHES = {"unpacked": 32 * 2**20, "cached": 4 * 2**30}
 """Bytes of GDAL's cache: a few tiles of each band; everything."""
+SCENE_CACHE = 96 * 2**20
+"""Of a scene: two rows of tiles, but not the scene, as 256 MB hold of a scene of 10,980 px."""
 SIZES = (1536, 3072, 6144)
+COMPRESSIONS, BLOCKS = ("deflate", "zstd"), (128, 256, 512)
 
 
 def place(gsd: int) -> Affine:
     return Affine(gsd, 0.0, WEST, 0.0, -gsd, NORTH)
 
 
-def made(path: Path, names: list[str], side: int, gsd: int) -> Path:
-    """Land as uint16, in tiles of 512."""
+def made(path: Path, names: list[str], side: int, gsd: int, compress: str = "deflate", block: int = 512) -> Path:
+    """Land as uint16, in tiles."""
     random = np.random.default_rng(side + gsd + len(names))
     r, c = np.ogrid[:side, :side]
     relief = 1500 + 900 * np.sin(r / 23) * np.cos(c / 31)
     profile = {"driver": "GTiff", "height": side, "width": side, "dtype": "uint16", "crs": "EPSG:32633", "nodata": 0}
-    profile |= {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate", "predictor": 2}
+    profile |= {"tiled": True, "blockxsize": block, "blockysize": block, "compress": compress, "predictor": 2}
     profile |= {"count": len(names), "transform": place(gsd), "interleave": "band"}
     with rasterio.open(path, "w", **profile) as dataset:
         for index, name in enumerate(names, 1):
@@ -152,6 +157,24 @@ def speeds(folder: Path, side: int, count: int, repeats: int) -> dict[str, dict[
     return rows
 
 
+def speeds_of_scenes(folder: Path, side: int, repeats: int) -> dict[str, dict[str, float]]:
+    """One row per compression and side of the tiles: all windows of a scene, in its order."""
+    plan = plan_scene(side, side, patch=8, side=128, overlap=0.25, batch=8)
+    windows = [Window(row, column, 128, 128) for row in plan.rows for column in plan.columns]
+    windows = [each for each in windows if each.row + 128 <= side and each.column + 128 <= side]
+    rows = {}
+    for compress, block in product(COMPRESSIONS, BLOCKS):
+        file = made(folder / f"{compress}_{block}.tif", list(GSDS), side, 10, compress, block)
+        with (
+            rasterio.Env(GDAL_CACHEMAX=SCENE_CACHE),
+            plain(file, windows) as theirs,
+            open_raster(file, bands="s2-l2a") as raster,
+        ):
+            seconds = interleaved({"rasterio": theirs, "ours": ours(raster, windows)}, repeats, "cpu")
+        rows[f"in a scene's order, {compress}, tiles of {block}"] = compared(seconds, "rasterio", len(windows))
+    return rows
+
+
 def opening(folder: Path, repeats: int) -> dict[str, float]:
     """Seconds to open 12 files."""
     seconds = []
@@ -191,6 +214,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         rows = speeds(folder, found.side, found.count, found.repeats)
+        rows |= speeds_of_scenes(folder, found.side, found.repeats)
         opened = opening(folder / "files", found.repeats)
         memory = {}
         for side in sizes:
