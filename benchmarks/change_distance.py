@@ -1,13 +1,13 @@
 """How well distances of embeddings find the labelled changes of OSCD, by ways to measure them, and thresholds on them.
 
-Pairs are opened, and windows chosen, embedded and blended, as the verb `change` does, with the shift corrected where it
-is over half a pixel. A place (8 x 8 pixels) has changed where over a quarter of its labelled pixels have. Means over the
-pairs, each of which has its own scores.
+Pairs are opened, and windows chosen, embedded and blended, as the verb `change` does, with the shift corrected where
+it is over half a pixel. A place (8 x 8 pixels) has changed where over a quarter of its labelled pixels have. Means over
+the pairs, each of which has its own scores.
 
     python benchmarks/change_distance.py --data ../shared/data/oscd --weights tiny
 
-Ways: cosine: 1 - cosine of the two vectors. length: of their difference. without context: the distance of docs/change.md
-without the median of its window taken out. distance: as the verb measures it.
+Ways: cosine: 1 - cosine of the two vectors. length: of their difference. without context: the distance of
+docs/change.md without the median of its window taken out. distance: as the verb measures it.
 """
 
 import argparse
