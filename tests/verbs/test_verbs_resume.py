@@ -1,34 +1,13 @@
 """A command that follows an interrupted one, and one with a limit of time."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 import rasterio
 
 from made_dates import two_dates
+from made_interrupted import finished, interrupted
 from spectralgpt.scenes import partial_of
-from spectralgpt.scenes.block_rows import BlockRows
-
-
-@contextmanager
-def interrupted() -> Iterator[None]:
-    """A run is interrupted at its second row of windows."""
-    take = BlockRows.take
-
-    def stopping(self, row, *given):
-        if row:
-            raise KeyboardInterrupt
-        take(self, row, *given)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(BlockRows, "take", stopping)
-        yield
-
-
-def finished(target) -> int:
-    return len(list(partial_of(target).glob("rows-*.npy")))
 
 
 @pytest.mark.parametrize("verb", ["embed", "reconstruct"])

@@ -11,7 +11,6 @@ from spectralgpt.features.images import ImageVectors, image_vectors
 from spectralgpt.features.makers import ImageMaker, PlaceMaker
 from spectralgpt.features.pixels import PixelFeatures, PlaceMaps
 from spectralgpt.features.probe import Probe
-from spectralgpt.features.probed_change import probed_change
 from spectralgpt.features.probed_pixels import ProbedPixels
 from spectralgpt.features.square_answers import SquareAnswers
 
@@ -32,5 +31,4 @@ __all__ = [
     "cache_folder",
     "content_of",
     "image_vectors",
-    "probed_change",
 ]

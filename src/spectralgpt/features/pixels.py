@@ -15,6 +15,7 @@ from spectralgpt.features.upsampling import at_pixels
 from spectralgpt.nn import aligned_reflectance
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Pixels, Readable, Window
+from spectralgpt.tasks import TargetKind
 
 HELD_IMAGES = 3
 """Images of which places (and pixels, where these are in memory) are kept, as windows come image by image."""
@@ -88,19 +89,12 @@ class PixelFeatures:
     def features(self, index: int, window: Window) -> Float32[np.ndarray, "row column value"]:
         """Of a window; the same numbers whatever the window."""
         maps = self._places.of(index)
-        spectra, valid = self._spectra(index, window)
-        if self.data.target == "change":
-            places, known = maps.change()
-            beside = [spectra[1] - spectra[0], spectra[0]]
-        else:
-            places, known = maps.mean()
-            beside = [_mean(spectra, valid)]
-        return np.concatenate([at_pixels(places, known, self.maker.reduce, window), *beside], axis=-1)
+        return joined_features(self.data.target, maps, self.maker.reduce, *self._spectra(index, window), window)
 
     def valid(self, index: int, window: Window) -> Bool[np.ndarray, "row column"]:
         """Which pixels of a window have features."""
         _, valid = self._spectra(index, window)
-        return np.asarray(valid.all(axis=0) if self.data.target == "change" else valid.any(axis=0))
+        return with_features(self.data.target, valid)
 
     def prepare(self, progress: Progress = silent) -> None:
         """Make the places of all images, so that the cache has them. progress: stage "features"."""
@@ -154,12 +148,28 @@ def spectra(
     return every, valid
 
 
-def pixel_means(
-    pixels: Pixels, bands: BandSet, own: bool
-) -> tuple[Float32[np.ndarray, "row column band"], Bool[np.ndarray, "row column"]]:
-    """The `spectra`, averaged over the dates that are valid, and where any is."""
-    values, valid = spectra(pixels, bands, own)
-    return _mean(values, valid), np.asarray(valid.any(axis=0))
+def joined_features(
+    target: TargetKind,
+    maps: PlaceMaps,
+    reduce: int,
+    values: Float32[np.ndarray, "date row column band"],
+    valid: Bool[np.ndarray, "date row column"],
+    window: Window,
+) -> Float32[np.ndarray, "row column value"]:
+    """The features of the pixels of a window, as PixelFeatures describes them. target: masks or changes. reduce: pixels
+    along a place. values, valid: the `spectra` of the window, which lies on the maps."""
+    if target == "change":
+        places, known = maps.change()
+        beside = [values[1] - values[0], values[0]]
+    else:
+        places, known = maps.mean()
+        beside = [_mean(values, valid)]
+    return np.concatenate([at_pixels(places, known, reduce, window), *beside], axis=-1)
+
+
+def with_features(target: TargetKind, valid: Bool[np.ndarray, "date row column"]) -> Bool[np.ndarray, "row column"]:
+    """Which pixels have features: for changes those that are valid at both dates, else those that are at any."""
+    return np.asarray(valid.all(axis=0) if target == "change" else valid.any(axis=0))
 
 
 def _mean(

@@ -22,6 +22,9 @@ DESCRIPTION, NUMBERS = "probe.json", "probe.safetensors"
 PROBE_FORMAT = "spectralgpt probe"
 PROBE_VERSION = 1
 
+NOT_ANSWERING = ("weights", "images", "reading", "fitted_on", "made")
+"""Fields of a description that change no answer: where its weights were, and how it came about."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeDescription:
@@ -57,6 +60,12 @@ class ProbeDescription:
     reading: Mapping[str, str] = field(default_factory=dict)
     fitted_on: TrainedDomain | None = None
     made: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def answering(self) -> str:
+        """SHA-256 of all that its answers depend on, also those that the numbers do not hold, like thresholds."""
+        plain = {name: each for name, each in to_plain(self).items() if name not in NOT_ANSWERING}
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def is_probe(folder: Path) -> bool:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
 
-from spectralgpt.features.pixels import PlaceMaps, pixel_means
+from spectralgpt.features.pixels import PlaceMaps, joined_features, spectra, with_features
 from spectralgpt.features.probe import Probe
-from spectralgpt.features.upsampling import at_pixels
 from spectralgpt.raster import OneDate, Pixels, Raster, Window
 from spectralgpt.scenes import AnsweredClasses, Plan
 from spectralgpt.scenes.windows import (
@@ -24,7 +23,8 @@ from spectralgpt.tasks import Embeddings
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProbedPixels:
-    """A probe of pixels, asked about the windows of a scene; probabilities are blended where windows overlap.
+    """A probe of masks or of changes, asked about the windows of a scene; probabilities are blended where windows
+    overlap. For changes the scene has two dates, before and after.
 
     The features are those of PixelFeatures, with the vectors of places of one window: the answers for a scene that is
     one window are those of `Probe.probabilities`, to the bit.
@@ -75,12 +75,13 @@ class ProbedPixels:
         self, pixels: Pixels, maps: PlaceMaps
     ) -> tuple[Float32[np.ndarray, "class row column"], Bool[np.ndarray, "row column"]]:
         """Probabilities of the pixels of one window, and where there are any."""
-        model = self.probe.model
-        beside, valid = pixel_means(pixels, model.config.bands, self.probe.own)
-        places = at_pixels(*maps.mean(), model.config.patch, Window(0, 0, *valid.shape))
+        config, target = self.probe.model.config, self.probe.description.target
+        values, valid_dates = spectra(pixels, config.bands, self.probe.own)
+        valid = with_features(target, valid_dates)
         likely = np.zeros((*valid.shape, len(self.of)), np.float32)
         if valid.any():
-            likely[valid] = self.probe.fitted.probabilities(np.concatenate([places, beside], axis=-1)[valid])
+            features = joined_features(target, maps, config.patch, values, valid_dates, Window(0, 0, *valid.shape))
+            likely[valid] = self.probe.fitted.probabilities(features[valid])
         return likely.transpose(2, 0, 1), valid
 
 

@@ -13,7 +13,7 @@ a change in a part of the window moves the vectors of all its places a little, a
 this, a quarter of the unchanged places of such a window lay above the threshold. It is only taken out where it is
 small, less than LARGEST_CONTEXT: a window of which most has changed differs by far more, and keeps its change.
 
-On eight OSCD pairs, ranked by it, changed places come before others more often than by the cosine of both vectors or by
+On ten OSCD pairs, ranked by it, changed places come before others more often than by the cosine of both vectors or by
 the length of their difference (docs/change.md has the figures).
 """
 

@@ -75,6 +75,8 @@ def scene_provenance(
     }
     journal = {
         "inputs": _file_states(raster.paths),
+        "dates": [date or UNKNOWN_DATE for date in raster.dates],
+        "layers": _layers(raster),
         "verdict": verdict.text,
         "software": _software(),
         "device": model.device.type,
@@ -93,6 +95,19 @@ def _cloud_layers(raster: Raster) -> list[str]:
     """The cloud layers that are used: those of products by their names, a user's own by the names of their files."""
     layers = [each for layer in raster.clouds if layer is not None for each in layer.every()]
     return list(dict.fromkeys(Path(each.path).name if each.name == "mask" else each.name for each in layers))
+
+
+def _layers(raster: Raster) -> list[list[str]]:
+    """Of each date, the file and the band in it that each band is read from, with those behind it: other dates, or
+    bands in another order, of the same files are other pixels."""
+    return [
+        [
+            " over ".join(f"{Path(each.path).name}:{each.index}" for each in layer.front_to_back())
+            + f" as {layer.band.name}"
+            for layer in layers
+        ]
+        for layers in raster.layers
+    ]
 
 
 def _file_states(paths: Sequence[str]) -> dict[str, list[int] | None]:

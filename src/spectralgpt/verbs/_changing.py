@@ -159,6 +159,8 @@ def change_of(
         scene = replace(scene, raster=aligned(scene.raster, shift))
     measured = None if shift.missing else [round(each, 2) for each in (shift.rows, shift.columns)]
     verb: dict[str, object] = {"verb": "change", "shift": measured, "aligned": corrected}
+    if threshold is not None:
+        verb["threshold"] = float(threshold)
     if opened.probe is None and not scene.model.task.targets:
         mapped = _by_distance(scene, changed_map, threshold, verb, progress)
     else:
@@ -235,7 +237,7 @@ class WrittenClasses:
     thresholds: tuple[float, ...]
     fingerprint: str
     alignment: "Alignment"
-    blocks_resumed: int = 0
+    blocks_resumed: int
 
 
 def _write_classes(scene: OpenedScene, verb: dict[str, object], progress: Progress) -> WrittenClasses:
@@ -262,36 +264,29 @@ def _write_classes(scene: OpenedScene, verb: dict[str, object], progress: Progre
 
 def _write_probed(scene: OpenedScene, probe: "Probe", verb: dict[str, object], progress: Progress) -> WrittenClasses:
     """The map of a probe of changes."""
-    from spectralgpt.features import probed_change
-    from spectralgpt.raster import CogWriter
-    from spectralgpt.scenes.changed import NO_CLASS, class_profile
-    from spectralgpt.scenes.provenance import scene_provenance
-    from spectralgpt.scenes.windows import scene_alignment, windows_plan
+    from spectralgpt.features import ProbedPixels
+    from spectralgpt.scenes import ClassTargets, map_classes
 
-    raster, model, computing = scene.raster, scene.model, scene.computing
-    own, precision = probe.description.bands_as == "own", probe.description.precision
-    alignment = scene_alignment(raster, model, own)
-    plan = windows_plan(raster, model, alignment, overlap=computing["overlap"], batch=computing["batch"])
-    provenance = scene_provenance(
-        raster,
-        model,
-        scene.verdict,
-        alignment,
-        plan,
-        own=own,
-        overlap=computing["overlap"],
-        precision=precision,
-        verb={**verb, "probe": probe.description.checksum[:16]},
+    overlap, batch = scene.computing["overlap"], scene.computing["batch"]
+    answers = ProbedPixels.made(scene.raster, probe, overlap=overlap, batch=batch)
+    classes = _named(probe.classes, len(probe.classes)) or probe.classes
+    result = map_classes(
+        scene.raster,
+        scene.model,
+        replace(answers, of=replace(answers.of, classes=classes)),
+        scene.target,
+        ClassTargets(),
+        verdict=scene.verdict,
+        verb={**verb, "probe": probe.description.answering[:16]},
+        own=probe.own,
+        overlap=overlap,
+        precision=probe.description.precision,
         mark=scene.mark,
+        course=scene.course,
+        progress=progress,
     )
-    classes, row = _named(probe.classes, len(probe.classes)) or probe.classes, 0
-    progress("windows", 0, raster.grid.height)
-    with CogWriter(scene.target, class_profile(raster.grid, classes, dict(provenance.tags))) as writer:
-        for block in probed_change(probe, raster, NO_CLASS):
-            writer.write(row, block[None])
-            row += len(block)
-            progress("windows", row, raster.grid.height)
-    return WrittenClasses(classes, probe.description.thresholds, provenance.fingerprint, alignment)
+    thresholds = probe.description.thresholds
+    return WrittenClasses(classes, thresholds, result.fingerprint, result.alignment, result.blocks_resumed)
 
 
 def _named(classes: "tuple[Class, ...]", count: int) -> "tuple[Class, ...]":

@@ -39,7 +39,7 @@ class Predicting:
     @property
     def probe_mark(self) -> dict[str, str]:
         """What says which probe it is, for tags; empty without one."""
-        return {} if self.probe is None else {"probe": self.probe.description.checksum[:16]}
+        return {} if self.probe is None else {"probe": self.probe.description.answering[:16]}
 
     def outside(self, scene: OpenedScene) -> tuple[str, ...]:
         """A line on a scene outside what a probe was fitted to."""

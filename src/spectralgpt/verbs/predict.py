@@ -152,6 +152,7 @@ def predict(
 
     check_options(polygons, min_area)
     start = time.perf_counter()
+    layers = {"probabilities": probabilities, "entropy": entropy}
     beside = _targets(Path(target), probabilities, entropy, polygons, min_area)
     predicting = opened_predicting(options, encoder)
     with opened_scene("predict", sources, target, predicting.options, beside=beside.all, announce=announce) as scene:
@@ -160,6 +161,7 @@ def predict(
             "verb": "predict",
             **predicting.probe_mark,
             **({} if found.side is None else {"side": found.side}),
+            **{name: True for name, wanted in layers.items() if wanted},
             **({"min_area": min_area} if polygons else {}),
         }
         result = map_classes(
