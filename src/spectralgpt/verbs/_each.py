@@ -253,7 +253,8 @@ class _EachRun:
 
         if not self._folder.is_dir():
             return
-        read = [path for scene in scenes for path in scene.image.paths]
+        images = [scene.image for scene in scenes]
+        read = [path for each in images for path in (*each.paths, *([each.clouds] if each.clouds else []))]
         files = files_of(self._given, cast(ReadingOptions, self._options), (self._options.get("aoi"),), read)
         starts = (*(f"{scene.name}." for scene in scenes), f"{self._verb.__name__}.", f"{self._verb.__name__}-")
         for entry in sorted(self._folder.iterdir()):

@@ -19,6 +19,7 @@ from spectralgpt.report.evaluation.page import GENERATOR, html_page
 
 REPORT_METRICS = "metrics.json"
 REPORT_PAGE = "report.html"
+REPORT_FILES = (REPORT_PAGE, REPORT_METRICS)
 FORMAT = "spectralgpt report"
 VERSION = 1
 REPORT_MARK = "mark"
