@@ -117,7 +117,8 @@ def opened_parts(
 
     reading = label_reading(options)
     kinds = IMAGE_TARGETS
-    sets, reports, files = [], [], []
+    sets, reports = [], []
+    files: list[str] = []
     for split, source in parts:
         if isinstance(source, LabelledSet):
             sets.append((split, source))
