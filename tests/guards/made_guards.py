@@ -113,6 +113,13 @@ FULL_DISKS = (
         "verbs/test_verbs_finetune_full_disk.py::test_wherever_the_disk_is_full[metrics.json.partial]",
     ),
     BrokenGuard(
+        "a probe on a full disk",
+        "features/probe_files.py",
+        "        os.fsync(stated.fileno())\n        file.write(content)",
+        "        os.fsync(stated.fileno())\n    with atomic_write(both[1]) as file:\n        file.write(content)",
+        "features/test_features_probe.py::test_a_full_disk_keeps_the_one_before",
+    ),
+    BrokenGuard(
         "a run that the disk has no room for is not begun",
         "training/run_space.py",
         "        if run.distribution.is_main:",

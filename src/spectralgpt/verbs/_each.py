@@ -263,6 +263,7 @@ class _EachRun:
 
     def _write_table(self, rows: Sequence[EachRow]) -> None:
         from spectralgpt.disk import atomic_write
+        from spectralgpt.free_space import refusals
 
         text = io.StringIO()
         writer = csv.writer(text)
@@ -270,12 +271,10 @@ class _EachRun:
         for row in rows:
             name = "" if row.result is None else row.result.name
             writer.writerow([row.source, row.state, name, f"{row.seconds:.1f}", " ".join(row.reason.split())])
-        try:
-            # of this process, as another one may be at the same folder
-            with atomic_write(self._table, f".{os.getpid()}", durable=False) as file:
-                file.write(text.getvalue().encode(errors="surrogateescape"))
-        except OSError as error:
-            raise TargetError(f"{self._table}: cannot be written ({error.strerror or error})", do=CHECK_DISK) from error
+        content = text.getvalue().encode(errors="surrogateescape")
+        own = f".{os.getpid()}"  # as another process may be at the same folder
+        with refusals(self._table, needed=len(content)), atomic_write(self._table, own, durable=False) as file:
+            file.write(content)
 
     def _ended(self, rows: Sequence[EachRow], start: float) -> EachScenes:
         from spectralgpt.raster.mosaic import write_mosaics
