@@ -116,7 +116,7 @@ FULL_DISKS = (
         "a probe on a full disk",
         "features/probe_files.py",
         "        os.fsync(stated.fileno())\n        file.write(content)",
-        "        os.fsync(stated.fileno())\n    with atomic_write(both[1]) as file:\n        file.write(content)",
+        "        os.fsync(stated.fileno())\n    with atomic_write(folder / NUMBERS) as file:\n        file.write(content)",
         "features/test_features_probe.py::test_a_full_disk_keeps_the_one_before",
     ),
     BrokenGuard(

@@ -85,11 +85,10 @@ def write_probe(folder: Path, description: ProbeDescription, numbers: Mapping[st
     content = save({name: np.asarray(array, order="C") for name, array in numbers.items()})
     plain = {**to_plain(description), "checksum": hashlib.sha256(content).hexdigest()}
     text = (json.dumps(plain, indent=2) + "\n").encode()
-    both = (folder / DESCRIPTION, folder / NUMBERS)
     with (
         refusals(folder, needed=len(content) + len(text)),
-        atomic_write(both[0]) as stated,
-        atomic_write(both[1]) as file,
+        atomic_write(folder / DESCRIPTION) as stated,
+        atomic_write(folder / NUMBERS) as file,
     ):
         stated.write(text)
         stated.flush()  # the numbers of another probe must not get their name before this is on the disk
