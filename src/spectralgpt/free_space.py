@@ -16,8 +16,6 @@ LIBRARY_WRITERS = ("inline_container", "PytorchStreamWriter", "os error")
 """In errors of libraries that write files: torch's zip writer, which says no more of what a file refused, and those
 that are written in Rust, such as safetensors."""
 
-FULL_FOR_SQLITE = "database or disk is full"
-
 FREE_IT = "Free some space"
 """What to do about a full disk, as the beginning of a sentence."""
 
@@ -61,8 +59,8 @@ def is_full(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, OSError) and error.errno in FULL:
             return True
-        # libraries in other languages pass on the text only
-        if any(text in str(error) for text in (*map(os.strerror, FULL), FULL_FOR_SQLITE)):
+        # libraries in other languages pass on the text only, SQLite its own
+        if any(text in str(error) for text in (*map(os.strerror, FULL), "database or disk is full")):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -115,8 +115,8 @@ FULL_DISKS = (
     BrokenGuard(
         "a probe on a full disk",
         "features/probe_files.py",
-        "        os.fsync(stated.fileno())\n        file.write(content)",
-        "        os.fsync(stated.fileno())\n    with atomic_write(folder / NUMBERS) as file:\n        file.write(content)",
+        "        file.write(content)\n",
+        "        pass\n    with atomic_write(folder / NUMBERS) as file:\n        file.write(content)\n",
         "features/test_features_probe.py::test_a_full_disk_keeps_the_one_before",
     ),
     BrokenGuard(
@@ -157,9 +157,9 @@ FULL_DISKS = (
     BrokenGuard(
         "lines of the log stay whole",
         "training/logs.py",
-        "                    except OSError:\n                        file.truncate(start)\n",
-        "                    except OSError:\n",
-        "training/test_training_full_disk.py::test_records_wait_for_space_and_lines_stay_whole",
+        "                    if not whole:\n                        file.truncate(start)\n",
+        "                    if not whole:\n",
+        "training/test_training_full_disk.py::test_a_line_that_a_real_disk_takes_in_part_is_cut_off",
     ),
     BrokenGuard(
         "a GeoTIFF is read back",
@@ -177,9 +177,9 @@ FULL_DISKS = (
     ),
     BrokenGuard(
         "a shard that is not whole goes",
-        "data/writing.py",
-        "                self._open.popitem()[1].abandon()",
-        "                self._open.popitem()",
+        "disk.py",
+        "        with suppress(OSError):  # what refused the file\n            partial.unlink(missing_ok=True)\n",
+        "",
         "data/test_data_full_disk.py::test_what_is_finished_stays_and_the_rest_is_removed",
     ),
     BrokenGuard(

@@ -10,7 +10,7 @@ from spectralgpt.products.header import refuse_absurd
 from spectralgpt.products.source_files import source_files
 from spectralgpt.raster.handles import open_dataset
 
-ELSEWHERE = re.compile(r"/vsi(?!zip/|tar/|gzip/)|\w+://")
+ON_OTHER_MACHINES = re.compile(r"/vsi(?!zip/|tar/|gzip/)|\w+://")
 """How the names of files begin that are not on this machine."""
 
 
@@ -21,6 +21,8 @@ def opened_whole(path: str) -> Iterator[DatasetReader]:
     with open_dataset(path) as dataset:
         if dataset.driver != "VRT":
             refuse_absurd(path, dataset)
-        elif not any(map(ELSEWHERE.match, dataset.files)):  # the user has allowed those, and their size is not known
+        elif not any(
+            map(ON_OTHER_MACHINES.match, dataset.files)
+        ):  # the user has allowed those, and their size is not known
             refuse_absurd(path, dataset, tuple(source_files([path]).files))
         yield dataset
