@@ -59,8 +59,8 @@ def is_full(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, OSError) and error.errno in FULL:
             return True
-        # libraries in other languages pass on the text only
-        if any(os.strerror(number) in str(error) for number in FULL):
+        # libraries in other languages pass on the text only, SQLite its own
+        if any(text in str(error) for text in (*map(os.strerror, FULL), "database or disk is full")):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from made_rasters import PLACE, UTM
 
 from made_labels import beside, mask, moved, table, with_palette, write
 from spectralgpt.data.labels.class_list import ClassList, in_natural_order, read_class_list
-from spectralgpt.data.labels.codes import StoredMask, lies_on, on_grid, read_mask
+from spectralgpt.data.labels.codes import StoredMask, lies_on, nodata_of, on_grid, read_mask
 from spectralgpt.data.labels.legend import read_legend
 from spectralgpt.errors import OptionError, RasterError
 from spectralgpt.raster import Grid
@@ -44,6 +45,18 @@ def test_masks_that_are_none_are_refused(tmp_path):
         read_mask(str(write(tmp_path / "half.tif", np.full((1, 4, 4), 0.5, np.float32))))
     with pytest.raises(RasterError, match=r"rgb.tif: found 3 bands; expected a mask with one band"):
         read_mask(str(write(tmp_path / "rgb.tif", np.zeros((3, 4, 4), np.uint8))))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_complex_numbers_are_no_mask(tmp_path):
+    for dtype in ("complex64", "complex_int16"):
+        path = tmp_path / f"{dtype}.tif"
+        with rasterio.open(
+            path, "w", driver="GTiff", width=4, height=4, count=1, dtype=dtype, crs=UTM, transform=PLACE
+        ):
+            pass
+        with pytest.raises(RasterError, match="found a mask of complex64"):
+            read_mask(str(path))
 
 
 def test_a_jpeg_is_no_mask(tmp_path):
@@ -143,3 +156,44 @@ def test_wrong_names_are_refused():
 def test_labels_are_in_natural_order():
     assert in_natural_order(["10", "9", "10", "-1"]) == ["-1", "9", "10"]
     assert in_natural_order(["10", "9", "a"]) == ["10", "9", "a"]
+
+
+def absurd_header(path):
+    """A mask of 16 rows and columns that claims 2,000,000 of each, in strips as they would be."""
+    content = bytearray(mask(path).read_bytes())
+    start = int.from_bytes(content[4:8], "little")
+    for entry in range(int.from_bytes(content[start : start + 2], "little")):
+        at = start + 2 + 12 * entry
+        if int.from_bytes(content[at : at + 2], "little") in (256, 257, 278):  # width, height, rows per strip
+            content[at + 2 : at + 4] = (4).to_bytes(2, "little")
+            content[at + 8 : at + 12] = (2_000_000).to_bytes(4, "little")
+    path.write_bytes(content)
+    return path
+
+
+def vrt_of_size(path, source, side):
+    path.write_text(
+        f'<VRTDataset rasterXSize="{side}" rasterYSize="{side}"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>'
+        f'<SourceFilename relativeToVRT="1">{source.name}</SourceFilename><SourceBand>1</SourceBand></SimpleSource>'
+        "</VRTRasterBand></VRTDataset>"
+    )
+    return path
+
+
+def test_a_mask_of_an_absurd_size_is_refused_before_memory_is_taken(tmp_path):
+    absurd = absurd_header(tmp_path / "absurd.tif")
+    vrt = vrt_of_size(tmp_path / "mask.vrt", mask(tmp_path / "small.tif"), 2_000_000)
+    nested = vrt_of_size(tmp_path / "nested.tif", vrt, 2_000_000)
+    missing = vrt_of_size(tmp_path / "missing.vrt", tmp_path / "nowhere.tif", 2_000_000)
+    for path in (absurd, vrt, nested, missing):
+        for read in (read_mask, nodata_of):
+            with pytest.raises(
+                RasterError, match=r"found a header of 1 bands of 2000000 x 2000000 pixels, 4e\+12 bytes"
+            ):
+                read(str(path))
+
+
+def test_a_mask_that_is_a_vrt_is_read(tmp_path):
+    whole = mask(tmp_path / "mask.tif", (1, 2), rows=400, columns=400)
+    vrt = vrt_of_size(tmp_path / "mask.vrt", vrt_of_size(tmp_path / "inner.tif", whole, 400), 400)
+    assert read_mask(str(vrt)).counts() == read_mask(str(whole)).counts()

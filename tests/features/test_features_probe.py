@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_disks import refusing_writes
 from safetensors.numpy import load_file, save_file
 
 from made_sets import made_image, pair, small_model
-from spectralgpt.errors import WeightsError
+from spectralgpt.errors import TargetError, WeightsError
 from spectralgpt.evaluation import Chosen, Targets, methods
 from spectralgpt.features import Probe, encoder, probe
 from spectralgpt.features.probe_files import DESCRIPTION, NUMBERS, is_probe
@@ -178,6 +179,16 @@ def test_numbers_that_are_not_finite_are_refused_by_name(model, weights, tmp_pat
     changed(tmp_path / DESCRIPTION, checksum=hashlib.sha256((tmp_path / NUMBERS).read_bytes()).hexdigest())
     with pytest.raises(WeightsError, match=f"NaN or infinite in {name}; expected finite numbers"):
         Probe.load(tmp_path)
+
+
+def test_a_full_disk_keeps_the_one_before(model, weights, tmp_path, monkeypatch):
+    made(model, weights).save(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for name in (NUMBERS, DESCRIPTION):
+        said = r"No space left on device\), found \S+ [kMGT]B free; expected about \d+ kB"
+        with refusing_writes(monkeypatch, tmp_path / f"{name}.partial", 10), pytest.raises(TargetError, match=said):
+            made(model, weights, target="mask").save(tmp_path)  # with other numbers
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize("how", DAMAGED)

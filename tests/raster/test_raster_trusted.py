@@ -257,6 +257,21 @@ def test_what_a_vrt_may_not_name(tmp_path, server, how, ending):
     assert asked == []
 
 
+@pytest.mark.parametrize("how", ["raw", "class", "overviews", "heights", "scheme", "attribute", "in the name"])
+def test_what_is_refused_with_remote_sources_too(tmp_path, how):
+    """A raw band shows the bytes of a file on this machine: that remote images may be read is no reason to read it."""
+    text, _ = hidden_sources(image(tmp_path / "other.tif"), "http://127.0.0.1:9")[how]
+    (tmp_path / "scene.vrt").write_text(text)
+    with pytest.raises(InputError) as raised:
+        open_raster(tmp_path / "scene.vrt", bands="s2-l2a", allow_remote=True)
+    assert "remote" not in str(raised.value)
+    if how != "scheme":  # which only looks like the name of a remote image
+        with pytest.raises(InputError) as raised:
+            open_raster(tmp_path / "scene.vrt", bands="s2-l2a")
+        assert "remote" not in str(raised.value)
+        assert not raised.value.advice
+
+
 @pytest.mark.parametrize("name", ["tiles.tif", "tiles.dat"])
 @pytest.mark.parametrize("place", ["source", "overview", "vrt in a vrt"])
 def test_an_address_in_a_file_that_a_vrt_names(tmp_path, server, name, place):

@@ -48,3 +48,11 @@ class FileLabels:
     ignore: tuple[int, ...] = ()
     open: Callable[[ImageSource], Readable] | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What its samples are read from: images, clouds and masks."""
+        images = [each for sample in self.samples for each in (sample.image, sample.after) if each is not None]
+        clouds = [each.clouds for each in images if each.clouds]
+        masks = [sample.mask for sample in self.samples if sample.mask]
+        return (*(path for each in images for path in each.paths), *clouds, *masks)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from spectralgpt.disk import atomic_write
-from spectralgpt.errors import CHECK_DISK, InputError, TargetError, WeightsError, first_few
+from spectralgpt.errors import InputError, WeightsError, first_few
 from spectralgpt.features.beside import BesideName
+from spectralgpt.free_space import refusals
 from spectralgpt.plain import from_plain, to_plain
 from spectralgpt.tasks import Class, TargetKind
 from spectralgpt.weights import TrainedDomain
@@ -86,17 +88,21 @@ def is_foreign(folder: Path) -> bool:
 
 
 def write_probe(folder: Path, description: ProbeDescription, numbers: Mapping[str, np.ndarray]) -> None:
-    """Write both files, each by atomic write, into a folder that exists. TargetError when the disk refuses."""
+    """Write both files into a folder that exists, each by atomic write, and neither where the disk refuses one: then
+    TargetError."""
     # ascontiguousarray would turn a single number into an array of one
     content = save({name: np.asarray(array, order="C") for name, array in numbers.items()})
     plain = {**to_plain(description), "checksum": hashlib.sha256(content).hexdigest()}
-    try:
-        with atomic_write(folder / NUMBERS) as file:
-            file.write(content)
-        with atomic_write(folder / DESCRIPTION) as file:
-            file.write((json.dumps(plain, indent=2) + "\n").encode())
-    except OSError as error:
-        raise TargetError(f"{folder}: the probe cannot be written ({error})", do=CHECK_DISK) from None
+    text = (json.dumps(plain, indent=2) + "\n").encode()
+    with (
+        refusals(folder, needed=len(content) + len(text)),
+        atomic_write(folder / DESCRIPTION) as stated,
+        atomic_write(folder / NUMBERS) as file,
+    ):
+        stated.write(text)
+        stated.flush()  # the numbers of another probe must not get their name before this is on the disk
+        os.fsync(stated.fileno())
+        file.write(content)
 
 
 def read_probe(folder: Path) -> tuple[ProbeDescription, dict[str, np.ndarray]]:

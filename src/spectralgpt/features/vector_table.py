@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Float32
 
 from spectralgpt.disk import atomic_write
-from spectralgpt.errors import CHECK_DISK, TargetError
+from spectralgpt.free_space import refusal
 from spectralgpt.raster import Footprint
 
 TABLE_SUFFIXES = (".parquet", ".csv")
@@ -162,7 +162,7 @@ def write_vectors(
                 writer.rows(together)
                 count += len(together)
     except OSError as error:
-        raise TargetError(f"{target}: cannot be written ({error})", do=CHECK_DISK) from None
+        raise refusal(target, error) from None
     finally:
         target.with_name(target.name + ".partial").unlink(missing_ok=True)
     return count

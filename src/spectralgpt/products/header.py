@@ -4,6 +4,7 @@ import math
 import os
 import re
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -260,12 +261,22 @@ def _has_mask(flags: list[MaskFlags]) -> bool:
     return MaskFlags.all_valid not in flags and MaskFlags.alpha not in flags and flags != [MaskFlags.nodata]
 
 
-def refuse_absurd(path: str, dataset: DatasetReader) -> None:
-    """RasterError when the header claims more pixels than the file can hold: reading them would exhaust memory."""
-    if not os.path.isfile(path) or dataset.driver == "VRT":
+def _bytes_of(dtype: str) -> int:
+    """Of a value; types that only GDAL has, like complex_int16, have 4 and more."""
+    try:
+        return np.dtype(dtype).itemsize
+    except TypeError:
+        return 4
+
+
+def refuse_absurd(path: str, dataset: DatasetReader, files: Sequence[str] = ()) -> None:
+    """RasterError when the header claims more pixels than the file can hold: reading them would exhaust memory.
+
+    files: all that a VRT is read from. Without them it may claim anything, as it is read by windows."""
+    if not os.path.isfile(path) or (dataset.driver == "VRT" and not files):
         return
-    claimed = dataset.count * dataset.height * dataset.width * np.dtype(dataset.dtypes[0]).itemsize
-    stored = os.path.getsize(path)
+    claimed = dataset.count * dataset.height * dataset.width * _bytes_of(dataset.dtypes[0] if dataset.dtypes else "")
+    stored = sum(map(os.path.getsize, files or [path]))
     if claimed > MOST_BYTES_PER_BYTE * stored + MOST_EXTRA_BYTES:
         raise RasterError(
             f"{path}: found a header of {dataset.count} bands of {dataset.height} x {dataset.width} pixels, "

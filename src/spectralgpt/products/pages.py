@@ -10,6 +10,7 @@ from jaxtyping import Shaped
 from rasterio.io import DatasetReader
 
 from spectralgpt.errors import RasterError
+from spectralgpt.products.header import refuse_absurd
 from spectralgpt.raster.handles import GDAL_ERRORS, open_dataset
 
 
@@ -31,6 +32,7 @@ def read_pages(path: str) -> Shaped[np.ndarray, "row column band"]:
             raise RasterError(
                 f"{path}: found an image without `shape`", "an array that tifffile wrote as pages of rows"
             )
+        refuse_absurd(path, dataset)
         dtype, first, compressed = np.dtype(dataset.dtypes[0]), _offset(dataset), dataset.compression is not None
     try:
         with open_dataset(f"GTIFF_DIR:{shape[0]}:{path}") as last:
@@ -72,5 +74,6 @@ def _page_by_page(path: str, count: int) -> np.ndarray:
     pages = []
     for number in range(1, count + 1):
         with open_dataset(f"GTIFF_DIR:{number}:{path}") as page:
+            refuse_absurd(path, page)
             pages.append(page.read(1))
     return np.stack(pages)

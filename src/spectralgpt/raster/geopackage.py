@@ -3,8 +3,8 @@
 import os
 import sqlite3
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,7 +14,7 @@ from defusedxml.ElementTree import fromstring
 from jaxtyping import Float64
 from rasterio.crs import CRS
 
-from spectralgpt.errors import CHECK_DISK, TargetError
+from spectralgpt.free_space import refusals
 from spectralgpt.raster.handles import GDAL_ERRORS
 
 POLYGONS_SUFFIX = ".gpkg"
@@ -67,7 +67,7 @@ def write_polygons(
 ) -> int:
     """Write the layer `classes` into a new file, and return the number of polygons. names: of the classes, by value.
     tags: kept as GDAL keeps its metadata. An earlier file is replaced. TargetError when the disk refuses."""
-    with _refusals_of_sqlite(path):
+    with refusals(path, sqlite3.OperationalError):
         path.unlink(missing_ok=True)
         with closing(sqlite3.connect(path)) as file:
             file.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -86,8 +86,8 @@ def write_polygons(
             file.execute("INSERT INTO gpkg_geometry_columns VALUES ('classes', 'geom', 'POLYGON', ?, 0, 0)", (number,))
             _add_tags(file, tags)
             file.commit()
-    with open(path, "rb+") as written:
-        os.fsync(written.fileno())
+        with open(path, "rb+") as written:
+            os.fsync(written.fileno())
     return int(count)
 
 
@@ -182,12 +182,3 @@ def _add_tags(file: sqlite3.Connection, tags: Mapping[str, str]) -> None:
         "INSERT INTO gpkg_extensions VALUES (?, NULL, 'gpkg_metadata', ?, 'read-write')",
         [(table, definition) for table in ("gpkg_metadata", "gpkg_metadata_reference")],
     )
-
-
-@contextmanager
-def _refusals_of_sqlite(path: Path) -> Iterator[None]:
-    """A full disk is the user's to fix: TargetError."""
-    try:
-        yield
-    except (OSError, sqlite3.OperationalError) as error:
-        raise TargetError(f"{path}: cannot be written to ({error})", do=CHECK_DISK) from error

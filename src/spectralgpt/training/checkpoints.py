@@ -29,11 +29,12 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from spectralgpt.disk import atomic_write, fsync_folder
-from spectralgpt.errors import DataError, InputError, first_few
+from spectralgpt.errors import DataError, InputError, TargetError, first_few
 from spectralgpt.free_space import of_the_disk, refusal
 from spectralgpt.nn import bare
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.ema import Average
+from spectralgpt.training.ending import ended_together
 from spectralgpt.training.trusted_state import METADATA_FILE, TrustedPlanner, TrustedReader
 
 FORMAT = "spectralgpt checkpoint"
@@ -75,8 +76,8 @@ def save_checkpoint(
     partial = _with_suffix(target, ".partial")
     there = False
     needed = checkpoint_bytes(model, optimizer, ema)
-    if distribution.is_main:
-        with _refusals(partial, needed):
+    with ended_together(distribution, folder), _refusals(partial, needed, distribution):
+        if distribution.is_main:
             folder.mkdir(parents=True, exist_ok=True)
             clear_killed(folder)
             there = target.exists() and not _damage(target)
@@ -84,27 +85,31 @@ def save_checkpoint(
                 partial.mkdir()
     if distribution.any(there):
         return target
-    with _refusals(partial, needed, removes=distribution.is_main), _quiet():
+    with ended_together(distribution, folder), _refusals(partial, needed, distribution), _quiet():
         save(_state(model, optimizer, ema), storage_writer=FileSystemWriter(partial))
     # each process sums the files that it wrote, so that the work is shared
     own = [name for name in os.listdir(partial) if name.startswith(f"__{distribution.rank}_")]
     own += [".metadata"] if distribution.is_main else []
     sums = distribution.gathered({name: _sum(partial / name) for name in own})
-    if distribution.is_main:
-        files = {name: each for part in sums for name, each in part.items()}
-        content = {"format": FORMAT, "version": VERSION, "step": step, "extra": extra, "files": files}
-        with _refusals(partial, needed, removes=True):
-            with atomic_write(partial / STATE) as file:
-                file.write((json.dumps(content) + "\n").encode())
-            if target.exists():
-                _remove(target)
-            os.rename(partial, target)
-            fsync_folder(folder)
-            every = checkpoints(folder)
-            for other in every[: every.index(target)] + every[every.index(target) + max(1, keep) :]:
-                _remove(other)
-    distribution.barrier()
+    files = {name: each for part in sums for name, each in part.items()}
+    content = {"format": FORMAT, "version": VERSION, "step": step, "extra": extra, "files": files}
+    with ended_together(distribution, folder), _refusals(partial, needed, distribution):
+        if distribution.is_main:
+            _finish(partial, target, content, keep)
     return target
+
+
+def _finish(partial: Path, target: Path, content: dict[str, Any], keep: int) -> None:
+    """Write state.json, give the checkpoint its name, and remove those that are not kept."""
+    with atomic_write(partial / STATE) as file:
+        file.write((json.dumps(content) + "\n").encode())
+    if target.exists():
+        _remove(target)
+    os.rename(partial, target)
+    fsync_folder(target.parent)
+    every = checkpoints(target.parent)
+    for other in every[: every.index(target)] + every[every.index(target) + max(1, keep) :]:
+        _remove(other)
 
 
 def load_checkpoint(
@@ -283,27 +288,36 @@ def _with_suffix(path: Path, suffix: str) -> Path:
 
 
 @contextmanager
-def _refusals(partial: Path, needed: int, *, removes: bool = False) -> Iterator[None]:
-    """TargetError for a full disk or a folder that was removed: the user can fix these. removes: the checkpoint that is
-    being written, before the message says what is free."""
+def _refusals(partial: Path, needed: int, distribution: Distribution) -> Iterator[None]:
+    """TargetError, in a process that could not write, for a full disk or a folder that was removed: the user can fix
+    these. What is written of the checkpoint is removed before the message says what is free."""
     try:
         yield
-    except (OSError, CheckpointException) as error:
-        cause = _cause(error)
-        if removes:
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise _refusal(partial, error, needed) from error
+    except CheckpointException as error:
+        # in all processes, with the errors of each
+        if distribution.is_main:
             shutil.rmtree(partial, ignore_errors=True)
+        distribution.barrier()
+        cause = _cause(error)
         if not of_the_disk(cause):
             # like a second Ctrl-C
             raise cause from error
-        raise refusal(partial.parent, cause, needed=needed, do=KEPT) from error
+        own = error.failures.get(distribution.rank)
+        if own is not None and of_the_disk(own[0]):
+            raise _refusal(partial, own[0], needed) from error
 
 
-def _cause(error: BaseException) -> BaseException:
+def _cause(error: CheckpointException) -> BaseException:
     """The error of a process that could not write, else of the first that had one."""
-    if isinstance(error, CheckpointException):
-        found = [each[0] for each in error.failures.values()]
-        return next((each for each in found if of_the_disk(each)), found[0])
-    return error
+    found = [each[0] for each in error.failures.values()]
+    return next((each for each in found if of_the_disk(each)), found[0])
+
+
+def _refusal(partial: Path, cause: BaseException, needed: int) -> TargetError:
+    return refusal(partial.parent, cause, needed=needed, do=KEPT)
 
 
 @contextmanager

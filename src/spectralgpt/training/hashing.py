@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -12,10 +11,11 @@ from jaxtyping import Int64
 from spectralgpt.cores import available_cores
 from spectralgpt.data import Shards
 from spectralgpt.disk import atomic_write
-from spectralgpt.errors import CHECK_DISK, TargetError
+from spectralgpt.free_space import refusals
 from spectralgpt.interruption import Interruption
 from spectralgpt.progress import Progress
 from spectralgpt.training.distribution import Distribution
+from spectralgpt.training.ending import ended_together
 from spectralgpt.training.stage_data import StageData, data_fingerprint
 from spectralgpt.weights.trained_images import TrainedImages
 
@@ -54,8 +54,9 @@ def trained_images(
         source.shards.layouts[layout].side for stage in data for source in stage.sources for layout in source.layouts
     }
     images = TrainedImages(hashes, frozenset(sides))
-    if distribution.is_main:
-        _store(out / IMAGES_FILE, shards, images)
+    with ended_together(distribution, out):
+        if distribution.is_main:
+            _store(out / IMAGES_FILE, shards, images)
     return images
 
 
@@ -105,9 +106,6 @@ def _stored(path: Path, shards: str) -> TrainedImages | None:
 
 
 def _store(path: Path, shards: str, images: TrainedImages) -> None:
-    content: dict[str, Any] = {"shards": shards, **images.entries()}
-    try:
-        with atomic_write(path) as file:
-            file.write((json.dumps(content, indent=1) + "\n").encode())
-    except OSError as error:
-        raise TargetError(f"{path}: cannot be written ({error.strerror})", do=CHECK_DISK) from None
+    text = json.dumps({"shards": shards, **images.entries()}, indent=1) + "\n"
+    with refusals(path, needed=len(text)), atomic_write(path) as file:
+        file.write(text.encode())

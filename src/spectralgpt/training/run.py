@@ -27,6 +27,7 @@ from spectralgpt.training.checkpoints import DamagedError, checkpoints, load_che
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.domain import domain_of_run, earlier_domain
 from spectralgpt.training.ema import Average
+from spectralgpt.training.ending import ended_together
 from spectralgpt.training.logs import LOG, RunLog, read_log
 from spectralgpt.training.optimizer import make_optimizer
 from spectralgpt.training.recipe import STANDARD, Recipe
@@ -267,7 +268,8 @@ def resumed(run: Run) -> State:
         model = _new_model(run)
         _measure_bands(run, model)
         state = started(run, model, 0, 0)
-    run.log.cut(state.step)
+    with ended_together(run.distribution, run.out):
+        run.log.cut(state.step)
     return state
 
 

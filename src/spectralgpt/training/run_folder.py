@@ -10,11 +10,12 @@ from typing import Any
 import torch
 
 from spectralgpt.disk import LOCK, atomic_write, locked
-from spectralgpt.errors import DataError, InputError, OptionError, TargetError
-from spectralgpt.free_space import refusal
+from spectralgpt.errors import DataError, OptionError, TargetError
+from spectralgpt.free_space import refusals
 from spectralgpt.plain import differences, from_plain, to_plain
 from spectralgpt.training.checkpoints import clear_killed
 from spectralgpt.training.distribution import Distribution
+from spectralgpt.training.ending import ended_together
 from spectralgpt.training.flat_stage import with_parts
 from spectralgpt.training.recipe import Recipe
 from spectralgpt.training.stage_data import StageData, data_fingerprint
@@ -49,16 +50,10 @@ def claimed(
     shards (`machine` may differ); TargetError for a folder that holds something else, that cannot be written to, or
     that another run is writing to.
     """
-    problem: InputError | None = None
     with ExitStack() as held:
-        if distribution.is_main:
-            try:
+        with ended_together(distribution, out):
+            if distribution.is_main:
                 _claim(recipe, data, folder, out, held)
-            except InputError as error:
-                problem = error
-        # all processes must end when one refuses
-        if distribution.any(problem is not None):
-            raise problem or OptionError("the first process refused to start.")
         yield
 
 
@@ -91,7 +86,8 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
     for each in (out / "weights", *sorted(out.glob("best/stage-*"))):
         if os.path.lexists(each):
             check_weights_target(each)
-    try:
+    text = json.dumps(config, indent=1) + "\n"
+    with refusals(out, needed=len(text)):
         out.mkdir(parents=True, exist_ok=True)
         lock = locked(out / LOCK)
         if lock is None:
@@ -103,10 +99,8 @@ def _claim(recipe: Recipe, data: tuple[StageData, ...], folder: Path, out: Path,
         _clear_killed(out, len(recipe.stages))
         # first of all: a folder without it is not a run yet, and a run that was killed before starts again
         with atomic_write(path) as file:
-            file.write((json.dumps(config, indent=1) + "\n").encode())
+            file.write(text.encode())
         (out / "pictures").mkdir(exist_ok=True)
-    except OSError as error:
-        raise refusal(out, error) from error
 
 
 def best_weights(out: Path, number: int) -> Path:

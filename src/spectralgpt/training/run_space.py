@@ -3,9 +3,10 @@
 import torch
 from torch import nn
 
-from spectralgpt.errors import TargetError, counted
+from spectralgpt.errors import counted
 from spectralgpt.free_space import bytes_below, free_space, in_bytes, require_space
 from spectralgpt.training.checkpoints import checkpoint_bytes
+from spectralgpt.training.ending import ended_together
 from spectralgpt.training.run import Run, State
 
 
@@ -21,19 +22,14 @@ def check_run_space(run: Run, state: State) -> str:
     total = (keep + 1) * size + sets * weights
     there = sum(bytes_below(run.out / name) for name in ("checkpoints", "best", "weights"))
     what = f"{counted(keep + 1, 'checkpoint')} of {in_bytes(size)} each and weights of {in_bytes(weights)}"
-    problem = None
-    if run.distribution.is_main:
-        try:
+    with ended_together(run.distribution, run.out):
+        if run.distribution.is_main:
             require_space(
                 run.out,
                 max(0, total - there),
                 what + (f", beside the {in_bytes(there)} that it has" if there else ""),
                 "choose another folder, or keep fewer checkpoints (machine.keep)",
             )
-        except TargetError as error:
-            problem = error
-    if run.distribution.any(problem is not None):
-        raise problem or TargetError(f"{run.out}: its disk has no room for the run")
     free = free_space(run.out)
     return f"{run.out}: at most {what} at a time" + ("" if free is None else f"; {in_bytes(free)} are free")
 

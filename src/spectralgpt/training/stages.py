@@ -20,6 +20,7 @@ from spectralgpt.progress import Announce, Progress, silent, unheard
 from spectralgpt.tasks import Batch
 from spectralgpt.training.checkpoints import checkpoints, save_checkpoint
 from spectralgpt.training.distribution import Distribution, distributed
+from spectralgpt.training.ending import ended_together
 from spectralgpt.training.flops import matmul_peak
 from spectralgpt.training.hashing import trained_images
 from spectralgpt.training.logs import RunLog, read_log
@@ -327,9 +328,10 @@ def _save_weights(run: Run, state: State) -> None:
     if state.best is None:
         with averaged(state):
             _write_weights(run, state, run.out / "weights")
-    elif run.distribution.is_main:
-        open_weights(best_weights(run.out, state.stage)).save_pretrained(run.out / "weights")
-    run.distribution.barrier()
+    else:
+        with ended_together(run.distribution, run.out):
+            if run.distribution.is_main:
+                open_weights(best_weights(run.out, state.stage)).save_pretrained(run.out / "weights")
 
 
 def _result(run: Run, state: State) -> PretrainedModel:
@@ -344,9 +346,10 @@ def _result(run: Run, state: State) -> PretrainedModel:
 def _write_weights(run: Run, state: State, folder: Path) -> None:
     """Write the weights as they are, with how they were made; by all processes together."""
     tensors = run.distribution.whole(state.model)
-    if run.distribution.is_main:
-        stages = [stage.name for stage in run.recipe.stages[: state.stage + 1]]
-        # added last, so that a resumed run writes the same order of keys
-        kept = {name: each for name, each in state.model.provenance.items() if name not in ("stages", "steps")}
-        state.model.provenance = {**kept, "stages": stages, "steps": state.step}
-        state.model.with_tensors(tensors).save_pretrained(folder)
+    with ended_together(run.distribution, run.out):
+        if run.distribution.is_main:
+            stages = [stage.name for stage in run.recipe.stages[: state.stage + 1]]
+            # added last, so that a resumed run writes the same order of keys
+            kept = {name: each for name, each in state.model.provenance.items() if name not in ("stages", "steps")}
+            state.model.provenance = {**kept, "stages": stages, "steps": state.step}
+            state.model.with_tensors(tensors).save_pretrained(folder)

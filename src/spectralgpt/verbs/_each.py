@@ -253,7 +253,8 @@ class _EachRun:
 
         if not self._folder.is_dir():
             return
-        read = [path for scene in scenes for path in scene.image.paths]
+        images = [scene.image for scene in scenes]
+        read = [path for each in images for path in (*each.paths, *([each.clouds] if each.clouds else []))]
         files = files_of(self._given, cast(ReadingOptions, self._options), (self._options.get("aoi"),), read)
         starts = (*(f"{scene.name}." for scene in scenes), f"{self._verb.__name__}.", f"{self._verb.__name__}-")
         for entry in sorted(self._folder.iterdir()):
@@ -262,6 +263,7 @@ class _EachRun:
 
     def _write_table(self, rows: Sequence[EachRow]) -> None:
         from spectralgpt.disk import atomic_write
+        from spectralgpt.free_space import refusals
 
         text = io.StringIO()
         writer = csv.writer(text)
@@ -269,12 +271,10 @@ class _EachRun:
         for row in rows:
             name = "" if row.result is None else row.result.name
             writer.writerow([row.source, row.state, name, f"{row.seconds:.1f}", " ".join(row.reason.split())])
-        try:
-            # of this process, as another one may be at the same folder
-            with atomic_write(self._table, f".{os.getpid()}", durable=False) as file:
-                file.write(text.getvalue().encode(errors="surrogateescape"))
-        except OSError as error:
-            raise TargetError(f"{self._table}: cannot be written ({error.strerror or error})", do=CHECK_DISK) from error
+        content = text.getvalue().encode(errors="surrogateescape")
+        own = f".{os.getpid()}"  # as another process may be at the same folder
+        with refusals(self._table, needed=len(content)), atomic_write(self._table, own, durable=False) as file:
+            file.write(content)
 
     def _ended(self, rows: Sequence[EachRow], start: float) -> EachScenes:
         from spectralgpt.raster.mosaic import write_mosaics

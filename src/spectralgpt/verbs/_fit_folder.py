@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from spectralgpt.disk import atomic_write
-from spectralgpt.errors import CHECK_DISK, DataError, InputError, OptionError, TargetError, first_few
+from spectralgpt.errors import DataError, InputError, OptionError, TargetError, first_few
+from spectralgpt.free_space import refusals
 
 ASKED = "finetune.json"
 ASKED_FORMAT = "spectralgpt finetune"
@@ -47,13 +48,11 @@ def claim_folder(folder: Path, asked: Mapping[str, Any]) -> None:
                 "Use those, or choose another folder",
             )
         return
-    content = {"format": ASKED_FORMAT, "version": __version__, "asked": plain}
-    try:
+    text = json.dumps({"format": ASKED_FORMAT, "version": __version__, "asked": plain}, indent=1) + "\n"
+    with refusals(folder, needed=len(text)):
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
-            file.write((json.dumps(content, indent=1) + "\n").encode())
-    except OSError as error:
-        raise TargetError(f"{folder}: cannot be written to ({error.strerror})", do=CHECK_DISK) from None
+            file.write(text.encode())
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spectralgpt.plain import as_text
@@ -23,10 +24,11 @@ IMAGE_TARGETS: tuple["TargetKind", ...] = ("class", "classes")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """Labelled images of all parts, and the report on each source."""
+    """Labelled images of all parts, and the report on each source. files: what they are read from."""
 
     data: "LabelledSet"
     reports: tuple[str, ...]
+    files: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -116,6 +118,7 @@ def opened_parts(
     reading = label_reading(options)
     kinds = IMAGE_TARGETS
     sets, reports = [], []
+    files: list[str] = []
     for split, source in parts:
         if isinstance(source, LabelledSet):
             sets.append((split, source))
@@ -127,12 +130,29 @@ def opened_parts(
             opened = open_labels(found, replace(reading, classes=classes), progress)
             sets.append((split, opened.data))
             reports.append(str(opened.report))
+            files += found.files
         elif source is not None:
             raise OptionError(f"found labels of the type {type(source).__name__}", "a path, or a LabelledSet")
         if sets and known is None:
             known, kinds = class_list(sets[0][1]), (sets[0][1].target,)
     data = join(sets)
-    return Labels(data if data.target in IMAGE_TARGETS else MeasuredLabels(data), tuple(reports))
+    return Labels(data if data.target in IMAGE_TARGETS else MeasuredLabels(data), tuple(reports), tuple(files))
+
+
+def refuse_read_targets(
+    targets: Iterable[Path], labels: Labels, options: LabelOptions, given: Iterable[PathLike | LabelledObject | None]
+) -> None:
+    """TargetError for an existing target that the labels, what is in the options, or what was given are read from: it
+    is never replaced. Images may have any name, that of a report too."""
+    from spectralgpt.products import source_files
+    from spectralgpt.products.targets import refuse_source
+
+    existing = [target for target in targets if os.path.lexists(target)]
+    if existing:
+        chosen = (*given, as_text(options["bands"]), as_text(options["classes"]))
+        files = source_files([each for each in chosen if isinstance(each, str | os.PathLike)], labels.files)
+        for target in existing:
+            refuse_source(target, files)
 
 
 def class_list(data: "LabelledSet") -> "ClassList | None":

@@ -96,10 +96,10 @@ def evaluate(
     """
     import time
 
-    from spectralgpt.report.evaluation import check_report_target
+    from spectralgpt.report.evaluation import REPORT_FILES, check_report_target
     from spectralgpt.verbs._answering import opened_answerer
     from spectralgpt.verbs._evaluating import judged_answers, write_judged
-    from spectralgpt.verbs._labels import check_apart, mark_of_labels, opened_parts
+    from spectralgpt.verbs._labels import check_apart, mark_of_labels, opened_parts, refuse_read_targets
 
     start = time.perf_counter()
     folder = None if out is None else Path(out)
@@ -111,6 +111,9 @@ def evaluate(
     check_apart(options["apart"])
     answerer = opened_answerer(options, encoder)
     labels = opened_parts([("", data)], options, progress, answerer.known_classes)
+    if folder is not None:
+        targets = [folder / name for name in REPORT_FILES]
+        refuse_read_targets(targets, labels, options, (data, options["weights"], encoder))
     announce(labels.text)
     chosen, name = _part(labels.data, part)
     findings, seen = judged_answers(answerer, labels, chosen, options, progress)

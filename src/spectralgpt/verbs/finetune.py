@@ -282,8 +282,7 @@ def _stored(fit: "Fit") -> tuple[str, ...]:
     """Store the samples, and the list of those that are trained on where they are a fraction. Returns notes."""
     image = max(stage.augmentation.image for stage in fit.recipe.stages)
     if fit.fraction < 1:
-        fit.drawn_list.parent.mkdir(parents=True, exist_ok=True)
-        fit.drawn_list.write_text("\n".join(fit.data.names(fit.train)) + "\n", encoding="utf-8")
+        _write(fit.drawn_list, "\n".join(fit.data.names(fit.train)) + "\n")
     return *fit.data.notes_on(fit.train), *fit.data.store(fit.train, fit.shards, image, fit.progress)
 
 
@@ -364,7 +363,6 @@ def _write_summary(result: Finetuned) -> None:
     """summary.json: mean and spread over the seeds."""
     import json
 
-    from spectralgpt.disk import atomic_write
     from spectralgpt.verbs._checkout import commit
     from spectralgpt.version import __version__
 
@@ -384,5 +382,16 @@ def _write_summary(result: Finetuned) -> None:
         "version": __version__,
         "commit": commit(),
     }
-    with atomic_write(result.folder / SUMMARY) as file:
-        file.write((json.dumps(content, indent=1) + "\n").encode())
+    _write(result.folder / SUMMARY, json.dumps(content, indent=1) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a small file, in a folder that is made if missing. TargetError where the disk refuses."""
+    from spectralgpt.disk import atomic_write
+    from spectralgpt.free_space import refusals
+
+    content = text.encode()
+    with refusals(path, needed=len(content)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            file.write(content)

@@ -144,8 +144,15 @@ def probe(
     """
     import time
 
-    from spectralgpt.report.evaluation import check_report_target
-    from spectralgpt.verbs._labels import IMAGE_TARGETS, check_apart, check_val, mark_of_labels, opened_parts
+    from spectralgpt.report.evaluation import REPORT_FILES, check_report_target
+    from spectralgpt.verbs._labels import (
+        IMAGE_TARGETS,
+        check_apart,
+        check_val,
+        mark_of_labels,
+        opened_parts,
+        refuse_read_targets,
+    )
     from spectralgpt.verbs._probe_run import PROBE_FILES, findings_of, keep, probe_run
     from spectralgpt.verbs._probing import trial_of
     from spectralgpt.weights import load_model
@@ -162,6 +169,9 @@ def probe(
     check_apart(options["apart"])
     model = load_model(options["weights"], options["device"])
     labels = opened_parts([("train" if test else "", data), ("val", val), ("test", test)], options, progress)
+    if folder is not None:
+        targets = [folder / name for name in (*REPORT_FILES, *PROBE_FILES)]
+        refuse_read_targets(targets, labels, options, (data, val, test, options["weights"]))
     check_val(labels.data, val is not None)
     _check_beside(labels.data, beside)
     announce(labels.text)

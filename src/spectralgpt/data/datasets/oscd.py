@@ -24,7 +24,7 @@ from spectralgpt.data.incomplete import incomplete
 from spectralgpt.data.listed import first_existing, lines_of
 from spectralgpt.data.variants import refuse_variant
 from spectralgpt.errors import DataError, counted, first_few
-from spectralgpt.raster.handles import open_dataset
+from spectralgpt.products.whole import opened_whole
 from spectralgpt.tasks import Class
 
 OSCD_TITLE = "Onera Satellite Change Detection dataset - "
@@ -201,7 +201,7 @@ def _values(mask: str) -> set[int]:
 
 
 def _stored(mask: str) -> np.ndarray:
-    with open_dataset(mask) as dataset:
+    with opened_whole(mask) as dataset:
         values: np.ndarray = dataset.read(1)
     return values
 

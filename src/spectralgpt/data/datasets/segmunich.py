@@ -24,6 +24,7 @@ from spectralgpt.data.variants import refuse_variant
 from spectralgpt.errors import InputError, first_few
 from spectralgpt.products import as_pixels, open_raster
 from spectralgpt.products.pages import page_shape, read_pages
+from spectralgpt.products.whole import opened_whole
 from spectralgpt.raster import Readable
 from spectralgpt.raster.handles import open_dataset
 from spectralgpt.tasks import Class
@@ -159,6 +160,6 @@ def _other_codes(masks: list[str]) -> list[int]:
     """Codes in some of the masks that are not those of the classes."""
     found: set[int] = set()
     for mask in masks[:: max(1, len(masks) // CHECKED_MASKS)]:
-        with open_dataset(mask) as dataset:
+        with opened_whole(mask) as dataset:
             found |= set(np.unique(dataset.read(1)).astype(int).tolist())
     return sorted(found - set(SEGMUNICH_CLASSES))

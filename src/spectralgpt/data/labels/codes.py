@@ -9,9 +9,10 @@ from jaxtyping import Bool, Int16, Int64
 
 from spectralgpt.data.labels.labelled import IGNORED
 from spectralgpt.errors import RasterError
+from spectralgpt.products.whole import opened_whole
 from spectralgpt.raster import Grid
 from spectralgpt.raster.grid import applied, composed
-from spectralgpt.raster.handles import GDAL_ERRORS, open_dataset
+from spectralgpt.raster.handles import GDAL_ERRORS
 
 NEAR = 0.1
 """Share of a pixel that a mask may lie beside its image's grid: writers round their transforms."""
@@ -51,8 +52,9 @@ class StoredMask:
 
 
 def read_mask(path: str) -> StoredMask:
-    """The mask in a file. RasterError unless it has one band of whole numbers, and where it cannot be read."""
-    with open_dataset(path) as dataset:
+    """The mask in a file. RasterError unless it has one band of whole numbers of a size that the file can hold, and
+    where it cannot be read."""
+    with opened_whole(path) as dataset:
         if dataset.driver == "JPEG":
             raise RasterError(
                 f"{path}: found a JPEG file", "a mask without loss, like PNG or TIFF, as JPEG compression changes codes"
@@ -82,7 +84,7 @@ def read_mask(path: str) -> StoredMask:
 
 def nodata_of(path: str) -> int | None:
     """The code that a mask's file declares as nodata, and that occurs in it; None without one."""
-    with open_dataset(path) as dataset:
+    with opened_whole(path) as dataset:
         nodata = dataset.nodatavals[0]
         if nodata is None or not float(nodata).is_integer() or not (dataset.read(1) == nodata).any():
             return None

@@ -25,7 +25,7 @@ from spectralgpt.products.header import Header, band_in, read_header
 from spectralgpt.products.own_map import refuse_own_map
 from spectralgpt.products.product import Product, StoredBand
 from spectralgpt.raster.trusted import refuse_vrt
-from spectralgpt.raster.vrt_files import DEEPEST_VRT, is_vrt, located, parse_vrt, vrt_files
+from spectralgpt.raster.vrt_files import is_vrt, located, parse_vrt, vrt_files
 
 PLAIN = ("SimpleSource", "ComplexSource", "AveragedSource")
 CHANGES = ("ScaleOffset", "ScaleRatio", "LUT", "Exponent", "ColorTableComponent")
@@ -60,9 +60,9 @@ def read(path: str, expected: int | None) -> Product | None:
     and for one over maps of ours, which are no images."""
     if not os.path.isfile(path) or not (path.lower().endswith(".vrt") or is_vrt(path)):
         return None
-    refuse_vrt(path)
+    refuse_vrt(path)  # looks at all VRTs in it: none is its own source, so that reading them ends
     headers: dict[str, Header] = {}
-    header = _read(path, expected, (), headers)
+    header = _read(path, expected, headers)
     refuse_own_map(header)
     own = day_in_tags(dict(header.tags))
     taken = Acquisition(own) if own != UNKNOWN else acquisition_in_name(Path(path).name)
@@ -83,13 +83,8 @@ def _day(header: Header) -> int:
     return tagged if tagged != UNKNOWN else day_in_name(Path(header.path).name)
 
 
-def _read(path: str, expected: int | None, above: tuple[str, ...], headers: dict[str, Header]) -> Header:
-    """The VRT's header, completed from its sources. above: VRTs that it is a source of. headers: of files, by path."""
-    real = os.path.realpath(path)
-    if real in above:
-        raise RasterError(f"{path}: found a VRT that is its own source", "other files", "Build the VRT again")
-    if len(above) >= DEEPEST_VRT:
-        raise RasterError(f"{path}: found {DEEPEST_VRT} levels of VRTs", "images", "Build one VRT from the images")
+def _read(path: str, expected: int | None, headers: dict[str, Header]) -> Header:
+    """The VRT's header, completed from its sources. headers: of files, by path."""
     root = parse_vrt(path)
     sources = tuple(tuple(_sources(band, path)) for band in root.findall("VRTRasterBand"))
     warped = root.find("GDALWarpOptions/SourceDataset")
@@ -97,10 +92,8 @@ def _read(path: str, expected: int | None, above: tuple[str, ...], headers: dict
         origin = located(warped, path)
         sources = tuple((VrtSource(origin, index, passed=False),) for index in _mapped(root, len(sources)))
     for other in _others(root, path):
-        _header_of(other, path, (*above, real), headers)
-    found = {
-        source.path: _header_of(source.path, path, (*above, real), headers) for of_band in sources for source in of_band
-    }
+        _header_of(other, path, headers)
+    found = {source.path: _header_of(source.path, path, headers) for of_band in sources for source in of_band}
     header = read_header(path, expected, as_vrt=True)
     warnings = list(header.warnings)
     bands = tuple(
@@ -164,13 +157,13 @@ def _refuse_missing(source: str, path: str) -> None:
         raise RasterError(f"{path}: its source {source} does not exist", do="Put it there, or build the VRT again")
 
 
-def _header_of(source: str, path: str, above: tuple[str, ...], headers: dict[str, Header]) -> Header:
+def _header_of(source: str, path: str, headers: dict[str, Header]) -> Header:
     """A source's header. RasterError, with the paths of both, when the source is missing."""
     if source in headers:
         return headers[source]
     _refuse_missing(source, path)
     if is_vrt(source) or (source.lower().endswith(".vrt") and os.path.isfile(source)):
-        header = _read(source, None, above, headers)
+        header = _read(source, None, headers)
     else:
         header = read_header(source)
     headers[source] = header

@@ -12,10 +12,11 @@ from spectralgpt.report.evaluation.contents import (
     SampleGallery,
     ScoreRow,
 )
-from spectralgpt.report.evaluation.folder import check_report_target, write_report
+from spectralgpt.report.evaluation.folder import REPORT_FILES, check_report_target, write_report
 from spectralgpt.report.evaluation.gallery import composites
 
 __all__ = [
+    "REPORT_FILES",
     "CalibrationBins",
     "ClassRow",
     "ComparedScore",

@@ -12,12 +12,14 @@ import numpy as np
 
 from spectralgpt.disk import atomic_write
 from spectralgpt.errors import CHECK_DISK, TargetError, first_few
+from spectralgpt.free_space import refusals
 from spectralgpt.report.evaluation.contents import EvaluationPage
 from spectralgpt.report.evaluation.measured import measured
 from spectralgpt.report.evaluation.page import GENERATOR, html_page
 
 REPORT_METRICS = "metrics.json"
 REPORT_PAGE = "report.html"
+REPORT_FILES = (REPORT_PAGE, REPORT_METRICS)
 FORMAT = "spectralgpt report"
 VERSION = 1
 REPORT_MARK = "mark"
@@ -53,13 +55,12 @@ def write_report(
     if mark is not None:
         contents[REPORT_MARK] = dict(mark)
     numbers = json.dumps(contents, indent=1, allow_nan=False) + "\n"
-    try:
+    files = {REPORT_PAGE: text.encode(), REPORT_METRICS: numbers.encode()}
+    with refusals(folder, needed=sum(map(len, files.values()))):
         folder.mkdir(parents=True, exist_ok=True)
-        for name, written in ((REPORT_PAGE, text), (REPORT_METRICS, numbers)):
+        for name, written in files.items():
             with atomic_write(folder / name, PARTIAL_REPORT) as file:
-                file.write(written.encode())
-    except OSError as error:
-        raise TargetError(f"{folder}: cannot be written to ({error.strerror})", do=CHECK_DISK) from error
+                file.write(written)
 
 
 def check_report_target(
