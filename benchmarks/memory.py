@@ -26,7 +26,7 @@ from pretrain_step import steps
 VARIANTS = ("textbook", "ours fp32", "ours fp32, checkpointing", "ours bf16", "ours bf16, checkpointing")
 
 VERBS = ("embed", "reconstruct")
-WIDTHS, HEIGHTS = (2745, 5490, 10980), (512, 1024, 2048)
+WIDTHS, HEIGHTS = (2745, 5490, 10980), (256, 512, 1024)
 """Pixels of the scenes; a tile of Sentinel-2 is 10,980 wide."""
 NAMES = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12")
 MOST = 1.2e9

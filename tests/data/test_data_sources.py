@@ -244,6 +244,16 @@ def test_a_table_that_is_none_is_refused(tmp_path, text):
         find_images([tmp_path / "t.csv"])
 
 
+def test_an_image_twice_in_a_stack_is_refused_before_any_is_opened(tmp_path):
+    rows = ["a.tif,2020-05-01,p", "b.tif,2020-05-02,p", "a.tif,2020-05-01,p", "a.tif,2020-05-03,p"]
+    (tmp_path / "t.csv").write_text("\n".join(["path,date,place", *rows]))
+    with pytest.raises(RasterError, match=r"found 2 rows of place p with the image .*a\.tif and the date 2020-05-01;"):
+        find_images([tmp_path / "t.csv"])
+    # other dates of a file are other images
+    (tmp_path / "t.csv").write_text("\n".join(["path,date,place", *rows[1:]]))
+    assert [len(each.paths) for each in find_images([tmp_path / "t.csv"]).images] == [3]
+
+
 def test_a_folder_of_bands_is_one_image(tmp_path):
     bands_of(tmp_path / "in" / "scene_2020-01-01", seed=3)
     (reading, out) = (Reading(64, 0.1, 12, bands="s2-l2a"), tmp_path / "out")

@@ -21,6 +21,9 @@ HERE = Path(__file__).parent
 MUTANTS = 100
 """Of each file in the long test."""
 
+ALWAYS_READ = {"interrupted-notes-000000.json"}
+"""A block row with damaged notes is computed again."""
+
 KEPT_OUT = {"interrupted-notes-000000.json", "interrupted-rows-000000.npy", "own_result", "vectors_parquet", "released"}
 """What takes longest, and is tried in the long test only."""
 
@@ -62,7 +65,7 @@ def test_many_mutants(root, tmp_path, name):
     assert len(found) == MUTANTS + 1
     check(found)
     # not all in the same way
-    assert {"read", "refused"} <= {each["outcome"] for each in found}
+    assert {"read", "refused"} - {each["outcome"] for each in found} == ({"refused"} if name in ALWAYS_READ else set())
 
 
 def test_mutants_are_the_same_every_time_and_differ():

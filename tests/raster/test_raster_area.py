@@ -168,6 +168,13 @@ def test_the_crs_that_the_file_names(tmp_path, crs):
     assert read_area(saved(tmp_path, there), GRID) == (window, area)
 
 
+@pytest.mark.parametrize("name", ["EPSG:32v18", "EPSG:", "EPSG:99999", "nowhere", 7.5])
+def test_a_crs_that_is_none(tmp_path, name):
+    named = {"crs": {"type": "name", "properties": {"name": name}}}
+    with pytest.raises(OptionError, match=r"found the CRS .*unknown; expected a name like EPSG:32631"):
+        read_area(saved(tmp_path, polygon(box(20, 30, 70, 90)) | named), GRID)
+
+
 @pytest.mark.parametrize("corners", [box(-180, -90, 180, 90), box(-100, 10, -50, 60), box(-360, -90, 0, 90)])
 def test_what_is_much_larger_holds_all(tmp_path, corners):
     window, area = read_area(saved(tmp_path, polygon(corners)), GRID)

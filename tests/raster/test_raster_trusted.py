@@ -123,6 +123,17 @@ def test_in_an_archive(tmp_path, server, kind):
     assert asked == []
 
 
+def test_a_damaged_member_is_one_message(tmp_path):
+    archive = tmp_path / "B04.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.write(image(tmp_path / "B04.tif"), "B04.tif")
+    content = bytearray(archive.read_bytes())
+    content[60:200] = b"\xff" * 140
+    archive.write_bytes(content)
+    with pytest.raises(InputError, match="cannot be opened"):
+        open_raster(archive, bands="s2-l2a")
+
+
 # what lies beside an image
 
 

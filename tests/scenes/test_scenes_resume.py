@@ -136,6 +136,27 @@ def test_what_differs_is_named_and_refused(tmp_path, maker_of, change, named):
     assert [path.name for path in tmp_path.iterdir()] == ["o.tif"]
 
 
+def test_a_plan_that_lost_its_journal_is_refused(tmp_path, maker_of):
+    plan = plan_scene(70, 70, patch=8, side=32, batch=2)
+    maker = interrupted(tmp_path / "o.tif", plan, maker_of, JOURNAL)
+    file = partial_of(tmp_path / "o.tif") / "plan.json"
+    file.write_text(file.read_text().replace('"journal"', '"jour"'))
+    with pytest.raises(TargetError, match=r"begun otherwise: jour.*; journal"):
+        run_scene(plan, maker, tmp_path / "o.tif", JOURNAL)
+
+
+def test_rows_with_a_damaged_header_are_computed_again(tmp_path, maker_of):
+    plan = plan_scene(70, 70, patch=8, side=32, batch=2)
+    target = tmp_path / "o.tif"
+    maker = interrupted(target, plan, maker_of, JOURNAL)
+    file = partial_of(target) / "rows-000000.npy"
+    # neither a dictionary nor the tokens of one, for which NumPy raises other errors than for a short file
+    file.write_bytes(file.read_bytes().replace(b"'fortran_order': False", b"'fortran_or" + b"\xbf" * 11))
+    resumed = []
+    run_scene(plan, maker, target, JOURNAL, resumed=resumed.append)
+    assert resumed == [0]
+
+
 def test_another_plan_is_refused(tmp_path, maker_of):
     plan = plan_scene(70, 70, patch=8, side=32, batch=2)
     maker = interrupted(tmp_path / "o.tif", plan, maker_of, JOURNAL)

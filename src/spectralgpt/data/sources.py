@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -166,6 +167,7 @@ def _of_table(table: str) -> list[ImageSource]:
             dates = (row["date"],) if row["date"] else ()
             found.append(ImageSource(path, (path,), dates, row["place"], bands or None, clouds or None))
     for (place, bands, own), dated in stacks.items():
+        _refuse_twice(table, place, dated)
         several = tuple(dict.fromkeys(row["clouds"] for row in dated))
         name = "#".join((table, place, *filter(None, (bands, own))))
         found.append(
@@ -202,6 +204,17 @@ def _rows(table: str) -> list[dict[str, str]]:
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RasterError(f"{table}: cannot be read as a CSV table ({error})", do="Save it as CSV in UTF-8") from None
+
+
+def _refuse_twice(table: str, place: str, dated: list[dict[str, str]]) -> None:
+    """Before thousands of images are opened, as a table that was joined wrongly has many such rows."""
+    ((path, date), count), *_ = Counter((each["path"], each["date"]) for each in dated).most_common(1)
+    if count > 1:
+        raise RasterError(
+            f"{table}: found {count} rows of place {place} with the image {path} and the date {date}",
+            "one for each image and date",
+            "Remove the others",
+        )
 
 
 def _enter(root: str, known: dict[str, str]) -> None:

@@ -143,7 +143,7 @@ def _crs_of(option: str, document: dict[str, Any]) -> CRS:
     )
     try:
         return CRS.from_user_input(f"EPSG:{name}" if str(name).isdigit() else name)
-    except GDAL_ERRORS as error:
+    except (*GDAL_ERRORS, ValueError) as error:
         raise OptionError(
             f"{option}: found the CRS {json.dumps(named)[:100]}, which is unknown", "a name like EPSG:32631"
         ) from error

@@ -9,6 +9,7 @@ import os
 import re
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -264,7 +265,7 @@ def _head_in(kind: str, archive: str, name: str) -> bytes:
         with tarfile.open(archive, "r:") as tape:
             taken = tape.extractfile(name)
             return b"" if taken is None else taken.read(VRT_START_BYTES)
-    except (OSError, zipfile.BadZipFile, tarfile.TarError, KeyError, RuntimeError, NotImplementedError, ValueError):
+    except (OSError, zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, LookupError, RuntimeError, ValueError):
         return b""  # reported where it is opened
 
 

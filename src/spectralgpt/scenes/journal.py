@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from tokenize import TokenError
 from types import TracebackType
 from typing import Any
 
@@ -201,7 +202,7 @@ class Journal:
             try:
                 np.load(self._row(index), mmap_mode="r", allow_pickle=False)
                 json.loads(self._notes(index).read_bytes())
-            except (OSError, ValueError, EOFError, RecursionError):
+            except (OSError, ValueError, EOFError, RecursionError, SyntaxError, TokenError):
                 return index
         return self.done
 
@@ -211,7 +212,7 @@ class Journal:
         if found == now:
             return
         # the plan follows from the rest, so it is named only where nothing else differs
-        differing = _differences(found["journal"], now["journal"]) or _differences(found["plan"], now["plan"])
+        differing = _differences({**found, "plan": None}, {**now, "plan": None}) or _differences(found, now)
         raise TargetError(
             f"{self.folder}: found finished parts of a result that was begun otherwise: "
             f"{first_few(differing, MOST_DIFFERING, '; ')}",
