@@ -167,8 +167,8 @@ class _EachRun:
         scenes = scenes_of(self._given, self._progress)
         self._check_targets(scenes)
         self._check_weights(self._options)
-        if (error := write_refusal(self._folder)) is not None:
-            raise refusal(self._folder, error)
+        if (refused := write_refusal(self._folder)) is not None:
+            raise refusal(self._folder, refused)
         rows: list[EachRow] = []
         for number, scene in enumerate(scenes, 1):
             # one line of progress for all scenes: what follows the colon changes on it
