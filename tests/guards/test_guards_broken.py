@@ -12,7 +12,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from made_guards import GUARDS
+from made_guards_of_input import OF_INPUT
+from made_guards_of_targets import OF_TARGETS
+
+GUARDS = (*OF_TARGETS, *OF_INPUT)
 
 LONGEST = 600
 """Seconds of a test; other tests may have the machine."""
@@ -26,22 +29,10 @@ OF_THE_EDIT = ("SyntaxError", "NameError", "UnboundLocalError", "ImportError", "
 
 @pytest.fixture(scope="module")
 def package(root, tmp_path_factory) -> Path:
-    """A folder with a copy of the package in it; large files are shared with it."""
+    """A folder with a copy of the package in it."""
     copy = tmp_path_factory.mktemp("broken") / "spectralgpt"
-    shutil.copytree(
-        root / "src" / "spectralgpt", copy, copy_function=linked, ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(root / "src" / "spectralgpt", copy, ignore=shutil.ignore_patterns("__pycache__"))
     return copy.parent
-
-
-def linked(source: str, target: str) -> str:
-    if source.endswith(".py"):
-        return shutil.copy2(source, target)
-    try:
-        os.link(source, target)
-    except OSError:  # another disk
-        shutil.copy2(source, target)
-    return target
 
 
 def outcomes_with(package: Path, root: Path, tests: list[str]) -> tuple[dict[str, str], str]:

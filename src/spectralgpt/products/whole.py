@@ -21,8 +21,6 @@ def opened_whole(path: str) -> Iterator[DatasetReader]:
     with open_dataset(path) as dataset:
         if dataset.driver != "VRT":
             refuse_absurd(path, dataset)
-        elif not any(
-            map(ON_OTHER_MACHINES.match, dataset.files)
-        ):  # the user has allowed those, and their size is not known
+        elif not any(map(ON_OTHER_MACHINES.match, dataset.files)):  # which the user allowed, and are of unknown size
             refuse_absurd(path, dataset, tuple(source_files([path]).files))
         yield dataset

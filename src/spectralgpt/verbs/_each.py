@@ -14,7 +14,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, cast
 
-from spectralgpt.errors import CHECK_DISK, InputError, OptionError, TargetError, UnfinishedError, argument, counted
+from spectralgpt.errors import InputError, OptionError, TargetError, UnfinishedError, argument, counted
 from spectralgpt.progress import Progress, silent, unheard
 from spectralgpt.verbs._each_scenes import EachScene, scenes_of
 from spectralgpt.verbs._options import Function, ImageInPython, Option, ReadingOptions, SceneOptions
@@ -158,6 +158,7 @@ class _EachRun:
     def run(self) -> EachScenes:
         """InputError for what no scene could be made with, before anything is computed or written."""
         from spectralgpt.disk import write_refusal
+        from spectralgpt.free_space import refusal
         from spectralgpt.scenes import Course
 
         start = time.perf_counter()
@@ -166,8 +167,8 @@ class _EachRun:
         scenes = scenes_of(self._given, self._progress)
         self._check_targets(scenes)
         self._check_weights(self._options)
-        if (refusal := write_refusal(self._folder)) is not None:
-            raise TargetError(f"{self._folder}: cannot be written to ({refusal.strerror or refusal})", do=CHECK_DISK)
+        if (refused := write_refusal(self._folder)) is not None:
+            raise refusal(self._folder, refused)
         rows: list[EachRow] = []
         for number, scene in enumerate(scenes, 1):
             # one line of progress for all scenes: what follows the colon changes on it
