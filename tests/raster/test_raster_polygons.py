@@ -54,7 +54,7 @@ def test_joined_over_strips_they_are_those_of_the_whole_map(seed, rows, columns,
     rng = np.random.default_rng(seed)
     values = np.where(rng.random((rows, columns)) < most, 1, rng.choice([0, 2, 255], (rows, columns))).astype(np.uint8)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(polygons, "STRIP_EDGES", edges)
+        patched.setattr(polygons, "POLYGON_EDGES", edges)
         found = found_in(values, Grid(None, Affine.identity(), rows, columns), min(blocks, rows))
     joined = [(each.value, ring_of(each.rings[0]), sorted(map(ring_of, each.rings[1:]))) for each in found]
     whole = [
@@ -72,7 +72,7 @@ def test_polygons_drawn_again_are_the_map(seed, rows, columns, blocks):
     grid = grid_of(values)
     with pytest.MonkeyPatch.context() as patched:
         if seed % 2:
-            patched.setattr(polygons, "STRIP_EDGES", 12)
+            patched.setattr(polygons, "POLYGON_EDGES", 12)
             patched.setattr(polygons, "OPEN_POINTS", 200)
         found = found_in(values, grid, min(blocks, rows))
     drawn = np.full(values.shape, 255, np.uint8)
@@ -93,7 +93,7 @@ def test_small_parts_are_left_out_unless_they_touch_a_cut(monkeypatch):
     values[30, 20] = 2  # 100
     grid = grid_of(values)
     for blocks in (1, 2):
-        monkeypatch.setattr(polygons, "STRIP_PIXELS", 1200 // blocks)
+        monkeypatch.setattr(polygons, "POLYGON_PIXELS", 1200 // blocks)
         found = [(each.value, each.pixels) for each in found_in(values, grid, blocks, min_area=600)]
         assert sorted(found) == [(0, 1185), (1, 6), (1, 8)]
         assert sorted(each.pixels for each in found_in(values, grid, blocks, min_area=601)) == [8, 1186 - 1]
@@ -107,7 +107,7 @@ def test_small_parts_are_left_out_unless_they_touch_a_cut(monkeypatch):
 @pytest.mark.parametrize("height", [50, 200])
 def test_what_is_held_does_not_grow_with_the_height(height, monkeypatch):
     """Points of the polygons that reach the end of a strip: no more in a map that is higher."""
-    monkeypatch.setattr(polygons, "STRIP_PIXELS", 20 * 25)
+    monkeypatch.setattr(polygons, "POLYGON_PIXELS", 20 * 25)
     monkeypatch.setattr(polygons, "OPEN_POINTS", 600)
     cuts: list[int] = []
     grid = Grid(UTM_WKT, TENS, height, 20)

@@ -13,7 +13,7 @@ from spectralgpt.raster.geopackage import ClassPolygon
 from spectralgpt.raster.grid import Grid
 from spectralgpt.raster.rings import Curve, stitched, without_line
 
-STRIP_PIXELS, STRIP_EDGES = 2**22, 2**19
+POLYGON_PIXELS, POLYGON_EDGES = 2**22, 2**19
 """Pixels of a strip of rows of which polygons are made together, and sides of pixels in it along which two classes
 meet: GDAL holds all polygons of a strip in memory, at most about as many as a quarter of these."""
 
@@ -43,7 +43,7 @@ class Strip:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class PolygonPart:
     """A part of a polygon that reaches the upper or the lower end of its strip, or several that are joined.
 
     low, high: rows of the map, the first and the one after the last. rings, pieces: of its border, whole and cut.
@@ -65,7 +65,7 @@ class Part:
         curves = (*self.rings, *self.pieces, *(curve for curve, _ in self.hanging))
         return sum(len(each) + POINTS_PER_CURVE for each in curves)
 
-    def split(self, row: int, joined: Bool[np.ndarray, " column"], bottom: int) -> "Part":
+    def split(self, row: int, joined: Bool[np.ndarray, " column"], bottom: int) -> "PolygonPart":
         """Without the borders along a row where pixels above and below are joined. bottom: the next such row."""
         rings, pieces, hanging = list(self.rings), list(self.pieces), []
         for curve, is_ring in self.hanging:
@@ -78,7 +78,7 @@ class Part:
         return replace(self, rings=tuple(rings), pieces=tuple(pieces), hanging=tuple(hanging))
 
     @classmethod
-    def joined(cls, parts: Sequence["Part"]) -> "Part":
+    def joined(cls, parts: Sequence["PolygonPart"]) -> "PolygonPart":
         if len(parts) == 1:
             return parts[0]
         return cls(
@@ -108,7 +108,7 @@ class Above:
     """What reaches the lower end of the strips so far. owners, values: the part, and the value, along it; negative for
     none. cut: whether polygons are cut there."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[PolygonPart, ...]
     owners: Int64[np.ndarray, " column"]
     values: Int64[np.ndarray, " column"]
     cut: bool = False
@@ -149,7 +149,7 @@ def strips_of(blocks: Iterable[StripRows]) -> Iterator[Strip]:
     for block in blocks:
         for part in _halves(block):
             count = _edges(part)
-            if waiting and (pixels + part.size > STRIP_PIXELS or edges + count > STRIP_EDGES):
+            if waiting and (pixels + part.size > POLYGON_PIXELS or edges + count > POLYGON_EDGES):
                 yield (strip := _strip(waiting, top))
                 top = strip.bottom
                 waiting, pixels, edges = [], 0, 0
@@ -160,7 +160,7 @@ def strips_of(blocks: Iterable[StripRows]) -> Iterator[Strip]:
 
 def _halves(block: StripRows) -> Iterator[StripRows]:
     """The block, in halves of its rows until each is within the limits."""
-    if len(block) > 1 and (block.size > STRIP_PIXELS or _edges(block) > STRIP_EDGES):
+    if len(block) > 1 and (block.size > POLYGON_PIXELS or _edges(block) > POLYGON_EDGES):
         middle = len(block) // 2
         yield from _halves(block[:middle])
         yield from _halves(block[middle:])
@@ -178,7 +178,7 @@ def _strip(waiting: Sequence[StripRows], top: int) -> Strip:
 
 def _whole_parts(
     blocks: Iterable[StripRows], inside: Inside, shape: tuple[int, int], cut_at: Callable[[int], None]
-) -> Iterator[Part]:
+) -> Iterator[PolygonPart]:
     """Parts that are whole, or cut, as soon as they are."""
     height, width = shape
     above = Above.nothing(width)
@@ -188,7 +188,7 @@ def _whole_parts(
         joined = (above.values == upper) & (upper >= 0)
         last = strip.bottom == height
         owners = np.full((2, width), -1)
-        below: list[Part] = []
+        below: list[PolygonPart] = []
         for part in _parts_of(strip, known):
             at_top, at_bottom = part.low == strip.top > 0, part.high == strip.bottom < height
             if not (at_top or at_bottom):
@@ -201,9 +201,9 @@ def _whole_parts(
         groups = _groups(len(above.parts), len(below), above.owners[joined], owners[0][joined])
         parts = [each.split(strip.top, joined, strip.bottom) for each in (*above.parts, *below)]
         reaching = set(owners[1][owners[1] >= 0].tolist()) if not last else set()
-        place, going_on = np.full(len(below) + 1, -1), list[Part]()
+        place, going_on = np.full(len(below) + 1, -1), list[PolygonPart]()
         for group in groups:
-            whole = Part.joined([parts[member] for member in group])
+            whole = PolygonPart.joined([parts[member] for member in group])
             members = [member - len(above.parts) for member in group if member >= len(above.parts)]
             if reaching.isdisjoint(members):
                 yield whole
@@ -218,13 +218,13 @@ def _whole_parts(
             above = Above.nothing(width, cut=True)
 
 
-def _parts_of(strip: Strip, inside: Bool[np.ndarray, "row column"]) -> Iterator[Part]:
+def _parts_of(strip: Strip, inside: Bool[np.ndarray, "row column"]) -> Iterator[PolygonPart]:
     """Those of a strip alone, as GDAL finds them."""
     for shape, value in shapes(strip.values, mask=inside, connectivity=4):
         rings = tuple(np.array(ring, np.int32) + np.array([0, strip.top], np.int32) for ring in shape["coordinates"])
         doubled = [abs(_doubled_area(ring)) for ring in rings]
         rows = rings[0][:, 1]
-        yield Part(int(value), (doubled[0] - sum(doubled[1:])) // 2, int(rows.min()), int(rows.max()), rings)
+        yield PolygonPart(int(value), (doubled[0] - sum(doubled[1:])) // 2, int(rows.min()), int(rows.max()), rings)
 
 
 def _doubled_area(ring: Curve) -> int:
@@ -232,7 +232,7 @@ def _doubled_area(ring: Curve) -> int:
     return int(x[:-1] @ y[1:] - x[1:] @ y[:-1])
 
 
-def _own(owners: Int64[np.ndarray, "2 column"], part: Part, index: int, lines: tuple[int, int]) -> None:
+def _own(owners: Int64[np.ndarray, "2 column"], part: PolygonPart, index: int, lines: tuple[int, int]) -> None:
     """Say that a part lies along the lines, where it does."""
     ring = part.rings[0]
     for owner, row in zip(owners, lines, strict=True):
