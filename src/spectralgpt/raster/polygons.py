@@ -11,7 +11,7 @@ from rasterio.features import shapes
 from spectralgpt.raster.areas import row_areas
 from spectralgpt.raster.geopackage import ClassPolygon
 from spectralgpt.raster.grid import Grid
-from spectralgpt.raster.rings import Curve, stitched, without_line
+from spectralgpt.raster.rings import CornerPath, stitched, without_line
 
 POLYGON_PIXELS, POLYGON_EDGES = 2**22, 2**19
 """Pixels of a strip of rows of which polygons are made together, and sides of pixels in it along which two classes
@@ -54,9 +54,9 @@ class PolygonPart:
     pixels: int
     low: int
     high: int
-    rings: tuple[Curve, ...] = ()
-    pieces: tuple[Curve, ...] = ()
-    hanging: tuple[tuple[Curve, bool], ...] = ()
+    rings: tuple[CornerPath, ...] = ()
+    pieces: tuple[CornerPath, ...] = ()
+    hanging: tuple[tuple[CornerPath, bool], ...] = ()
     cut: bool = False
 
     @property
@@ -92,7 +92,7 @@ class PolygonPart:
             any(each.cut for each in parts),
         )
 
-    def border(self) -> list[Curve]:
+    def border(self) -> list[CornerPath]:
         """Its rings, the outer one first."""
         whole = [curve for curve, is_ring in self.hanging if is_ring]
         cut = [curve for curve, is_ring in self.hanging if not is_ring]
@@ -227,7 +227,7 @@ def _parts_of(strip: Strip, inside: Bool[np.ndarray, "row column"]) -> Iterator[
         yield PolygonPart(int(value), (doubled[0] - sum(doubled[1:])) // 2, int(rows.min()), int(rows.max()), rings)
 
 
-def _doubled_area(ring: Curve) -> int:
+def _doubled_area(ring: CornerPath) -> int:
     x, y = ring.astype(np.int64).T
     return int(x[:-1] @ y[1:] - x[1:] @ y[:-1])
 
@@ -263,7 +263,7 @@ def _groups(
     return list(groups.values())
 
 
-def _placed(ring: Curve, transform: Affine) -> Float64[np.ndarray, "point 2"]:
+def _placed(ring: CornerPath, transform: Affine) -> Float64[np.ndarray, "point 2"]:
     """Corners of pixels, as column and row of the map, in the CRS."""
     column, row = ring.astype(np.float64).T
     return np.stack(

@@ -10,13 +10,13 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Int32
 
-Curve = Int32[np.ndarray, "_ 2"]
+CornerPath = Int32[np.ndarray, "_ 2"]
 """Column and row of corners of pixels, from one to the next along a column or a row; a ring ends where it begins."""
 
 
 def without_line(
-    curve: Curve, is_ring: bool, row: int, joined: Bool[np.ndarray, " column"]
-) -> tuple[bool, list[Curve]]:
+    curve: CornerPath, is_ring: bool, row: int, joined: Bool[np.ndarray, " column"]
+) -> tuple[bool, list[CornerPath]]:
     """The pieces of a curve without those steps along a row of corners that are no border; and whether that is the
     curve as it was. joined: between which pixels, above and below the row, there is no border."""
     level = (curve[:-1, 1] == row) & (curve[1:, 1] == row)
@@ -36,7 +36,7 @@ def without_line(
     return False, [straightened(points[run[0] : run[-1] + 2]) for run in runs if len(run)]
 
 
-def _unit_steps(curve: Curve, level: Bool[np.ndarray, " edge"]) -> tuple[Curve, Bool[np.ndarray, " step"]]:
+def _unit_steps(curve: CornerPath, level: Bool[np.ndarray, " edge"]) -> tuple[CornerPath, Bool[np.ndarray, " step"]]:
     """The curve with a point per pixel along its `level` edges, and which edges of it these are."""
     steps = np.where(level, np.abs(np.diff(curve[:, 0])), 1)
     points = np.repeat(curve[:-1], steps, axis=0)
@@ -45,7 +45,7 @@ def _unit_steps(curve: Curve, level: Bool[np.ndarray, " edge"]) -> tuple[Curve, 
     return np.concatenate([points, curve[-1:]]), np.repeat(level, steps)
 
 
-def straightened(curve: Curve) -> Curve:
+def straightened(curve: CornerPath) -> CornerPath:
     """Without the points between two edges of one direction; its ends stay."""
     across = np.diff(curve[:, 0]) == 0
     kept = np.ones(len(curve), bool)
@@ -53,7 +53,7 @@ def straightened(curve: Curve) -> Curve:
     return curve[kept]
 
 
-def stitched(pieces: Sequence[Curve], rings: Sequence[Curve]) -> Iterator[Curve]:
+def stitched(pieces: Sequence[CornerPath], rings: Sequence[CornerPath]) -> Iterator[CornerPath]:
     """The rings of a polygon that was cut: of its pieces, and those that were whole.
 
     Where two of its pixels touch at a corner alone, its border goes on from one to the other, so that no ring meets
@@ -76,7 +76,9 @@ def stitched(pieces: Sequence[Curve], rings: Sequence[Curve]) -> Iterator[Curve]
             yield _closed(np.concatenate(ring))
 
 
-def _at_meetings(pieces: Sequence[Curve], rings: Sequence[Curve]) -> tuple[list[Curve], list[Curve]]:
+def _at_meetings(
+    pieces: Sequence[CornerPath], rings: Sequence[CornerPath]
+) -> tuple[list[CornerPath], list[CornerPath]]:
     """The rings that meet nothing, and all else in pieces that end where the border meets itself."""
     curves = [*rings, *pieces]
     # where a piece ends, the next one starts
@@ -96,7 +98,7 @@ def _at_meetings(pieces: Sequence[Curve], rings: Sequence[Curve]) -> tuple[list[
     return whole, parts
 
 
-def _turning_left(piece: Curve, starting: Sequence[int], pieces: Sequence[Curve]) -> int:
+def _turning_left(piece: CornerPath, starting: Sequence[int], pieces: Sequence[CornerPath]) -> int:
     """Of the pieces that start where one ends, that to the other of the two pixels which touch there."""
     if len(starting) == 1:
         return starting[0]
@@ -108,7 +110,7 @@ def _turning_left(piece: Curve, starting: Sequence[int], pieces: Sequence[Curve]
     raise AssertionError("two pixels touch at a corner, and so do four borders")
 
 
-def _closed(points: Curve) -> Curve:
+def _closed(points: CornerPath) -> CornerPath:
     """A ring of points, without those between two edges of one direction."""
     across = points[:, 0] == np.roll(points[:, 0], -1)
     corners = points[across != np.roll(across, 1)]
