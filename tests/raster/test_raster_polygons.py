@@ -7,16 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from affine import Affine
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from rasterio.crs import CRS
-from rasterio.features import rasterize
+from rasterio.features import rasterize, shapes
 
+from made_class_maps import class_rows, polygons_and_memory
 from spectralgpt.errors import TargetError
 from spectralgpt.raster import Grid, Profile, geopackage, polygons, write_raster
 from spectralgpt.raster.areas import row_areas
 from spectralgpt.raster.geopackage import ClassPolygon, geopackage_tags, write_polygons
-from spectralgpt.raster.polygons import polygons_of, strips_of
+from spectralgpt.raster.polygons import polygons_of_rows
 
 UTM_WKT, DEGREES = CRS.from_epsg(32618).to_wkt(), CRS.from_epsg(4326).to_wkt()
 TENS = Affine(10, 0, 5e5, 0, -10, 4e6)
@@ -28,11 +29,43 @@ def grid_of(values: np.ndarray, crs: str | None = UTM_WKT, transform: Affine = T
 
 
 def found_in(values: np.ndarray, grid: Grid, blocks: int = 1, **how) -> list[ClassPolygon]:
-    strips = strips_of(np.array_split(values, blocks), grid.height)
-    return [each for strip in strips for each in polygons_of(strip, strip.values != 255, grid, **how)]
+    return list(polygons_of_rows(np.array_split(values, blocks), lambda some: some != 255, grid, **how))
+
+
+def ring_of(points) -> tuple:
+    """The same for a ring, wherever it starts."""
+    corners = np.asarray(points)[:-1].round().astype(int).tolist()
+    first = corners.index(min(corners))
+    return tuple(map(tuple, corners[first:] + corners[:first]))
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rows=st.integers(1, 16),
+    columns=st.integers(1, 16),
+    blocks=st.integers(1, 6),
+    edges=st.sampled_from([5, 20, 60]),
+    most=st.sampled_from([0.3, 0.5, 0.6, 0.8]),
+)
+@settings(deadline=None, max_examples=40, phases=[Phase.generate])
+def test_joined_over_strips_they_are_those_of_the_whole_map(seed, rows, columns, blocks, edges, most):
+    """Ring by ring what GDAL finds in all rows at once, from strips of one row on; near the share of one class from
+    which on it is in one part over the whole map, with holes that touch each other and the outer ring at corners."""
+    rng = np.random.default_rng(seed)
+    values = np.where(rng.random((rows, columns)) < most, 1, rng.choice([0, 2, 255], (rows, columns))).astype(np.uint8)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(polygons, "POLYGON_EDGES", edges)
+        found = found_in(values, Grid(None, Affine.identity(), rows, columns), min(blocks, rows))
+    joined = [(each.value, ring_of(each.rings[0]), sorted(map(ring_of, each.rings[1:]))) for each in found]
+    whole = [
+        (int(value), ring_of(shape["coordinates"][0]), sorted(map(ring_of, shape["coordinates"][1:])))
+        for shape, value in shapes(values, mask=values != 255, connectivity=4)
+    ]
+    assert sorted(joined) == sorted(whole)
 
 
 @given(seed=st.integers(0, 2**32 - 1), rows=st.integers(1, 20), columns=st.integers(1, 20), blocks=st.integers(1, 4))
+@settings(deadline=None, max_examples=40, phases=[Phase.generate])
 def test_polygons_drawn_again_are_the_map(seed, rows, columns, blocks):
     """To the pixel, whatever the block rows, also where they are cut; areas are those of the pixels."""
     values = np.random.default_rng(seed).choice(np.array([0, 1, 2, 255], np.uint8), (rows, columns))
@@ -40,6 +73,7 @@ def test_polygons_drawn_again_are_the_map(seed, rows, columns, blocks):
     with pytest.MonkeyPatch.context() as patched:
         if seed % 2:
             patched.setattr(polygons, "POLYGON_EDGES", 12)
+            patched.setattr(polygons, "OPEN_POINTS", 200)
         found = found_in(values, grid, min(blocks, rows))
     drawn = np.full(values.shape, 255, np.uint8)
     for each in found:
@@ -55,14 +89,41 @@ def test_polygons_drawn_again_are_the_map(seed, rows, columns, blocks):
 def test_small_parts_are_left_out_unless_they_touch_a_cut(monkeypatch):
     values = np.zeros((40, 30), np.uint8)
     values[3:5, 3:6] = 1  # 600 square metres
-    values[18:22, 10:12] = 1  # 800, and 400 on each side of a cut below row 20
+    values[18:22, 10:12] = 1  # 800, and 400 on each side of the row where a strip ends
     values[30, 20] = 2  # 100
     grid = grid_of(values)
-    assert [(each.value, each.pixels) for each in found_in(values, grid, min_area=600)] == [(1, 6), (1, 8), (0, 1185)]
-    assert [each.pixels for each in found_in(values, grid, min_area=601)] == [8, 1186 - 1]
-    monkeypatch.setattr(polygons, "POLYGON_PIXELS", 600)
-    cut = found_in(values, grid, 2, min_area=601)
+    for blocks in (1, 2):
+        monkeypatch.setattr(polygons, "POLYGON_PIXELS", 1200 // blocks)
+        found = [(each.value, each.pixels) for each in found_in(values, grid, blocks, min_area=600)]
+        assert sorted(found) == [(0, 1185), (1, 6), (1, 8)]
+        assert sorted(each.pixels for each in found_in(values, grid, blocks, min_area=601)) == [8, 1186 - 1]
+    cuts: list[int] = []
+    monkeypatch.setattr(polygons, "OPEN_POINTS", 10)
+    cut = found_in(values, grid, 2, min_area=601, cut_at=cuts.append)
     assert sorted(each.pixels for each in cut) == [4, 4, 590, 595]
+    assert cuts == [20]
+
+
+@pytest.mark.parametrize("height", [50, 200])
+def test_what_is_held_does_not_grow_with_the_height(height, monkeypatch):
+    """Points of the polygons that reach the end of a strip: no more in a map that is higher."""
+    monkeypatch.setattr(polygons, "POLYGON_PIXELS", 20 * 25)
+    monkeypatch.setattr(polygons, "OPEN_POINTS", 600)
+    cuts: list[int] = []
+    grid = Grid(UTM_WKT, TENS, height, 20)
+    found = list(polygons_of_rows(class_rows("noisy", height, 20), lambda some: some != 255, grid, cut_at=cuts.append))
+    assert sum(each.pixels for each in found) == 20 * height
+    assert cuts == []
+    monkeypatch.setattr(polygons, "OPEN_POINTS", 100)
+    list(polygons_of_rows(class_rows("noisy", height, 20), lambda some: some != 255, grid, cut_at=cuts.append))
+    assert len(cuts) >= height / 50, "they are counted"
+
+
+@pytest.mark.long
+def test_memory_of_the_process_does_not_grow_with_the_height():
+    small, large = (polygons_and_memory("calm", rows, 2000) for rows in (2000, 8000))
+    assert large[0] > 3 * small[0]
+    assert large[1] < small[1] + 20
 
 
 def test_corners_do_not_join_and_holes_are_rings():

@@ -19,7 +19,7 @@ from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import Grid, Profile, Raster, ResultMark, Window
 from spectralgpt.raster.areas import row_areas
 from spectralgpt.raster.geopackage import ClassPolygon, write_polygons
-from spectralgpt.raster.polygons import polygons_of, strips_of
+from spectralgpt.raster.polygons import polygons_of_rows
 from spectralgpt.raster.tags import CLASSES_TAG, LAYER_TAG
 from spectralgpt.report.evaluation import class_colours
 from spectralgpt.report.evaluation.colours import rgb
@@ -175,23 +175,25 @@ class ClassMaker:
     def _polygons(self, rows: Sequence[NDArray[Any]], cuts: "_Cuts") -> Iterator[ClassPolygon]:
         """Of each class, or of each label, which may lie on one another."""
         several = self.layers.classes.several
+
+        def inside(values: NDArray[Any]) -> Bool[np.ndarray, "row column"]:
+            return np.asarray(values == 1 if several else values != self.layers.nodata)
+
         for band in range(self.layers.mapped):
-            for strip in strips_of((block[band] for block in rows), self.grid.height):
-                cuts.add(strip.top)
-                inside = strip.values == 1 if several else strip.values != self.layers.nodata
-                found = polygons_of(strip, inside, self.grid, self.min_area)
-                yield from (replace(each, value=band) for each in found) if several else found
+            blocks = (block[band] for block in rows)
+            found = polygons_of_rows(blocks, inside, self.grid, self.min_area, cuts.add)
+            yield from (replace(each, value=band) for each in found) if several else found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Cuts:
-    """rows: the first of each strip but the top one."""
+    """rows: the first below each cut."""
 
     rows: list[int]
 
-    def add(self, top: int) -> None:
-        if top and top not in self.rows:
-            self.rows.append(top)
+    def add(self, row: int) -> None:
+        if row not in self.rows:
+            self.rows.append(row)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
