@@ -195,11 +195,12 @@ def main() -> None:
     parser.add_argument("--tile", type=int, help="side of the tile, pixels")
     found = given(parser)
     model = load_model(found.weights, found.device)
+    given_scene, found.scene = found.scene, found.scene and found.scene.name
     result: dict[str, Any] = {**about(found), "limits": LIMITS, "cases": {}}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         names = [name for name in GSDS if name != "B10"]
-        scene = found.scene or made(folder / "scene_2020-05-01.tif", names, QUICK_SIDE if found.quick else SIDE, 10)
+        scene = given_scene or made(folder / "scene_2020-05-01.tif", names, QUICK_SIDE if found.quick else SIDE, 10)
         tile = mirrored(scene, folder / "tile.tif", found.tile) if found.tile else None
         with open_raster(scene, bands=None if found.scene else "s2-l2a") as raster:
             result["scene"] = {"shape": raster.shape}
@@ -208,7 +209,7 @@ def main() -> None:
                 if verb == "predict":
                     used = on_encoder(model, "segmentation", LightConfig(CLASSES))
                     weights = folder / "light"
-                    used.save(weights)
+                    used.save_pretrained(weights)
                 if tile:
                     case = tile_case(verb, raster, tile, used, weights, folder)
                 else:

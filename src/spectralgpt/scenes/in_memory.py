@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from spectralgpt.allocation import keep_freed_memory
 from spectralgpt.nn import Precision
 from spectralgpt.raster import Readable
 from spectralgpt.scenes.blend import Blender
@@ -29,6 +30,7 @@ def tiled(
     BandError when the model recognizes none of the bands, OptionError for too many dates, WeightsError for answers that
     are not finite where they should be valid.
     """
+    keep_freed_memory()
     alignment = scene_alignment(image, model, own)
     plan = windows_plan(image, model, alignment, overlap=overlap, batch=batch, reduce=answers.reduce)
     scaling = scene_scaling(image, model, alignment, own)

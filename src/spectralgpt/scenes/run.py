@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectralgpt.allocation import keep_freed_memory
 from spectralgpt.errors import InputError, UnfinishedError
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import CogWriter, Grid, Profile
@@ -69,6 +70,7 @@ def run_scene(
     differs from the plan or its own declaration, or notes that are too large. UnfinishedError where `course` sets a
     limit of time that ends before TARGET is whole.
     """
+    keep_freed_memory()
     _check_grid(maker.grid, plan)
     check_scene_target(target, course.restart)
     with ExitStack() as alone:

@@ -1,0 +1,33 @@
+"""Memory that is freed and soon taken again stays with the process."""
+
+import ctypes
+import os
+import sys
+from functools import cache
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Parameters of mallopt(3)."""
+
+KEPT_BYTES = 2**30
+"""Freed memory at the end of the heap that is not given back."""
+
+LARGEST_KEPT_BLOCK = 2**25
+"""Bytes of a block up to which it is taken from the heap; glibc refuses more."""
+
+
+@cache
+def keep_freed_memory() -> bool:
+    """Ask glibc, for the rest of the process, not to give freed memory back at once; whether it was asked.
+
+    Each window of a scene takes and frees hundreds of megabytes. By default, glibc returns them each time, and the
+    system hands them out again page by page, filled with zeros: 40 % of the time of `reconstruct` on 2 cores
+    (`benchmarks/scene_speed.py`). The peak is not higher. Whoever has set glibc's own variables is left alone, and so
+    is any other system.
+    """
+    chosen = "GLIBC_TUNABLES" in os.environ or any(name.startswith("MALLOC_") for name in os.environ)
+    if sys.platform != "linux" or chosen:
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:  # another C library
+        return False
+    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT_BLOCK)) and bool(mallopt(M_TRIM_THRESHOLD, KEPT_BYTES))

@@ -1,0 +1,45 @@
+"""Memory that a scene frees and takes again: it is not given back to the system in between."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+# blocks of 24 MB, below the largest that is kept: taken, filled and freed, as each window does
+TAKEN = """
+import ctypes, resource
+import numpy as np
+from spectralgpt.allocation import keep_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        blocks = [np.ones(24 * 2**20, np.uint8) for _ in range(4)]
+        del blocks
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+ctypes.CDLL(None).mallopt(-1, 2**17)  # so that only what is asked for below keeps it
+ctypes.CDLL(None).mallopt(-3, 2**20)
+plain = faults()
+asked = keep_freed_memory()
+faults()
+print(asked, faults() < plain / 10)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+@pytest.mark.parametrize(("variables", "said"), [({}, "True True"), ({"MALLOC_ARENA_MAX": "2"}, "False False")])
+def test_freed_memory_is_kept_unless_the_user_has_chosen(variables, said, clean_environment):
+    run = subprocess.run(
+        [sys.executable, "-c", TAKEN], env=clean_environment | variables, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == said.split()
+
+
+@pytest.fixture
+def clean_environment(monkeypatch) -> dict[str, str]:
+    """This process's, without glibc's variables."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
+    return kept | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
