@@ -199,11 +199,12 @@ def main() -> None:
     parser.add_argument("--taper", choices=TAPERS, nargs="+", default=["cosine"])
     found = given(parser)
     model = load_model(found.weights, found.device)
+    scenes, found.scene = found.scene, [Path(each).name for each in found.scene]
     result: dict[str, Any] = {**about(found), "limit": LIMIT, "fingerprint": model.fingerprint(), "cases": {}}
     result["inside"] = {}
     with tempfile.TemporaryDirectory() as folder:
         names = [name for name in GSDS if name != "B10"]
-        for each in found.scene or [f"{made(Path(folder) / 'scene_2020-05-01.tif', names, 512, 10)}=s2-l2a"]:
+        for each in scenes or [f"{made(Path(folder) / 'scene_2020-05-01.tif', names, 512, 10)}=s2-l2a"]:
             path, _, sensor = each.partition("=")
             with open_raster(path, bands=sensor or None) as raster:
                 scene, title = Scene(raster, model, batch=8), Path(path).stem

@@ -21,13 +21,22 @@ def keep_freed_memory() -> bool:
 
     Each window of a scene takes and frees hundreds of megabytes. By default, glibc returns them each time, and the
     system hands them out again page by page, filled with zeros: 40 % of the time of `reconstruct` on 2 cores
-    (`benchmarks/scene_speed.py`). The peak is not higher. Whoever has set glibc's own variables is left alone, and so
+    (`benchmarks/scene_speed.py`). Whoever has set glibc's own variables is left alone, and so
     is any other system.
     """
     chosen = "GLIBC_TUNABLES" in os.environ or any(name.startswith("MALLOC_") for name in os.environ)
     if sys.platform != "linux" or chosen:
         return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:  # another C library
-        return False
-    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT_BLOCK)) and bool(mallopt(M_TRIM_THRESHOLD, KEPT_BYTES))
+    return _called("mallopt", M_MMAP_THRESHOLD, LARGEST_KEPT_BLOCK) and _called("mallopt", M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def give_freed_memory_back() -> None:
+    """After the last window, as what follows takes memory of its own, like GDAL's cache while TARGET is encoded."""
+    if sys.platform == "linux":
+        _called("malloc_trim", 0)
+
+
+def _called(name: str, *numbers: int) -> bool:
+    """Whether the C library has this function, and it did what it was asked to."""
+    function = getattr(ctypes.CDLL(None), name, None)
+    return function is not None and bool(function(*numbers))
