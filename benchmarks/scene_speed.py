@@ -134,7 +134,7 @@ def one_run(verb: str, tile: Path, weights: Path | str, folder: Path, more: Sequ
         "seconds": time.perf_counter() - start,
         "peak_bytes": used.ru_maxrss * 1024,
         "target_bytes": target.stat().st_size,
-        "said": {name: value for name, value in said.items() if isinstance(value, int | float | str)},
+        "said": {name: value for name, value in said.items() if isinstance(value, int | float)},
     }
 
 
