@@ -12,6 +12,7 @@ from made_headed_weights import LAND, headed_weights
 from made_labelled import class_folders, rows_of, table, values_of
 from spectralgpt import Classifier, Window, open_raster, predict
 from spectralgpt.features import ImageProbabilities, Probe
+from spectralgpt.features.probe_files import read_probe
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +170,8 @@ def test_a_probe_says_what_differs_from_its_images(probes, weights, tmp_path, sp
     assert "read with other options: without such options; now gsd='20.0'" in " ".join(ended.json["warnings"])
     with rasterio.open(tmp_path / "map.tif") as dataset:
         parameters = json.loads(dataset.tags()["SPECTRALGPT_PARAMETERS"])
-    assert parameters["probe"] == json.loads((probes / "class" / "probe.json").read_text())["checksum"][:16]
+    description, _ = read_probe(probes / "class")
+    assert parameters["probe"] == description.answering[:16]
     assert (parameters["verb"], parameters["side"]) == ("predict", 16)
 
 
