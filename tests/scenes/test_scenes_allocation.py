@@ -32,7 +32,7 @@ faults()
 kept = faults() < plain / 10
 before = resident()
 give_freed_memory_back()
-print(asked, kept, before - resident() > 50e6)
+print(plain, asked, kept, before - resident() > 50e6)
 """
 
 
@@ -42,7 +42,9 @@ def test_freed_memory_is_kept_unless_the_user_has_chosen(variables, said, clean_
     run = subprocess.run(
         [sys.executable, "-c", TAKEN], env=clean_environment | variables, capture_output=True, text=True, check=True
     )
-    assert run.stdout.split() == said.split()
+    if run.stdout.split()[0] == "0":
+        pytest.skip("this system counts no page faults")
+    assert run.stdout.split()[1:] == said.split()
 
 
 @pytest.fixture
