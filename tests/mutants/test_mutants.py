@@ -21,8 +21,8 @@ HERE = Path(__file__).parent
 MUTANTS = 100
 """Of each file in the long test."""
 
-ALWAYS_READ = {"interrupted-notes-000000.json"}
-"""A block row with damaged notes is computed again."""
+ALWAYS_READ = {"interrupted-notes-000000.json", "interrupted-rows-000000.npy"}
+"""A block row that cannot be read, or its notes, is computed again."""
 
 KEPT_OUT = {"interrupted-notes-000000.json", "interrupted-rows-000000.npy", "own_result", "vectors_parquet", "released"}
 """What takes longest, and is tried in the long test only."""
