@@ -4,7 +4,7 @@ Pairs are opened, and windows chosen, embedded and blended, as the verb `change`
 it is over half a pixel. A place (8 x 8 pixels) has changed where over a quarter of its labelled pixels have. Means over
 the pairs, each of which has its own scores.
 
-    python benchmarks/change_distance.py --data ../shared/data/oscd --weights tiny
+    python benchmarks/change_distance.py --data DATA/oscd --weights tiny
 
 Ways: cosine: 1 - cosine of the two vectors. length: of their difference. without context: the distance of
 docs/change.md without the median of its window taken out. distance: as the verb measures it.
@@ -97,7 +97,7 @@ def scores(truth: np.ndarray, distances: np.ndarray) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/oscd"))
+    parser.add_argument("--data", type=Path, required=True, help="the cities of OSCD")
     parser.add_argument("--weights", default="tiny")
     parser.add_argument("--cities", nargs="+", help="default: all")
     choice = parser.parse_args()

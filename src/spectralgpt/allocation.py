@@ -21,8 +21,7 @@ def keep_freed_memory() -> bool:
 
     Each window of a scene takes and frees hundreds of megabytes. By default, glibc returns them each time, and the
     system hands them out again page by page, filled with zeros: 40 % of the time of `reconstruct` on 2 cores
-    (`benchmarks/scene_speed.py`). Whoever has set glibc's own variables is left alone, and so
-    is any other system.
+    (`benchmarks/scene_speed.py`). Whoever has set glibc's own variables is left alone, and so is any other system.
     """
     chosen = "GLIBC_TUNABLES" in os.environ or any(name.startswith("MALLOC_") for name in os.environ)
     if sys.platform != "linux" or chosen:

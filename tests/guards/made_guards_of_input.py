@@ -138,8 +138,8 @@ STRANGERS = (
     BrokenGuard(
         "names of files elsewhere",
         "raster/trusted.py",
-        "REMOTE_NAME.search(path)) and not _remote.get():",
-        "REMOTE_NAME.search(path)) and False:",
+        "if is_remote(path) and not _remote.get():",
+        "if is_remote(path) and False:",
         "raster/test_raster_trusted.py::test_names_of_files_elsewhere",
     ),
     BrokenGuard(

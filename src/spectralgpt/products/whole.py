@@ -1,6 +1,5 @@
 """Rasters that are read in one go, like masks: only where their files can hold what they claim."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,9 +8,7 @@ from rasterio.io import DatasetReader
 from spectralgpt.products.header import refuse_absurd
 from spectralgpt.products.source_files import source_files
 from spectralgpt.raster.handles import open_dataset
-
-ON_OTHER_MACHINES = re.compile(r"/vsi(?!zip/|tar/|gzip/)|\w+://")
-"""How the names of files begin that are not on this machine."""
+from spectralgpt.raster.trusted import is_remote
 
 
 @contextmanager
@@ -21,6 +18,6 @@ def opened_whole(path: str) -> Iterator[DatasetReader]:
     with open_dataset(path) as dataset:
         if dataset.driver != "VRT":
             refuse_absurd(path, dataset)
-        elif not any(map(ON_OTHER_MACHINES.match, dataset.files)):  # which the user allowed, and are of unknown size
+        elif not any(map(is_remote, dataset.files)):  # which the user allowed, and are of unknown size
             refuse_absurd(path, dataset, tuple(source_files([path]).files))
         yield dataset

@@ -108,14 +108,19 @@ def reopened(path: str) -> DatasetReader:
     return _opened(path, (OF_VRT, *IMAGE_DRIVERS))
 
 
-def refuse_remote(path: str) -> None:
-    """RasterError for the name of a file on another machine, unless `remote_sources` allows it, and for what only looks
-    like a file's name."""
+def is_remote(path: str) -> bool:
+    """Whether this is the name of a file on another machine, also of one in an archive there."""
     inside = ARCHIVES.sub("", path, count=1) if path.startswith("/vsi") else ""
     scheme = SCHEME.match(path)
     is_address = scheme is not None and scheme[1].lower() not in LOCAL_SCHEMES and not _is_inner(path)
     is_virtual = path.startswith("/vsi") and VIRTUAL.match(inside or path) is not None
-    if (is_address or is_virtual or REMOTE_NAME.search(path)) and not _remote.get():
+    return is_address or is_virtual or REMOTE_NAME.search(path) is not None
+
+
+def refuse_remote(path: str) -> None:
+    """RasterError for the name of a file on another machine, unless `remote_sources` allows it, and for what only looks
+    like a file's name."""
+    if is_remote(path) and not _remote.get():
         raise RasterError(
             f"{path}: found a remote source", "a local file", "Download it, or let it be read:", ("allow_remote", True)
         )
