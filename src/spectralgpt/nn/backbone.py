@@ -19,6 +19,7 @@ from spectralgpt.nn.patches import pad, present_tokens, to_tokens
 from spectralgpt.nn.read_out import ReadOut, default_scale, image_statistics
 from spectralgpt.nn.sizes import ModelConfig
 from spectralgpt.nn.slots import present_in_groups, to_slots_of_groups
+from spectralgpt.nn.start_values import draw_normal
 from spectralgpt.nn.threads import threads_for
 
 Per = Literal["image", "place", "group", "date"]
@@ -234,4 +235,4 @@ def initialize(model: nn.Module) -> None:
     for name, table in model.named_parameters():
         if name.endswith((".place", ".spectrum", ".mask_token")):
             # the paper truncates at +-2, a hundred standard deviations: the same as no truncation
-            nn.init.normal_(table, std=0.02)
+            draw_normal(table, 0.02)

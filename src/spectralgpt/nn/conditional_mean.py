@@ -18,6 +18,7 @@ from spectralgpt.bands import BandSet
 from spectralgpt.nn.linear import Linear
 from spectralgpt.nn.precision import computing_in
 from spectralgpt.nn.sizes import ModelConfig
+from spectralgpt.nn.start_values import identity
 
 RIDGE = 3e-4
 """Added to the variances of visible slots: noise that no hidden one shares; in the normalization's units, squared."""
@@ -79,11 +80,11 @@ class ConditionalMean(nn.Module):
         super().__init__()
         slots, gaussians = len(config.bands.groups) * config.slots, config.gaussians
         if gaussians == 1:
-            self.register_buffer("covariance", torch.eye(slots))
+            self.register_buffer("covariance", identity(slots, slots))
         else:
             self.register_buffer("shares", torch.full((gaussians,), 1 / gaussians))
             self.register_buffer("means", torch.zeros(gaussians, slots))
-            self.register_buffer("covariance", torch.eye(slots).repeat(gaussians, 1, 1))
+            self.register_buffer("covariance", identity(gaussians, slots, slots))
         self.skip = Linear(config.token_values, config.size.decoder_dim)
 
     def start(self) -> None:

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from spectralgpt.nn.start_values import identity
+
 SMALLEST_DEVIATION = 1e-6
 """Added to a standard deviation before its logarithm is taken."""
 
@@ -69,11 +71,11 @@ class ReadOut(nn.Module):
         read, seen = len(config.place) * dim, len(config.image) * 2 * dim
         self.register_buffer("place_mean", torch.zeros(read))
         self.register_buffer("place_deviation", torch.ones(read))
-        self.register_buffer("projection", torch.eye(read, config.values))
+        self.register_buffer("projection", identity(read, config.values))
         self.register_buffer("scale", torch.ones(config.values))
         self.register_buffer("image_mean", torch.zeros(seen))
         self.register_buffer("image_deviation", torch.ones(seen))
-        self.register_buffer("image_projection", torch.eye(seen))
+        self.register_buffer("image_projection", identity(seen, seen))
 
     def of_places(self, features: Features, present: Present) -> Float[Tensor, "batch row column value"]:
         """Vectors of the places, 0 where nothing is present. features: one per block of `config.place`."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from spectralgpt.errors import OptionError
 from spectralgpt.nn.dropping import Dropout, Key
+from spectralgpt.nn.start_values import draw_normal
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class PooledHead(nn.Module):
         self.dropout = Dropout(config.dropout)
         self.hidden = nn.Linear(dim, config.hidden) if config.hidden else None
         self.out = nn.Linear(config.hidden or dim, config.classes)
-        nn.init.normal_(self.out.weight, std=0.02)
+        draw_normal(self.out.weight, 0.02)
 
     def forward(
         self,
