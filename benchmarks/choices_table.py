@@ -37,7 +37,7 @@ NOTES = (
     "Hidden bands: root mean square error of B11 and B12 of Sentinel-2, hidden with their group, in reflectance. Token "
     "error: mean square error with 75 % of the tokens hidden, divided by that of harmonic interpolation. Both on "
     "images that are held back; lower is better. Empty where a model does not predict pixels in comparable units.",
-    "Images/s: images per second of CPU time, on one thread; a few percent are noise.",
+    "Images/s: images per second of CPU time, on one thread; beside other work on the machine, a third is noise.",
 )
 
 

@@ -5,8 +5,11 @@ import os
 import sys
 from functools import cache
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 """Parameters of mallopt(3)."""
+
+ARENAS = 2
+"""Heaps of the process: each thread would have its own, and what one has freed is of no use to another."""
 
 KEPT_BYTES = 2**30
 """Freed memory at the end of the heap that is not given back."""
@@ -26,11 +29,12 @@ def keep_freed_memory() -> bool:
     chosen = "GLIBC_TUNABLES" in os.environ or any(name.startswith("MALLOC_") for name in os.environ)
     if sys.platform != "linux" or chosen:
         return False
-    return _called("mallopt", M_MMAP_THRESHOLD, LARGEST_KEPT_BLOCK) and _called("mallopt", M_TRIM_THRESHOLD, KEPT_BYTES)
+    wanted = ((M_ARENA_MAX, ARENAS), (M_MMAP_THRESHOLD, LARGEST_KEPT_BLOCK), (M_TRIM_THRESHOLD, KEPT_BYTES))
+    return all(_called("mallopt", *each) for each in wanted)
 
 
 def give_freed_memory_back() -> None:
-    """After the last window, as what follows takes memory of its own, like GDAL's cache while TARGET is encoded."""
+    """Once in a while, as the gaps between what is used would grow for as long as a scene takes."""
     if sys.platform == "linux":
         _called("malloc_trim", 0)
 

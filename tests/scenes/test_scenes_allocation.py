@@ -1,4 +1,4 @@
-"""Memory that a scene frees and takes again: it is given back to the system after the last window, not in between."""
+"""Memory that a scene frees and takes again: given back to the system after each row of windows, not in between."""
 
 import os
 import subprocess

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 import torch
-from made_weights import of_all_kinds
 
+from made_weights import of_all_kinds
 from spectralgpt.nn.start_values import identity
 
 LOAD = """

@@ -24,8 +24,9 @@ TABLES = (".csv", ".tsv", ".parquet", ".xlsx")
 VECTOR_DATA = (".geojson", ".gpkg", ".shp", ".kml", ".gml")
 """Endings of files that users take for images now and then."""
 
-os.environ.setdefault("GDAL_CACHEMAX", "256")
-"""MB of blocks that GDAL caches. Its default is 5 % of the machine's memory, which a large scene fills in vain."""
+os.environ.setdefault("GDAL_CACHEMAX", "192")
+"""MB of blocks that GDAL caches. Its default is 5 % of the machine's memory, which a large scene fills in vain; a row
+of windows of a Sentinel-2 tile lies in 138 MB (12 bands of 16 bits in tiles of 512 pixels)."""
 
 _quiet = threading.RLock()
 

@@ -7,6 +7,7 @@ from typing import Any, Generic
 
 from numpy.typing import NDArray
 
+from spectralgpt.allocation import give_freed_memory_back
 from spectralgpt.raster import Window
 from spectralgpt.scenes.blend import Blender
 from spectralgpt.scenes.finite import check_finite_answers
@@ -57,6 +58,7 @@ class BlockRows(Generic[P, S]):
             self._journal.finish(row, file, self._notes[0])
             self._open.close()
             self._file, self._notes = None, []
+            give_freed_memory_back()
 
     def _begun(self, row: int) -> RowFile:
         """The file of a block row, made with its first group."""
