@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from labelled_sets import SETS, MadeSet, labelled_sets, restricted
+from together import Difference, together
 
 from spectralgpt.features.baselines import find
 from spectralgpt.tasks import scores_of
@@ -65,6 +66,9 @@ TITLES = {
     "nanjing": "Nanjing, change (no claim)",
 }
 
+NO_CLAIM = ("nanjing",)
+"""Sets that show that a task runs, but are no measure of it."""
+
 READ_OUTS = {"auto": "last block", "layers": "four depths"}
 """What is read of the model for image labels."""
 
@@ -85,7 +89,6 @@ NOTES = (
     "Landslides: 16 patches in 12 groups without georeference, so patches of one mountain range may be in two groups.",
     "Nanjing is one scene of raw digital numbers with sparse labels, split into blocks that touch: no claim.",
 )
-
 
 UNLISTED = (
     "These weights do not list the images of their pretraining: that it saw none of the images below follows from the "
@@ -209,7 +212,7 @@ def table(result: Mapping[str, Any]) -> str:
     listed = [] if weights.get("lists_its_images") else [UNLISTED]
     missing = ", ".join(title for name, title in TITLES.items() if name not in {case["set"] for case in cases})
     gaps = [f"Not measured with these weights: {missing}."] if missing else []
-    notes = [f"Weights: {weights['text']}", *listed, *gaps, *NOTES, *seen_notes(cases)]
+    notes = [f"Weights: {weights['text']}", *listed, *gaps, *all_tasks(cases), *NOTES, *seen_notes(cases)]
     return "\n".join(
         [
             "# Four tasks: probes of frozen features",
@@ -281,6 +284,25 @@ def against(each: Mapping[str, Any]) -> str:
         return words
     said = "better" if low > 0 else "worse" if high < 0 else "open"
     return f"{words} ({low:+.3f} to {high:+.3f}), {said}"
+
+
+def all_tasks(cases: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The differences to each other column, over the tasks that make a claim and of which pretraining saw no image."""
+    claims = [each for each in cases if each["read_out"] == "auto" and each["set"] not in NO_CLAIM]
+    fair = [each for each in claims if not each["seen_in_pretraining"]]
+    words = []
+    for name, title in COLUMNS.items():
+        shown = [each["columns"].get(name) for each in fair] if name not in ("model", "beside") else [None]
+        if all(shown) and len(shown) > 1:
+            every = together([Difference(one["difference"], *one["difference_interval"]) for one in shown])
+            words.append(f"{title}: {against(every.plain)}")
+    if not words:
+        return []
+    of = ", ".join(TITLES[each["set"]] for each in fair)
+    return [
+        f"All tasks that make a claim and of which pretraining saw no image ({of}), the mean difference of the "
+        f"pretrained network to {'; '.join(words)}. The interval takes the tasks as independent."
+    ]
 
 
 def seen_notes(cases: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -193,3 +193,16 @@ def test_a_run_goes_on_where_one_ended_and_other_weights_begin_anew(tmp_path, mo
         ("eurosat", "auto", "v"),
         ("eurosat", "layers", "v"),
     ]
+
+
+def test_all_tasks_together_count_those_that_pretraining_has_not_seen():
+    def case(name, seen, difference):
+        columns = {"handmade": {"difference": difference, "difference_interval": [difference - 0.3, difference + 0.4]}}
+        return {"set": name, "read_out": "auto", "seen_in_pretraining": seen, "columns": columns}
+
+    cases = [case("water", 0, 0.1), case("forest", 0, 0.3), case("oscd", 8, 9.0), case("nanjing", 0, 9.0)]
+    (said,) = four_tasks.all_tasks(cases)
+    # the halves of independent intervals add up as squares: 0.3 and 0.4 times sqrt(2) / 2
+    assert "hand-made, extra trees: +0.200 (-0.012 to +0.483), open" in said
+    assert "water, forest)" in said
+    assert four_tasks.all_tasks(cases[2:]) == []
