@@ -18,7 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from data_sources import DataSource
-from four_tasks import COLUMNS, UNTRAINED, against, row_title, score_title, seen_notes, sizes, values, verdict
+from four_tasks import (
+    COLUMNS,
+    UNTRAINED,
+    against,
+    all_tasks,
+    row_title,
+    score_title,
+    seen_notes,
+    sizes,
+    values,
+    verdict,
+)
 from machine import processor_facts
 from real_images import LEFT_OUT
 from trained_data import PARTS, Count, UsedImage, counts, used_images
@@ -239,7 +250,7 @@ def results(fingerprint: str, folder: Path, links: bool) -> Iterator[str]:
         )
         own = ("pretrained - untrained", "pretrained - best other")
         yield table(("task", "score", "images, places", *COLUMNS.values(), *own), [probe_row(case) for case in cases])
-        yield listed(seen_notes(cases)) or "Pretraining saw none of these images."
+        yield listed([*all_tasks(cases), *(seen_notes(cases) or ["Pretraining saw none of these images."])])
     yield listed(
         [
             f"{text}: {shown(name, folder, links) if name in measured else 'not measured with these weights yet'}."
