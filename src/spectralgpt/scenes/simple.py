@@ -27,9 +27,9 @@ BLOCK_SIDE = 64
 MOST_PREDICTORS, MOST_SUMS = 40, 30_000
 """Visible bands in a regression, and numbers kept of a block row: its notes are at most 1 MB."""
 
-FEWEST_WINDOWS, MOST_WINDOWS, VALUES_PER_WINDOW = 2, 64, 10_000
+FEWEST_WINDOWS, MOST_WINDOWS, VALUES_PER_WINDOW = 2, 64, 5_000
 """Windows in which interpolation in space is measured, and the values that it may fill per window of the scene: filling
-all would take longer than the model does, this a tenth of its time."""
+all would take longer than the model does, this a twentieth of its time."""
 
 MARGIN_PATCHES = 2
 """Width of the border of a window in which interpolation in space is not measured, as it sees no more on that side; at
