@@ -1,10 +1,13 @@
 """Threads: as many as asked for, or as many as pay, and as before afterwards."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
 from spectralgpt.errors import OptionError
-from spectralgpt.nn.threads import GRAIN, computing_threads, threads_for
+from spectralgpt.nn.threads import GRAIN, compute_alone, computing_threads, threads_for
 
 CPU = torch.device("cpu")
 
@@ -46,3 +49,23 @@ def test_training_and_gpus_take_all(four):
         assert four == [4]
     with torch.no_grad(), threads_for(0.0, torch.device("meta")):
         assert four == [4]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where PyTorch uses OpenMP")
+def test_a_thread_beside_the_model_computes_alone_and_the_others_as_before():
+    before = torch.get_num_threads()
+
+    def threads() -> int:
+        compute_alone()
+        torch.ones(300, 300).add(1.0)  # what sets a new thread's number where nothing has
+        return torch.get_num_threads()
+
+    torch.set_num_threads(3)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 3
+            assert pool.submit(threads).result() == 1
+            assert pool.submit(torch.get_num_threads).result() == 1
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

@@ -49,6 +49,7 @@ from spectralgpt.nn.precision import Precision, computing_in, resolved_precision
 from spectralgpt.nn.prediction import Prediction, cropped, evaluating
 from spectralgpt.nn.read_out import ReadOut, ReadOutConfig, default_scale
 from spectralgpt.nn.sizes import SIZES, SPECTRUM_NODES, ModelConfig, Size
+from spectralgpt.nn.threads import compute_alone
 
 __all__ = [
     "SIZES",
@@ -96,6 +97,7 @@ __all__ = [
     "class_count",
     "class_loss",
     "class_weights",
+    "compute_alone",
     "computing_in",
     "cropped",
     "default_scale",

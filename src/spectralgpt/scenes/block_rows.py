@@ -16,6 +16,9 @@ from spectralgpt.scenes.maker import Maker, Notes, P, Piece, S
 from spectralgpt.scenes.plan import Plan
 from spectralgpt.scenes.rows import RowFile
 
+WINDOWS_UNTIL_GIVEN_BACK = 100
+"""Windows after which freed memory is given back: what the next ones take again costs them time."""
+
 
 class BlockRows(Generic[P, S]):
     """Keeps the block rows of a scene from `done` on, as a context that closes the one that is not finished.
@@ -32,6 +35,7 @@ class BlockRows(Generic[P, S]):
         self._open = ExitStack()
         self._file: RowFile | None = None
         self._notes: list[Notes] = []
+        self._since = 0
 
     def __enter__(self) -> "BlockRows[P, S]":
         return self
@@ -42,6 +46,7 @@ class BlockRows(Generic[P, S]):
     def take(self, row: int, group: Sequence[Window], pixels: P, values: NDArray[Any], valid: NDArray[Any]) -> None:
         """Blend the windows of a group in row of windows `row`, and keep the pieces that they end."""
         pieces = self._pieces(len(group), pixels, values, valid)
+        self._since += len(group)
         if row < self._done:
             for _ in pieces:
                 pass
@@ -58,7 +63,9 @@ class BlockRows(Generic[P, S]):
             self._journal.finish(row, file, self._notes[0])
             self._open.close()
             self._file, self._notes = None, []
-            give_freed_memory_back()
+            if self._since >= WINDOWS_UNTIL_GIVEN_BACK:
+                give_freed_memory_back()
+                self._since = 0
 
     def _begun(self, row: int) -> RowFile:
         """The file of a block row, made with its first group."""

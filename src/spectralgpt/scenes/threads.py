@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Generic
 
 from spectralgpt.cores import available_cores
+from spectralgpt.nn import compute_alone
 from spectralgpt.raster import Window
 from spectralgpt.scenes.maker import P
 
@@ -36,7 +37,7 @@ class ReadAhead(Generic[P]):
 
     def __init__(self, read: Callable[[Sequence[Window]], P], groups: Iterable[Group], threads: int) -> None:
         self._read, self._groups, self._most = read, groups, threads + 1
-        self._threads = ThreadPoolExecutor(threads, "read")
+        self._threads = ThreadPoolExecutor(threads, "read", compute_alone)
 
     def __enter__(self) -> Iterator[tuple[Group, P]]:
         return self._pairs()
@@ -68,7 +69,7 @@ class DoneBehind:
     """
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "keep")
+        self._thread = ThreadPoolExecutor(1, "keep", compute_alone)
         self._calls: deque[Future[None]] = deque()
         self._failed = False
 
