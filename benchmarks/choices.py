@@ -109,7 +109,11 @@ CHOICES = (
         objective=MovingCopy,
     ),
     Choice("pairs", "two dates or masks of each sample in a step, in half as many steps", objective=Pairs),
-    Choice("agreement", "the same, and the mean features of both agree", objective=Agreement),
+    Choice(
+        "agreement",
+        "two dates or masks of each sample in a step, whose mean features agree, in half as many steps",
+        objective=Agreement,
+    ),
     Choice("spectral-0", "no spectral loss", {"spectral_weight": 0.0}),
     Choice("spectral-1", "spectral loss of weight 1", {"spectral_weight": 1.0}),
     # what is hidden
