@@ -1,4 +1,4 @@
-"""Memory that a scene frees and takes again: given back to the system after each row of windows, not in between."""
+"""Memory that a scene frees and takes again: given back to the system once in a while, not after each window."""
 
 import os
 import subprocess

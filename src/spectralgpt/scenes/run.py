@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectralgpt.allocation import keep_freed_memory
+from spectralgpt.allocation import give_freed_memory_back, keep_freed_memory
 from spectralgpt.errors import InputError, UnfinishedError
 from spectralgpt.progress import Progress, silent
 from spectralgpt.raster import CogWriter, Grid, Profile
@@ -82,6 +82,7 @@ def run_scene(
         try:
             _make_rows(plan, maker, partial, target, done, course, progress)
             partial.refuse_changed()
+            give_freed_memory_back()  # TARGET is encoded in memory of its own, like GDAL's cache
             return _write(plan, maker, target, beside, partial, done, course, progress)
         except UnfinishedError:
             raise  # which says itself what is kept
