@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class LabelFacts:
     """Facts about labelled images. target: the kind of labels. classes: their number. images: number of images that are
-    trained on; of masks, of their chips of 128 pixels. side: usual longer side of an image, in pixels. dates: largest
-    number of dates of an image."""
+    trained on; of masks, of the chips that they are cut into, of the usual side, at most 128 pixels. side: usual longer
+    side of an image, in pixels. dates: largest number of dates of an image."""
 
     target: "TargetKind"
     classes: int

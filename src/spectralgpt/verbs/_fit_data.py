@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spectralgpt.recipes import LabelFacts
     from spectralgpt.verbs._labels import Labels
 
-SHAPES_READ = 5
+SHAPES_READ = 25
 """Images of which the size is looked at, to choose a recipe."""
 
 LARGEST_CHIP = 128
@@ -77,6 +77,7 @@ class FitData:
 
     def facts(self, train: "Int64[np.ndarray, ' train']") -> "LabelFacts":
         """What a recipe is chosen by."""
+        import math
         import statistics
 
         import numpy as np
@@ -87,10 +88,11 @@ class FitData:
         looked = train[np.unique(np.linspace(0, len(train) - 1, SHAPES_READ).round().astype(np.int64))]
         shapes = [data.read(int(index)).image.shape for index in looked]
         side = statistics.median_low(max(shape[2:]) for shape in shapes)
-        # images with masks are cut into chips
-        cut = data.target in ("mask", "change")
-        chips = statistics.median_low(-(-shape[2] // LARGEST_CHIP) * -(-shape[3] // LARGEST_CHIP) for shape in shapes)
-        images = len(train) * (chips if cut else 1)
+        images = len(train)
+        if data.target in ("mask", "change"):  # these are cut into chips
+            chip = min(side, LARGEST_CHIP)
+            chips = statistics.fmean(math.ceil(shape[2] / chip) * math.ceil(shape[3] / chip) for shape in shapes)
+            images = round(images * chips)
         return LabelFacts(data.target, len(data.classes), images, side, max(shape[0] for shape in shapes))
 
     def store(

@@ -93,7 +93,8 @@ def _scaled(recipe: "Recipe", shards: Path, image: float) -> TimeEstimate:
     for stage in recipe.stages:
         epoch = Order([train], None, stage.data.batch, 0).steps_per_epoch
         length = stage.schedule.length(epoch)
-        steps, seconds = steps + length, seconds + length * stage.data.batch * image
+        # batches of images of rare sizes are smaller than the recipe's
+        steps, seconds = steps + length, seconds + length / epoch * sum(train) * image
         every = stage.task.steps_between_judgements(epoch)
         judgements += -(-length // every) if any(val) else 0
     return TimeEstimate(steps, seconds / steps, judgements, sum(val) * image * FORWARD_SHARE)
