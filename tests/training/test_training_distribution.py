@@ -86,6 +86,28 @@ RANKS = """
 """
 
 
+LATE = """
+    import datetime, os, time
+    import torch.distributed as dist
+    from spectralgpt.training.distribution import distributed
+
+    # short, as nobody waits for half an hour here
+    dist.distributed_c10d.default_pg_timeout = dist.rendezvous.__globals__["default_pg_timeout"] = datetime.timedelta(
+        seconds=4
+    )
+    said = []
+    for number in range(2):
+        time.sleep(9 * (os.environ["RANK"] == "0"))
+        with distributed("cpu") as world:
+            said.append(world.gathered(10 * number + world.rank))
+    print(said)
+"""
+
+
+def test_they_wait_for_a_late_one_for_longer_than_a_group_does():
+    assert run_ranks(LATE) == ["[[0, 1], [10, 11]]\n"] * 2
+
+
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     """The folder, and what two processes said."""

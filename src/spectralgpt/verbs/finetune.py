@@ -105,7 +105,8 @@ def finetune(
 
     DATA is as for `probe`. Without a split, whole places are held back: a fifth to report on, and a fifth to choose the
     best state and the thresholds by. The same command continues a run, whatever stopped it; on Ctrl-C and SIGTERM the
-    run is saved first. An estimate of the time comes first.
+    run is saved first. An estimate of the time comes first. To train with several processes, use torchrun:
+    torchrun --nproc-per-node 8 -m spectralgpt finetune ...
 
     Args:
         out: Folder of the result: weights, report.html, metrics.json, and the run.
@@ -139,6 +140,9 @@ def finetune(
 
     begun = time.perf_counter()
     folder = Path(out)
+    is_main = os.environ.get("RANK", "0") == "0"
+    if not is_main:
+        announce, progress = unheard, silent
     _check_numbers(fraction, seeds)
     named_device(options["device"], int(os.environ["LOCAL_RANK"]) if "LOCAL_RANK" in os.environ else None)
     check_fit_folder(folder)
@@ -147,7 +151,6 @@ def finetune(
     found = opened_fit_data(data, val, test, options, progress)
     announce("\n".join([found.labels.text, "", found.text]))
     chosen = _recipe(recipe, found, fraction, name, freeze, set, options)
-    is_main = os.environ.get("RANK", "0") == "0"
     notes, expected, outcomes = [*found.notes], None, []
     asked = _asked(chosen, found, start, fraction, seeds, options)
     with claimed_folder(folder, asked) if is_main else nullcontext():
