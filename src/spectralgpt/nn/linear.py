@@ -4,6 +4,7 @@ On non-Intel CPUs PyTorch uses MKL's 256-bit kernels, while oneDNN, which is als
 that some of these CPUs have: twice as fast, just as exact (docs/experiments.md).
 """
 
+import os
 from typing import Any
 
 import torch
@@ -13,6 +14,14 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from spectralgpt.nn.cpu import ONEDNN_IN_FP32
+
+KERNELS_KEPT = 64
+"""Products that PyTorch keeps compiled in each of its two caches on a CPU, instead of 1,024. A product with each number
+of rows is another one, of about 0.6 MB in bfloat16, and images of many sizes, or with many shares of valid tokens, have
+many (`findings/torch_bf16_products_kept.sh`). A step of training needs fewer."""
+
+for _cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):  # read at the first product of a process
+    os.environ.setdefault(_cache, str(KERNELS_KEPT))
 
 
 class Linear(nn.Linear):
