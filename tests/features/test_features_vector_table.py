@@ -2,6 +2,7 @@
 
 import csv
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,14 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from spectralgpt.errors import TargetError
-from spectralgpt.features.vector_table import ROWS_TOGETHER, VectorRow, is_own_csv, table_in, write_vectors
+from spectralgpt.features.vector_table import (
+    BYTES_PER_VALUE,
+    ROWS_TOGETHER,
+    VectorRow,
+    is_own_csv,
+    table_in,
+    write_vectors,
+)
 from spectralgpt.raster import Grid, footprint
 
 COMMON = {"fingerprint": "0d57", "rules": 1}
@@ -91,6 +99,29 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(TargetError, match="cannot be written"):
         write_vectors(tmp_path / "nowhere" / "out.csv", rows(2), 3, COMMON, TAGS)
+
+
+@pytest.mark.parametrize(("ending", "values"), [("csv", "540 kB"), ("parquet", "210 kB")])
+def test_a_disk_without_room_is_refused_before_a_row_is_written(tmp_path, monkeypatch, ending, values):
+    monkeypatch.setattr("spectralgpt.free_space.shutil.disk_usage", lambda _: SimpleNamespace(free=100_000))
+    both = f"found 100 kB free on its disk; expected {values}, for a table of 20000 images"
+    with pytest.raises(TargetError, match=both):
+        write_vectors(tmp_path / f"out.{ending}", iter(rows(1)), 3, COMMON, TAGS, expected=20_000)
+    assert list(tmp_path.iterdir()) == []
+    write_vectors(tmp_path / f"out.{ending}", iter(rows(1)), 3, COMMON, TAGS, expected=2_000)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_room_for_a_table_is_less_than_it_takes(tmp_path, ending):
+    rng = np.random.default_rng(0)
+    many = [
+        VectorRow(f"{index}.tif", None, "", 1.0, each)
+        for index, each in enumerate(rng.normal(size=(50, 4000)).astype(np.float32))
+    ]
+    target = tmp_path / f"out.{ending}"
+    write_vectors(target, many, 4000, COMMON, TAGS)
+    needed = 50 * 4000 * BYTES_PER_VALUE[f".{ending}"]
+    assert 0.4 * target.stat().st_size < needed < target.stat().st_size
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

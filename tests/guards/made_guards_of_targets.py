@@ -136,6 +136,20 @@ FULL_DISKS = (
         "data/test_data_full_disk.py::test_a_disk_without_room_is_refused_before_an_image_is_stored",
     ),
     BrokenGuard(
+        "a table that the disk has no room for is not begun",
+        "features/vector_table.py",
+        "    require_space(target, needed,",
+        "    require_space(target, 0,",
+        "features/test_features_vector_table.py::test_a_disk_without_room_is_refused_before_a_row_is_written[csv-540 kB]",
+    ),
+    BrokenGuard(
+        "a demo that the disk has no room for is not begun",
+        "verbs/demo.py",
+        "        require_space(target, needed,",
+        "        require_space(target, 0,",
+        "verbs/test_verbs_demo_parts.py::test_a_disk_without_room_is_refused_before_anything_is_written",
+    ),
+    BrokenGuard(
         "what a killed run was writing goes first",
         "training/run_folder.py",
         "        _clear_killed(out, len(recipe.stages))\n",

@@ -4,12 +4,14 @@ import importlib
 import math
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import spectralgpt as sg
+from spectralgpt.errors import TargetError
 from spectralgpt.raster import Window
 from spectralgpt.verbs._point_classes import PointClasses
 from spectralgpt.verbs.reconstruct import Reconstructed
@@ -95,3 +97,10 @@ def test_else_the_crop_in_this_package_is_used(site, there):
     scene = demo._installed_scene()
     assert scene == Path(sg.__path__[0]) / "demo_scene"
     assert len(list(scene.glob("s2_B*.tif"))) == 13
+
+
+def test_a_disk_without_room_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("spectralgpt.free_space.shutil.disk_usage", lambda _: SimpleNamespace(free=10_000))
+    with pytest.raises(TargetError, match=r"found 10 kB free .* expected [\d.]+ MB, for the part of the scene"):
+        sg.demo(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []

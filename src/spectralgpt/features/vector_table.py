@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from jaxtyping import Float32
 
 from spectralgpt.disk import atomic_write
-from spectralgpt.free_space import refusal
+from spectralgpt.errors import counted
+from spectralgpt.free_space import refusal, require_space
 from spectralgpt.raster import Footprint
 
 TABLE_SUFFIXES = (".parquet", ".csv")
@@ -32,6 +33,9 @@ CSV_COMMON = {"fingerprint": "", "rules": ""}
 
 LONGEST_ROW = 2**20
 """Bytes of a row of CSV at most: vectors have some hundred values."""
+
+BYTES_PER_VALUE = {".parquet": 3.5, ".csv": 9.0}
+"""That a table takes at least: values are random in all but their first bits, which is little to compress."""
 
 ROWS_TOGETHER = 1024
 """Rows of a row group: a reader of a few rows reads no more than these."""
@@ -146,23 +150,28 @@ def write_vectors(
     common: Mapping[str, Any],
     tags: Mapping[str, str],
     beside: Mapping[str, int] | None = None,
+    expected: int = 0,
 ) -> int:
     """Write the table by atomic write and return the number of rows.
 
-    values: per vector; beside: by name, per other vector of a row. common: columns with one value for all rows, like
+    values: per vector; beside: by name, per other vector of a row. expected: rows for which the disk must have room.
+    common: columns with one value for all rows, like
     the fingerprint. tags: the metadata of a Parquet table; CSV has no place for them. Parquet has the outline as the
     geometry of GeoParquet 1.1.0 (WKB, OGC:CRS84) and each vector as one list column; CSV has the outline as WKT and a
-    column per value. TargetError when the disk refuses.
+    column per value. TargetError when the disk refuses, or has no room, before a row is written.
     """
-    kind = _Parquet if target.suffix.lower() == ".parquet" else _Csv
+    suffix = target.suffix.lower()
+    kind = _Parquet if suffix == ".parquet" else _Csv
     count, sizes = 0, {VECTOR_COLUMN: values, **(beside or {})}
+    needed = int(expected * sum(sizes.values()) * BYTES_PER_VALUE.get(suffix, BYTES_PER_VALUE[".csv"]))
+    require_space(target, needed, f"a table of {counted(expected, 'image')}", "choose a target on another disk")
     try:
         with atomic_write(target) as file, closing(kind(file, sizes, common, tags)) as writer:
             for together in _batches(rows):
                 writer.rows(together)
                 count += len(together)
     except OSError as error:
-        raise refusal(target, error) from None
+        raise refusal(target, error, needed=needed or None) from None
     finally:
         target.with_name(target.name + ".partial").unlink(missing_ok=True)
     return count

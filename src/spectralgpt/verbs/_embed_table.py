@@ -131,7 +131,7 @@ def embed_table(
             raise run.nothing()
         values, others = len(first.vector), {name: len(vector) for name, vector in first.beside.items()}
         common = {"fingerprint": fingerprint, "rules": RULES}
-        count = write_vectors(target, chain([first], rows), values, common, mark.tags, others)
+        count = write_vectors(target, chain([first], rows), values, common, mark.tags, others, len(images))
     return EmbeddedTable(
         target=target,
         images=count,

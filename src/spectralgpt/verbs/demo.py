@@ -43,6 +43,8 @@ RESULTS = {
 }
 """Files of the demo, and what they show."""
 
+PART_RASTERS = ("part.tif", "rebuilt.tif", "swir.tif")
+
 MAP_FILES = ("classes.tif", "classes.png")
 """Not written on a scene without labelled points."""
 
@@ -193,13 +195,18 @@ def _replaced(source: Path, folder: Path, mark: "ResultMark", overwrite: bool) -
 def _part_written(source: Path, target: Path, mark: "ResultMark") -> Path:
     """The folder, with the part of the scene that is rebuilt."""
     from spectralgpt.checks import check
+    from spectralgpt.free_space import require_space
     from spectralgpt.products import open_raster
 
     with open_raster(source) as raster:
         _refuse_unfit(source, raster)
         check(raster)
+        part = _part(*raster.grid.shape)
+        pixels = len(PART_RASTERS) * part.height * part.width
+        needed = pixels * len(raster.bands) * raster.dtype.itemsize // 2  # compressed to half at best
+        require_space(target, needed, "the part of the scene, rebuilt twice", "choose a target on another disk")
         folder = _made(target)
-        _write_part(folder / "part.tif", raster, _part(*raster.grid.shape), source.name, mark)
+        _write_part(folder / "part.tif", raster, part, source.name, mark)
     return folder
 
 
