@@ -34,8 +34,11 @@ CSV_COMMON = {"fingerprint": "", "rules": ""}
 LONGEST_ROW = 2**20
 """Bytes of a row of CSV at most: vectors have some hundred values."""
 
-BYTES_PER_VALUE = {".parquet": 3.5, ".csv": 9.0}
+BYTES_PER_VALUE = {".parquet": 3.5, ".csv": 12.0}
 """That a table takes at least: values are random in all but their first bits, which is little to compress."""
+
+MOST_SHARE = 1.5
+"""Of these, that it may take."""
 
 ROWS_TOGETHER = 1024
 """Rows of a row group: a reader of a few rows reads no more than these."""
@@ -171,7 +174,7 @@ def write_vectors(
                 writer.rows(together)
                 count += len(together)
     except OSError as error:
-        raise refusal(target, error, needed=needed or None) from None
+        raise refusal(target, error, needed=int(MOST_SHARE * needed) or None) from None
     finally:
         target.with_name(target.name + ".partial").unlink(missing_ok=True)
     return count

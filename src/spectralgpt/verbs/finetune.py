@@ -105,8 +105,8 @@ def finetune(
 
     DATA is as for `probe`. Without a split, whole places are held back: a fifth to report on, and a fifth to choose the
     best state and the thresholds by. The same command continues a run, whatever stopped it; on Ctrl-C and SIGTERM the
-    run is saved first. An estimate of the time comes first. To train with several processes, use torchrun:
-    torchrun --nproc-per-node 8 -m spectralgpt finetune ...
+    run is saved first. An estimate of the time comes first. To train with several processes, without an estimate, use
+    torchrun: torchrun --nproc-per-node 8 -m spectralgpt finetune ...
 
     Args:
         out: Folder of the result: weights, report.html, metrics.json, and the run.
