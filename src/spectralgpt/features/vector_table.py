@@ -157,11 +157,11 @@ def write_vectors(
 ) -> int:
     """Write the table by atomic write and return the number of rows.
 
-    values: per vector; beside: by name, per other vector of a row. expected: rows for which the disk must have room.
-    common: columns with one value for all rows, like
-    the fingerprint. tags: the metadata of a Parquet table; CSV has no place for them. Parquet has the outline as the
-    geometry of GeoParquet 1.1.0 (WKB, OGC:CRS84) and each vector as one list column; CSV has the outline as WKT and a
-    column per value. TargetError when the disk refuses, or has no room, before a row is written.
+    values: per vector; beside: by name, per other vector of a row. common: columns with one value for all rows, like
+    the fingerprint. tags: the metadata of a Parquet table; CSV has no place for them. expected: rows for which the disk
+    must have room. Parquet has the outline as the geometry of GeoParquet 1.1.0 (WKB, OGC:CRS84) and each vector as one
+    list column; CSV has the outline as WKT and a column per value. TargetError when the disk refuses, or has no
+    room, before a row is written.
     """
     suffix = target.suffix.lower()
     kind = _Parquet if suffix == ".parquet" else _Csv
