@@ -166,7 +166,7 @@ def write_vectors(
     suffix = target.suffix.lower()
     kind = _Parquet if suffix == ".parquet" else _Csv
     count, sizes = 0, {VECTOR_COLUMN: values, **(beside or {})}
-    needed = int(expected * sum(sizes.values()) * BYTES_PER_VALUE.get(suffix, BYTES_PER_VALUE[".csv"]))
+    needed = int(expected * sum(sizes.values()) * BYTES_PER_VALUE[suffix])
     require_space(target, needed, f"a table of {counted(expected, 'image')}", "choose a target on another disk")
     try:
         with atomic_write(target) as file, closing(kind(file, sizes, common, tags)) as writer:
