@@ -1,7 +1,6 @@
 """How finetuned.py answers the test images of a set and a seed: fine-tuned, from scratch, frozen, by baselines."""
 
 import argparse
-import inspect
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -24,8 +23,8 @@ from spectralgpt.progress import silent
 from spectralgpt.verbs._answering import answerer_of_head
 from spectralgpt.verbs._evaluating import judged_answers
 from spectralgpt.verbs._fit_data import FitData, opened_fit_data
+from spectralgpt.verbs._flat_options import default_options
 from spectralgpt.verbs._labels import Labels
-from spectralgpt.verbs._options import ProbeOptions
 from spectralgpt.verbs._probe_run import findings_of, hashes_of, probe_run
 from spectralgpt.verbs._probing import Judged, Trial
 from spectralgpt.verbs.finetune import finetune
@@ -70,8 +69,7 @@ class OpenedSet:
     @property
     def options(self) -> Any:
         """All options of the verbs."""
-        declared = inspect.signature(finetune).parameters.items()
-        return {name: one.default for name, one in declared if name in ProbeOptions.__annotations__} | self.reading
+        return default_options(finetune) | self.reading
 
     @property
     def reading(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from spectralgpt.interruption import Interruption
 from spectralgpt.nn import bare, draw_mask
 from spectralgpt.training import distributed
 from spectralgpt.training.checkpoints import load_checkpoint, save_checkpoint
+from spectralgpt.training.distribution import VARIABLES, Placement, placement
 from spectralgpt.training.ema import Average
 
 RANKS = """
@@ -102,6 +103,16 @@ LATE = """
             said.append(world.gathered(10 * number + world.rank))
     print(said)
 """
+
+
+def test_a_process_without_all_variables_of_torchrun_is_alone(monkeypatch):
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "1")
+    assert placement() == Placement(1, 1, 1)
+    for name in VARIABLES:
+        with monkeypatch.context() as context:
+            context.delenv(name)
+            assert placement() == Placement()
 
 
 def test_they_wait_for_a_late_one_for_longer_than_a_group_does():

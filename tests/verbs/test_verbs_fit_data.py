@@ -1,6 +1,5 @@
 """What a recipe and an estimate of the time are made of: the chips that images with masks are cut into."""
 
-import inspect
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from spectralgpt.progress import silent
 from spectralgpt.settings import changed
 from spectralgpt.verbs import _time_estimate
 from spectralgpt.verbs._fit_data import opened_fit_data
-from spectralgpt.verbs._options import ProbeOptions
+from spectralgpt.verbs._flat_options import default_options
 from spectralgpt.verbs._recipes import finetuning_recipe
 from spectralgpt.verbs.finetune import finetune
 
@@ -22,9 +21,7 @@ def data(tmp_path_factory):
     """Masks of 24 pixels, and three of 48."""
     folder = water_masks(tmp_path_factory.mktemp("masks"), 12, side=48)
     water_masks(folder, 9, side=24)
-    declared = inspect.signature(finetune).parameters
-    options = {name: declared[name].default for name in ProbeOptions.__annotations__ if name in declared}
-    return opened_fit_data(folder, None, None, {**options, "bands": SENSOR}, silent)
+    return opened_fit_data(folder, None, None, {**default_options(finetune), "bands": SENSOR}, silent)
 
 
 def test_images_are_counted_by_the_chips_of_the_usual_side(data, tmp_path):

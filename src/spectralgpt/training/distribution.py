@@ -38,6 +38,22 @@ _groups = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """Where this process stands among the `ranks` of a run. local: its number on this host, None where it is alone."""
+
+    rank: int = 0
+    ranks: int = 1
+    local: int | None = None
+
+
+def placement() -> Placement:
+    """As torchrun started this process; alone where one of its variables is missing."""
+    if not all(os.environ.get(name) for name in VARIABLES):
+        return Placement()
+    return Placement(*(int(os.environ[name]) for name in VARIABLES[:3]))
+
+
+@dataclass(frozen=True, slots=True)
 class Distribution:
     """One of the processes, and what they do together. All of them must make the same calls in the same order.
 
@@ -127,32 +143,29 @@ def distributed(device: str = "auto") -> Iterator[Distribution]:
     device: as in `named_device`; under torchrun, `cuda` is the GPU of the local rank. Raises OptionError for a device
     that does not exist here, LostProcessError where another process ends while this one waits for it.
     """
-    under_torchrun = all(os.environ.get(name) for name in VARIABLES)
-    rank, ranks, local = (
-        int(os.environ[name]) if under_torchrun else int(i == 1) for i, name in enumerate(VARIABLES[:3])
-    )
-    place = named_device(device, local if under_torchrun else None)
+    here = placement()
+    place = named_device(device, here.local)
     if place.type == "cuda":
         torch.cuda.set_device(place)
-    if ranks == 1:
+    if here.ranks == 1:
         yield Distribution(0, 1, place)
         return
     backend = "cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo"
-    dist.init_process_group(backend, store=_gathering(rank, ranks), rank=rank, world_size=ranks)
+    dist.init_process_group(backend, store=_gathering(here), rank=here.rank, world_size=here.ranks)
     _kept[:] = [dist.group.WORLD]
     try:
-        with naming_lost(gathered_processes(rank, ranks), rank):
-            yield Distribution(rank, ranks, place)
+        with naming_lost(gathered_processes(here.rank, here.ranks), here.rank):
+            yield Distribution(here.rank, here.ranks, place)
     finally:
         dist.destroy_process_group()
 
 
-def _gathering(rank: int, ranks: int) -> Any:
+def _gathering(here: Placement) -> Any:
     """The store (`torch.distributed.Store`) of a new group, once all its processes are here. They may wait for longer
     than the half hour that a group allows: for one that stores images, or judges the run before, alone."""
-    found, _, _ = next(rendezvous("env://", rank, ranks))
+    found, _, _ = next(rendezvous("env://", here.rank, here.ranks))
     store = dist.PrefixStore(f"group {next(_groups)}", found)  # type: ignore[attr-defined]
     store.add("here", 1)
-    while store.add("here", 0) < ranks:
+    while store.add("here", 0) < here.ranks:
         time.sleep(0.1)
     return store

@@ -57,6 +57,12 @@ def with_shared_options(verb: Function) -> Function:
     return cast(Function, call)
 
 
+def default_options(verb: Callable[..., Any]) -> dict[str, Any]:
+    """The default of each option of a verb, by name."""
+    options = inspect.signature(verb).parameters.values()
+    return {one.name: one.default for one in options if one.default is not one.empty}
+
+
 def _taken(one: inspect.Parameter, value: Any) -> Any:
     """A value as the verb takes it. OptionError for another type; for an array in place of an image, it names
     as_pixels."""

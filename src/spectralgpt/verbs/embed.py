@@ -1,6 +1,5 @@
 """Scene in, map of embeddings out; or many images in, one table of embeddings out."""
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._each import EachSceneOptions, weights_of_any_kind, with_each
 from spectralgpt.verbs._embed_table import embed_table
 from spectralgpt.verbs._embedded import EmbeddedImages
-from spectralgpt.verbs._flat_options import with_shared_options
+from spectralgpt.verbs._flat_options import default_options, with_shared_options
 from spectralgpt.verbs._options import (
     ImageInPython,
     Replacing,
@@ -149,7 +148,7 @@ def embed(
 
 def _refuse_options_of_maps(given: Mapping[str, Any]) -> None:
     """OptionError for an option of maps that has another value than its default."""
-    defaults = inspect.signature(embed).parameters
+    defaults = default_options(embed)
     for name in OF_MAPS:
-        if given[name] != defaults[name].default:
+        if given[name] != defaults[name]:
             raise OptionError(f"{argument(name, given[name])}: found a table as the target", "a GeoTIFF (.tif)")

@@ -132,6 +132,7 @@ def finetune(
     import time
     from contextlib import nullcontext
 
+    from spectralgpt.training.distribution import placement
     from spectralgpt.verbs._fit_data import opened_fit_data
     from spectralgpt.verbs._fit_folder import check_fit_folder, claimed_folder
     from spectralgpt.verbs._fitting import fitted
@@ -140,11 +141,12 @@ def finetune(
 
     begun = time.perf_counter()
     folder = Path(out)
-    is_main = os.environ.get("RANK", "0") == "0"
+    here = placement()
+    is_main = here.rank == 0
     if not is_main:
         announce, progress = unheard, silent
     _check_numbers(fraction, seeds)
-    named_device(options["device"], int(os.environ["LOCAL_RANK"]) if "LOCAL_RANK" in os.environ else None)
+    named_device(options["device"], here.local)
     check_fit_folder(folder)
     check_changes(recipe, options["weights"], set)
     start, name = _start(options["weights"])
@@ -292,9 +294,10 @@ def _stored(fit: "Fit") -> tuple[str, ...]:
 def _estimated(fit: "Fit", runs: int, announce: Announce) -> float | None:
     """Seconds that all runs will take, announced; None for a run that continues, and with several processes."""
     from spectralgpt.training import checkpoints
+    from spectralgpt.training.distribution import placement
     from spectralgpt.verbs._time_estimate import estimated_time
 
-    if checkpoints(fit.run / "checkpoints") or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if checkpoints(fit.run / "checkpoints") or placement().ranks > 1:
         return None
     fit.progress("measuring a step", 0, 0)
     estimate = estimated_time(fit.recipe, fit.shards, fit.options["device"])
