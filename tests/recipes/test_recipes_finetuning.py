@@ -100,7 +100,8 @@ def test_own_chooses_by_the_number_of_images():
     assert steps == sorted(steps)
     assert all(150 <= each <= 7_000 for each in steps)
     assert [each.data.batch for each in found] == [2, 2, 2, 16, 16, 16, 16]
-    assert [each.schedule.lr for each in found] == [5e-4] * 5 + [1e-3] * 2
+    assert [each.schedule.lr for each in found] == [2e-3] * 5 + [1e-3] * 2
+    assert [bool(each.task.mixup and each.task.cutmix) for each in found] == [False] * 5 + [True] * 2
     # about 25 judgements, at most one per epoch
     assert all(
         min(25, each.schedule.epochs) * 0.6 <= each.schedule.epochs / each.task.judge_every <= 40 for each in found

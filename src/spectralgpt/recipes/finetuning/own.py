@@ -14,21 +14,24 @@ OWN_SIDES = (16, 128)
 OWN_BATCHES = (2, 16)
 """Fewest and most images per step."""
 FEW_IMAGES = 1000
-"""Images below which the rate is halved and heads are small."""
+"""Images below which training is short and fast, labels are not mixed, and heads are small."""
 OWN_STEPS = (150, 6000)
 """Fewest and most steps."""
 
 
 def recipe(data: LabelFacts) -> Recipe:
-    """150 to 6,000 steps, 30 times the root of the number of images, of at most 16 images each.
+    """Steps of at most 16 images: 15 times the root of the number of images, and 150 or more; from 1,000 images on, 30
+    times the root, up to 6,000. Cubes have the images' own side, up to 128 pixels.
 
     With tiny weights, a busy machine of two cores trained on about 9 images of 64 pixels per second, and on 3 to 4 of
-    128: a minute or two for 25 small images, half an hour for 1,000, hours from 10,000 on. Cubes have the images' own
-    side, up to 128 pixels; from 1,000 images on, the rate is 1e-3 and heads on maps are wider. The numbers were set by
-    hand and were not compared with others on real images: judge them by the score on the part val.
+    128: a minute or two for 25 small images, half an hour for 1,000, hours from 10,000 on.
+
+    Below 1,000 images, the rate 2e-3, the length, and that images are not mixed where an image has the labels, were
+    chosen by the loss on the part val of four sets of 16 to 120 images (docs/finetuning.md). For more images the
+    numbers are set by hand: judge them by the score on the part val.
     """
-    batch = _batch(data.images)
-    steps = min(max(round(30 * math.sqrt(data.images)), OWN_STEPS[0]), OWN_STEPS[1])
+    batch, few = _batch(data.images), data.images < FEW_IMAGES
+    steps = min(max(round((15 if few else 30) * math.sqrt(data.images)), OWN_STEPS[0]), OWN_STEPS[1])
     epochs = math.ceil(max(1.0, steps * batch / data.images))
     stage = Stage(
         name="fit",
@@ -36,7 +39,7 @@ def recipe(data: LabelFacts) -> Recipe:
         augmentation=Augmentation(image=_side(data.side), area=(0.5, 1.0)),
         schedule=Schedule(
             epochs=epochs,
-            lr=5e-4 if data.images < FEW_IMAGES else 1e-3,
+            lr=2e-3 if few else 1e-3,
             warmup=0.1,
             betas=(0.9, 0.999),
             clip=1.0,
@@ -67,14 +70,15 @@ def _task(data: LabelFacts, judge_every: int) -> Fitting:
     """The objective. Rare classes weigh more in masks, and the dice loss is added there."""
     made: Any = task_of(data.target).objective
     settings: dict[str, Any]
+    few = data.images < FEW_IMAGES
     if data.target in ("class", "classes"):
         several = data.target == "classes"
         # a label of a mixed image is a share, which the loss of several labels takes as it is
         smoothing = 0.0 if several else 0.1
-        settings = {"several": several, "smoothing": smoothing, "mixup": 0.8, "cutmix": 1.0, "erasing": 0.25}
+        mixing = {} if few else {"mixup": 0.8, "cutmix": 1.0}
+        settings = {"several": several, "smoothing": smoothing, "erasing": 0.25, **mixing}
     else:
-        channels = 64 if data.images < FEW_IMAGES else 256
-        settings = {"channels": channels, "balance": 0.5, "dice_weight": 1.0, "cutmix": 1.0}
+        settings = {"channels": 64 if few else 256, "balance": 0.5, "dice_weight": 1.0, "cutmix": 1.0}
     task = made(drop_path=0.1, judge_every=judge_every, **settings)
     assert isinstance(task, Fitting), "what is fitted to labels is an objective of fine-tuning"
     return task
