@@ -27,7 +27,7 @@ def recipe(data: LabelFacts) -> Recipe:
     128: a minute or two for 25 small images, half an hour for 1,000, hours from 10,000 on.
 
     Below 1,000 images, the rate 2e-3, the length, and that images are not mixed where an image has the labels, were
-    chosen by the loss on the part val of four sets of 16 to 120 images (docs/finetuning.md). For more images the
+    chosen by the loss on the part val of four sets of 16 to 142 images (docs/finetuning.md). For more images the
     numbers are set by hand: judge them by the score on the part val.
     """
     batch, few = _batch(data.images), data.images < FEW_IMAGES
