@@ -61,6 +61,22 @@ class FitOutcome:
     notes: tuple[str, ...] = ()
 
 
+def estimated(fit: Fit, runs: int, announce: Announce) -> float | None:
+    """Seconds that all runs will take, announced; None for a run that continues, and with several processes."""
+    from spectralgpt.training import checkpoints
+    from spectralgpt.training.distribution import placement
+    from spectralgpt.verbs._time_estimate import estimated_time
+
+    if checkpoints(fit.run / "checkpoints") or placement().ranks > 1:
+        return None
+    fit.progress("measuring a step", 0, 0)
+    estimate = estimated_time(fit.recipe, fit.shards, fit.options["device"])
+    if estimate is None:
+        return None
+    announce(estimate.text(runs))
+    return runs * estimate.seconds
+
+
 def fitted(fit: Fit, announce: Announce) -> FitOutcome:
     """Run to the end, and make weights and report; or as far as it comes before an interruption. announce: called with
     what the run says, as in `run_training`."""

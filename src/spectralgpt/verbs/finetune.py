@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from spectralgpt.progress import Announce, Progress, silent, unheard
+from spectralgpt.progress import Progress, silent, unheard
 from spectralgpt.verbs._flat_options import with_shared_options
 from spectralgpt.verbs._options import (
     Announced,
@@ -135,7 +135,7 @@ def finetune(
     from spectralgpt.training.distribution import placement
     from spectralgpt.verbs._fit_data import opened_fit_data
     from spectralgpt.verbs._fit_folder import check_fit_folder, claimed_folder
-    from spectralgpt.verbs._fitting import fitted
+    from spectralgpt.verbs._fitting import estimated, fitted
     from spectralgpt.verbs._recipes import check_changes
     from spectralgpt.weights.device import named_device
 
@@ -161,7 +161,7 @@ def finetune(
             if is_main:
                 notes += _stored(fit)
                 if number == 0:
-                    expected = _estimated(fit, len(fits), announce)
+                    expected = estimated(fit, len(fits), announce)
             outcomes.append(fitted(fit, announce))
             if not outcomes[-1].result.finished:
                 break
@@ -289,22 +289,6 @@ def _stored(fit: "Fit") -> tuple[str, ...]:
     if fit.fraction < 1:
         _write(fit.drawn_list, "\n".join(fit.data.names(fit.train)) + "\n")
     return *fit.data.notes_on(fit.train), *fit.data.store(fit.train, fit.shards, image, fit.progress)
-
-
-def _estimated(fit: "Fit", runs: int, announce: Announce) -> float | None:
-    """Seconds that all runs will take, announced; None for a run that continues, and with several processes."""
-    from spectralgpt.training import checkpoints
-    from spectralgpt.training.distribution import placement
-    from spectralgpt.verbs._time_estimate import estimated_time
-
-    if checkpoints(fit.run / "checkpoints") or placement().ranks > 1:
-        return None
-    fit.progress("measuring a step", 0, 0)
-    estimate = estimated_time(fit.recipe, fit.shards, fit.options["device"])
-    if estimate is None:
-        return None
-    announce(estimate.text(runs))
-    return runs * estimate.seconds
 
 
 def _result(
