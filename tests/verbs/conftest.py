@@ -11,9 +11,12 @@ import pytest
 import torch
 from made_rasters import NAMES, land, write
 
+from made_finetuning import OFTEN
+from made_labelled import SENSOR, class_folders
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.cli import main
 from spectralgpt.nn import BandStatistics, ModelConfig, Normalization, Size
+from spectralgpt.verbs.finetune import finetune
 from spectralgpt.weights import SpectralGPT
 
 
@@ -36,6 +39,19 @@ def scene(tmp_path) -> Path:
     r, c = np.mgrid[:200, :136]
     values[:, (r - 60) ** 2 + (c - 40) ** 2 < 25**2] = 0
     return write(tmp_path / "scene_2020-05-01.tif", values, names=NAMES, nodata=0.0)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> Path:
+    """Folders of images of three classes, six of each."""
+    return class_folders(tmp_path_factory.mktemp("land") / "land", {"water": 6, "forest": 6, "town": 6})
+
+
+@pytest.fixture(scope="module")
+def whole_fit(images, weights, tmp_path_factory):
+    """The folder and the result of a fine-tuning on them, by OFTEN, that nothing stopped."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    return out, finetune(images, out=out, weights=weights, bands=SENSOR, set=OFTEN)
 
 
 @dataclass(frozen=True)

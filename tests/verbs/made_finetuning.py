@@ -8,6 +8,7 @@ from made_rasters import NAMES, write
 from made_labelled import at, picture, table
 
 SHORT = ("--set", "stages.0.epochs=2", "--bands", "s2-l1c")
+OFTEN = ["stages.0.epochs=3", "stages.0.batch=4", "machine.save_every=2", "machine.log_every=1", "machine.micro=4"]
 
 
 def several_labels(folder: Path, count: int = 10) -> Path:

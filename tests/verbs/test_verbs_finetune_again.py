@@ -9,30 +9,17 @@ from types import SimpleNamespace
 import pytest
 
 import spectralgpt as sg
-from made_finetuning import SHORT, same_weights, water_masks
+from made_finetuning import OFTEN, SHORT, same_weights, water_masks
 from made_labelled import SENSOR, class_folders, refused
 from spectralgpt.errors import DataError, OptionError
-
-OFTEN = ["stages.0.epochs=3", "stages.0.batch=4", "machine.save_every=2", "machine.log_every=1", "machine.micro=4"]
 
 
 class KilledError(BaseException):
     """Stands for a kill: nothing is saved."""
 
 
-@pytest.fixture(scope="module")
-def land(tmp_path_factory):
-    return class_folders(tmp_path_factory.mktemp("land") / "land", {"water": 6, "forest": 6, "town": 6})
-
-
-@pytest.fixture(scope="module")
-def whole(land, weights, tmp_path_factory):
-    out = tmp_path_factory.mktemp("whole") / "out"
-    return out, sg.finetune(land, out=out, weights=weights, bands=SENSOR, set=OFTEN)
-
-
 @pytest.mark.parametrize("moment", ["sharding 5", "measuring", "stage 3", "stage 8"])
-def test_a_killed_run_ends_as_one_that_was_not(moment, land, weights, whole, tmp_path):
+def test_a_killed_run_ends_as_one_that_was_not(moment, images, weights, whole_fit, tmp_path):
     what, _, count = moment.partition(" ")
 
     def killed(stage: str, done: int, total: int) -> None:
@@ -41,10 +28,10 @@ def test_a_killed_run_ends_as_one_that_was_not(moment, land, weights, whole, tmp
 
     how = {"out": tmp_path / "out", "weights": weights, "bands": SENSOR, "set": OFTEN}
     with pytest.raises(KilledError):
-        sg.finetune(land, progress=killed, **how)
+        sg.finetune(images, progress=killed, **how)
     assert not (tmp_path / "out" / "weights").exists()
-    result = sg.finetune(land, **how)
-    out, uninterrupted = whole
+    result = sg.finetune(images, **how)
+    out, uninterrupted = whole_fit
     assert result.finished
     assert same_weights(tmp_path / "out" / "weights", out / "weights")
     assert result.scores == uninterrupted.scores
@@ -53,7 +40,9 @@ def test_a_killed_run_ends_as_one_that_was_not(moment, land, weights, whole, tmp
 
 
 @pytest.mark.parametrize("call", [1, 3, 5])
-def test_an_interrupt_while_a_step_is_measured_ends_the_command(call, land, weights, whole, tmp_path, monkeypatch):
+def test_an_interrupt_while_a_step_is_measured_ends_the_command(
+    call, images, weights, whole_fit, tmp_path, monkeypatch
+):
     asked = []
 
     def clock() -> float:
@@ -66,18 +55,18 @@ def test_an_interrupt_while_a_step_is_measured_ends_the_command(call, land, weig
     with monkeypatch.context() as patch:
         patch.setattr("spectralgpt.verbs._time_estimate.time", SimpleNamespace(perf_counter=clock))
         with pytest.raises(KeyboardInterrupt):
-            sg.finetune(land, **how)
+            sg.finetune(images, **how)
     assert len(asked) >= call
     assert not (tmp_path / "out" / "run").exists()
-    assert sg.finetune(land, **how).fingerprint == whole[1].fingerprint
+    assert sg.finetune(images, **how).fingerprint == whole_fit[1].fingerprint
 
 
-def test_again_it_is_done_and_another_command_is_refused(land, weights, whole, spectralgpt):
-    out, result = whole
-    again = sg.finetune(land, out=out, weights=weights, bands=SENSOR, set=[*OFTEN, "machine.log_every=2"])
+def test_again_it_is_done_and_another_command_is_refused(images, weights, whole_fit, spectralgpt):
+    out, result = whole_fit
+    again = sg.finetune(images, out=out, weights=weights, bands=SENSOR, set=[*OFTEN, "machine.log_every=2"])
     assert again.scores == result.scores
     sets = [word for change in OFTEN for word in ("--set", change)]
-    same = ("finetune", land, "--out", out, "--bands", SENSOR, *sets)
+    same = ("finetune", images, "--out", out, "--bands", SENSOR, *sets)
     for words, more in (
         ("recipe.seed: 1, was 0", ("--weights", weights, "--seed", 1)),
         ("fraction: 0.5, was 1.0", ("--weights", weights, "--fraction", 0.5)),
@@ -87,10 +76,10 @@ def test_again_it_is_done_and_another_command_is_refused(land, weights, whole, s
         refused(spectralgpt, out.parent, ["other settings", words, "choose another folder"], *same, *more)
 
 
-def test_the_same_files_read_in_another_way_are_other_data(land, weights, whole, spectralgpt):
-    out, _ = whole
+def test_the_same_files_read_in_another_way_are_other_data(images, weights, whole_fit, spectralgpt):
+    out, _ = whole_fit
     sets = [word for change in OFTEN for word in ("--set", change)]
-    same = ("finetune", land, "--out", out, "--weights", weights, *sets)
+    same = ("finetune", images, "--out", out, "--weights", weights, *sets)
     for words, more in (
         ('bands: "eurosat", was "s2-l1c"', ("--bands", "eurosat", "--trust-input")),
         ('nodata: "7"', ("--bands", SENSOR, "--nodata", 7)),
@@ -99,8 +88,8 @@ def test_the_same_files_read_in_another_way_are_other_data(land, weights, whole,
         refused(spectralgpt, out.parent, ["other settings", words], *same, *more)
 
 
-def test_the_folder_of_a_fine_tuning_is_not_an_image(whole, tmp_path, spectralgpt):
-    out, _ = whole
+def test_the_folder_of_a_fine_tuning_is_not_an_image(whole_fit, tmp_path, spectralgpt):
+    out, _ = whole_fit
     refused(spectralgpt, out.parent, ["folder of a fine-tuning", f"Give {out / 'weights'}"], "inspect", out)
     ended = spectralgpt("inspect", out / "weights")
     assert ended.code == 0, ended.err
@@ -109,15 +98,26 @@ def test_the_folder_of_a_fine_tuning_is_not_an_image(whole, tmp_path, spectralgp
     refused(spectralgpt, tmp_path, ["without weights as yet", "continues it"], "inspect", tmp_path / "begun")
 
 
-def test_other_data_in_the_same_folder_are_refused(weights, whole, tmp_path):
+def test_other_data_in_the_same_folder_are_refused(weights, whole_fit, tmp_path):
     other = class_folders(tmp_path / "land", {"water": 6, "forest": 5, "town": 6})
     with pytest.raises(OptionError, match="samples and parts"):
-        sg.finetune(other, out=whole[0], weights=weights, bands=SENSOR, set=OFTEN)
+        sg.finetune(other, out=whole_fit[0], weights=weights, bands=SENSOR, set=OFTEN)
 
 
-def test_what_cannot_be_done_is_refused_before_anything_is_written(land, weights, tmp_path, spectralgpt):
+def test_what_cannot_be_done_is_refused_before_anything_is_written(images, weights, tmp_path, spectralgpt):
     def run(words, *more):
-        refused(spectralgpt, tmp_path, words, "finetune", land, "--out", tmp_path / "out", "--weights", weights, *more)
+        refused(
+            spectralgpt,
+            tmp_path,
+            words,
+            "finetune",
+            images,
+            "--out",
+            tmp_path / "out",
+            "--weights",
+            weights,
+            *more,
+        )
 
     run(["fraction 0", "above 0"], "--fraction", 0)
     run(["seeds 0", "1 or more"], "--seeds", 0)
@@ -129,56 +129,64 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(land, weights
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
     refused(
-        spectralgpt, tmp_path, ["found notes.txt"], "finetune", land, "--out", tmp_path / "full", "--weights", weights
+        spectralgpt,
+        tmp_path,
+        ["found notes.txt"],
+        "finetune",
+        images,
+        "--out",
+        tmp_path / "full",
+        "--weights",
+        weights,
     )
     refused(
         spectralgpt, tmp_path, ["'eurosat' is a recipe of finetune", "verb `finetune`"],
-        "pretrain", "eurosat", "--data", land, "--out", tmp_path / "out",
+        "pretrain", "eurosat", "--data", images, "--out", tmp_path / "out",
     )  # fmt: skip
 
 
-def test_weights_of_an_unknown_size_are_refused_as_that(land, tmp_path):
+def test_weights_of_an_unknown_size_are_refused_as_that(images, tmp_path):
     with pytest.raises(OptionError, match="untrained:hug: unknown size 'hug'"):
-        sg.finetune(land, out=tmp_path / "out", weights="untrained:hug", bands=SENSOR)
+        sg.finetune(images, out=tmp_path / "out", weights="untrained:hug", bands=SENSOR)
 
 
 @pytest.mark.parametrize("depth", ["out", "new/deep/out"])
-def test_what_is_refused_after_the_claim_leaves_nothing_behind(depth, land, weights, tmp_path, monkeypatch):
+def test_what_is_refused_after_the_claim_leaves_nothing_behind(depth, images, weights, tmp_path, monkeypatch):
     def late(*_: object, **__: object) -> None:
-        raise DataError(f"{land}: found something wrong", "something right")
+        raise DataError(f"{images}: found something wrong", "something right")
 
     out = tmp_path / depth
     monkeypatch.setattr("spectralgpt.verbs._fitting.fitted", late)
     with pytest.raises(DataError, match="something wrong"):
-        sg.finetune(land, out=out, weights=weights, bands=SENSOR, seeds=2, fraction=0.7, set=OFTEN)
+        sg.finetune(images, out=out, weights=weights, bands=SENSOR, seeds=2, fraction=0.7, set=OFTEN)
     assert not list(tmp_path.iterdir())
 
 
-def test_own_files_stay_when_a_fine_tuning_is_refused(land, weights, tmp_path, monkeypatch):
+def test_own_files_stay_when_a_fine_tuning_is_refused(images, weights, tmp_path, monkeypatch):
     def late(*_: object, **__: object) -> None:
-        raise DataError(f"{land}: found something wrong", "something right")
+        raise DataError(f"{images}: found something wrong", "something right")
 
     out = tmp_path / "out"
     out.mkdir()
     (out / ".mine").write_text("mine")
     monkeypatch.setattr("spectralgpt.verbs._fitting.fitted", late)
     with pytest.raises(DataError, match="something wrong"):
-        sg.finetune(land, out=out, weights=weights, bands=SENSOR)
+        sg.finetune(images, out=out, weights=weights, bands=SENSOR)
     assert [each.name for each in out.iterdir()] == [".mine"]
 
 
-def test_a_finished_run_survives_what_is_refused_later(weights, whole, land, monkeypatch):
+def test_a_finished_run_survives_what_is_refused_later(weights, whole_fit, images, monkeypatch):
     def late(*_: object, **__: object) -> None:
-        raise DataError(f"{land}: found something wrong", "something right")
+        raise DataError(f"{images}: found something wrong", "something right")
 
     monkeypatch.setattr("spectralgpt.verbs._fitting.fitted", late)
     with pytest.raises(DataError, match="something wrong"):
-        sg.finetune(land, out=whole[0], weights=weights, bands=SENSOR, set=OFTEN)
-    assert (whole[0] / "weights" / "model.safetensors").exists()
+        sg.finetune(images, out=whole_fit[0], weights=weights, bands=SENSOR, set=OFTEN)
+    assert (whole_fit[0] / "weights" / "model.safetensors").exists()
 
 
-def test_the_recipe_of_a_run_serves_other_images_and_classes(land, weights, whole, tmp_path):
-    recipe = whole[0] / "run" / "config.json"
+def test_the_recipe_of_a_run_serves_other_images_and_classes(images, weights, whole_fit, tmp_path):
+    recipe = whole_fit[0] / "run" / "config.json"
     other = class_folders(tmp_path / "two", {"water": 5, "forest": 5})
     result = sg.finetune(other, out=tmp_path / "out", weights=weights, bands=SENSOR, recipe=recipe)
     assert (result.finished, result.counts["classes"]) == (True, 2)
@@ -189,11 +197,11 @@ def test_the_recipe_of_a_run_serves_other_images_and_classes(land, weights, whol
     assert not (tmp_path / "other").exists()
 
 
-def test_images_of_one_class_are_not_trained_on(land, weights, tmp_path):
+def test_images_of_one_class_are_not_trained_on(images, weights, tmp_path):
     with pytest.raises(DataError, match=r"1 image to train on, of the class \w+ only.*larger fraction"):
-        sg.finetune(land, out=tmp_path / "out", weights=weights, bands=SENSOR, fraction=0.01)
+        sg.finetune(images, out=tmp_path / "out", weights=weights, bands=SENSOR, fraction=0.01)
     assert not (tmp_path / "out").exists()
-    result = sg.finetune(land, out=tmp_path / "out", weights=weights, bands=SENSOR, fraction=0.2, set=OFTEN)
+    result = sg.finetune(images, out=tmp_path / "out", weights=weights, bands=SENSOR, fraction=0.2, set=OFTEN)
     assert any("2 images to train on hold no" in note for note in result.warnings)
 
 
@@ -204,10 +212,10 @@ def test_images_of_one_place_are_refused(weights, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_fractions_and_seeds(land, weights, tmp_path, spectralgpt):
+def test_fractions_and_seeds(images, weights, tmp_path, spectralgpt):
     out = tmp_path / "out"
     ended = spectralgpt(
-        "finetune", land, "--out", out, "--weights", weights, "--fraction", 0.5, "--seeds", 2, "--json", *SHORT
+        "finetune", images, "--out", out, "--weights", weights, "--fraction", 0.5, "--seeds", 2, "--json", *SHORT
     )
     assert ended.code == 0, ended.err
     found = ended.json
@@ -232,9 +240,9 @@ def test_fractions_and_seeds(land, weights, tmp_path, spectralgpt):
     assert not same_weights(out / "seed-0" / "weights", out / "seed-1" / "weights")
 
 
-def test_seeds_share_the_stored_images(land, weights, tmp_path):
+def test_seeds_share_the_stored_images(images, weights, tmp_path):
     result = sg.finetune(
-        land,
+        images,
         out=tmp_path / "out",
         weights=weights,
         bands=SENSOR,

@@ -9,36 +9,23 @@ import pytest
 from made_disks import fill_disk, refusing_writes, small_disk
 
 import spectralgpt as sg
-from made_finetuning import same_weights
-from made_labelled import SENSOR, class_folders, metrics
+from made_finetuning import OFTEN, same_weights
+from made_labelled import SENSOR, metrics
 from spectralgpt.errors import TargetError
 from spectralgpt.free_space import bytes_below
 from spectralgpt.training import checkpoints, read_log
 
-OFTEN = ["stages.0.epochs=3", "stages.0.batch=4", "machine.save_every=2", "machine.log_every=1", "machine.micro=4"]
 BOTH = r"No space left on device\), found \S+ [kMGT]B free; expected about \S+ [kM]B\. Free some space"
 
 
-@pytest.fixture(scope="module")
-def land(tmp_path_factory):
-    return class_folders(tmp_path_factory.mktemp("land") / "land", {"water": 6, "forest": 6, "town": 6})
-
-
-@pytest.fixture(scope="module")
-def whole(land, weights, tmp_path_factory):
-    """A fine-tuning that nothing stopped."""
-    out = tmp_path_factory.mktemp("whole") / "out"
-    return out, sg.finetune(land, out=out, weights=weights, bands=SENSOR, set=OFTEN)
-
-
 @pytest.fixture
-def command(land, weights, tmp_path):
+def command(images, weights, tmp_path):
     sets = [word for change in OFTEN for word in ("--set", change)]
-    return ("finetune", land, "--out", tmp_path / "out", "--weights", weights, "--bands", SENSOR, *sets)
+    return ("finetune", images, "--out", tmp_path / "out", "--weights", weights, "--bands", SENSOR, *sets)
 
 
-def test_it_ends_with_2_at_a_checkpoint_and_goes_on(command, whole, tmp_path, monkeypatch, spectralgpt):
-    out, (straight, result) = tmp_path / "out", whole
+def test_it_ends_with_2_at_a_checkpoint_and_goes_on(command, whole_fit, tmp_path, monkeypatch, spectralgpt):
+    out, (straight, result) = tmp_path / "out", whole_fit
     one = bytes_below(checkpoints(straight / "run" / "checkpoints")[0])
     with refusing_writes(monkeypatch, out / "run" / "checkpoints", int(2.5 * one)):
         ended = spectralgpt(*command)
@@ -53,7 +40,7 @@ def test_it_ends_with_2_at_a_checkpoint_and_goes_on(command, whole, tmp_path, mo
     assert (again.json["scores"], again.json["fingerprint"]) == (dict(result.scores), result.fingerprint)
 
 
-def test_the_same_on_a_real_small_disk(land, weights, whole, tmp_path):
+def test_the_same_on_a_real_small_disk(images, weights, whole_fit, tmp_path):
     with small_disk(tmp_path / "disk", 2**25) as disk:
 
         def filled(what: str, done: int, total: int) -> None:
@@ -62,15 +49,15 @@ def test_the_same_on_a_real_small_disk(land, weights, whole, tmp_path):
 
         how = {"out": disk / "out", "weights": weights, "bands": SENSOR, "set": OFTEN}
         with pytest.raises(TargetError, match=BOTH):
-            sg.finetune(land, progress=filled, **how)
+            sg.finetune(images, progress=filled, **how)
         kept = checkpoints(disk / "out" / "run" / "checkpoints")
         assert [each.name for each in kept] == ["step-00000002"]
         assert not list((disk / "out").rglob("*.partial"))
         (disk / "filler").unlink()
-        result = sg.finetune(land, **how)
-        assert result.fingerprint == whole[1].fingerprint
-        assert result.scores == whole[1].scores
-        assert same_weights(disk / "out" / "weights", whole[0] / "weights")
+        result = sg.finetune(images, **how)
+        assert result.fingerprint == whole_fit[1].fingerprint
+        assert result.scores == whole_fit[1].scores
+        assert same_weights(disk / "out" / "weights", whole_fit[0] / "weights")
 
 
 @pytest.mark.parametrize(
@@ -80,9 +67,9 @@ def test_the_same_on_a_real_small_disk(land, weights, whole, tmp_path):
         *(pytest.param(name, marks=pytest.mark.long) for name in ("shards", "run/config.json.partial", "run/best")),
     ],
 )
-def test_wherever_the_disk_is_full(refused, command, whole, tmp_path, monkeypatch, spectralgpt):
+def test_wherever_the_disk_is_full(refused, command, whole_fit, tmp_path, monkeypatch, spectralgpt):
     """What the run, the weights and the report consist of, each refused alone."""
-    out, (straight, _) = tmp_path / "out", whole
+    out, (straight, _) = tmp_path / "out", whole_fit
     with refusing_writes(monkeypatch, out / refused, 100):
         ended = spectralgpt(*command)
     assert ended.code == 2, ended.err
@@ -108,8 +95,8 @@ def test_what_only_fractions_and_seeds_have(refused, command, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("refused", ["pictures", "log.jsonl"])
-def test_a_picture_or_a_log_does_not_stop_it(refused, command, whole, tmp_path, monkeypatch, spectralgpt):
-    out, (straight, result) = tmp_path / "out", whole
+def test_a_picture_or_a_log_does_not_stop_it(refused, command, whole_fit, tmp_path, monkeypatch, spectralgpt):
+    out, (straight, result) = tmp_path / "out", whole_fit
     with refusing_writes(monkeypatch, out / "run" / refused, 300):
         ended = spectralgpt(*command, "--json")
     assert ended.code == 0, ended.err
