@@ -24,11 +24,20 @@ HEADS: dict[str, Callable[[ModelConfig], Backbone]] = {
     "concatenation": lambda config: ChangeDetection(config, ChangeConfig(combine="concatenation", **SMALL)),
     "light": lambda config: Segmentation(config, LightConfig(4, **LIGHT)),
     "light difference": lambda config: ChangeDetection(config, LightChange(**LIGHT)),
+    "light distance": lambda config: ChangeDetection(config, LightChange(combine="distance", **LIGHT)),
     "light concatenation": lambda config: ChangeDetection(config, LightChange(combine="concatenation", **LIGHT)),
 }
-DENSE = ("segmentation", "difference", "concatenation", "light", "light difference", "light concatenation")
+DENSE = (
+    "segmentation",
+    "difference",
+    "concatenation",
+    "light",
+    "light difference",
+    "light distance",
+    "light concatenation",
+)
 """Heads that answer per pixel."""
-CHANGE = ("difference", "concatenation", "light difference", "light concatenation")
+CHANGE = ("difference", "concatenation", "light difference", "light distance", "light concatenation")
 
 
 def made(name: str, seed: int = 0, **options: Any) -> Any:

@@ -303,7 +303,9 @@ DATED = {f"encoder.positions.{table}" for table in ("season", "elapsed", "scale"
 NORM = {"encoder.norm.weight", "encoder.norm.bias"}
 CANCELLED = {
     "difference": {"merge.bias", "encoder.blocks.1.mlp.fc2.bias"},
-    "light difference": {"merge.bias"},  # each time is normalized alone, so that what is added to both still counts
+    # each time is normalized alone, so that what is added to both still counts
+    "light difference": {"merge.bias"},
+    "light distance": {"merge.bias"},
 }
 
 

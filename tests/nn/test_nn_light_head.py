@@ -145,6 +145,15 @@ def test_no_change_is_a_difference_of_zero():
         assert (model(cube, made_cube(seed=5)) - nothing).abs().max() > 1e-2
 
 
+def test_a_distance_does_not_see_the_order_of_the_times():
+    before, after = made_cube(), made_cube(seed=5)
+    with torch.no_grad():
+        for name, alike in (("light distance", True), ("light difference", False)):
+            model = made(name)
+            assert torch.equal(model(before, after), model(after, before)) == alike
+            assert (model(before, after) - model(before, before)).abs().max() > 1e-2
+
+
 @pytest.mark.parametrize("size", ["tiny", "base", "large"])
 def test_it_multiplies_less_than_a_tenth_of_the_dense_head(size):
     """And a small part of what the encoder does (Size: 12 dim^2 per token and block, four groups per place)."""

@@ -122,6 +122,8 @@ def test_own_chooses_the_head_and_losses_by_the_labels():
         assert few.dice_weight > 0
         assert few.balance > 0
     assert made("own", "change").stages[0].data.dates == 2
+    assert made("own", "change").stages[0].task.combine == "distance"
+    assert made("oscd", "change").stages[0].task.combine == "difference"
     assert made("own", "class", dates=7).stages[0].data.dates == 4
 
 

@@ -17,6 +17,7 @@ MODELS = {
     "segmentation": (Segmenter, LightConfig(3, **LIGHT)),
     "one block": (Segmenter, LightConfig(3, at=(1,), dropout=0.3, **LIGHT)),
     "difference": (ChangeDetector, LightChange(**LIGHT)),
+    "distance": (ChangeDetector, LightChange(combine="distance", **LIGHT)),
     "concatenation": (ChangeDetector, LightChange(4, combine="concatenation", **LIGHT)),
 }
 

@@ -29,12 +29,14 @@ from spectralgpt.tasks.mask_fitting import MaskFitting
 from spectralgpt.tasks.segmentation import ClassMap
 from spectralgpt.tasks.task import TargetKind, Task
 
-Combine = Literal["difference", "concatenation"]
+Combine = Literal["difference", "distance", "concatenation"]
+"""What a head sees of two times: their difference, before minus after, as in the paper; its absolute value, so that the
+order of the times does not matter; or both times."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeConfig(DenseConfig):
-    """A dense head on two times. combine: it sees their difference, before minus after (as in the paper), or both."""
+    """A dense head on two times. combine: what it sees of them."""
 
     classes: int = 2
     level_dropout: float = 0.0
@@ -48,8 +50,7 @@ class ChangeConfig(DenseConfig):
 
 @dataclass(frozen=True, slots=True)
 class LightChange(LightConfig):
-    """A light head on two times. combine: it sees the difference of their normalized features, before minus after, or
-    both."""
+    """A light head on two times. combine: what it sees of their normalized features."""
 
     classes: int = 2
     combine: Combine = "difference"
@@ -70,7 +71,7 @@ class ChangeDetection(Backbone):
         self.blocks = head.blocks(config.size.depth)
         dim = config.size.dim
         self.merge = Merge(tuple(group.wavelength for group in config.bands.groups), dim, head.normed)
-        self.head = head.make(dim if head.combine == "difference" else 2 * dim, config.patch, config.size.depth)
+        self.head = head.make(2 * dim if head.combine == "concatenation" else dim, config.patch, config.size.depth)
         initialize(self.encoder)
 
     def forward(
@@ -107,10 +108,11 @@ class ChangeDetection(Backbone):
 
     def _combined(self, before: Merged, after: Merged) -> Merged:
         there = [each.present for each in (before, after) if each.present is not None]
-        if self.combine == "difference":
-            features = before.features - after.features
-        else:
+        if self.combine == "concatenation":
             features = torch.cat([before.features, after.features], dim=1)
+        else:
+            difference = before.features - after.features
+            features = difference if self.combine == "difference" else difference.abs()
         present = torch.stack(there).all(dim=0) if there else None
         return Merged(features if present is None else torch.where(present[:, None], features, 0.0), present)
 
