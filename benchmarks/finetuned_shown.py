@@ -33,8 +33,8 @@ NOTES = (
     "newly drawn weights by the same recipe, but one rate in all layers, as lower rates in lower layers serve to keep "
     "what they learned.",
     "Rate, length and mixing of the recipe were chosen by the loss on the part val of EuroSAT, forest classes, "
-    "landslides and water, seeds 0 and 1 (docs/finetuning.md): places that other seeds report on. This favours "
-    "fine-tuned a little there; the other sets chose nothing.",
+    "landslides and water, seeds 0 and 1, and what heads see of pairs by that of OSCD, seed 1 (docs/finetuning.md): "
+    "places that other seeds report on. This favours fine-tuned a little there; the other sets chose nothing.",
     "The frozen probe and the baselines are fitted on train and chosen on val (k-nearest neighbours, ridge or logistic "
     "regression; hand-made features by extra trees, differencing and NBR by a threshold).",
     "The last three columns are paired differences of the fine-tuned model; open: the interval holds 0. The best of "

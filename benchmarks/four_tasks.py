@@ -27,6 +27,7 @@ from spectralgpt.features.baselines import find
 from spectralgpt.tasks import scores_of
 from spectralgpt.verbs.probe import Probed, probe
 from spectralgpt.weights import load_model
+from spectralgpt.weights.named import versioned_name
 
 FOLDS = 5
 IMAGE_REPEATS = 10
@@ -320,8 +321,9 @@ def described(weights: str, trained_on: str) -> dict[str, Any]:
     """What the weights are, without where they lie."""
     model = load_model(weights, "cpu")
     made = model.provenance
+    name = "" if Path(weights).exists() else f"{versioned_name(weights)}: "
     recipe = f"recipe {made['recipe']}, " if made.get("recipe") else ""
-    text = f"{recipe}{made.get('steps', 'unknown number of')} steps, fingerprint {model.fingerprint()[:16]}"
+    text = f"{name}{recipe}{made.get('steps', 'unknown number of')} steps, fingerprint {model.fingerprint()[:16]}"
     return {
         "text": f"{text}. Trained on {trained_on}." if trained_on else f"{text}.",
         "lists_its_images": "images" in made,

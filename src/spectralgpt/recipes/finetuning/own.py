@@ -80,7 +80,7 @@ def _task(data: LabelFacts, judge_every: int) -> Fitting:
     else:
         settings = {"channels": 64 if few else 256, "balance": 0.5, "dice_weight": 1.0, "cutmix": 1.0}
     if data.target == "change":
-        # winter to summer is not a change because summer to winter was the only pair of seasons in training
+        # a change of season is none, in whichever order its two dates come
         settings["combine"] = "distance"
     task = made(drop_path=0.1, judge_every=judge_every, **settings)
     assert isinstance(task, Fitting), "what is fitted to labels is an objective of fine-tuning"
