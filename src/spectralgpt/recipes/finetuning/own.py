@@ -14,7 +14,7 @@ OWN_SIDES = (16, 128)
 OWN_BATCHES = (2, 16)
 """Fewest and most images per step."""
 FEW_IMAGES = 1000
-"""Images below which training is short and fast, labels are not mixed, and heads are small."""
+"""Images below which training is short at a high rate, labels are not mixed, and heads are small."""
 OWN_STEPS = (150, 6000)
 """Fewest and most steps."""
 
