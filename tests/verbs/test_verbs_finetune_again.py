@@ -106,18 +106,8 @@ def test_other_data_in_the_same_folder_are_refused(weights, whole_fit, tmp_path)
 
 def test_what_cannot_be_done_is_refused_before_anything_is_written(images, weights, tmp_path, spectralgpt):
     def run(words, *more):
-        refused(
-            spectralgpt,
-            tmp_path,
-            words,
-            "finetune",
-            images,
-            "--out",
-            tmp_path / "out",
-            "--weights",
-            weights,
-            *more,
-        )
+        asked = ("finetune", images, "--out", tmp_path / "out", "--weights", weights)
+        refused(spectralgpt, tmp_path, words, *asked, *more)
 
     run(["fraction 0", "above 0"], "--fraction", 0)
     run(["seeds 0", "1 or more"], "--seeds", 0)
@@ -128,17 +118,8 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(images, weigh
     run(["unknown name stages.0.epoch", "Did you mean epochs?"], "--bands", SENSOR, "--set", "stages.0.epoch=1")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
-    refused(
-        spectralgpt,
-        tmp_path,
-        ["found notes.txt"],
-        "finetune",
-        images,
-        "--out",
-        tmp_path / "full",
-        "--weights",
-        weights,
-    )
+    full = ("finetune", images, "--out", tmp_path / "full", "--weights", weights)
+    refused(spectralgpt, tmp_path, ["found notes.txt"], *full)
     refused(
         spectralgpt, tmp_path, ["'eurosat' is a recipe of finetune", "verb `finetune`"],
         "pretrain", "eurosat", "--data", images, "--out", tmp_path / "out",
