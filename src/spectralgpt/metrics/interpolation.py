@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64
+from jaxtyping import Bool, Float, Float32, Float64
 
 SWEEPS = 1000
 """Largest number of steps of the solver; holes of 100 pixels across take about 200."""
@@ -38,15 +38,15 @@ def in_time(
 
 
 def harmonic(
-    values: Float64[np.ndarray, "image row column"], visible: Bool[np.ndarray, "image row column"]
-) -> Float64[np.ndarray, "image row column"]:
+    values: Float[np.ndarray, "image row column"], visible: Bool[np.ndarray, "image row column"]
+) -> Float[np.ndarray, "image row column"]:
     """Images with the values that are not visible filled by the solution of Laplace's equation between the visible:
     each is the mean of its neighbours, of which there are fewer at an edge. 0 in an image where nothing is visible.
 
-    Solved by conjugate gradients, all images together.
+    Solved by conjugate gradients, all images together, in the type of `values`: float32 takes about half the time.
     """
     shown = np.where(visible, values, 0.0)
-    mean = shown.sum(axis=(1, 2)) / np.maximum(visible.sum(axis=(1, 2)), 1)
+    mean = (shown.sum(axis=(1, 2)) / np.maximum(visible.sum(axis=(1, 2)), 1)).astype(shown.dtype)
     field = np.where(visible, shown, mean[:, None, None])
     left = _pull(field, visible)
     step, size = left.copy(), _dot(left, left)
@@ -81,8 +81,8 @@ def _first_visible(
 
 
 def _pull(
-    field: Float64[np.ndarray, "image row column"], visible: Bool[np.ndarray, "image row column"]
-) -> Float64[np.ndarray, "image row column"]:
+    field: Float[np.ndarray, "image row column"], visible: Bool[np.ndarray, "image row column"]
+) -> Float[np.ndarray, "image row column"]:
     """Sum over the neighbours of each pixel of their difference from it; 0 where the pixel is visible."""
     result = np.zeros_like(field)
     rows, columns = np.diff(field, axis=1), np.diff(field, axis=2)
@@ -95,6 +95,6 @@ def _pull(
 
 
 def _dot(
-    one: Float64[np.ndarray, "image row column"], other: Float64[np.ndarray, "image row column"]
-) -> Float64[np.ndarray, " image"]:
+    one: Float[np.ndarray, "image row column"], other: Float[np.ndarray, "image row column"]
+) -> Float[np.ndarray, " image"]:
     return np.asarray(np.einsum("irc,irc->i", one, other))

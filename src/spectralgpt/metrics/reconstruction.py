@@ -27,9 +27,12 @@ class ErrorSums:
         known: Bool[np.ndarray, "date band row column"],
     ) -> "ErrorSums":
         """The sums of one part of a scene; truth and prediction in reflectance."""
-        exact = truth.astype(np.float64)
-        terms = (np.ones_like(exact), exact, exact**2, (prediction - exact) ** 2)
-        sums = np.array([np.where(hidden & known, term, 0.0).sum(axis=(0, 2, 3)) for term in terms])
+        scored = hidden & known
+        exact, wrong = np.zeros(truth.shape), np.zeros(truth.shape)
+        np.copyto(exact, truth, where=scored)
+        np.subtract(prediction, exact, where=scored, out=wrong)
+        squares = (np.einsum("dbrc,dbrc->b", each, each) for each in (exact, wrong))
+        sums = np.array([scored.sum(axis=(0, 2, 3)), exact.sum(axis=(0, 2, 3)), *squares])
         return cls(sums, int(known.sum()), bool(known.all()))
 
     @classmethod

@@ -32,14 +32,14 @@ def refuse_unlike(path: Path, rows: Sequence[WrittenRows]) -> None:
     In memory are the rows that were written at a time.
     """
     try:
-        with rasterio.open(path) as dataset:
+        with rasterio.open(path, num_threads="all_cpus") as dataset:
             levels, width = dataset.overviews(1), dataset.width
             for each in rows:
                 found = dataset.read(window=RasterioWindow(0, each.first, width, each.count))
                 if WrittenRows.of(each.first, found) != each:
                     raise OSError("what was written is not what is read back")
         for level in range(len(levels)):
-            with rasterio.open(path, overview_level=level) as overview:
+            with rasterio.open(path, overview_level=level, num_threads="all_cpus") as overview:
                 for _, window in overview.block_windows(1):
                     overview.read(window=window)
     except GDAL_ERRORS as error:

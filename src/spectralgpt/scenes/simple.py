@@ -203,7 +203,7 @@ class FromPlaces:
         for date in range(dates):
             for first in range(0, bands, BANDS_AT_ONCE):
                 some = [band for band in range(bands)[first : first + BANDS_AT_ONCE] if scored[date, band].any()]
-                solved = harmonic(part.truth[date, some].astype(np.float64), visible[date, some])
+                solved = harmonic(part.truth[date, some], visible[date, some])
                 estimates[0, date, some] = solved[:, rows, columns]
         return total + WaySums.of(truth, prediction, estimates, scored)
 
