@@ -68,16 +68,22 @@ def checked(function: Checked) -> Checked:
     """The function, which raises OptionError for an argument of another type than its annotation."""
 
     @cache
-    def hints() -> dict[str, Any]:
-        return get_type_hints(function, include_extras=True)
+    def kinds() -> dict[str, tuple[Any, frozenset[Any]]]:
+        """The annotation of each argument, and the types whose values it takes as they are."""
+        found = get_type_hints(function, include_extras=True)
+        return {name: (kind, frozenset(_members(kind)) - {str}) for name, kind in found.items()}
 
     names = tuple(inspect.signature(function).parameters)
 
+    def one(name: str, value: Any) -> Any:
+        kind, as_they_are = kinds().get(name, (Any, ()))
+        return value if type(value) in as_they_are else taken(name, value, kind)
+
     @wraps(function)
     def call(*arguments: Any, **given: Any) -> Any:
-        values = [taken(name, value, hints().get(name, Any)) for name, value in zip(names, arguments, strict=False)]
+        values = [*map(one, names, arguments)]
         values += arguments[len(values) :]
-        return function(*values, **{name: taken(name, value, hints().get(name, Any)) for name, value in given.items()})
+        return function(*values, **{name: one(name, value) for name, value in given.items()})
 
     return cast(Checked, call)
 

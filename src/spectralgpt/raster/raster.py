@@ -298,13 +298,13 @@ class Raster:
     ) -> list[Bool[np.ndarray, "row column"] | None]:
         """Per mark of a rule, where the window of a file is fill. numbers: the bands in `out` that the rule is about;
         its other bands are read where all of these may be fill."""
-        known = {(file.path, file.indexes[number]) for number in numbers}
-        return filled(chain((out[number] for number in numbers), self._others(rule, known, window)), rule.marks)
+        return filled(chain((out[number] for number in numbers), self._others(rule, file, numbers, window)), rule.marks)
 
     def _others(
-        self, rule: FillRule, known: set[tuple[str, int]], window: Window
+        self, rule: FillRule, file: FileBands, numbers: list[int], window: Window
     ) -> Iterator[Shaped[np.ndarray, "row column"]]:
-        """The bands of a rule but those that are known, file by file as they are needed."""
+        """The bands of a rule but those `numbers` of a file, file by file as they are needed."""
+        known = {(file.path, file.indexes[number]) for number in numbers}
         for path, indexes in rule.bands:
             wanted = [index for index in indexes if (path, index) not in known]
             if wanted:

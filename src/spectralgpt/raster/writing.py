@@ -227,16 +227,18 @@ def _creation_options(profile: Profile) -> dict[str, Any]:
 
 
 def _compression(profile: Profile) -> dict[str, Any]:
-    """Deflate, with the predictor of the number type. Level 4 takes a fifth to a third less time than the usual 6, for
-    vectors and reflectance that are less than 1 % larger."""
+    """Deflate, with the predictor of the number type. For vectors, level 4 takes a fifth to a third less time than the
+    usual 6 and gives files less than 1 % larger; for reflectance in whole numbers, level 1 takes a quarter less time
+    than 4, for files no larger."""
+    floats = np.dtype(profile.dtype).kind == "f"
     return {
         "tiled": True,
         "blockxsize": profile.block,
         "blockysize": profile.block,
         "interleave": profile.interleave,
         "compress": "deflate",
-        "zlevel": 4,
-        "predictor": 3 if np.dtype(profile.dtype).kind == "f" else 2,
+        "zlevel": 4 if floats else 1,
+        "predictor": 3 if floats else 2,
         "bigtiff": "if_safer",
         "num_threads": "all_cpus",
     }
