@@ -15,7 +15,7 @@ from made_runs import made_recipe, made_shards, records_of, weights_of
 from spectralgpt.data import centred, centred_mask, open_shards
 from spectralgpt.errors import DataError, OptionError
 from spectralgpt.nn import ReadOut, ReadOutConfig, Size
-from spectralgpt.training import run_training, stages, validation
+from spectralgpt.training import Schedule, run_training, stages, validation
 from spectralgpt.training.stage_data import stage_data
 from spectralgpt.weights import PretrainedModel, open_weights
 
@@ -147,6 +147,16 @@ def test_the_best_state_is_kept(scores, losses, best, ema, judging, shards, tmp_
     assert len(set(judging.models)) == 4
     assert judging.models.index(model.fingerprint()) == best
     assert model.provenance["steps"] == 2 * (best + 1)
+
+
+def test_of_two_classes_the_state_of_the_lowest_loss_is_kept(judging, shards, tmp_path):
+    """A threshold is chosen afterwards: at a half, the score of a rare class may be 0 in all but the first states."""
+    judging.scores, judging.losses = [0.1, 0.0, 0.0, 0.0], [3.0, 2.0, 1.0, 1.5]
+    out = tmp_path / "run"
+    model = train(quick("change", steps=8), shards["change"], out)
+    assert len(NAMES["change"]) == 2
+    assert judging.models.index(model.fingerprint()) == 2
+    assert [record["kept"] for record in records_of(out) if "kept" in record] == [True, True, True, False]
 
 
 def test_epochs_between_judgements(judging, shards, tmp_path):
@@ -283,7 +293,8 @@ def optimizers(monkeypatch) -> list[tuple[Any, Any]]:
 
 @ALL
 def test_layer_wise_rates(kind, optimizers, shards, tmp_path):
-    train(quick(kind, steps=2, schedule__layer_decay=0.5, schedule__warmup=0.0), shards[kind], tmp_path / "run")
+    rates = {"schedule__layer_decay": 0.5, "schedule__head_factor": 5.0, "schedule__warmup": 0.0}
+    train(quick(kind, steps=2, **rates), shards[kind], tmp_path / "run")
     ((model, optimizer),) = optimizers
     scales = {id(each): group["lr_scale"] for group in optimizer.param_groups for each in group["params"]}
     for name, parameter in model.named_parameters():
@@ -292,9 +303,18 @@ def test_layer_wise_rates(kind, optimizers, shards, tmp_path):
             layer = 0
         elif name.startswith("encoder.blocks."):
             layer = 1 + int(name.split(".")[2])
-        assert scales[id(parameter)] == 0.5 ** (3 - layer), name
-    rates = {group["lr"] / group["lr_scale"] for group in optimizer.param_groups}
-    assert max(rates) == pytest.approx(min(rates))
+        assert scales[id(parameter)] == (5.0 if layer == 3 else 0.5 ** (3 - layer)), name
+    found = {group["lr"] / group["lr_scale"] for group in optimizer.param_groups}
+    assert max(found) == pytest.approx(min(found))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [({"layer_decay": 0.5, "head_factor": 0}, "found 0"), ({"head_factor": 5}, "without layer_decay")],
+)
+def test_a_rate_of_the_head_is_refused(given, message):
+    with pytest.raises(OptionError, match=f"head_factor: .*{message}"):
+        Schedule(steps=1, **given)
 
 
 @ALL

@@ -21,8 +21,9 @@ def flat(recipe: Recipe) -> dict:
         for part in parts:
             stage |= part
         # what has no such name there
-        for name in ("type", "kernel", "antialias", "descriptor_weight", "layer_decay", "least_ratio", "freeze"):
+        for name in ("type", "kernel", "antialias", "descriptor_weight", "layer_decay", "head_factor", "least_ratio"):
             stage.pop(name, None)
+        stage.pop("freeze", None)
     return plain
 
 

@@ -82,7 +82,7 @@ def test_weights_list_the_images_trained_on(shards, tmp_path):
 
 
 def test_that_test_notices_held_back_images_in_the_list(shards, tmp_path, monkeypatch):
-    def every(data, distribution):
+    def every(stages, data, distribution):
         sources = [source.shards for source in data[0].sources]
         return [(each, layout, np.arange(count)) for each in sources for layout, count in enumerate(each.counts)]
 

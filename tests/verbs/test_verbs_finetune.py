@@ -1,6 +1,7 @@
 """Labelled images to a fine-tuned model and its report, of each kind of labels, by the command line."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ import torch
 from affine import Affine
 
 import spectralgpt as sg
-from made_finetuning import SHORT, several_labels, water_masks
-from made_labelled import SENSOR, class_folders, masked, metrics, pairs, picture
+from made_finetuning import OFTEN, SHORT, several_labels, water_masks
+from made_labelled import SENSOR, class_folders, masked, metrics, pairs, picture, refused
 from spectralgpt import ChangeDetector, Classifier, Segmenter, open_raster
 from spectralgpt.weights import open_weights
 
@@ -60,6 +61,43 @@ def test_one_label_from_images_to_a_report(fitted, land, weights, spectralgpt):
     again = spectralgpt("evaluate", land / "test", "--bands", SENSOR, "--weights", out / "weights", "--json")
     assert again.code == 0, again.err
     assert again.json["scores"] == pytest.approx(found["scores"], abs=1e-6)
+
+
+def test_it_knows_which_images_it_saw_and_of_which_kind(fitted, land, tmp_path, spectralgpt):
+    """Also those that the state was chosen by; and pixels of another size than it was fitted to are strange, although
+    of the weights that it started from nothing is known."""
+    out, _ = fitted
+    seen = spectralgpt("evaluate", land / "train", "--bands", SENSOR, "--weights", out / "weights", "--json")
+    assert seen.json["seen"] == 18
+    assert list(open_weights(out / "weights").provenance["trained"]["sensors"]) == [SENSOR]
+    image = picture(tmp_path / "coarse.tif", 0, 0, transform=Affine(30, 0, 435730, 0, -30, 4179460))
+    other = spectralgpt("embed", image, tmp_path / "e.tif", "--bands", SENSOR, "--weights", out / "weights")
+    assert other.code == 0, other.err
+    assert "outside what the weights were trained on (s2-l1c; 9.89 to 10 m per pixel): 30 m" in other.err
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_an_image_in_two_parts_is_refused(part, land, weights, tmp_path, spectralgpt):
+    """One that is reported; of those that choose, its own part says which they are."""
+    copies = tmp_path / "copies"
+    shutil.copytree(land / "test", copies)
+    copied = sorted((land / "train" / "water").iterdir())[0]
+    shutil.copy(copied, copies / "water" / "another_name.tif")
+    given = ["--test", copies] if part == "test" else ["--val", copies, "--test", copies]
+    words = ["images to report on that are also trained on or chosen by", "no image in two parts"]
+    command = ("finetune", land / "train", *given, "--bands", SENSOR, "--weights", weights, "--out", tmp_path / "out")
+    refused(spectralgpt, tmp_path, [*words, "another_name"] if part == "test" else words, *command)
+
+
+def test_copies_are_of_one_place(land, weights, tmp_path):
+    """Wherever a copy lies, it is not reported on when the image is trained on."""
+    copies = tmp_path / "copies"
+    shutil.copytree(land / "train", copies)
+    for each in sorted(copies.glob("*/*.tif")):
+        shutil.copy(each, each.with_name(f"copy_of_{each.name}"))
+    result = sg.finetune(copies, bands=SENSOR, weights=weights, out=tmp_path / "out", set=OFTEN)
+    assert result.counts["places"] == 18
+    assert not result.marks
 
 
 def test_what_comes_out_opens_everywhere(fitted, land, tmp_path, spectralgpt):

@@ -76,6 +76,18 @@ def test_again_it_is_done_and_another_command_is_refused(images, weights, whole_
         refused(spectralgpt, out.parent, ["other settings", words, "choose another folder"], *same, *more)
 
 
+def test_a_setting_that_is_new_since_then_has_its_default(images, weights, whole_fit, tmp_path):
+    """A release that adds one continues what was begun before."""
+    before, result = whole_fit
+    shutil.copytree(before, tmp_path / "out")
+    path = tmp_path / "out" / "finetune.json"
+    content = json.loads(path.read_text())
+    del content["asked"]["recipe"]["stages"][0]["schedule"]["head_factor"]
+    path.write_text(json.dumps(content))
+    again = sg.finetune(images, out=tmp_path / "out", weights=weights, bands=SENSOR, set=OFTEN)
+    assert again.fingerprint == result.fingerprint
+
+
 def test_the_same_files_read_in_another_way_are_other_data(images, weights, whole_fit, spectralgpt):
     out, _ = whole_fit
     sets = [word for change in OFTEN for word in ("--set", change)]

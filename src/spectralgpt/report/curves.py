@@ -16,7 +16,10 @@ VALIDATION = "val_"
 """Prefix of the names of losses that are measured on held-back samples."""
 
 HELD_BACK_SCORE = "val_score"
-"""Name of the score by which a state is chosen, which is drawn in a panel of its own."""
+"""Name of the score of held-back samples, which is drawn in a panel of its own."""
+
+KEPT_STATE = "kept"
+"""Whether the state with this score is the best so far."""
 
 SMOOTHED_FROM = 200
 """Number of points from which a moving average is drawn over a curve: losses differ between batches of different
@@ -67,19 +70,20 @@ def save_loss_curve(
     if curves:
         axes.legend()
     for panel in below:
-        _draw_scores(panel, scores)
+        _draw_scores(panel, scores, [each["step"] for each in records if each.get(KEPT_STATE)])
     save_figure(path, figure, text)
 
 
-def _draw_scores(axes: Axes, scores: Curve) -> None:
-    """The score of each judgement, with the best one marked."""
+def _draw_scores(axes: Axes, scores: Curve, kept: Sequence[float | int]) -> None:
+    """The score of each judgement, with that of the state that was kept last marked."""
     steps, values = scores
-    best = int(values.argmax())
     axes.plot(steps, values, marker=".", color="C2")
-    axes.plot(steps[best], values[best], "o", color="C3", label=f"best: {values[best]:.3f}")
+    if kept:
+        at = int(np.searchsorted(steps, kept[-1]))
+        axes.plot(steps[at], values[at], "o", color="C3", label=f"kept: {values[at]:.3f} at step {steps[at]:g}")
+        axes.legend()
     axes.set(xlabel="step", ylabel="score, held back")
     axes.grid(True, alpha=0.3)
-    axes.legend()
 
 
 def _curve(records: Sequence[Mapping[str, Any]], name: str) -> Curve:

@@ -50,6 +50,12 @@ class MaskFitting(Fitting):
         super(MaskFitting, self).__post_init__()
         check_choice("head", self.head, ("light", "dense"))
 
+    @property
+    def chooses_by_score(self) -> bool:
+        """Not of two classes, for which a threshold is chosen afterwards: as long as the rare one is nowhere likelier
+        than not, its score is 0 in every state."""
+        return self.classes != 2
+
     def widths(self) -> dict[str, Any]:
         """The sizes of the head, as its configuration names them."""
         channels = self.channels or CHANNELS

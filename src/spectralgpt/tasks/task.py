@@ -97,7 +97,7 @@ class Objective(Family):
     """The task's name."""
 
     chooses: ClassVar[bool] = False
-    """Whether the result of a stage is its best state by the score of held-back samples (`judged`), not its last."""
+    """Whether the result of a stage is its best state by held-back samples (`judged`), not its last."""
 
     partly: ClassVar[bool] = False
     """Whether a step may leave some parameters without a gradient, in every process alike."""
@@ -147,6 +147,11 @@ class Objective(Family):
     def ready(self, model: nn.Module) -> None:
         """Set what of the model is trained and how; called whenever it was put into training mode, and before an
         optimizer is made. model: without wrappers."""
+
+    @property
+    def chooses_by_score(self) -> bool:
+        """Whether the best state has the highest score, and of equal ones the lowest loss; or the lowest loss."""
+        return True
 
     def steps_between_judgements(self, steps_per_epoch: int) -> int:
         """How often held-back samples are judged, for an objective that chooses."""

@@ -16,6 +16,7 @@ from spectralgpt.interruption import Interruption
 from spectralgpt.progress import Progress
 from spectralgpt.training.distribution import Distribution
 from spectralgpt.training.ending import ended_together
+from spectralgpt.training.recipe import Stage
 from spectralgpt.training.stage_data import StageData, data_fingerprint
 from spectralgpt.weights.trained_images import TrainedImages
 
@@ -29,24 +30,26 @@ Rows = Int64[np.ndarray, "..."]
 
 
 def trained_images(
+    stages: Sequence[Stage],
     data: Sequence[StageData],
     out: Path,
     distribution: Distribution,
     interruption: Interruption,
     progress: Progress,
 ) -> TrainedImages:
-    """The images that the stages train on, from the run's folder or, at its first start, from the shards.
+    """The images that the stages train on or choose their state by, from the run's folder or, at its first start, from
+    the shards.
 
-    Held-back samples are not among them. By all processes together, each of which hashes its share; the main process,
-    which saves the weights, returns all. progress: stage "hashing images", in samples of this process. An interrupt
-    raises KeyboardInterrupt, in all processes; the next start begins again. DataError for a damaged shard; TargetError
-    when the disk refuses.
+    Held-back samples that nothing is chosen by are not among them. By all processes together, each of which hashes its
+    share; the main process, which saves the weights, returns all. progress: stage "hashing images", in samples of this
+    process. An interrupt raises KeyboardInterrupt, in all processes; the next start begins again. DataError for a
+    damaged shard; TargetError when the disk refuses.
     """
     shards = data_fingerprint(data)
     stored = _stored(out / IMAGES_FILE, shards) if distribution.is_main else None
     if not distribution.any(distribution.is_main and stored is None):
         return stored or TrainedImages()
-    found = _hashed(_parts(data, distribution), interruption, progress)
+    found = _hashed(_parts(stages, data, distribution), interruption, progress)
     if distribution.any(interruption.asked):
         raise KeyboardInterrupt
     hashes = frozenset().union(*distribution.gathered(found))
@@ -60,13 +63,21 @@ def trained_images(
     return images
 
 
-def _parts(data: Sequence[StageData], distribution: Distribution) -> list[tuple[Shards, int, Rows]]:
+def _parts(
+    stages: Sequence[Stage], data: Sequence[StageData], distribution: Distribution
+) -> list[tuple[Shards, int, Rows]]:
     """The samples of all stages that this process hashes, each once: shards, layout, and at most HASHED rows."""
     trained: dict[tuple[Path, int], tuple[Shards, list[Rows]]] = {}
-    for stage in data:
-        for source in stage.sources:
-            for layout, rows in zip(source.layouts, source.rows, strict=True):
-                trained.setdefault((source.shards.folder, layout), (source.shards, []))[1].append(rows)
+    for stage, each in zip(stages, data, strict=True):
+        used = [
+            (source.shards, layout, rows)
+            for source in each.sources
+            for layout, rows in zip(source.layouts, source.rows, strict=True)
+        ]
+        if stage.task.chooses:
+            used += [(each.sources[number].shards, layout, rows) for number, layout, rows in each.held]
+        for shards, layout, rows in used:
+            trained.setdefault((shards.folder, layout), (shards, []))[1].append(rows)
     parts = []
     for (_, layout), (shards, several) in trained.items():
         rows = np.unique(np.concatenate(several))

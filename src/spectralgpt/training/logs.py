@@ -77,7 +77,11 @@ class RunLog:
         if not self._is_open:
             self._is_open = True
             self._open()
-        numbers = {name: each for name, each in finite.items() if name != "step" and isinstance(each, int | float)}
+        numbers = {
+            name: each
+            for name, each in finite.items()
+            if name != "step" and isinstance(each, int | float) and not isinstance(each, bool)
+        }
         step = int(record.get("step", 0))
         if self._board is not None:
             try:

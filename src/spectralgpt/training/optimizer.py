@@ -20,12 +20,15 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
     ]
 
 
-def layer_groups(model: Backbone, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
+def layer_groups(
+    model: Backbone, weight_decay: float, layer_decay: float, head_factor: float = 1.0
+) -> list[dict[str, Any]]:
     """Groups for fine-tuning, per layer one with and one without weight decay, each with its `lr_scale`.
 
     The `lr_scale` of layer i of n is layer_decay^(n - i): embedding and position tables are layer 0, block i (from 1)
-    is layer i, everything else is layer n = depth + 1. Not decayed: parameters of one dimension and position tables, as
-    in the fine-tuning of the paper; the authors' code, however, gives separate tables the full rate.
+    is layer i, everything else is layer n = depth + 1, with head_factor in place of 1. Not decayed: parameters of one
+    dimension and position tables, as in the fine-tuning of the paper; the authors' code, however, gives separate tables
+    the full rate.
     """
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
     top = model.config.size.depth + 1
@@ -39,7 +42,7 @@ def layer_groups(model: Backbone, weight_decay: float, layer_decay: float) -> li
                 {
                     "params": [],
                     "weight_decay": weight_decay if decayed else 0.0,
-                    "lr_scale": layer_decay ** (top - layer),
+                    "lr_scale": head_factor if layer == top else layer_decay ** (top - layer),
                 },
             )
             group["params"].append(parameter)
@@ -53,6 +56,7 @@ def make_optimizer(
     weight_decay: float = 0.05,
     betas: tuple[float, float] = (0.9, 0.95),
     layer_decay: float | None = None,
+    head_factor: float = 1.0,
 ) -> torch.optim.AdamW:
     """Fused AdamW with the defaults of the paper for pretraining; with layer_decay, in groups for fine-tuning.
 
@@ -62,5 +66,5 @@ def make_optimizer(
         groups = parameter_groups(model, weight_decay)
     else:
         assert isinstance(model, Backbone), "layer-wise rates need a model with layers"
-        groups = layer_groups(model, weight_decay, layer_decay)
+        groups = layer_groups(model, weight_decay, layer_decay, head_factor)
     return torch.optim.AdamW(groups, lr=lr, betas=betas, eps=1e-8, fused=True)

@@ -93,8 +93,8 @@ class Run:
 @dataclass
 class State:
     """What training changes. model: the bare model; trained: the model as the processes train it. stage: the index of
-    the stage that the model is made for; step: steps made in all stages. best: score, and validation loss times -1, of
-    the best state so far of a stage that chooses."""
+    the stage that the model is made for; step: steps made in all stages. best: what the best
+    state so far of a stage that chooses was chosen by: its score and its validation loss times -1."""
 
     model: PretrainedModel
     trained: nn.Module
@@ -119,6 +119,7 @@ def started(run: Run, model: PretrainedModel, number: int, step: int) -> State:
             weight_decay=schedule.weight_decay,
             betas=schedule.betas,
             layer_decay=schedule.layer_decay,
+            head_factor=schedule.head_factor,
         )
 
     trained, made = run.distribution.made(model, optimizer, partly=stage.task.partly)
@@ -198,7 +199,8 @@ def _from_weights(run: Run, start: PretrainedModel) -> PretrainedModel:
     before = {key: value for key, value in start.provenance.items() if key in ("recipe", "data", "license", "steps")}
     earlier = TrainedImages.of(start.provenance)
     model.provenance = {
-        **_provenance(run, earlier, earlier_domain(start)),
+        # a new head knows no other kinds of images than those that it is fitted to
+        **_provenance(run, earlier, earlier_domain(start) if same else None),
         "from": {"weights": start.fingerprint(), **before},
     }
     return model

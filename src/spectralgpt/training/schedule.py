@@ -10,7 +10,8 @@ from spectralgpt.errors import OptionError
 class Schedule:
     """epochs or steps: the length, exactly one of them. lr: the peak of a cosine that follows `warmup`, a share of the
     length, and ends at `lr_end`. weight_decay, betas: of AdamW. clip: largest gradient norm, None for no limit.
-    layer_decay: in fine-tuning, the rate of each layer relative to the one above it; None for one rate.
+    layer_decay: in fine-tuning, the rate of each layer relative to the one above it; None for one rate. head_factor:
+    with layer_decay, by how much the rate of the head, which starts from nothing, is higher than `lr`.
 
     Raises OptionError for values that do not make a schedule.
     """
@@ -24,6 +25,7 @@ class Schedule:
     betas: tuple[float | int, float | int] = (0.9, 0.95)
     clip: float | int | None = None
     layer_decay: float | int | None = None
+    head_factor: float | int = 1.0
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
@@ -42,6 +44,13 @@ class Schedule:
                 self.layer_decay,
                 self.layer_decay is None or 0 < self.layer_decay <= 1,
                 "above 0 and up to 1, or none",
+            ),
+            ("head_factor", self.head_factor, self.head_factor > 0, "more than 0"),
+            (
+                "head_factor",
+                self.head_factor,
+                self.head_factor == 1 or self.layer_decay is not None,
+                "1, as there is one rate without layer_decay",
             ),
         )
         for name, value, fits, expected in limits:

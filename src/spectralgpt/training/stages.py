@@ -63,7 +63,7 @@ def run_training(
         recipe = of_labels(recipe, opened)
         with claimed(recipe, opened, data, out, distribution):
             shown = progress if distribution.is_main else silent
-            images = trained_images(opened, out, distribution, interruption, shown)
+            images = trained_images(recipe.stages, opened, out, distribution, interruption, shown)
             machine = recipe.machine
             log = RunLog(
                 out,
@@ -304,14 +304,16 @@ def _validate(run: Run, state: State, stage: Stage, data: StageData, *, judged: 
     with averaged(state):
         found = validate(state.model, stage, data, machine.micro, machine.precision, run.distribution, judged=judged)
         loss = found.losses["val_loss"]
-        # of equal scores the lower loss, then the earlier; nothing is less than NaN
-        reached = [found.score, -loss if math.isfinite(loss) else -math.inf]
-        if judged and (state.best is None or reached > state.best):
+        # nothing is less than NaN; of equal states the earlier one
+        low = -loss if math.isfinite(loss) else -math.inf
+        reached = [found.score, low] if stage.task.chooses_by_score else [low, found.score]
+        kept = judged and (state.best is None or reached > state.best)
+        if kept:
             state.best = reached
             _write_weights(run, state, best_weights(run.out, state.stage))
     state.model.train()
     stage.task.ready(state.model)
-    score = {"val_score": found.score} if judged else {}
+    score = {"val_score": found.score, "kept": kept} if judged else {}
     run.log.write({"stage": stage.name, "step": float(state.step), **found.losses, **score})
     if run.distribution.is_main and found.samples:
         name = f"step-{state.step:08d}"

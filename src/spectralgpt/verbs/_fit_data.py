@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Bool, Int64
 
+    from spectralgpt.data.labels import LabelledSet
     from spectralgpt.evaluation import Places, ThreeParts
     from spectralgpt.recipes import LabelFacts
     from spectralgpt.verbs._labels import Labels
@@ -129,23 +130,44 @@ def opened_fit_data(
     options: ProbeOptions,
     progress: Progress,
 ) -> FitData:
-    """The labels of all sources and their parts. InputError for labels that cannot be used, and for a single place."""
+    """The labels of all sources and their parts. InputError for labels that cannot be used, for a single place, and for
+    an image to report on that is also in another part."""
     from spectralgpt.errors import DataError
     from spectralgpt.evaluation import three_parts
-    from spectralgpt.verbs._labels import check_apart, check_val, opened_parts, places_of_set
+    from spectralgpt.verbs._labels import check_apart, check_val, hashes_of, opened_parts, places_of_set
     from spectralgpt.verbs._probing import truth_of
 
     check_apart(options["apart"])
     labels = opened_parts([("train" if test else "", data), ("val", val), ("test", test)], options, progress)
     found = labels.data
     check_val(found, val is not None)
-    truth, places = truth_of(found), places_of_set(found, options["apart"])
+    hashes = hashes_of(found, (), progress)
+    truth, places = (
+        truth_of(found),
+        places_of_set(found, options["apart"]).joined([",".join(sorted(each)) for each in hashes]),
+    )
     names = [one.name for one in found.classes]
     try:
         parts = three_parts([sample.split for sample in found.samples], places.ids, truth, names, options["seed"])
     except DataError as error:
         raise error.about(found.source) from None
+    _refuse_copies(found, hashes, parts)
     return FitData(labels, truth, places, parts)
+
+
+def _refuse_copies(data: "LabelledSet", hashes: "Sequence[frozenset[str]]", parts: "ThreeParts") -> None:
+    """DataError for images to report on that are also in another part of a given split."""
+    from spectralgpt.errors import DataError
+    from spectralgpt.evaluation.leaks import duplicates
+
+    found = duplicates(hashes, ["other" if each in ("train", "val") else each for each in parts.part])
+    if found.samples:
+        named = found.words([each.name for each in data.samples], parts.part)
+        raise DataError(
+            f"{data.source}: found images to report on that are also trained on or chosen by ({named})",
+            "no image in two parts",
+            "Remove the copies, or give them one group",
+        )
 
 
 def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:

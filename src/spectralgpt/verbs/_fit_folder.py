@@ -40,6 +40,7 @@ def claim_folder(folder: Path, asked: Mapping[str, Any]) -> None:
     plain = json.loads(json.dumps(asked))
     before = _asked_before(folder)
     if before is not None:
+        before = {**before, "recipe": _as_of_now(before.get("recipe"))}
         changes = [each for each in differences(plain, before) if not each.startswith("recipe.machine.")]
         if changes:
             raise OptionError(
@@ -53,6 +54,18 @@ def claim_folder(folder: Path, asked: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
             file.write(text.encode())
+
+
+def _as_of_now(recipe: Any) -> Any:
+    """A recipe as this version writes it: settings that are new since then have their defaults. As it is, where this
+    version cannot read it."""
+    from spectralgpt.plain import from_plain, to_plain
+    from spectralgpt.training import Recipe
+
+    try:
+        return json.loads(json.dumps(to_plain(from_plain(Recipe, recipe))))
+    except OptionError:
+        return recipe
 
 
 @contextmanager

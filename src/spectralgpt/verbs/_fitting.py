@@ -1,7 +1,7 @@
 """One fine-tuning: the run, the thresholds, the weights and the report of a seed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,13 +178,14 @@ def _reported(fit: Fit, model: "PretrainedModel") -> "Findings":
     options: Any = {**fit.options, "weights": fit.weights}
     answerer, test = answerer_of_head(model, options), fit.data.parts.of("test").tolist()
     findings, seen = judged_answers(answerer, fit.data.labels, test, options, fit.progress)
-    data_hash, score = open_shards(fit.shards).fingerprint, _best(fit)
+    findings = replace(findings, notes=tuple(dict.fromkeys([*findings.notes, *fit.data.parts.notes])))
+    data_hash, kept = open_shards(fit.shards).fingerprint, _kept(fit)
     counts = {part: len(fit.data.parts.of(part)) for part in ("val", "test")}
     facts = [
         ("Fine-tuned from", fit.start),
         ("Recipe", f"{fit.recipe.name}, seed {fit.recipe.seed}"),
         ("Trained on", f"{len(fit.train)} images; shards {data_hash[:16]}" + _share(fit.fraction)),
-        ("Chosen by", "the last state" if score is None else f"the part val, {counts['val']} images: {score:.3f}"),
+        ("Chosen by", _chosen_by(fit, kept)),
         ("Split", fit.data.parts.how),
     ]
     if model.thresholds:
@@ -206,7 +207,7 @@ def _reported(fit: Fit, model: "PretrainedModel") -> "Findings":
         fraction=fit.fraction,
         parts={"train": len(fit.train), **counts},
         split=fit.data.parts.how,
-        val_score=score,
+        val_score=None if kept is None else kept["val_score"],
         thresholds=list(model.thresholds),
         data_hash=data_hash,
         commit=commit(),
@@ -218,9 +219,23 @@ def _share(fraction: float) -> str:
     return "" if fraction == 1 else f"; a fraction of {fraction:g}, drawn by the seed"
 
 
-def _best(fit: Fit) -> float | None:
-    """The best score on the part val; None where nothing was judged."""
+def _kept(fit: Fit) -> "Mapping[str, Any] | None":
+    """The judgement of the state that was kept; None where nothing was judged."""
     from spectralgpt.training import read_log
 
-    scores = [each["val_score"] for each in read_log(fit.run / "log.jsonl") if "val_score" in each]
-    return max(scores) if scores else None
+    kept = [each for each in read_log(fit.run / "log.jsonl") if each.get("kept")]
+    return kept[-1] if kept else None
+
+
+def _chosen_by(fit: Fit, kept: "Mapping[str, Any] | None") -> str:
+    """How the state was chosen, in words."""
+    from spectralgpt.tasks import scores_of
+
+    if kept is None:
+        return "the last state"
+    data = fit.data.labels.data
+    score, images = scores_of(data.target)[0].name, f"the part val, {len(fit.data.parts.of('val'))} images"
+    task: Any = fit.recipe.stages[-1].task
+    if replace(task, classes=len(data.classes)).chooses_by_score:
+        return f"{score} on {images}: {kept['val_score']:.3f}, step {kept['step']:g}"
+    return f"the loss on {images}: {kept['val_loss']:.3f}, step {kept['step']:g}"

@@ -34,9 +34,15 @@ def with_bands(image: Readable, given: str) -> Readable:
     wanted = _wanted(image, given)
     missing = [word for word, band in wanted.items() if band not in image.bands]
     if missing or not wanted:
+        named = argument("bands", given)
+        # a single word that names nothing may be meant as a sensor
+        unknown = list(wanted.values()) == [None] and ":" not in given
         raise OptionError(
-            f"{argument('bands', given)}: found no {' and no '.join(missing)} of this sensor among the image's bands",
-            f"some of: {image.bands[0].sensor}:{','.join(band.name for band in image.bands)}",
+            f"{named} is neither a sensor nor one of the image's bands"
+            if unknown
+            else f"{named}: found no {' and no '.join(missing)} of this sensor among the image's bands",
+            f"some of: {image.bands[0].sensor}:{','.join(band.name for band in image.bands)}"
+            + (", or a sensor (`spectralgpt sensors` lists them)" if unknown else ""),
         )
     bands = [band for band in wanted.values() if band is not None]
     return _taken(image, [image.bands.index(band) for band in bands], bands)
