@@ -12,6 +12,8 @@ import spectralgpt as sg
 from made_finetuning import OFTEN, SHORT, several_labels, water_masks
 from made_labelled import SENSOR, class_folders, masked, metrics, pairs, picture, refused
 from spectralgpt import ChangeDetector, Classifier, Segmenter, open_raster
+from spectralgpt.data.sample_hashes import sample_hashes
+from spectralgpt.errors import RasterError
 from spectralgpt.weights import open_weights
 
 WROTE = {"finetune.json", "shards", "run", "weights", "report.html", "metrics.json"}
@@ -87,6 +89,21 @@ def test_an_image_in_two_parts_is_refused(part, land, weights, tmp_path, spectra
     words = ["images to report on that are also trained on or chosen by", "no image in two parts"]
     command = ("finetune", land / "train", *given, "--bands", SENSOR, "--weights", weights, "--out", tmp_path / "out")
     refused(spectralgpt, tmp_path, [*words, "another_name"] if part == "test" else words, *command)
+
+
+def test_an_image_that_cannot_be_compared_is_left_to_what_reads_it(land, weights, tmp_path, monkeypatch):
+    asked = []
+
+    def damaged(image, sides=()):
+        asked.append(image)
+        if len(asked) == 3:
+            raise RasterError("water_2.tif: rows 0 to 15 cannot be read")
+        return sample_hashes(image, sides)
+
+    monkeypatch.setattr("spectralgpt.data.sample_hashes.sample_hashes", damaged)
+    result = sg.finetune(land / "train", bands=SENSOR, weights=weights, out=tmp_path / "out", set=OFTEN)
+    assert result.finished
+    assert len(asked) >= 18
 
 
 def test_copies_are_of_one_place(land, weights, tmp_path):
