@@ -179,7 +179,7 @@ def _refuse_copies(data: "LabelledSet", hashes: "Sequence[frozenset[str]]", part
         raise DataError(
             f"{data.source}: found images to report on that are also trained on or chosen by ({named})",
             "no image in two parts",
-            "Remove the copies, or give them one group",
+            "Remove the copies from one of them",
         )
 
 
