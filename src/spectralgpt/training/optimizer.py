@@ -58,7 +58,8 @@ def make_optimizer(
     layer_decay: float | None = None,
     head_factor: float = 1.0,
 ) -> torch.optim.AdamW:
-    """Fused AdamW with the defaults of the paper for pretraining; with layer_decay, in groups for fine-tuning.
+    """Fused AdamW with the defaults of the paper for pretraining; with layer_decay, in groups for fine-tuning
+    (`layer_groups`).
 
     The rate of a group is that of the schedule times its `lr_scale`.
     """

@@ -93,8 +93,8 @@ class Run:
 @dataclass
 class State:
     """What training changes. model: the bare model; trained: the model as the processes train it. stage: the index of
-    the stage that the model is made for; step: steps made in all stages. best: score and
-    validation loss times -1, the one that decides first, of the best state so far of a stage that chooses."""
+    the stage that the model is made for; step: steps made in all stages. best: score and validation loss times -1, the
+    one that decides first, of the best state so far of a stage that chooses."""
 
     model: PretrainedModel
     trained: nn.Module

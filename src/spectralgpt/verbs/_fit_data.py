@@ -134,14 +134,14 @@ def opened_fit_data(
     an image to report on that is also in another part."""
     from spectralgpt.errors import DataError
     from spectralgpt.evaluation import three_parts
-    from spectralgpt.verbs._labels import check_apart, check_val, opened_parts, places_of_set
+    from spectralgpt.verbs._labels import check_apart, check_val, hashes_of, opened_parts, places_of_set
     from spectralgpt.verbs._probing import truth_of
 
     check_apart(options["apart"])
     labels = opened_parts([("train" if test else "", data), ("val", val), ("test", test)], options, progress)
     found = labels.data
     check_val(found, val is not None)
-    hashes = _contents(found, progress)
+    hashes = hashes_of(found, (), progress, skip_damaged=True)
     truth, places = truth_of(found), places_of_set(found, options["apart"])
     places = places.joined([",".join(sorted(each)) for each in hashes])
     names = [one.name for one in found.classes]
@@ -151,21 +151,6 @@ def opened_fit_data(
         raise error.about(found.source) from None
     _refuse_copies(found, hashes, parts)
     return FitData(labels, truth, places, parts)
-
-
-def _contents(data: "LabelledSet", progress: Progress) -> "list[frozenset[str]]":
-    """The hashes of each image. One that cannot be read has none: it is named where it is stored or judged."""
-    from spectralgpt.data.sample_hashes import sample_hashes
-    from spectralgpt.errors import RasterError
-
-    found: list[frozenset[str]] = []
-    for index in range(len(data.samples)):
-        try:
-            found.append(sample_hashes(data.read(index).image))
-        except RasterError:
-            found.append(frozenset())
-        progress("reading images", index + 1, len(data.samples))
-    return found
 
 
 def _refuse_copies(data: "LabelledSet", hashes: "Sequence[frozenset[str]]", parts: "ThreeParts") -> None:

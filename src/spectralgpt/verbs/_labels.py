@@ -82,13 +82,22 @@ class WatchedSet:
         return (*outside, *outside_probe_note(fitted_on, self.source, kinds), *filter(None, [name_note(weights)]))
 
 
-def hashes_of(data: "LabelledSet", sides: Iterable[int], progress: Progress) -> list[frozenset[str]]:
-    """The hashes of each image and of its chips."""
+def hashes_of(
+    data: "LabelledSet", sides: Iterable[int], progress: Progress, *, skip_damaged: bool = False
+) -> list[frozenset[str]]:
+    """The hashes of each image and of its chips. skip_damaged: an image that cannot be read has none, for a caller that
+    names it where it is stored or judged; otherwise it is refused with RasterError."""
     from spectralgpt.data.sample_hashes import sample_hashes
+    from spectralgpt.errors import RasterError
 
-    found = []
+    found: list[frozenset[str]] = []
     for index in range(len(data.samples)):
-        found.append(sample_hashes(data.read(index).image, sides))
+        try:
+            found.append(sample_hashes(data.read(index).image, sides))
+        except RasterError:
+            if not skip_damaged:
+                raise
+            found.append(frozenset())
         progress("reading images", index + 1, len(data.samples))
     return found
 
