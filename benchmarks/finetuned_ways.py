@@ -30,8 +30,8 @@ from spectralgpt.verbs._probing import Judged, Trial
 from spectralgpt.verbs.finetune import finetune
 from spectralgpt.weights import TrainedImages, load_model
 
-ONE_RATE = ("stages.*.layer_decay=1",)
-"""From scratch: lower rates in lower layers would keep what was drawn."""
+ONE_RATE = ("stages.*.layer_decay=1", "stages.*.head_factor=1")
+"""From scratch: lower rates in lower layers would keep what was drawn, and a head is as new as the rest."""
 
 HEAVY = ("weights", "shards", "run/weights", "run/checkpoints")
 """What is removed of a fine-tuning after its test images are answered."""

@@ -26,9 +26,9 @@ def recipe(data: LabelFacts) -> Recipe:
     With tiny weights, a busy machine of two cores trained on about 9 images of 64 pixels per second, and on 3 to 4 of
     128: a minute or two for 25 small images, half an hour for 1,000, hours from 10,000 on.
 
-    Below 1,000 images, the rate 2e-3, the length, and that images are not mixed where an image has the labels, were
-    chosen by the loss on the part val of four sets of 16 to 142 images (docs/finetuning.md). For more images the
-    numbers are set by hand: judge them by the score on the part val.
+    Below 1,000 images, the rate 2e-3 (five times that for the head), the length, and that images are not mixed where an
+    image has the labels, were chosen by the loss on the part val of sets of 16 to 142 images (docs/finetuning.md). For
+    more images the numbers are set by hand: judge them by the score on the part val.
     """
     batch, few = _batch(data.images), data.images < FEW_IMAGES
     steps = min(max(round((15 if few else 30) * math.sqrt(data.images)), OWN_STEPS[0]), OWN_STEPS[1])
@@ -44,6 +44,7 @@ def recipe(data: LabelFacts) -> Recipe:
             betas=(0.9, 0.999),
             clip=1.0,
             layer_decay=0.75,
+            head_factor=5.0 if few else 1.0,
         ),
         data=Mixture(dates=2 if data.target == "change" else min(data.dates, 4), batch=batch),
     )
