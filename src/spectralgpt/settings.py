@@ -95,11 +95,21 @@ def _steps(here: Any, part: str, name: str, change: str) -> list[list[Any]]:
     if isinstance(here, dict) and len(owners := _owners(here, part)) == 1:
         return [[owners[0], part]]
     known = _names(here) if isinstance(here, dict) else []
+    within = _within_lists(here, part) if isinstance(here, dict) else ""
     raise OptionError(
         f"{argument('set', change)}: unknown name {name}",
         f"one of: {', '.join(known)}" if known else "no name below a single value",
-        did_you_mean(part, known, 0.6),
+        f"Did you mean {within}?" if within else did_you_mean(part, known, 0.6),
     )
+
+
+def _within_lists(here: dict[str, Any], part: str) -> str:
+    """The name of a setting of all stages whose number was left out; empty where there is none."""
+    for name, value in here.items():
+        groups = [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+        if any(part in each or len(_owners(each, part)) == 1 for each in groups):
+            return f"{name}.{'0' if len(groups) == 1 else '*'}.{part}"
+    return ""
 
 
 def _owners(here: dict[str, Any], name: str) -> list[str]:
@@ -117,7 +127,8 @@ def _indices(here: list[Any], part: str, change: str) -> range:
     if part == "*":
         return range(len(here))
     if not part.isdecimal() or int(part) >= len(here):
-        _refuse(change, f"found {part!r}", f"a number from 0 to {len(here) - 1}, or *")
+        numbers = "0" if len(here) == 1 else f"a number from 0 to {len(here) - 1}"
+        _refuse(change, f"found {part!r}", f"{numbers}, or * for all")
     return range(int(part), int(part) + 1)
 
 

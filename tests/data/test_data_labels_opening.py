@@ -293,7 +293,7 @@ def test_a_mask_of_another_size_or_place_and_an_image_that_cannot_be_read(tmp_pa
     (tmp_path / "images" / "image_3.tif").write_text("no image")
     message = refused(tmp_path)
     assert message.startswith(f"{tmp_path}: found 3 kinds of faults\n")
-    assert "found 1 image with a mask of another size: images/image_0.tif (15 x 16, 16 x 16)" in message
+    assert "found 1 image with a mask of another size: images/image_0.tif (mask 15 x 16, image 16 x 16)" in message
     assert "found 2 images with a mask of another CRS or transform: images/image_1.tif, images/image_2." in message
     assert "image_3.tif: cannot be opened as an image" in message
 

@@ -39,6 +39,20 @@ def test_few_places_are_said(count, words):
     assert any(words in note for note in found.notes)
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("own_split", [False, True])
+def test_a_class_of_a_single_place_is_trained_on(seed, own_split):
+    places = np.repeat(np.arange(25), 4)
+    labels = np.arange(100) % 2
+    labels[[8, 9]] = 2  # towns, at place 2
+    splits = (["train"] * 80 + ["test"] * 20) if own_split else [""] * 100
+    found = three_parts(splits, places, one_hot(labels), NAMES, seed)
+    assert {8, 9} <= set(found.of("train").tolist())
+    assert len(found.of("val")) == (16 if own_split else 20)
+    assert len(found.of("test")) == 20
+    assert found.notes == ("the part test holds no town",)
+
+
 def test_one_place_is_refused():
     with pytest.raises(DataError, match="one place"):
         three_parts([""] * 6, np.zeros(6, np.int64), one_hot([0, 1, 2] * 2), NAMES)

@@ -164,11 +164,11 @@ def lines(axes) -> dict:
 def test_stages_and_held_back_losses(tmp_path, figures):
     save_loss_curve(tmp_path / "out.png", log(), ("token", "spectral"), "title")
     (axes,) = figures[0].axes
-    assert list(lines(axes)) == ["token", "spectral", "token, held back"]
-    held_back, trained = lines(axes)["token, held back"], lines(axes)["token"]
+    assert list(lines(axes)) == ["token loss", "spectral loss", "token loss, held back"]
+    held_back, trained = lines(axes)["token loss, held back"], lines(axes)["token loss"]
     np.testing.assert_array_equal(held_back.get_data(), [[50, 100, 150, 200], [0.6, 0.3, 0.2, 0.15]])
     np.testing.assert_array_equal(trained.get_data()[0], np.arange(10, 201, 10))
-    assert held_back.get_color() == trained.get_color() != lines(axes)["spectral"].get_color()
+    assert held_back.get_color() == trained.get_color() != lines(axes)["spectral loss"].get_color()
     borders = [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"]
     assert borders == [100]
     above = axes.child_axes[0]
@@ -197,6 +197,26 @@ def test_a_logarithmic_axis_where_nothing_is_below_0(tmp_path, figures, last, sc
 def test_short_logs(tmp_path, figures, records):
     save_loss_curve(tmp_path / "out.png", records, ("loss",), "title")
     assert len(lines(figures[0].axes[0])) == sum("loss" in each for each in records)
+
+
+def test_a_part_that_is_the_whole_loss_is_drawn_once(tmp_path, figures):
+    records = [{"step": 1, "stage": "fit", "loss": 2.0, "class": 2.0, "val_loss": 3.0, "val_class": 3.0}]
+    save_loss_curve(tmp_path / "out.png", records, ("loss", "class"), "title")
+    (axes,) = figures[0].axes
+    assert list(lines(axes)) == ["loss", "loss, held back"]
+    assert not axes.child_axes  # a single stage is not named
+
+
+def test_the_score_is_called_by_its_name_and_that_of_the_kept_state_is_marked(tmp_path, figures):
+    records = [
+        {"step": 1, "loss": 2.0, "class": 1.5, "dice": 0.5, "val_loss": 3.0, "val_score": 0.25, "kept": True},
+        {"step": 2, "loss": 1.0, "class": 0.5, "dice": 0.5, "val_loss": 4.0, "val_score": 0.5, "kept": False},
+    ]
+    save_loss_curve(tmp_path / "out.png", records, ("loss", "class", "dice"), "title", score="mean IoU")
+    above, below = figures[0].axes
+    assert list(lines(above)) == ["whole loss", "class loss", "dice loss", "whole loss, held back"]
+    assert below.get_ylabel() == "mean IoU, held back"
+    assert list(lines(below)) == ["kept: 0.250 at step 1"]
 
 
 def test_a_long_curve_is_smoothed_within_its_stages(tmp_path, figures):

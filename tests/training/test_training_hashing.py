@@ -182,5 +182,10 @@ def test_a_card_says_how_many_and_lists_none(straight):
 
 def test_a_provenance_by_others_is_read_as_far_as_it_goes():
     assert TrainedImages.of({}) == TrainedImages.of({"images": "all", "chips": 64}) == TrainedImages()
+    seen = TrainedImages(frozenset("ab"), frozenset({8}), frozenset("b"))
+    assert TrainedImages.of(seen.entries()) == seen
+    assert TrainedImages.of({"images": ["a"], "labelled_images": ["a", "c", 3]}).labelled == {"a"}
+    assert (seen | TrainedImages(frozenset("c")).with_labels()).labelled == {"b", "c"}
+    assert "2 images, 1 of them with labels" in str(seen)
     odd = {"images": ["ab", 3, None], "chips": [64, "x", True, -1]}
     assert TrainedImages.of(json.loads(json.dumps(odd))) == TrainedImages(frozenset({"ab"}), frozenset({64}))

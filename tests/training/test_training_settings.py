@@ -82,6 +82,7 @@ def test_changes_apply_in_order_and_are_checked_together():
         ("stages.0.lrr=1", r"stages\.0\.lrr.*Did you mean lr\?"),
         ("optimizer.lr=1", "optimizer.*expected one of: name, stages"),
         ("stages.2.lr=1", "'2'; expected a number from 0 to 1"),
+        ("lr=1", r"Did you mean stages\.\*\.lr\?"),
         ("stages.0=1", "group of settings"),
         ("model=tiny", "group of settings"),
         ("stages.0.lr.x=1", "no name below a single value"),

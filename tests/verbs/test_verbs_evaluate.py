@@ -85,6 +85,16 @@ def test_parts(fitted, spectralgpt):
             assert f"fitted to {marked[part]} of {count} images" in ended.json["marks"][0]
 
 
+def test_the_report_has_the_notes_on_the_data(tmp_path, headed, spectralgpt):
+    folder = class_folders(tmp_path / "land", {"water": 2, "forest": 2})
+    (folder / "bare").mkdir()
+    ended = spectralgpt("evaluate", folder, "--weights", headed / "class", "--out", tmp_path / "out")
+    assert ended.code == 0, ended.err
+    note = "left out: 1 folder without images (bare)"
+    assert note in metrics(tmp_path / "out")["notes"]
+    assert note in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
 def test_weights_that_have_moved(fitted, weights, tmp_path, headed, spectralgpt):
     labels, kept, _ = fitted
     (tmp_path / "probe").mkdir()

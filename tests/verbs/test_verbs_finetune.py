@@ -71,6 +71,7 @@ def test_it_knows_which_images_it_saw_and_of_which_kind(fitted, land, tmp_path, 
     out, _ = fitted
     seen = spectralgpt("evaluate", land / "train", "--bands", SENSOR, "--weights", out / "weights", "--json")
     assert seen.json["seen"] == 18
+    assert "Training of the weights saw 18 of 18 images with their labels" in seen.json["marks"][0]
     assert list(open_weights(out / "weights").provenance["trained"]["sensors"]) == [SENSOR]
     image = picture(tmp_path / "coarse.tif", 0, 0, transform=Affine(30, 0, 435730, 0, -30, 4179460))
     other = spectralgpt("embed", image, tmp_path / "e.tif", "--bands", SENSOR, "--weights", out / "weights")

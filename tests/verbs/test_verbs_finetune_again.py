@@ -82,7 +82,7 @@ def test_a_setting_that_is_new_since_then_has_its_default(images, weights, whole
     shutil.copytree(before, tmp_path / "out")
     path = tmp_path / "out" / "finetune.json"
     content = json.loads(path.read_text())
-    del content["asked"]["recipe"]["stages"][0]["schedule"]["head_factor"]
+    del content["asked"]["recipe"]["stages"][0]["schedule"]["lr_end"]
     path.write_text(json.dumps(content))
     again = sg.finetune(images, out=tmp_path / "out", weights=weights, bands=SENSOR, set=OFTEN)
     assert again.fingerprint == result.fingerprint
@@ -108,6 +108,15 @@ def test_the_folder_of_a_fine_tuning_is_not_an_image(whole_fit, tmp_path, spectr
     (tmp_path / "begun").mkdir()
     shutil.copy(out / "finetune.json", tmp_path / "begun")
     refused(spectralgpt, tmp_path, ["without weights as yet", "continues it"], "inspect", tmp_path / "begun")
+
+
+def test_the_folder_of_a_fine_tuning_keeps_its_own_report(images, whole_fit, tmp_path, spectralgpt):
+    out, _ = whole_fit
+    again = ("evaluate", images, "--bands", SENSOR, "--weights", out / "weights", "--overwrite", "--out")
+    refused(spectralgpt, out.parent, ["holds a fine-tuning and the report on it"], *again, out)
+    (tmp_path / "several" / "seed-0").mkdir(parents=True)
+    shutil.copy(out / "finetune.json", tmp_path / "several")
+    refused(spectralgpt, tmp_path, ["holds a fine-tuning"], *again, tmp_path / "several" / "seed-0")
 
 
 def test_other_data_in_the_same_folder_are_refused(weights, whole_fit, tmp_path):

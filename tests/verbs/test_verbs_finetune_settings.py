@@ -9,6 +9,8 @@ from spectralgpt.weights import loading
 
 FAULTS = (
     ("stages.0.lrr=1e-4", "unknown name stages.0.lrr"),
+    ("epochs=1", r"Did you mean stages\.0\.epochs\?"),
+    ("stages.1.epochs=1", r"found '1'; expected 0, or \* for all"),
     ("stages.0.lr=fast", "found 'fast'"),
     ("stages.0.lr", "found no `=`"),
     ("model.shape.depth=3", "unknown name|below a single value"),

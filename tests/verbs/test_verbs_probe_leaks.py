@@ -184,7 +184,7 @@ def test_images_that_pretraining_saw_are_marked(weights, tmp_path, monkeypatch, 
     assert mark in (tmp_path / "out" / "report.html").read_text()
     judged = spectralgpt("evaluate", folder, "--weights", tmp_path / "out", "--json")
     assert judged.json["seen"] == 2
-    assert "Training of the weights saw 2 of 8 images" in judged.json["marks"][0]
+    assert "Training of the weights saw 2 of 8 images without labels" in judged.json["marks"][0]
 
 
 def test_weights_that_saw_nothing_have_no_mark(weights, tmp_path, spectralgpt):

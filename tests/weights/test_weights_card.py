@@ -105,6 +105,17 @@ def test_the_description_counts_and_names():
     assert "resized: encoder.positions.place from 16 x 16 to 8 x 8 places" in said.provenance
 
 
+def test_statistics_of_sensors_that_the_bands_are_not_of_are_folded_up():
+    said = describe(small_weights())
+    other = replace(said.statistics[0], band=replace(said.statistics[0].band, sensor="planet-sd8"))
+    card = model_card(replace(said, statistics=(*said.statistics, other)))
+    shown, _, folded = card.partition("<details>")
+    assert "<summary>1 band of 1 other sensor</summary>" in folded
+    assert ("planet-sd8" in shown, "planet-sd8" in folded) == (False, True)
+    assert all(f"| {each.band.name} | {each.band.sensor} | {each.mean:.6g} |" in shown for each in said.statistics)
+    assert "<details>" not in model_card(said)
+
+
 @pytest.mark.parametrize("content", [b"my own words", "Gewichte für uns".encode("latin-1"), b"a\r\nb\r\n"])
 def test_a_persons_card_is_kept_to_the_byte(tmp_path, content):
     small_weights().save_pretrained(tmp_path / "one")

@@ -36,7 +36,8 @@ def three_parts(
     names: Sequence[str],
     seed: int = 0,
 ) -> ThreeParts:
-    """The split that the samples have, or one by place: a fifth of the places each to report on and to choose by.
+    """The split that the samples have, or one by place: a fifth of the places each to report on and to choose by. Of
+    a class that has a single place, that one is trained on, where it can be.
 
     splits: train, val, test or empty per sample. Without test, val is reported; then, and without val, a fifth of the
     places of train choose. truth: the classes of each sample; names: of the classes. With two places, nothing chooses.
@@ -69,14 +70,24 @@ def _by_place(
     """Split all samples; `words` is filled in."""
     found = folds(places, truth, FIFTHS, seed, names=names)
     words[:] = "train"
-    words[found.fold == 0] = "test"
+    words[found.fold == _held_back(found.fold, truth, words == "train")] = "test"
     if found.count > 2:
-        words[found.fold == 1] = "val"
+        words[found.fold == _held_back(found.fold, truth, words == "train")] = "val"
     else:
         notes.append("two places: none is left to choose by, so the last state is kept, without chosen thresholds")
     if 2 < found.count < FIFTHS:
         notes.append(f"{counted(found.count, 'place')}, so one each is reported and chosen by, not a fifth of them")
     return f"by place: {found.count} folds over {len(np.unique(places))} places, one reported, one to choose by"
+
+
+def _held_back(
+    fold: Int64[np.ndarray, " sample"], truth: Bool[np.ndarray, "sample class"], left: Bool[np.ndarray, " sample"]
+) -> int:
+    """The first fold, of the samples that are left, without which these lose no class; else the first."""
+    numbers = np.unique(fold[left]).tolist()
+    known = truth[left].any(axis=0)
+    kept = (each for each in numbers if (truth[left & (fold != each)].any(axis=0) == known).all())
+    return int(next(kept, numbers[0]))
 
 
 def _given(
@@ -102,6 +113,7 @@ def _given(
             notes.append("train is a single place: none is left to choose by, so the last state is kept")
         else:
             found = folds(places[train], truth[train], FIFTHS, seed, names=names, purpose=VAL_DRAW)
-            words[train[found.fold == 0]] = "val"
+            chosen = _held_back(found.fold, truth[train], np.full(len(train), True))
+            words[train[found.fold == chosen]] = "val"
             how = f"{how}; one of {found.count} folds over the places of train chooses"
     return how

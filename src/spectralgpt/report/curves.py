@@ -41,40 +41,43 @@ def save_loss_curve(
     losses: Sequence[str],
     title: str,
     text: Mapping[str, str] | None = None,
+    score: str = "score",
 ) -> None:
     """Losses over steps, on a logarithmic axis unless one is below 0; a loss of 0 is a gap on it.
 
     records: of a training log, in order, each with `step`; a loss may be missing in some. All losses with the prefix
-    `val_` are drawn as well, dashed, in the colour of the same loss in training. The score of held-back samples is
-    drawn below, if there is one. Where records have a `stage` (a name or a number), it is printed above the curves,
-    with a line where it changes. text: of the PNG's text chunks.
+    `val_` are drawn as well, dashed, in the colour of the same loss in training; a part that is the whole loss is not
+    drawn again. The score of held-back samples, called score, is drawn below, if there is one. Where records are of
+    several stages (names or numbers), these are printed above the curves, with a line where they change. text: of the
+    PNG's text chunks.
     """
     validation = dict.fromkeys(name for each in records for name in each if name.startswith(VALIDATION))
     validation.pop(HELD_BACK_SCORE, None)
     scores = _curve(records, HELD_BACK_SCORE)
     colours = {name: f"C{index % 10}" for index, name in enumerate((*losses, *validation))}
-    curves = {name: curve for name in colours if (curve := _curve(records, name)).size}
+    curves = _different({name: curve for name in colours if (curve := _curve(records, name)).size})
     stages = _stages(records)
     figure = Figure(figsize=(8, 7 if scores.size else 4.5), layout="constrained")
     axes, *below = figure.subplots(2 if scores.size else 1, squeeze=False).ravel()
     for name, curve in curves.items():
         colour = colours.get(name.removeprefix(VALIDATION), colours[name])
-        _draw_curve(axes, name, curve, colour, [start for _, start, _ in stages[1:]])
+        label = _label(name, alone=not any(each.removeprefix(VALIDATION) != "loss" for each in curves))
+        _draw_curve(axes, curve, colour, label, [start for _, start, _ in stages[1:]], name.startswith(VALIDATION))
     axes.set(xlabel="step", ylabel="loss" if scores.size else "loss (normalized units)", title=title)
     if all((curve[1] >= 0).all() and curve[1].any() for curve in curves.values()):
         # the spectral loss of a batch without a complete group of bands is 0
         axes.set_yscale("log", nonpositive="mask")
     axes.grid(True, which="both", alpha=0.3)
-    if stages:
+    if len(stages) > 1:
         _draw_stages(axes, stages)
     if curves:
-        axes.legend()
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)  # beside the curves, not over them
     for panel in below:
-        _draw_scores(panel, scores, [each["step"] for each in records if each.get(KEPT_STATE)])
+        _draw_scores(panel, score, scores, [each["step"] for each in records if each.get(KEPT_STATE)])
     save_figure(path, figure, text)
 
 
-def _draw_scores(axes: Axes, scores: Curve, kept: Sequence[float | int]) -> None:
+def _draw_scores(axes: Axes, score: str, scores: Curve, kept: Sequence[float | int]) -> None:
     """The score of each judgement, with that of the state that was kept last marked."""
     steps, values = scores
     axes.plot(steps, values, marker=".", color="C2")
@@ -82,7 +85,7 @@ def _draw_scores(axes: Axes, scores: Curve, kept: Sequence[float | int]) -> None
         at = int(np.searchsorted(steps, kept[-1]))
         axes.plot(steps[at], values[at], "o", color="C3", label=f"kept: {values[at]:.3f} at step {steps[at]:g}")
         axes.legend()
-    axes.set(xlabel="step", ylabel="score, held back")
+    axes.set(xlabel="step", ylabel=f"{score}, held back")
     axes.grid(True, alpha=0.3)
 
 
@@ -104,16 +107,34 @@ def _stages(records: Sequence[Mapping[str, Any]]) -> list[Stage]:
     return found
 
 
-def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str, borders: Sequence[float | int]) -> None:
+def _different(curves: Mapping[str, Curve]) -> dict[str, Curve]:
+    """Without those that repeat an earlier one."""
+    found: dict[str, Curve] = {}
+    for name, curve in curves.items():
+        if not any(np.array_equal(curve, each) for each in found.values()):
+            found[name] = curve
+    return found
+
+
+def _label(name: str, alone: bool) -> str:
+    """What the legend calls a loss. alone: the whole loss, without its parts."""
+    part = name.removeprefix(VALIDATION)
+    words = ("loss" if alone else "whole loss") if part == "loss" else f"{part} loss"
+    return f"{words}, held back" if name.startswith(VALIDATION) else words
+
+
+def _draw_curve(
+    axes: Axes, curve: Curve, colour: str, label: str, borders: Sequence[float | int], held_back: bool
+) -> None:
     steps, losses = curve
-    if name.startswith(VALIDATION):
-        axes.plot(steps, losses, "--", color=colour, marker=".", label=f"{name.removeprefix(VALIDATION)}, held back")
+    if held_back:
+        axes.plot(steps, losses, "--", color=colour, marker=".", label=label)
         return
     many = len(steps) >= SMOOTHED_FROM
-    axes.plot(steps, losses, color=colour, alpha=0.25 if many else 1, label=None if many else name)
+    axes.plot(steps, losses, color=colour, alpha=0.25 if many else 1, label=None if many else label)
     if many:
         parts = np.split(losses, np.searchsorted(steps, borders, side="right"))
-        axes.plot(steps, np.concatenate([_smoothed(part) for part in parts]), color=colour, label=name)
+        axes.plot(steps, np.concatenate([_smoothed(part) for part in parts]), color=colour, label=label)
 
 
 def _smoothed(losses: Float64[np.ndarray, " point"]) -> Float64[np.ndarray, " point"]:

@@ -305,6 +305,8 @@ def _provenance(run: Run, earlier: TrainedImages | None = None, domain: TrainedD
     assert own is not None, "a stage has samples to train on"
     own = own if domain is None else domain | own
     folders = {source.shards.folder: source.shards for data in run.data for source in data.sources}
+    fitted = any(stage.task.labels is not None for stage in run.recipe.stages)
+    images = run.images.with_labels() if fitted else run.images
     return {
         "recipe": run.recipe.name,
         "data": "; ".join(
@@ -314,7 +316,7 @@ def _provenance(run: Run, earlier: TrainedImages | None = None, domain: TrainedD
         **({} if any(each.has_splits for each in folders.values()) else {"held_back": run.recipe.held_back}),
         "seed": run.recipe.seed,
         **own.entries(),
-        **(run.images | (earlier or TrainedImages())).entries(),
+        **(images | (earlier or TrainedImages())).entries(),
     }
 
 

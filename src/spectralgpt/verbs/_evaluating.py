@@ -29,7 +29,7 @@ def judged_answers(
     from spectralgpt.evaluation.leaks import seen_share
     from spectralgpt.features import Cache
     from spectralgpt.verbs._answering import answered_images, answered_pixels
-    from spectralgpt.verbs._judged_page import Findings
+    from spectralgpt.verbs._judged_page import Findings, seen_marks
     from spectralgpt.verbs._labels import WatchedSet, hashes_of
     from spectralgpt.verbs._probing import Judged, image_table, trial_of
     from spectralgpt.weights import TrainedImages
@@ -69,7 +69,7 @@ def judged_answers(
         predicted=predicted,
     )
     seen = seen_share(hashes, trained.hashes).count
-    marks = [f"Training of the weights saw {seen} of {len(hashes)} images: the scores are too good."] if seen else []
+    marks = seen_marks(answerer.model, hashes)
     fitted = seen_share(hashes, answerer.fitted_to).count
     if fitted:
         marks.append(f"The probe was fitted to {fitted} of {len(hashes)} images: the scores are too good.")

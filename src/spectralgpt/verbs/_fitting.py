@@ -98,14 +98,16 @@ def _draw(fit: Fit, result: "RunResult") -> tuple[str, ...]:
     """The curves of loss and score. Returns a note where the disk refuses them, as the run itself is done."""
     from spectralgpt.errors import TargetError
     from spectralgpt.report import save_loss_curve
+    from spectralgpt.tasks import scores_of
     from spectralgpt.training import read_log
 
     records = read_log(fit.run / "log.jsonl")
     # a single part is the loss itself
     losses = ["loss", *(("class", "dice") if any("dice" in each for each in records) else ())]
-    title = f"{fit.recipe.name}: {result.step} of {result.steps} steps"
+    title = f"recipe {fit.recipe.name}: {result.step} of {result.steps} steps"
+    score = scores_of(fit.data.labels.data.target)[0].title
     try:
-        save_loss_curve(fit.run / "pictures" / "loss.png", records, losses, title)
+        save_loss_curve(fit.run / "pictures" / "loss.png", records, losses, title, score=score)
     except TargetError as error:
         return (f"a picture is missing: {error}",)
     return ()
@@ -189,7 +191,7 @@ def _reported(fit: Fit, model: "PretrainedModel") -> "Findings":
         ("Split", fit.data.parts.how),
     ]
     if model.thresholds:
-        facts.append(("Thresholds", ", ".join(f"{each:.3g}" for each in model.thresholds)))
+        facts.append(("Thresholds", _in_words(model)))
     write_judged(
         fit.folder,
         answerer,
@@ -215,6 +217,13 @@ def _reported(fit: Fit, model: "PretrainedModel") -> "Findings":
     return findings
 
 
+def _in_words(model: "PretrainedModel") -> str:
+    """The thresholds with their classes. Of two classes, a single one is that of the second."""
+    names = [one.name for one in model.classes]
+    answered = names if len(model.thresholds) == len(names) else names[1:2]
+    return ", ".join(f"{name} from {each:.3g} on" for name, each in zip(answered, model.thresholds, strict=True))
+
+
 def _share(fraction: float) -> str:
     return "" if fraction == 1 else f"; a fraction of {fraction:g}, drawn by the seed"
 
@@ -234,7 +243,7 @@ def _chosen_by(fit: Fit, kept: "Mapping[str, Any] | None") -> str:
     if kept is None:
         return "the last state"
     data = fit.data.labels.data
-    score, images = scores_of(data.target)[0].name, f"the part val, {len(fit.data.parts.of('val'))} images"
+    score, images = scores_of(data.target)[0].title, f"the part val, {len(fit.data.parts.of('val'))} images"
     task: Any = fit.recipe.stages[-1].task
     if replace(task, classes=len(data.classes)).chooses_by_score:
         return f"{score} on {images}: {kept['val_score']:.3f}, step {kept['step']:g}"

@@ -73,7 +73,7 @@ def page_of(findings: Findings, title: str, subtitle: str, command: str) -> "Eva
         method=main.title,
         marks=findings.marks,
         facts=findings.facts,
-        notes=findings.notes,
+        notes=list(dict.fromkeys([*findings.notes, *trial.data.notes])),
         command=command,
         scores=_score_rows(findings),
         intervals=f"95 %, bootstrap over {places} places, 1,000 draws",
@@ -199,6 +199,22 @@ def seen_fact(model: "PretrainedModel", seen: int, images: int) -> tuple[str, st
     saw none."""
     known = "images" in model.provenance or model.provenance.get("steps") == 0
     return "Images seen in training", f"{seen} of {images}" if known else "unknown"
+
+
+def seen_marks(model: "PretrainedModel", hashes: "Sequence[frozenset[str]]") -> list[str]:
+    """Warnings where training saw images, with their labels or without. hashes: of each image and its chips."""
+    from spectralgpt.evaluation.leaks import seen_share
+    from spectralgpt.weights import TrainedImages
+
+    trained = TrainedImages.of(model.provenance)
+    labelled = seen_share(hashes, trained.labelled).count
+    others = seen_share(hashes, trained.hashes).count - labelled
+    return [
+        f"Training of the weights saw {count} of {len(hashes)} images {how}: the scores are too good to be compared "
+        "with others."
+        for count, how in ((labelled, "with their labels"), (others, "without labels"))
+        if count
+    ]
 
 
 def version_fact() -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spectralgpt.errors import counted
 from spectralgpt.progress import Progress
-from spectralgpt.verbs._judged_page import Findings, settings_of
+from spectralgpt.verbs._judged_page import Findings, seen_marks, settings_of
 from spectralgpt.verbs._labels import IMAGE_TARGETS, Labels, WatchedSet, hashes_of, read_with
 from spectralgpt.verbs._learning_curve import curve_of
 from spectralgpt.verbs._options import ProbeOptions
@@ -188,7 +188,7 @@ def findings_of(run: ProbeRun, trial: Trial, *, baselines: bool, shots: Sequence
         trial,
         main,
         others,
-        marks=_marks(run),
+        marks=seen_marks(run.model, run.hashes),
         notes=_few(tuple(dict.fromkeys(notes))),
         curves=curves,
         facts=[*_facts(run, trial), ("Chosen", "; ".join(settings_of(main)[:CHOICES_LISTED]))],
@@ -220,15 +220,6 @@ def _parts_alone(run: ProbeRun, trial: Trial) -> Iterator[Judged]:
     for title, part in zip(titles, np.split(run.vectors, np.cumsum(run.parts)[:-1], axis=1), strict=True):
         found = judge_images(trial, np.ascontiguousarray(part), title, run.chosen_methods(), auto=run.auto)
         yield found["auto" if run.auto else run.methods[0]]
-
-
-def _marks(run: ProbeRun) -> list[str]:
-    if not run.seen:
-        return []
-    return [
-        f"Pretraining of these weights saw {run.seen} of {len(run.data.samples)} images: the scores are too good to be "
-        "compared with others."
-    ]
 
 
 def _facts(run: ProbeRun, trial: Trial) -> list[tuple[str, str]]:

@@ -105,7 +105,7 @@ def evaluate(
     folder = None if out is None else Path(out)
     mark = mark_of_labels("evaluate", (data,))
     if folder is not None:
-        _check_no_probe(folder)
+        _check_no_fitting(folder)
         for line in check_report_target(folder, mark=mark.tags, overwrite=options["overwrite"]):
             announce(line)
     check_apart(options["apart"])
@@ -122,13 +122,20 @@ def evaluate(
     return _result(answerer, findings, labels, name, seen, folder, time.perf_counter() - start)
 
 
-def _check_no_probe(folder: Path) -> None:
-    """TargetError for the folder of a probe: its report is the one on images that it was not fitted to."""
+def _check_no_fitting(folder: Path) -> None:
+    """TargetError for the folder of a probe or a fine-tuning: its report is the one on images that it was not fitted
+    to."""
     from spectralgpt.errors import TargetError
     from spectralgpt.features.probe_files import is_probe
+    from spectralgpt.verbs._fit_folder import ASKED
 
     if is_probe(folder):
         raise TargetError(f"{folder}: holds a probe and the report on it", "a folder without a probe", "Choose another")
+    of_a_seed = folder.name.startswith("seed-") and (folder.parent / ASKED).exists()
+    if of_a_seed or (folder / ASKED).exists():
+        raise TargetError(
+            f"{folder}: holds a fine-tuning and the report on it", "a folder without one", "Choose another"
+        )
 
 
 def _part(data: "LabelledSet", part: str) -> tuple[list[int], str]:

@@ -9,12 +9,13 @@ from huggingface_hub import ModelCardData
 
 import spectralgpt
 from spectralgpt.bands import Band
+from spectralgpt.errors import counted
 from spectralgpt.nn import SIZES, BandStatistics, ModelConfig, Normalization
 from spectralgpt.tasks import Task, find
 from spectralgpt.weights.described import DescribedModel
 from spectralgpt.weights.store import MARK
 from spectralgpt.weights.trained_domain import TRAINED, TrainedDomain
-from spectralgpt.weights.trained_images import CHIPS, IMAGES, TrainedImages
+from spectralgpt.weights.trained_images import CHIPS, IMAGES, LABELLED, TrainedImages
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def describe(model: DescribedModel, fingerprint: str | None = None) -> Descripti
     """The description of a model's weights. fingerprint: the model's, if already known, as computing it takes time."""
     config, size, provenance = model.config, model.config.size, model.provenance
     domain = TrainedDomain.of(provenance)
-    left = (IMAGES, CHIPS) if domain is None else (IMAGES, CHIPS, TRAINED)
+    left = (IMAGES, LABELLED, CHIPS, *(() if domain is None else (TRAINED,)))
     stated = {key: _words(value) for key, value in provenance.items() if key not in left}
     if domain is not None:
         stated["domain"] = str(domain)
@@ -182,7 +183,7 @@ def model_card(description: Description) -> str:
             "The input is reflectance (stored value x scale + offset), normalized by the method",
             f"{description.normalization}.",
             "",
-            *_statistics(description.statistics),
+            *_statistics(description),
             "",
             "## Licence",
             "",
@@ -202,7 +203,20 @@ def _bands(bands: Sequence[Band]) -> list[str]:
     )
 
 
-def _statistics(statistics: Sequence[BandStatistics]) -> list[str]:
+def _statistics(description: Description) -> list[str]:
+    """Those of the sensors that the bands are of; those of others, which the model takes as well, are folded up."""
+    own = {band.sensor for band in description.bands}
+    shown = [each for each in description.statistics if each.band.sensor in own]
+    others = [each for each in description.statistics if each.band.sensor not in own]
+    if not others:
+        return _statistics_table(shown)
+    sensors = len({each.band.sensor for each in others})
+    summary = f"{counted(len(others), 'band')} of {counted(sensors, 'other sensor')}"
+    folded = ["<details>", f"<summary>{summary}</summary>", "", *_statistics_table(others), "", "</details>"]
+    return [*_statistics_table(shown), "", *folded] if shown else folded
+
+
+def _statistics_table(statistics: Sequence[BandStatistics]) -> list[str]:
     return _table(
         ("band", "sensor", "mean", "standard deviation"),
         [(_cell(each.band.name), _cell(each.band.sensor), f"{each.mean:.6g}", f"{each.sd:.6g}") for each in statistics],

@@ -178,5 +178,7 @@ def _checked(image: Readable, reading: LabelReading) -> tuple[tuple[str, str], .
 def _misplaced(sample: FileSample, mask: Grid, image: Grid) -> tuple[Fault, str]:
     if mask.shape == image.shape:
         return ELSEWHERE, sample.name
-    sizes = (f"{grid.height} x {grid.width}" for grid in (mask, image))
-    return OTHER_PIXELS, f"{sample.name} ({', '.join(sizes)})"
+    return (
+        OTHER_PIXELS,
+        f"{sample.name} (mask {mask.height} x {mask.width}, image {image.height} x {image.width})",
+    )
