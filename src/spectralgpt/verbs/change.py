@@ -145,7 +145,8 @@ def change(
 def _changed(share: float, square_metres: float) -> str:
     if math.isnan(share):
         return "unknown, as nothing is valid at both dates"
+    valid = f"{share:.2%} of what is valid at both dates"
     if math.isnan(square_metres):
-        return f"{share:.2%}"
+        return valid
     hectares = square_metres / 1e4
-    return f"{share:.2%}, {f'{hectares:.4g} ha' if hectares < 1e4 else f'{square_metres / 1e6:.4g} km2'}"
+    return f"{valid}, {f'{hectares:.4g} ha' if hectares < 1e4 else f'{square_metres / 1e6:.4g} km2'}"
