@@ -47,7 +47,7 @@ class Grid:
     @property
     def whole(self) -> Window:
         """The window that covers the grid."""
-        return Window(0, 0, self.height, self.width)
+        return _whole(self.height, self.width)
 
     @property
     def is_placed(self) -> bool:
@@ -92,8 +92,9 @@ class Grid:
 
     def window(self, window: Window) -> "Grid":
         """The grid of a window, which may reach beyond this one."""
-        transform = composed(self.transform, Affine.translation(window.column, window.row))
-        return Grid(self.crs, transform, window.height, window.width)
+        own = self.transform
+        x, y = applied(own, window.column, window.row)
+        return Grid(self.crs, Affine(own.a, own.b, x, own.d, own.e, y), window.height, window.width)
 
     def coarsened(self, factor: int) -> "Grid":
         """factor x factor pixels become one; the last row and column may reach beyond this grid."""
@@ -153,7 +154,13 @@ class Grid:
         return Grid(self.crs, composed(self.transform, Affine.scale(gsd / steps[1], gsd / steps[0])), height, width)
 
 
-def applied(transform: Affine, column: float, row: float) -> tuple[float, float]:
+@lru_cache(maxsize=256)
+def _whole(height: int, width: int) -> Window:
+    """Kept, as each read of a window asks for it."""
+    return Window(0, 0, height, width)
+
+
+def applied(transform: Affine, column: float | int, row: float | int) -> tuple[float, float]:
     """Where a transform takes a point. Written out, because affine 2 spells it `*` and affine 3 `@`."""
     return (
         transform.a * column + transform.b * row + transform.c,

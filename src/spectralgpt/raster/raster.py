@@ -364,9 +364,9 @@ def _cut(
     whole: Window, window: Window, stored: FillWindow, out: Shaped[np.ndarray, "band row column"]
 ) -> Bool[np.ndarray, "band row column"] | None:
     """Fill `out` with the window of a file on the same pixels, which need not cover it."""
-    part = whole.intersection(window)
-    if part == window:
+    if whole.contains(window):
         return stored(window, out)
+    part = whole.intersection(window)
     out[:] = 0
     valid = np.zeros(out.shape, bool)
     if part is not None:

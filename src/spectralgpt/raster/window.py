@@ -16,7 +16,7 @@ class Window:
 
     def __post_init__(self) -> None:
         for value in (self.row, self.column, self.height, self.width):
-            if not isinstance(value, int | np.integer) or isinstance(value, bool):
+            if type(value) is not int and (isinstance(value, bool) or not isinstance(value, int | np.integer)):
                 raise TypeError(f"{self}: a window is made of whole numbers")
         if self.height < 1 or self.width < 1:
             raise ValueError(f"{self}: a window is at least one pixel high and wide")
