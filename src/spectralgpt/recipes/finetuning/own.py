@@ -35,7 +35,7 @@ def recipe(data: LabelFacts) -> Recipe:
     epochs = math.ceil(max(1.0, steps * batch / data.images))
     stage = Stage(
         name="fit",
-        task=_task(data, judge_every=max(1, round(epochs / 25))),
+        task=_task(data, few, judge_every=max(1, round(epochs / 25))),
         augmentation=Augmentation(image=_side(data.side), area=(0.5, 1.0)),
         schedule=Schedule(
             epochs=epochs,
@@ -67,11 +67,10 @@ def _side(side: int) -> int:
     return min(max(8 * round(side / 8), OWN_SIDES[0]), OWN_SIDES[1])
 
 
-def _task(data: LabelFacts, judge_every: int) -> Fitting:
+def _task(data: LabelFacts, few: bool, judge_every: int) -> Fitting:
     """The objective. Rare classes weigh more in masks, and the dice loss is added there."""
     made: Any = task_of(data.target).objective
     settings: dict[str, Any]
-    few = data.images < FEW_IMAGES
     if data.target in ("class", "classes"):
         several = data.target == "classes"
         # a label of a mixed image is a share, which the loss of several labels takes as it is
