@@ -95,6 +95,17 @@ def test_the_report_has_the_notes_on_the_data(tmp_path, headed, spectralgpt):
     assert note in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
+def test_images_of_one_place_have_no_interval(tmp_path, headed, spectralgpt):
+    folder = class_folders(tmp_path / "land", {"water": 2, "forest": 2})
+    command = ("evaluate", folder, "--weights", headed / "class", "--apart", "1000", "--out", tmp_path / "out")
+    ended = spectralgpt(*command)
+    assert ended.code == 0, ended.err
+    assert "4 images at 1 place, " in ended.out
+    assert "(no interval)" in ended.out
+    assert "nan" not in ended.out
+    assert metrics(tmp_path / "out")["intervals"] == "none, as all images are of one place"
+
+
 def test_weights_that_have_moved(fitted, weights, tmp_path, headed, spectralgpt):
     labels, kept, _ = fitted
     (tmp_path / "probe").mkdir()

@@ -76,7 +76,9 @@ def page_of(findings: Findings, title: str, subtitle: str, command: str) -> "Eva
         notes=list(dict.fromkeys([*findings.notes, *trial.data.notes])),
         command=command,
         scores=_score_rows(findings),
-        intervals=f"95 %, bootstrap over {places} places, 1,000 draws",
+        intervals="none, as all images are of one place"
+        if places == 1
+        else f"95 %, bootstrap over {places} places, 1,000 draws",
         classes=_class_rows(findings),
         confusion=_confusion(findings),
         unit="images" if trial.data.target in ("class", "classes") else "pixels",

@@ -31,6 +31,11 @@ LARGEST_THUMBNAIL = 1024
 """Columns of an image above which its predicted mask is not kept."""
 
 
+def with_interval(value: float, low: float, high: float, what: str = "") -> str:
+    """A score and its interval; images of a single place give none. what: the interval's level, in words."""
+    return f"{value:.3f} (no interval)" if low != low else f"{value:.3f} ({what}{low:.3f} to {high:.3f})"
+
+
 def in_words(features: str, method: str) -> str:
     """Features and method in words."""
     return ", ".join(filter(None, (features, WORDS.get(method, method))))

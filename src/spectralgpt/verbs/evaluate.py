@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
+from spectralgpt.errors import counted
 from spectralgpt.progress import silent, unheard
 from spectralgpt.verbs._flat_options import with_shared_options
 from spectralgpt.verbs._options import (
@@ -14,6 +15,7 @@ from spectralgpt.verbs._options import (
     PathLike,
     ShowProgress,
 )
+from spectralgpt.verbs._probing import with_interval
 
 if TYPE_CHECKING:
     from spectralgpt.data.labels import LabelledSet
@@ -54,12 +56,11 @@ class Evaluated:
     def __str__(self) -> str:
         width = max(map(len, self.scores))
         lines = [
-            f"{self.name}; {self.part}: {self.counts['images']} images at {self.counts['places']} places, "
+            f"{self.name}; {self.part}: {self.counts['images']} images at {counted(self.counts['places'], 'place')}, "
             f"{self.counts['classes_present']} of {self.counts['classes']} classes in the truth",
         ]
         for name, value in self.scores.items():
-            low, high = self.intervals[name]
-            lines.append(f"  {name.ljust(width)}  {value:.3f} ({low:.3f} to {high:.3f})")
+            lines.append(f"  {name.ljust(width)}  {with_interval(value, *self.intervals[name])}")
         lines += [f"NOT COMPARABLE: {mark}" for mark in self.marks]
         if self.out is not None:
             lines.append(f"{self.out / 'report.html'}, {self.out / 'metrics.json'}")

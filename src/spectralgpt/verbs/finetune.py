@@ -16,6 +16,7 @@ from spectralgpt.verbs._options import (
     ProbeOptions,
     ShowProgress,
 )
+from spectralgpt.verbs._probing import with_interval
 
 if TYPE_CHECKING:
     from spectralgpt.training import Recipe
@@ -73,16 +74,17 @@ class Finetuned:
         lines.append(f"{counts} ({self.split}); from {self.start}")
         for name, value in self.scores.items():
             spread = f" ± {self.spread[name]:.3f} over {len(self.seeds)} seeds" if self.spread else ""
-            lines.append(f"  {name}  {value:.3f}{spread}{self._interval(name)}")
+            lines.append(f"  {name}  {self._scored(name, value)}{spread}")
         lines += [f"NOT COMPARABLE: {mark}" for mark in self.marks]
         if self.finished:
             results = ("summary.json", "seed-0") if len(self.seeds) > 1 else ("report.html", "weights")
             lines.append(", ".join(str(self.folder / each) for each in results))
         return "\n".join(lines)
 
-    def _interval(self, name: str) -> str:
-        known = name == self.score and self.low is not None and self.low == self.low
-        return f" (95 % interval {self.low:.3f} to {self.high:.3f})" if known else ""
+    def _scored(self, name: str, value: float) -> str:
+        if name != self.score or self.low is None or self.high is None:
+            return f"{value:.3f}"
+        return with_interval(value, self.low, self.high, "95 % interval ")
 
 
 @with_shared_options

@@ -16,7 +16,7 @@ from spectralgpt.verbs._options import (
     PathLike,
     ShowProgress,
 )
-from spectralgpt.verbs._probing import WORDS, in_words
+from spectralgpt.verbs._probing import WORDS, in_words, with_interval
 
 CHOICES_SHOWN = 3
 """Different choices that the text lists, the most frequent first."""
@@ -76,14 +76,13 @@ class Probed:
 
     def __str__(self) -> str:
         by = in_words(self.methods[0].features, self.method)
-        lines = [f"{self.score} {self.value:.3f} (95 % interval {self.low:.3f} to {self.high:.3f}): {by}"]
+        lines = [f"{self.score} {with_interval(self.value, self.low, self.high, '95 % interval ')}: {by}"]
         others = [f"{name} {value:.3f}" for name, value in self.scores.items() if name != self.score]
         lines.append(f"{self.split}; {', '.join(others)}")
         names = [in_words(each.features, each.method) for each in self.methods]
         for name, each in zip(names, self.methods, strict=True):
-            lines.append(
-                f"  {name.ljust(max(map(len, names)))}  {_interval(each.value, each.low, each.high)}{_difference(each)}"
-            )
+            found = with_interval(each.value, each.low, each.high)
+            lines.append(f"  {name.ljust(max(map(len, names)))}  {found}{_difference(each)}")
         lines.append(f"chosen: {'; '.join(self.chosen[:CHOICES_SHOWN])}")
         for method, points in self.curve.items():
             means = ", ".join(f"{shots}: {mean(values):.3f}" for shots, values in points.items())
@@ -300,10 +299,6 @@ def _methods(findings: "Findings", score: str) -> Iterator[ScoreOfMethod]:
             less.low,
             less.high,
         )
-
-
-def _interval(value: float, low: float, high: float) -> str:
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def _difference(each: ScoreOfMethod) -> str:
