@@ -15,7 +15,7 @@ from spectralgpt.tasks import Task, find
 from spectralgpt.weights.described import DescribedModel
 from spectralgpt.weights.store import MARK
 from spectralgpt.weights.trained_domain import TRAINED, TrainedDomain
-from spectralgpt.weights.trained_images import CHIPS, IMAGES, LABELLED, TrainedImages
+from spectralgpt.weights.trained_images import CHIPS, IMAGES, LABELLED_IMAGES, TrainedImages
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def describe(model: DescribedModel, fingerprint: str | None = None) -> Descripti
     """The description of a model's weights. fingerprint: the model's, if already known, as computing it takes time."""
     config, size, provenance = model.config, model.config.size, model.provenance
     domain = TrainedDomain.of(provenance)
-    left = (IMAGES, LABELLED, CHIPS, *(() if domain is None else (TRAINED,)))
+    left = (IMAGES, LABELLED_IMAGES, CHIPS, *(() if domain is None else (TRAINED,)))
     stated = {key: _words(value) for key, value in provenance.items() if key not in left}
     if domain is not None:
         stated["domain"] = str(domain)

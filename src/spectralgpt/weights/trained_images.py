@@ -6,7 +6,7 @@ from typing import Any
 
 from spectralgpt.errors import counted
 
-IMAGES, LABELLED, CHIPS = "images", "labelled_images", "chips"
+IMAGES, LABELLED_IMAGES, CHIPS = "images", "labelled_images", "chips"
 """Keys of the provenance: hashes of images, of those that were seen with their labels, and the sides, in pixels, of the
 chips that larger images were cut into."""
 
@@ -27,7 +27,7 @@ class TrainedImages:
     @classmethod
     def of(cls, provenance: Mapping[str, Any]) -> "TrainedImages":
         """What a provenance declares, which others may have written: entries of any other kind are left out."""
-        hashes, labelled, chips = (_listed(provenance.get(key)) for key in (IMAGES, LABELLED, CHIPS))
+        hashes, labelled, chips = (_listed(provenance.get(key)) for key in (IMAGES, LABELLED_IMAGES, CHIPS))
         known = frozenset(each for each in hashes if isinstance(each, str))
         return cls(
             known,
@@ -45,7 +45,7 @@ class TrainedImages:
 
     def entries(self) -> dict[str, Any]:
         """The entries of the provenance, sorted: the same images give the same text."""
-        labelled = {LABELLED: sorted(self.labelled)} if self.labelled else {}
+        labelled = {LABELLED_IMAGES: sorted(self.labelled)} if self.labelled else {}
         return {IMAGES: sorted(self.hashes), **labelled, CHIPS: sorted(self.chips)}
 
     def __str__(self) -> str:
