@@ -58,14 +58,14 @@ def make_optimizer(
     layer_decay: float | None = None,
     head_factor: float = 1.0,
 ) -> torch.optim.AdamW:
-    """Fused AdamW with the defaults of the paper for pretraining; with layer_decay, in groups for fine-tuning
-    (`layer_groups`).
+    """Fused AdamW with the defaults of the paper for pretraining; with layer_decay or head_factor, in groups for
+    fine-tuning (`layer_groups`).
 
     The rate of a group is that of the schedule times its `lr_scale`.
     """
-    if layer_decay is None:
+    if layer_decay is None and head_factor == 1:
         groups = parameter_groups(model, weight_decay)
     else:
         assert isinstance(model, Backbone), "layer-wise rates need a model with layers"
-        groups = layer_groups(model, weight_decay, layer_decay, head_factor)
+        groups = layer_groups(model, weight_decay, 1.0 if layer_decay is None else layer_decay, head_factor)
     return torch.optim.AdamW(groups, lr=lr, betas=betas, eps=1e-8, fused=True)

@@ -11,7 +11,7 @@ class Schedule:
     """epochs or steps: the length, exactly one of them. lr: the peak of a cosine that follows `warmup`, a share of the
     length, and ends at `lr_end`. weight_decay, betas: of AdamW. clip: largest gradient norm, None for no limit.
     layer_decay: in fine-tuning, the rate of each layer relative to the one above it; None for one rate. head_factor:
-    with layer_decay, by how much the rate of the head, which starts from nothing, is higher than `lr`.
+    the rate of the head, which starts from nothing, in multiples of `lr`.
 
     Raises OptionError for values that do not make a schedule.
     """
@@ -46,12 +46,6 @@ class Schedule:
                 "above 0 and up to 1, or none",
             ),
             ("head_factor", self.head_factor, self.head_factor > 0, "more than 0"),
-            (
-                "head_factor",
-                self.head_factor,
-                self.head_factor == 1 or self.layer_decay is not None,
-                "1, as there is one rate without layer_decay",
-            ),
         )
         for name, value, fits, expected in limits:
             if not fits:
