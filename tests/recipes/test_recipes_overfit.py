@@ -66,15 +66,8 @@ def test_it_learns_eight_samples_by_heart(name, target, tmp_path):
     shard_labels(data, tmp_path / "shards", splits=["train"] * COUNT, groups=[f"{i}" for i in range(COUNT)], chip=CUBE)
     recipe = recipes.find("finetuning", name)(LabelFacts(target, 2, COUNT, CUBE, 2 if target == "change" else 1))
     recipe = replace(recipe, model=replace(recipe.model, shape=Size(32, 2, 2, 32, 1, 2), normalization="standard"))
-    rates = [
-        "lr=1e-2",
-        "layer_decay=none",
-        "head_factor=1",
-        "weight_decay=0",
-        "warmup=0.1",
-        "drop_path=0",
-        "smoothing=0",
-    ]
+    rates = ["lr=1e-2", "layer_decay=none", "head_factor=1", "weight_decay=0", "warmup=0.1"]
+    plain = ["drop_path=0", "smoothing=0"]
     images = [
         "erasing=0",
         "cutmix=0",
@@ -88,7 +81,7 @@ def test_it_learns_eight_samples_by_heart(name, target, tmp_path):
     mixup = ["mixup=0"] if target in ("class", "classes") else ["channels=16"]
     length = ["epochs=none", "steps=60"]
     machine = ["machine.micro=8", "machine.workers=0", "machine.tensorboard=false", "machine.save_every=1000"]
-    settings = [*[f"stages.0.{each}" for each in (*length, *rates, *images, *mixup)], *machine]
+    settings = [*[f"stages.0.{each}" for each in (*length, *rates, *plain, *images, *mixup)], *machine]
     result = run_training(changed(recipe, settings), tmp_path / "shards", tmp_path / "run", device="cpu")
     model = open_weights(result.weights)
     for index, sample in enumerate(data.samples):

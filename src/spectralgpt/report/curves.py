@@ -59,10 +59,12 @@ def save_loss_curve(
     stages = _stages(records)
     figure = Figure(figsize=(8, 7 if scores.size else 4.5), layout="constrained")
     axes, *below = figure.subplots(2 if scores.size else 1, squeeze=False).ravel()
+    alone = all(name.removeprefix(VALIDATION) == "loss" for name in curves)
     for name, curve in curves.items():
         colour = colours.get(name.removeprefix(VALIDATION), colours[name])
-        label = _label(name, alone=not any(each.removeprefix(VALIDATION) != "loss" for each in curves))
-        _draw_curve(axes, curve, colour, label, [start for _, start, _ in stages[1:]], name.startswith(VALIDATION))
+        _draw_curve(
+            axes, curve, colour, _label(name, alone), [start for _, start, _ in stages[1:]], name.startswith(VALIDATION)
+        )
     axes.set(xlabel="step", ylabel="loss" if scores.size else "loss (normalized units)", title=title)
     if all((curve[1] >= 0).all() and curve[1].any() for curve in curves.values()):
         # the spectral loss of a batch without a complete group of bands is 0

@@ -69,7 +69,7 @@ def judged_answers(
         predicted=predicted,
     )
     seen = seen_share(hashes, trained.hashes).count
-    marks = seen_marks(answerer.model, hashes)
+    marks = seen_marks(trained, hashes)
     fitted = seen_share(hashes, answerer.fitted_to).count
     if fitted:
         marks.append(f"The probe was fitted to {fitted} of {len(hashes)} images: the scores are too good.")

@@ -102,12 +102,10 @@ def _draw(fit: Fit, result: "RunResult") -> tuple[str, ...]:
     from spectralgpt.training import read_log
 
     records = read_log(fit.run / "log.jsonl")
-    # a single part is the loss itself
-    losses = ["loss", *(("class", "dice") if any("dice" in each for each in records) else ())]
     title = f"recipe {fit.recipe.name}: {result.step} of {result.steps} steps"
     score = scores_of(fit.data.labels.data.target)[0].title
     try:
-        save_loss_curve(fit.run / "pictures" / "loss.png", records, losses, title, score=score)
+        save_loss_curve(fit.run / "pictures" / "loss.png", records, ("loss", "class", "dice"), title, score=score)
     except TargetError as error:
         return (f"a picture is missing: {error}",)
     return ()
@@ -176,6 +174,7 @@ def _reported(fit: Fit, model: "PretrainedModel") -> "Findings":
     from spectralgpt.verbs._answering import answerer_of_head
     from spectralgpt.verbs._checkout import commit
     from spectralgpt.verbs._evaluating import judged_answers, write_judged
+    from spectralgpt.weights.card import thresholds_in_words
 
     options: Any = {**fit.options, "weights": fit.weights}
     answerer, test = answerer_of_head(model, options), fit.data.parts.of("test").tolist()
@@ -191,7 +190,7 @@ def _reported(fit: Fit, model: "PretrainedModel") -> "Findings":
         ("Split", fit.data.parts.how),
     ]
     if model.thresholds:
-        facts.append(("Thresholds", _in_words(model)))
+        facts.append(("Thresholds", thresholds_in_words(model.thresholds, [one.name for one in model.classes])))
     write_judged(
         fit.folder,
         answerer,
@@ -215,13 +214,6 @@ def _reported(fit: Fit, model: "PretrainedModel") -> "Findings":
         commit=commit(),
     )
     return findings
-
-
-def _in_words(model: "PretrainedModel") -> str:
-    """The thresholds with their classes. Of two classes, a single one is that of the second."""
-    names = [one.name for one in model.classes]
-    answered = names if len(model.thresholds) == len(names) else names[1:2]
-    return ", ".join(f"{name} from {each:.3g} on" for name, each in zip(answered, model.thresholds, strict=True))
 
 
 def _share(fraction: float) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         SampleGallery,
         ScoreRow,
     )
-    from spectralgpt.weights import PretrainedModel
+    from spectralgpt.weights import PretrainedModel, TrainedImages
 
 CARDS = 6
 """Samples in a gallery."""
@@ -203,12 +203,10 @@ def seen_fact(model: "PretrainedModel", seen: int, images: int) -> tuple[str, st
     return "Images seen in training", f"{seen} of {images}" if known else "unknown"
 
 
-def seen_marks(model: "PretrainedModel", hashes: "Sequence[frozenset[str]]") -> list[str]:
+def seen_marks(trained: "TrainedImages", hashes: "Sequence[frozenset[str]]") -> list[str]:
     """Warnings where training saw images, with their labels or without. hashes: of each image and its chips."""
     from spectralgpt.evaluation.leaks import seen_share
-    from spectralgpt.weights import TrainedImages
 
-    trained = TrainedImages.of(model.provenance)
     labelled = seen_share(hashes, trained.labelled).count
     others = seen_share(hashes, trained.hashes).count - labelled
     return [

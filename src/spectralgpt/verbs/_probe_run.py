@@ -168,6 +168,8 @@ def model_pixels(run: ProbeRun, model: "PretrainedModel") -> "DenseFeatures":
 
 def findings_of(run: ProbeRun, trial: Trial, *, baselines: bool, shots: Sequence[int]) -> Findings:
     """Everything that was asked for, judged in the same rounds."""
+    from spectralgpt.weights import TrainedImages
+
     trial = trial.with_contents(run.hashes)
     own = _judged_by_model(run, trial)
     main = own["auto" if run.auto else run.methods[0]]
@@ -188,7 +190,7 @@ def findings_of(run: ProbeRun, trial: Trial, *, baselines: bool, shots: Sequence
         trial,
         main,
         others,
-        marks=seen_marks(run.model, run.hashes),
+        marks=seen_marks(TrainedImages.of(run.model.provenance), run.hashes),
         notes=_few(tuple(dict.fromkeys(notes))),
         curves=curves,
         facts=[*_facts(run, trial), ("Chosen", "; ".join(settings_of(main)[:CHOICES_LISTED]))],

@@ -66,7 +66,7 @@ class Description:
         named = f"{self.classes}: {', '.join(self.class_names)}" if self.class_names else str(self.classes)
         answers = [] if self.head is None else [("head", self.head)]
         answers += [] if self.classes is None else [("classes", named)]
-        answers += [("thresholds", _thresholds(self.thresholds, self.class_names))] if self.thresholds else []
+        answers += [("thresholds", thresholds_in_words(self.thresholds, self.class_names))] if self.thresholds else []
         return [
             ("kind", f"{self.kind}: {self.purpose}"),
             ("size", f"{self.size} (width {self.width}, {self.depth} blocks, {self.heads} heads)"),
@@ -99,7 +99,7 @@ class Description:
         return "\n".join(f"{label + ':':<{width}}{text}" for label, text in self.rows)
 
 
-def _thresholds(thresholds: Sequence[float], names: Sequence[str]) -> str:
+def thresholds_in_words(thresholds: Sequence[float], names: Sequence[str]) -> str:
     """Each with its class; a single one is that of the second."""
     of = names[1:2] if len(thresholds) == 1 else names
     return ", ".join(f"{name} {one:.3g}" for name, one in zip(of or range(len(thresholds)), thresholds, strict=True))
