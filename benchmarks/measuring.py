@@ -25,7 +25,7 @@ from torch import Tensor
 from spectralgpt.bands import BandSet, sensor
 from spectralgpt.nn import SIZES, Cube, MaskedAutoencoder, ModelConfig, Scaling
 from spectralgpt.nn.cpu import MULTIPLIES_BF16, ONEDNN_IN_FP32
-from spectralgpt.nn.measured_ways import kept_ways
+from spectralgpt.nn.measured_ways import used_ways
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 RATIO = 0.9
@@ -208,16 +208,16 @@ def about(found: argparse.Namespace) -> dict[str, Any]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "cpu": said.get("model name", platform.processor()),
         "cpu_flags": flags,
-        "ways": {"fp32 by oneDNN": ONEDNN_IN_FP32}
-        | {f"attention, {kind}": each["way"] for kind, each in kept_ways().items()},
         "device": torch.cuda.get_device_name() if found.device.startswith("cuda") else "cpu",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
 
 
 def write(name: str, result: dict[str, Any], bars: Mapping[str, Mapping[str, float]], label: str, out: Path | None):
-    """Write JSON to standard output, and to the folder with a picture (bars by case and variant)."""
-    text = json.dumps(result, indent=2)
+    """Write JSON to standard output, with what this process computed by, and to the folder with a picture (bars by case
+    and variant)."""
+    attention = {f"attention, {kind}": way for kind, way in used_ways().items()}
+    text = json.dumps({**result, "ways": {"fp32 by oneDNN": ONEDNN_IN_FP32} | attention}, indent=2)
     print(text)
     if out is None:
         return

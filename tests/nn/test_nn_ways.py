@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from spectralgpt.errors import OptionError
 from spectralgpt.nn import blocked, measured_ways
 from spectralgpt.nn.attention import attend, key_mask
-from spectralgpt.nn.measured_ways import chosen_way, kept_ways, measured, ways_folder
+from spectralgpt.nn.measured_ways import chosen_way, kept_ways, measured, used_ways, ways_folder
 from spectralgpt.nn.ways import WAYS, AttentionShape, possible_ways, usual_way
 
 SHAPE = AttentionShape("bfloat16", batch=2, heads=3, tokens=40, width=16, masked=False, training=True)
@@ -86,6 +86,7 @@ def test_the_chosen_way_is_measured_once_and_kept(tmp_path, monkeypatch, trainin
     way = chosen_way(shape)
     assert torch.equal(random, torch.random.get_rng_state())
     assert way in possible_ways(shape)
+    assert used_ways() == {shape.kind: way}
     (kept,) = kept_ways().values()
     assert kept["way"] == way
     assert kept["ms"].keys() == set(possible_ways(shape))

@@ -1,9 +1,14 @@
-"""Files that cannot be opened."""
+"""Files that cannot be opened, and open ones that threads share."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
 import pytest
+import rasterio
 
 from spectralgpt.errors import RasterError
-from spectralgpt.raster.handles import open_dataset
+from spectralgpt.raster.handles import Handles, open_dataset
 
 
 @pytest.mark.parametrize(
@@ -13,3 +18,57 @@ def test_a_file_that_is_plainly_no_image_is_named_as_what_it_is(tmp_path, name, 
     (tmp_path / name).write_text("path,label\n")
     with pytest.raises(RasterError, match=rf"{name}: {what}; expected a raster"):
         open_dataset(str(tmp_path / name))
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "image.tif"
+    with rasterio.open(path, "w", driver="GTiff", height=8, width=8, count=1, dtype="uint8", crs="EPSG:32633") as image:
+        image.write(np.ones((1, 8, 8), np.uint8))
+    return str(path)
+
+
+def test_no_two_threads_have_the_same_dataset(path):
+    handles, inside = Handles(), threading.Barrier(4)
+
+    def held(_: int) -> int:
+        with handles.lent(path) as dataset:
+            inside.wait(timeout=30)
+            return id(dataset)
+
+    with ThreadPoolExecutor(4) as pool:
+        first, second = set(pool.map(held, range(4))), set(pool.map(held, range(4)))
+    assert len(first) == 4
+    assert second == first, "what was given back is lent again"
+    handles.close()
+
+
+def test_what_was_given_back_last_is_lent_first_to_any_thread(path):
+    handles = Handles()
+    with handles.lent(path) as first, handles.lent(path) as second:
+        assert first is not second
+    with ThreadPoolExecutor(1) as pool, handles.lent(path) as again:
+        assert again is first, "the outer block ends last"
+        assert pool.submit(lambda: handles.lent(path).__enter__()).result() is second
+    handles.close()
+
+
+def test_a_closed_dataset_is_not_lent(path):
+    handles = Handles()
+    with handles.lent(path) as dataset:
+        handles.close()
+        assert dataset.closed
+    with handles.lent(path) as another:
+        assert not another.closed
+        assert another.read(1).sum() == 64
+    handles.close()
+    assert another.closed
+
+
+def test_after_an_error_the_dataset_is_given_back(path):
+    handles = Handles()
+    with pytest.raises(OSError, match="lost"), handles.lent(path) as dataset:
+        raise OSError("lost")
+    with handles.lent(path) as again:
+        assert again is dataset
+    handles.close()

@@ -171,9 +171,10 @@ def _spectrum(image: np.ndarray, usable: np.ndarray) -> Complex[np.ndarray, "fre
     if usable.mean() < FEWEST_VALID:
         return None
     rows, columns = np.gradient(np.where(np.isnan(image), np.nanmean(image), image))
-    edges = np.hypot(rows, columns).astype(np.float64)
-    middle = edges[usable].mean()
-    edges = np.minimum(np.where(usable, edges, middle), np.quantile(edges[usable], 0.99)) - middle
+    edges = np.sqrt(rows * rows + columns * columns).astype(np.float64)  # np.hypot takes five times as long
+    seen = edges[usable]
+    middle, top = seen.mean(), int(0.99 * (seen.size - 1))
+    edges = np.minimum(np.where(usable, edges, middle), np.partition(seen, top)[top]) - middle
     taper = np.outer(np.hanning(edges.shape[0]), np.hanning(edges.shape[1]))
     return np.asarray(np.fft.rfft2(edges * taper))
 

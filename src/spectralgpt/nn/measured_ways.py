@@ -67,6 +67,11 @@ def kept_ways() -> dict[str, dict[str, Any]]:
     return {each["kind"]: each for each in found if each is not None}
 
 
+def used_ways() -> dict[str, Way]:
+    """What this process has computed with: by kind of shape."""
+    return {shape.kind: way for shape, way in sorted(_chosen.items(), key=lambda each: each[0].kind)}
+
+
 def ways_folder() -> Path | None:
     """The folder for this CPU, number of threads and PyTorch, None where there is no folder for caches."""
     folder = user_cache()

@@ -1,4 +1,4 @@
-"""One open dataset per thread, as GDAL handles must not be shared."""
+"""Open datasets, each lent to one thread at a time, as GDAL handles must not be shared."""
 
 import os
 import threading
@@ -73,16 +73,19 @@ def _opened(path: str, opening: Callable[[str], DatasetReader]) -> DatasetReader
 
 
 class Handles:
-    """Datasets by path, one per thread; a copy in another process, forked or unpickled, starts with none."""
+    """Datasets by path, lent to one thread at a time; a copy in another process, forked or unpickled, starts with none.
+
+    What was given back last is lent first, to whatever thread: GDAL keeps what it has unpacked per dataset.
+    """
 
     def __init__(self) -> None:
         self._start()
 
     def _start(self) -> None:
         self._process = os.getpid()
-        self._local = threading.local()
         self._lock = threading.Lock()
         self._open: list[DatasetReader] = []
+        self._free: dict[str, list[DatasetReader]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -90,22 +93,28 @@ class Handles:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._start()
 
-    def of(self, path: str) -> DatasetReader:
-        """This thread's dataset of a path of an image that was read before (`open_dataset`), opened on first use."""
+    @contextmanager
+    def lent(self, path: str) -> Iterator[DatasetReader]:
+        """A dataset of a path of an image that was read before (`open_dataset`), opened where none is free."""
         if self._process != os.getpid():
             self._start()  # closing the parent's handles here would close them for the parent, too
-        mine: dict[str, DatasetReader] = self._local.__dict__.setdefault("datasets", {})
-        dataset = mine.get(path)
-        if dataset is None or dataset.closed:
-            dataset = mine[path] = _opened(path, reopened)
+        with self._lock:
+            free = self._free.setdefault(path, [])
+            dataset = free.pop() if free else None
+        if dataset is None:
+            dataset = _opened(path, reopened)
             with self._lock:
                 self._open.append(dataset)
-        return dataset
+        try:
+            yield dataset
+        finally:
+            if not dataset.closed:
+                free.append(dataset)
 
     def close(self) -> None:
-        """Close the datasets of every thread; later use opens them again."""
+        """Close all datasets; later use opens them again."""
         if self._process == os.getpid():
             with self._lock:
-                opened, self._open = self._open, []
+                opened, self._open, self._free = self._open, [], {}
             for dataset in opened:
                 dataset.close()

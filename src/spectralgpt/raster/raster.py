@@ -327,9 +327,9 @@ class Raster:
     @contextmanager
     def _reading(self, path: str, window: Window) -> Iterator[tuple[DatasetReader, RasterioWindow]]:
         """An open file and the window to read; RasterError, naming the file, where reading fails."""
-        dataset = self._handles.of(path)
         try:
-            yield dataset, RasterioWindow(window.column, window.row, window.width, window.height)
+            with self._handles.lent(path) as dataset:
+                yield dataset, RasterioWindow(window.column, window.row, window.width, window.height)
         except GDAL_ERRORS as error:
             raise RasterError(
                 f"{path}: rows {window.row} to {window.end_row - 1} cannot be read ({error.__cause__ or error})",

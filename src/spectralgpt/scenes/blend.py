@@ -48,8 +48,7 @@ class Blender:
         assert self._row < len(self._rows), "a window was added after the plan's last one"
         sums, weights = self._checked(values, valid)
         taper = np.multiply.outer(self._taper_rows[self._row], self._taper_columns[self._column])
-        # where, not a product: 0 * NaN is NaN
-        sums.add(self._row, self._column, np.multiply(values, taper, where=valid, out=np.zeros(values.shape)))
+        sums.add(self._row, self._column, _weighted(values, valid, taper))
         weights.add(self._row, self._column, np.where(valid, taper, 0.0))
         (top, bottom), (left, right) = self._rows[self._row], self._columns[self._column]
         piece = Window(top, left, bottom - top, right - left)
@@ -61,7 +60,7 @@ class Blender:
         """Blended values and what is valid of the piece; the next window follows."""
         total, weight = (each.here[:, : piece.height, : piece.width] for each in (sums, weights))
         valid = np.broadcast_to(weight > 0, total.shape)
-        values = np.divide(total, weight, where=valid, out=np.zeros(total.shape))
+        values = total / weight if valid.all() else np.divide(total, weight, where=valid, out=np.zeros(total.shape))
         self._column += 1
         if self._column == len(self._columns):
             self._row, self._column = self._row + 1, 0
@@ -78,6 +77,17 @@ class Blender:
                 f"expected {expected[0]} and {expected[1]}, from the plan and the first window"
             )
         return self._sums, self._weights
+
+
+def _weighted(
+    values: Float[np.ndarray, "channel row column"],
+    valid: Bool[np.ndarray, "#channel row column"],
+    taper: Float64[np.ndarray, "row column"],
+) -> Float64[np.ndarray, "channel row column"]:
+    """Their product, 0 where not valid: a product there could be NaN."""
+    if valid.all():  # in half the time
+        return np.asarray(values * taper)
+    return np.asarray(np.multiply(values, taper, where=valid, out=np.zeros(values.shape)))
 
 
 class _Sums:

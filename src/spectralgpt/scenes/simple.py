@@ -35,8 +35,6 @@ MARGIN_PATCHES = 2
 """Width of the border of a window in which interpolation in space is not measured, as it sees no more on that side; at
 most a quarter of the window."""
 
-BANDS_AT_ONCE = 4
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RebuiltPart:
@@ -201,10 +199,9 @@ class FromPlaces:
         scored = hidden & known & visible.any(axis=(2, 3), keepdims=True)
         estimates = np.zeros((1, *truth.shape))
         for date in range(dates):
-            for first in range(0, bands, BANDS_AT_ONCE):
-                some = [band for band in range(bands)[first : first + BANDS_AT_ONCE] if scored[date, band].any()]
-                solved = harmonic(part.truth[date, some], visible[date, some])
-                estimates[0, date, some] = solved[:, rows, columns]
+            some = np.flatnonzero(scored[date].any(axis=(1, 2)))
+            solved = harmonic(part.truth[date, some], visible[date, some])
+            estimates[0, date, some] = solved[:, rows, columns]
         return total + WaySums.of(truth, prediction, estimates, scored)
 
     def read(self, notes: Mapping[str, Any]) -> WaySums:
