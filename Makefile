@@ -24,8 +24,8 @@ demo: setup ## rebuild, embed and map a real scene into demo-output/ (about 3 mi
 	@echo "demo: rebuilds a part of a real scene, embeds all of it and maps its classes; about 3 minutes on 2 cores"
 	@$(BIN)/spectralgpt demo demo-output
 
-test: setup ## run the tests (about 11 minutes on 2 cores)
-	@echo "test: about 11 minutes on 2 cores"
+test: setup ## run the tests (about 20 minutes on 2 cores)
+	@echo "test: about 20 minutes on 2 cores"
 	@$(BIN)/pytest -n 2 --dist loadscope
 
 test-long: setup ## run the tests that take minutes each

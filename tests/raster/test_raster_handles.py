@@ -53,16 +53,43 @@ def test_what_was_given_back_last_is_lent_first_to_any_thread(path):
     handles.close()
 
 
-def test_a_closed_dataset_is_not_lent(path):
+def test_what_is_lent_is_closed_when_it_is_given_back(path):
+    """GDAL ends the process where a dataset is closed while it is read."""
     handles = Handles()
-    with handles.lent(path) as dataset:
+    with handles.lent(path) as free:
+        pass
+    with handles.lent(path) as dataset, handles.lent(path) as other:
+        assert dataset is free
         handles.close()
-        assert dataset.closed
-    with handles.lent(path) as another:
-        assert not another.closed
-        assert another.read(1).sum() == 64
+        assert not dataset.closed
+        assert dataset.read(1).sum() == 64
+        with handles.lent(path) as later:
+            assert later is not other
+        assert not later.closed, "opened after the end: another use has begun"
+    assert dataset.closed
+    assert other.closed
     handles.close()
-    assert another.closed
+    assert later.closed
+
+
+def test_reading_goes_on_while_another_thread_closes(path):
+    handles, begun = Handles(), threading.Event()
+
+    def read(_: int) -> int:
+        begun.set()
+        total = 0
+        for _ in range(200):
+            with handles.lent(path) as dataset:
+                total += int(dataset.read(1).sum())
+        return total
+
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(read, range(4))
+        begun.wait(timeout=30)
+        for _ in range(200):
+            handles.close()
+        assert list(found) == [200 * 64] * 4
+    handles.close()
 
 
 def test_after_an_error_the_dataset_is_given_back(path):

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import rasterio
 from affine import Affine
@@ -119,7 +120,7 @@ def test_a_probe_warns_of_images_unlike_those_that_it_was_fitted_to(weights, tmp
     ended = spectralgpt("probe", images, "--bands", SENSOR, "--weights", weights, *QUICK, "--out", probe)
     assert ended.code == 0, ended.err
     recorded = json.loads((probe / "probe.json").read_text())["fitted_on"]
-    assert recorded["sensors"] == [[SENSOR, []]]
+    assert recorded["sensors"] == [[SENSOR, [name for name in NAMES if name != "B10"]]]
     assert recorded["gsd"] == pytest.approx([10, 10], rel=0.01)
     outside = "outside what the probe was fitted to"
     coarse = Affine(30.0, 0.0, 435730.0, 0.0, -30.0, 4179460.0)
@@ -134,6 +135,11 @@ def test_a_probe_warns_of_images_unlike_those_that_it_was_fitted_to(weights, tmp
         assert len(found) == lines, name
         if lines:
             assert found[0].startswith(f"warning: {scene}: is {outside} ({SENSOR}; ")
+    few = write(tmp_path / "few.tif", np.delete(land(64, 64), 1, axis=0), names=(NAMES[0], *NAMES[2:]))
+    ended = spectralgpt("predict", few, tmp_path / "few-map.tif", "--weights", probe, "--bands", SENSOR, "--json")
+    assert ended.code == 0, ended.err
+    lacks = [line for line in ended.json["warnings"] if "lacks bands" in line]
+    assert lacks == [f"{few}: lacks bands of the images that the probe was fitted to: {NAMES[1]}"]
     assert outside not in spectralgpt("evaluate", images, "--bands", SENSOR, "--weights", probe).err
     description = json.loads((probe / "probe.json").read_text())
     del description["fitted_on"]  # a probe of an earlier version

@@ -8,7 +8,7 @@ import pytest
 from made_weights import small_weights
 from spectralgpt.nn import PooledConfig
 from spectralgpt.weights import Classifier, SpectralGPT, TrainedDomain, describe
-from spectralgpt.weights.trained_domain import GSD_MARGIN, outside_note, outside_probe_note
+from spectralgpt.weights.trained_domain import GSD_MARGIN, ImageKind, outside_note, outside_probe_note
 
 S2 = ("s2-l2a", ("B2", "B3", "B4"))
 LANDSAT = ("landsat8-c2l2", ("B4", "B5"))
@@ -147,3 +147,28 @@ def test_the_domain_of_images_is_their_sensors_and_sizes():
         "a folder: 1 of 2 images are outside what the probe was fitted to (s2-l1c, s2-l2a; 10 to 20 m per pixel): naip"
     )
     assert outside_probe_note(domain, "a folder", [("naip", 12.0), images[0]]) == (line,)
+
+
+FITTED = [("s2-l2a", 10.0, ("B2", "B3", "B4", "B8")), ("s2-l2a", 10.0, ("B2", "B4", "B8")), ("naip", 1.0, ("red",))]
+
+
+def test_bands_that_all_images_of_a_sensor_had_are_missed():
+    domain = TrainedDomain.of_images([ImageKind(*each) for each in FITTED])
+    assert domain == TrainedDomain((("naip", ("red",)), ("s2-l2a", ("B2", "B4", "B8"))), (1.0, 10.0))
+    bands = ("B8", "B4", "B2"), ("B2", "B3", "B4"), ("B2",)
+    whole, three, one = (ImageKind("s2-l2a", 10.0, each) for each in bands)
+    assert outside_probe_note(domain, "a.tif", [whole]) == ()
+    line = "lacks bands of the images that the probe was fitted to: B8"
+    assert outside_probe_note(domain, "a.tif", [three]) == (f"a.tif: {line}",)
+    assert outside_probe_note(domain, "", [three]) == (f"the image {line}",)
+    assert outside_probe_note(domain, "a folder", [whole, three, one]) == (
+        "a folder: 2 of 3 images lack bands of the images that the probe was fitted to: B8, B4",
+    )
+    (other,) = outside_probe_note(domain, "a.tif", [ImageKind("landsat8-c2l2", 10.0, ("B1",))])
+    assert "outside" in other, "of another sensor, that is all there is to say"
+
+
+def test_bands_count_for_probes_alone():
+    """Pretraining hides some of every image."""
+    provenance = TrainedDomain.of_images([ImageKind(*each) for each in FITTED]).entries()
+    assert outside_note(provenance, "a.tif", [ImageKind("s2-l2a", 10.0, ("B2",))]) == ()

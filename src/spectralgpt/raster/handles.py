@@ -84,7 +84,6 @@ class Handles:
     def _start(self) -> None:
         self._process = os.getpid()
         self._lock = threading.Lock()
-        self._open: list[DatasetReader] = []
         self._free: dict[str, list[DatasetReader]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -99,22 +98,27 @@ class Handles:
         if self._process != os.getpid():
             self._start()  # closing the parent's handles here would close them for the parent, too
         with self._lock:
-            free = self._free.setdefault(path, [])
-            dataset = free.pop() if free else None
+            free = self._free
+            waiting = free.setdefault(path, [])
+            dataset = waiting.pop() if waiting else None
         if dataset is None:
             dataset = _opened(path, reopened)
-            with self._lock:
-                self._open.append(dataset)
         try:
             yield dataset
         finally:
-            if not dataset.closed:
-                free.append(dataset)
+            with self._lock:
+                closed_meanwhile = free is not self._free
+                if not closed_meanwhile:
+                    waiting.append(dataset)
+            if closed_meanwhile:
+                dataset.close()
 
     def close(self) -> None:
-        """Close all datasets; later use opens them again."""
+        """Close the datasets, those that are lent when they are given back: GDAL ends the process of a reader whose
+        dataset is closed meanwhile. Later use opens them again."""
         if self._process == os.getpid():
             with self._lock:
-                opened, self._open, self._free = self._open, [], {}
-            for dataset in opened:
-                dataset.close()
+                free, self._free = self._free, {}
+            for waiting in free.values():
+                for dataset in waiting:
+                    dataset.close()

@@ -135,7 +135,7 @@ class Raster:
         self.close()
 
     def close(self) -> None:
-        """Close the files in every thread."""
+        """Close the files; those that another thread reads at this moment, when it has read."""
         self._handles.close()
 
     @checked

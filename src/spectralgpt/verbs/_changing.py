@@ -343,7 +343,7 @@ def _outside_note(opened: OpenedDates) -> tuple[str, ...]:
 
     fitted_on = None if opened.probe is None else opened.probe.description.fitted_on
     raster = opened.scene.raster
-    return outside_probe_note(fitted_on, raster.source, [kind_of_image(raster)])
+    return outside_probe_note(fitted_on, raster.source, [kind_of_image(raster, opened.scene.model)])
 
 
 def _order_note(raster: "Raster") -> tuple[str, ...]:

@@ -260,7 +260,7 @@ class _TableRun:
                 kind=self._kind(raster.bands),
                 warnings=(
                     *check(raster, self._options["trust_input"]).warnings,
-                    *outside_note(self._model.provenance, path, [kind_of_image(raster)]),
+                    *outside_note(self._model.provenance, path, [kind_of_image(raster, self._model)]),
                 ),
             )
         except InputError:

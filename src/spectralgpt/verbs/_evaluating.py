@@ -41,7 +41,7 @@ def judged_answers(
         )
     data, notes = in_classes_of(labels.data, answerer.classes, answerer.count, chosen)
     trained = TrainedImages.of(answerer.model.provenance)
-    watched = WatchedSet(data)
+    watched = WatchedSet(data, answerer.model)
     hashes = hashes_of(watched, trained.chips, progress)
     trial = trial_of(data, split="none", apart=options["apart"], repeats=1, folds=1, seed=options["seed"])
     trial = trial.with_contents(hashes)
@@ -79,7 +79,7 @@ def judged_answers(
         [],
         marks=marks,
         notes=(
-            *watched.notes_on_weights(answerer.model, options["weights"], answerer.fitted_on),
+            *watched.notes_on_weights(options["weights"], answerer.fitted_on),
             *answerer.other_reading(options),
             *notes,
             *trial.notes,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from spectralgpt.raster import ResultMark
     from spectralgpt.tasks import Class, TargetKind
     from spectralgpt.weights import PretrainedModel, TrainedDomain
+    from spectralgpt.weights.trained_domain import ImageKind
 
 IMAGE_TARGETS: tuple["TargetKind", ...] = ("class", "classes")
 """Kinds of labels that are of whole images."""
@@ -38,10 +39,11 @@ class Labels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WatchedSet:
-    """A labelled set that keeps the sensor and the GSD of each image that is read."""
+    """A labelled set that keeps the kind of each image that is read, as it is to a model."""
 
     whole: "LabelledSet"
-    kinds: dict[int, tuple[str, float]] = field(default_factory=dict)
+    model: "PretrainedModel"
+    kinds: "dict[int, ImageKind]" = field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -66,19 +68,17 @@ class WatchedSet:
     def read(self, index: int) -> "LabelledImage":
         """The image and mask of a sample."""
         found = self.whole.read(index)
-        self.kinds[index] = kind_of_image(found.image)
+        self.kinds[index] = kind_of_image(found.image, self.model)
         return found
 
-    def notes_on_weights(
-        self, model: "PretrainedModel", weights: PathLike | None, fitted_on: "TrainedDomain | None" = None
-    ) -> tuple[str, ...]:
+    def notes_on_weights(self, weights: PathLike | None, fitted_on: "TrainedDomain | None" = None) -> tuple[str, ...]:
         """Lines on images, of those that were read, outside what the model was trained on, or the probe fitted to, and
         on a path that was taken for the weights although others have its name."""
         from spectralgpt.weights.named import name_note
         from spectralgpt.weights.trained_domain import outside_note, outside_probe_note
 
         kinds = list(self.kinds.values())
-        outside = outside_note(model.provenance, self.source, kinds)
+        outside = outside_note(self.model.provenance, self.source, kinds)
         return (*outside, *outside_probe_note(fitted_on, self.source, kinds), *filter(None, [name_note(weights)]))
 
 

@@ -46,7 +46,7 @@ class Predicting:
         from spectralgpt.weights.trained_domain import outside_probe_note
 
         fitted_on = None if self.probe is None else self.probe.description.fitted_on
-        return outside_probe_note(fitted_on, scene.raster.source, [kind_of_image(scene.raster)])
+        return outside_probe_note(fitted_on, scene.raster.source, [kind_of_image(scene.raster, scene.model)])
 
     def other_reading(self) -> tuple[str, ...]:
         """What is to be said where the scene is read in another way than the images that a probe was fitted to."""
@@ -155,7 +155,7 @@ def _refuse_side(side: int | None) -> None:
 
     if side is not None:
         found = f"{argument('side', side)}: found answers about pixels, which are not given per square"
-        raise OptionError(found, "", "Leave side out")
+        raise OptionError(found, "", "Leave the option out")
 
 
 def _refuse_overlap(overlap: float | None) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from spectralgpt.nn import Precision
     from spectralgpt.raster import ResultMark
     from spectralgpt.weights import PretrainedModel
+    from spectralgpt.weights.trained_domain import ImageKind
 
 PROBE_FILES = ("probe.json", "probe.safetensors")
 """Names of a fitted probe's files, which lie beside its report."""
@@ -58,7 +59,7 @@ class ProbeRun:
     methods: names of those that are judged on the model's features; auto: whether one of them is chosen. beside: the
     descriptors behind the model's vectors. vectors: of the images, None for masks; parts: how many of their values are
     the model's, and how many each other's. reading: options by which images were read. hashes: of each image and its
-    chips; kinds: sensor and GSD of each image; seen: number of images that training saw. notes: on the weights.
+    chips; kinds: of each image; seen: number of images that training saw. notes: on the weights.
     """
 
     labels: "Labels"
@@ -77,7 +78,7 @@ class ProbeRun:
     parts: tuple[int, ...] = ()
     reading: Mapping[str, str] = field(default_factory=dict)
     hashes: tuple[frozenset[str], ...] = ()
-    kinds: Mapping[int, tuple[str, float]] = field(default_factory=dict)
+    kinds: "Mapping[int, ImageKind]" = field(default_factory=dict)
     seen: int = 0
     notes: tuple[str, ...] = ()
 
@@ -136,7 +137,7 @@ def probe_run(
         beside=beside,
         reading=read_with(options),
     )
-    trained, watched = TrainedImages.of(model.provenance), WatchedSet(labels.data)
+    trained, watched = TrainedImages.of(model.provenance), WatchedSet(labels.data, model)
     if run.of_images:
         maker, others = image_maker(run, model), makers_beside(beside)
         made = image_vectors(watched, maker, run.cache, progress, beside=others, sides=trained.chips)
@@ -144,7 +145,7 @@ def probe_run(
         run = replace(run, vectors=made.values, parts=made.parts)
     else:
         hashes = hashes_of(watched, trained.chips, progress)
-    notes = watched.notes_on_weights(model, options["weights"])
+    notes = watched.notes_on_weights(options["weights"])
     seen = seen_share(hashes, trained.hashes).count
     return replace(run, hashes=tuple(hashes), kinds=watched.kinds, seen=seen, notes=notes)
 

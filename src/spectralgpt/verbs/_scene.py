@@ -129,7 +129,7 @@ def _with_notes(verdict: "Verdict", raster: "Raster", model: "PretrainedModel", 
     from spectralgpt.weights.named import name_note
     from spectralgpt.weights.trained_domain import outside_note
 
-    outside = outside_note(model.provenance, raster.source, [kind_of_image(raster)])
+    outside = outside_note(model.provenance, raster.source, [kind_of_image(raster, model)])
     named = name_note(weights)
     return replace(
         verdict,

@@ -3,8 +3,10 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
+from spectralgpt.errors import first_few
 from spectralgpt.nn import Normalization
 
 TRAINED = "trained"
@@ -12,6 +14,20 @@ TRAINED = "trained"
 
 GSD_MARGIN = 1.5
 """How many times as small or as large pixels may be as those in training before a user is warned."""
+
+BANDS_NAMED = 6
+
+
+class ImageKind(NamedTuple):
+    """What of an image is compared with the training: its sensor, whose name says the level; its GSD (nan unknown); the
+    names of the bands that the model takes, empty where they are not compared."""
+
+    sensor: str
+    gsd: float
+    bands: tuple[str, ...] = ()
+
+
+SomeKind = ImageKind | tuple[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +65,15 @@ class TrainedDomain:
         return cls(tuple(sorted((name, tuple(names)) for name, names in bands.items())))
 
     @classmethod
-    def of_images(cls, images: Iterable[tuple[str, float]]) -> "TrainedDomain | None":
-        """That of images, as pairs of sensor and GSD (nan unknown); their bands are not recorded. None without any."""
-        found = list(images)
+    def of_images(cls, images: Iterable[SomeKind]) -> "TrainedDomain | None":
+        """That of images; the bands of a sensor are those that all of its images have. None without any."""
+        found = [ImageKind(*each) for each in images]
         # the digits of a map projection say nothing
-        sizes = [float(f"{gsd:.4g}") for _, gsd in found if 0 < gsd < math.inf]
-        sensors = tuple((name, ()) for name in sorted({sensor for sensor, _ in found}))
-        return cls(sensors, (min(sizes), max(sizes)) if sizes else None) if sensors else None
+        sizes = [float(f"{each.gsd:.4g}") for each in found if 0 < each.gsd < math.inf]
+        bands: dict[str, tuple[str, ...]] = {}
+        for each in found:
+            bands[each.sensor] = tuple(name for name in bands.get(each.sensor, each.bands) if name in each.bands)
+        return cls(tuple(sorted(bands.items())), (min(sizes), max(sizes)) if sizes else None) if bands else None
 
     def __or__(self, other: "TrainedDomain") -> "TrainedDomain":
         """What either was trained on. Pixel sizes are unknown where one's are."""
@@ -80,13 +98,13 @@ class TrainedDomain:
         dates = "1 date" if self.dates == 1 else f"up to {self.dates} dates"
         return "; ".join(part for part in (sensors, _metres(self.gsd), dates) if part)
 
-    def note(self, images: Sequence[tuple[str, float]], of: str = "the weights were trained on") -> str:
-        """What to say of images, as pairs of sensor and GSD, of which some lie outside; empty where none does. A GSD
-        that is unknown (nan) lies nowhere. It follows the name of the image, or of the set of images. of: what this is
-        the domain of."""
-        strange = {sensor for sensor, _ in images if sensor not in dict(self.sensors)}
-        sizes = [gsd for _, gsd in images if self._is_far(gsd)]
-        count = sum(sensor in strange or self._is_far(gsd) for sensor, gsd in images)
+    def note(self, images: Sequence[SomeKind], of: str = "the weights were trained on") -> str:
+        """What to say of images of which some lie outside; empty where none does. A GSD that is unknown (nan) lies
+        nowhere. It follows the name of the image, or of the set of images. of: what this is the domain of."""
+        kinds = [ImageKind(*each) for each in images]
+        strange = {each.sensor for each in kinds if each.sensor not in dict(self.sensors)}
+        sizes = [each.gsd for each in kinds if self._is_far(each.gsd)]
+        count = sum(each.sensor in strange or self._is_far(each.gsd) for each in kinds)
         if not count:
             return ""
         found = [*sorted(strange), *([_metres((min(sizes), max(sizes)))] if sizes else [])]
@@ -94,24 +112,40 @@ class TrainedDomain:
         which = "is" if len(images) == 1 else f"{count} of {len(images)} images are"
         return f"{which} outside what {of} ({known}): {', '.join(found)}"
 
+    def lacking(self, images: Sequence[SomeKind], of: str) -> str:
+        """What to say of images without bands that this has of their sensor; empty where none lacks any. It follows
+        the name of the image, or of the set of images."""
+        known = dict(self.sensors)
+        kinds = [ImageKind(*each) for each in images]
+        lacks = [
+            [name for name in known.get(each.sensor, ()) if each.bands and name not in each.bands] for each in kinds
+        ]
+        count, names = sum(map(bool, lacks)), list(dict.fromkeys(chain.from_iterable(lacks)))
+        if not count:
+            return ""
+        which = "lacks" if len(images) == 1 else f"{count} of {len(images)} images lack"
+        return f"{which} bands of the images that {of}: {first_few(names, BANDS_NAMED)}"
+
     def _is_far(self, gsd: float) -> bool:
         if self.gsd is None or not math.isfinite(gsd):
             return False
         return not self.gsd[0] / GSD_MARGIN <= gsd <= self.gsd[1] * GSD_MARGIN
 
 
-def outside_note(provenance: Mapping[str, Any], source: str, images: Iterable[tuple[str, float]]) -> tuple[str, ...]:
+def outside_note(provenance: Mapping[str, Any], source: str, images: Iterable[SomeKind]) -> tuple[str, ...]:
     """A line on images outside what weights of this provenance were trained on; none for weights without the record.
-    source: what the images are, for the line. images: as of `TrainedDomain.note`."""
+    source: what the images are, for the line. Bands that they lack are not compared: pretraining hides some of every
+    image."""
     domain = TrainedDomain.of(provenance)
     return _about(source, "" if domain is None else domain.note(list(images)))
 
 
-def outside_probe_note(
-    fitted_on: TrainedDomain | None, source: str, images: Iterable[tuple[str, float]]
-) -> tuple[str, ...]:
-    """The same line on images outside what a probe was fitted to; none for a probe without the record."""
-    return _about(source, "" if fitted_on is None else fitted_on.note(list(images), "the probe was fitted to"))
+def outside_probe_note(fitted_on: TrainedDomain | None, source: str, images: Iterable[SomeKind]) -> tuple[str, ...]:
+    """The same lines on images outside what a probe was fitted to; none for a probe without the record."""
+    if fitted_on is None:
+        return ()
+    kinds, of = list(images), "the probe was fitted to"
+    return (*_about(source, fitted_on.note(kinds, of)), *_about(source, fitted_on.lacking(kinds, of)))
 
 
 def _about(source: str, note: str) -> tuple[str, ...]:
