@@ -55,7 +55,7 @@ def test_there_and_back(domain, tmp_path):
 def test_a_record_of_another_form_is_none(record):
     provenance = {} if record is None else {"trained": record}
     assert TrainedDomain.of(provenance) is None
-    assert outside_note(provenance, "a.tif", [("naip", 1.0)]) == ()
+    assert outside_note(provenance, "a.tif", [ImageKind("naip", 1.0)]) == ()
     model = small_weights()
     model.provenance = provenance
     assert ("trained" in str(describe(model))) is (record is not None), "what others wrote is shown as it stands"
@@ -85,8 +85,8 @@ def test_of_statistics():
 def test_images_inside_are_not_mentioned(domain, inside):
     for sensor, _ in domain.sensors:
         for gsd in (*inside, math.nan):
-            assert domain.note([(sensor, gsd)]) == ""
-            assert outside_note(domain.entries(), "a.tif", [(sensor, gsd)]) == ()
+            assert domain.note([ImageKind(sensor, gsd)]) == ""
+            assert outside_note(domain.entries(), "a.tif", [ImageKind(sensor, gsd)]) == ()
 
 
 @pytest.mark.parametrize(
@@ -94,23 +94,23 @@ def test_images_inside_are_not_mentioned(domain, inside):
     [
         (
             DOMAINS[0],
-            ("s2-l1c", 10.0),
+            ImageKind("s2-l1c", 10.0),
             "a.tif: is outside what the weights were trained on (s2-l2a; 10 m per pixel): s2-l1c",
         ),
         (
             DOMAINS[0],
-            ("s2-l2a", 15.1),
+            ImageKind("s2-l2a", 15.1),
             "a.tif: is outside what the weights were trained on (s2-l2a; 10 m per pixel): 15.1 m per pixel",
         ),
         (
             DOMAINS[1],
-            ("naip", 0.6),
+            ImageKind("naip", 0.6),
             "a.tif: is outside what the weights were trained on (landsat8-c2l2, s2-l2a; 10 to 30 m per pixel): naip, "
             "0.6 m per pixel",
         ),
         (
             DOMAINS[2],
-            ("naip", 0.6),
+            ImageKind("naip", 0.6),
             "a.tif: is outside what the weights were trained on (hls-s30, landsat8-c2l2): naip",
         ),
     ],
@@ -120,7 +120,13 @@ def test_an_image_outside_gets_one_line(domain, image, said):
 
 
 def test_many_images_get_one_line():
-    images = [("s2-l2a", 10.0), ("naip", 1.0), ("s2-l1c", 10.0), ("s2-l2a", 60.0), ("s2-l2a", math.nan)]
+    images = [
+        ImageKind("s2-l2a", 10.0),
+        ImageKind("naip", 1.0),
+        ImageKind("s2-l1c", 10.0),
+        ImageKind("s2-l2a", 60.0),
+        ImageKind("s2-l2a", math.nan),
+    ]
     assert outside_note(DOMAINS[0].entries(), "data", images) == (
         "data: 3 of 5 images are outside what the weights were trained on (s2-l2a; 10 m per pixel): naip, s2-l1c, 1 to "
         "60 m per pixel",
@@ -136,24 +142,28 @@ def test_derived_models_keep_the_record():
 
 
 def test_the_domain_of_images_is_their_sensors_and_sizes():
-    images = [("s2-l2a", 10.0012), ("s2-l1c", 20.0), ("s2-l2a", math.nan)]
+    images = [ImageKind("s2-l2a", 10.0012), ImageKind("s2-l1c", 20.0), ImageKind("s2-l2a", math.nan)]
     domain = TrainedDomain.of_images(images)
     assert domain == TrainedDomain((("s2-l1c", ()), ("s2-l2a", ())), (10.0, 20.0))
-    assert TrainedDomain.of_images([("naip", math.nan)]) == TrainedDomain((("naip", ()),), None)
+    assert TrainedDomain.of_images([ImageKind("naip", math.nan)]) == TrainedDomain((("naip", ()),), None)
     assert TrainedDomain.of_images([]) is None
     assert outside_probe_note(domain, "a.tif", images) == ()
-    assert outside_probe_note(None, "a.tif", [("naip", 1.0)]) == ()
+    assert outside_probe_note(None, "a.tif", [ImageKind("naip", 1.0)]) == ()
     line = (
         "a folder: 1 of 2 images are outside what the probe was fitted to (s2-l1c, s2-l2a; 10 to 20 m per pixel): naip"
     )
-    assert outside_probe_note(domain, "a folder", [("naip", 12.0), images[0]]) == (line,)
+    assert outside_probe_note(domain, "a folder", [ImageKind("naip", 12.0), images[0]]) == (line,)
 
 
-FITTED = [("s2-l2a", 10.0, ("B2", "B3", "B4", "B8")), ("s2-l2a", 10.0, ("B2", "B4", "B8")), ("naip", 1.0, ("red",))]
+FITTED = [
+    ImageKind("s2-l2a", 10.0, ("B2", "B3", "B4", "B8")),
+    ImageKind("s2-l2a", 10.0, ("B2", "B4", "B8")),
+    ImageKind("naip", 1.0, ("red",)),
+]
 
 
 def test_bands_that_all_images_of_a_sensor_had_are_missed():
-    domain = TrainedDomain.of_images([ImageKind(*each) for each in FITTED])
+    domain = TrainedDomain.of_images(FITTED)
     assert domain == TrainedDomain((("naip", ("red",)), ("s2-l2a", ("B2", "B4", "B8"))), (1.0, 10.0))
     bands = ("B8", "B4", "B2"), ("B2", "B3", "B4"), ("B2",)
     whole, three, one = (ImageKind("s2-l2a", 10.0, each) for each in bands)
@@ -170,5 +180,5 @@ def test_bands_that_all_images_of_a_sensor_had_are_missed():
 
 def test_bands_count_for_probes_alone():
     """Pretraining hides some of every image."""
-    provenance = TrainedDomain.of_images([ImageKind(*each) for each in FITTED]).entries()
+    provenance = TrainedDomain.of_images(FITTED).entries()
     assert outside_note(provenance, "a.tif", [ImageKind("s2-l2a", 10.0, ("B2",))]) == ()

@@ -27,9 +27,6 @@ class ImageKind(NamedTuple):
     bands: tuple[str, ...] = ()
 
 
-SomeKind = ImageKind | tuple[str, float]
-
-
 @dataclass(frozen=True, slots=True)
 class TrainedDomain:
     """What weights were trained on.
@@ -65,9 +62,9 @@ class TrainedDomain:
         return cls(tuple(sorted((name, tuple(names)) for name, names in bands.items())))
 
     @classmethod
-    def of_images(cls, images: Iterable[SomeKind]) -> "TrainedDomain | None":
+    def of_images(cls, images: Iterable[ImageKind]) -> "TrainedDomain | None":
         """That of images; the bands of a sensor are those that all of its images have. None without any."""
-        found = [ImageKind(*each) for each in images]
+        found = list(images)
         # the digits of a map projection say nothing
         sizes = [float(f"{each.gsd:.4g}") for each in found if 0 < each.gsd < math.inf]
         bands: dict[str, tuple[str, ...]] = {}
@@ -98,13 +95,12 @@ class TrainedDomain:
         dates = "1 date" if self.dates == 1 else f"up to {self.dates} dates"
         return "; ".join(part for part in (sensors, _metres(self.gsd), dates) if part)
 
-    def note(self, images: Sequence[SomeKind], of: str = "the weights were trained on") -> str:
+    def note(self, images: Sequence[ImageKind], of: str = "the weights were trained on") -> str:
         """What to say of images of which some lie outside; empty where none does. A GSD that is unknown (nan) lies
         nowhere. It follows the name of the image, or of the set of images. of: what this is the domain of."""
-        kinds = [ImageKind(*each) for each in images]
-        strange = {each.sensor for each in kinds if each.sensor not in dict(self.sensors)}
-        sizes = [each.gsd for each in kinds if self._is_far(each.gsd)]
-        count = sum(each.sensor in strange or self._is_far(each.gsd) for each in kinds)
+        strange = {each.sensor for each in images if each.sensor not in dict(self.sensors)}
+        sizes = [each.gsd for each in images if self._is_far(each.gsd)]
+        count = sum(each.sensor in strange or self._is_far(each.gsd) for each in images)
         if not count:
             return ""
         found = [*sorted(strange), *([_metres((min(sizes), max(sizes)))] if sizes else [])]
@@ -112,13 +108,12 @@ class TrainedDomain:
         which = "is" if len(images) == 1 else f"{count} of {len(images)} images are"
         return f"{which} outside what {of} ({known}): {', '.join(found)}"
 
-    def lacking(self, images: Sequence[SomeKind], of: str) -> str:
+    def lacking(self, images: Sequence[ImageKind], of: str) -> str:
         """What to say of images without bands that this has of their sensor; empty where none lacks any. It follows
         the name of the image, or of the set of images."""
         known = dict(self.sensors)
-        kinds = [ImageKind(*each) for each in images]
         lacks = [
-            [name for name in known.get(each.sensor, ()) if each.bands and name not in each.bands] for each in kinds
+            [name for name in known.get(each.sensor, ()) if each.bands and name not in each.bands] for each in images
         ]
         count, names = sum(map(bool, lacks)), list(dict.fromkeys(chain.from_iterable(lacks)))
         if not count:
@@ -132,7 +127,7 @@ class TrainedDomain:
         return not self.gsd[0] / GSD_MARGIN <= gsd <= self.gsd[1] * GSD_MARGIN
 
 
-def outside_note(provenance: Mapping[str, Any], source: str, images: Iterable[SomeKind]) -> tuple[str, ...]:
+def outside_note(provenance: Mapping[str, Any], source: str, images: Iterable[ImageKind]) -> tuple[str, ...]:
     """A line on images outside what weights of this provenance were trained on; none for weights without the record.
     source: what the images are, for the line. Bands that they lack are not compared: pretraining hides some of every
     image."""
@@ -140,7 +135,7 @@ def outside_note(provenance: Mapping[str, Any], source: str, images: Iterable[So
     return _about(source, "" if domain is None else domain.note(list(images)))
 
 
-def outside_probe_note(fitted_on: TrainedDomain | None, source: str, images: Iterable[SomeKind]) -> tuple[str, ...]:
+def outside_probe_note(fitted_on: TrainedDomain | None, source: str, images: Iterable[ImageKind]) -> tuple[str, ...]:
     """The same lines on images outside what a probe was fitted to; none for a probe without the record."""
     if fitted_on is None:
         return ()
