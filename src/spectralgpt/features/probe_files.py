@@ -37,8 +37,8 @@ class ProbeDescription:
     fingerprint: of the model that makes the features, as it was given. read_out, bands_as, precision: how it does.
     beside: the descriptors behind the vectors of images. rules: number of the rules by which features are made.
     reading: how its images were read, like gsd. images: hashes of the images that it was fitted to or chosen by
-    (`data.image_hash`). fitted_on: their sensors and pixel sizes, None unknown. side: the median of their longer sides
-    in pixels, None unknown. made: data, seeds, scores and versions, for people.
+    (`data.image_hash`). fitted_on: their sensors, bands and pixel sizes, None unknown. side: the median of their longer
+    sides in pixels, None unknown. made: data, seeds, scores and versions, for people.
     checksum: SHA-256 of the numbers.
     """
 

@@ -16,6 +16,7 @@ GSD_MARGIN = 1.5
 """How many times as small or as large pixels may be as those in training before a user is warned."""
 
 BANDS_NAMED = 6
+"""Bands that a line names; of the rest it gives the number."""
 
 
 class ImageKind(NamedTuple):
